@@ -1,0 +1,145 @@
+"""What can be sent: Text, Media, CalendarEvent and Poll, checked when they are made."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from wbox_notify.errors import MessageError
+from wbox_notify.phones import normalise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    """What all four share: the recipient and the device that sends."""
+
+    kind: ClassVar[str]
+
+    phone: str
+    device_id: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phone", normalise(self.phone))
+
+    def _addressed(self, **fields: Any) -> dict[str, Any]:
+        """Return a request body: the fields that are set, the phone and the device if one is asked for."""
+        body = {"phone": self.phone, **fields, "device_id": self.device_id}
+        return {name: value for name, value in body.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(_Message):
+    """A text message; WhatsApp's own formatting (``*bold*``, ``_italic_``) works in it."""
+
+    kind = "text"
+
+    message: str
+
+    def __post_init__(self) -> None:
+        super(Text, self).__post_init__()
+        _need("message", self.message)
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of ``POST /v1/send/text``."""
+        return self._addressed(message=_clean(self.message))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media(_Message):
+    """An image, a video or a document that wbox fetches from a public address."""
+
+    kind = "media"
+
+    url: str
+    caption: str | None = None
+
+    def __post_init__(self) -> None:
+        super(Media, self).__post_init__()
+        _need("url", self.url)
+        _web_address("url", self.url)
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of ``POST /v1/send/media``."""
+        return self._addressed(media_url=self.url, message=_clean(self.caption) if self.caption else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEvent(_Message):
+    """A calendar invitation; ``start`` is ISO 8601 (``2026-10-15T14:00``) or plain words."""
+
+    kind = "event"
+
+    title: str
+    description: str | None = None
+    start: str | None = None
+
+    def __post_init__(self) -> None:
+        super(CalendarEvent, self).__post_init__()
+        _need("title", self.title)
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of ``POST /v1/send/event``."""
+        details = {"title": self.title, "description": self.description, "startDate": self.start}
+        return self._addressed(event={name: _clean(text) for name, text in details.items() if text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll(_Message):
+    """A question with at least two different options to choose from."""
+
+    kind = "poll"
+
+    question: str
+    options: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super(Poll, self).__post_init__()
+        object.__setattr__(self, "options", tuple(self.options))
+        _need("question", self.question)
+        for option in self.options:
+            _need("options", option)
+        if len(set(self.options)) < 2:  # noqa: PLR2004
+            raise MessageError("options", "a poll needs at least 2 different options")
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of ``POST /v1/send/poll``."""
+        return self._addressed(message=_clean(self.question), options=[_clean(text) for text in self.options])
+
+
+Message = Text | Media | CalendarEvent | Poll
+KINDS: Mapping[str, type[Message]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
+
+
+def dump(message: Message) -> dict[str, Any]:
+    """Return a message as JSON values, for the store; ``load`` is its inverse."""
+    return {"kind": message.kind, **asdict(message)}
+
+
+def load(fields: Mapping[str, Any]) -> Message:
+    """Return the message that ``dump`` gave the fields of."""
+    rest = dict(fields)
+    return KINDS[rest.pop("kind")](**rest)
+
+
+def _need(field: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise MessageError(field, f"must be text, not {type(text).__name__}")
+    if not text.strip():
+        raise MessageError(field, "is empty")
+
+
+def _web_address(field: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"http", "https"} or any(map(str.isspace, url)):
+        raise MessageError(
+            field, f"{url!r} is not an absolute http(s) address", hint="wbox fetches media from a public URL"
+        )
+
+
+def _clean(text: str) -> str:
+    """Return text that any JSON reader takes: a broken byte of a file name becomes a replacement sign."""
+    return text.encode("utf-8", "replace").decode("utf-8")
