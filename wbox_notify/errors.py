@@ -1,7 +1,5 @@
 """The errors raised on purpose; each says whether trying again can help."""
 
-from typing import ClassVar
-
 
 class WboxError(Exception):
     """The base: catch this one to catch everything wbox_notify raises on purpose.
@@ -10,8 +8,8 @@ class WboxError(Exception):
     command ends with when the error reaches it; ``hint`` is what the reader can do about it.
     """
 
-    retry: ClassVar[bool] = False
-    exit_code: ClassVar[int] = 1
+    retry: bool = False
+    exit_code: int = 1
 
     def __init__(self, problem: str, *, hint: str | None = None) -> None:
         super().__init__(problem)

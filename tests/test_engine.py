@@ -1,0 +1,215 @@
+"""The engine: what an event calls for, and why nothing was sent when nothing was."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wbox_notify.deliveries import Plan
+from wbox_notify.engine import Overlay, plan
+from wbox_notify.events import Event
+from wbox_notify.messages import CalendarEvent, Media, Poll, Text
+from wbox_notify.rules import Project, load
+
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+
+class Nothing:
+    """A memory in which nothing is."""
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+        del rule, kind, key
+        return None
+
+
+def a_file(path: str, name: str = "a.txt", event: str = "file:1", **data: Any) -> Event:
+    stem, dot, ext = name.rpartition(".")
+    facts = {"name": name, "stem": stem or name, "ext": dot + ext, "folder": path, "size": 10, "mtime": 1.0}
+    return Event(id=event, type="file", at=NOW, data={"path": f"{path}/{name}", **facts, **data})
+
+
+Loaded = Callable[[str], Project]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Loaded:
+    """Return a function that loads a project of one rule file, whose folder is ``drop``."""
+
+    def made(rules: str) -> Project:
+        (tmp_path / "rules").mkdir(exist_ok=True)
+        (tmp_path / "rules" / "r.yaml").write_text("version: 1\n" + rules)
+        (tmp_path / "wbox-notify.yaml").write_text(
+            "version: 1\ndefaults: {tz: Europe/Istanbul, region: TR}\n"
+        )
+        loaded = load(tmp_path, {"WBOX_API_KEY": "sk_x"})
+        assert [problem.message for problem in loaded.problems if problem.severity == "error"] == []
+        return loaded
+
+    return made
+
+
+def why(made: Plan) -> list[tuple[str, str, str]]:
+    return [(decision.stage, decision.outcome, decision.detail) for decision in made.decisions]
+
+
+def dropped(project: Project, event: Event, memory: Any = None) -> Plan:
+    return plan(project, event, memory or Nothing(), NOW)
+
+
+def at(project: Project) -> str:
+    return str(project.settings.folder / "drop")
+
+
+ALL_KINDS = """
+contacts:
+  me: {name: Ayşe, phone: "+90 555 123 45 67"}
+rules:
+  - id: all
+    trigger: {file: {path: drop}}
+    to: [me, "0555 123 45 68", me]
+    send:
+      - text: "{{ file.name }} for {{ contact.name }} at {{ now | time }}"
+      - media: {url: "https://x.org/{{ file.name }}", caption: "{{ file.stem }}"}
+      - event: {title: "{{ file.stem }}", start: "2026-12-01T14:00"}
+        device: 2
+      - poll: {question: "{{ file.stem }}?", options: ["yes", "no"]}
+"""
+
+
+def test_each_recipient_gets_each_message_once_in_the_zone_of_the_project(project: Loaded) -> None:
+    loaded = project(ALL_KINDS)
+    made = dropped(loaded, a_file(at(loaded)))
+    messages = [planned.message for planned in made.messages]
+    assert messages[:4] == [
+        Text(phone="905551234567", message="a.txt for Ayşe at 12:30"),
+        Media(phone="905551234567", url="https://x.org/a.txt", caption="a"),
+        CalendarEvent(phone="905551234567", title="a", start="2026-12-01T14:00", device_id=2),
+        Poll(phone="905551234567", question="a?", options=("yes", "no")),
+    ]
+    assert [message.phone for message in messages if message] == ["905551234567"] * 4 + ["905551234568"] * 4
+    assert why(made) == [("send", "passed", "8 messages")]
+    assert len({planned.key for planned in made.messages}) == 8
+
+
+def test_planning_the_same_event_again_gives_the_same_plan(project: Loaded) -> None:
+    loaded = project(ALL_KINDS)
+    event = a_file(at(loaded))
+    assert dropped(loaded, event) == dropped(loaded, event)
+
+
+ONE = """
+rules:
+  - id: one
+    trigger: {{file: {{path: drop, match: "*.txt"}}}}
+    {more}
+    to: "+90 555 123 45 67"
+    send: {{text: "{text}"}}
+"""
+
+
+def test_a_condition_that_does_not_hold_says_so_with_the_values_it_saw(project: Loaded) -> None:
+    loaded = project(ONE.format(more='if: [file.size > 5, file.size > 100 and file.name != "x"]', text="hi"))
+    made = dropped(loaded, a_file(at(loaded)))
+    assert made.messages == ()
+    [(stage, outcome, detail)] = why(made)
+    assert (stage, outcome) == ("if", "stopped")
+    assert detail.startswith('if[1] file.size > 100 and file.name != "x"')
+    assert "file.size = 10" in detail
+
+
+def test_a_file_that_no_rule_wants_leaves_no_trace(project: Loaded) -> None:
+    loaded = project(ONE.format(more="", text="hi"))
+    assert dropped(loaded, a_file(at(loaded), "a.pdf")) == Plan(event_id="file:1")
+    assert dropped(loaded, a_file("/elsewhere")) == Plan(event_id="file:1")
+
+
+def test_the_same_value_is_followed_once_and_the_second_says_which_was_first(project: Loaded) -> None:
+    loaded = project(ONE.format(more="dedupe: file.sha256", text="hi"))
+    memory = Overlay(Nothing())
+    first = dropped(loaded, a_file(at(loaded), "a.txt", "file:1", sha256="aa"), memory)
+    memory.add(first)
+    second = dropped(loaded, a_file(at(loaded), "b.txt", "file:2", sha256="aa"), memory)
+    other = dropped(loaded, a_file(at(loaded), "b.txt", "file:3", sha256="bb"), memory)
+    again = dropped(loaded, a_file(at(loaded), "a.txt", "file:1", sha256="aa"), memory)
+    assert [len(made.messages) for made in (first, second, other, again)] == [1, 0, 1, 1]
+    assert why(second) == [("dedupe", "stopped", "file.sha256 is that of event file:1")]
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "stage", "said"),
+    [
+        ("", "{{ file.json.title }}", "if", "file.json: a.txt is not JSON"),
+        ("if: file.json.nme", "hi", "if", "nme"),
+        ("if: file.text", "hi", "if", "false"),
+        ("dedupe: file.json.id", "hi", "dedupe", "id"),
+        ("", "{{ file.json.title.x }}", "send", "x"),
+        ("", "{{ file.json.empty }}", "send", "is empty"),
+    ],
+)
+def test_what_fails_is_a_dead_delivery_that_says_where_and_why(
+    project: Loaded, more: str, text: str, stage: str, said: str
+) -> None:
+    loaded = project(ONE.format(more=more, text=text))
+    content = "not json" if "is not JSON" in said else json.dumps({"name": "x", "title": {}, "empty": " "})
+    content = "false" if said == "false" else content
+    made = dropped(loaded, a_file(at(loaded), text=content))
+    [failed] = made.messages
+    assert failed.message is None
+    assert failed.problem
+    assert said in failed.problem
+    assert [(decision.stage, decision.outcome) for decision in made.decisions] == [(stage, "failed")]
+    assert made.memories == ()
+
+
+def test_one_recipient_that_fails_spoils_no_other(project: Loaded) -> None:
+    loaded = project(
+        """
+contacts: {a: "+90 555 123 45 67", b: "+90 555 123 45 68"}
+rules:
+  - id: one
+    trigger: {file: {path: drop}}
+    dedupe: file.name
+    to: [a, b]
+    send: {text: "{{ file.json[contact.name] }}"}
+"""
+    )
+    made = dropped(loaded, a_file(at(loaded), text='{"b": "hello"}'))
+    assert [planned.message is None for planned in made.messages] == [True, False]
+    assert [decision.outcome for decision in made.decisions] == ["failed", "passed"]
+    assert made.memories == (), "a retry must not be taken for a double"
+
+
+def test_a_recipient_from_data_is_found_or_the_message_fails(project: Loaded) -> None:
+    loaded = project(
+        """
+rules:
+  - id: one
+    trigger: {file: {path: drop}}
+    to: "{{ file.text }}"
+    send: {text: "hi"}
+"""
+    )
+    good = dropped(loaded, a_file(at(loaded), text="0555 123 45 67"))
+    assert [planned.message for planned in good.messages] == [Text(phone="905551234567", message="hi")]
+    bad = dropped(loaded, a_file(at(loaded), text="nobody"))
+    assert [decision.stage for decision in bad.decisions] == ["to"]
+    assert "nobody" in str(bad.messages[0].problem)
+
+
+@given(st.text(st.characters(), max_size=30), st.text(max_size=50))
+def test_whatever_a_file_is_called_and_holds_the_plan_can_be_stored(name: str, text: str) -> None:
+    folder = Path(__file__).parent.parent
+    starters = load(folder, {"WBOX_API_KEY": "sk_x"})
+    event = a_file(str(folder / "drop"), name.replace("/", "_") or "x", text=text, sha256="aa")
+    made = plan(starters, event, Nothing(), NOW)
+    for decision in made.decisions:
+        assert decision.detail.encode("utf-8")
+    for planned in made.messages:
+        assert (planned.message is None) == (planned.problem is not None)
+        if planned.message:
+            assert json.dumps(planned.message.body(), ensure_ascii=False).encode("utf-8")

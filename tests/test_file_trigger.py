@@ -1,0 +1,960 @@
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from wbox_notify.errors import StoreError
+from wbox_notify.events import Event
+from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.triggers.file.contents import TEXT_LIMIT, decode, version_id
+from wbox_notify.triggers.file.finished import nobody_writes
+
+BOUND = 30
+"""Seconds after which a test that waits for something gives up."""
+
+
+class Inbox:
+    """Stands where the store will: keeps what was committed, and refuses when told to."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.reports: list[str] = []
+        self.refusals = 0
+        self.changed = threading.Condition()
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        return {event.id for event in self.events} & set(ids)
+
+    def emit(self, events: Sequence[Event]) -> None:
+        with self.changed:
+            if self.refusals:
+                self.refusals -= 1
+                raise StoreError("the disk is full")
+            self.events.extend(events)
+            self.changed.notify_all()
+
+    def report(self, line: str) -> None:
+        with self.changed:
+            self.reports.append(line)
+            self.changed.notify_all()
+
+    def wait(self, wanted: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(wanted, BOUND), (self.names, self.reports)
+
+    def wait_for(self, *names: str) -> None:
+        self.wait(lambda: set(names) <= set(self.names))
+
+    @property
+    def names(self) -> list[str]:
+        return [event.data["name"] for event in self.events]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [event.data["size"] for event in self.events]
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pdf(path: str) -> bool:
+    return path.endswith(".pdf")
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+def watch_of(root: Path, **given: Any) -> Watch:
+    facts: dict[str, Any] = {"accepts": pdf, "reads": frozenset()} | given
+    return Watch(root, **facts)
+
+
+def source_of(inbox: Inbox, *watches: Watch, **given: Any) -> FileSource:
+    facts: dict[str, Any] = {
+        "known": inbox.known,
+        "emit": inbox.emit,
+        "report": inbox.report,
+        "clock": Clock(),
+    }
+    return FileSource(watches, **facts | given)
+
+
+@contextlib.contextmanager
+def running(inbox: Inbox, watch: Watch, sweep_every: float = 3600.0) -> Iterator[FileSource]:
+    """A started source whose first listing is over; it lists everything again only where it must."""
+    source = source_of(inbox, watch, clock=time.monotonic, sweep_every=sweep_every)
+    (watch.root / "first.pdf").write_bytes(b"1")
+    source.start()
+    try:
+        inbox.wait_for("first.pdf")
+        yield source
+    finally:
+        source.stop()
+        assert not source.alive
+
+
+def test_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inbox: Inbox) -> None:
+    file = drop / "in" / "Fatura 1.tar.pdf"
+    file.parent.mkdir()
+    file.write_bytes(b"%PDF")
+    source_of(inbox, watch_of(drop, reads=frozenset({"sha256"}))).sweep()
+    (event,) = inbox.events
+    status = file.stat()
+    assert event.type == "file"
+    assert event.id == version_id(str(file), status)
+    assert event.at.utcoffset() is not None
+    assert event.data == {
+        "path": str(file),
+        "name": "Fatura 1.tar.pdf",
+        "stem": "Fatura 1.tar",
+        "ext": ".pdf",
+        "folder": str(drop / "in"),
+        "size": 4,
+        "mtime": status.st_mtime,
+        "sha256": hashlib.sha256(b"%PDF").hexdigest(),
+    }
+
+
+def test_only_accepted_files_are_reported(drop: Path, inbox: Inbox) -> None:
+    for name in ("a.pdf", "a.pdf.part", "notes.txt"):
+        (drop / name).write_bytes(b"x")
+    source_of(inbox, watch_of(drop)).sweep()
+    assert inbox.names == ["a.pdf"]
+
+
+def test_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop))
+    for size in (1, 2, 3):
+        with (drop / "log.pdf").open("ab") as file:
+            file.write(b"x")
+        source.sweep()
+        source.sweep()
+        assert inbox.sizes == list(range(1, size + 1))
+    assert len({event.id for event in inbox.events}) == 3
+
+
+def test_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    asked: list[str] = []
+
+    def reads(path: str) -> frozenset[str]:
+        asked.append(path)
+        return frozenset({"sha256"})
+
+    source_of(inbox, watch_of(drop, reads=reads)).sweep()
+    assert asked
+    asked.clear()
+    source_of(inbox, watch_of(drop, reads=reads)).sweep()
+    assert inbox.names == ["a.pdf"]
+    assert asked == []
+
+
+def test_a_file_that_went_away_and_came_back_unchanged_is_not_new(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop))
+    file = drop / "a.pdf"
+    file.write_bytes(b"x")
+    source.sweep()
+    file.rename(drop.parent / "elsewhere.pdf")
+    source.sweep()
+    (drop.parent / "elsewhere.pdf").rename(file)
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+
+
+def test_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox: Inbox) -> None:
+    outside = drop.parent / "outside"
+    outside.mkdir()
+    (outside / "secret.pdf").write_bytes(b"secret")
+    os.mkfifo(drop / "fifo.pdf")
+    (drop / "link.pdf").symlink_to(outside / "secret.pdf")
+    (drop / "dangling.pdf").symlink_to(drop / "nothing")
+    (drop / "loop").symlink_to(drop)
+    (drop / "door").symlink_to(outside)
+    (drop / "folder.pdf").mkdir()
+    (drop / "folder.pdf" / "inner.pdf").write_bytes(b"x")
+    with socket.socket(socket.AF_UNIX) as unix, contextlib.chdir(drop):
+        unix.bind("socket.pdf")
+        source_of(inbox, watch_of(drop)).sweep()
+    assert inbox.names == ["inner.pdf"]
+    assert inbox.reports == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "other file", "nothing"])
+def test_a_file_swapped_between_listing_and_opening_is_not_taken(drop: Path, inbox: Inbox, kind: str) -> None:
+    file = drop / "a.pdf"
+    file.write_bytes(b"x")
+    (drop / "other").write_bytes(b"y")
+
+    def swap_and_ask(_: Sequence[str]) -> set[str]:
+        file.unlink()
+        if kind == "fifo":
+            os.mkfifo(file)
+        elif kind == "link":
+            file.symlink_to("/etc/passwd")
+        elif kind == "other file":
+            (drop / "other").rename(file)
+        return set()
+
+    source_of(inbox, watch_of(drop, reads=frozenset({"text"}), settle=0), known=swap_and_ask).sweep()
+    assert inbox.events == []
+    assert inbox.reports == []
+
+
+def test_a_folder_swapped_for_a_link_leads_nowhere(drop: Path, inbox: Inbox) -> None:
+    (drop / "sub").mkdir()
+    (drop / "sub" / "a.pdf").write_bytes(b"x")
+    moved = drop.parent / "moved"
+
+    def swap_and_ask(_: Sequence[str]) -> set[str]:
+        if not moved.exists():
+            (drop / "sub").rename(moved)
+            (drop / "sub").symlink_to(moved)
+        return set()
+
+    source = source_of(inbox, watch_of(drop), known=swap_and_ask)
+    source.sweep()
+    source.sweep()
+    assert inbox.events == []
+
+
+NAMES = [
+    "line\nbreak.pdf",
+    "🧾 Ödeme.pdf",
+    "-rf.pdf",
+    "{{7*7}} *bold* \x1b[31m\u202e.pdf",
+    "x" * 251 + ".pdf",
+    "caf\u00e9.pdf",
+    "cafe\u0301.pdf",
+    os.fsdecode(b"\xfe.pdf"),
+    os.fsdecode(b"\xff.pdf"),
+]
+
+
+def test_any_name_is_reported_unchanged_and_survives_json(drop: Path, inbox: Inbox) -> None:
+    for name in NAMES:
+        (drop / name).write_bytes(b"x")
+        os.utime(drop / name, ns=(1, 1))
+    source_of(inbox, watch_of(drop)).sweep()
+    assert sorted(inbox.names) == sorted(NAMES)
+    assert len({event.id for event in inbox.events}) == len(NAMES)
+    assert all(json.loads(json.dumps(event.data)) == event.data for event in inbox.events)
+    assert {os.fsencode(event.data["path"]) for event in inbox.events} == {
+        os.fsencode(drop / name) for name in NAMES
+    }
+
+
+def test_roots_that_overlap_or_are_given_twice_make_one_event(drop: Path, inbox: Inbox) -> None:
+    inner = drop / "in" / "ner"
+    inner.mkdir(parents=True)
+    (inner / "a.pdf").write_bytes(b"x")
+    (drop / "b.pdf").write_bytes(b"x")
+    asked = {drop: frozenset({"text"}), inner: frozenset({"sha256"})}
+    watches = [watch_of(root, reads=asked[root]) for root in (drop, inner, drop, inner)]
+    source = source_of(inbox, *watches, known=lambda _: set())
+    source.sweep()
+    source.sweep()
+    data = {event.data["name"]: event.data for event in inbox.events}
+    assert sorted(inbox.names) == ["a.pdf", "b.pdf"]
+    assert {"sha256", "text"} <= data["a.pdf"].keys()
+    assert "sha256" not in data["b.pdf"]
+
+
+def test_a_half_written_file_waits_for_its_writer(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop))
+    with (drop / "a.pdf").open("wb", buffering=0) as file:
+        for _ in range(8):
+            file.write(b"half")
+            assert 0 < source.sweep() <= 1
+        assert inbox.events == []
+    source.sweep()
+    assert inbox.sizes == [32]
+
+
+def test_a_writer_in_another_process_is_seen(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop))
+    script = """
+        import sys
+        with open(sys.argv[1], "wb", 0) as file:
+            file.write(b"half")
+            print(flush=True)
+            input()
+            file.write(b"!")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(drop / "a.pdf")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        writer.stdout.readline()
+        source.sweep()
+        assert inbox.events == []
+        writer.communicate(b"\n", timeout=BOUND)
+    source.sweep()
+    assert inbox.sizes == [5]
+
+
+def test_a_reader_does_not_hold_a_file_up(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    with (drop / "a.pdf").open("rb"):
+        source_of(inbox, watch_of(drop)).sweep()
+    assert inbox.names == ["a.pdf"]
+
+
+def test_a_file_under_a_write_lease_waits_as_samba_wants(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop))
+    (drop / "a.pdf").write_bytes(b"x")
+    with (drop / "a.pdf").open("r+b") as file:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        assert 0 < source.sweep() <= 1
+        assert inbox.events == []
+    source.sweep()
+    assert inbox.sizes == [1]
+
+
+def test_an_empty_file_must_rest_first(drop: Path, inbox: Inbox) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop, settle=2), clock=clock)
+    (drop / "scan.pdf").touch()
+    (drop / "empty.pdf").touch()
+    assert source.sweep() == 2
+    clock.now += 1
+    (drop / "scan.pdf").write_bytes(b"page")
+    source.sweep()
+    assert inbox.names == ["scan.pdf"]
+    clock.now += 1
+    source.sweep()
+    assert inbox.names == ["scan.pdf", "empty.pdf"]
+
+
+def test_without_a_lease_a_file_must_rest(drop: Path, inbox: Inbox) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop, settle=1.5, lease=False), clock=clock)
+    for _ in range(3):
+        with (drop / "a.pdf").open("ab") as file:
+            file.write(b"xx")
+        assert source.sweep() == 1.5
+        clock.now += 1.4
+        source.sweep()
+        assert inbox.events == []
+    clock.now += 0.2
+    source.sweep()
+    assert inbox.sizes == [6]
+
+
+def test_a_file_that_goes_away_while_waited_for_is_forgotten(drop: Path, inbox: Inbox) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop, lease=False), clock=clock)
+    (drop / "a.pdf").write_bytes(b"x")
+    source.sweep()
+    (drop / "a.pdf").unlink()
+    clock.now += 2
+    source.sweep()
+    assert source._waiting.due() == {}
+    assert inbox.events == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_finished(drop: Path, inbox: Inbox) -> None:
+    file = drop / "a.pdf"
+    file.write_bytes(b"one")
+    meddle = [b" two"]
+
+    def reads(_: str) -> frozenset[str]:
+        if meddle:
+            with file.open("ab") as more:
+                more.write(meddle.pop())
+        return frozenset({"sha256", "text"})
+
+    source = source_of(inbox, watch_of(drop, reads=reads))
+    source.sweep()
+    assert inbox.events == []
+    source.sweep()
+    assert [event.data["text"] for event in inbox.events] == ["one two"]
+
+
+def run(script: str) -> list[str]:
+    """Run a script in a process of its own; return the lines that it prints."""
+    prelude = """
+        import encodings.utf_8_sig, os, pathlib, resource, shutil, tempfile
+        from wbox_notify.triggers.file import FileSource, Watch, finished
+    """
+    command = [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def as_nobody(script: str) -> list[str]:
+    """Run a script as a user who may not read everything."""
+    return run("os.geteuid() or os.setuid(65534)\n" + textwrap.dedent(script))
+
+
+def test_a_foreign_file_can_not_be_asked() -> None:
+    script = "print(finished.nobody_writes(os.open('/etc/passwd', os.O_RDONLY)))"
+    assert as_nobody(script) == ["None"]
+
+
+def test_asking_for_writers_leaves_no_lease_behind(drop: Path) -> None:
+    with (drop / "a").open("w+b") as writer:
+        descriptor = os.open(drop / "a", os.O_RDONLY)
+        assert nobody_writes(descriptor) is False
+        writer.close()
+        assert nobody_writes(descriptor) is True
+        assert fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_UNLCK
+        os.close(descriptor)
+
+
+def test_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> None:
+    script = """
+        root = pathlib.Path(tempfile.mkdtemp())
+        (root / "closed").mkdir()
+        for name in ("closed/a.pdf", "b.pdf", "text.pdf"):
+            (root / name).write_bytes(b"x")
+        (root / "text.pdf").chmod(0)
+        (root / "closed").chmod(0)
+        reads = lambda path: frozenset({"text"} if path.endswith("text.pdf") else ())
+        found = []
+        source = FileSource(
+            [Watch(root, lambda path: True, reads)],
+            known=lambda ids: set(),
+            emit=found.extend,
+            report=lambda line: print(line.replace(str(root), "")),
+        )
+        source.sweep(), source.sweep()
+        print([event.data["name"] for event in found])
+        (root / "closed").chmod(0o700), (root / "text.pdf").chmod(0o600)
+        source.sweep()
+        print(sorted(event.data["name"] for event in found))
+        shutil.rmtree(root)
+    """
+    *first, found, relief, later = as_nobody(script)
+    assert sorted(first) == [
+        "The file '/text.pdf' can not be read: Permission denied.",
+        "The folder '/closed' can not be read: Permission denied.",
+    ]
+    assert found == "['b.pdf']"
+    assert relief == "The folder '/closed' can be read again."
+    assert later == "['a.pdf', 'b.pdf', 'text.pdf']"
+
+
+def test_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() -> None:
+    script = """
+        root = pathlib.Path(tempfile.mkdtemp())
+        (root / "a.pdf").write_bytes(b"xyz"), (root / "a.pdf").chmod(0)
+        now = [0]
+        emit = lambda events: print([event.data["size"] for event in events])
+        source = FileSource([Watch(root, lambda path: True, frozenset())],
+            known=lambda ids: set(), emit=emit, report=print, clock=lambda: now[0])
+        print(source.sweep())
+        now[0] = 2
+        source.sweep()
+        shutil.rmtree(root)
+    """
+    assert as_nobody(script) == ["2.0", "[3]"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"", ""),
+        ("Ödeme şğı".encode(), "Ödeme şğı"),
+        ("Ödeme".encode("utf-8-sig"), "Ödeme"),
+        ("Ödeme 🧾".encode("utf-16"), "Ödeme 🧾"),
+        (b"\xfe\xff" + "Ödeme".encode("utf-16-be"), "Ödeme"),
+        ("İstanbul şğı".encode("cp1254"), "İstanbul şğı"),
+        (b"\x8d\xe9\r\n", "\x8dé\r\n"),
+        (b"\xff\xfeodd", "ÿşodd"),
+    ],
+)
+def test_text_is_read_in_the_encoding_it_has(raw: bytes, text: str, drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(raw)
+    source_of(inbox, watch_of(drop, reads=frozenset({"text"}), settle=0)).sweep()
+    assert inbox.events[0].data["text"] == text
+    assert "truncated" not in inbox.events[0].data
+
+
+@given(st.text(), st.integers(0, 3))
+def test_text_cut_within_a_character_loses_only_that_character(text: str, cut: int) -> None:
+    raw = text.encode()
+    whole = text.removeprefix("\ufeff")
+    kept = decode(raw[: len(raw) - cut], whole=False)
+    assert whole.startswith(kept)
+    assert len(whole) - len(kept) <= cut
+
+
+@given(st.binary())
+def test_any_bytes_have_a_text(raw: bytes) -> None:
+    json.dumps(decode(raw))
+
+
+def test_of_a_large_file_the_beginning_is_given_as_text(drop: Path, inbox: Inbox) -> None:
+    text = "aş" * TEXT_LIMIT
+    (drop / "a.pdf").write_text(text, encoding="utf-8")
+    source_of(inbox, watch_of(drop, reads=frozenset({"sha256", "text"}))).sweep()
+    data = inbox.events[0].data
+    assert data["truncated"] is True
+    assert text.startswith(data["text"])
+    assert TEXT_LIMIT - 3 < len(data["text"].encode()) <= TEXT_LIMIT
+    assert data["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_much_text_is_emitted_in_parts(drop: Path, inbox: Inbox) -> None:
+    for number in range(70):
+        (drop / f"{number}.pdf").write_bytes(b"x" * TEXT_LIMIT)
+    batches: list[int] = []
+    watch = watch_of(drop, reads=frozenset({"text"}))
+    source_of(inbox, watch, emit=lambda events: batches.append(len(events))).sweep()
+    assert sum(batches) == 70
+    assert max(batches) < 40
+
+
+def test_a_store_that_refuses_loses_nothing_and_is_reported_once(drop: Path, inbox: Inbox) -> None:
+    for name in "abc":
+        (drop / f"{name}.pdf").write_bytes(b"x")
+    source = source_of(inbox, watch_of(drop))
+    inbox.refusals = 3
+    assert [source.sweep() for _ in range(3)] == [0.5, 1, 2]
+    assert inbox.events == []
+    source.sweep()
+    source.sweep()
+    assert sorted(inbox.names) == ["a.pdf", "b.pdf", "c.pdf"]
+    assert inbox.reports == [
+        "The store does not take files now (the disk is full); they are tried again.",
+        "The store takes files again.",
+    ]
+
+
+def test_a_store_that_can_not_be_asked_loses_nothing(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    away = [True]
+
+    def known(ids: Sequence[str]) -> set[str]:
+        if away:
+            raise StoreError("no connection")
+        return inbox.known(ids)
+
+    source = FileSource([Watch(drop, pdf, frozenset())], known=known, emit=inbox.emit, report=inbox.report)
+    source.sweep()
+    away.clear()
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+
+
+def test_the_store_is_asked_and_told_in_batches(drop: Path, inbox: Inbox) -> None:
+    for number in range(1201):
+        (drop / f"{number}.pdf").write_bytes(b"x")
+    asked: list[int] = []
+    told: list[int] = []
+
+    def known(ids: Sequence[str]) -> set[str]:
+        asked.append(len(ids))
+        return set()
+
+    source = source_of(inbox, watch_of(drop), known=known, emit=lambda events: told.append(len(events)))
+    source.sweep()
+    source.sweep()
+    assert asked == told == [500, 500, 201]
+
+
+def test_a_missing_root_is_reported_once_and_taken_up_when_it_comes(drop: Path, inbox: Inbox) -> None:
+    late = drop / "late"
+    source = source_of(inbox, watch_of(late), watch_of(drop / "here"))
+    (drop / "here").mkdir()
+    (drop / "here" / "a.pdf").write_bytes(b"x")
+    assert source.sweep() <= 5
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+    late.mkdir()
+    (late / "b.pdf").write_bytes(b"x")
+    source.sweep()
+    assert inbox.names == ["a.pdf", "b.pdf"]
+    assert inbox.reports == [
+        f"The folder '{late}' is not there: No such file or directory. It is waited for.",
+        f"The folder '{late}' can be read again.",
+    ]
+
+
+def test_a_root_that_is_no_folder_is_told_in_plain_words(drop: Path, inbox: Inbox) -> None:
+    (drop / "file").touch()
+    source_of(inbox, watch_of(drop / "file")).sweep()
+    assert inbox.reports == [f"The folder '{drop / 'file'}' is not there: Not a directory. It is waited for."]
+
+
+def test_a_root_may_be_a_link(drop: Path, inbox: Inbox) -> None:
+    link = drop.parent / "link"
+    link.symlink_to(drop)
+    with running(inbox, watch_of(link)):
+        (drop / "a.pdf").write_bytes(b"x")
+        inbox.wait_for("a.pdf")
+    assert {event.data["folder"] for event in inbox.events} == {str(link)}
+
+
+def test_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop), sweep_every=0.2):
+        for number in range(3):
+            reports = len(inbox.reports)
+            shutil.rmtree(drop)
+            inbox.wait(lambda reports=reports: len(inbox.reports) > reports)  # type: ignore[misc] # bound
+            drop.mkdir()
+            (drop / f"{number}.pdf").write_bytes(b"x")
+            inbox.wait_for(f"{number}.pdf")
+    assert len(inbox.reports) == 6
+
+
+def test_a_root_that_comes_or_is_replaced_is_noticed_between_listings(drop: Path, inbox: Inbox) -> None:
+    root = drop / "root"
+    source = source_of(inbox, watch_of(root))
+    assert source.sweep() <= 5
+    root.mkdir()
+    (root / "a.pdf").write_bytes(b"x")
+    source._look(())
+    assert inbox.names == ["a.pdf"]
+    root.rename(drop / "old")
+    root.mkdir()
+    (root / "b.pdf").write_bytes(b"x")
+    source._look(())
+    assert inbox.names == ["a.pdf", "b.pdf"]
+
+
+def test_a_folder_made_anew_again_and_again_is_watched_each_time(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop)):
+        for number in range(40):
+            shutil.rmtree(drop / "in", ignore_errors=True)
+            (drop / "in").mkdir()
+            if number % 2:
+                (drop / "in" / "early.txt").touch()
+            (drop / "in" / f"{number}.pdf").write_bytes(b"x")
+            inbox.wait_for(f"{number}.pdf")
+
+
+def test_a_root_replaced_by_another_is_watched_in_its_place(drop: Path, inbox: Inbox) -> None:
+    old = drop.parent / "old"
+    with running(inbox, watch_of(drop)):
+        drop.rename(old)
+        drop.mkdir()
+        (old / "old.pdf").write_bytes(b"x")
+        (drop / "a.pdf").write_bytes(b"x")
+        inbox.wait_for("a.pdf")
+        (drop / "b.pdf").write_bytes(b"x")
+        inbox.wait_for("b.pdf")
+    assert sorted(inbox.names) == ["a.pdf", "b.pdf", "first.pdf"]
+
+
+def test_a_folder_tree_deeper_than_a_path_can_be_ends_in_one_report(drop: Path, inbox: Inbox) -> None:
+    descriptor = os.open(drop, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=descriptor)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(descriptor)
+    source = source_of(inbox, watch_of(drop))
+    source.sweep()
+    source.sweep()
+    (report,) = inbox.reports
+    assert report.endswith("can not be read: File name too long.")
+
+
+def test_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbox) -> None:
+    outside = drop.parent / "outside"
+    (outside / "tree" / "deep").mkdir(parents=True)
+    for name in ("moved.pdf", "tree/one.pdf", "tree/deep/two.pdf", "linked.pdf"):
+        (outside / name).write_bytes(b"x")
+    with running(inbox, watch_of(drop)):
+        shutil.copy(outside / "moved.pdf", drop / "copied.pdf")
+        (outside / "moved.pdf").rename(drop / "moved.pdf")
+        (outside / "tree").rename(drop / "tree")
+        (drop / "hard.pdf").hardlink_to(outside / "linked.pdf")
+        (drop / "part.pdf.part").write_bytes(b"x")
+        (drop / "part.pdf.part").rename(drop / "part.pdf")
+        deep = drop / "a" / "b" / "c" / "d"
+        deep.mkdir(parents=True)
+        (deep / "deep.pdf").write_bytes(b"x")
+        wanted = {"copied", "moved", "one", "two", "hard", "part", "deep"}
+        inbox.wait_for(*(f"{name}.pdf" for name in wanted))
+        (drop / "tree" / "deep" / "later.pdf").write_bytes(b"x")
+        (drop / "tree").rename(drop / "wood")
+        (drop / "wood" / "deep" / "last.pdf").write_bytes(b"x")
+        inbox.wait_for("last.pdf")
+    assert all(count == 1 for count in Counter(event.id for event in inbox.events).values())
+
+
+def test_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop)):
+        with (drop / "slow.pdf").open("wb", buffering=0) as slow:
+            slow.write(b"half")
+            (drop / "other.pdf").write_bytes(b"x")
+            inbox.wait_for("other.pdf")
+            slow.write(b"half")
+        inbox.wait_for("slow.pdf")
+    assert inbox.sizes == [1, 1, 8]
+
+
+def test_a_burst_of_files_in_new_folders_loses_none_and_doubles_none(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop, reads=frozenset({"sha256"}))):
+        for number in range(2000):
+            folder = drop / str(number % 7) / str(number % 5)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.pdf").write_bytes(b"x")
+        inbox.wait(lambda: len(inbox.events) >= 2001)
+    assert sorted(inbox.names) == sorted(["first.pdf", *(f"{number}.pdf" for number in range(2000))])
+
+
+def test_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: Inbox) -> None:
+    queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if queue > 100_000:
+        pytest.skip("this kernel keeps too many events for a quick test")
+    with running(inbox, watch_of(drop)) as source:
+        hints = source._listing.hints
+        assert hints
+        with hints._lock:  # its thread can not read on
+            for number in range(queue + 10_000):
+                os.close(os.open(drop / f"{number % 2}.txt", os.O_WRONLY | os.O_CREAT))
+            (drop / "lost.pdf").write_bytes(b"x")
+        inbox.wait_for("lost.pdf")
+        (drop / "after.pdf").write_bytes(b"x")
+        inbox.wait_for("after.pdf")
+
+
+def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop)) as source:
+        hints = source._listing.hints
+        assert hints
+        hints.limit = 3
+        with hints._lock:
+            for number in range(50):
+                (drop / f"{number}.pdf").write_bytes(b"x")
+        inbox.wait_for(*(f"{number}.pdf" for number in range(50)))
+        assert len(hints._paths) <= 3
+
+
+def test_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop), sweep_every=0.2) as source:
+        hints = source._listing.hints
+        assert hints
+        hints._inotify.stop()
+        hints._inotify.join(BOUND)
+        (drop / "a.pdf").write_bytes(b"x")
+        inbox.wait_for("a.pdf")
+        inbox.wait(lambda: bool(inbox.reports))
+    assert inbox.reports == [
+        "inotify can not be used (its reader ended): folders are listed every 2 seconds instead."
+    ]
+
+
+def test_it_starts_without_inotify_where_the_limit_is_reached() -> None:
+    script = """
+        source = FileSource([], known=set, emit=print, report=print)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        try:
+            while True:
+                os.dup(0)
+        except OSError:
+            source.start()
+            source.stop()
+    """
+    (report,) = run(script)
+    assert report.startswith("inotify can not be used (inotify instance limit reached): folders are listed")
+
+
+def test_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Path) -> None:
+    enter = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    limit = "echo 2 > /proc/sys/user/max_inotify_watches"
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*enter, limit], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no user namespaces here")
+    (drop / "a" / "b" / "c").mkdir(parents=True)
+    (drop / "a" / "b" / "c" / "x.pdf").write_bytes(b"x")
+    script = """
+        import pathlib, sys, threading
+        from wbox_notify.triggers.file import FileSource, Watch
+        again = threading.Semaphore(0)
+        root = pathlib.Path(sys.argv[1])
+        emit = lambda events: print(events[0].data["name"], flush=True) or again.release()
+        source = FileSource([Watch(root, lambda path: True, frozenset())],
+            known=lambda ids: set(), emit=emit, report=lambda line: print(line, flush=True))
+        source.start()
+        again.acquire(timeout=20)
+        (root / "a" / "b" / "c" / "y.pdf").write_bytes(b"y")
+        again.acquire(timeout=20)
+        source.stop()
+    """
+    command = [*enter, f'{limit}; exec "$0" "$@"', sys.executable, "-c", textwrap.dedent(script), str(drop)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=True)
+    report, *names = done.stdout.splitlines()
+    assert report.startswith(
+        f"inotify can not watch all folders below '{drop}' (inotify watch limit reached)"
+    )
+    assert names == ["x.pdf", "y.pdf"]
+
+
+def test_it_stops_in_the_midst_of_a_huge_file_and_reports_nothing_of_it(drop: Path, inbox: Inbox) -> None:
+    with (drop / "huge.pdf").open("wb") as huge:
+        huge.truncate(200 * 1024**3)
+    reading = threading.Event()
+
+    def reads(_: str) -> frozenset[str]:
+        reading.set()
+        return frozenset({"sha256"})
+
+    source = source_of(inbox, watch_of(drop, reads=reads), clock=time.monotonic)
+    source.start()
+    assert reading.wait(BOUND)
+    source.stop()
+    assert not source.alive
+    assert inbox.events == []
+
+
+def test_a_refusing_store_gets_what_came_in_the_meantime(drop: Path, inbox: Inbox) -> None:
+    with running(inbox, watch_of(drop)):
+        inbox.refusals = 1
+        (drop / "a.pdf").write_bytes(b"x")
+        inbox.wait(lambda: bool(inbox.reports))
+        (drop / "b.pdf").write_bytes(b"x")
+        inbox.wait_for("a.pdf", "b.pdf")
+    assert sorted(inbox.names) == ["a.pdf", "b.pdf", "first.pdf"]
+
+
+class Drops(RuleBasedStateMachine):
+    """People and programs at work in a folder, with sweeps in between."""
+
+    names = st.sampled_from(["a.pdf", "b.pdf", "in/a.pdf", "in/ner/b.pdf"])
+    folders = st.sampled_from(["in", "in/ner", "out"])
+    some = st.binary(max_size=3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp())
+        self.inbox = Inbox()
+        self.clock = Clock()
+        self.writers: list[Any] = []
+        self.start()
+
+    @rule()
+    def start(self) -> None:
+        watch = Watch(self.root, pdf, frozenset({"text"}))
+        self.source = FileSource(
+            [watch], known=self.inbox.known, emit=self.emit, report=self.inbox.report, clock=self.clock
+        )
+
+    def emit(self, events: Sequence[Event]) -> None:
+        written = {os.fstat(writer.fileno()).st_ino for writer in self.writers}
+        for event in events:
+            status = Path(event.data["path"]).stat()
+            assert status.st_ino not in written, "reported while somebody writes it"
+            assert status.st_size == event.data["size"] == len(event.data["text"])
+        self.inbox.emit(events)
+
+    @rule(name=names, content=some)
+    def write(self, name: str, content: bytes) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / name).write_bytes(content.replace(b"\xff", b"").hex().encode())
+
+    @rule(name=names)
+    def append(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError), (self.root / name).open("ab") as file:
+            file.write(b"+")
+
+    @rule(name=names)
+    def begin_writing(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.writers.append((self.root / name).open("ab", buffering=0))
+
+    @precondition(lambda self: self.writers)
+    @rule(data=st.data())
+    def go_on_writing(self, data: st.DataObject) -> None:
+        data.draw(st.sampled_from(self.writers)).write(b"-")
+
+    @precondition(lambda self: self.writers)
+    @rule()
+    def end_writing(self) -> None:
+        self.writers.pop().close()
+
+    @rule(name=names, to=names)
+    def move(self, name: str, to: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / name).rename(self.root / to)
+
+    @rule(name=names)
+    def delete(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True) if (self.root / name).parent.is_dir() else None
+
+    @rule(folder=folders)
+    def make_folder(self, folder: str) -> None:
+        (self.root / folder).mkdir(parents=True, exist_ok=True)
+
+    @rule(folder=folders, to=folders)
+    def move_folder(self, folder: str, to: str) -> None:
+        with contextlib.suppress(OSError):
+            (self.root / folder).rename(self.root / to)
+
+    @rule(folder=folders)
+    def delete_folder(self, folder: str) -> None:
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule()
+    def sweep(self) -> None:
+        self.source.sweep()
+
+    @rule()
+    def have_the_store_refuse(self) -> None:
+        self.inbox.refusals = 1
+
+    @invariant()
+    def nothing_is_reported_twice(self) -> None:
+        ids = [event.id for event in self.inbox.events]
+        assert len(ids) == len(set(ids))
+
+    def teardown(self) -> None:
+        for writer in self.writers:
+            writer.close()
+        self.writers.clear()
+        self.inbox.refusals = 0
+        for _ in range(2):
+            self.source.sweep()
+            self.clock.now += 5
+        self.source.sweep()
+        self.nothing_is_reported_twice()
+        there = {version_id(str(path), path.stat()) for path in self.root.rglob("*.pdf")}
+        assert there <= {event.id for event in self.inbox.events}
+        shutil.rmtree(self.root)
+
+
+Drops.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestDrops = Drops.TestCase

@@ -1,0 +1,307 @@
+"""Settings: where each comes from, which wins, and what is said of a bad one."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wbox_notify.errors import ConfigError
+from wbox_notify.problems import Problem, render
+from wbox_notify.settings import FILE, Setup, read
+from wbox_notify.settingvalues import as_address, as_store, as_url, as_zone, system_zone
+
+KEY = "sk_canary-4711"
+
+
+def setup(folder: Path, text: str | None = None, environ: Mapping[str, str] | None = None) -> Setup:
+    if text is not None:
+        (folder / FILE).write_text(text, encoding="utf-8")
+    return read(folder, environ or {})
+
+
+def key_file(path: Path, key: str = KEY, mode: int = 0o600) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{key}\n")
+    path.chmod(mode)
+    return path
+
+
+def only(found: Setup) -> Problem:
+    (problem,) = found.problems
+    assert KEY not in render(problem) + repr(problem)
+    return problem
+
+
+def test_without_a_file_and_an_environment_there_are_defaults(tmp_path: Path) -> None:
+    found = setup(tmp_path, environ={"TZ": "Asia/Tokyo", "STATE_DIRECTORY": "/var/lib/wbox-notify:/other"})
+    settings = found.settings
+    assert found.problems == ()
+    assert (settings.url, settings.api_key, settings.device_id) == ("https://server.wbox.me", None, None)
+    assert (settings.listen, settings.lang, settings.region) == (("127.0.0.1", 8725), "en", None)
+    assert settings.data_dir == Path("/var/lib/wbox-notify")
+    assert settings.store == "sqlite:////var/lib/wbox-notify/wbox-notify.db"
+    assert settings.tz == ZoneInfo("Asia/Tokyo")
+
+
+def test_the_data_folder_is_last_of_all_the_one_of_the_platform(tmp_path: Path) -> None:
+    assert setup(tmp_path).settings.data_dir.name == "wbox-notify"
+
+
+FULL = """\
+version: 1
+wbox: {url: "https://wbox.example/base/", api_key_file: keys/wbox, device: 3}
+defaults: {tz: Europe/Istanbul, lang: tr, region: tr}
+contacts:
+  ayse: +90 555 111 22 33
+store: sqlite:///data/queue.db
+listen: "[::1]:9000"
+"""
+
+
+def test_the_file_sets_everything(tmp_path: Path) -> None:
+    key_file(tmp_path / "keys" / "wbox")
+    found = setup(tmp_path, FULL)
+    settings = found.settings
+    assert found.problems == ()
+    assert (settings.url, settings.api_key, settings.device_id) == ("https://wbox.example/base", KEY, 3)
+    assert (settings.tz, settings.lang, settings.region) == (ZoneInfo("Europe/Istanbul"), "tr", "TR")
+    assert settings.store == f"sqlite:///{tmp_path}/data/queue.db"
+    assert settings.listen == ("::1", 9000)
+
+
+def test_the_environment_wins(tmp_path: Path) -> None:
+    key_file(tmp_path / "keys" / "wbox", key="sk_from_file")
+    environ = {
+        "WBOX_API_URL": "http://127.0.0.1:8726",
+        "WBOX_API_KEY": KEY,
+        "WBOX_DEVICE_ID": "7",
+        "WBOX_DATA_DIR": "/var/tmp/data",
+        "WBOX_STORE": "sqlite:////var/tmp/other.db",
+        "WBOX_LISTEN": "0.0.0.0:80",
+        "WBOX_LANG": "de",
+        "STATE_DIRECTORY": "/nowhere",
+    }
+    found = setup(tmp_path, FULL, environ)
+    settings = found.settings
+    assert found.problems == ()
+    assert (settings.url, settings.api_key, settings.device_id) == ("http://127.0.0.1:8726", KEY, 7)
+    assert (settings.data_dir, settings.store) == (Path("/var/tmp/data"), "sqlite:////var/tmp/other.db")
+    assert (settings.listen, settings.lang) == (("0.0.0.0", 80), "de")
+
+
+def test_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
+    found = setup(
+        tmp_path, FULL.replace("api_key_file: keys/wbox, ", ""), {"WBOX_API_KEY": "", "WBOX_LANG": " "}
+    )
+    assert (found.settings.api_key, found.settings.lang, found.problems) == (None, "tr", ())
+
+
+def test_the_key_is_looked_for_in_four_places_in_order(tmp_path: Path) -> None:
+    environ = {
+        "WBOX_API_KEY": "sk_variable",
+        "WBOX_API_KEY_FILE": str(key_file(tmp_path / "one" / "k", "sk_variable_file")),
+        "CREDENTIALS_DIRECTORY": str(key_file(tmp_path / "two" / "wbox_api_key", "sk_credential").parent),
+    }
+    key_file(tmp_path / "keys" / "wbox", "sk_file")
+    found = []
+    for variable in [*environ, None]:
+        found.append(setup(tmp_path, FULL, environ).settings.api_key)
+        environ.pop(variable or "", None)
+    assert found == ["sk_variable", "sk_variable_file", "sk_credential", "sk_file"]
+
+
+def test_a_credentials_folder_without_our_key_is_passed_over(tmp_path: Path) -> None:
+    key_file(tmp_path / "keys" / "wbox")
+    found = setup(tmp_path, FULL, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert (found.settings.api_key, found.problems) == (KEY, ())
+
+
+def test_the_key_is_not_in_the_repr_of_the_settings(tmp_path: Path) -> None:
+    assert KEY not in repr(setup(tmp_path, environ={"WBOX_API_KEY": KEY}))
+
+
+def test_a_key_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+    path = key_file(tmp_path / "keys" / "wbox", mode=0o644)
+    found = setup(tmp_path, FULL)
+    problem = only(found)
+    assert (problem.code, problem.severity, problem.line, problem.column) == ("WBX322", "warning", 2, 57)
+    assert problem.hint == f"chmod 600 {path}"
+    assert found.settings.api_key == KEY
+
+
+@pytest.mark.parametrize(
+    "key", ["canary-4711", "sk_", "sk_a canary", "sk_çanary", "", "Bearer sk_canary", "sk_\x07canary"]
+)
+def test_a_malformed_key_is_never_shown(tmp_path: Path, key: str) -> None:
+    key_file(tmp_path / "keys" / "wbox", key)
+    in_file = setup(tmp_path, FULL)
+    assert (only(in_file).code, only(in_file).line, only(in_file).column) == ("WBX323", 2, 57)
+    found = [in_file]
+    if key:
+        found.append(setup(tmp_path, FULL, {"WBOX_API_KEY": key}))
+        assert only(found[1]).file == "environment"
+        assert only(found[1]).message.startswith("WBOX_API_KEY: ")
+    for one in found:
+        assert one.settings.api_key is None
+        assert "canary" not in render(only(one))
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    in_file = only(setup(tmp_path, FULL))
+    assert (in_file.code, in_file.line, in_file.column) == ("WBX322", 2, 57)
+    assert "keys/wbox" in in_file.message
+    in_environment = only(setup(tmp_path, "", {"WBOX_API_KEY_FILE": str(tmp_path)}))
+    assert in_environment.message.startswith(f"WBOX_API_KEY_FILE: the key file {tmp_path} can not be read")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "message", "hint"),
+    [
+        (
+            "wbox:\n  api_key: sk_canary-4711\n",
+            "WBX321",
+            (2, 3),
+            "does not belong in this file",
+            "api_key_file",
+        ),
+        ("api_key: sk_canary-4711\n", "WBX321", (1, 1), "does not belong in this file", "WBOX_API_KEY"),
+        ("wbox: {pace: 5}\n", "WBX214", (1, 8), "`pace` is not in this version yet", None),
+        *(
+            (f"{key}: {{}}\n", "WBX214", (1, 1), f"`{key}` is not in this version yet", None)
+            for key in ("on_call", "time_windows", "secrets", "public_url", "fallback")
+        ),
+        ("rules: []\n", "WBX214", (1, 1), "`rules` is not in this version yet", "folder rules/"),
+        ("wbox: {ulr: x}\n", "WBX210", (1, 8), "unknown key `ulr`", "did you mean `url`?"),
+        ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
+        ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
+        ("- a\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
+        ("version: 2\n", "WBX215", (1, 10), "version 2 of the language is not known", "version: 1"),
+        ("wbox: {device: '3'}\n", "WBX213", (1, 16), "must be a whole number, not text", "out of the quotes"),
+        ("wbox: {device: 0}\n", "WBX320", (1, 16), "0 is not the number of a device", "count from 1"),
+        ("wbox: {url: server}\n", "WBX320", (1, 13), "not the address of a wbox server", "https://"),
+        ("defaults: {tz: Europe/Istambul}\n", "WBX320", (1, 16), "no time zone", "`Europe/Istanbul`?"),
+        ("defaults: {lang: Turkish}\n", "WBX320", (1, 18), "not the code of a language", "tr"),
+        ("defaults: {region: Turkey}\n", "WBX320", (1, 20), "not the code of a country", "TR"),
+        ("store: postgresql://u:pw@h/d\n", "WBX320", (1, 8), "not in this version yet", "sqlite:///"),
+        ("store: queue.db\n", "WBX320", (1, 8), "not the address of a store", "sqlite:///"),
+        ("listen: nine\n", "WBX320", (1, 9), "nine is not a host and a port", "127.0.0.1:8725"),
+        ("listen: 70000\n", "WBX320", (1, 9), "70000 is not a host and a port", "127.0.0.1:8725"),
+        ("listen: *x\n", "WBX108", (1, 9), "no anchor `&x`", "in quotes"),
+    ],
+)
+def test_each_mistake_in_the_file_has_its_place(
+    tmp_path: Path, text: str, code: str, place: tuple[int, int], message: str, hint: str | None
+) -> None:
+    problem = only(setup(tmp_path, text))
+    assert (problem.file, problem.code, (problem.line, problem.column)) == (FILE, code, place)
+    assert message in problem.message
+    assert hint in (problem.hint or "") if hint else problem.hint is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("WBOX_API_URL", "ftp://x", "not the address of a wbox server"),
+        ("WBOX_API_URL", "https://me:pw@server", "not the address of a wbox server"),
+        ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
+        ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
+        ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
+        ("WBOX_STORE", "mysql://me:pw@x", "not the address of a store"),
+        ("WBOX_DATA_DIR", "~nobody-here/x", "the home of somebody unknown"),
+        ("WBOX_API_KEY_FILE", "~nobody-here/x", "the home of somebody unknown"),
+    ],
+)
+def test_a_bad_variable_is_named_and_leaves_the_file_in_force(
+    tmp_path: Path, variable: str, value: str, message: str
+) -> None:
+    text = FULL.replace("api_key_file: keys/wbox, ", "")
+    found = setup(tmp_path, text, {variable: value})
+    problem = only(found)
+    assert (problem.file, problem.line, problem.severity) == ("environment", 0, "error")
+    assert problem.message.startswith(f"{variable}: ")
+    assert message in problem.message
+    assert "pw@" not in render(problem)
+    assert found.settings == setup(tmp_path, text).settings
+
+
+def test_one_bad_setting_leaves_the_others(tmp_path: Path) -> None:
+    found = setup(
+        tmp_path, FULL.replace("region: tr", "region: [tr]").replace("api_key_file: keys/wbox, ", "")
+    )
+    assert [problem.code for problem in found.problems] == ["WBX213"]
+    assert (found.settings.lang, found.settings.region, found.settings.device_id) == ("tr", None, 3)
+
+
+def test_empty_sections_are_fine(tmp_path: Path) -> None:
+    assert setup(tmp_path, "version: 1\nwbox:\ndefaults:\ncontacts:\ngroups:\n").problems == ()
+
+
+def test_a_settings_file_that_is_a_folder_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    assert (only(setup(tmp_path)).code, only(setup(tmp_path)).file) == ("WBX101", FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("8080", ("127.0.0.1", 8080)),
+        (":8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("wbox.lan:80", ("wbox.lan", 80)),
+        ("[::]:80", ("::", 80)),
+    ],
+)
+def test_an_address_is_a_port_with_or_without_a_host(text: str, address: tuple[str, int]) -> None:
+    assert as_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["::1:80", "a b:1", "http://x:1", "x:", "[::1]", "1.2.3.4"])
+def test_other_texts_are_no_address(text: str) -> None:
+    with pytest.raises(ConfigError, match="not a host and a port"):
+        as_address(text)
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../UTC", "Europe", "Mars/Base", "a\0b", "x" * 300])
+def test_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> None:
+    with pytest.raises(ConfigError):
+        as_zone(name)
+    assert isinstance(system_zone({"TZ": name}), ZoneInfo)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_setting_or_a_config_error(text: str) -> None:
+    for read_as in (as_url, as_address, as_zone, lambda one: as_store(one, Path("/srv"))):
+        with suppress(ConfigError):
+            assert read_as(text)
+
+
+JSON: Any = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 99999)
+    | st.sampled_from(["", "x", "tr", "8080", "sqlite:///x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["version", "wbox", "url", "device", "defaults", "tz", "lang", "listen", "store", "x"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_settings_file_gives_settings(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    found = setup(folder, str(tree).replace("None", "null").replace("True", "true").replace("False", "false"))
+    assert found.settings.folder == folder
+    assert all(problem.message and os.sep not in problem.code for problem in found.problems)

@@ -1,0 +1,85 @@
+"""What ships is what is tested: the starter rules, and every block of the README."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from wbox_notify.engine import plan
+from wbox_notify.events import Event
+from wbox_notify.messages import KINDS
+from wbox_notify.rules import load
+from wbox_notify.triggers.file import FileSource, Watch
+
+ROOT = Path(__file__).parent.parent
+STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+class Nothing:
+    """A memory in which nothing is."""
+
+    def remembered(self, rule: str, kind: str, key: str) -> None:
+        del rule, kind, key
+
+
+def events_of_the_examples() -> list[Event]:
+    """Return what the file source makes of ``examples/drop``, as if it stood in the watched folder."""
+    found: list[Event] = []
+    examples = ROOT / "examples" / "drop"
+    watch = Watch(root=examples, accepts=lambda _path: True, reads=frozenset({"text", "sha256"}))
+    source = FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None)
+    source.sweep()
+    return [
+        Event(
+            id=event.id,
+            type="file",
+            at=event.at,
+            data={**event.data, "path": str(ROOT / "drop" / event.data["name"])},
+        )
+        for event in found
+    ]
+
+
+def test_the_repository_is_a_valid_project() -> None:
+    assert STARTERS.problems == ()
+    assert STARTERS.rules
+
+
+def test_every_starter_rule_is_set_off_by_an_example_and_all_four_kinds_are_sent() -> None:
+    now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    plans = [plan(STARTERS, event, Nothing(), now) for event in events_of_the_examples()]
+    messages = [planned for made in plans for planned in made.messages]
+    assert [planned.problem for planned in messages if planned.problem] == []
+    assert {planned.rule for planned in messages} == {rule.id for rule in STARTERS.rules}
+    assert {planned.message.kind for planned in messages if planned.message} == set(KINDS)
+
+
+def test_every_template_is_named_by_a_rule_or_another_template() -> None:
+    texts = [path.read_text() for folder in ("rules", "templates") for path in (ROOT / folder).iterdir()]
+    for template in (ROOT / "templates").iterdir():
+        assert any(template.name in text for text in texts), template.name
+
+
+@pytest.mark.parametrize("block", YAML_BLOCKS, ids=lambda block: block.strip().splitlines()[0])
+def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> None:
+    name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
+    (tmp_path / "rules").mkdir()
+    key = tmp_path / "key"
+    key.write_text("sk_x")
+    key.chmod(0o600)
+    (tmp_path / name).write_text(block.replace("/etc/wbox-notify/key", str(key)), encoding="utf-8")
+    project = load(tmp_path, {})
+    assert [problem.message for problem in project.problems if problem.severity == "error"] == []
+    assert project.rules or name == "wbox-notify.yaml"
+
+
+def test_the_readme_names_every_command_and_every_exit_code() -> None:
+    from wbox_notify.cli import COMMANDS  # noqa: PLC0415 - only this test wants the commands
+
+    for command in COMMANDS:
+        assert f"`{command}" in README or f"wbox-notify {command}" in README
+    for code in (0, 1, 2, 3, 69, 74, 75, 77, 78, 130):
+        assert f"| {code} |" in README

@@ -1,0 +1,392 @@
+"""The store: what is accepted stays, and each delivery goes one way."""
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from wbox_notify.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
+from wbox_notify.errors import ConfigError, StoreError
+from wbox_notify.events import Event
+from wbox_notify.messages import Text
+from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
+from wbox_notify.store.schema import MIGRATIONS
+from wbox_notify.store.store import LIFETIME
+
+PHONES = ["905551110001", "905551110002", "905551110003"]
+
+
+def an_event(name: str) -> Event:
+    return Event(
+        id=name, type="file", at=datetime(2026, 11, 22, 9, tzinfo=UTC), data={"path": f"/drop/{name}"}
+    )
+
+
+def a_plan(event: str, *phones: str, device: int | None = None) -> Plan:
+    return Plan(
+        event_id=event,
+        messages=tuple(
+            Planned(
+                key=f"{event}:{place}",
+                rule="r",
+                message=Text(phone=phone, message=f"{event} {place}", device_id=device),
+            )
+            for place, phone in enumerate(phones)
+        ),
+    )
+
+
+def ended(store: Store, delivery: Delivery, state: State, now: float, due: float = 0.0) -> bool:
+    outcome = {State.SENT: Outcome.SENT, State.DEAD: Outcome.REFUSED}.get(state, Outcome.NOT_SENT)
+    after = {"state": state, "due": due, "tries": delivery.tries + 1, "unknowns": 0, "reason": "because"}
+    return store.finish(delivery, Answer(outcome=outcome, detail="because", latency=0.1), after, now).result()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/data/wbox-notify.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    store = open_store(url)
+    yield store
+    store.close()
+
+
+def test_an_event_is_kept_once_whoever_brings_it(store: Store) -> None:
+    assert store.put_events([an_event("a"), an_event("b")], 1.0).result() == [True, True]
+    assert store.put_events([an_event("b"), an_event("c")], 2.0).result() == [False, True]
+    assert [event.id for event in store.unplanned()] == ["a", "b", "c"]
+    assert store.unplanned()[0] == an_event("a")
+    assert store.known(["a", "c", "x"]) == {"a", "c"}
+
+
+def test_what_was_accepted_is_there_after_reopening(url: str) -> None:
+    store = open_store(url)
+    store.put_events([an_event("a")], 1.0).result()
+    store.put_plans([a_plan("a", PHONES[0])], 1.0).result()
+    store.put_events([an_event("b")], 1.0).result()
+    store.close()
+    store = open_store(url)
+    assert [event.id for event in store.unplanned()] == ["b"]
+    assert [delivery.key for delivery in store.history.queue(OPEN)] == ["a:0"]
+    store.close()
+
+
+def test_every_commit_waits_for_the_disk(store: Store) -> None:
+    def asked(connection: sqlite3.Connection) -> tuple[int, str]:
+        (level,) = connection.execute("pragma synchronous").fetchone()
+        (mode,) = connection.execute("pragma journal_mode").fetchone()
+        return level, mode
+
+    assert store._database.write(asked).result() == (2, "wal")
+
+
+def test_a_plan_is_kept_whole_and_planning_again_adds_nothing(store: Store) -> None:
+    store.put_events([an_event("a")], 1.0).result()
+    why = Decision(rule="r", stage="send", outcome="passed", detail="2 messages")
+    plan = Plan(
+        event_id="a",
+        decisions=(why,),
+        messages=a_plan("a", PHONES[0], PHONES[1]).messages,
+        memories=(Memory(rule="r", kind="dedupe", key="k", value={"event": "a"}),),
+    )
+    store.put_plans([plan], 2.0).result()
+    store.put_plans([plan], 3.0).result()
+    assert store.unplanned() == []
+    assert [row["detail"] for row in store.history.decisions("a")] == ["2 messages"] * 2
+    assert [delivery.key for delivery in store.history.deliveries("a")] == ["a:0", "a:1"]
+    assert store.remembered("r", "dedupe", "k") == {"event": "a"}
+    assert store.remembered("r", "dedupe", "other") is None
+
+
+def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> None:
+    store.put_events([an_event("a")], 1.0).result()
+    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome="x", detail=None),))  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="NOT NULL"):
+        store.put_plans([a_plan("a", PHONES[0]), bad], 2.0).result()
+    assert [event.id for event in store.unplanned()] == ["a"]
+    assert store.history.counts() == {}
+    store.put_plans([a_plan("a", PHONES[0])], 3.0).result()
+    assert store.history.counts() == {State.QUEUED: 1}
+
+
+def test_sending_is_on_disk_before_the_claim_is_answered(store: Store, url: str) -> None:
+    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    delivery = store.claim(1.0).result()
+    assert delivery is not None
+    history = open_history(url)
+    assert history is not None
+    assert [seen.state for seen in history.queue(OPEN)] == [State.SENDING]
+    assert [row["outcome"] for row in history.attempts(delivery.id)] == [None]
+    history.close()
+
+
+def test_only_the_oldest_delivery_to_a_phone_can_be_claimed(store: Store) -> None:
+    store.put_message(an_event("a"), a_plan("a", PHONES[0], PHONES[0], PHONES[1]), 1.0).result()
+    first, other = store.claim(1.0).result(), store.claim(1.0).result()
+    assert first
+    assert other
+    assert (first.key, other.key) == ("a:0", "a:2")
+    assert store.claim(1.0).result() is None
+    ended(store, first, State.QUEUED, 2.0, due=50.0)
+    assert store.claim(40.0).result() is None, "a retry keeps its place"
+    assert store.next_due() == 50.0
+    again = store.claim(50.0).result()
+    assert again
+    ended(store, again, State.SENT, 51.0)
+    assert (second := store.claim(51.0).result())
+    assert second.key == "a:1"
+
+
+def test_a_late_answer_changes_nothing_of_a_newer_claim(store: Store) -> None:
+    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    late = store.claim(1.0).result()
+    assert late
+    ended(store, late, State.QUEUED, 2.0)
+    newer = store.claim(3.0).result()
+    assert newer
+    assert not ended(store, late, State.DEAD, 4.0)
+    assert ended(store, newer, State.SENT, 5.0)
+    assert store.history.counts() == {State.SENT: 1}
+
+
+def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
+    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    store.put_message(an_event("b"), a_plan("b", PHONES[0], device=2), 1.0).result()
+    store.open_circuit("", "not ready", 10.0, 1.0).result()
+    other = store.claim(1.0).result()
+    assert other
+    assert other.key == "b:0"
+    assert store.claim(1.0).result() is None
+    assert store.next_due() == 10.0
+    assert [row["device"] for row in store.circuits_due(10.0)] == [""]
+    store.keep_circuit_open("", "not ready", 20.0).result()
+    assert (store.circuits_due(10.0), store.next_due()) == ([], 20.0)
+    store.close_circuit("").result()
+    assert (mine := store.claim(11.0).result())
+    assert mine.key == "a:0"
+
+
+def test_what_was_not_sent_in_time_expires(store: Store) -> None:
+    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    assert store.claim(1.0 + LIFETIME).result() is None
+    assert store.expire(1.0 + LIFETIME).result() == 1
+    assert store.history.counts() == {State.EXPIRED: 1}
+
+
+def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
+    ids = store.put_message(an_event("a"), a_plan("a", *PHONES), 1.0).result()
+    for state in (State.DEAD, State.HELD):
+        delivery = store.claim(1.0).result()
+        assert delivery
+        ended(store, delivery, state, 2.0)
+    assert store.requeue(None, [State.HELD], 3.0).result() == [ids[1]]
+    assert store.drop([ids[0], 999], 4.0).result() == [ids[0]]
+    assert store.requeue(ids, STUCK, 5.0).result() == []
+    assert store.history.counts() == {State.QUEUED: 2, State.CANCELLED: 1}
+
+
+def test_a_delivery_without_a_message_gets_its_event_planned_anew(store: Store) -> None:
+    store.put_events([an_event("a")], 1.0).result()
+    failed = Planned(key="a:r:-", rule="r", message=None, problem="template: no field x")
+    store.put_plans([Plan(event_id="a", messages=(failed,))], 1.0).result()
+    [dead] = store.history.queue(STUCK)
+    assert (dead.state, dead.message, dead.reason) == (State.DEAD, None, "template: no field x")
+    assert store.claim(2.0).result() is None
+    store.requeue([dead.id], STUCK, 3.0).result()
+    assert [event.id for event in store.unplanned()] == ["a"]
+    assert store.history.queue(STUCK) == []
+
+
+def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: Store) -> None:
+    odd = Event(id="odd", type="file", at=datetime(2026, 1, 1, tzinfo=UTC), data={"path": "/\udcff\n😀\0"})
+    store.put_events([odd], 1.0).result()
+    assert store.unplanned() == [odd]
+
+
+def test_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
+    assert store
+    with pytest.raises(BusyError, match=r"in use by process \d+"):
+        open_store(url)
+
+
+def test_many_threads_share_commits_and_all_is_kept(store: Store) -> None:
+    def bring(thread: int) -> None:
+        for future in [store.put_events([an_event(f"{thread}-{n}")], 1.0) for n in range(50)]:
+            assert future.result() == [True]
+
+    threads = [threading.Thread(target=bring, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(store.unplanned(1000)) == 400
+
+
+def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
+    open_store(url).close()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("insert into schema_version values (?)", (len(MIGRATIONS) + 1,))
+    connection.close()
+    with pytest.raises(SchemaError, match="schema 2") as refused:
+        open_store(url)
+    assert "upgrade" in str(refused.value.hint)
+    assert refused.value.exit_code == 78
+
+
+@pytest.mark.parametrize("address", ["", "mysql://x", "sqlite://", "sqlite:///", "/tmp/x.db"])
+def test_an_address_that_names_no_store_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="not an address of a store"):
+        open_store(address)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "wbox.db"
+    path.write_text("my shopping list, which is longer than a header\n" * 10)
+    with pytest.raises(StoreError, match="not a database") as refused:
+        open_store(f"sqlite:///{path}")
+    assert refused.value.hint
+    assert path.read_text().startswith("my shopping list")
+
+
+def test_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
+    """In a process whose files may not grow beyond 300 kB, as on a full disk."""
+    script = f"""
+import resource, signal
+from datetime import UTC, datetime
+from wbox_notify.events import Event
+from wbox_notify.store import open_store
+from wbox_notify.errors import StoreError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = open_store("sqlite:///{tmp_path}/wbox.db")
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+kept = 0
+try:
+    for number in range(1000):
+        event = Event(id=str(number), type="file", at=datetime.now(UTC), data={{"text": "x" * 5000}})
+        kept += store.put_events([event], 1.0).result()[0]
+except StoreError as error:
+    print(kept, error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert store.put_events([event], 2.0).result() == [True], "it goes on when there is room again"
+print(len(store.unplanned(2000)))
+store.close()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    kept, _, error = ran.stdout.splitlines()[0].partition(" ")
+    assert "can not be used" in error, ran.stderr
+    assert int(kept) > 5
+    assert int(ran.stdout.splitlines()[1]) == int(kept) + 1
+    assert "Traceback" not in ran.stderr
+
+
+def test_there_is_no_history_before_there_is_a_store(url: str) -> None:
+    assert open_history(url) is None
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Whatever is done to it, a store neither loses nor invents, and keeps the order of each phone."""
+
+    claimed = Bundle("claimed")
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{self.folder.name}/wbox.db"
+        self.store = open_store(self.url)
+        self.now = 1000.0
+        self.known: set[str] = set()
+        self.planned: set[str] = set()
+        self.expected: dict[str, str] = {}
+        self.ended: dict[str, list[str]] = {}
+
+    @rule(name=st.sampled_from("abcdefgh"))
+    def put(self, name: str) -> None:
+        assert self.store.put_events([an_event(name)], self.now).result() == [name not in self.known]
+        self.known.add(name)
+
+    @rule(phones=st.lists(st.sampled_from(PHONES), max_size=3))
+    def plan(self, phones: list[str]) -> None:
+        for event in self.store.unplanned(1):
+            self.store.put_plans([a_plan(event.id, *phones)], self.now).result()
+            self.planned.add(event.id)
+            self.expected.update({f"{event.id}:{place}": phone for place, phone in enumerate(phones)})
+
+    @rule(target=claimed)
+    def claim(self) -> object:
+        delivery = self.store.claim(self.now).result()
+        if delivery is None:
+            return multiple()
+        assert delivery.message
+        older = [
+            seen
+            for seen in self.store.history.queue(OPEN)
+            if seen.message and seen.message.phone == delivery.message.phone and seen.id < delivery.id
+        ]
+        assert not older, "an older message to this phone is still open"
+        return delivery
+
+    @rule(
+        delivery=consumes(claimed), state=st.sampled_from([State.SENT, State.QUEUED, State.HELD, State.DEAD])
+    )
+    def finish(self, delivery: Delivery, state: State) -> None:
+        if ended(self.store, delivery, state, self.now, due=self.now + 5) and state is State.SENT:
+            self.ended.setdefault(delivery.key, []).append("sent")
+
+    @rule(seconds=st.integers(1, 60))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule(state=st.sampled_from(STUCK))
+    def requeue(self, state: State) -> None:
+        self.store.requeue(None, [state], self.now).result()
+
+    @rule()
+    def circuit(self) -> None:
+        self.store.open_circuit("", "not ready", self.now + 5, self.now).result()
+        assert self.store.claim(self.now).result() is None
+        self.store.close_circuit("").result()
+
+    @rule()
+    def restart(self) -> None:
+        self.store.close()
+        self.store = open_store(self.url)
+        for delivery in self.store.interrupted():
+            ended(self.store, delivery, State.HELD, self.now)
+
+    @invariant()
+    def nothing_is_lost_or_invented(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        assert {event.id for event in self.store.unplanned()} == self.known - self.planned
+        kept = {
+            delivery.key: delivery.message.phone
+            for event in self.planned
+            for delivery in self.store.history.deliveries(event)
+            if delivery.message
+        }
+        assert kept == self.expected
+        assert all(times == ["sent"] for times in self.ended.values()), "sent is final"
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+            self.folder.cleanup()
+
+
+TestStoreMachine = StoreMachine.TestCase
+TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -1,0 +1,140 @@
+"""The filters for people: what they show, in which language and zone, and what they refuse."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wbox_notify.templates import TemplateError, Templates
+from wbox_notify.templates.filters import Locale
+
+ISTANBUL = timezone(timedelta(hours=3))
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+templates = Templates()
+
+
+def render(source: str, **data: Any) -> str:
+    return templates.text(source).render(data)
+
+
+@pytest.mark.parametrize(
+    ("size", "english", "turkish"),
+    [
+        (0, "0 B", "0 B"),
+        (512, "512 B", "512 B"),
+        (1023, "1023 B", "1023 B"),
+        (1024, "1 kB", "1 kB"),
+        (4810, "4.7 kB", "4,7 kB"),
+        (48210, "47 kB", "47 kB"),
+        (10_189, "10 kB", "10 kB"),
+        (1_048_575, "1 MB", "1 MB"),
+        (52_428_800, "50 MB", "50 MB"),
+        (1.5 * 1024**4, "1.5 TB", "1,5 TB"),
+        (5000 * 1024**5, "5000 PB", "5000 PB"),
+    ],
+)
+def test_filesize(size: float, english: str, turkish: str) -> None:
+    assert Locale().filesize(size) == english
+    assert Locale(lang="tr-TR").filesize(size) == turkish
+
+
+@pytest.mark.parametrize("wrong", ["48210", None, True, -1, float("nan"), float("inf"), [1]])
+def test_filesize_of_anything_else_is_an_error(wrong: Any) -> None:
+    with pytest.raises(TemplateError, match="filesize needs a number of bytes"):
+        render("{{ x | filesize }}", x=wrong)
+
+
+@pytest.mark.parametrize(
+    ("lang", "date", "both"),
+    [
+        ("en", "2026-11-23", "2026-11-23 09:00"),
+        ("tr", "23.11.2026", "23.11.2026 09:00"),
+        ("de_DE", "23.11.2026", "23.11.2026 09:00"),
+        ("fr", "23/11/2026", "23/11/2026 09:00"),
+        ("ja", "2026-11-23", "2026-11-23 09:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    "moment", [NOW, "2026-11-23T06:00:00Z", "2026-11-23 09:00", NOW.timestamp(), int(NOW.timestamp())]
+)
+def test_times_are_shown_in_the_zone_and_language_of_the_readers(
+    moment: Any, lang: str, date: str, both: str
+) -> None:
+    local = Templates(tz=ISTANBUL, lang=lang)
+    shown = local.text("{{ x | date }}|{{ x | datetime }}|{{ x | time }}|{{ x | date('%d %b') }}").render(
+        {"x": moment}
+    )
+    assert shown == f"{date}|{both}|09:00|23 Nov"
+
+
+def test_a_date_alone_is_the_same_day_in_every_zone() -> None:
+    for zone in (ISTANBUL, timezone(timedelta(hours=-9))):
+        assert Locale(zone).show_date("2026-11-23") == Locale(zone).show_date(NOW.date()) == "2026-11-23"
+
+
+def test_a_bare_time_is_iso_8601_in_the_zone_of_the_readers() -> None:
+    assert Templates(tz=ISTANBUL).text("{{ x }}").render({"x": NOW}) == "2026-11-23T09:00"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "soon", None, True, [], {}, 10**18, float("nan"), "1700000000", datetime.max.replace(tzinfo=UTC)],
+)
+def test_what_is_not_a_time_is_an_error(wrong: Any) -> None:
+    with pytest.raises(TemplateError, match="is not a time"):
+        Templates(tz=ISTANBUL).text("{{ x | datetime }}").render({"x": wrong})
+
+
+PEOPLE = [Templates(tz=ISTANBUL, lang="tr").text(f"{{{{ x | {name} }}}}") for name in Locale().filters()]
+
+
+@given(
+    st.text() | st.integers() | st.floats() | st.datetimes() | st.none() | st.booleans() | st.lists(st.text())
+)
+def test_every_filter_for_people_is_total(data: Any) -> None:
+    for template in PEOPLE:
+        try:
+            template.render({"x": data})
+        except TemplateError as error:
+            assert error.problem  # noqa: PT017 - an answer or a TemplateError, nothing else
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("Fix\n\nlong", "Fix"), ("\n  a \nb", "a"), ("", ""), (None, ""), (7, "7")]
+)
+def test_firstline(text: Any, line: str) -> None:
+    assert Locale().firstline(text) == line
+
+
+def test_turkish_letters_keep_their_dots() -> None:
+    turkish = Templates(lang="tr")
+    for source, shown in [
+        ("'istanbul \u0131l\u0131ca' | upper", "İSTANBUL ILICA"),
+        ("'I\u011eDIR İL' | lower", "\u0131ğd\u0131r il"),
+        ("'izmir' | capitalize", "İzmir"),
+        ("'\u0131lgaz ilçe' | title", "Ilgaz İlçe"),
+    ]:
+        assert turkish.expression(source).value({}) == shown
+    assert render("{{ 'istanbul' | upper }} {{ 'IT' | lower }}") == "ISTANBUL it"
+
+
+@given(st.text(st.sampled_from("ab *_~`.\n\u200c")))
+def test_plain_leaves_no_marker_that_could_open_or_close(text: str) -> None:
+    """WhatsApp formats between two markers that stand at the edges of words."""
+    defused = Locale().plain(text)
+    for place, sign in enumerate(defused):
+        assert sign not in "*_~`" or defused[place - 1] == defused[place + 1] == "\u200c"
+    assert defused.replace("\u200c", "") == text.replace("\u200c", "")
+    assert Locale().plain(defused) == defused
+
+
+def test_plain_keeps_the_formatting_of_the_template() -> None:
+    assert render("*{{ name | plain }}*", name="a_b.pdf") == "*a\u200c_\u200cb.pdf*"
+
+
+def test_tojson_is_for_reading() -> None:
+    shown = render("{{ x | tojson(2) }}", x={"ş": ["<", NOW]})
+    assert shown == '{\n  "ş": [\n    "<",\n    "2026-11-23T06:00"\n  ]\n}'

@@ -1,0 +1,103 @@
+"""The commands. Each loads its own parts, so that ``--help`` is quick."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from wbox_notify import __version__
+from wbox_notify.cli.output import fail
+from wbox_notify.errors import WboxError
+
+_INTERRUPTED = 130
+_INTERNAL = 70
+
+COMMANDS = {
+    "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
+    "simulate": ("simulate", "Run a stand-in for the wbox server, with an inbox page."),
+    "check": ("check", "Check settings, rules and templates."),
+    "run": ("run", "Run the daemon: watch folders and send."),
+    "send": ("send", "Send one message: text, media, event or poll."),
+    "status": ("status", "Show the daemon, the device and the queue on one screen."),
+    "log": ("log", "List what happened, and what was done about it."),
+    "queue": ("queue", "List, retry, release or drop what has not been sent."),
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the day, not of the alphabet."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None for a name that is not one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = importlib.import_module(f"wbox_notify.cli.{module}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: wbox-notify demo",
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="WBOX_CONFIG",
+    help="The project folder, or its wbox-notify.yaml.",
+)
+@click.pass_context
+def group(ctx: click.Context, config: Path | None) -> None:
+    """WhatsApp messages from a dropped file, a webhook or a clock, sent through wbox."""
+    ctx.obj = config
+    ctx.color = _colour()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process with its exit code; no error leaves a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        code = group.main(words, prog_name="wbox-notify", standalone_mode=False)
+    except click.ClickException as error:
+        if as_json:
+            fail(error.format_message(), None, error.exit_code, as_json=True)
+        else:
+            error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except WboxError as error:
+        code = fail(str(error), error.hint, error.exit_code, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the last line: a person sees a sentence, not a traceback
+        problem = f"internal error: {type(error).__name__}: {error}"
+        code = fail(problem, "please report this, with what you typed", _INTERNAL, as_json=as_json)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _colour() -> bool | None:
+    """Return whether to use colour, or None to leave it to the terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None

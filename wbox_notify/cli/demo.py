@@ -1,0 +1,135 @@
+"""``wbox-notify demo``."""
+
+import importlib.resources
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from wbox_notify import __version__
+from wbox_notify.cli.feed import Feed
+from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json, shown
+from wbox_notify.cli.project import sound
+from wbox_notify.cli.run import stop_on_signals
+from wbox_notify.daemon import Daemon
+from wbox_notify.errors import WboxError
+from wbox_notify.rules import load
+from wbox_notify.simulator import Simulator
+from wbox_notify.store import open_history
+
+_KINDS = ("text", "media", "event", "poll")
+_PATIENCE = 20.0
+
+
+@click.command("demo")
+@click.option("--once", is_flag=True, help="Drop the examples, print what arrived and end.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Use this folder and keep it.")
+@json_option
+def command(once: bool, keep: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+    """Try it without an account: nothing is sent to WhatsApp.
+
+    Starts the simulator and the daemon with the starter rules in a temporary folder. Ends with 0, with
+    --once also with 1 when a message is missing.
+    """
+    log_to_stderr()
+    stop = stop_on_signals()
+    feed = Feed(as_json=as_json)
+    with Simulator() as simulator, _project_folder(keep, simulator.url) as folder:
+        daemon = _daemon(folder, feed)
+        daemon.start()
+        if not as_json:
+            _introduce(simulator, folder)
+        try:
+            if once:
+                drop_examples(folder / "drop", simulator.url)
+                _wait_for_all(simulator, folder / "data" / "wbox-notify.db")
+            else:
+                stop.wait()
+        finally:
+            daemon.stop()
+        return _arrived(simulator, as_json=as_json) if once else 0
+
+
+def gallery() -> Path:
+    """Return the folder with ``rules``, ``templates`` and ``examples``: the wheel's, or the checkout's."""
+    package = Path(str(importlib.resources.files("wbox_notify")))
+    packaged = package / "gallery"
+    return packaged if packaged.is_dir() else package.parent
+
+
+def drop_examples(folder: Path, address: str) -> None:
+    """Copy the examples into a watched folder; the picture's address becomes one that ``address`` serves."""
+    for example in sorted((gallery() / "examples" / "drop").iterdir()):
+        text = example.read_text(encoding="utf-8")
+        text = text.replace("https://example.com/harbour.png", f"{address}/sim/sample.png")
+        (folder / example.name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _project_folder(keep: Path | None, address: str) -> Iterator[Path]:
+    folder = keep or Path(tempfile.mkdtemp(prefix="wbox-demo-"))
+    try:
+        (folder / "drop").mkdir(parents=True, exist_ok=True)
+        for part in ("rules", "templates"):
+            shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
+        settings = f"version: 1\nwbox: {{url: {address}}}\nlisten: 127.0.0.1:0\n"
+        (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
+        yield folder
+    except OSError as error:
+        raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _daemon(folder: Path, feed: Feed) -> Daemon:
+    environment = {"WBOX_API_KEY": "sk_demo", "WBOX_DATA_DIR": str(folder / "data")}
+    project = sound(load(folder, environment))
+    return Daemon(project, on_plan=feed.planned, on_attempt=feed.attempted)
+
+
+def _introduce(simulator: Simulator, folder: Path) -> None:
+    say(f"wbox-notify {__version__} demo (nothing is sent to WhatsApp)\n")
+    say(f"  Inbox    {simulator.url}/")
+    say(f"  Folder   {folder / 'drop'}   watched by the rules in {folder / 'rules'}\n")
+    say("Try this in another terminal:")
+    say(f"  cp README.md {folder / 'drop'}/")
+    say(f'  echo "Tea or coffee?" > {folder / "drop"}/tea.poll.txt\n')
+    say("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).\n")
+
+
+def _wait_for_all(simulator: Simulator, store: Path) -> None:
+    """Return when each kind has arrived and nothing waits any more, or when patience ends."""
+    history = open_history(f"sqlite:///{store}")
+    deadline = time.monotonic() + _PATIENCE
+    while history and time.monotonic() < deadline:
+        arrived = {_kind(message) for message in simulator.messages()}
+        if arrived.issuperset(_KINDS) and history.oldest_waiting() is None:
+            break
+        time.sleep(0.05)
+    if history:
+        history.close()
+
+
+def _arrived(simulator: Simulator, *, as_json: bool) -> int:
+    """Print what arrived at the simulator; 0 when each kind of message is among it."""
+    messages = simulator.messages()
+    missing = [kind for kind in _KINDS if kind not in {_kind(message) for message in messages}]
+    if as_json:
+        say_json({"messages": messages, "missing": missing})
+    else:
+        say("\nWhat arrived at the simulator:")
+        for message in messages:
+            body = {name: value for name, value in message["body"].items() if name != "phone"}
+            say(f"  {_kind(message):<6} +{message['body']['phone']}  {shown(str(body))}")
+    if missing:
+        raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
+    return 0
+
+
+def _kind(message: dict[str, object]) -> str:
+    return str(message["endpoint"]).rpartition("/")[2]

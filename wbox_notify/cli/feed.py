@@ -1,0 +1,87 @@
+"""Each step of the daemon as a line on the screen, as it happens."""
+
+from collections.abc import Iterable
+
+import click
+
+from wbox_notify.cli.output import clock, lasted, say, say_json, shown
+from wbox_notify.deliveries import Delivery, Plan, State
+from wbox_notify.dispatch import After
+from wbox_notify.events import Event
+from wbox_notify.messages import Message
+from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.phones import masked
+
+
+class Feed:
+    """Prints events, what was decided and attempts; as NDJSON if asked to."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def planned(self, event: Event, plan: Plan) -> None:
+        """Print an event and what the rules made of it."""
+        if self._as_json:
+            decisions = [
+                {"rule": made.rule, "stage": made.stage, "outcome": made.outcome, "detail": made.detail}
+                for made in plan.decisions
+            ]
+            say_json({"at": event.at, "event": event.id, "type": event.type, "decisions": decisions})
+            return
+        at = clock(event.at.timestamp())
+        say(f"{at}  {click.style('-->', fg='cyan')} {event.type:<6} {subject(event)}")
+        for made in plan.decisions:
+            say(f"{at}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
+
+    def attempted(self, delivery: Delivery, answer: Answer, then: After) -> None:
+        """Print how an attempt ended and what follows."""
+        if self._as_json:
+            say_json(
+                {
+                    "delivery": delivery.id,
+                    "event": delivery.event_id,
+                    "rule": delivery.rule,
+                    "outcome": answer.outcome,
+                    "status": answer.status,
+                    "detail": answer.detail,
+                    "state": then.state,
+                    "due": then.due,
+                }
+            )
+            return
+        words = [f"{delivery.id:>6} ", target(delivery.message), state(then.state)]
+        words.append(f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}")
+        if answer.outcome is not Outcome.SENT:
+            words.append(f"  {shown(answer.detail)}")
+        say(f"{clock(then.due)}  {click.style('<--', fg='green')} {'  '.join(words)}")
+
+
+def subject(event: Event) -> str:
+    """Return what an event is about, such as the file's path and size."""
+    if event.type == "file":
+        return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
+    return shown(str(event.data.get("kind", "")))
+
+
+def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
+    """Return a line about one decision."""
+    colour = {"passed": "green", "stopped": "yellow", "failed": "red"}.get(outcome)
+    return f"{click.style(f'{outcome:<7}', fg=colour)} {rule} {stage}: {shown(detail)}"
+
+
+def target(message: Message | None) -> str:
+    """Return a message's kind and masked phone."""
+    return f"{message.kind:<5} to {masked(message.phone)}" if message else "no message could be made"
+
+
+def state(reached: State) -> str:
+    """Return a state in its colour."""
+    colour = "green" if reached is State.SENT else "red" if reached is State.DEAD else "yellow"
+    return click.style(f"{reached.value:<7}", fg=colour)
+
+
+def listed(deliveries: Iterable[Delivery]) -> None:
+    """Print deliveries, a line each."""
+    for delivery in deliveries:
+        reason = f"  {shown(delivery.reason)}" if delivery.reason and delivery.state is not State.SENT else ""
+        say(f"{delivery.id:>6}  {target(delivery.message)}  {state(delivery.state)}  {delivery.rule}{reason}")

@@ -1,0 +1,77 @@
+"""How commands print: lines for people, JSON for programs, errors on stderr."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SECRET = re.compile(r"sk_[\w-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def say(text: str = "") -> None:
+    """Print a line for a person, with no control characters but our own colours."""
+    click.echo(text)
+
+
+def shown(text: str) -> str:
+    """Return text from outside as one safe line: control characters and line ends are escaped."""
+    line = text.replace("\n", "\\n").encode("utf-8", "backslashreplace").decode("utf-8")
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), line)
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON document on a line."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace"))
+
+
+def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
+    """Print an error on stderr and return the exit code; ``hint`` is what to do about it."""
+    problem = _SECRET.sub("sk_***", problem)
+    if as_json:
+        said = {"type": "error", "exit": code, "message": problem, "hint": hint}
+        click.echo(json.dumps(said, ensure_ascii=False), err=True)
+        return code
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(problem)}", err=True)
+    if hint:
+        click.echo(f"  {click.style('help:', fg='cyan')} {shown(hint)}", err=True)
+    return code
+
+
+def clock(seconds: float) -> str:
+    """Return a time of day for a line: ``09:04:02``."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+
+
+def lasted(seconds: float) -> str:
+    """Return a length of time for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def log_to_stderr() -> None:
+    """Send warnings and errors of all parts to stderr, one line each, without secrets."""
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_Line("%(asctime)s  %(levelname)s  %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[stream], force=True)
+
+
+class _Line(logging.Formatter):
+    """A record on one line, with every key masked and no traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_info = record.exc_text = None
+        return _SECRET.sub("sk_***", shown(super().format(record)))

@@ -1,0 +1,60 @@
+"""``wbox-notify run``."""
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from wbox_notify import __version__
+from wbox_notify.cli.feed import Feed
+from wbox_notify.cli.output import json_option, log_to_stderr, say, shown
+from wbox_notify.cli.project import count, open_project, sound
+from wbox_notify.daemon import Daemon
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules import Project
+from wbox_notify.rules.check import summary
+
+
+@click.command("run")
+@json_option
+@click.pass_obj
+def command(config: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+    """Run the daemon in the foreground: watch folders, follow the rules, send.
+
+    Ends with 0 on SIGTERM or Ctrl-C, within 5 seconds; what is in flight is finished.
+    """
+    log_to_stderr()
+    stop = stop_on_signals()
+    project = sound(open_project(config))
+    if not project.rules:
+        raise ConfigError(
+            f"there are no rules in {project.settings.folder / 'rules'}",
+            hint="write one (README shows how), or try wbox-notify demo",
+        )
+    feed = Feed(as_json=as_json)
+    daemon = Daemon(project, on_plan=feed.planned, on_attempt=feed.attempted)
+    daemon.start()
+    if not as_json:
+        introduce(project, daemon)
+    stop.wait()
+    return 0 if daemon.stop() else 1
+
+
+def introduce(project: Project, daemon: Daemon) -> None:
+    """Print what the daemon does and where."""
+    settings = project.settings
+    say(f"wbox-notify {__version__}, {count(len(project.rules), 'rule')} from {settings.folder}")
+    for rule in project.rules:
+        say(f"  rule     {rule.id}: {shown(summary(rule))}")
+    say(f"  wbox     {settings.url}")
+    say(f"  store    {settings.store}")
+    say(f"  address  {daemon.url}")
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    return stop

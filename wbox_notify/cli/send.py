@@ -1,0 +1,162 @@
+"""``wbox-notify send text|media|event|poll``."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify import messages
+from wbox_notify.cli.feed import target
+from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.project import open_project, open_queue, sound
+from wbox_notify.cli.queue import as_fields
+from wbox_notify.daemon import connect
+from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
+from wbox_notify.dispatch import Dispatcher
+from wbox_notify.errors import WboxError
+from wbox_notify.messages import Message
+from wbox_notify.rules import Project
+from wbox_notify.store import History, Store, open_history
+
+_QUEUED = 75
+_KEY_REFUSED = 77
+
+device_option = click.option("--device", type=int, help="The wbox device that sends; else the first.")
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=20.0,
+    show_default=True,
+    help="Seconds to wait for the outcome.",
+)
+
+
+@click.group("send")
+def command() -> None:
+    """Send one message. TO is a contact, a group or a number with its country code.
+
+    The message is on disk before anything else happens. Ends with 0 when it was sent, 75 when it waits in
+    the queue, 77 when the key is refused, 1 when it can not be sent.
+    """
+
+
+def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (json_option, wait_option, device_option, click.pass_obj):
+        function = option(function)
+    return function
+
+
+@command.command("text")
+@click.argument("to")
+@click.argument("message", required=False)
+@_shared
+def text(config: Path | None, to: str, message: str | None, **how: Any) -> int:
+    """Send a text; without MESSAGE it is read from standard input."""
+    words = sys.stdin.read().rstrip("\n") if message in (None, "-") else message
+    return _send(config, to, messages.Text, {"message": words}, **how)
+
+
+@command.command("media")
+@click.argument("to")
+@click.argument("url")
+@click.option("--caption", help="Words below the picture or document.")
+@_shared
+def media(config: Path | None, to: str, url: str, caption: str | None, **how: Any) -> int:
+    """Send an image, a video or a document from a public URL."""
+    return _send(config, to, messages.Media, {"url": url, "caption": caption}, **how)
+
+
+@command.command("event")
+@click.argument("to")
+@click.argument("title")
+@click.option("--description", help="What it is about.")
+@click.option("--start", help="ISO 8601, as 2026-10-15T14:00.")
+@_shared
+def event(
+    config: Path | None, to: str, title: str, description: str | None, start: str | None, **how: Any
+) -> int:
+    """Send a calendar invitation."""
+    fields = {"title": title, "description": description, "start": start}
+    return _send(config, to, messages.CalendarEvent, fields, **how)
+
+
+@command.command("poll")
+@click.argument("to")
+@click.argument("question")
+@click.option("-o", "--option", "options", multiple=True, help="A choice; give at least two.")
+@_shared
+def poll(config: Path | None, to: str, question: str, options: tuple[str, ...], **how: Any) -> int:
+    """Ask a question with options to choose from."""
+    return _send(config, to, messages.Poll, {"question": question, "options": options}, **how)
+
+
+def _send(
+    config: Path | None,
+    to: str,
+    kind: type[Message],
+    fields: dict[str, Any],
+    *,
+    device: int | None,
+    **how: Any,
+) -> int:
+    project = sound(open_project(config))
+    device = project.settings.device_id if device is None else device
+    made = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
+    connect(project)().close()
+    with open_queue(project) as (queue, store):
+        ids = [queue.send(message) for message in made]
+        if store is not None:
+            _send_here(project, store, made)
+        past = store.history if store else open_history(project.settings.store)
+        if past is None:
+            raise WboxError("the store is gone")
+        return max(_report(past, number, **how) for number in ids)
+
+
+def _send_here(project: Project, store: Store, made: list[Message]) -> None:
+    """Send what is due to these phones: no daemon does it."""
+    dispatcher = Dispatcher(store, connect(project))
+    client = connect(project)()
+    dispatcher.recover()
+    dispatcher.look_at_circuits(client, math.inf)
+    for phone in dict.fromkeys(message.phone for message in made):
+        while dispatcher.step(client, phone):
+            pass
+    client.close()
+
+
+def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:
+    delivery = _settled(past, number, wait)
+    holding = {row["device"]: row["reason"] for row in past.circuits()}
+    reason = holding.get(delivery.device, "") if delivery.state in OPEN else ""
+    reason = delivery.reason or reason
+    if as_json:
+        say_json({**as_fields(delivery), "reason": reason})
+    elif delivery.state is State.SENT:
+        say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
+    elif delivery.state in OPEN:
+        say(f"not sent yet: {shown(reason) or 'it is being sent'}. Kept in the queue as {delivery.id}.")
+        say("  help: wbox-notify run sends it when it can; wbox-notify queue list shows it")
+    else:
+        say(f"{delivery.state.value}: {shown(reason)} (delivery {delivery.id})")
+    if delivery.state in OPEN:
+        return _KEY_REFUSED if "unauthorized" in holding.values() else _QUEUED
+    return 0 if delivery.state is State.SENT else 1
+
+
+def _settled(past: History, number: int, wait: float) -> Delivery:
+    """Return a delivery once an attempt at it has ended, or the wait has."""
+    deadline = time.monotonic() + wait
+    while True:
+        delivery = past.delivery(number)
+        if delivery is None:
+            raise WboxError(f"delivery {number} is gone")
+        tried = delivery.claims > 0 or bool(past.circuits())
+        waits_on = delivery.state in WAITING and not tried
+        if not (waits_on or delivery.state is State.SENDING) or time.monotonic() > deadline:
+            return delivery
+        time.sleep(0.05)

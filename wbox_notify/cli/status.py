@@ -1,0 +1,82 @@
+"""``wbox-notify status``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
+from wbox_notify.cli.project import daemon_answers, open_project, sound
+from wbox_notify.client import ApiError
+from wbox_notify.daemon import connect
+from wbox_notify.deliveries import OPEN, STUCK, State
+from wbox_notify.rules import Project
+from wbox_notify.store import open_history
+
+_DAY = 86400.0
+_UNREACHABLE = 69
+_HELD = 75
+
+
+@click.command("status")
+@json_option
+@click.pass_obj
+def command(config: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+    """Show the daemon, the device and the queue on one screen.
+
+    Ends with 0 when messages flow, 69 when the daemon or wbox can not be reached, 75 when the phone is not
+    linked, 77 when the key is refused.
+    """
+    project = sound(open_project(config))
+    device, code = _device(project)
+    running = daemon_answers(project.settings.data_dir)
+    queue = _queue(project)
+    if as_json:
+        say_json({"daemon": running, "rules": len(project.rules), "device": device, "queue": queue})
+    else:
+        say(f"daemon   {'running' if running else 'not running: wbox-notify run'}")
+        say(f"rules    {len(project.rules)} in {project.settings.folder}")
+        say(f"device   {shown(device['text'])}   {project.settings.url}")
+        _print_queue(queue)
+    return code if code or running else _UNREACHABLE
+
+
+def _device(project: Project) -> tuple[dict[str, Any], int]:
+    client = connect(project)()
+    try:
+        status = client.session_status(project.settings.device_id)
+    except ApiError as error:
+        return {"ready": False, "text": str(error)}, error.exit_code
+    finally:
+        client.close()
+    if status.ready:
+        return {"ready": True, "text": f"{status.device_id} ready"}, 0
+    return {"ready": False, "text": f"{status.device_id} not linked: scan the QR code"}, _HELD
+
+
+def _queue(project: Project) -> dict[str, Any]:
+    past = open_history(project.settings.store)
+    if past is None:
+        return {"waiting": 0, "stuck": {}, "sent_24h": 0, "oldest": None, "circuits": []}
+    counts = past.counts()
+    oldest = past.oldest_waiting()
+    found = {
+        "waiting": sum(counts.get(state, 0) for state in OPEN),
+        "stuck": {state.value: counts[state] for state in STUCK if state in counts},
+        "sent_24h": past.sent_since(time.time() - _DAY),
+        "oldest": time.time() - oldest if oldest else None,
+        "circuits": [{"device": row["device"], "reason": row["reason"]} for row in past.circuits()],
+    }
+    past.close()
+    return found
+
+
+def _print_queue(queue: dict[str, Any]) -> None:
+    oldest = lasted(queue["oldest"]) if queue["oldest"] is not None else "-"
+    say(f"queue    {queue['waiting']} waiting   oldest {oldest}   sent in 24 h: {queue['sent_24h']}")
+    if queue["stuck"]:
+        stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
+        say(f"stuck    {stuck}: wbox-notify queue list")
+    for circuit in queue["circuits"]:
+        say(f"holds    {circuit['device'] or 'first device'}: {circuit['reason']}")

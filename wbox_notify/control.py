@@ -1,0 +1,53 @@
+"""What a person can do to the queue while the daemon runs, and when it does not."""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from wbox_notify.deliveries import STUCK, WAITING, Plan, Planned, State
+from wbox_notify.events import Event
+from wbox_notify.messages import Message, dump
+from wbox_notify.store import Store
+
+
+class Action(StrEnum):
+    """What can be done to deliveries in the queue."""
+
+    RETRY = "retry"
+    """Try again now, whatever the reason for waiting; also what is dead or expired."""
+    RELEASE = "release"
+    """Let go what is held."""
+    DROP = "drop"
+    """Cancel."""
+
+
+class Control:
+    """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news."""
+
+    def __init__(self, store: Store, wake: Callable[[], None] = lambda: None) -> None:
+        self._store = store
+        self._wake = wake
+
+    def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
+        """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
+        now = time.time()
+        if action is Action.DROP:
+            changed = self._store.drop(ids, now)
+        else:
+            states = (State.HELD,) if action is Action.RELEASE else (*WAITING, *STUCK)
+            changed = self._store.requeue(ids, states, now)
+        done = changed.result()
+        self._wake()
+        return done
+
+    def send(self, message: Message) -> int:
+        """Put one message into the queue; return the id of its delivery, which is then on disk."""
+        now = datetime.now(UTC)
+        event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
+        planned = Planned(key=f"{event.id}:send:0:{message.phone}", rule="send", message=message)
+        plan = Plan(event_id=event.id, messages=(planned,))
+        ids = self._store.put_message(event, plan, now.timestamp()).result()
+        self._wake()
+        return ids[0]

@@ -1,0 +1,110 @@
+"""What becomes of an event: decisions, planned messages, and their delivery."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from wbox_notify.messages import Message
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    """Waits for its turn, or for its next try after a failure that sent nothing."""
+    SENDING = "sending"
+    """Committed before the request leaves; found at start-up it means that the outcome is unknown."""
+    SENT = "sent"
+    """wbox said success."""
+    UNKNOWN = "unknown"
+    """May have been sent; is tried once more when due."""
+    HELD = "held"
+    """Waits for a person: ``queue release`` or ``queue drop``."""
+    DEAD = "dead"
+    """Can not be sent as it is; ``queue retry`` tries again."""
+    EXPIRED = "expired"
+    """Was not sent in time."""
+    CANCELLED = "cancelled"
+    """Dropped by a person."""
+
+
+WAITING = (State.QUEUED, State.UNKNOWN)
+OPEN = (*WAITING, State.SENDING)
+STUCK = (State.HELD, State.DEAD, State.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Why something was or was not sent: one step of one rule for one event.
+
+    Attributes:
+        rule: The rule's id.
+        stage: ``if``, ``dedupe``, ``to`` or ``send``.
+        outcome: ``passed``, ``stopped`` or ``failed``.
+        detail: One line for a person, with the values that decided.
+    """
+
+    rule: str
+    stage: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A message that an event calls for, or the reason why it could not be made.
+
+    ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
+    the same event again adds nothing.
+    """
+
+    key: str
+    rule: str
+    message: Message | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One thing that a rule remembers between events, such as a key that ``dedupe`` has seen."""
+
+    rule: str
+    kind: str
+    key: str
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that follows from one event; it is stored in one transaction."""
+
+    event_id: str
+    decisions: tuple[Decision, ...] = ()
+    messages: tuple[Planned, ...] = ()
+    memories: tuple[Memory, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message on its way to one phone.
+
+    Times are seconds since the epoch. ``claims`` counts all hand-overs begun, ``tries`` those that count
+    for the back-off, ``unknowns`` those whose outcome stayed unknown. ``message`` is None where the rule
+    could not make one; ``reason`` then says why.
+    """
+
+    id: int
+    key: str
+    event_id: str
+    rule: str
+    device: str
+    message: Message | None
+    state: State
+    due: float
+    created: float
+    expires: float
+    claims: int = 0
+    tries: int = 0
+    unknowns: int = 0
+    reason: str = ""

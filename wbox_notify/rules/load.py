@@ -1,0 +1,103 @@
+"""Loading a project folder: whatever a person wrote, the answer is a project and its problems."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wbox_notify import settings
+from wbox_notify.problems import Problem, errors, in_order
+from wbox_notify.rules.build import Builder
+from wbox_notify.rules.models import RuleFile, RuleSpec
+from wbox_notify.rules.people import gather
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
+from wbox_notify.settings import Settings
+from wbox_notify.shape import fit
+from wbox_notify.templates import Templates
+from wbox_notify.yamlfile import Document, Spot, open_document
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def load(folder: Path, environ: Mapping[str, str]) -> Project:
+    """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises."""
+    setup = settings.read(folder, environ)
+    documents, problems = _rule_documents(setup.settings.folder)
+    problems += setup.problems
+    people, wrong = gather([setup.document, *documents], setup.settings.region)
+    templates = _templates(setup.settings)
+    loading = _Loading(Builder(setup.settings, templates, people, [*problems, *wrong]))
+    for document in documents:
+        loading.take(document)
+    return Project(
+        settings=setup.settings,
+        rules=tuple(loading.rules),
+        people=people,
+        problems=in_order(loading.problems),
+    )
+
+
+class _Loading:
+    """The rules of the files read so far, and all problems."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.rules: list[Rule] = []
+        self.problems = builder.problems
+        self._builder = builder
+        self._ids: dict[str, Spot] = {}
+
+    def take(self, document: Document) -> None:
+        """Add the rules of a file, all or none."""
+        file = document.source.file
+        self.problems += document.problems
+        rules = [rule for value, spot in self._found(document) if (rule := self._rule(value, spot))]
+        if not errors(problem for problem in self.problems if problem.file == file):
+            self.rules += rules
+
+    def _found(self, document: Document) -> Iterator[tuple[Any, Spot]]:
+        if document.value is None and errors(document.problems):
+            return
+        value = {"version": 1} if document.value is None else document.value
+        self.problems += fit(RuleFile, value, document.at())[1]
+        rules = value.get("rules") if isinstance(value, dict) else None
+        for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+            yield rule, document.at("rules", index)
+        if isinstance(value, dict) and not any(map(value.get, ("rules", "contacts", "groups"))):
+            hint = "a rule stands under `rules:` and begins with `- id:`"
+            problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
+            self.problems.append(problem)
+
+    def _rule(self, value: Any, spot: Spot) -> Rule | None:
+        spec, problems = fit(RuleSpec, value, spot)
+        self.problems += problems
+        if spec is None:
+            return None
+        earlier = self._ids.setdefault(spec.id, spot)
+        if earlier is not spot:
+            hint = f"the other one is at {earlier.document.source.file}:{earlier.place.line}"
+            message = f"two rules have the id `{spec.id}`"
+            self.problems.append(spot.at("id").problem("WBX301", message, hint=hint))
+        return self._builder.rule(spec, spot)
+
+
+def _templates(chosen: Settings) -> Templates:
+    folder = chosen.folder / "templates"
+    return Templates(folder if folder.is_dir() else None, tz=chosen.tz, lang=chosen.lang)
+
+
+def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
+    if not folder.is_dir():
+        return [], [Problem(file=_shown(folder), code="WBX101", message="there is no such project folder")]
+    try:
+        names = sorted(path.name for path in (folder / "rules").iterdir())
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        return [], [Problem(file="rules", code="WBX101", message=f"this can not be listed: {error.strerror}")]
+    chosen = [name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}") for name in chosen], []
+
+
+def _shown(path: str | Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,230 @@
+"""Settings: what the environment and ``wbox-notify.yaml`` say; the environment wins."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+from zoneinfo import ZoneInfo
+
+import platformdirs
+from pydantic import BeforeValidator
+
+from wbox_notify.errors import ConfigError
+from wbox_notify.problems import Problem, Severity
+from wbox_notify.settingvalues import (
+    DEFAULT_HOST,
+    DEFAULT_URL,
+    as_address,
+    as_device,
+    as_language,
+    as_path,
+    as_region,
+    as_store,
+    as_url,
+    as_zone,
+    system_zone,
+)
+from wbox_notify.shape import EMPTY_MAP, Refusal, Strict, Version, fit, later
+from wbox_notify.yamlfile import Document, Spot, open_document, parse
+
+T = TypeVar("T")
+
+FILE = "wbox-notify.yaml"
+"""The name of the settings file in a project folder."""
+
+ENVIRONMENT = "environment"
+"""What problems call the environment."""
+
+_KEY = re.compile(r"sk_[!-~]+")
+_KEY_BYTES = 4096
+_OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"
+_NO_KEY = Refusal("WBX321", "an API key does not belong in this file", _OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this project runs.
+
+    Attributes:
+        folder: The project folder.
+        url: Where wbox is.
+        api_key: The key of the wbox API, or None where there is none.
+        device_id: The device that sends where a message names none; None leaves it to wbox.
+        store: The address of the store, ``sqlite:///PATH``.
+        data_dir: Where the daemon keeps what is its own.
+        listen: Host and port that the daemon answers at.
+        tz: The time zone of rules and messages.
+        lang: The language of dates and numbers, such as ``tr``.
+        region: The country of phone numbers without a country code, such as ``TR``; None refuses them.
+    """
+
+    folder: Path
+    url: str = DEFAULT_URL
+    api_key: str | None = field(default=None, repr=False)
+    device_id: int | None = None
+    store: str
+    data_dir: Path
+    listen: tuple[str, int] = (DEFAULT_HOST, 8725)
+    tz: ZoneInfo
+    lang: str = "en"
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The settings, the file they came from (it may hold contacts too) and what is wrong with both."""
+
+    settings: Settings
+    document: Document
+    problems: tuple[Problem, ...]
+
+
+class _Wbox(Strict):
+    refused: ClassVar[Mapping[str, Refusal]] = {**later("pace"), "api_key": _NO_KEY}
+
+    url: str | None = None
+    api_key_file: str | None = None
+    device: int | None = None
+
+
+class _Defaults(Strict):
+    tz: str | None = None
+    lang: str | None = None
+    region: str | None = None
+
+
+class _File(Strict):
+    refused: ClassVar[Mapping[str, Refusal]] = {
+        **later("pace", "on_call", "time_windows", "secrets", "public_url", "fallback"),
+        **later("rules", hint="rules stand in the folder rules/"),
+        "api_key": _NO_KEY,
+    }
+
+    version: Version = 1
+    wbox: Annotated[_Wbox, EMPTY_MAP] = _Wbox()
+    defaults: Annotated[_Defaults, EMPTY_MAP] = _Defaults()
+    contacts: Any = None
+    groups: Any = None
+    store: str | None = None
+    listen: Annotated[str | None, BeforeValidator(lambda port: str(port) if type(port) is int else port)] = (
+        None
+    )
+
+
+def read(folder: Path, environ: Mapping[str, str]) -> Setup:
+    """Return the settings of a project folder; what can not be used is a problem and leaves its default."""
+    path = folder / FILE
+    document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
+    reading = _Reading(folder.absolute(), environ, document)
+    return Setup(reading.settings(), document, tuple(reading.problems))
+
+
+Origin = Spot | str
+"""Where a value was found: in the file, or in the variable of this name."""
+
+
+class _Reading:
+    """One reading of both sources."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], document: Document) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.document = document
+        value = {} if document.value is None else document.value
+        self.problems = [*document.problems, *fit(_File, value, document.at())[1]]
+        self.misshapen = {(problem.line, problem.column) for problem in self.problems}
+
+    def settings(self) -> Settings:
+        data_dir = self._data_dir()
+        store = partial(as_store, folder=self.folder)
+        return Settings(
+            folder=self.folder,
+            url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
+            api_key=self._key(),
+            device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
+            store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
+            data_dir=data_dir,
+            listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, 8725),
+            tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
+            lang=self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en",
+            region=self._chosen(as_region, None, "defaults", "region"),
+        )
+
+    def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
+        """Return the value of the variable, else of the file; each that can not be read is a problem."""
+        chosen = None
+        for text, origin in self._given(variable, *path):
+            try:
+                chosen = read_as(text)
+            except ConfigError as error:
+                self._report(origin, "WBX320", str(error), error.hint)
+        return chosen
+
+    def _given(self, variable: str | None, *path: str) -> Iterator[tuple[str, Origin]]:
+        value = self.document.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        spot = self.document.at(*path)
+        if value is not None and (spot.place.line, spot.place.column) not in self.misshapen:
+            yield str(value), spot
+        if variable and (text := self.environ.get(variable, "").strip()):
+            yield text, variable
+
+    def _data_dir(self) -> Path:
+        if chosen := self._chosen(partial(as_path, folder=Path.cwd()), "WBOX_DATA_DIR"):
+            return chosen
+        state = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return Path(state or platformdirs.user_data_dir("wbox-notify", appauthor=False))
+
+    def _key(self) -> str | None:
+        if literal := self.environ.get("WBOX_API_KEY", "").strip():
+            return self._checked(literal, "WBOX_API_KEY")
+        for text, origin in self._key_files():
+            return self._key_in(text, origin)
+        return None
+
+    def _key_files(self) -> Iterator[tuple[str, Origin]]:
+        if path := self.environ.get("WBOX_API_KEY_FILE"):
+            yield path, "WBOX_API_KEY_FILE"
+        if credentials := self.environ.get("CREDENTIALS_DIRECTORY"):
+            path = os.path.join(credentials, "wbox_api_key")  # noqa: PTH118 - it is text until it is checked
+            if os.path.lexists(path):
+                yield path, "CREDENTIALS_DIRECTORY"
+        yield from self._given(None, "wbox", "api_key_file")
+
+    def _key_in(self, text: str, origin: Origin) -> str | None:
+        try:
+            path = as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
+            with path.open("rb") as stream:
+                mode = os.fstat(stream.fileno()).st_mode
+                key = stream.read(_KEY_BYTES).decode("ascii", "replace").strip()
+        except (OSError, ConfigError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._report(origin, "WBX322", f"the key file {text} can not be read: {reason}", None)
+            return None
+        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+            message = f"everybody on this machine can read the key file {text}"
+            self._report(origin, "WBX322", message, f"chmod 600 {path}", "warning")
+        return self._checked(key, origin)
+
+    def _checked(self, key: str, origin: Origin) -> str | None:
+        if _KEY.fullmatch(key):
+            return key
+        hint = "copy it again from wbox: Settings > API Access"
+        self._report(origin, "WBX323", "this is not a wbox key: one starts with sk_ and has no spaces", hint)
+        return None
+
+    def _report(
+        self, origin: Origin, code: str, message: str, hint: str | None, severity: Severity = "error"
+    ) -> None:
+        if isinstance(origin, Spot):
+            self.problems.append(origin.problem(code, message, hint=hint, severity=severity))
+        else:
+            message = f"{origin}: {message}"
+            self.problems.append(
+                Problem(file=ENVIRONMENT, code=code, message=message, hint=hint, severity=severity)
+            )

@@ -1,0 +1,96 @@
+"""What the text of a setting means; each function raises ConfigError for a text that means nothing."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from wbox_notify.errors import ConfigError
+from wbox_notify.shape import meant
+
+DEFAULT_URL = "https://server.wbox.me"
+DEFAULT_HOST = "127.0.0.1"
+
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
+_LAST_PORT = 65535
+
+
+def as_path(text: str, folder: Path) -> Path:
+    """Return an absolute path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{text} begins with the home of somebody unknown") from None
+
+
+def as_url(text: str) -> str:
+    """Return the address of a wbox server, which may end in a path."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[@?#\s]", text):
+        raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
+    return text.rstrip("/")
+
+
+def as_device(text: str) -> int:
+    """Return the number of a device."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not the number of a device", hint="devices count from 1")
+    return int(text)
+
+
+def as_store(text: str, folder: Path) -> str:
+    """Return the address of a store, with an absolute path."""
+    scheme, _, path = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        raise ConfigError("a PostgreSQL store is not in this version yet", hint="use sqlite:///PATH")
+    if scheme != "sqlite" or not path.removeprefix("/") or not path.startswith("/"):
+        raise ConfigError("this is not the address of a store", hint="write it as sqlite:///PATH")
+    return f"sqlite:///{as_path(path[1:], folder)}"
+
+
+def as_address(text: str) -> tuple[str, int]:
+    """Return the host and the port to answer at."""
+    found = _ADDRESS.fullmatch(text)
+    if not found or int(found[2]) > _LAST_PORT:
+        raise ConfigError(f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:8725")
+    return (found[1] or DEFAULT_HOST).strip("[]"), int(found[2])
+
+
+def as_zone(text: str) -> ZoneInfo:
+    """Return a time zone."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = meant(text, available_timezones()) or "write it as Europe/Istanbul"
+        raise ConfigError(f"there is no time zone {text}", hint=hint) from None
+
+
+def as_language(text: str) -> str:
+    """Return the code of a language."""
+    if not re.fullmatch(r"[a-z]{2,3}", text):
+        raise ConfigError(f"{text} is not the code of a language", hint="two small letters: en, tr")
+    return text
+
+
+def as_region(text: str) -> str:
+    """Return the code of a country."""
+    if not re.fullmatch(r"[A-Za-z]{2}", text):
+        raise ConfigError(f"{text} is not the code of a country", hint="two letters: TR")
+    return text.upper()
+
+
+def system_zone(environ: Mapping[str, str]) -> ZoneInfo:
+    """Return the time zone of the machine, or UTC where it can not be told."""
+    linked = os.path.realpath("/etc/localtime").rpartition("zoneinfo/")[2]
+    for name in (environ.get("TZ", "").removeprefix(":"), linked):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")

@@ -1,0 +1,69 @@
+"""Guard: the simulator's own pages are for this machine, and for no other web site."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wbox_notify.simulator.wire import refusal
+
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src * data:; media-src *; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+class Guard:
+    """Refuses foreign hosts and foreign origins, and adds the headers that keep a page safe.
+
+    A name that someone else owns may point to 127.0.0.1 (DNS rebinding), so only the names of this machine
+    are served; and a page elsewhere may post here, so a change must come from our own page or from a program.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._bound = host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request or refuse it."""
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._ours(host):
+            words = f"The simulator's pages answer to localhost, 127.0.0.1 and {self._bound} only."
+            await refusal(421, words)(scope, receive, send)
+        elif scope["method"] not in {"GET", "HEAD"} and origin and origin.partition("://")[2] != host:
+            await refusal(403, "This request comes from a page of another site.")(scope, receive, send)
+        else:
+            await self._app(scope, receive, _with_headers(send))
+
+    def _ours(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name in {"localhost", "127.0.0.1", "::1", self._bound}:
+            return True
+        return _address(self._bound, "is_unspecified") and _address(name)
+
+
+def _address(name: str, kind: str = "version") -> bool:
+    """Return whether a name is an IP address (of a kind): nobody can point that elsewhere."""
+    try:
+        return bool(getattr(ipaddress.ip_address(name), kind))
+    except ValueError:
+        return False
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

@@ -1,0 +1,97 @@
+"""What the store tells about the past and the present; reading only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from wbox_notify.deliveries import Delivery, State
+from wbox_notify.store import rows
+from wbox_notify.store.rows import among
+
+Row = Mapping[str, Any]
+
+
+class _Readable(Protocol):
+    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]: ...
+
+    def close(self) -> None: ...
+
+
+class History:
+    """Questions that the commands ask; times are seconds since the epoch."""
+
+    def __init__(self, database: _Readable) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def delivery(self, number: int) -> Delivery | None:
+        """Return one delivery by its id."""
+        found = self._database.read("select * from delivery where id = :id", {"id": number})
+        return rows.delivery(found[0]) if found else None
+
+    def queue(self, states: Sequence[State], most: int = 200) -> list[Delivery]:
+        """Return the deliveries in any of the states, oldest first."""
+        marks, values = among(states)
+        found = self._database.read(
+            f"select * from delivery where state in ({marks}) order by id limit :most",  # noqa: S608 - marks are ours
+            {**values, "most": most},
+        )
+        return [rows.delivery(row) for row in found]
+
+    def counts(self) -> dict[State, int]:
+        """Return how many deliveries are in each state."""
+        found = self._database.read("select state, count(*) as many from delivery group by state")
+        return {State(row["state"]): row["many"] for row in found}
+
+    def sent_since(self, since: float) -> int:
+        """Return how many deliveries were sent since a time."""
+        found = self._database.read(
+            "select count(*) as many from delivery where state = 'sent' and changed >= :since",
+            {"since": since},
+        )
+        return int(found[0]["many"])
+
+    def oldest_waiting(self) -> float | None:
+        """Return when the oldest delivery that still waits was made."""
+        found = self._database.read(
+            "select min(created) as oldest from delivery where state in ('queued', 'unknown', 'sending')"
+        )
+        oldest: float | None = found[0]["oldest"]
+        return oldest
+
+    def circuits(self) -> list[Row]:
+        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``."""
+        return list(self._database.read("select * from circuit order by device"))
+
+    def last_event(self) -> int:
+        """Return the number of the newest event, 0 where there is none."""
+        return int(self._database.read("select coalesce(max(seq), 0) as seq from event")[0]["seq"])
+
+    def events(self, after: int = 0, most: int = 50) -> list[Row]:
+        """Return the newest ``most`` events whose number is above ``after``, oldest first."""
+        return self._database.read(
+            "select * from (select * from event where seq > :after order by seq desc limit :most) as e"
+            " order by seq",
+            {"after": after, "most": most},
+        )
+
+    def decisions(self, event_id: str) -> list[Row]:
+        """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""
+        return self._database.read(
+            "select * from decision where event_id = :id order by seq", {"id": event_id}
+        )
+
+    def deliveries(self, event_id: str) -> list[Delivery]:
+        """Return the deliveries that came of an event."""
+        found = self._database.read(
+            "select * from delivery where event_id = :id order by id", {"id": event_id}
+        )
+        return [rows.delivery(row) for row in found]
+
+    def attempts(self, delivery_id: int) -> list[Row]:
+        """Return the hand-overs of a delivery: ``number``, ``started``, ``outcome``, ``detail`` and so on."""
+        return self._database.read(
+            "select * from attempt where delivery_id = :id order by number", {"id": delivery_id}
+        )

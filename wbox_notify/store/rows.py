@@ -1,0 +1,65 @@
+"""Rows of the tables as the package's own nouns, and back."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from wbox_notify import messages
+from wbox_notify.deliveries import Delivery, Planned, State
+from wbox_notify.events import Event
+
+
+def event_row(event: Event, now: float) -> dict[str, Any]:
+    """Return the columns of an event that was received ``now``."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "at": event.at.timestamp(),
+        "data": json.dumps(dict(event.data)),
+        "received": now,
+    }
+
+
+def event(row: Mapping[str, Any]) -> Event:
+    """Return the event of a row."""
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        at=datetime.fromtimestamp(row["at"], UTC),
+        data=json.loads(row["data"]),
+    )
+
+
+def delivery_row(planned: Planned, event_id: str, now: float, lifetime: float) -> dict[str, Any]:
+    """Return the columns of a new delivery: queued, or dead where there is no message to send."""
+    message = planned.message
+    return {
+        "key": planned.key,
+        "event_id": event_id,
+        "rule": planned.rule,
+        "device": str(message.device_id or "") if message else "",
+        "phone": message.phone if message else "",
+        "message": json.dumps(messages.dump(message)) if message else None,
+        "state": State.QUEUED if message else State.DEAD,
+        "reason": planned.problem or "",
+        "now": now,
+        "expires": now + lifetime,
+    }
+
+
+def delivery(row: Mapping[str, Any]) -> Delivery:
+    """Return the delivery of a row."""
+    fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
+    counts = ("claims", "tries", "unknowns", "reason")
+    return Delivery(
+        message=messages.load(json.loads(row["message"])) if row["message"] else None,
+        state=State(row["state"]),
+        **{name: row[name] for name in (*fields, *counts)},
+    )
+
+
+def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+    """Return the parameters of ``in (…)``: their marks for the text of the query, and their values."""
+    named = {f"v{number}": value for number, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in named), named

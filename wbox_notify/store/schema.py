@@ -1,0 +1,81 @@
+"""The tables, as numbered migrations: one text for SQLite and PostgreSQL.
+
+``$key`` stands for each engine's own growing integer key. Times are seconds since the epoch.
+"""
+
+MIGRATIONS = (
+    """
+    create table event (
+        seq $key,
+        id text not null unique,
+        type text not null,
+        at double precision not null,
+        data text not null,
+        received double precision not null,
+        planned double precision
+    );
+    create index event_unplanned on event (seq) where planned is null;
+
+    create table decision (
+        seq $key,
+        event_id text not null,
+        rule text not null,
+        stage text not null,
+        outcome text not null,
+        detail text not null,
+        at double precision not null
+    );
+    create index decision_event on decision (event_id);
+
+    create table memory (
+        rule text not null,
+        kind text not null,
+        key text not null,
+        value text not null,
+        primary key (rule, kind, key)
+    );
+
+    create table delivery (
+        id $key,
+        key text not null unique,
+        event_id text not null,
+        rule text not null,
+        device text not null,
+        phone text not null,
+        message text,
+        state text not null,
+        due double precision not null,
+        created double precision not null,
+        expires double precision not null,
+        changed double precision not null,
+        claims integer not null default 0,
+        tries integer not null default 0,
+        unknowns integer not null default 0,
+        reason text not null default ''
+    );
+    create index delivery_open on delivery (state, due) where state in ('queued', 'unknown', 'sending');
+    create index delivery_lane on delivery (device, phone, id)
+        where state in ('queued', 'unknown', 'sending');
+    create index delivery_stuck on delivery (state, id) where state in ('held', 'dead', 'expired');
+    create index delivery_event on delivery (event_id);
+
+    create table attempt (
+        delivery_id bigint not null,
+        number integer not null,
+        started double precision not null,
+        latency double precision,
+        outcome text,
+        status integer,
+        detail text,
+        primary key (delivery_id, number)
+    );
+
+    create table circuit (
+        device text primary key,
+        reason text not null,
+        since double precision not null,
+        until double precision not null,
+        probes integer not null
+    );
+    """,
+)

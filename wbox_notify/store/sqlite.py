@@ -1,0 +1,242 @@
+"""SQLite as the engine of the store: one file, one writing connection, one owner."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from wbox_notify.errors import StoreError
+from wbox_notify.store.schema import MIGRATIONS
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+Work = Callable[[sqlite3.Connection], Any]
+
+_MOST_IN_ONE_COMMIT = 500
+_VERSION = "select coalesce(max(version), 0) as version from schema_version"
+
+
+class BusyError(StoreError):
+    """Another process owns the store."""
+
+    exit_code = 75
+
+
+class SchemaError(StoreError):
+    """The store was written by a newer version of wbox_notify."""
+
+    retry = False
+    exit_code = 78
+
+
+class Sqlite:
+    """A database file that this process alone writes.
+
+    All writing goes through one thread that commits what has gathered as one transaction, so that many
+    callers share one ``fsync``. Reading has its own connections and never waits for a writer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[tuple[Work, Future[Any]] | None] = SimpleQueue()
+        self._reader = Reader(path)
+        with _explained(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _own(path)
+        try:
+            with _explained(path):
+                self._connection = _open_for_writing(path)
+                _migrate(self._connection)
+        except StoreError:
+            self._lock.close()
+            raise
+        self._writer = threading.Thread(target=self._write_all, name="store-writer")
+        self._writer.start()
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Run ``work`` in a transaction; the future is done when its effect is on disk.
+
+        The future raises StoreError when nothing was written.
+        """
+        future: Future[T] = Future()
+        self._jobs.put((work, future))
+        return future
+
+    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows of a query over what is committed."""
+        return self._reader.read(sql, parameters)
+
+    def close(self) -> None:
+        """Commit what is queued, then give up the file."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._reader.close()
+        self._connection.close()
+        self._lock.close()
+
+    def _write_all(self) -> None:
+        last = False
+        while not last:
+            gathered = [self._jobs.get()]
+            while len(gathered) < _MOST_IN_ONE_COMMIT:
+                try:
+                    gathered.append(self._jobs.get_nowait())
+                except Empty:
+                    break
+            batch = [job for job in gathered if job is not None]
+            last = len(batch) < len(gathered)
+            if batch:
+                self._commit(batch)
+
+    def _commit(self, batch: Sequence[tuple[Work, Future[Any]]]) -> None:
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with _explained(self._path):
+                self._connection.execute("begin immediate")
+                for work, future in batch:
+                    done.append((future, self._attempt(work, future)))
+                self._connection.execute("commit")
+        except StoreError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for future, result in done:
+            if not future.done():
+                future.set_result(result)
+
+    def _attempt(self, work: Work, future: Future[Any]) -> Any:
+        """Run one job; an error of its own spoils it alone, an error of the database the whole batch."""
+        self._connection.execute("savepoint job")
+        try:
+            result = work(self._connection)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it from the future
+            self._connection.execute("rollback to job")
+            future.set_exception(error)
+            result = None
+        self._connection.execute("release job")
+        return result
+
+
+class Reader:
+    """Read-only connections to a database file, one for each thread; works beside a running owner."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows of a query over what is committed."""
+        with _explained(self._path):
+            return self._connected().execute(sql, parameters or {}).fetchall()
+
+    def version(self) -> int:
+        """Return the number of the schema, 0 while there are no tables; refuse a newer one than ours."""
+        if not self.read("select 1 from sqlite_master where name = 'schema_version'"):
+            return 0
+        return _known_version(self.read(_VERSION)[0]["version"])
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._opened:
+            connection.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma busy_timeout = 5000")
+            self._local.connection = connection
+            self._opened.append(connection)
+        return connection
+
+
+class _explained:  # noqa: N801 - reads as a word
+    """Turn what SQLite and the system say into a StoreError that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error | OSError):
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise StoreError(
+                f"the store {self._path} can not be used: {said}", hint=_way_out(str(said))
+            ) from error
+
+
+def _way_out(said: str) -> str | None:
+    text = said.lower()
+    if "full" in text or "no space" in text:
+        return "free some space; everything that was accepted is kept"
+    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
+        return "the folder and the file must be writable for the user that runs wbox-notify"
+    if "malformed" in text or "not a database" in text:
+        return "move the file away and restore a backup, or start with an empty store"
+    return None
+
+
+def _own(path: Path) -> Any:
+    """Take the lock that makes this process the only one that writes; it is freed when the process ends."""
+    lock = os.fdopen(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600), "r+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read().strip()
+        lock.close()
+        raise BusyError(
+            f"the store {path} is in use by process {owner or 'unknown'}",
+            hint="one daemon for each store; stop the other one or set WBOX_DATA_DIR",
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma busy_timeout = 5000")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date in one transaction, or refuse what a newer version wrote."""
+    connection.execute("create table if not exists schema_version (version integer not null)")
+    version = _known_version(connection.execute(_VERSION).fetchone()["version"])
+    connection.execute("begin immediate")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        for statement in script.replace("$key", "integer primary key").split(";"):
+            connection.execute(statement)
+        connection.execute("insert into schema_version values (:version)", {"version": number})
+    connection.execute("commit")
+
+
+def _known_version(found: int) -> int:
+    if found > len(MIGRATIONS):
+        raise SchemaError(
+            f"the store has schema {found}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
+            hint="a newer wbox_notify wrote it: upgrade, or point WBOX_DATA_DIR at another folder",
+        )
+    return found

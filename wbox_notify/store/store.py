@@ -1,0 +1,314 @@
+"""The verbs of the store. Each that changes something returns when its effect is on disk."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any
+
+from wbox_notify.deliveries import STUCK, WAITING, Delivery, Plan, State
+from wbox_notify.events import Event
+from wbox_notify.outcomes import Answer
+from wbox_notify.store import rows
+from wbox_notify.store.history import History
+from wbox_notify.store.sqlite import Sqlite
+
+Connection = sqlite3.Connection
+
+LIFETIME = 24 * 3600.0
+"""Seconds after which a message that could not be sent expires."""
+
+
+class Store:
+    """Where everything lives between the event and the phone.
+
+    Every time argument ``now`` is in seconds since the epoch.
+    """
+
+    def __init__(self, database: Sqlite) -> None:
+        self._database = database
+        self.history = History(database)
+
+    def close(self) -> None:
+        """Finish what is being written and give the store up."""
+        self._database.close()
+
+    def put_events(self, events: Sequence[Event], now: float) -> Future[list[bool]]:
+        """Keep events; once the future is done they are never forgotten. False marks one known before."""
+
+        def work(connection: Connection) -> list[bool]:
+            return [_insert_event(connection, event, now) for event in events]
+
+        return self._database.write(work)
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the event ids that the store has."""
+        marks, values = rows.among(ids)
+        found = self._database.read(f"select id from event where id in ({marks})", values)  # noqa: S608 - marks are ours
+        return {row["id"] for row in found}
+
+    def unplanned(self, most: int = 200) -> list[Event]:
+        """Return events that no plan was made for yet, oldest first."""
+        found = self._database.read(
+            "select * from event where planned is null order by seq limit :most", {"most": most}
+        )
+        return [rows.event(row) for row in found]
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+        """Return what a rule remembers under a key."""
+        found = self._database.read(
+            "select value from memory where rule = :rule and kind = :kind and key = :key",
+            {"rule": rule, "kind": kind, "key": key},
+        )
+        value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
+        return value
+
+    def put_plans(self, plans: Sequence[Plan], now: float) -> Future[None]:
+        """Keep all that follows from events, in one transaction with the mark that they are planned."""
+
+        def work(connection: Connection) -> None:
+            for plan in plans:
+                _insert_plan(connection, plan, now)
+
+        return self._database.write(work)
+
+    def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
+        """Keep an event together with its plan; return the ids of its deliveries."""
+
+        def work(connection: Connection) -> list[int]:
+            _insert_event(connection, event, now)
+            _insert_plan(connection, plan, now)
+            found = connection.execute("select id from delivery where event_id = ? order by id", (event.id,))
+            return [row["id"] for row in found]
+
+        return self._database.write(work)
+
+    def claim(self, now: float, phone: str = "") -> Future[Delivery | None]:
+        """Take the next delivery that is due; that it is being sent is on disk before the future is done.
+
+        Only the oldest open delivery to a phone can be taken, and none of a device whose circuit is open;
+        with ``phone`` only what goes there.
+        """
+
+        def work(connection: Connection) -> Delivery | None:
+            row = connection.execute(_CLAIM, {"now": now, "phone": phone}).fetchone()
+            if row is None:
+                return None
+            connection.execute(
+                "insert into attempt (delivery_id, number, started) values (:id, :claims, :now)",
+                {"id": row["id"], "claims": row["claims"], "now": now},
+            )
+            return rows.delivery(row)
+
+        return self._database.write(work)
+
+    def finish(
+        self, delivery: Delivery, answer: Answer, after: Mapping[str, Any], now: float
+    ) -> Future[bool]:
+        """Record how an attempt ended and what follows.
+
+        Args:
+            delivery: as ``claim`` returned it; one that was claimed anew meanwhile is left alone.
+            answer: what wbox said.
+            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``.
+            now: the time of the end.
+        """
+
+        def work(connection: Connection) -> bool:
+            changed = connection.execute(
+                _FINISH, {**after, "id": delivery.id, "claims": delivery.claims, "now": now}
+            )
+            connection.execute(
+                "update attempt"
+                " set latency = :latency, outcome = :outcome, status = :status, detail = :detail"
+                " where delivery_id = :id and number = :claims",
+                {**asdict(answer), "id": delivery.id, "claims": delivery.claims},
+            )
+            return changed.rowcount == 1
+
+        return self._database.write(work)
+
+    def interrupted(self) -> list[Delivery]:
+        """Return the deliveries that were being sent when the last owner of the store ended."""
+        found = self._database.read("select * from delivery where state = 'sending' order by id")
+        return [rows.delivery(row) for row in found]
+
+    def expire(self, now: float) -> Future[int]:
+        """Give up on waiting deliveries whose time is over; return how many."""
+
+        def work(connection: Connection) -> int:
+            return connection.execute(
+                "update delivery set state = 'expired', changed = :now,"
+                " reason = 'was not sent in time: ' || reason"
+                " where state in ('queued', 'unknown') and expires <= :now",
+                {"now": now},
+            ).rowcount
+
+        return self._database.write(work)
+
+    def next_due(self) -> float | None:
+        """Return when the next delivery of a closed circuit or the next probe is due, or None."""
+        found = self._database.read(_NEXT_DUE)
+        return min((row["due"] for row in found if row["due"] is not None), default=None)
+
+    def circuits_due(self, now: float) -> list[Mapping[str, Any]]:
+        """Return the open circuits that are to be looked at now: ``device``, ``reason``, ``probes``."""
+        return list(self._database.read("select * from circuit where until <= :now", {"now": now}))
+
+    def open_circuit(self, device: str, reason: str, until: float, now: float) -> Future[None]:
+        """Stop sending through a device and look at it at ``until``; an open circuit stays as it is."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "insert into circuit (device, reason, since, until, probes)"
+                " values (:device, :reason, :now, :until, 0) on conflict (device) do nothing",
+                {"device": device, "reason": reason, "until": until, "now": now},
+            )
+
+        return self._database.write(work)
+
+    def keep_circuit_open(self, device: str, reason: str, until: float) -> Future[None]:
+        """Record that a device was looked at and can not send yet."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "update circuit set reason = :reason, until = :until, probes = probes + 1"
+                " where device = :device",
+                {"device": device, "reason": reason, "until": until},
+            )
+
+        return self._database.write(work)
+
+    def close_circuit(self, device: str) -> Future[None]:
+        """Let a device send again."""
+
+        def work(connection: Connection) -> None:
+            connection.execute("delete from circuit where device = :device", {"device": device})
+
+        return self._database.write(work)
+
+    def requeue(self, ids: Sequence[int] | None, states: Sequence[State], now: float) -> Future[list[int]]:
+        """Put deliveries in the given states back into the queue, due now; all of them where ids is None.
+
+        One that has no message, since its rule failed, gets its event planned anew instead.
+        """
+
+        def work(connection: Connection) -> list[int]:
+            found = _chosen(connection, ids, states)
+            parameters = {"now": now, "expires": now + LIFETIME}
+            for row in found:
+                statements = _REQUEUE if row["message"] else _REPLAN
+                for statement in statements:
+                    connection.execute(statement, {**parameters, "id": row["id"]})
+            return [row["id"] for row in found]
+
+        return self._database.write(work)
+
+    def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
+        """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
+
+        def work(connection: Connection) -> list[int]:
+            found = _chosen(connection, ids, (*WAITING, *STUCK))
+            for row in found:
+                connection.execute(
+                    "update delivery set state = 'cancelled', changed = :now, reason = 'dropped by hand'"
+                    " where id = :id",
+                    {"id": row["id"], "now": now},
+                )
+            return [row["id"] for row in found]
+
+        return self._database.write(work)
+
+
+def _insert_event(connection: Connection, event: Event, now: float) -> bool:
+    inserted = connection.execute(
+        "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
+        " on conflict (id) do nothing",
+        rows.event_row(event, now),
+    )
+    return inserted.rowcount == 1
+
+
+def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
+    connection.execute("update event set planned = :now where id = :id", {"now": now, "id": plan.event_id})
+    connection.executemany(
+        "insert into decision (event_id, rule, stage, outcome, detail, at)"
+        " values (:event_id, :rule, :stage, :outcome, :detail, :at)",
+        [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
+    )
+    connection.executemany(
+        "insert into memory (rule, kind, key, value) values (:rule, :kind, :key, :value)"
+        " on conflict (rule, kind, key) do update set value = excluded.value",
+        [{**asdict(memory), "value": json.dumps(memory.value)} for memory in plan.memories],
+    )
+    connection.executemany(
+        _INSERT_DELIVERY,
+        [rows.delivery_row(planned, plan.event_id, now, LIFETIME) for planned in plan.messages],
+    )
+
+
+def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[State]) -> list[sqlite3.Row]:
+    """Return the deliveries in the states, of the ids or all of them, oldest first."""
+    marks, values = rows.among(states)
+    found = connection.execute(
+        f"select id, message from delivery where state in ({marks}) order by id",  # noqa: S608 - marks are ours
+        values,
+    ).fetchall()
+    return found if ids is None else [row for row in found if row["id"] in set(ids)]
+
+
+_INSERT_DELIVERY = """
+insert into delivery
+    (key, event_id, rule, device, phone, message, state, reason, due, created, changed, expires)
+values
+    (:key, :event_id, :rule, :device, :phone, :message, :state, :reason, :now, :now, :now, :expires)
+on conflict (key) do nothing
+"""
+
+_CLAIM = """
+update delivery set state = 'sending', claims = claims + 1, changed = :now
+where id = (
+    select d.id from delivery d
+    where d.state in ('queued', 'unknown') and d.due <= :now and d.expires > :now and :phone in ('', d.phone)
+    and not exists (select 1 from circuit c where c.device = d.device)
+    and not exists (
+        select 1 from delivery e
+        where e.device = d.device and e.phone = d.phone and e.id < d.id
+        and e.state in ('queued', 'unknown', 'sending')
+    )
+    order by d.id limit 1
+)
+returning *
+"""
+
+_FINISH = """
+update delivery
+set state = :state, due = :due, tries = :tries, unknowns = :unknowns, reason = :reason, changed = :now
+where id = :id and claims = :claims and state = 'sending'
+"""
+
+_NEXT_DUE = """
+select min(d.due) as due from delivery d
+where d.state in ('queued', 'unknown')
+and not exists (select 1 from circuit c where c.device = d.device)
+and not exists (
+    select 1 from delivery e
+    where e.device = d.device and e.phone = d.phone and e.id < d.id
+    and e.state in ('queued', 'unknown', 'sending')
+)
+union all select min(until) from circuit
+"""
+
+_REQUEUE = (
+    """
+    update delivery
+    set state = 'queued', due = :now, expires = :expires, tries = 0, unknowns = 0, changed = :now, reason = ''
+    where id = :id
+    """,
+)
+
+_REPLAN = (
+    "update event set planned = null where id = (select event_id from delivery where id = :id)",
+    "delete from delivery where id = :id",
+)

@@ -1,0 +1,191 @@
+"""Expressions and templates: Jinja2, strict, in a sandbox, for plain text.
+
+The only place that knows Jinja2 for rules. The data they see is plain: maps, lists, texts, numbers, true,
+false, none and times. Data is never a template: a field that holds ``{{ 7 * 7 }}`` is shown as it is.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.parser import Parser
+
+from wbox_notify.templates.budget import running
+from wbox_notify.templates.faults import FAILURES, TemplateError, failure, syntax_fault
+from wbox_notify.templates.files import Folder
+from wbox_notify.templates.filters import Locale
+from wbox_notify.templates.layout import clean, layout
+from wbox_notify.templates.names import check, leaves, look, names, pulled
+from wbox_notify.templates.sandbox import Sandbox
+from wbox_notify.templates.values import plain, short
+
+__all__ = ["Expression", "Template", "TemplateError", "Templates"]
+
+_LONGEST_OUTPUT = 64 * 1024
+_BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
+_SAYS_NO = frozenset({"false", "no", "off", "0"})
+
+
+class Expression:
+    """One expression, ready to be worked out.
+
+    Attributes:
+        source: The expression as it was written.
+        names: The names it takes from the data, each with the fields it uses on it.
+    """
+
+    def __init__(self, source: str, tree: nodes.Expr, sandbox: Sandbox, seconds: float) -> None:
+        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
+        check(sandbox, module)
+        self.source = source
+        self.names = names(sandbox, [module])
+        self._leaves = dict(leaves(tree))
+        self._sandbox, self._seconds = sandbox, seconds
+        self._code = sandbox.from_string(module)
+
+    def value(self, context: Mapping[str, Any]) -> Any:
+        """Return the result as plain data; TemplateError if it is undefined, no data, or fails."""
+        with running(context, self._seconds):
+            scope = self._code.new_context(dict(context))
+            for _ in self._code.root_render_func(scope):
+                pass
+            return plain(scope.vars["result"])
+
+    def truth(self, context: Mapping[str, Any]) -> bool:
+        """Return whether the result counts as yes, as Python sees it; a text such as "false" is an error."""
+        value = self.value(context)
+        if isinstance(value, str) and value.strip().casefold() in _SAYS_NO:
+            raise TemplateError(
+                f"the result is the text '{value.strip()}', and every text counts as yes",
+                hint='compare it with what you mean, such as: … == "true"',
+            )
+        return bool(value)
+
+    def seen(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the expression looks at, such as ``{"file.size": 0}``, as short JSON values."""
+        with running(context, self._seconds):
+            return {path: short(look(self._sandbox, leaf, context)) for path, leaf in self._leaves.items()}
+
+
+class Template:
+    """One template, ready to be rendered.
+
+    Attributes:
+        source: The template as it was written; of a file, what is in it.
+        name: The name of its file; None for an inline template.
+        names: The names it takes from the data, each with the fields it uses on it; the files that it
+            pulls in by a name written out are counted in.
+    """
+
+    def __init__(
+        self, source: str, code: jinja2.Template, uses: Mapping[str, frozenset[str]], seconds: float
+    ) -> None:
+        self.source, self.name, self.names = source, code.name, uses
+        self._code, self._seconds = code, seconds
+
+    def render(self, context: Mapping[str, Any]) -> str:
+        """Return the text, at most 64 KiB; TemplateError if a name is missing or something fails."""
+        parts, size = [], 0
+        with running(context, self._seconds):
+            for part in self._code.root_render_func(self._code.new_context(dict(context))):
+                parts.append(part)
+                size += len(part.encode("utf-8", "replace"))
+                if size > _LONGEST_OUTPUT:
+                    raise TemplateError(
+                        "the text is longer than 64 KiB", hint="cut a long value: | truncate(1000)"
+                    )
+            return clean("".join(parts))
+
+
+class Templates:
+    """All expressions and templates of a project: strict, sandboxed, with files from one folder.
+
+    ``tz`` and ``lang`` are those of the readers; ``seconds`` is the CPU time that one evaluation may take.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, tz: tzinfo = UTC, lang: str = "en", seconds: float = 2.0
+    ) -> None:
+        self._folder = Folder(folder)
+        self._sandbox = Sandbox(self._folder, Locale(tz, lang))
+        self._seconds = seconds
+
+    def expression(self, source: str) -> Expression:
+        """Return an expression; ``{{ … }}`` around all of it is taken off. TemplateError if it is wrong."""
+        braces = _BRACES.fullmatch(source)
+        # Spaces instead of the braces, so that the columns of errors stay right.
+        bare = " " * len(braces[1]) + braces[2] if braces else source
+        if not bare.strip():
+            raise TemplateError("the expression is empty", hint="write one, such as: file.size > 0")
+        with _reading(bare, expression=True):
+            return Expression(source, self._parse_expression(bare), self._sandbox, self._seconds)
+
+    def text(self, source: str) -> Template:
+        """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
+        tree = self._parse(source, None)
+        family = [tree, *self._pull(tree, None).values()]
+        with _reading(source):
+            code = self._sandbox.from_string(tree)
+            return Template(source, code, names(self._sandbox, family), self._seconds)
+
+    def file(self, name: str) -> Template:
+        """Return a template file of the folder; TemplateError if it, or a file that it pulls in, is wrong."""
+        source = self._folder.read(name)
+        tree = self._parse(source, name)
+        code = self._load(name, source)
+        family = [tree, *self._pull(tree, name).values()]
+        with _reading(source):
+            return Template(source, code, names(self._sandbox, family), self._seconds)
+
+    def _parse_expression(self, source: str) -> nodes.Expr:
+        parser = Parser(self._sandbox, source, state="variable")
+        tree = parser.parse_expression()
+        rest = parser.stream.current
+        if not parser.stream.eos:
+            raise jinja2.TemplateSyntaxError(f"'{rest.value}' is not expected here", rest.lineno)
+        tree.set_environment(self._sandbox)
+        return tree
+
+    def _parse(self, source: str, name: str | None) -> nodes.Template:
+        with _reading(source):
+            tree = self._sandbox.parse(layout(source), name)
+            check(self._sandbox, tree, name)
+            return tree
+
+    def _pull(self, tree: nodes.Template, name: str | None) -> dict[str, nodes.Template]:
+        """Return the files that a template pulls in, directly or not, by name, all loaded."""
+        found: dict[str, nodes.Template] = {}
+        waiting = [(name, one) for one in pulled(tree)]
+        for by, (file, needed, line) in waiting:
+            if file in found or file == name:
+                continue
+            try:
+                source = self._folder.read(file)
+            except TemplateError as error:
+                if needed:
+                    raise error.at(by, line) from None
+                continue
+            found[file] = self._parse(source, file)
+            self._load(file, source)
+            waiting.extend((file, one) for one in pulled(found[file]))
+        return found
+
+    def _load(self, name: str, source: str) -> jinja2.Template:
+        with _reading(source):
+            return self._sandbox.get_template(name)
+
+
+@contextmanager
+def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
+    """Whatever is wrong with a source comes out as a TemplateError."""
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        raise syntax_fault(error, source, expression=expression) from error
+    except FAILURES as error:
+        raise failure(error) from error

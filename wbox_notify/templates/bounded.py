@@ -1,0 +1,208 @@
+"""Operators, methods and filters that could make something huge, paid for before they make it."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, wraps
+from typing import Any
+
+import jinja2
+from jinja2.filters import FILTERS, make_attrgetter
+from jinja2.runtime import Undefined
+from jinja2.sandbox import SandboxedFormatter
+
+from wbox_notify.templates.budget import counted, spend, weigh, weighed
+from wbox_notify.templates.faults import TemplateError, brief
+from wbox_notify.templates.filters import Locale
+
+_LONGEST_RANGE = 10_000
+_MOST_BITS = 10_000
+_FINEST = 20
+_WIDE_FIELD = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(?:\*|\d{4}|\d*\.(?:\*|\d{4}))")
+_WIDE_SPEC = re.compile(r"\d{4}")
+_WIDEST_FIELD = 999
+
+# What a call can make at most, from its arguments; a call that costs more than there is room for is not made.
+_PRICES: Mapping[str, Callable[..., int]] = {
+    "batch": lambda _, linecount, fill_with=None: _times(linecount, fill_with),
+    "center": lambda _, width=80: width,
+    "indent": lambda s, width=4, *_, **__: (
+        (str(s).count("\n") + 1) * (width if isinstance(width, int) else len(width))
+    ),
+    "replace": lambda _, s, old, new, *__, **___: str(s).count(str(old)) * len(str(new)),
+    "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with),
+    "wordwrap": lambda _, s, *args, **kwargs: len(str(s)) * _longest([*args, *kwargs.values()]),
+}
+_METHOD_PRICES: Mapping[str, Callable[..., int]] = {
+    "center": lambda _, width, *__: width,
+    "ljust": lambda _, width, *__: width,
+    "replace": lambda text, old, new, *__: text.count(old) * len(new),
+    "rjust": lambda _, width, *__: width,
+    "zfill": lambda _, width: width,
+}
+
+# Left out: what reaches around the sandbox, what makes HTML, and what gives another answer each time.
+WITHOUT = {
+    "attr": "write x.name or x['name']",
+    "e": "a message is plain text: nothing has to be escaped",
+    "escape": "a message is plain text: nothing has to be escaped",
+    "forceescape": "a message is plain text: nothing has to be escaped",
+    "pprint": "use tojson(2)",
+    "random": "the same event has to give the same message each time",
+    "safe": "a message is plain text: nothing has to be escaped",
+    "urlize": "WhatsApp makes links by itself",
+    "xmlattr": "a message is plain text",
+}
+
+
+def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
+    """Return all filters by name: Jinja's, with those that could grow bounded, and our own."""
+    jinjas = {name: filter_ for name, filter_ in FILTERS.items() if name not in WITHOUT}
+    bounded = {"format": printf, "join": _join(locale), "round": _round, "sum": _sum}
+    every = {**jinjas, **bounded, **locale.filters()}
+    return {name: _careful(name, filter_) for name, filter_ in every.items()}
+
+
+def present(test: Any) -> Callable[..., Any]:
+    """Return a test that says what is missing, where Jinja's would quietly say no."""
+
+    @wraps(test)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        _demand(args)
+        return test(*args, **kwargs)
+
+    return checked
+
+
+def operate(operator: str, left: Any, right: Any, native: Callable[[Any, Any], Any]) -> Any:
+    """Return the result of ``+ * ** %``, or a TemplateError if it would be huge."""
+    if operator == "%" and isinstance(left, str):
+        return printf(left, *(right if isinstance(right, tuple) else (right,)))
+    if operator == "*":
+        for sequence, count in ((left, right), (right, left)):
+            if isinstance(sequence, str | list | tuple) and isinstance(count, int):
+                spend(weigh(sequence) * count)
+    if isinstance(left, int) and isinstance(right, int):
+        _bound_bits(operator, left, right)
+    result = native(left, right)
+    return weighed(result) if isinstance(result, str | list | tuple) and operator == "+" else result
+
+
+def printf(value: str, *args: Any, **kwargs: Any) -> str:
+    """Return printf-style formatted text, such as ``"%.2f" | format(3.14159)`` for ``3.14``."""
+    if args and kwargs:
+        raise TemplateError("format takes values with names or without, not both")
+    _demand(args)
+    values = kwargs or (args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
+    if _WIDE_FIELD.search(value):
+        raise TemplateError(f"a width in {brief(value)} has more than 3 digits, or is a *")
+    spend(value.count("%") * (_WIDEST_FIELD + weigh(values)))
+    return value % values
+
+
+def text_method(environment: jinja2.Environment, text: str, name: str) -> Callable[..., Any] | None:
+    """Return the bounded method of a text that could grow; None if there is none of that name."""
+    if name == "format":
+        return partial(_Fields(environment).format, text)
+    if name == "join":
+        return lambda parts: _joined(text, list(parts))
+    price = _METHOD_PRICES.get(name)
+    if price is None:
+        return None
+
+    def method(*args: Any) -> Any:
+        spend(price(text, *args))
+        return getattr(text, name)(*args)
+
+    return method
+
+
+def short_range(*args: int) -> range:
+    """Return a range of at most 10,000 numbers."""
+    numbers = range(*args)
+    # A length above sys.maxsize has no len(), but its end can be asked for.
+    if numbers[_LONGEST_RANGE:]:
+        raise TemplateError(f"a range can have at most {_LONGEST_RANGE} numbers")
+    return numbers
+
+
+class _Fields(SandboxedFormatter):
+    """``"{:.2f}".format(x)`` with the sandbox's rules for fields, and a bound on widths."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if _WIDE_SPEC.search(format_spec):
+            raise TemplateError(f"a width in {brief(format_spec)} has more than 3 digits")
+        _demand((value,))
+        text = str(super().format_field(value, format_spec))
+        spend(len(text))
+        return text
+
+
+def _careful(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that is paid for, gives no generator, and does not pass over a missing value."""
+    price = _PRICES.get(name)
+
+    @wraps(filter_)
+    def careful(*args: Any, **kwargs: Any) -> Any:
+        if name not in {"d", "default"}:
+            _demand(args)
+        spend(price(*args, **kwargs) if price else 0)
+        return counted(filter_(*args, **kwargs))
+
+    return careful
+
+
+def _demand(values: tuple[Any, ...]) -> None:
+    """Raise what an Undefined among the values has to say."""
+    for value in values:
+        if isinstance(value, Undefined):
+            str(value)
+
+
+def _times(count: Any, value: Any) -> int:
+    """Return the size of a value so many times; a count that is no number is for the filter to refuse."""
+    return count * weigh(value) if isinstance(count, int) else 0
+
+
+def _longest(values: Iterable[Any]) -> int:
+    """Return the length of the longest text among the values, at least 1."""
+    return max([1, *(len(value) for value in values if isinstance(value, str))])
+
+
+def _bound_bits(operator: str, left: int, right: int) -> None:
+    bits = {"*": left.bit_length() + right.bit_length(), "**": left.bit_length() * max(right, 0)}
+    if bits.get(operator, 0) > _MOST_BITS:
+        raise TemplateError("this number would have more than 3000 digits")
+
+
+def _join(locale: Locale) -> Callable[..., str]:
+    @jinja2.pass_environment
+    def join(
+        environment: jinja2.Environment, value: Any, d: str = "", attribute: str | int | None = None
+    ) -> str:
+        parts = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+        return _joined(locale.text(d), [locale.text(part) for part in parts])
+
+    return join
+
+
+def _joined(glue: str, parts: list[str]) -> str:
+    spend(weigh(parts) + len(glue) * len(parts))
+    return glue.join(parts)
+
+
+def _round(value: float, precision: int = 0, method: str = "common") -> float:
+    if abs(precision) > _FINEST:
+        raise TemplateError(f"round takes at most {_FINEST} digits")
+    rounded: float = FILTERS["round"](value, precision, method)
+    return rounded
+
+
+@jinja2.pass_environment
+def _sum(
+    environment: jinja2.Environment, iterable: Any, attribute: str | int | None = None, start: float = 0
+) -> Any:
+    if not isinstance(start, int | float):
+        raise TemplateError("sum adds numbers: start has to be one")
+    return sum(
+        iterable if attribute is None else map(make_attrgetter(environment, attribute), iterable), start
+    )

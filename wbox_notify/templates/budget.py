@@ -1,0 +1,95 @@
+"""What one evaluation may use up: room for all it makes, and time."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from wbox_notify.templates.faults import FAILURES, TemplateError, failure
+
+# All that one evaluation makes is counted, in characters, with a price for each item of a list: before it is
+# made where that can be known, so memory is bounded. Each step has a price too, so that the same template
+# with the same data always ends in the same way. The clock stops only what the count does not see, such as
+# many searches in one very long text.
+ROOM = 16 * 1024 * 1024
+ITEM = 32
+STEP = 64
+
+
+class Run:
+    """One evaluation: the data it sees, and what is left of its room and time (seconds of CPU)."""
+
+    def __init__(self, data: Mapping[str, Any], seconds: float) -> None:
+        self.data = data
+        self._left = ROOM
+        self._deadline = time.thread_time() + seconds
+
+    def spend(self, amount: int = 0) -> None:
+        """Count one step that makes so much; TemplateError when there is no more room or time."""
+        self._left -= max(0, amount) + STEP
+        if self._left < 0:
+            raise TemplateError(
+                "this makes too much and was stopped",
+                hint="look for loops inside loops, or a width or count that comes from the data",
+            )
+        if time.thread_time() > self._deadline:
+            raise TemplateError("this takes too long and was stopped", hint="look for loops inside loops")
+
+
+_current: ContextVar[Run] = ContextVar("run")
+
+
+@contextmanager
+def running(data: Mapping[str, Any], seconds: float) -> Iterator[None]:
+    """Make a run the current one; whatever fails inside comes out as a TemplateError."""
+    token = _current.set(Run(data, seconds))
+    try:
+        yield
+    except (TemplateError, *FAILURES) as error:
+        raise failure(error) from error
+    finally:
+        _current.reset(token)
+
+
+def spend(amount: int = 0) -> None:
+    """Count one step of the current run that makes so much."""
+    _current.get().spend(amount)
+
+
+def data() -> Mapping[str, Any]:
+    """Return the data of the current run; empty outside of one."""
+    run = _current.get(None)
+    return run.data if run else {}
+
+
+def weigh(value: object) -> int:
+    """Return the size of a value, with a part that is in it twice counted twice; stops above ROOM."""
+    total, waiting = 0, [value]
+    while waiting and total <= ROOM:
+        part = waiting.pop()
+        total += ITEM
+        if isinstance(part, str):
+            total += len(part)
+        elif isinstance(part, Mapping):
+            waiting.extend(part.keys())
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)
+    return total
+
+
+def counted(value: Any) -> Any:
+    """Return what a call or a filter made, counted; a lazy one as a list, for a generator is never empty."""
+    if isinstance(value, Iterator):
+        value = list(value)
+    spend(
+        len(value) if isinstance(value, str) else ITEM * len(value) if isinstance(value, list | tuple) else 0
+    )
+    return value
+
+
+def weighed(value: Any) -> Any:
+    """Return a list or map that was just put together, counted with all that is in it."""
+    spend(weigh(value))
+    return value

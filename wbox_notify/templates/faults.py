@@ -1,0 +1,187 @@
+"""TemplateError, and how Jinja's and Python's own errors are said to people."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable
+from types import TracebackType
+
+import jinja2
+
+from wbox_notify.errors import ConfigError
+
+# What a template can raise by doing something that does not work. A RecursionError is a RuntimeError; a
+# NameError comes from 1e999, which Jinja writes as inf; a SyntaxError from blocks too deep for Python.
+FAILURES = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+# Names come from the data too, and data can be anything.
+LONGEST_NAME = 80
+_MOST_NAMES = 300
+_LONGEST_MESSAGE = 300
+
+_KINDS = {
+    "NoneType": "none",
+    "Missing": "a missing value",
+    "bool": "a yes or no",
+    "datetime.datetime": "a time",
+    "dict": "a map",
+    "float": "a number",
+    "int": "a number",
+    "list": "a list",
+    "str": "a text",
+    "tuple": "a list",
+}
+_TAGS = "block call elif else endfor endif endset extends filter for from if import include macro raw set"
+_STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
+_ASSIGNING = re.compile(r"\{%[-+]?\s*(?:set|with|macro|call)\b.*?%\}", re.DOTALL)
+_CODE = re.compile(r"(\{[{%].*?[%}]\})|.", re.DOTALL)
+
+# What people write who come from another language, what is wrong with it, and what to write.
+_HABITS = tuple(
+    (re.compile(pattern), problem, hint)
+    for pattern, problem, hint in (
+        (
+            "[\u2018-\u201f\xab\xbb]",
+            "curly quotes are not quotes here",
+            "write straight quotes: \"…\" or '…'",
+        ),
+        ("===|!==", "there is no === or !==", "write == or !="),
+        ("&&", "there is no &&", "write and"),
+        (r"\|\|", "there is no ||", "write or"),
+        ("!(?!=)", "there is no !", "write not"),
+        (r"\?", "there is no ?", "write: … if … else …"),
+        ("(?<![=!<>])=(?!=)", "a single = does not compare", "write =="),
+        (r"\{\{|\}\}|\{%|%\}", "an expression is written without braces", "leave out {{ and }}"),
+    )
+)
+
+
+class TemplateError(ConfigError):
+    """An expression or a template is wrong, or can not be worked out with the data it got.
+
+    Attributes:
+        problem: What is wrong, without the place.
+        line: The line inside the source, from 1, if known.
+        column: The column in that line, from 1, if known.
+        name: The template file that ``line`` counts in; None means the source that was given inline.
+        hint: What was probably meant, or what to write.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        hint: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        place = f"{name}: " if line is None else f"{name}:{line}: "
+        super().__init__(f"{place}{problem}" if name else problem, hint=hint)
+        self.problem, self.line, self.column, self.name = problem, line, column, name
+
+    def at(self, name: str | None, line: int | None) -> "TemplateError":
+        """Return the same error with its place, unless it knows its place already."""
+        if self.line is not None or self.name is not None:
+            return self
+        return TemplateError(self.problem, hint=self.hint, line=line, name=name)
+
+
+def near(name: object, names: Iterable[object], *, what: str = "there are") -> str:
+    """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
+    known = [str(one)[:LONGEST_NAME] for one in itertools.islice(names, _MOST_NAMES)]
+    close = difflib.get_close_matches(str(name), known, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    more = ", …" if len(known) > 12 else ""  # noqa: PLR2004 - about a line's worth of names
+    return f"{what}: {', '.join(known[:12])}{more}" if known else ""
+
+
+def brief(value: object) -> str:
+    """Return a value as an error shows it: on one line, cut after 40 characters."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004 - said in the docstring
+
+
+def kind(value: object) -> str:
+    """Return what people call a value of this type: a text, a number, a map."""
+    return _KINDS.get(type(value).__name__, "this")
+
+
+def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: bool) -> TemplateError:
+    """Return what to tell the author of a source that Jinja could not read."""
+    code = source if expression else _CODE.sub(lambda part: part[1] or _blank(part), source)
+    code = _STRINGS.sub(_blank, _ASSIGNING.sub(_blank, code))
+    lines = code.splitlines() or [""]
+    index = min(max(error.lineno, 1), len(lines)) - 1
+    for pattern, problem, hint in _HABITS if expression else _HABITS[:-1]:
+        found = pattern.search(lines[index])
+        if found:
+            column = found.start() + 1
+            return TemplateError(problem, hint=hint, line=index + 1, column=column, name=error.name)
+    problem = error.message or "this can not be read"
+    tag = re.match(r"Encountered unknown tag '(.+?)'", problem)
+    if tag:
+        problem, hint = f"there is no tag '{tag[1]}'", near(tag[1], _TAGS.split())
+        return TemplateError(problem, hint=hint, line=error.lineno, name=error.name)
+    return TemplateError(problem[0].lower() + problem[1:], line=error.lineno, name=error.name)
+
+
+def failure(error: BaseException) -> TemplateError:
+    """Return what to tell people about an error that came up while a template was compiled or rendered."""
+    name, line = _place(error.__traceback__)
+    if isinstance(error, TemplateError):
+        return error.at(name, line)
+    if isinstance(error, jinja2.UndefinedError):
+        problem, _, hint = str(error).partition("\n")
+        return TemplateError(problem, hint=hint or None, name=name, line=line)
+    if isinstance(error, RecursionError | SyntaxError):
+        return TemplateError(
+            "this goes too deep: it calls itself, or is nested too often", name=name, line=line
+        )
+    if isinstance(error, MemoryError):
+        return TemplateError("this needs too much memory", name=name, line=line)
+    problem, clash = _in_words(str(error)[:_LONGEST_MESSAGE] or type(error).__name__)
+    return TemplateError(problem, hint=clash, name=name, line=line)
+
+
+def _in_words(message: str) -> tuple[str, str | None]:
+    """Return Python's message with our names of types, and a hint where a text met a number."""
+    words = re.sub(r"'([\w.]+)'", lambda found: _KINDS.get(found[1], found[0]), message)
+    compared = re.match(r"'(\S+)' not supported between instances of (.+) and (.+)", words)
+    if compared:
+        words = f"{compared[1]} can not compare {compared[2]} with {compared[3]}"
+    if {"a text", "a number"} <= set(re.findall(r"a text|a number", words)):
+        return words, "a text becomes a number with | int or | float"
+    if "concatenate str" in message:
+        return "+ can not join a text with something else", "join with ~"
+    return words, None
+
+
+def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
+    """Return the name and line of the innermost template that a traceback passes through."""
+    place: tuple[str | None, int | None] = (None, None)
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            place = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
+        trace = trace.tb_next
+    return place
+
+
+def _blank(found: re.Match[str]) -> str:
+    """Return spaces in place of what was found, so that lines and columns stay."""
+    return re.sub(r"[^\n]", " ", found[0])

@@ -1,0 +1,157 @@
+"""What can be known of a template without rendering it: the names it uses and the files it pulls in."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jinja2 import Environment, nodes
+from jinja2.compiler import Frame
+from jinja2.meta import TrackingCodeGenerator
+
+from wbox_notify.templates.bounded import WITHOUT
+from wbox_notify.templates.faults import TemplateError, near
+
+_OTHER_WORDS = {
+    "NULL": "none",
+    "Null": "none",
+    "nil": "none",
+    "null": "none",
+    "FALSE": "false",
+    "TRUE": "true",
+}
+_NAMING = (nodes.Assign, nodes.AssignBlock, nodes.FromImport, nodes.Import, nodes.Macro)
+_Pulling = nodes.Extends | nodes.FromImport | nodes.Import | nodes.Include
+_PULLING: tuple[type[_Pulling], ...] = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
+
+
+def check(environment: Environment, tree: nodes.Template, name: str | None = None) -> None:
+    """Raise TemplateError for a filter, a test or a word that does not exist."""
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        what, known = (
+            ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
+        )
+        if node.name not in known:
+            listed = sorted(one for one in known if one.isidentifier())
+            hint = WITHOUT.get(node.name) if what == "filter" else None
+            hint = hint or near(node.name, listed)
+            raise TemplateError(f"there is no {what} '{node.name}'", hint=hint, line=node.lineno, name=name)
+    for word in tree.find_all(nodes.Name):
+        if word.name in _OTHER_WORDS:
+            hint = f"write {_OTHER_WORDS[word.name]}"
+            raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
+    for switch in tree.find_all(nodes.ScopedEvalContextModifier):
+        raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
+
+
+def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
+    """Yield the name of each file that a template names, whether it has to exist, and the line."""
+    for node in tree.find_all(_PULLING):
+        target = node.template
+        choices = target.items if isinstance(target, nodes.List | nodes.Tuple) else None
+        needed = choices is None and not getattr(node, "ignore_missing", False)
+        for choice in choices or [target]:
+            if isinstance(choice, nodes.Const) and isinstance(choice.value, str):
+                yield choice.value, needed, node.lineno
+
+
+def names(environment: Environment, family: Iterable[nodes.Template]) -> Mapping[str, frozenset[str]]:
+    """Return each name that templates take from the data, with the fields they use on it.
+
+    The family is a template with the files it pulls in. What one of them sets, the others may use, so such
+    names are left out.
+    """
+    trees = list(family)
+    found: dict[str, set[str]] = {}
+    for tree in trees:
+        tracker = _Fields(environment)
+        tracker.visit(tree)
+        others = [other for other in trees if other is not tree or tree.find(nodes.Block)]
+        given = {name for other in others for name in _given(other)}
+        for name in tracker.undeclared_identifiers - given:
+            found.setdefault(name, set()).update(tracker.fields.get(name, ()))
+    return {name: frozenset(fields) for name, fields in sorted(found.items())}
+
+
+def leaves(tree: nodes.Node) -> Iterator[tuple[str, nodes.Expr]]:
+    """Yield the names and fields that an expression looks at, such as ``file.size``, with their code."""
+    text = _path(tree)
+    if text is not None and isinstance(tree, nodes.Expr):
+        yield text, tree
+        return
+    if isinstance(tree, nodes.Call) and isinstance(tree.node, nodes.Getattr):
+        yield from leaves(tree.node.node)
+        children: Iterable[nodes.Node] = tree.iter_child_nodes(exclude=("node",))
+    else:
+        children = tree.iter_child_nodes()
+    for child in children:
+        yield from leaves(child)
+
+
+def look(environment: Environment, leaf: nodes.Node, context: Mapping[str, Any]) -> Any:
+    """Return the value of a leaf; an Undefined if it or a part of its path is not there."""
+    if isinstance(leaf, nodes.Name):
+        return context[leaf.name] if leaf.name in context else environment.undefined(name=leaf.name)
+    if not isinstance(leaf, nodes.Getattr | nodes.Getitem):
+        raise TypeError(leaf)
+    owner = look(environment, leaf.node, context)
+    if isinstance(owner, environment.undefined):
+        return owner
+    if isinstance(leaf, nodes.Getattr):
+        return environment.getattr(owner, leaf.attr)
+    return environment.getitem(owner, leaf.arg.value) if isinstance(leaf.arg, nodes.Const) else None
+
+
+def _path(node: nodes.Node) -> str | None:
+    """Return a leaf as it is written; None for anything else."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    owner = _path(node.node) if isinstance(node, nodes.Getattr | nodes.Getitem) else None
+    if owner is None:
+        return None
+    if isinstance(node, nodes.Getattr):
+        return f"{owner}.{node.attr}"
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        return f"{owner}[{json.dumps(node.arg.value, ensure_ascii=False)}]"
+    return None
+
+
+def _given(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names that a template may give to others of its family."""
+    for naming in tree.find_all(_NAMING):
+        if isinstance(naming, nodes.Macro):
+            yield naming.name
+        elif isinstance(naming, nodes.Import):
+            yield naming.target
+        elif isinstance(naming, nodes.FromImport):
+            yield from (one[1] if isinstance(one, tuple) else one for one in naming.names)
+        else:
+            yield from _stored(naming)
+    if tree.find(nodes.Include):
+        yield from _stored(tree)
+
+
+def _stored(tree: nodes.Node) -> Iterator[str]:
+    return (name.name for name in tree.find_all(nodes.Name) if name.ctx != "load")
+
+
+class _Fields(TrackingCodeGenerator):
+    """Jinja's own search for undeclared names, which knows scopes, with the fields used on each."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.fields: dict[str, set[str]] = {}
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        self._note(node.node, node.attr, frame)
+        super().visit_Getattr(node, frame)
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            self._note(node.node, node.arg.value, frame)
+        super().visit_Getitem(node, frame)
+
+    def _note(self, owner: nodes.Node, field: str, frame: Frame) -> None:
+        if isinstance(owner, nodes.Name) and owner.name not in self.environment.globals:
+            load = frame.symbols.find_load(frame.symbols.ref(owner.name))
+            if load == ("resolve", owner.name):
+                self.fields.setdefault(owner.name, set()).add(field)

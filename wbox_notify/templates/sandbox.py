@@ -1,0 +1,239 @@
+"""The sandbox: what code in an expression or a template can see, reach and call."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.environment import TemplateModule
+from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, missing, object_type_repr
+from jinja2.visitor import NodeTransformer
+
+from wbox_notify.templates import bounded
+from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
+from wbox_notify.templates.faults import LONGEST_NAME, TemplateError, kind, near
+from wbox_notify.templates.filters import Locale, strftime
+
+_SEARCHED = 2000
+
+_TEXT_METHODS = (
+    "capitalize casefold count endswith find index isalnum isalpha isascii isdecimal isdigit islower"
+    " isnumeric isspace istitle isupper lower lstrip partition removeprefix removesuffix rfind rindex"
+    " rpartition rsplit rstrip split splitlines startswith strip swapcase title upper"
+)
+# What can be reached with a dot, besides the fields of a map. Everything else is out of reach, so that
+# nothing new in Python or Jinja becomes a way out.
+_REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
+    (of, frozenset(names.split()))
+    for of, names in (
+        (str, _TEXT_METHODS),
+        (float, "is_integer"),
+        (
+            datetime,
+            "date day hour isoformat isoweekday minute month replace second time timestamp weekday year",
+        ),
+        (date, "day isoformat isoweekday month replace weekday year"),
+        (time, "hour isoformat minute second"),
+        (timedelta, "days seconds total_seconds"),
+        (list, "count index"),
+        (tuple, "count grouper index list"),
+        (
+            LoopContext,
+            "changed cycle depth depth0 first index index0 last length nextitem previtem revindex revindex0",
+        ),
+        (Macro, "name"),
+        (BlockReference, "super"),
+    )
+)
+_MAP_METHODS = {
+    "get": "write x.name | default(…)",
+    "items": "to go through all fields: for name, value in x | items",
+    "keys": "a map is the list of its names: for name in x",
+    "values": "to go through all fields: for name, value in x | items",
+}
+
+
+class Missing(jinja2.StrictUndefined):
+    """A name or field that is not there: any use of it is an error that says what would have been."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        """Return the problem and, on a second line, the hint."""
+        name, owner = self._undefined_name, self._undefined_obj
+        if isinstance(name, str):
+            name = name[:LONGEST_NAME]
+        if self._undefined_hint:
+            return self._undefined_hint
+        if owner is missing:
+            return f"there is no '{name}' here\n{near(name, data())}"
+        if isinstance(owner, Mapping):
+            known = near(name, owner, what="its fields are") or "it is empty"
+            hint = _MAP_METHODS.get(str(name), known)
+            return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
+        if isinstance(owner, list | tuple) and isinstance(name, int):
+            return f"no item {name} in {_where(owner) or 'this list'}, which has {len(owner)}"
+        if str(name).startswith("_"):
+            return f"'{name}' is out of reach of a template"
+        return f"no field '{name}' in {kind(owner) if kind(owner) != 'this' else object_type_repr(owner)}"
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The Jinja environment of one project: strict, bounded, and for plain text."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, loader: jinja2.BaseLoader, locale: Locale) -> None:
+        @jinja2.pass_context
+        def shown(_: Context, value: Any) -> str:
+            return str(counted(locale.text(value)))
+
+        super().__init__(
+            loader=loader,
+            undefined=Missing,
+            finalize=shown,
+            # The optimizer would run filters while compiling, when nothing counts what they make.
+            optimized=False,
+            # Only a line that is one tag and nothing else is trimmed; see ``layout``.
+            trim_blocks=True,
+            lstrip_blocks=True,
+            # A file is read once, so a rule keeps its last good version until all is loaded anew.
+            auto_reload=False,
+            cache_size=-1,
+        )
+        self.filters = {
+            **bounded.filters(locale),
+            _SPEND: spend,
+            _WEIGHED: weighed,
+            _CONCAT: lambda parts: counted("".join(map(locale.text, weighed(parts)))),
+        }
+        quiet = {"defined", "undefined"}
+        self.tests = {name: t if name in quiet else bounded.present(t) for name, t in self.tests.items()}
+        self.globals = {
+            "dict": lambda *args, **fields: weighed(dict(*args, **fields)),
+            "namespace": Namespace,
+            "range": bounded.short_range,
+        }
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what ``obj.attribute`` means: a field of a map and never its method; Missing if nothing."""
+        if isinstance(obj, Missing):
+            str(obj)
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        found = self._reach(obj, attribute)
+        return self.undefined(obj=obj, name=attribute) if found is missing else found
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return what ``obj[argument]`` means; Missing if there is no such field or item."""
+        if isinstance(argument, str) or isinstance(obj, Missing):
+            return self.getattr(obj, argument)
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(obj=obj, name=argument)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the result of a call, counted."""
+        if isinstance(obj, Macro) and (obj.catch_varargs or obj.catch_kwargs):
+            spend(weigh([*args, *kwargs.values()]))
+        if not callable(obj):
+            raise TemplateError(f"{kind(obj)} can not be called", hint="leave out the ()")
+        return counted(super().call(context, obj, *args, **kwargs))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's
+        """Return the result of an operator that could make something huge."""
+        spend()
+        return bounded.operate(operator, left, right, self.binop_table[operator])
+
+    def _generate(
+        self,
+        source: nodes.Template,
+        name: str | None,
+        filename: str | None,
+        defer_init: bool = False,  # noqa: FBT001, FBT002 - Jinja's
+    ) -> str:
+        return super()._generate(_Counting().visit(source), name, filename, defer_init)
+
+    def _reach(self, obj: Any, name: str) -> Any:
+        """Return what a dot reaches in a value that is no map; ``missing`` if that is nothing."""
+        if isinstance(obj, str):
+            method = bounded.text_method(self, obj, name)
+            if method:
+                return method
+        if isinstance(obj, date | time) and name == "strftime":
+            return partial(strftime, obj)
+        if isinstance(obj, TemplateReference):
+            return _block(obj, name)
+        if isinstance(obj, Namespace | TemplateModule):
+            return missing if name.startswith("_") else getattr(obj, name, missing)
+        reachable = next((names for of, names in _REACH if isinstance(obj, of)), frozenset())
+        return getattr(obj, name, missing) if name in reachable else missing
+
+
+def _block(of: TemplateReference, name: str) -> Any:
+    try:
+        return of[name]
+    except LookupError:
+        return missing
+
+
+# The counting that is woven into a template goes by names that nobody can write in one.
+_SPEND, _WEIGHED, _CONCAT = "(spend)", "(weighed)", "(concat)"
+_INCLUDE = 500  # what the time of an include is worth in characters
+
+
+class _Counting(NodeTransformer):
+    """Weaves counting into a template: each turn of a loop, each list or map put together, each ``~``."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        node.body.insert(0, _step(sum(len(text.data) for text in node.find_all(nodes.TemplateData))))
+        return node
+
+    def visit_Include(self, node: nodes.Include) -> list[nodes.Node]:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return [_step(_INCLUDE), node]
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno), _CONCAT)
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802 - Jinja's name
+        return self._weigh(node, node.items)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 - Jinja's name
+        return self._weigh(node, node.items) if node.ctx == "load" else node
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 - Jinja's name
+        return self._weigh(node, node.items)
+
+    def _weigh(self, node: nodes.Literal, items: Sequence[nodes.Node]) -> nodes.Node:
+        constant = all(isinstance(item, nodes.Const) for item in items)
+        return node if constant else _filter(self.generic_visit(node), _WEIGHED)
+
+
+def _step(amount: int) -> nodes.Stmt:
+    return nodes.ExprStmt(_filter(nodes.Const(amount, lineno=1), _SPEND), lineno=1)
+
+
+def _filter(node: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+def _where(wanted: object) -> str | None:
+    """Return how a template reaches a map or list of the data, such as ``body.alerts[0]``; None if far."""
+    waiting: list[tuple[str, Any]] = list(data().items())
+    for path, value in waiting:
+        if value is wanted:
+            return path[:LONGEST_NAME]
+        if len(waiting) < _SEARCHED and isinstance(value, Mapping):
+            waiting.extend((f"{path}.{name}", part) for name, part in value.items())
+        elif len(waiting) < _SEARCHED and isinstance(value, list):
+            waiting.extend((f"{path}[{index}]", part) for index, part in enumerate(value))
+    return None

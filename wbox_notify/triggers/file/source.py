@@ -1,0 +1,223 @@
+"""FileSource: finds, waits for, reads and emits what is dropped into folders."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from wbox_notify.errors import StoreError
+from wbox_notify.events import Event
+from wbox_notify.triggers.file.contents import describe, read
+from wbox_notify.triggers.file.finished import is_local, nobody_writes, opened
+from wbox_notify.triggers.file.hints import Hints
+from wbox_notify.triggers.file.listing import UNHINTED, Listing
+from wbox_notify.triggers.file.troubles import Troubles
+from wbox_notify.triggers.file.waiting import Waiting, mark
+from wbox_notify.triggers.file.watch import Found, Watch
+
+_BATCH = 500
+_BATCH_TEXT = 8 * 1024 * 1024
+_ROOTS_EVERY = 5.0
+_BREATH = 0.02
+_STORE_SOON, _STORE_SELDOM = 0.5, 30.0
+_NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
+
+
+class FileSource:
+    """Watches folders and emits one event for each finished version of each file."""
+
+    def __init__(
+        self,
+        watches: Sequence[Watch],
+        *,
+        known: Callable[[Sequence[str]], set[str]],
+        emit: Callable[[Sequence[Event]], None],
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        sweep_every: float = 60.0,
+    ) -> None:
+        """Set up; nothing is touched yet.
+
+        Args:
+            watches: The folders; they may overlap.
+            known: Says which of these event ids the store has. May raise StoreError.
+            emit: Commits events; raises StoreError if it could not, and they are emitted again later.
+            report: Takes one line for a person: what is wrong with a folder, and when that is over.
+            clock: Gives seconds that only ever grow.
+            sweep_every: Seconds between two listings of everything.
+        """
+        self._known = known
+        self._emit = emit
+        self._clock = clock
+        self._sweep_every = sweep_every
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._troubles = Troubles(report)
+        self._listing = Listing(watches, self._troubles, clock=clock, every=sweep_every, going=self._going)
+        self._waiting = Waiting(clock)
+        self._store_pause = 0.0
+
+    def start(self) -> None:
+        """Begin to watch, in a thread of its own."""
+        try:
+            self._listing.hints = Hints(self._wake)
+        except OSError as error:
+            self._without_hints(str(error.strerror))
+        self._thread = threading.Thread(target=self._run, name="file-source", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching; returns when no more is emitted, within 2 seconds unless the store hangs."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(1.5)
+        if self._listing.hints is not None:
+            self._listing.hints.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; False too before the start and after the stop."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def sweep(self) -> float:
+        """List everything and emit what is finished; return in how many seconds to look again.
+
+        It is what the thread does, and not for calling beside it.
+        """
+        self._listing.expect()
+        return self._look(())
+
+    def _run(self) -> None:
+        while self._going():
+            pause = self._look(self._hinted())
+            # The store is left in peace for the whole pause. Otherwise a hint ends it, but not at once, so
+            # that what comes together is looked at together.
+            self._stopping.wait(pause if self._store_pause else min(pause, _BREATH))
+            if not self._store_pause:
+                self._wake.wait(pause)
+            self._wake.clear()
+
+    def _going(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _hinted(self) -> Iterable[str]:
+        """Return the paths to look at; if the hints can not be trusted, all places become due."""
+        hints = self._listing.hints
+        if hints is None:
+            return ()
+        if not hints.alive:
+            self._listing.hints = None
+            self._without_hints("its reader ended")
+        paths = hints.take()
+        if paths is None or self._listing.hints is None:
+            self._listing.expect()
+        return paths or ()
+
+    def _without_hints(self, why: str) -> None:
+        self._troubles.tell(
+            "inotify",
+            f"inotify can not be used ({why}): folders are listed every {UNHINTED:.0f} seconds instead.",
+        )
+
+    def _look(self, hinted: Iterable[str]) -> float:
+        """Look at these paths and at what is due; return in how many seconds to look again."""
+        due = self._waiting.due()
+        try:
+            for batch in _batches(self._listing.find([*hinted, *due])):
+                self._take(batch)
+        except StoreError as error:
+            self._store_pause = min(max(_STORE_SOON, self._store_pause * 2), _STORE_SELDOM)
+            self._listing.expect()
+            self._troubles.tell(
+                "store", f"The store does not take files now ({error}); they are tried again."
+            )
+            return self._store_pause
+        self._store_pause = 0.0
+        self._troubles.over("store", "The store takes files again.")
+        for path, wait in due.items():
+            if self._waiting.is_still(path, wait):  # not come across any more: it is gone
+                self._forget(path)
+        return self._until_next()
+
+    def _until_next(self) -> float:
+        pause = min(self._waiting.next, self._listing.due) - self._clock()
+        return max(0.0, min(pause, self._sweep_every, _ROOTS_EVERY))
+
+    def _take(self, batch: Sequence[Found]) -> None:
+        """Emit what is finished of a batch and not known."""
+        fresh = {found.id: found for found in batch}
+        asked = [key for key, found in fresh.items() if not self._waiting.has(found)]
+        known = self._known(asked) if asked else set()
+        ready: list[tuple[Found, Event]] = []
+        weight = 0
+        for key, found in fresh.items():
+            if key in known:
+                self._done(found)
+            elif self._going() and (data := self._examine(found)) is not None:
+                ready.append((found, Event(id=key, type="file", at=datetime.now(UTC), data=data)))
+                weight += len(data.get("text", ""))
+            if weight > _BATCH_TEXT:
+                self._hand_over(ready)
+                ready, weight = [], 0
+        self._hand_over(ready)
+
+    def _hand_over(self, ready: Sequence[tuple[Found, Event]]) -> None:
+        if ready:
+            self._emit([event for _, event in ready])
+        for found, _ in ready:
+            self._done(found)
+
+    def _done(self, found: Found) -> None:
+        self._listing.mark(found)
+        self._forget(found.path)
+
+    def _forget(self, path: str) -> None:
+        self._waiting.drop(path)
+        self._troubles.over(path)
+
+    def _examine(self, found: Found) -> dict[str, Any] | None:
+        """Return an event's data, or None if the file is not finished."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            with opened(found.place.path, found.path, flags) as descriptor:
+                return self._examine_open(found, descriptor)
+        except OSError as error:
+            return self._examine_closed(found, error)
+
+    def _examine_open(self, found: Found, descriptor: int) -> dict[str, Any] | None:
+        free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
+        size = found.status.st_size
+        if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
+            self._waiting.again(found)
+            return None
+        if (free is None or size == 0) and not self._waiting.settled(found):
+            return None
+        data = describe(found.path, found.status)
+        data |= read(descriptor, found.reads, size=size, going=self._going)
+        if mark(os.fstat(descriptor)) != mark(found.status) or not self._going():
+            self._waiting.again(found)
+            return None
+        return data
+
+    def _examine_closed(self, found: Found, error: OSError) -> dict[str, Any] | None:
+        if error.errno in _NOT_A_FILE:
+            self._forget(found.path)
+        elif error.errno == errno.EAGAIN:  # someone has a write lease, as Samba does for its clients
+            self._waiting.again(found)
+        elif found.reads or error.errno != errno.EACCES:
+            self._troubles.tell(found.path, f"The file {found.path!r} can not be read: {error.strerror}.")
+            self._waiting.again(found, self._sweep_every)
+        elif self._waiting.settled(found):
+            return describe(found.path, found.status)
+        return None
+
+
+def _batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
+    while batch := list(islice(found, _BATCH)):
+        yield batch
