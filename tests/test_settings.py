@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from wbox_notify.documents.problems import Problem, render
 from wbox_notify.errors import ConfigError
-from wbox_notify.problems import Problem, render
 from wbox_notify.settings import FILE, Setup, read
-from wbox_notify.settingvalues import as_address, as_store, as_url, as_zone, system_zone
+from wbox_notify.settings.values import as_address, as_store, as_url, as_zone, system_zone
 
 KEY = "sk_canary-4711"
+UNTIMED = hypothesis_settings(deadline=None)
 
 
 def setup(folder: Path, text: str | None = None, environ: Mapping[str, str] | None = None) -> Setup:
@@ -209,6 +211,7 @@ def test_each_mistake_in_the_file_has_its_place(
     [
         ("WBOX_API_URL", "ftp://x", "not the address of a wbox server"),
         ("WBOX_API_URL", "https://me:pw@server", "not the address of a wbox server"),
+        ("WBOX_API_URL", "http://[", "not the address of a wbox server"),
         ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
         ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
         ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
@@ -274,6 +277,7 @@ def test_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> N
     assert isinstance(system_zone({"TZ": name}), ZoneInfo)
 
 
+@UNTIMED
 @given(st.text(max_size=30))
 def test_any_text_is_a_setting_or_a_config_error(text: str) -> None:
     for read_as in (as_url, as_address, as_zone, lambda one: as_store(one, Path("/srv"))):
@@ -299,6 +303,7 @@ JSON: Any = st.recursive(
 )
 
 
+@UNTIMED
 @given(JSON)
 def test_any_settings_file_gives_settings(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
     folder = tmp_path_factory.getbasetemp()

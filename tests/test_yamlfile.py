@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.problems import Place, Problem, render
-from wbox_notify.yamlfile import MAX_BYTES, Document, open_document, parse
-from wbox_notify.yamlnodes import MAX_NODES
+from wbox_notify.documents.nodes import MAX_NODES
+from wbox_notify.documents.problems import Place, Problem, render
+from wbox_notify.documents.yamlfile import MAX_BYTES, Document, open_document, parse
+
+UNTIMED = settings(deadline=None)
 
 
 def read(text: str | bytes) -> Document:
@@ -75,6 +77,10 @@ MISTAKES = [
     ('a: {{ b["c"] | upper }}\n', "WBX106", (1, 4, 24), "a template must be quoted", '"{{ … }}"'),
     ("- {{ b }} c\n", "WBX106", (1, 3, 10), "a template must be quoted", '"{{ … }}"'),
     ("a: {% if b %}c{% endif %}\n", "WBX106", (1, 4, 26), "a template must be quoted", '"{{ … }}"'),
+    ('a: {{ b["c }}\n', "WBX106", (1, 4, 14), "a template must be quoted", '"{{ … }}"'),
+    ('a: {b: {{ c["d }}\n', "WBX106", (1, 8, 18), "a template must be quoted", '"{{ … }}"'),
+    ("a: Hi {{ b }}: {{ c }}\n", "WBX105", (1, 14, 15), "`: ` in it must be quoted", "in quotes"),
+    ('a: "b: {{ c }}" d\n', "WBX105", (1, 4, 18), "must end with it", "single quotes"),
     ("a: Alert: disk\n", "WBX105", (1, 9, 10), "`: ` in it must be quoted", "in quotes"),
     ('a: "b\nc: d\n', "WBX105", (1, 4, 6), "starts with a quote must end with it", "single quotes"),
     ('if: "a" == b\n', "WBX105", (1, 5, 13), "starts with a quote must end with it", "single quotes"),
@@ -348,11 +354,13 @@ def within_file(document: Document) -> None:
 YAMLISH = st.text(alphabet="ab:- \n\t{}[]\"'#&*!|>%@`?,0159.\\é漢\r\u2028", max_size=60)
 
 
+@UNTIMED
 @given(st.one_of(YAMLISH, st.text(max_size=80)))
 def test_any_text_gives_a_document_and_places_inside_of_it(text: str) -> None:
     within_file(read(text.encode("utf-8", "replace")))
 
 
+@UNTIMED
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_document(content: bytes) -> None:
     within_file(parse(content, "x"))
@@ -369,6 +377,7 @@ TREES = st.recursive(
 )
 
 
+@UNTIMED
 @given(TREES.filter(lambda tree: "<<" not in json.dumps(tree)))
 def test_what_json_writes_is_read_back(tree: Any) -> None:
     document = read(json.dumps(tree, ensure_ascii=False))
@@ -380,7 +389,7 @@ WITHOUT_C = """
 import json, sys
 sys.modules["yaml._yaml"] = None
 import yaml
-from wbox_notify.yamlfile import parse
+from wbox_notify.documents.yamlfile import parse
 assert not yaml.__with_libyaml__
 texts = json.load(sys.stdin)
 print(json.dumps([[(p.code, p.line) for p in parse(text.encode(), "x").problems] for text in texts]))

@@ -1,6 +1,7 @@
 """From the store to wbox: attempts, what follows each, and the circuit of a device."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -186,6 +187,8 @@ class Dispatcher:
 
     def _look_at(self, circuit: Mapping[str, Any], client: Client) -> None:
         device, limited = circuit["device"], circuit["reason"] == Outcome.LIMITED
+        if limited and circuit["until"] > self._clock():
+            return
         reason = None if limited else _probe(client, device)
         if reason is None:
             self._store.close_circuit(device).result()
@@ -197,10 +200,12 @@ class Dispatcher:
 
     def _run(self) -> None:
         client = self._connect()
+        first = True
         while not self._stopping.is_set():
             seen = self._news
             try:
-                self.look_at_circuits(client, self._clock())
+                self.look_at_circuits(client, math.inf if first else self._clock())
+                first = False
                 if self.step(client) or self._store.expire(self._clock()).result():
                     continue
                 due = self._store.next_due()

@@ -1,6 +1,7 @@
 """The commands. Each loads its own parts, so that ``--help`` is quick."""
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code; no error leaves a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         code = group.main(words, prog_name="wbox-notify", standalone_mode=False)
     except click.ClickException as error:

@@ -14,9 +14,9 @@ import click
 from platformdirs import site_config_path, user_config_path
 
 from wbox_notify.control import Action, Control
+from wbox_notify.documents.problems import Problem, render
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.messages import Message, dump
-from wbox_notify.problems import Problem, render
 from wbox_notify.rules import Project, load
 from wbox_notify.store import BusyError, History, Store, open_history, open_store
 

@@ -79,7 +79,7 @@ def _verb(action: Action, text: str) -> None:
         if as_json:
             say_json({"ids": done})
         else:
-            say(f"{action.value}: {len(done)} of the queue")
+            say(f"{action.value}: {', '.join(map(str, done)) or 'nothing that it fits'}")
         return 0 if done else _NOTHING_DONE
 
 

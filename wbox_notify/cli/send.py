@@ -139,7 +139,8 @@ def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:
     elif delivery.state is State.SENT:
         say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
     elif delivery.state in OPEN:
-        say(f"not sent yet: {shown(reason) or 'it is being sent'}. Kept in the queue as {delivery.id}.")
+        why = shown(reason).rstrip(".") or "it is being sent"
+        say(f"not sent yet: {why}. Kept in the queue as {delivery.id}.")
         say("  help: wbox-notify run sends it when it can; wbox-notify queue list shows it")
     else:
         say(f"{delivery.state.value}: {shown(reason)} (delivery {delivery.id})")

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wbox_notify.documents.problems import Place, Problem
+from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.messages import KINDS
-from wbox_notify.problems import Place, Problem
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.models import SEND_KINDS, FileSpec, RuleSpec, SendSpec
 from wbox_notify.rules.names import OFFERED, OFFERED_IN_SEND, Names, needs, unknown
 from wbox_notify.rules.people import Contact, People, distinct, plain
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule
 from wbox_notify.settings import Settings
-from wbox_notify.settingvalues import as_path
+from wbox_notify.settings.values import as_path
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
-from wbox_notify.yamlfile import Spot
 
 T = TypeVar("T")
 Made = TypeVar("Made", Expression, Template)

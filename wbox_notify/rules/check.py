@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from wbox_notify.problems import Problem, in_order
+from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Rule
 from wbox_notify.templates import Template

@@ -82,7 +82,7 @@ def _segment(glob: str) -> str:
     if not rest:
         return first
     *middle, last = rest
-    return "".join([first, *(f"(?>[^/]*?{piece})" for piece in middle if piece), "[^/]*", last])
+    return "".join(["(?=[^/])", first, *(f"(?>[^/]*?{piece})" for piece in middle if piece), "[^/]*", last])
 
 
 def _literal(sign: str) -> str:

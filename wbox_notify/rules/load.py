@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify import settings
-from wbox_notify.problems import Problem, errors, in_order
+from wbox_notify.documents.problems import Problem, errors, in_order
+from wbox_notify.documents.shape import fit
+from wbox_notify.documents.yamlfile import Document, Spot, open_document
 from wbox_notify.rules.build import Builder
 from wbox_notify.rules.models import RuleFile, RuleSpec
 from wbox_notify.rules.people import gather
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Rule
 from wbox_notify.settings import Settings
-from wbox_notify.shape import fit
 from wbox_notify.templates import Templates
-from wbox_notify.yamlfile import Document, Spot, open_document
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -59,11 +59,12 @@ class _Loading:
         if document.value is None and errors(document.problems):
             return
         value = {"version": 1} if document.value is None else document.value
-        self.problems += fit(RuleFile, value, document.at())[1]
+        _, wrong = fit(RuleFile, value, document.at())
+        self.problems += wrong
         rules = value.get("rules") if isinstance(value, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else ()):
             yield rule, document.at("rules", index)
-        if isinstance(value, dict) and not any(map(value.get, ("rules", "contacts", "groups"))):
+        if not wrong and not any(map(value.get, ("rules", "contacts", "groups"))):
             hint = "a rule stands under `rules:` and begins with `- id:`"
             problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
             self.problems.append(problem)

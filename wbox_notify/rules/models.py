@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from wbox_notify.documents.shape import EMPTY_MAP, LISTED, Refusal, Strict, Version, later, wrong
 from wbox_notify.rules.people import PhoneText
-from wbox_notify.shape import EMPTY_MAP, LISTED, Refusal, Strict, Version, later, wrong
 
 SEND_KINDS = ("text", "template", "media", "event", "poll")
 

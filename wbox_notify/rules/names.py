@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from wbox_notify.problems import Problem
-from wbox_notify.shape import meant
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.shape import meant
+from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.templates import Expression, Template
-from wbox_notify.yamlfile import Spot
 
 Names = Mapping[str, frozenset[str]]
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.shape import LISTED, Refusal, Strict, fit, later, meant, wrong
+from wbox_notify.documents.yamlfile import Document, Spot
 from wbox_notify.errors import MessageError
 from wbox_notify.phones import normalise
-from wbox_notify.problems import Problem
-from wbox_notify.shape import LISTED, Refusal, Strict, fit, later, meant, wrong
-from wbox_notify.yamlfile import Document, Spot
 
 _NAME = re.compile(r"[^\W\d_](?:[\w .-]*[\w.-])?")
 _DEEPEST = 20
@@ -53,15 +53,21 @@ class People:
             return self.groups[name]
         if name in self.broken:
             raise MessageError("to", f"`{name}` can not be used: its own entry has a mistake")
-        return (number(name, self.region, {*self.contacts, *self.groups}),)
+        found = _number(name, self.region, {*self.contacts, *self.groups})
+        return (_known(found, self.contacts),)
 
 
-def number(text: str, region: str | None, names: Iterable[str]) -> Contact:
+def _number(text: str, region: str | None, names: Iterable[str]) -> Contact:
     """Return the contact of a bare number; a text with letters is taken for a misspelt one of the names."""
     if any(map(str.isalpha, text)):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=meant(text, names))
     phone = normalise(text, region)
     return Contact(f"+{phone}", phone)
+
+
+def _known(bare: Contact, contacts: Mapping[str, Contact]) -> Contact:
+    """Return the contact that has the number, so that somebody known is called by name."""
+    return next((contact for contact in contacts.values() if contact.phone == bare.phone), bare)
 
 
 def distinct(contacts: Iterable[Contact]) -> tuple[Contact, ...]:
@@ -196,7 +202,7 @@ class _Gathering:
 
     def _number(self, text: str, spot: Spot) -> tuple[Contact, ...]:
         try:
-            return (number(text, self.region, self.entries),)
+            return (_known(_number(text, self.region, self.entries), self.contacts),)
         except MessageError as error:
             code = "WBX303" if error.field == "to" else "WBX302"
             self.problems.append(spot.problem(code, plain(error), hint=error.hint))

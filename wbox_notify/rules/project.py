@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wbox_notify.problems import Problem
+from wbox_notify.documents.problems import Problem
 from wbox_notify.rules.people import Contact, People
 from wbox_notify.rules.rule import Rule
 from wbox_notify.settings import Settings

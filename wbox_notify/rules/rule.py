@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.messages import KINDS, Message
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.people import Contact
 from wbox_notify.templates import Expression, Template
-from wbox_notify.yamlfile import Spot
 
 IGNORED = (
     *(".*", "*.part", "*.tmp", "*.crdownload", "*.filepart", "*.swp", "*~", "~$*"),

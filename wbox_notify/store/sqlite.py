@@ -185,6 +185,8 @@ def _way_out(said: str) -> str | None:
     text = said.lower()
     if "full" in text or "no space" in text:
         return "free some space; everything that was accepted is kept"
+    if "not a directory" in text or "no such file" in text or "not permitted" in text:
+        return "WBOX_DATA_DIR must name a folder that can be made and written"
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
         return "the folder and the file must be writable for the user that runs wbox-notify"
     if "malformed" in text or "not a database" in text:

@@ -23,13 +23,15 @@ _WIDEST_FIELD = 999
 
 # What a call can make at most, from its arguments; a call that costs more than there is room for is not made.
 _PRICES: Mapping[str, Callable[..., int]] = {
-    "batch": lambda _, linecount, fill_with=None: _times(linecount, fill_with),
+    "batch": lambda _, linecount, fill_with=None: _times(linecount, fill_with or ""),
     "center": lambda _, width=80: width,
+    "groupby": lambda _, value, __, default=None, *___, **____: _times(len(value), default),
     "indent": lambda s, width=4, *_, **__: (
         (str(s).count("\n") + 1) * (width if isinstance(width, int) else len(width))
     ),
+    "map": lambda _, value, *__, default=None, **___: _times(len(value), default),
     "replace": lambda _, s, old, new, *__, **___: str(s).count(str(old)) * len(str(new)),
-    "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with),
+    "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with or ""),
     "wordwrap": lambda _, s, *args, **kwargs: len(str(s)) * _longest([*args, *kwargs.values()]),
 }
 _METHOD_PRICES: Mapping[str, Callable[..., int]] = {
@@ -160,7 +162,7 @@ def _demand(values: tuple[Any, ...]) -> None:
 
 def _times(count: Any, value: Any) -> int:
     """Return the size of a value so many times; a count that is no number is for the filter to refuse."""
-    return count * weigh(value) if isinstance(count, int) else 0
+    return count * weigh(value) if isinstance(count, int) and value is not None else 0
 
 
 def _longest(values: Iterable[Any]) -> int:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from wbox_notify.problems import Problem
-from wbox_notify.yamlfile import Spot
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.yamlfile import Spot
 
 _MOST = 200
 _MAP = "must be a map of keys and values"

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from wbox_notify.documents.shape import meant
 from wbox_notify.errors import ConfigError
-from wbox_notify.shape import meant
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"

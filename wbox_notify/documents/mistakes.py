@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import yaml
 
-from wbox_notify.problems import Place, Problem, Source
+from wbox_notify.documents.problems import Place, Problem, Source
 
 _QUOTE_IT = "put the whole value in quotes"
 _QUOTED = "a value that starts with a quote must end with it"
-_BARE_TEMPLATE = re.compile(r"(?:^\s*|[:,\[-]\s+)(\{[{%])")
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
@@ -42,8 +41,6 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
     if found := re.match(r" *\t", text):
         tab = Place(line + 1, found.end(), found.end() + 1)
         return source.problem(tab, "WBX109", "a tab is used to indent", hint="indent with spaces")
-    if found := _BARE_TEMPLATE.search(text):
-        return bare_template(source, line, found.start(1))
     return _escape(error, source) or _cured(source, line, column) or _misplaced(error, source, line, column)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from wbox_notify.problems import Place, Problem, Source
-from wbox_notify.yamlerrors import bare_template, explain
+from wbox_notify.documents.mistakes import bare_template, explain
+from wbox_notify.documents.problems import Place, Problem, Source
 
 MAX_NODES = 20_000
 MAX_ALIASES = 50

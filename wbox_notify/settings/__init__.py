@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 import platformdirs
 from pydantic import BeforeValidator
 
+from wbox_notify.documents.problems import Problem, Severity
+from wbox_notify.documents.shape import EMPTY_MAP, Refusal, Strict, Version, fit, later
+from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
-from wbox_notify.problems import Problem, Severity
-from wbox_notify.settingvalues import (
+from wbox_notify.settings.values import (
     DEFAULT_HOST,
     DEFAULT_URL,
     as_address,
@@ -28,8 +30,6 @@ from wbox_notify.settingvalues import (
     as_zone,
     system_zone,
 )
-from wbox_notify.shape import EMPTY_MAP, Refusal, Strict, Version, fit, later
-from wbox_notify.yamlfile import Document, Spot, open_document, parse
 
 T = TypeVar("T")
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.problems import Place, Problem, Severity, Source
-from wbox_notify.yamlnodes import Node, read
+from wbox_notify.documents.nodes import Node, read
+from wbox_notify.documents.problems import Place, Problem, Severity, Source
 
 MAX_BYTES = 1024 * 1024
+
+_SEARCHED = 2000
 
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
@@ -94,7 +96,7 @@ class Spot:
         """Return where the first group of a pattern stands in the text here; if nowhere, all the text."""
         start, lines = self._written()
         for index, text in enumerate(lines):
-            if found := re.search(pattern, text):
+            if len(text) <= _SEARCHED and (found := re.search(pattern, text)):
                 shift = 1 if index else start.column
                 return Place(start.line + index, found.start(1) + shift, found.end(1) + shift)
         return self.place

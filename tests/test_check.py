@@ -1,0 +1,161 @@
+"""Check: what a look at the disk adds, and a rule in one line."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wbox_notify.documents.problems import Problem
+from wbox_notify.rules import load
+from wbox_notify.rules.check import check, summary
+
+RULE = """\
+version: 1
+rules:
+  - id: a
+    trigger:
+      file: {{match: "*.pdf", path: {path}}}
+    to: "+905551112233"
+    send: {send}
+"""
+
+
+def checked(folder: Path, path: str, send: str = "{text: hi}") -> list[Problem]:
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "a.yaml").write_text(RULE.format(path=path, send=send), encoding="utf-8")
+    return check(load(folder, {}))
+
+
+def warning(problems: list[Problem]) -> tuple[str, int, int, str]:
+    (problem,) = problems
+    assert (problem.severity, problem.file) == ("warning", "rules/a.yaml")
+    return problem.code, problem.line, problem.column, problem.message
+
+
+def test_a_folder_that_is_there_gives_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o755)
+    assert checked(tmp_path, "drop") == []
+
+
+def test_a_missing_folder_is_a_warning_at_its_path(tmp_path: Path) -> None:
+    problems = checked(tmp_path, "drop")
+    assert warning(problems) == ("WBX310", 5, 36, f"the folder {tmp_path}/drop does not exist yet")
+    assert problems[0].end_column == 40
+    assert problems[0].hint == f"mkdir -p {tmp_path}/drop"
+
+
+def test_a_folder_below_a_file_is_missing_too(tmp_path: Path) -> None:
+    (tmp_path / "drop").touch()
+    assert warning(checked(tmp_path, "drop/in"))[0] == "WBX310"
+
+
+def test_a_file_in_place_of_the_folder_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "drop").touch()
+    assert warning(checked(tmp_path, "drop")) == ("WBX312", 5, 36, f"{tmp_path}/drop is not a folder")
+
+
+def test_a_folder_that_can_not_be_looked_at_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "drop").symlink_to("drop")
+    code, _, _, message = warning(checked(tmp_path, "drop"))
+    assert code == "WBX312"
+    assert "can not be looked at" in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_can_not_be_read_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o300)
+    assert warning(checked(tmp_path, "drop")) == (
+        "WBX312",
+        5,
+        35,
+        f"the folder {tmp_path}/drop can not be read",
+    )
+
+
+def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    drop.chmod(0o777)
+    problems = checked(tmp_path, "drop")
+    assert warning(problems)[:3] == ("WBX315", 5, 36)
+    assert problems[0].hint == f"chmod o-w {drop}, or chmod +t {drop}"
+    drop.chmod(0o1777)
+    assert checked(tmp_path, "drop") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "inside"),
+    [
+        ("http://localhost/a.jpg", True),
+        ("http://LOCALHOST:8080/a.jpg", True),
+        ("http://127.0.0.1/a.jpg", True),
+        ("http://192.168.1.5/a.jpg", True),
+        ("http://10.0.0.1/a.jpg", True),
+        ("http://169.254.1.1/a.jpg", True),
+        ("http://[::1]/a.jpg", True),
+        ("http://[fe80::1]/a.jpg", True),
+        ("http://nas/a.jpg", True),
+        ("http://nas.local/a.jpg", True),
+        ("http://nas.home.arpa./a.jpg", True),
+        ("https://example.com/a.jpg", False),
+        ("https://8.8.8.8/a.jpg", False),
+        ("https://[2001:4860:4860::8888]/a.jpg", False),
+        ("http://localhost/{{ file.name }}", False),
+    ],
+)
+def test_a_picture_that_only_the_own_network_has_is_a_warning(tmp_path: Path, url: str, inside: bool) -> None:  # noqa: FBT001 - a column of the table
+    (tmp_path / "drop").mkdir(mode=0o755)
+    problems = checked(tmp_path, "drop", f'[{{text: hi}}, {{media: {{url: "{url}"}}}}]')
+    if inside:
+        assert warning(problems) == ("WBX313", 7, 38, "nobody outside of your network can fetch this")
+    else:
+        assert problems == []
+
+
+def test_what_loading_found_comes_first_and_all_is_in_order(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "b.yaml").write_text("version: 1\nrules: # none yet\n", encoding="utf-8")
+    (tmp_path / "rules" / "c.yaml").write_text("version: 1\nrule: []\n", encoding="utf-8")
+    problems = checked(tmp_path, "drop")
+    assert [(problem.file, problem.line, problem.code) for problem in problems] == [
+        ("rules/a.yaml", 5, "WBX310"),
+        ("rules/b.yaml", 1, "WBX314"),
+        ("rules/c.yaml", 2, "WBX210"),
+    ]
+
+
+def test_a_contact_that_nobody_uses_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o755)
+    (tmp_path / "wbox-notify.yaml").write_text(
+        'contacts: {a: "+905551112233"}\ngroups: {b: a}\n', encoding="utf-8"
+    )
+    assert checked(tmp_path, "drop") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("", "file /srv/in *.pdf -> text to 1 number"),
+        ('to: ["+905551112233", 905551112244]', "file /srv/in *.pdf -> text to 2 numbers"),
+        ('to: "{{ file.stem }}"', "file /srv/in *.pdf -> text to {{ file.stem }}"),
+        (
+            'to: ["+905551112233", "{{ file.stem }}"]\nsend: [{text: a}, {template: a.j2}]',
+            "file /srv/in *.pdf -> text, text to 1 number, {{ file.stem }}",
+        ),
+        ('trigger: {file: {path: /srv/in, match: ["*.a", b]}}', "file /srv/in *.a, b -> text to 1 number"),
+    ],
+)
+def test_a_rule_in_one_line(tmp_path: Path, lines: str, line: str) -> None:
+    parts = {
+        "trigger": '{file: {path: /srv/in, match: "*.pdf"}}',
+        "to": '"+905551112233"',
+        "send": "{text: a}",
+    }
+    parts |= dict(text.split(": ", 1) for text in lines.splitlines())
+    body = "".join(f"    {key}: {value}\n" for key, value in parts.items())
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "a.j2").write_text("{{ file.name }}", encoding="utf-8")
+    (tmp_path / "rules" / "a.yaml").write_text(f"version: 1\nrules:\n  - id: a\n{body}", encoding="utf-8")
+    (rule,) = load(tmp_path, {}).rules
+    assert summary(rule) == line

@@ -1,0 +1,332 @@
+"""The commands as a person types them: what they print, their exit codes, and bad input."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Workplace, ended, until
+
+from wbox_notify.cli import COMMANDS
+from wbox_notify.simulator import Simulator
+
+PHONE = "+90 555 123 45 67"
+
+
+def test_help_names_every_command_and_loads_none_of_them() -> None:
+    script = (
+        "import sys; from wbox_notify.cli import group\n"
+        "group.main(['--help'], standalone_mode=False)\n"
+        "heavy = {'pydantic', 'requests', 'jinja2', 'starlette', 'watchdog', 'sqlite3'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+    for command in COMMANDS:
+        assert f"  {command} " in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [[name] for name in COMMANDS] + [["send", "poll"], ["queue", "retry"]], ids=str
+)
+def test_every_command_explains_itself(place: Workplace, words: list[str]) -> None:
+    ran = place.run(*words, "--help")
+    assert ran.returncode == 0
+    assert "Usage: wbox-notify" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["chck"], 2),
+        (["queue", "retry"], 2),
+        (["queue", "retry", "x"], 2),
+        (["send", "text"], 2),
+        (["run", "--nonsense"], 2),
+        (["-c", "/nowhere", "check"], 78),
+    ],
+    ids=str,
+)
+def test_what_was_typed_wrongly_is_explained_on_stderr(place: Workplace, words: list[str], code: int) -> None:
+    ran = place.run(*words)
+    assert ran.returncode == code
+    assert ran.stdout == ""
+    assert "rror" in ran.stderr
+
+
+def test_a_fatal_error_is_one_json_object_where_json_was_asked_for(place: Workplace) -> None:
+    ran = place.run("queue", "list", "--json")
+    error = json.loads(ran.stderr)
+    assert (ran.returncode, error["type"], error["exit"]) == (1, "error", 1)
+    assert "no store yet" in error["message"]
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [({}, False), ({"FORCE_COLOR": "1"}, True)])
+def test_colour_is_for_terminals_or_on_demand(
+    place: Workplace, environment: dict[str, str], *, coloured: bool
+) -> None:
+    assert ("\x1b[" in place.run("check", **environment).stdout) is coloured
+    assert "\x1b[" not in place.run("check", **environment, NO_COLOR="1").stdout
+
+
+def test_each_kind_is_sent_and_says_so(place: Workplace, wbox: Simulator) -> None:
+    for words in (
+        ["text", PHONE, "Merhaba"],
+        ["media", PHONE, "https://example.com/a.jpg", "--caption", "Depo"],
+        ["event", PHONE, "Toplantı", "--start", "2026-12-01T14:00"],
+        ["poll", PHONE, "Kim gelir?", "-o", "Ben", "-o", "Gelemem", "--device", "2"],
+    ):
+        ran = place.run("send", *words)
+        assert (ran.returncode, ran.stdout[:4]) == (0, "sent"), ran.stderr
+    bodies = [message["body"] for message in wbox.messages()]
+    assert bodies == [
+        {"phone": "905551234567", "message": "Merhaba"},
+        {"phone": "905551234567", "media_url": "https://example.com/a.jpg", "message": "Depo"},
+        {"phone": "905551234567", "event": {"title": "Toplantı", "startDate": "2026-12-01T14:00"}},
+        {"phone": "905551234567", "message": "Kim gelir?", "options": ["Ben", "Gelemem"], "device_id": 2},
+    ]
+
+
+def test_a_text_can_come_from_standard_input(place: Workplace, wbox: Simulator) -> None:
+    assert place.run("send", "text", PHONE, typed="two\nlines\n").returncode == 0
+    assert wbox.messages()[0]["body"]["message"] == "two\nlines"
+
+
+def test_send_takes_contacts_and_groups(place: Workplace, wbox: Simulator) -> None:
+    place.rule(
+        "version: 1\ncontacts: {ayse: '+90 555 123 45 67', can: '+90 555 123 45 68'}\n"
+        "groups: {all: [ayse, can]}\n",
+        "wbox-notify.yaml",
+    )
+    assert place.run("send", "text", "all", "hi").returncode == 0
+    assert [message["body"]["phone"] for message in wbox.messages()] == ["905551234567", "905551234568"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["text", "0555 123 45 67", "x"], "country code"),
+        (["text", "nobody", "x"], "nobody"),
+        (["text", PHONE, " "], "message"),
+        (["media", PHONE, "/tmp/a.jpg"], "url"),
+        (["poll", PHONE, "?", "-o", "a"], "at least 2"),
+        (["event", PHONE, ""], "title"),
+    ],
+    ids=str,
+)
+def test_a_message_that_can_not_be_is_refused_before_anything_is_stored(
+    place: Workplace, words: list[str], said: str
+) -> None:
+    ran = place.run("send", *words)
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert not (place.folder / "data").exists()
+
+
+def test_what_can_not_be_sent_now_stays_in_the_queue_and_goes_out_later_in_order(
+    place: Workplace, wbox: Simulator
+) -> None:
+    wbox.unlink()
+    ran = place.run("send", "text", PHONE, "first")
+    assert ran.returncode == 75
+    assert "not ready" in ran.stdout
+    assert "queue as 1" in ran.stdout
+    status = place.run("status")
+    assert status.returncode == 75
+    assert "not linked" in status.stdout
+    wbox.scan()
+    assert place.run("send", "text", PHONE, "second").returncode == 0
+    assert [message["body"]["message"] for message in wbox.messages()] == ["first", "second"]
+
+
+def test_an_unreachable_wbox_keeps_the_message(place: Workplace) -> None:
+    ran = place.run("send", "text", PHONE, "hi", WBOX_API_URL="http://127.0.0.1:9")
+    assert ran.returncode == 75
+    assert "Connection refused" in ran.stdout
+    assert place.json("queue", "list")[0]["state"] == "queued"
+    assert place.run("status", WBOX_API_URL="http://127.0.0.1:9").returncode == 69
+
+
+def test_a_refused_key_is_said_with_77_and_keeps_the_message(place: Workplace) -> None:
+    with Simulator(api_key="sk_other") as strict:
+        ran = place.run("send", "text", PHONE, "hi", WBOX_API_URL=strict.url)
+        assert ran.returncode == 77
+        assert "Invalid or missing API Key" in ran.stdout
+        assert place.run("status", WBOX_API_URL=strict.url).returncode == 77
+    assert len(place.json("queue", "list")) == 1
+
+
+@pytest.mark.parametrize("key", ["", "not a key", "sk_ğ"])
+def test_a_missing_or_unusable_key_ends_with_78_before_anything_is_stored(place: Workplace, key: str) -> None:
+    ran = place.run("send", "text", PHONE, "hi", WBOX_API_KEY=key)
+    assert ran.returncode == 78
+    assert "key" in ran.stderr
+    assert not (place.folder / "data").exists()
+
+
+def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, wbox: Simulator) -> None:
+    wbox.fault(lost=True, count=1)
+    assert place.run("send", "poll", PHONE, "?", "-o", "a", "-o", "b").returncode == 1
+    [held] = place.json("queue", "list")
+    assert held["state"] == "held"
+    assert "may have been sent" in held["reason"]
+    assert place.json("queue", "release", "1") == {"ids": [1]}
+    assert place.run("queue", "release", "1").returncode == 3
+    assert place.json("queue", "drop", "--all") == {"ids": [1]}
+    assert place.run("queue", "list").stdout == "nothing waits\n"
+    assert place.run("queue", "retry", "7").returncode == 1
+
+
+def test_commands_reach_a_running_daemon(
+    place: Workplace, wbox: Simulator, daemon: subprocess.Popen[str]
+) -> None:
+    until((place.folder / "data" / "daemon.json").exists)
+    assert oct((place.folder / "data" / "daemon.json").stat().st_mode)[-3:] == "600"
+    assert place.run("send", "text", PHONE, "through the daemon").returncode == 0
+    wbox.unlink()
+    assert place.run("send", "text", PHONE, "later").returncode == 75
+    assert place.json("queue", "drop", "2") == {"ids": [2]}
+    wbox.scan()
+    assert place.run("status").returncode == 0
+    assert "daemon   running" in place.run("status").stdout
+    second = place.run("run")
+    assert second.returncode == 75
+    assert f"process {daemon.pid}" in second.stderr
+    assert ended(daemon)[0] == 0
+    assert not (place.folder / "data" / "daemon.json").exists()
+    assert place.run("status").returncode == 69
+
+
+def test_run_prints_each_step_and_log_and_status_tell_it_again(place: Workplace, wbox: Simulator) -> None:
+    place.rule(
+        "version: 1\nrules:\n  - id: never\n    trigger: {file: {path: drop}}\n    if: file.size > 999\n"
+        "    to: '+90 555 123 45 67'\n    send: {text: x}\n",
+        "rules/never.yaml",
+    )
+    (place.drop / "a\x1b[31m.txt").write_text("hello")
+    process = place.start("run", "--json")
+    wbox.wait_for(1, 20)
+    process.terminate()
+    printed, _ = process.communicate(timeout=10)
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert [line.get("type", line.get("outcome")) for line in lines] == ["file", "sent"]
+    log = place.run("log").stdout
+    assert "\x1b" not in log
+    assert "a\\x1b[31m.txt (5 bytes)" in log
+    assert "stopped never if: if[0] file.size > 999 (file.size = 5)" in log
+    assert "text  to +90555***4567  sent" in log
+    assert "sent in 24 h: 1" in place.run("status").stdout
+
+
+def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> None:
+    fine = place.run("check")
+    assert (fine.returncode, fine.stdout.split()[:2]) == (0, ["ok", "new-file"])
+    place.rule(
+        "version: 1\nrules:\n  - id: x\n    trigger: {file: {pth: drop}}\n"
+        "    to: nobody\n    send: {tex: hi}\n",
+        "rules/bad.yaml",
+    )
+    ran = place.run("check")
+    assert ran.returncode == 1
+    for said in (
+        "rules/bad.yaml:4:22",
+        "unknown key `pth`",
+        "did you mean `path`?",
+        "^^^",
+        "unknown key `tex`",
+    ):
+        assert said in ran.stderr
+    assert {problem["file"] for problem in place.json("check")["problems"]} == {"rules/bad.yaml"}
+    refused = place.run("run")
+    assert refused.returncode == 78
+    assert "rules/bad.yaml:4:22" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "key", ["throttle", "for_each", "group", "digest", "quiet_hours", "escalate", "tests"]
+)
+def test_a_key_that_comes_later_is_refused_by_name(place: Workplace, key: str) -> None:
+    place.rule(
+        f"version: 1\nrules:\n  - id: x\n    trigger: {{file: {{path: drop}}}}\n    {key}: 1\n"
+        "    to: '+90 555 123 45 67'\n    send: {text: hi}\n"
+    )
+    ran = place.run("check")
+    assert ran.returncode == 1
+    assert f"`{key}` is not in this version yet" in ran.stderr
+
+
+def test_a_project_without_rules_can_not_run(place: Workplace) -> None:
+    shutil.rmtree(place.folder / "rules")
+    ran = place.run("run")
+    assert ran.returncode == 78
+    assert "there are no rules in" in ran.stderr
+
+
+def test_a_vanished_folder_is_said_and_taken_up_again_when_it_is_back(
+    place: Workplace, wbox: Simulator
+) -> None:
+    place.drop.rmdir()
+    process = place.start("run")
+    assert process.stderr
+    assert str(place.drop) in process.stderr.readline()
+    place.drop.mkdir()
+    (place.drop / "a.txt").write_text("back")
+    wbox.wait_for(1, 20)
+    assert ended(process)[0] == 0
+
+
+def test_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is_mended(
+    place: Workplace, wbox: Simulator
+) -> None:
+    rule = (place.folder / "rules" / "rule.yaml").read_text()
+    place.rule(rule.replace("{{ file.name }}", "{{ file.json.title }}"))
+    (place.drop / "a.txt").write_text("no json")
+    process = place.start("run")
+    until(lambda: place.has_store() and "dead" in place.run("queue", "list").stdout)
+    assert ended(process)[0] == 0
+    assert "is not JSON" in place.run("queue", "list").stdout
+    place.rule(rule)
+    assert place.json("queue", "retry", "--all") == {"ids": [1]}
+    process = place.start("run")
+    assert wbox.wait_for(1, 20)[0]["body"]["message"] == "a.txt: no json"
+    assert ended(process)[0] == 0
+
+
+@pytest.mark.parametrize("words", [["run"], ["send", "text", PHONE, "hi"]], ids=str)
+@pytest.mark.parametrize("folder", ["/sys/wbox-notify", "/dev/null/data"])
+def test_a_data_folder_that_can_not_be_written_is_said_with_74(
+    place: Workplace, words: list[str], folder: str
+) -> None:
+    ran = place.run(*words, WBOX_DATA_DIR=folder)
+    assert ran.returncode == 74
+    assert folder in ran.stderr
+    assert "help:" in ran.stderr
+
+
+def test_demo_once_delivers_all_four_kinds_and_leaves_nothing_behind(
+    place: Workplace, tmp_path: Path
+) -> None:
+    ran = place.run("demo", "--once", "--json", TMPDIR=str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert result["missing"] == []
+    assert {message["endpoint"].rpartition("/")[2] for message in result["messages"]} == {
+        "text",
+        "media",
+        "event",
+        "poll",
+    }
+    assert list(tmp_path.glob("wbox-demo-*")) == []
+
+
+def test_demo_and_simulate_stop_when_they_are_told_to(place: Workplace) -> None:
+    for words in (["demo", "--json"], ["simulate", "--port", "0", "--json"]):
+        process = place.start(*words)
+        if words[0] == "simulate":
+            assert process.stdout
+            assert json.loads(process.stdout.readline())["url"].startswith("http://127.0.0.1:")
+        else:
+            until(lambda: list(Path("/tmp").glob("wbox-demo-*/data/daemon.json")))
+        assert ended(process)[0] == 0

@@ -1,0 +1,989 @@
+"""The rule language: what loads, what is said of what does not, and where."""
+
+import fnmatch
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from wbox_notify.documents.problems import Problem, render
+from wbox_notify.errors import ConfigError, MessageError
+from wbox_notify.messages import CalendarEvent, Media, Poll, Text
+from wbox_notify.rules import Contact, FileTrigger, Project, Rule, load
+from wbox_notify.rules.globs import path_pattern
+from wbox_notify.templates import Template, TemplateError
+
+UNTIMED = settings(deadline=None)
+CONTEXT: Mapping[str, Any] = {
+    "event": {"id": "e1", "type": "file", "at": datetime(2026, 11, 22, tzinfo=UTC)},
+    "file": {"path": "/srv/a.pdf", "name": "a.pdf", "stem": "a", "size": 3, "text": "", "folder": "/srv"},
+    "contact": {"name": "Ayşe", "phone": "905551112233"},
+    "now": datetime(2026, 11, 22, tzinfo=UTC),
+}
+
+
+def project(folder: Path, files: Mapping[str, str | bytes], **environ: str) -> Project:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load(folder, environ)
+
+
+def rule_file(rule: str) -> str:
+    """Return a whole file with a good rule ``a``, of which some lines are given: they begin on line 5."""
+    rule = dedent(rule)
+    lines = {"trigger": "{file: {path: /srv}}", "to": '"+905551112233"', "send": '{text: "hi"}'}
+    given = re.findall(r"^(\w+):", rule, re.MULTILINE)
+    rest = "".join(f"    {key}: {value}\n" for key, value in lines.items() if key not in given)
+    body = "".join(f"    {line}\n" for line in rule.splitlines())
+    return f"version: 1\nrules:\n  - id: a\n    name: A\n{body}{rest}"
+
+
+def rule(folder: Path, text: str, **files: str) -> Rule:
+    found = project(folder, {"rules/a.yaml": rule_file(text), **files})
+    assert found.problems == ()
+    (only,) = found.rules
+    return only
+
+
+DESIGN = """\
+version: 1
+contacts:
+  ayse: {phone: +90 555 111 22 33, name: Ayşe}
+groups:
+  accounting: [ayse]
+rules:
+  - id: invoice-pdf
+    name: New invoices go to accounting
+    trigger:
+      file: {path: /srv/drop/invoices, match: "*.pdf"}
+    if: file.size > 0
+    dedupe: file.sha256
+    to: accounting
+    send:
+      media: {url: "https://files.example/{{ file.name }}", caption: "New invoice *{{ file.name }}*"}
+"""
+
+
+def test_the_example_of_the_design_loads(tmp_path: Path) -> None:
+    found = project(tmp_path, {"rules/invoices.yaml": DESIGN})
+    assert found.problems == ()
+    (invoice,) = found.rules
+    assert (invoice.id, invoice.name) == ("invoice-pdf", "New invoices go to accounting")
+    assert (invoice.file, invoice.line) == ("rules/invoices.yaml", 7)
+    assert invoice.trigger.root == Path("/srv/drop/invoices")
+    assert invoice.to == (Contact("Ayşe", "905551112233"),)
+    assert invoice.needs == {"sha256"}
+    assert [condition.truth(CONTEXT) for condition in invoice.conditions] == [True]
+    assert [expression.source for expression in invoice.dedupe] == ["file.sha256"]
+    assert invoice.send[0].build(CONTEXT, "905551112233") == Media(
+        phone="905551112233", url="https://files.example/a.pdf", caption="New invoice *a.pdf*"
+    )
+
+
+def test_an_empty_folder_is_a_project_without_rules(tmp_path: Path) -> None:
+    found = project(tmp_path, {})
+    assert (found.rules, found.contacts, found.problems) == ((), {}, ())
+
+
+def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = load(tmp_path / "none", {}).problems
+    assert (problem.code, problem.file) == ("WBX101", str(tmp_path / "none"))
+
+
+def test_a_file_in_place_of_the_rules_folder_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = project(tmp_path, {"rules": ""}).problems
+    assert (problem.code, problem.file) == ("WBX101", "rules")
+
+
+def test_rule_files_are_read_in_order_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    files = {
+        f"rules/{name}": rule_file("").replace("id: a", f"id: r{index}")
+        for index, name in enumerate(["b.yml", "a.yaml", ".c.yaml", "d.txt", "e.yaml~"])
+    }
+    found = project(tmp_path, files)
+    assert [(one.id, one.file) for one in found.rules] == [("r1", "rules/a.yaml"), ("r0", "rules/b.yml")]
+
+
+def test_a_broken_file_gives_no_rules_and_the_others_load(tmp_path: Path) -> None:
+    broken = rule_file("") + rule_file("throtle: 1").split("rules:\n")[1].replace("id: a", "id: b")
+    found = project(tmp_path, {"rules/a.yaml": broken, "rules/b.yaml": DESIGN, "rules/c.yaml": "a: ["})
+    assert [one.id for one in found.rules] == ["invoice-pdf"]
+    assert [(one.file, one.code) for one in found.problems] == [
+        ("rules/a.yaml", "WBX210"),
+        ("rules/c.yaml", "WBX105"),
+    ]
+
+
+def test_the_name_of_a_rule_is_its_id_where_there_is_no_other(tmp_path: Path) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file("").replace("    name: A\n", "")})
+    assert found.rules[0].name == "a"
+
+
+def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    one = rule(tmp_path, 'if: file.size\ndedupe: file.name\nto: "+905551112233"\nsend: {text: hi}')
+    many = rule(tmp_path, 'if: [file.size]\ndedupe: [file.name]\nto: ["+905551112233"]\nsend: [{text: hi}]')
+    for each in (one, many):
+        assert (len(each.conditions), len(each.dedupe), len(each.send)) == (1, 1, 1)
+        assert each.to == (Contact("+905551112233", "905551112233"),)
+
+
+def test_each_kind_of_message_is_built(tmp_path: Path) -> None:
+    text = """\
+        send:
+          - text: "{{ contact.name }}: {{ file.name }}"
+            device: 4
+          - template: note.j2
+          - media: {url: https://example.com/a.jpg}
+          - event: {title: "{{ file.stem }}", start: 2026-11-23T14:00}
+          - poll: {question: "{{ file.name }}?", options: ["yes, {{ file.stem }}", no]}
+    """
+    drafts = rule(tmp_path, text, **{"templates/note.j2": "Note: {{ file.name }}"}).send
+    phone = "905551112233"
+    assert [draft.build(CONTEXT, phone) for draft in drafts] == [
+        Text(phone=phone, message="Ayşe: a.pdf", device_id=4),
+        Text(phone=phone, message="Note: a.pdf"),
+        Media(phone=phone, url="https://example.com/a.jpg"),
+        CalendarEvent(phone=phone, title="a", start="2026-11-23T14:00"),
+        Poll(phone=phone, question="a.pdf?", options=("yes, a", "no")),
+    ]
+
+
+def test_the_device_of_the_settings_sends_where_a_message_names_none(tmp_path: Path) -> None:
+    text = rule_file("send: [{text: a}, {text: b, device: 2}]")
+    found = project(tmp_path, {"rules/a.yaml": text}, WBOX_DEVICE_ID="7")
+    assert [draft.device for draft in found.rules[0].send] == [7, 2]
+
+
+def test_what_can_only_be_known_later_is_an_error_of_the_message(tmp_path: Path) -> None:
+    text = 'send: [{text: "{{ file.text }}"}, {text: "{{ file.json.a }}"}, {media: {url: "{{ file.name }}"}}]'
+    empty, missing, address = rule(tmp_path, text).send
+    for draft, error in ((empty, MessageError), (missing, TemplateError), (address, MessageError)):
+        with pytest.raises(error):
+            draft.build(CONTEXT, "905551112233")
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("", set()),
+        ("if: file.size > 0 and file.name", set()),
+        ("dedupe: file.sha256", {"sha256"}),
+        ("if: '\"x\" in file.text'", {"text"}),
+        ('to: "{{ file.json.phone }}"', {"text", "json"}),
+        (
+            'send: {text: "{% for a in file.json %}{{ a }}{% endfor %}{{ file.sha256 }}"}',
+            {"sha256", "text", "json"},
+        ),
+        ('send: {poll: {question: a, options: [b, "{{ file.text }}"]}}', {"text"}),
+        ("send: {template: t.j2}", {"text"}),
+        ("dedupe: file", {"sha256", "text", "json"}),
+    ],
+)
+def test_the_contents_are_read_only_where_a_rule_uses_them(
+    tmp_path: Path, text: str, needs: set[str]
+) -> None:
+    assert rule(tmp_path, text, **{"templates/t.j2": "{{ file.text }}"}).needs == needs
+
+
+MISTAKES = [
+    # The lines of a rule that begin on line 5, code, line and column, words of the message, words of the hint
+    (
+        "throtle: 3",
+        "WBX210",
+        (5, 5),
+        "unknown key `throtle`",
+        "did you mean `throttle`? it is not in this version",
+    ),
+    ("dedup: file.name", "WBX210", (5, 5), "unknown key `dedup`", "did you mean `dedupe`?"),
+    ("zzz: 1", "WBX210", (5, 5), "unknown key `zzz`", "known here: id, name, trigger, if, dedupe, to, send"),
+    ("on: x", "WBX210", (5, 5), "unknown key `on`", "did you mean `trigger`?"),
+    ("when: x", "WBX210", (5, 5), "unknown key `when`", "did you mean `if`?"),
+    *(
+        (f"{key}: 1", "WBX214", (5, 5), f"`{key}` is not in this version yet", None)
+        for key in ("for_each", "throttle", "group", "digest", "quiet_hours", "escalate", "on_unknown")
+    ),
+    ("expire_after: 1h", "WBX214", (5, 5), "`expire_after` is not in this version yet", None),
+    ("tests: []", "WBX214", (5, 5), "`tests` is not in this version yet", None),
+    *(
+        (f"trigger: {{{key}: {{}}}}", "WBX214", (5, 15), f"`{key}` is not in this version yet", None)
+        for key in ("webhook", "schedule", "missing")
+    ),
+    *(
+        (
+            f"trigger: {{file: {{path: x, {key}: y}}}}",
+            "WBX214",
+            (5, 31),
+            f"`{key}` is not in this version yet",
+            None,
+        )
+        for key in ("ready", "done", "failed", "duplicate", "existing", "burst", "min_size")
+    ),
+    (
+        "trigger: [file]",
+        "WBX214",
+        (5, 14),
+        "a list of triggers is not in this version yet",
+        "a rule for each",
+    ),
+    ("trigger: file", "WBX213", (5, 14), "`trigger` must be a map of keys and values, not text", None),
+    ("trigger: {}", "WBX212", (5, 5), "the key `file` is missing", None),
+    ("trigger: {fiel: {path: x}}", "WBX210", (5, 15), "unknown key `fiel`", "did you mean `file`?"),
+    ("trigger: {file: {}}", "WBX212", (5, 15), "the key `path` is missing", None),
+    ("trigger:", "WBX213", (5, 5), "`trigger` must be a map of keys and values, and nothing is given", None),
+    (
+        "trigger: {file: {path: 5}}",
+        "WBX213",
+        (5, 28),
+        "`path` must be text, not a number",
+        "put it in quotes",
+    ),
+    ('trigger: {file: {path: " "}}', "WBX215", (5, 28), "`path` is empty", "name the folder"),
+    ('trigger: {file: {path: "{{ x }}"}}', "WBX215", (5, 28), "`path` is no template", "name the folder"),
+    ("trigger: {file: {path: ~nobody-here/x}}", "WBX215", (5, 28), "home of somebody unknown", None),
+    ("trigger: {file: {path: x, match: []}}", "WBX215", (5, 38), "the list is empty", None),
+    (
+        'trigger: {file: {path: x, match: ["*", "[a"]}}',
+        "WBX309",
+        (5, 44),
+        "`[` in the pattern is never",
+        "[[]",
+    ),
+    ("trigger: {file: {path: x, ignore: '**.a'}}", "WBX309", (5, 39), "`**` stands alone", "`**/*.a`"),
+    (
+        "trigger: {file: {path: x, settle: 2 s}}",
+        "WBX215",
+        (5, 39),
+        "this is not a duration",
+        "2s, 500ms or 1m30s",
+    ),
+    (
+        "trigger: {file: {path: x, settle: 2}}",
+        "WBX215",
+        (5, 39),
+        "this is not a duration",
+        "2s, 500ms or 1m30s",
+    ),
+    ("if: true", "WBX213", (5, 9), "`if` must be text, not true", "put it in quotes"),
+    ("if: [file.size, 1]", "WBX213", (5, 21), "each of `if` must be text, not a number", "put it in quotes"),
+    ("if: []", "WBX215", (5, 9), "the list is empty", None),
+    ("if: file.size >", "WBX306", (5, 9), "", None),
+    ("if: file.size > 0 && file.name", "WBX306", (5, 23), "there is no &&", "write and"),
+    ("if: 'file.size = 0'", "WBX306", (5, 20), "a single = does not compare", "write =="),
+    ("if: file.size | foo", "WBX306", (5, 9), "there is no filter 'foo'", None),
+    ('if: [file.size, ""]', "WBX306", (5, 21), "the expression is empty", "file.size > 0"),
+    ("if: fiel.size > 0", "WBX308", (5, 9), "there is no `fiel` here", "did you mean `file`?"),
+    ("if: xyz", "WBX308", (5, 9), "there is no `xyz` here", "there are event, file, rule, now"),
+    ("if: not file.siz", "WBX308", (5, 18), "`file` has no `siz`", "did you mean `size`?"),
+    ("if: event.tipe", "WBX308", (5, 15), "`event` has no `tipe`", "did you mean `type`?"),
+    ("dedupe: [file.name, rule.uid]", "WBX308", (5, 30), "`rule` has no `uid`", "did you mean `id`?"),
+    ("dedupe: contact.name", "WBX308", (5, 13), "there is no `contact` here", None),
+    ('to: "{{ contact.phone }}"', "WBX308", (5, 13), "there is no `contact` here", None),
+    ('to: "{{ file.foldr }}"', "WBX308", (5, 18), "`file` has no `foldr`", "did you mean `folder`?"),
+    ('to: "{{ file name }}"', "WBX306", (5, 9), "", None),
+    ("to: nobody", "WBX303", (5, 9), "`nobody` is neither a contact nor a group", None),
+    ('to: ""', "WBX303", (5, 9), "names nobody", None),
+    ("to: []", "WBX215", (5, 9), "the list is empty", None),
+    ("to:", "WBX213", (5, 5), "`to` must be text, and nothing is given", None),
+    ("to: {a: b}", "WBX213", (5, 9), "`to` must be text, not a map", None),
+    ("to: 05551112233", "WBX302", (5, 9), "has no country code", "defaults.region"),
+    ("to: 123456789", "WBX302", (5, 9), "123456789 is not a whole phone number", "put it in quotes"),
+    ("to: 9.0", "WBX213", (5, 9), "`to` must be text, not a number", "put it in quotes"),
+    ('to: ["+905551112233", "+90"]', "WBX302", (5, 27), "not a possible phone number", "+905551234567"),
+    ("send: {}", "WBX211", (5, 11), "`send` needs one of text, template, media, event, poll", None),
+    (
+        "send: [{device: 1}]",
+        "WBX211",
+        (5, 12),
+        "`send` needs one of text, template, media, event, poll",
+        None,
+    ),
+    (
+        "send: {text: a, template: b}",
+        "WBX211",
+        (5, 11),
+        "not text and template together",
+        "a list of messages",
+    ),
+    ("send: {txt: hi}", "WBX210", (5, 12), "unknown key `txt`", "did you mean `text`?"),
+    ("send: hello", "WBX213", (5, 11), "`send` must be a map of keys and values, not text", None),
+    ("send: []", "WBX215", (5, 11), "the list is empty", None),
+    ("send: {text: [a]}", "WBX213", (5, 18), "`text` must be text, not a list", None),
+    ("send: {text: 5}", "WBX213", (5, 18), "`text` must be text, not a number", "put it in quotes"),
+    ('send: {text: " "}', "WBX311", (5, 18), "`text` is empty", None),
+    ("send: {text: hi, if: x}", "WBX214", (5, 22), "`if` is not in this version yet", None),
+    ("send: {text: hi, device: 0}", "WBX215", (5, 30), "0 is not the number of a device", "count from 1"),
+    (
+        "send: {text: hi, device: '1'}",
+        "WBX213",
+        (5, 30),
+        "`device` must be a whole number, not text",
+        "quotes",
+    ),
+    ('send: {text: "a {{ file.nmae }}"}', "WBX308", (5, 29), "`file` has no `nmae`", "did you mean `name`?"),
+    (
+        "send: {text: 'a {{ file[\"nmae\"] }}'}",
+        "WBX308",
+        (5, 30),
+        "`file` has no `nmae`",
+        "did you mean `name`?",
+    ),
+    ('send: {text: "fil {{ fil }}"}', "WBX308", (5, 26), "there is no `fil` here", "did you mean `file`?"),
+    (
+        'send: {text: "{{ contact.fone }}"}',
+        "WBX308",
+        (5, 30),
+        "`contact` has no `fone`",
+        "did you mean `phone`?",
+    ),
+    ('send: {text: "{{ file.name"}', "WBX306", (5, 18), "", None),
+    ("send: {template: x.j2}", "WBX307", (5, 22), "there is no template 'x.j2'", None),
+    ("send: {template: bad.j2}", "WBX306", (5, 22), "templates/bad.j2, line 2: ", None),
+    ("send: {template: name.j2}", "WBX308", (5, 22), "`file` has no `nmae`, in templates/name.j2", "`name`?"),
+    ("send: {media: {file: x}}", "WBX214", (5, 20), "`file` is not in this version yet", "give `url`"),
+    ("send: {media: {caption: x}}", "WBX212", (5, 12), "the key `url` is missing", None),
+    ("send: {media: {url: a.jpg}}", "WBX311", (5, 25), "not an absolute http(s) address", "public URL"),
+    (
+        'send: {media: {url: "ftp://x/{{ file.name }}", caption: "{{ nmae }}"}}',
+        "WBX308",
+        (5, 65),
+        "`nmae`",
+        None,
+    ),
+    ("send: {event: {start: now}}", "WBX212", (5, 12), "the key `title` is missing", None),
+    ('send: {event: {title: ""}}', "WBX311", (5, 27), "`title` is empty", None),
+    ("send: {poll: {question: q, options: [a]}}", "WBX311", (5, 41), "at least 2 different options", None),
+    ("send: {poll: {question: q, options: [a, a]}}", "WBX311", (5, 41), "at least 2 different options", None),
+    ("send: {poll: {question: q, options: []}}", "WBX311", (5, 41), "at least 2 different options", None),
+    (
+        "send: {poll: {question: q, options: a}}",
+        "WBX213",
+        (5, 41),
+        "`options` must be a list, not text",
+        None,
+    ),
+    (
+        "send: {poll: {question: q, options: [a, 5]}}",
+        "WBX213",
+        (5, 45),
+        "each of `options` must be text",
+        "quotes",
+    ),
+]
+TEMPLATES = {"templates/bad.j2": "a\n{% if %}\n", "templates/name.j2": "{{ file.nmae }}"}
+
+
+@pytest.mark.parametrize(("text", "code", "place", "message", "hint"), MISTAKES)
+def test_each_mistake_in_a_rule_has_its_place_and_its_cure(
+    tmp_path: Path, text: str, code: str, place: tuple[int, int], message: str, hint: str | None
+) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file(text), **TEMPLATES})
+    (problem,) = found.problems
+    assert (problem.file, problem.code, problem.severity) == ("rules/a.yaml", code, "error")
+    assert (problem.line, problem.column) == place
+    assert message in problem.message
+    assert hint is None or hint in (problem.hint or "")
+    assert found.rules == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "place", "message"),
+    [
+        ("rules: []\n", "WBX212", (1, 1), "the key `version` is missing"),
+        ("version: 2\nrules: []\n", "WBX215", (1, 10), "version 2 of the language is not known"),
+        (
+            "version: '1'\ncontacts: {a: '+905551112233'}\n",
+            "WBX213",
+            (1, 10),
+            "must be a whole number, not text",
+        ),
+        (
+            "version: 1\ndefaults: {tz: UTC}\nrules: [{}]\n",
+            "WBX214",
+            (2, 1),
+            "`defaults` is not in this version",
+        ),
+        ("version: 1\nrulez: []\ncontacts: {a: '+905551112233'}\n", "WBX210", (2, 1), "unknown key `rulez`"),
+        ("version: 1\nrules: {id: a}\n", "WBX213", (2, 8), "`rules` must be a list, not a map"),
+        (
+            "version: 1\nrules: [a]\n",
+            "WBX213",
+            (2, 9),
+            "each of `rules` must be a map of keys and values, not text",
+        ),
+        ("- id: a\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list"),
+        ("version: 1\nrules:\n  - id: A b\n", "WBX215", (3, 9), "an id has small letters"),
+        ("version: 1\nrules:\n  - id: 5\n", "WBX213", (3, 9), "`id` must be text, not a number"),
+        ("version: 1\nrules:\n  - name: x\n", "WBX212", (3, 5), "the key `id` is missing"),
+    ],
+)
+def test_each_mistake_in_a_file_has_its_place(
+    tmp_path: Path, content: str, code: str, place: tuple[int, int], message: str
+) -> None:
+    problems = project(tmp_path, {"rules/a.yaml": content}).problems
+    assert (code, place) in [(problem.code, (problem.line, problem.column)) for problem in problems]
+    assert any(message in problem.message for problem in problems)
+
+
+def test_a_bad_id_comes_with_a_good_one(tmp_path: Path) -> None:
+    problems = project(tmp_path, {"rules/a.yaml": "version: 1\nrules:\n  - id: Fatura PDF!\n"}).problems
+    assert "write `fatura-pdf`" in [problem.hint for problem in problems]
+
+
+def test_a_file_without_rules_is_a_warning_but_one_with_contacts_is_fine(tmp_path: Path) -> None:
+    files = {"rules/a.yaml": "", "rules/b.yaml": "version: 1\ncontacts: {a: '+905551112233'}\n"}
+    (problem,) = project(tmp_path, files).problems
+    assert (problem.file, problem.code, problem.severity) == ("rules/a.yaml", "WBX314", "warning")
+
+
+def test_an_id_is_used_once_in_all_files(tmp_path: Path) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file(""), "rules/b.yaml": "# b\n" + rule_file("")})
+    (problem,) = found.problems
+    assert (problem.file, problem.code, problem.line, problem.column) == ("rules/b.yaml", "WBX301", 4, 9)
+    assert problem.hint == "the other one is at rules/a.yaml:3"
+    assert [one.file for one in found.rules] == ["rules/a.yaml"]
+
+
+def test_one_mistake_hides_no_other(tmp_path: Path) -> None:
+    text = """\
+        version: 1
+        contacts: {ayse: "0555"}
+        rules:
+          - id: a
+            throtle: 1
+          - id: b
+            trigger: {file: {path: x, match: "["}}
+            if: fiel.size
+            to: [ayse, nobody]
+            send: [{text: "{{ a b }}"}, {media: {url: x}}]
+    """
+    problems = project(tmp_path, {"rules/a.yaml": dedent(text)}).problems
+    assert [(problem.line, problem.code) for problem in problems] == [
+        (2, "WBX302"),
+        *((4, "WBX212") for _ in range(3)),
+        (5, "WBX210"),
+        (7, "WBX309"),
+        (8, "WBX308"),
+        (9, "WBX303"),
+        (9, "WBX303"),
+        (10, "WBX306"),
+        (10, "WBX311"),
+    ]
+
+
+BLOCKS = """\
+version: 1
+rules:
+  - id: a
+    trigger: {file: {path: x}}
+    to: "+905551112233"
+    send:
+      - text: |
+          first {{ file.name }}
+            {{ flie.name }}
+      - text: >-
+          folded to
+          one line {{ file.name }}
+
+          {{ file.nmae }}
+      - text: |-
+          first
+          {{ file.name oops }}
+      - text: >
+          first
+          second
+          third {% iff x %}
+      - text: plain that goes on
+          in {{ file.nmae }} another line
+    if: >-
+      file.size > 0
+      and file.nmae
+"""
+
+
+def test_a_fault_in_a_block_of_text_is_shown_at_its_own_line(tmp_path: Path) -> None:
+    problems = project(tmp_path, {"rules/a.yaml": BLOCKS}).problems
+    assert [(problem.line, problem.column, problem.code) for problem in problems] == [
+        (9, 16, "WBX308"),
+        (14, 19, "WBX308"),
+        (17, 11, "WBX306"),
+        (21, 11, "WBX306"),
+        (23, 22, "WBX308"),
+        (26, 16, "WBX308"),
+    ]
+
+
+def test_a_problem_is_shown_with_its_line_and_a_caret(tmp_path: Path) -> None:
+    text = rule_file('trigger:\n  file:\n    path: /srv/faturalar\n    macth: "*.pdf"')
+    (problem,) = project(tmp_path, {"rules/new-invoice.yaml": text}).problems
+    assert render(problem) == (
+        "error[WBX210]: unknown key `macth`\n"
+        " --> rules/new-invoice.yaml:8:9\n"
+        "  |\n"
+        "7 |         path: /srv/faturalar\n"
+        '8 |         macth: "*.pdf"\n'
+        "  |         ^^^^^\n"
+        "  = help: did you mean `match`?"
+    )
+
+
+PEOPLE = """\
+version: 1
+contacts:
+  ayse: {phone: +90 555 111 22 33, name: Ayşe}
+  mehmet: "+90 555 222 33 44"
+  boss: 905559990011
+  Şube 2: {phone: "00905553334455"}
+groups:
+  accounting: [ayse, "+905556667788"]
+  office: [accounting, mehmet, ayse, 905559990011]
+  lone: boss
+"""
+AYSE, MEHMET = Contact("Ayşe", "905551112233"), Contact("mehmet", "905552223344")
+BOSS, BRANCH = Contact("boss", "905559990011"), Contact("Şube 2", "905553334455")
+NUMBER = Contact("+905556667788", "905556667788")
+
+
+@pytest.mark.parametrize("file", ["wbox-notify.yaml", "rules/people.yaml"])
+def test_people_stand_in_the_settings_or_in_rule_files(tmp_path: Path, file: str) -> None:
+    found = project(tmp_path, {file: PEOPLE, "rules/z.yaml": rule_file("to: [office, boss, ayse, Şube 2]")})
+    assert found.problems == ()
+    assert found.contacts == {"ayse": AYSE, "mehmet": MEHMET, "boss": BOSS, "Şube 2": BRANCH}
+    assert found.rules[0].to == (AYSE, NUMBER, MEHMET, BOSS, BRANCH)
+
+
+@pytest.mark.parametrize(
+    ("text", "contacts"),
+    [
+        ("ayse", (AYSE,)),
+        (" lone ", (BOSS,)),
+        ("accounting, mehmet,ayse", (AYSE, NUMBER, MEHMET)),
+        ("+90 555 666 77 88, 905556667788", (NUMBER,)),
+        ("0555 666 77 88", (NUMBER,)),
+    ],
+)
+def test_a_text_names_contacts_groups_and_numbers(
+    tmp_path: Path, text: str, contacts: tuple[Contact, ...]
+) -> None:
+    people = PEOPLE.replace("version: 1", "version: 1\ndefaults: {region: TR}")
+    found = project(
+        tmp_path, {"wbox-notify.yaml": people, "rules/a.yaml": rule_file('to: "{{ file.stem }}"')}
+    )
+    (to,) = found.rules[0].to
+    assert isinstance(to, Template)
+    assert found.recipients(to.render({"file": {"stem": text}})) == contacts
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "hint"),
+    [
+        ("aysse", "to", "did you mean `ayse`?"),
+        ("ayse, zzzzz", "to", None),
+        ("", "to", None),
+        (" , ", "to", None),
+        ("0555 666 77 88", "phone", "defaults.region"),
+        ("+90", "phone", None),
+    ],
+)
+def test_a_text_that_names_somebody_unknown_is_an_error(
+    tmp_path: Path, text: str, field: str, hint: str | None
+) -> None:
+    found = project(tmp_path, {"wbox-notify.yaml": PEOPLE})
+    with pytest.raises(MessageError) as caught:
+        found.recipients(text)
+    assert caught.value.field == field
+    assert hint is None or hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "place", "message", "hint"),
+    [
+        (
+            "ali: 05551112233",
+            "WBX302",
+            (3, 8),
+            "'05551112233' has no country code",
+            "write it as +905551112233",
+        ),
+        ('ali: "0555 111 22 33"', "WBX302", (3, 8), "has no country code", "defaults.region"),
+        ("ali: 555111", "WBX302", (3, 8), "555111 is not a whole phone number", "put it in quotes"),
+        ("ali: -905551112233", "WBX302", (3, 8), "is not a whole phone number", "put it in quotes"),
+        ("ali: 1.5", "WBX213", (3, 8), "`ali` must be text, not a number", "put it in quotes"),
+        ("ali:", "WBX213", (3, 3), "`ali` must be text, and nothing is given", None),
+        ("ali: someone", "WBX302", (3, 8), "'someone' is not a phone number", "+905551234567"),
+        ("ali: 120363@g.us", "WBX302", (3, 8), "is a WhatsApp id", None),
+        ("ali: {phone: +90}", "WBX302", (3, 16), "not a possible phone number", None),
+        ("ali: {name: x}", "WBX212", (3, 3), "the key `phone` is missing", None),
+        ("ali: {fone: +905551112233}", "WBX210", (3, 9), "unknown key `fone`", "did you mean `phone`?"),
+        (
+            "ali: {phone: +905551112233, tags: [a]}",
+            "WBX214",
+            (3, 31),
+            "`tags` is not in this version yet",
+            None,
+        ),
+        ("5ali: +905551112233", "WBX215", (3, 3), "`5ali` can not be a name", "starts with a letter"),
+        ('"a,b": +905551112233', "WBX215", (3, 3), "`a,b` can not be a name", "starts with a letter"),
+        ("+905551112233: +905551112233", "WBX215", (3, 3), "can not be a name", "starts with a letter"),
+    ],
+)
+def test_each_mistake_in_a_contact_has_its_place(
+    tmp_path: Path, line: str, code: str, place: tuple[int, int], message: str, hint: str | None
+) -> None:
+    (problem,) = project(tmp_path, {"wbox-notify.yaml": f"version: 1\ncontacts:\n  {line}\n"}).problems
+    assert (problem.code, (problem.line, problem.column)) == (code, place)
+    assert message in problem.message
+    assert hint is None or hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("groups", "code", "place", "message"),
+    [
+        ("a: [b]\n  b: [c]\n  c: [a]", "WBX305", (6, 7), "the group `a` holds itself: a > b > c > a"),
+        ("a: [a]", "WBX305", (4, 7), "the group `a` holds itself: a > a"),
+        ("a: []", "WBX305", (4, 3), "the group `a` is empty"),
+        ("a: [ayes]", "WBX303", (4, 7), "`ayes` is neither a contact nor a group"),
+        ("a: [0555]", "WBX302", (4, 7), "has no country code"),
+        ("a: [[ayse]]", "WBX213", (4, 7), "each of `a` must be text, not a list"),
+        ("a: {b: c}", "WBX213", (4, 6), "`a` must be text, not a map"),
+        ("a:", "WBX213", (4, 3), "`a` must be text, and nothing is given"),
+        ("ayse: ['+905551112233']", "WBX304", (4, 3), "the name `ayse` is taken"),
+    ],
+)
+def test_each_mistake_in_a_group_has_its_place(
+    tmp_path: Path, groups: str, code: str, place: tuple[int, int], message: str
+) -> None:
+    text = f"version: 1\ncontacts: {{ayse: '+905551112233'}}\ngroups:\n  {groups}\n"
+    (problem,) = project(tmp_path, {"rules/a.yaml": text}).problems
+    assert (problem.code, (problem.line, problem.column)) == (code, place)
+    assert message in problem.message
+
+
+def test_a_name_is_given_once_in_all_files(tmp_path: Path) -> None:
+    (problem,) = project(
+        tmp_path,
+        {"wbox-notify.yaml": PEOPLE, "rules/a.yaml": "version: 1\n\ncontacts:\n  ayse: 905551112233\n"},
+    ).problems
+    assert (problem.file, problem.code, problem.line) == ("rules/a.yaml", "WBX304", 4)
+    assert problem.hint == "it is given at wbox-notify.yaml:3"
+
+
+def test_who_names_a_broken_contact_is_told_and_not_sent_half(tmp_path: Path) -> None:
+    people = "version: 1\ncontacts: {ayse: '0555', boss: '+905559990011'}\ngroups: {all: [boss, ayse]}\n"
+    found = project(tmp_path, {"wbox-notify.yaml": people, "rules/a.yaml": rule_file("to: [boss, all]")})
+    assert [(problem.file, problem.code) for problem in found.problems] == [
+        ("rules/a.yaml", "WBX303"),
+        ("wbox-notify.yaml", "WBX302"),
+    ]
+    assert "`all` can not be used" in found.problems[0].message
+    assert found.rules == ()
+
+
+def test_groups_in_groups_have_an_end(tmp_path: Path) -> None:
+    groups = "".join(f"  g{n}: [g{n - 1}]\n" for n in range(1, 3000))
+    text = f"version: 1\ngroups:\n  g0: ['+905551112233']\n{''.join(reversed(groups.splitlines(True)))}"
+    found = project(tmp_path, {"wbox-notify.yaml": text})
+    assert all("nested more than 20 deep" in problem.message for problem in found.problems)
+
+
+def trigger(*match: str, ignore: tuple[str, ...] = ()) -> FileTrigger:
+    return FileTrigger(root=Path("/srv/drop"), match=match or ("**/*",), ignore=ignore)
+
+
+@pytest.mark.parametrize(
+    ("match", "accepted", "refused"),
+    [
+        ("*.pdf", "a.pdf", "sub/a.pdf a.PDF a.pdf.txt pdf"),
+        ("**/*.pdf", "a.pdf sub/a.pdf s/u/b/a.pdf", "a.txt sub.pdf/a"),
+        ("**/*", "a s/a s/u/a", ""),
+        ("**", "a s/a", ""),
+        ("in/**", "in/a in/b/c", "in out/a"),
+        ("**/in/*", "in/a x/in/a x/y/in/a", "in a in/b/c"),
+        ("a/**/b/**/c", "a/b/c a/x/b/c a/b/x/y/c a/x/b/b/c", "a/c b/c a/b"),
+        ("????.csv", "2026.csv", "226.csv a/26.csv"),
+        ("[a-c]?.txt", "b1.txt c-.txt", "d1.txt b.txt"),
+        ("[!a]*", "b", "a ab"),
+        ("[]x]", "] x", "a"),
+        ("x[+-9]y", "x5y", "x/y xay"),
+        ("a.b+(c)", "a.b+(c)", "aab+(c) a.bb(c)"),
+        ("*a*b*c", "abc xaxbxc aabbcc", "ab acb"),
+        ("INV-*.{}.pdf".replace("{}", "[{]1[}]"), "INV-7.{1}.pdf", "INV-7.1.pdf"),
+    ],
+)
+def test_a_glob_matches_below_the_folder(match: str, accepted: str, refused: str) -> None:
+    for path in accepted.split():
+        assert trigger(match).accepts(f"/srv/drop/{path}"), path
+    for path in refused.split():
+        assert not trigger(match).accepts(f"/srv/drop/{path}"), path
+
+
+def test_any_of_several_globs_will_do() -> None:
+    assert trigger("*.pdf", "in/*").accepts("/srv/drop/in/x")
+    assert not trigger("*.pdf", "in/*").accepts("/srv/drop/x")
+
+
+@pytest.mark.parametrize("path", ["/srv/drop", "/srv/drop/", "/srv/dropped/a", "/srv/a", "a", "drop/a", ""])
+def test_what_is_not_below_the_folder_is_not_accepted(path: str) -> None:
+    assert not trigger().accepts(path)
+
+
+def test_the_root_of_the_file_system_can_be_watched() -> None:
+    assert FileTrigger(root=Path("/")).accepts("/a/b")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            ".hidden",
+            "a.part",
+            "a.tmp",
+            "a.crdownload",
+            "a.filepart",
+            "a.swp",
+            "a~",
+            "~$a.docx",
+            ".~lock.a.ods#",
+        ),
+        *("Thumbs.db", ".DS_Store", "desktop.ini", "@eaDir/a", ".stfolder/a", ".stversions/x/a", "x/.git/a"),
+    ],
+)
+def test_unfinished_and_hidden_files_are_ignored(name: str) -> None:
+    assert not trigger().accepts(f"/srv/drop/{name}")
+    assert not trigger().accepts(f"/srv/drop/sub/{name}")
+
+
+def test_ignore_adds_to_what_is_ignored() -> None:
+    watched = trigger(ignore=("archive/", "*.log", "in/old/*"))
+    for path in ("archive/a", "x/archive/a", "a.log", "x/a.log", "in/old/a", "in/old/b/c", ".hidden"):
+        assert not watched.accepts(f"/srv/drop/{path}")
+    for path in ("a", "archived/a", "old/a", "in/a", "x/in/old/a"):
+        assert watched.accepts(f"/srv/drop/{path}")
+
+
+def test_names_that_are_no_text_can_be_matched() -> None:
+    assert trigger("*.pdf").accepts("/srv/drop/\udcff\n.pdf")
+
+
+@pytest.mark.parametrize(
+    ("glob", "message", "hint"),
+    [
+        ("", "is empty", None),
+        ("/srv/*.pdf", "not at /", "`srv/*.pdf`"),
+        ("in/", "names files", "`in/**`"),
+        ("a//b", "no `//`", None),
+        ("../a", "no `//`, `.` or `..`", None),
+        ("**.pdf", "`**` stands alone", "`**/*.pdf`"),
+        ("*.{jpg,png}", "`{a,b}` is not taken", '["*.jpg", "*.png"]'),
+        ("a\\b", "no backslash", "write /"),
+        ("a[b", "never closed", "[[]"),
+        ("[]", "never closed", "[[]"),
+        ("[!]", "never closed", "[[]"),
+        ("[a/b]", "never closed", "[[]"),
+        ("[z-a]", "the range z-a", "a-z"),
+        ("a" * 501, "longer than 500", None),
+    ],
+)
+def test_a_glob_that_can_not_mean_what_it_says_is_refused(glob: str, message: str, hint: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        path_pattern(glob)
+    assert message in str(caught.value)
+    assert hint is None or hint in (caught.value.hint or "")
+
+
+def matches(pattern: list[str], path: list[str]) -> bool:
+    """Match segment by segment in the plainest way there is."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        rest = pattern[1:] or ["*"]
+        return any(matches(rest, path[skipped:]) for skipped in range(len(path)))
+    return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and matches(pattern[1:], path[1:])
+
+
+SEGMENT = st.one_of(
+    st.text("ab.*?", min_size=1, max_size=5).filter(
+        lambda text: "**" not in text and text not in {".", ".."}
+    ),
+    st.sampled_from(["**", "**", "[ab]", "[!a]*", "*[a-b]"]),
+)
+
+
+@UNTIMED
+@given(
+    st.lists(SEGMENT, min_size=1, max_size=5),
+    st.lists(st.text("ab.", min_size=1, max_size=5), min_size=1, max_size=6),
+)
+@example(["**", "a", "**", "a", "b"], ["a", "a", "b", "a", "a", "b"])
+def test_globs_match_as_the_plainest_matcher_does(pattern: list[str], path: list[str]) -> None:
+    found = re.fullmatch(path_pattern("/".join(pattern)), "/".join(path))
+    assert (found is not None) == matches(pattern, path)
+
+
+@pytest.mark.parametrize(
+    "glob",
+    ["*a" * 200 + "b", "**/a/" * 80 + "b", "**/*a*a*a*a*a*a*b/" * 20 + "b", "*/" * 200 + "b", "[ab]*" * 100],
+)
+def test_no_glob_tries_a_path_in_many_ways(glob: str) -> None:
+    """It would take longer than the sun shines if it did."""
+    for path in ("a" * 4000, "a/" * 2000 + "a", "aaaaaaaaaa/" * 400 + "c"):
+        assert re.fullmatch(path_pattern(glob), path) is None or glob.startswith("[")
+
+
+def test_paths_start_in_the_project_folder_or_at_home(tmp_path: Path) -> None:
+    roots = [
+        rule(tmp_path / str(index), f"trigger: {{file: {{path: {path}}}}}").trigger.root
+        for index, path in enumerate(["drop", "/srv/x", "~/drop"])
+    ]
+    assert roots == [tmp_path / "0" / "drop", Path("/srv/x"), Path.home() / "drop"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2s", 2.0), ("500ms", 0.5), ("1m30s", 90.0), ("1h", 3600.0), ("0s", 0.0)]
+)
+def test_a_duration_is_given_in_units(tmp_path: Path, text: str, seconds: float) -> None:
+    assert rule(tmp_path, f"trigger: {{file: {{path: x, settle: {text}}}}}").trigger.settle == seconds
+
+
+def sane(found: Project) -> None:
+    """Problems have places, can be shown, and say nothing in the words of a library."""
+    for problem in found.problems:
+        shown = render(problem)
+        assert not re.search(r"pydantic|Input should|not permitted|Field required|\bNone\b|object at", shown)
+        assert problem.line > 0 or problem.file != "rules/a.yaml" or problem.code == "WBX102"
+
+
+@UNTIMED
+@given(
+    st.one_of(
+        st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+    )
+)
+def test_any_bytes_as_a_rule_file_give_a_project(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    sane(project(tmp_path_factory.getbasetemp(), {"rules/a.yaml": content}))
+
+
+KEYS = [
+    *(
+        "version",
+        "rules",
+        "contacts",
+        "groups",
+        "id",
+        "name",
+        "trigger",
+        "file",
+        "path",
+        "match",
+        "ignore",
+        "settle",
+    ),
+    *(
+        "if",
+        "dedupe",
+        "to",
+        "send",
+        "text",
+        "template",
+        "media",
+        "url",
+        "caption",
+        "event",
+        "title",
+        "start",
+        "poll",
+    ),
+    *("question", "options", "device", "phone", "ayse", "tests", "webhook", "zzz", ""),
+]
+WORDS = [
+    *(
+        "",
+        "a",
+        "ayse",
+        "+905551112233",
+        "0555",
+        "{{ file.name }}",
+        "{{ fil }}",
+        "{% if",
+        "file.size > 0",
+        "**/*.pdf",
+    ),
+    *(
+        "[",
+        "~x/y",
+        "https://example.com/a",
+        "2s",
+        "{# x #}",
+        "a, ayse",
+        "x.j2",
+        "../x.j2",
+        "/",
+        "\u202e",
+        "((((",
+        "%",
+    ),
+]
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**15),
+    st.floats(-9, 9),
+    st.sampled_from(WORDS),
+    st.text(max_size=5),
+)
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+NEARLY = st.fixed_dictionaries(
+    {"version": st.just(1)},
+    optional={
+        "contacts": TREES,
+        "groups": TREES,
+        "rules": st.lists(
+            st.fixed_dictionaries(
+                {"id": st.sampled_from(["a", "b"]), "trigger": st.just({"file": {"path": "x"}})},
+                optional={"if": TREES, "dedupe": TREES, "to": TREES, "send": TREES},
+            )
+        ),
+    },
+)
+
+
+@UNTIMED
+@given(TREES | NEARLY)
+def test_any_tree_of_values_as_a_rule_file_gives_a_project(
+    tmp_path_factory: pytest.TempPathFactory, tree: Any
+) -> None:
+    sane(project(tmp_path_factory.getbasetemp(), {"rules/a.yaml": json.dumps(tree, ensure_ascii=False)}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"version: 1\nrules: [{'{x: 1}, ' * 6000}]",
+        f"version: 1\nrules: [{'{}, ' * 4000}]",
+        f"version: 1\n{''.join(f'x{n}: 1' + chr(10) for n in range(9000))}",
+        f"version: 1\nrules: [{{{'id: 1, ' * 9000}}}]",
+        rule_file(f"if: '{'(' * 5000}'"),
+        rule_file(f"send: {{text: '{'{% raw %}' + '{{' * 200_000 + '{% endraw %}{{ fil }}'}'}}"),
+        rule_file(f"to: [{'nobody, ' * 9000}]"),
+        f"version: 1\ncontacts: {{{', '.join(f'c{n}: 1' for n in range(9000))}}}",
+    ],
+    ids=["unknown keys", "empty rules", "top keys", "doubles", "brackets", "braces", "nobody", "contacts"],
+)
+def test_the_worst_files_are_answered_too(tmp_path: Path, content: str) -> None:
+    found = project(tmp_path, {"rules/a.yaml": content})
+    assert any(problem.severity == "error" for problem in found.problems)
+    assert all(isinstance(problem, Problem) for problem in found.problems)
