@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Workplace, ended, until
+from workplace import Workplace, ended, until
 
 from wbox_notify.cli import COMMANDS
 from wbox_notify.simulator import Simulator

@@ -4,7 +4,7 @@ import random
 import signal
 from collections import Counter
 
-from conftest import TEXT_RULE, Workplace, ended, until
+from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.deliveries import State
 from wbox_notify.outcomes import Outcome

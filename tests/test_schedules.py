@@ -1,0 +1,616 @@
+"""Schedules: what can be written, when it is due, and what fires after a pause."""
+
+import calendar
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from wbox_notify.times import Missed, Schedule, ScheduleError, nominal_id, parse, parse_missed
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+CRON_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+
+
+def at(text: str, zone: str = "UTC") -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def local(moments: list[datetime], zone: str) -> list[str]:
+    return [f"{moment.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M}" for moment in moments]
+
+
+def first(written: object, count: int, since: str = "2026-11-23 00:00") -> list[str]:
+    start = at(since) - MINUTE
+    return local(parse(written).between(start, start + 4000 * DAY, count), "UTC")
+
+
+FORMS = [
+    ("09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("9:05", ["Mon 2026-11-23 09:05", "Tue 2026-11-24 09:05"]),
+    ("09:00, 18:30", ["Mon 2026-11-23 09:00", "Mon 2026-11-23 18:30"]),
+    ("Mon-Fri 09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("Sat,Sun 10:00", ["Sat 2026-11-28 10:00", "Sun 2026-11-29 10:00"]),
+    ("Sun-Mon 10:00", ["Mon 2026-11-23 10:00", "Sun 2026-11-29 10:00"]),
+    ("weekends 10:00", ["Sat 2026-11-28 10:00", "Sun 2026-11-29 10:00"]),
+    ("friday 17:00", ["Fri 2026-11-27 17:00", "Fri 2026-12-04 17:00"]),
+    ("weekdays 09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("Fri 17:00, Sat 10:00", ["Fri 2026-11-27 17:00", "Sat 2026-11-28 10:00"]),
+    (["Fri 17:00", "Sat 10:00", "Sat 10:00"], ["Fri 2026-11-27 17:00", "Sat 2026-11-28 10:00"]),
+    ("1st 08:00", ["Tue 2026-12-01 08:00", "Fri 2027-01-01 08:00"]),
+    ("15th 08:00", ["Tue 2026-12-15 08:00", "Fri 2027-01-15 08:00"]),
+    ("1st, 15th 08:00", ["Tue 2026-12-01 08:00", "Tue 2026-12-15 08:00"]),
+    ("31st 08:00", ["Thu 2026-12-31 08:00", "Sun 2027-01-31 08:00", "Wed 2027-03-31 08:00"]),
+    ("last day 17:00", ["Mon 2026-11-30 17:00", "Thu 2026-12-31 17:00"]),
+    ("last weekday 17:00", ["Mon 2026-11-30 17:00", "Thu 2026-12-31 17:00", "Fri 2027-01-29 17:00"]),
+    ("first Monday 09:00", ["Mon 2026-12-07 09:00", "Mon 2027-01-04 09:00"]),
+    ("2nd tue 09:00", ["Tue 2026-12-08 09:00", "Tue 2027-01-12 09:00"]),
+    ("last Sunday 09:00", ["Sun 2026-11-29 09:00", "Sun 2026-12-27 09:00"]),
+    ("Pzt-Cum 09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("hafta içi 09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("HAFTA SONU 10:00", ["Sat 2026-11-28 10:00", "Sun 2026-11-29 10:00"]),
+    ("SALI, çarşamba 09:00", ["Tue 2026-11-24 09:00", "Wed 2026-11-25 09:00"]),
+    ("her gün 09:00", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("ilk Cumartesi 09:00", ["Sat 2026-12-05 09:00", "Sat 2027-01-02 09:00"]),
+    ("son iş günü 17:00", ["Mon 2026-11-30 17:00", "Thu 2026-12-31 17:00"]),
+    ("@hourly", ["Mon 2026-11-23 00:00", "Mon 2026-11-23 01:00"]),
+    ("@daily", ["Mon 2026-11-23 00:00", "Tue 2026-11-24 00:00"]),
+    ("@midnight", ["Mon 2026-11-23 00:00", "Tue 2026-11-24 00:00"]),
+    ("@weekly", ["Sun 2026-11-29 00:00", "Sun 2026-12-06 00:00"]),
+    ("@Monthly", ["Tue 2026-12-01 00:00", "Fri 2027-01-01 00:00"]),
+    ("@yearly", ["Fri 2027-01-01 00:00", "Sat 2028-01-01 00:00"]),
+    ("@annually", ["Fri 2027-01-01 00:00", "Sat 2028-01-01 00:00"]),
+    ({"every": "15m"}, ["Mon 2026-11-23 00:00", "Mon 2026-11-23 00:15"]),
+    ({"every": "1h30m"}, ["Mon 2026-11-23 00:00", "Mon 2026-11-23 01:30"]),
+    ("every: 15m", ["Mon 2026-11-23 00:00", "Mon 2026-11-23 00:15"]),
+    ("every 15m", ["Mon 2026-11-23 00:00", "Mon 2026-11-23 00:15"]),
+    ({"cron": "30 9 * * 1-5"}, ["Mon 2026-11-23 09:30", "Tue 2026-11-24 09:30"]),
+    ("0 9 * * mon#1", ["Mon 2026-12-07 09:00", "Mon 2027-01-04 09:00"]),
+    ("0 9 1 jan,feb *", ["Fri 2027-01-01 09:00", "Mon 2027-02-01 09:00"]),
+    ("0 9 * * MON-SUN", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("0 9 * * SAT-SUN", ["Sat 2026-11-28 09:00", "Sun 2026-11-29 09:00"]),
+    ("0 9 * * FRI-MON", ["Mon 2026-11-23 09:00", "Fri 2026-11-27 09:00", "Sat 2026-11-28 09:00"]),
+    ("0 9 * * 5-1", ["Mon 2026-11-23 09:00", "Fri 2026-11-27 09:00", "Sat 2026-11-28 09:00"]),
+    ("0 9 * * FRI-MON/2", ["Fri 2026-11-27 09:00", "Sun 2026-11-29 09:00", "Fri 2026-12-04 09:00"]),
+    ("0 9 * * 7", ["Sun 2026-11-29 09:00", "Sun 2026-12-06 09:00"]),
+    ("0 9 * * 0-7", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("0 9 ? * FRI", ["Fri 2026-11-27 09:00", "Fri 2026-12-04 09:00"]),
+    ("0 9 * * L5", ["Fri 2026-11-27 09:00", "Fri 2026-12-25 09:00"]),
+    ("0 9 * * 5L", ["Fri 2026-11-27 09:00", "Fri 2026-12-25 09:00"]),
+    ("0 9 * * FRIL", ["Fri 2026-11-27 09:00", "Fri 2026-12-25 09:00"]),
+    ("0 9 * * SAL", ["Tue 2026-11-24 09:00", "Tue 2026-12-01 09:00"]),
+    ("0 9 L * ?", ["Mon 2026-11-30 09:00", "Thu 2026-12-31 09:00"]),
+    ("0 9 LW * ?", ["Mon 2026-11-30 09:00", "Thu 2026-12-31 09:00", "Fri 2027-01-29 09:00"]),
+    ("0 9 1 * MON", ["Mon 2026-11-23 09:00", "Mon 2026-11-30 09:00", "Tue 2026-12-01 09:00"]),
+    ("0 9 */2 * MON", ["Mon 2026-11-23 09:00", "Mon 2026-12-07 09:00"]),
+    ("0 0 29 2 *", ["Tue 2028-02-29 00:00", "Sun 2032-02-29 00:00"]),
+]
+
+
+@pytest.mark.parametrize(("written", "times"), FORMS, ids=[str(form[0]) for form in FORMS])
+def test_a_form_is_due_when_it_says(written: object, times: list[str]) -> None:
+    assert first(written, len(times)) == times
+
+
+MISTAKES: list[tuple[object, str, str]] = [
+    ("* * * * * *", "six fields", "every: 10s"),
+    ("0 9 * * 1 2 3", "is not a schedule", "Mon-Fri 09:00"),
+    ("0 9 *", "is not a schedule", "@daily"),
+    ("Mon-Fri", "is not a schedule", "Mon-Fri 09:00"),
+    ("Monday 9am", "is not a schedule", "Mon-Fri 09:00"),
+    ("09:00 foo", "is not a schedule", "Mon-Fri 09:00"),
+    ("09:00:30", "is not a schedule", "Mon-Fri 09:00"),
+    ("", "is not a schedule", "Mon-Fri 09:00"),
+    (None, "is not a schedule", "Mon-Fri 09:00"),
+    (900, "is not a schedule", "Mon-Fri 09:00"),
+    ("0 9 * * 1-5" + " " * 999, "is not a schedule", "Mon-Fri 09:00"),
+    ([], "empty", "Mon-Fri 09:00"),
+    ("25:00", "`25:00` is not a time of day", "09:00"),
+    ("24:00", "`24:00` is not a time of day", "09:00"),
+    ("Mom 09:00", "`mom` is not a day of the week", "did you mean `mon`?"),
+    ("Mon- 09:00", "is not a day of the week", "Mon-Fri"),
+    ("32nd 09:00", "no month has a day 32", "last day"),
+    ("first weekdays 09:00", "is not a day of the week", "weekdays"),
+    ("0 0 30 2 *", "never due", "L is the last day"),
+    ("0 0 31 4,6 *", "never due", "L is the last day"),
+    ("60 9 * * *", "`60` can not be the minute", "0-59"),
+    ("0 22-6 * * *", "`22-6` can not be the hour", "22-23,0-6"),
+    ("0 9 15W * *", "`15W` can not be the day of the month", "LW"),
+    ("0 9 * NOV-FEB *", "`NOV-FEB` can not be the month", "11-12,1-2"),
+    ("0 9 * * 8", "`8` can not be the day of the week", "MON-FRI"),
+    ("0 9 * * L", "`L` can not be the day of the week", "5L"),
+    ("0 9 * * \N{SUPERSCRIPT TWO}", "can not be the day of the week", "MON-FRI"),
+    ("? 9 * * *", "`?` can not be the minute", "0-59"),
+    ("*/90 * * * *", "a step of the minute is at most 59", "every: 90m"),
+    ("0 9 * * FRI-MON/0", "can not be the day of the week", "MON-FRI"),
+    ("@dayly", "`@dayly` is not a schedule", "did you mean `@daily`?"),
+    ("@reboot", "`@reboot` is not a schedule", "@hourly"),
+    ({"every": "1d"}, "another time of day once the clocks change", "at: 09:00"),
+    ({"every": "5s"}, "every 5s is not possible", "10s at least"),
+    ({"every": "10s500ms"}, "every 10s500ms is not possible", "whole seconds"),
+    ({"every": 15}, "`15` is not a duration", "15m"),
+    ({"every": "soon"}, "`soon` is not a duration", "15m"),
+    ({}, "needs one of at, cron, every", "Mon-Fri 09:00"),
+    ({"at": "09:00", "every": "1h"}, "takes one of at and every", "Mon-Fri 09:00"),
+    ({"att": "09:00"}, "unknown key `att`", "did you mean `at`?"),
+    ({"at": "09:00", "tz": "Europe/Istambul"}, "no time zone Europe/Istambul", "`Europe/Istanbul`"),
+    ({"at": "09:00", "tz": 3}, "no time zone 3", "Europe/Istanbul"),
+    ({"at": "09:00", "skip": "TR"}, "`skip` is a map", "holidays"),
+    ({"at": "09:00", "skip": {"holiday": "TR"}}, "unknown key `holiday`", "`holidays`"),
+    ({"at": "09:00", "skip": {"holidays": "Turkey"}}, "holidays of `Turkey` are not known", "TR"),
+    ({"at": "09:00", "skip": {"holidays": "XX"}}, "holidays of `XX` are not known", "TR"),
+    ({"at": "09:00", "skip": {"holidays": "DE-XX"}}, "holidays of `DE-XX` are not known", "DE-BY"),
+    ({"at": "09:00", "skip": {"days": ["31.12.2026"]}}, "`31.12.2026` is not a day", "2026-12-31"),
+    ({"at": "09:00", "skip": {"days": ["2026-02-30"]}}, "`2026-02-30` is not a day", "2026-12-31"),
+    ({"at": "0 0 1 1 *", "skip": {"holidays": "TR"}}, "never due", "skip fewer days"),
+]
+
+
+@pytest.mark.parametrize(("written", "problem", "hint"), MISTAKES, ids=[str(row[0])[:40] for row in MISTAKES])
+def test_a_mistake_is_named_and_put_right(written: object, problem: str, hint: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse(written)
+    assert problem in str(caught.value)
+    assert hint in (caught.value.hint or "")
+
+
+CHANGES = [
+    # What clocks do in these nights: Berlin skips 02:00 on 2027-03-28 and repeats it on 2027-10-31.
+    ("Europe/Berlin", "30 2 * * *", "2027-03-28", ["03:00"]),
+    ("Europe/Berlin", "02:30", "2027-10-31", ["02:30"]),
+    ("Europe/Berlin", "0 2,3 * * *", "2027-03-28", ["03:00"]),
+    ("Europe/Berlin", "0 2,3 * * *", "2027-10-31", ["02:00", "03:00"]),
+    ("Europe/Berlin", "02:15, 02:45", "2027-03-28", ["03:00"]),
+    ("Europe/Berlin", "02:15, 02:45", "2027-10-31", ["02:15", "02:45"]),
+    ("Europe/Berlin", "01:59, 02:00, 03:00", "2027-03-28", ["01:59", "03:00"]),
+    ("Europe/Berlin", "01:59, 02:00, 03:00", "2027-10-31", ["01:59", "02:00", "03:00"]),
+    ("Europe/Berlin", "*/30 2 * * *", "2027-03-28", []),
+    ("Europe/Berlin", "*/30 2 * * *", "2027-10-31", ["02:00", "02:30", "02:00", "02:30"]),
+    ("Europe/Berlin", "30 */3 * * *", "2027-10-31", [f"{hour:02}:30" for hour in range(0, 24, 3)]),
+    ("Europe/Berlin", "09:00", "2027-03-28", ["09:00"]),
+    ("Europe/Berlin", "09:00", "2027-10-31", ["09:00"]),
+    ("Europe/Istanbul", "02:30, 03:30", "2027-03-28", ["02:30", "03:30"]),
+    ("Europe/Istanbul", "02:30, 03:30", "2027-10-31", ["02:30", "03:30"]),
+    ("Africa/Cairo", "0 0 * * *", "2027-04-30", ["01:00"]),
+    ("Africa/Cairo", "23:30", "2027-10-28", ["23:30"]),
+    ("America/Havana", "@daily", "2027-03-14", ["01:00"]),
+    ("America/Havana", "00:30", "2027-11-07", ["00:30"]),
+    ("Australia/Lord_Howe", "45 1 * * *", "2027-04-04", ["01:45"]),
+    ("Australia/Lord_Howe", "15 2 * * *", "2027-10-03", ["02:30"]),
+    ("Australia/Lord_Howe", "*/15 2 * * *", "2027-04-04", ["02:00", "02:15", "02:30", "02:45"]),
+    ("Australia/Lord_Howe", "*/15 3 * * *", "2027-10-03", ["03:00", "03:15", "03:30", "03:45"]),
+]
+
+
+@pytest.mark.parametrize(("zone", "written", "day", "times"), CHANGES)
+def test_on_the_day_clocks_change(zone: str, written: str, day: str, times: list[str]) -> None:
+    midnight = at(day, zone)
+    due = parse(written, ZoneInfo(zone)).between(midnight - DAY, midnight + 2 * DAY)
+    assert [shown[-5:] for shown in local(due, zone) if day in shown] == times
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2027-03-28", 23), ("2027-10-31", 25)])
+def test_every_real_hour_is_due_once_on_the_day_clocks_change(day: str, hours: int) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    midnight = at(day, "Europe/Berlin")
+    for written in ("30 * * * *", {"every": "1h"}):
+        due = parse(written, berlin).between(midnight, midnight + hours * HOUR)
+        assert len(due) == hours
+        assert {later - earlier for earlier, later in pairwise(due)} == {HOUR}
+
+
+def test_seen_from_the_second_pass_a_time_of_the_first_does_not_come_back() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    second_pass = datetime(2027, 10, 31, 2, 15, tzinfo=berlin, fold=1)
+    assert local([parse("02:30", berlin).after(second_pass) or second_pass], "Europe/Berlin") == [
+        "Mon 2027-11-01 02:30"
+    ]
+
+
+ZONES = [
+    *("Europe/Berlin", "Europe/Istanbul", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe"),
+    *("Africa/Casablanca", "America/St_Johns", "America/Nuuk", "Antarctica/Troll", "Asia/Kathmandu"),
+]
+
+
+@settings(max_examples=25)
+@given(zone=st.sampled_from(ZONES), time=st.times(), year=st.integers(2020, 2036))
+@example(zone="America/Nuuk", time=datetime(2000, 1, 1, 23, 30).time(), year=2027)  # noqa: DTZ001
+def test_a_fixed_time_fires_once_for_each_day_of_any_year(zone: str, time: object, year: int) -> None:
+    schedule = parse(f"{time:%H:%M}", ZoneInfo(zone))
+    days = 366 if calendar.isleap(year) else 365
+    start = at(f"{year}-01-01", zone) - MINUTE
+    due = schedule.between(start, start + (days + 1) * DAY, days)
+    assert len(due) == days
+    assert {round((later - earlier) / DAY) for earlier, later in pairwise(due)} == {1}
+
+
+NIGHTS = [at(change[2], change[0]) for change in CHANGES]
+
+
+@given(
+    zone=st.sampled_from(ZONES),
+    night=st.sampled_from(NIGHTS),
+    expression=st.sampled_from(
+        ["*/7 * * * *", "*/15 0-3 * * *", "5 */2 * * *", "* 1,23 * * *", "*/30 0 * * 5"]
+    ),
+)
+def test_a_wildcard_fires_whenever_the_clock_shows_it(zone: str, night: datetime, expression: str) -> None:
+    start, end = night - 3 * HOUR, night + 6 * HOUR
+    minutes = (start + step * MINUTE for step in range(1, 9 * 60 + 1))
+    shown = [minute for minute in minutes if matches(expression, minute.astimezone(ZoneInfo(zone)))]
+    assert parse(expression, ZoneInfo(zone)).between(start, end, 999) == shown
+
+
+def matches(expression: str, moment: datetime) -> bool:
+    """Read cron minute by minute, as its manual says: the slow and simple way."""
+    minute, hour, day, month, weekday = expression.split()
+    if not (
+        reads(minute, moment.minute, 0, 59)
+        and reads(hour, moment.hour, 0, 23)
+        and reads(month, moment.month, 1, 12)
+    ):
+        return False
+    right_day = reads(day, moment.day, 1, 31)
+    right_weekday = any(
+        reads(weekday, number, 0, 7) for number in (moment.isoweekday(), moment.isoweekday() % 7)
+    )
+    if day.startswith("*") or weekday.startswith("*"):
+        return right_day and right_weekday
+    return right_day or right_weekday
+
+
+def reads(field: str, value: int, least: int, most: int) -> bool:
+    for term in field.split(","):
+        span, _, step = term.partition("/")
+        low, dash, high = span.partition("-")
+        start = least if span == "*" else number(low)
+        end = number(high) if dash else most if span == "*" or step else start
+        if start <= value <= end and (value - start) % int(step or 1) == 0:
+            return True
+    return False
+
+
+def number(name: str) -> int:
+    return CRON_DAYS.index(name) if name in CRON_DAYS else int(name)
+
+
+def fields(least: int, most: int) -> st.SearchStrategy[str]:
+    values = st.integers(least, most)
+    ranges = st.tuples(values, values).map(lambda ends: f"{min(ends)}-{max(ends)}")
+    steps = st.tuples(st.just("*") | ranges, st.integers(1, 7)).map(lambda parts: f"{parts[0]}/{parts[1]}")
+    terms = values.map(str) | ranges | steps
+    return st.just("*") | st.lists(terms, min_size=1, max_size=3).map(",".join)
+
+
+days_of_week = fields(0, 7) | st.sampled_from(["MON-FRI", "SAT,SUN", "TUE", "MON-FRI/2"])
+instants = st.datetimes(datetime(1971, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(minute=fields(0, 59), hour=fields(0, 23), weekday=days_of_week, start=instants)
+def test_random_times_agree_with_reading_minute_by_minute(
+    minute: str, hour: str, weekday: str, start: datetime
+) -> None:
+    expression = f"{minute} {hour} * * {weekday}"
+    whole = start.replace(second=0, microsecond=0)
+    shown = [moment for step in range(1, 1441) if matches(expression, moment := whole + step * MINUTE)]
+    assert parse(expression).between(start, whole + DAY, 50) == shown[:50]
+
+
+@given(day=fields(1, 28), month=fields(1, 12), weekday=days_of_week, start=instants)
+def test_random_days_agree_with_reading_day_by_day(
+    day: str, month: str, weekday: str, start: datetime
+) -> None:
+    expression = f"30 9 {day} {month} {weekday}"
+    days = [start.replace(hour=9, minute=30, second=0, microsecond=0) + step * DAY for step in range(400)]
+    shown = [moment for moment in days if moment > start and matches(expression, moment)]
+    assert parse(expression).between(start, days[-1], 50) == shown[:50]
+
+
+schedules = st.builds(
+    parse,
+    st.sampled_from(
+        [
+            *(
+                "09:00",
+                "02:30, 00:00, 03:00",
+                "Mon-Fri 09:00, Sat 10:15",
+                "@hourly",
+                "*/30 2 * * *",
+                "last day 23:59",
+            ),
+            *({"every": "10s"}, {"every": "7m"}, {"every": "23h"}, "*/7 */5 * * *", "first Monday 01:30"),
+            {"at": "*/20 1-2 * * *", "skip": {"holidays": "TR", "days": ["2027-03-28", "2027-10-31"]}},
+        ]
+    ),
+    st.sampled_from(ZONES).map(ZoneInfo),
+)
+moments = instants | st.builds(
+    lambda night, seconds: night + timedelta(seconds=seconds),
+    st.sampled_from(NIGHTS),
+    st.floats(-90_000, 90_000),
+)
+
+
+@given(schedule=schedules, moment=moments, later=st.floats(0, 1))
+def test_the_next_time_is_after_now_and_the_same_from_anywhere_before(
+    schedule: Schedule, moment: datetime, later: float
+) -> None:
+    due = schedule.after(moment)
+    assert due is not None
+    assert due > moment
+    between = moment + (due - moment) * later
+    assert between == due or schedule.after(between) == due
+
+
+@given(schedule=schedules, moment=moments)
+def test_between_gives_what_after_gives_one_by_one(schedule: Schedule, moment: datetime) -> None:
+    one_by_one: list[datetime] = []
+    due = schedule.after(moment)
+    while due is not None and len(one_by_one) < 8:
+        one_by_one.append(due)
+        due = schedule.after(due)
+    assert schedule.between(moment, one_by_one[-1]) == one_by_one
+    assert schedule.between(moment, one_by_one[-1], 3) == one_by_one[:3]
+    assert schedule.between(one_by_one[0], one_by_one[-1] - timedelta(microseconds=1)) == one_by_one[1:-1]
+
+
+policies = st.builds(
+    Missed, st.sampled_from(["last", "all", "none"]), st.timedeltas(timedelta(0), timedelta(days=3))
+)
+
+
+@given(schedule=schedules, last=moments, passed=st.timedeltas(timedelta(0), 9 * DAY), missed=policies)
+def test_what_is_due_lies_between_and_is_due_once(
+    schedule: Schedule, last: datetime, passed: timedelta, missed: Missed
+) -> None:
+    now = last + passed
+    due = schedule.due(last, now, missed)
+    assert due == sorted(set(due))
+    assert len(due) <= 100
+    assert all(last < moment <= now and now - moment <= max(missed.within, MINUTE) for moment in due)
+    assert schedule.due(due[-1] if due else last, now, missed) == []
+    assert schedule.due(now, now, missed) == []
+
+
+@given(
+    schedule=schedules, start=moments, steps=st.lists(st.integers(-3600, 3600), max_size=12), missed=policies
+)
+def test_a_clock_that_jumps_fires_no_nominal_time_twice(
+    schedule: Schedule, start: datetime, steps: list[int], missed: Missed
+) -> None:
+    last = now = start
+    fired: Counter[str] = Counter()
+    for step in steps:
+        now += timedelta(seconds=step)
+        for due in schedule.due(last, now, missed):
+            fired[nominal_id("r", due)] += 1
+            last = due
+    assert all(count == 1 for count in fired.values())
+
+
+HOURLY = parse("@hourly")
+DOWN = [
+    ("nothing was missed", "12:00", "12:40", Missed(), []),
+    ("on time", "11:00", "12:00", Missed("none"), ["12:00"]),
+    ("a minute late is on time", "11:00", "12:01", Missed("none"), ["12:00"]),
+    ("later is missed", "11:00", "12:02", Missed("none"), []),
+    ("the last one, and no flood", "03:00", "12:20", Missed("last"), ["12:00"]),
+    ("the last one, if still sensible", "03:00", "12:20", Missed("last", 10 * MINUTE), []),
+    ("just within", "03:00", "12:10", Missed("last", 10 * MINUTE), ["12:00"]),
+    ("on time stands for the missed ones", "03:00", "12:00", Missed("last", DAY), ["12:00"]),
+    ("all", "09:00", "12:20", Missed("all", DAY), ["10:00", "11:00", "12:00"]),
+    ("all that are sensible", "03:00", "12:20", Missed("all", 90 * MINUTE), ["11:00", "12:00"]),
+    ("a clock set back", "12:00", "11:30", Missed("all", DAY), []),
+]
+
+
+@pytest.mark.parametrize(("case", "last", "now", "missed", "times"), DOWN, ids=[row[0] for row in DOWN])
+def test_after_a_pause(case: str, last: str, now: str, missed: Missed, times: list[str]) -> None:
+    del case
+    due = HOURLY.due(at(f"2026-11-23 {last}"), at(f"2026-11-23 {now}"), missed)
+    assert [f"{moment:%H:%M}" for moment in due] == times
+
+
+def test_all_missed_ones_are_the_newest_hundred_even_after_years() -> None:
+    now = at("2026-11-23 12:00")
+    due = parse({"every": "10s"}).due(at("1999-01-01"), now, Missed("all", 3650 * DAY))
+    assert len(due) == 100
+    assert due[-1] == now
+    assert due[0] == now - 99 * timedelta(seconds=10)
+
+
+def test_every_keeps_its_phase_whenever_it_starts() -> None:
+    schedule = parse({"every": "7m"})
+    start = at("2026-11-23 12:00")
+    due = schedule.between(start, start + HOUR)
+    assert due == schedule.between(start - DAY, start + HOUR, 999)[-len(due) :]
+
+
+def test_a_run_on_a_holiday_is_skipped_and_says_why() -> None:
+    schedule = parse({"at": "Mon-Fri 09:00", "tz": "Europe/Istanbul", "skip": {"holidays": "TR"}})
+    due = schedule.between(at("2026-10-27 05:00"), at("2026-11-04"))
+    assert [f"{moment:%m-%d %H:%M}" for moment in due] == [
+        *("10-27 06:00", "10-28 06:00", "10-30 06:00", "11-02 06:00", "11-03 06:00")
+    ]
+    assert schedule.skips(at("2026-10-29 06:00")) == "holiday: Republic Day"
+    assert schedule.skips(at("2026-10-30 06:00")) is None
+
+
+def test_both_eids_of_turkey_are_skipped() -> None:
+    schedule = parse({"at": "09:00", "skip": {"holidays": "tr"}})
+    due = {moment.date() for moment in schedule.between(at("2026-03-01"), at("2026-06-30"), 200)}
+    eids = {date(2026, 3, 20), date(2026, 3, 21), date(2026, 3, 22)} | {
+        date(2026, 5, day) for day in range(27, 31)
+    }
+    assert not due & eids
+    assert date(2026, 3, 23) in due
+
+
+def test_holidays_may_be_those_of_a_part_of_a_country() -> None:
+    epiphany = at("2026-01-06 09:00")
+    assert parse({"at": "09:00", "skip": {"holidays": "DE-BY"}}).skips(epiphany) == "holiday: Epiphany"
+    assert parse({"at": "09:00", "skip": {"holidays": "DE"}}).skips(epiphany) is None
+
+
+def test_the_day_that_is_skipped_is_the_one_of_the_schedules_zone() -> None:
+    schedule = parse({"at": "00:30", "tz": "Europe/Istanbul", "skip": {"days": ["2026-12-31"]}})
+    due = schedule.between(at("2026-12-29 22:00", "UTC"), at("2027-01-02", "UTC"))
+    assert local(due, "Europe/Istanbul") == ["Fri 2027-01-01 00:30", "Sat 2027-01-02 00:30"]
+    assert schedule.skips(at("2026-12-30 21:30")) == "2026-12-31 is skipped"
+
+
+def test_a_skipped_day_costs_no_search_minute_by_minute_and_every_skips_too() -> None:
+    skip = {"days": [f"2026-12-{day:02}" for day in range(1, 32)]}
+    for written in ({"every": "10s", "skip": skip}, {"cron": "* * * * *", "skip": skip}):
+        assert parse(written).after(at("2026-12-01")) == at("2027-01-01")
+
+
+def test_a_zone_of_its_own_wins_over_the_one_given() -> None:
+    istanbul = parse({"at": "09:00", "tz": "Europe/Istanbul"}, ZoneInfo("America/Havana"))
+    assert istanbul.after(at("2026-11-23")) == at("2026-11-23 06:00")
+    assert parse("09:00", ZoneInfo("America/Havana")).after(at("2026-11-23")) == at("2026-11-23 14:00")
+
+
+def test_an_id_is_the_same_in_any_zone() -> None:
+    moment = at("2026-11-23 06:00")
+    assert nominal_id("lunch-poll", moment) == "schedule:lunch-poll:2026-11-23T06:00Z"
+    assert nominal_id("lunch-poll", moment.astimezone(ZoneInfo("Europe/Istanbul"))) == nominal_id(
+        "lunch-poll", moment
+    )
+    assert nominal_id("pulse", moment + timedelta(seconds=10)) == "schedule:pulse:2026-11-23T06:00:10Z"
+
+
+def test_the_two_passes_of_an_hour_have_ids_of_their_own() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    passes = [datetime(2027, 10, 31, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1)]
+    assert len({nominal_id("r", moment) for moment in passes}) == 2
+
+
+def test_a_definition_changes_with_what_is_due_and_not_with_the_spelling() -> None:
+    istanbul = ZoneInfo("Europe/Istanbul")
+    assert parse("Mon-Fri 09:00", istanbul).definition == parse("hafta içi 9:00", istanbul).definition
+    skip = {"holidays": "TR", "days": ["2026-12-31", "2026-01-02"]}
+    texts = {
+        parse(written, istanbul).definition
+        for written in (
+            "09:00",
+            "09:01",
+            {"every": "1h"},
+            {"at": "09:00", "tz": "UTC"},
+            {"at": "09:00", "skip": skip},
+        )
+    }
+    assert len(texts) == 5
+    assert (
+        parse({"at": "09:00", "skip": skip}).definition
+        == "0 9 * * *; in UTC; not 2026-01-02; not 2026-12-31; not TR"
+    )
+
+
+def test_an_hour_that_comes_twice_is_twice_as_long() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    once, again = (datetime(2027, 10, 31, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1))
+    schedule = parse("*/15 * * * *", berlin)
+    assert len(schedule.between(once, again)) == 4
+    assert len(schedule.due(once, again, Missed("all"))) == 4
+    assert schedule.due(again, once, Missed("all")) == []
+
+
+def test_an_edit_never_fires_back_in_time() -> None:
+    edited_at = at("2026-11-23 12:00")
+    edited = parse("11:59")
+    assert edited.due(edited_at, edited_at + MINUTE, Missed("all", DAY)) == []
+    assert edited.after(edited_at) == at("2026-11-24 11:59")
+
+
+def test_2038_and_times_before_1970_are_like_all_others() -> None:
+    assert parse("09:00").after(at("2038-01-19 04:00")) == at("2038-01-19 09:00")
+    assert parse({"every": "15m"}).after(at("1969-12-31 23:50")) == at("1970-01-01")
+
+
+WORDS = [
+    ("Mon-Fri 09:00", "Mon-Fri at 09:00", "Pzt-Cum 09:00"),
+    ("09:00, 18:30", "every day at 09:00 and 18:30", "her gün 09:00 ve 18:30"),
+    ("18:30, 09:00, 12:00", "every day at 09:00, 12:00 and 18:30", "her gün 09:00, 12:00 ve 18:30"),
+    ("Sat,Sun 10:00", "Sat,Sun at 10:00", "Cmt,Paz 10:00"),
+    ("Fri-Mon 10:00", "Mon,Fri-Sun at 10:00", "Pzt,Cum-Paz 10:00"),
+    ("Fri 17:00, Sat 10:00", "Fri at 17:00; Sat at 10:00", "Cum 17:00; Cmt 10:00"),
+    ("15th 08:00", "day 15 of the month at 08:00", "ayın 15. günü 08:00"),
+    ("last day 17:00", "the last day of the month at 17:00", "ayın son günü 17:00"),
+    ("last weekday 17:00", "the last weekday of the month at 17:00", "ayın son iş günü 17:00"),
+    ("first Monday 09:00", "the first Monday of the month at 09:00", "ayın ilk Pazartesi günü 09:00"),
+    ("0 9 * * 0L", "the last Sunday of the month at 09:00", "ayın son Pazar günü 09:00"),
+    ("0 9 * * 1-5", "Mon-Fri at 09:00", "Pzt-Cum 09:00"),
+    ("@daily", "every day at 00:00", "her gün 00:00"),
+    ("@hourly", "every hour at :00", "her saat :00"),
+    ("*/15 * * * *", "every 15 minutes", "her 15 dakikada"),
+    ("* * * * *", "every minute", "her dakika"),
+    ({"every": "15m"}, "every 15 minutes", "her 15 dakikada"),
+    ({"every": "10s"}, "every 10 seconds", "her 10 saniyede"),
+    ({"every": "1h"}, "every hour", "her saat"),
+    ({"every": "2h1m"}, "every 2 hours 1 minute", "her 2 saat 1 dakikada"),
+    ("0 9 1 * 1", "cron 0 9 1 * 1", "cron 0 9 1 * 1"),
+    ("*/7 * * * *", "cron */7 * * * *", "cron */7 * * * *"),
+    ("0 9 * 6 *", "cron 0 9 * 6 *", "cron 0 9 * 6 *"),
+    ("0 9 * * 1-5/2", "cron 0 9 * * 1-5/2", "cron 0 9 * * 1-5/2"),
+    ("0 9-17 * * *", "cron 0 9-17 * * *", "cron 0 9-17 * * *"),
+]
+
+
+@pytest.mark.parametrize(("written", "english", "turkish"), WORDS, ids=[str(row[0]) for row in WORDS])
+def test_a_schedule_is_described_in_words(written: object, english: str, turkish: str) -> None:
+    schedule = parse(written)
+    assert schedule.describe("en") == english
+    assert schedule.describe("tr") == turkish
+    assert schedule.describe("de") == english
+
+
+MISSED = [
+    ({}, Missed("last", HOUR)),
+    ("none", Missed("none", HOUR)),
+    ({"run": "all"}, Missed("all", HOUR)),
+    ({"run": "last", "within": "30m"}, Missed("last", 30 * MINUTE)),
+    ({"within": "2d"}, Missed("last", 2 * DAY)),
+]
+
+
+@pytest.mark.parametrize(("written", "missed"), MISSED)
+def test_what_to_do_about_missed_runs_can_be_written(written: object, missed: Missed) -> None:
+    assert parse_missed(written) == missed
+
+
+@pytest.mark.parametrize(
+    ("written", "problem", "hint"),
+    [
+        ("first", "`first` is not known", "last, all or none"),
+        (None, "`None` is not known", "last, all or none"),
+        ({"run": ["last"]}, "is not known", "last, all or none"),
+        ({"runs": "last"}, "unknown key `runs`", "did you mean `run`?"),
+        ({"within": "1"}, "within: `1` is not a duration", "1m"),
+    ],
+)
+def test_a_mistake_about_missed_runs_is_named(written: object, problem: str, hint: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse_missed(written)
+    assert problem in str(caught.value)
+    assert hint in (caught.value.hint or "")
+
+
+@given(
+    st.text(alphabet=st.sampled_from(" *0123456789-,/#:LWw?@çıİI\u2013monfriayst"), max_size=30)
+    | st.text(max_size=20)
+)
+def test_any_text_is_a_schedule_or_an_error_with_a_hint(text: str) -> None:
+    try:
+        schedule = parse(text)
+    except ScheduleError as error:
+        hint = error.hint
+    else:
+        hint = schedule.describe("tr")
+        assert schedule.after(at("2026-11-23")) is not None
+    assert hint

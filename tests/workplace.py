@@ -1,0 +1,109 @@
+"""A project folder and the commands, as a user has them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wbox_notify.simulator import Simulator
+from wbox_notify.store import open_history
+
+TEXT_RULE = """
+version: 1
+rules:
+  - id: new-file
+    name: New files
+    trigger:
+      file: {path: drop}
+    to: "+90 555 123 45 67"
+    send:
+      text: "{{ file.name }}: {{ file.text }}"
+"""
+
+
+class Workplace:
+    """A project folder, and a shell in it whose wbox is the simulator."""
+
+    def __init__(self, folder: Path, wbox: Simulator) -> None:
+        self.folder = folder
+        self.drop = folder / "drop"
+        self.drop.mkdir(parents=True)
+        (folder / "rules").mkdir()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "WBOX_API_URL": wbox.url,
+            "WBOX_API_KEY": "sk_canary_4711",
+            "WBOX_DATA_DIR": str(folder / "data"),
+            "WBOX_LISTEN": "127.0.0.1:0",
+            "PYTHONDEVMODE": "0",
+        }
+        self.store = f"sqlite:///{folder}/data/wbox-notify.db"
+        self.rule(TEXT_RULE)
+
+    def has_store(self) -> bool:
+        """Say whether a command has made the store."""
+        history = open_history(self.store)
+        if history:
+            history.close()
+        return history is not None
+
+    def rule(self, text: str, name: str = "rules/rule.yaml") -> None:
+        """Write a rule file."""
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a command and return at once."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "wbox_notify", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; neither a traceback nor the key may be in what it prints."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "wbox_notify", *words],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert "Traceback" not in ran.stderr + ran.stdout
+        assert "sk_canary_4711" not in ran.stderr + ran.stdout
+        return ran
+
+    def json(self, *words: str) -> Any:
+        """Return what a command prints with ``--json``."""
+        return json.loads(self.run(*words, "--json").stdout)
+
+
+def ended(
+    process: subprocess.Popen[str], number: int = signal.SIGTERM, within: float = 10
+) -> tuple[int, str]:
+    """Send a signal; return the exit code and what was printed on stderr."""
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=within)
+    assert "Traceback" not in errors
+    return process.returncode, errors
+
+
+def until(holds: Callable[[], object], within: float = 30.0) -> None:
+    """Return as soon as something holds that another process brings about."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        threading.Event().wait(0.02)
