@@ -257,6 +257,24 @@ def test_a_key_that_comes_later_is_refused_by_name(place: Workplace, key: str) -
     assert f"`{key}` is not in this version yet" in ran.stderr
 
 
+def test_an_address_that_is_taken_is_said_and_another_one_is_found(place: Workplace, wbox: Simulator) -> None:
+    taken = wbox.url.removeprefix("http://")
+    place.environment["WBOX_LISTEN"] = taken
+    process = place.start("run")
+    until((place.folder / "data" / "daemon.json").exists)
+    assert place.run("send", "text", PHONE, "hi").returncode == 0
+    code, errors = ended(process)
+    assert code == 0
+    assert "another program listens there; it answers at a free port instead" in errors
+
+
+@pytest.mark.parametrize("listen", ["256.1.1.1:80", "192.0.2.1:80"])
+def test_an_address_that_is_not_of_this_machine_ends_with_78(place: Workplace, listen: str) -> None:
+    ran = place.run("run", WBOX_LISTEN=listen)
+    assert ran.returncode == 78
+    assert "listen" in ran.stderr.lower()
+
+
 def test_a_project_without_rules_can_not_run(place: Workplace) -> None:
     shutil.rmtree(place.folder / "rules")
     ran = place.run("run")

@@ -14,7 +14,7 @@ from wbox_notify.control import Control
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
 from wbox_notify.rules import Project, Rule
-from wbox_notify.serve import Server
+from wbox_notify.serve import PortError, Server
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.web import application
@@ -50,7 +50,13 @@ class Daemon:
         host, port = settings.listen
         control = Control(self._store, self._wake)
         app = application(control, self._token, ["127.0.0.1", "localhost", "[::1]", host])
-        self._server = Server(app, host, port)
+        try:
+            self._server = Server(app, host, port)
+        except PortError as error:
+            if not error.taken:
+                raise
+            log.warning("%s; it answers at a free port instead", error)
+            self._server = Server(app, host, 0)
 
     @property
     def url(self) -> str:

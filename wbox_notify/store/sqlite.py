@@ -55,7 +55,7 @@ class Sqlite:
         except StoreError:
             self._lock.close()
             raise
-        self._writer = threading.Thread(target=self._write_all, name="store-writer")
+        self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._writer.start()
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
