@@ -1,5 +1,6 @@
 """The filters for people: what they show, in which language and zone, and what they refuse."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -138,3 +139,45 @@ def test_plain_keeps_the_formatting_of_the_template() -> None:
 def test_tojson_is_for_reading() -> None:
     shown = render("{{ x | tojson(2) }}", x={"ş": ["<", NOW]})
     assert shown == '{\n  "ş": [\n    "<",\n    "2026-11-23T06:00"\n  ]\n}'
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        (r"{{ x | regex_search('no\\. (\\d+)') }}", "42"),
+        ("{{ x | regex_search('[a-z]+') }}", "rder"),
+        ("{{ x | regex_search('zzz') }}", ""),
+        (r"{{ x | regex_replace('\\d', '#') }}", "Order no. ## of Ayşe"),
+        (r"{{ x | regex_replace('(no)', '<\\1>') }}", "Order <no>. 42 of Ayşe"),
+        ("{{ x is search('Ay.e$') }} {{ x is match('no') }} {{ x is match('Ord') }}", "True False True"),
+    ],
+)
+def test_patterns(source: str, result: str) -> None:
+    assert render(source, x="Order no. 42 of Ayşe") == result
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=x)", "(a)\\1", "[z-a]", "a{2000}"])
+def test_what_is_no_pattern_is_an_error(pattern: str) -> None:
+    with pytest.raises(TemplateError, match="not a pattern"):
+        render("{{ 'x' is search(p) }}", p=pattern)
+
+
+def test_a_pattern_of_something_else_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="needs a text"):
+        render("{{ 5 is search('x') }}")
+
+
+def test_a_pattern_that_makes_other_engines_hang_ends_at_once() -> None:
+    assert render("{{ x is search('(a+)+$') }}", x="a" * 60_000 + "!") == "False"
+
+
+def test_a_replacement_that_would_be_huge_is_an_error() -> None:
+    with pytest.raises(TemplateError):
+        render("{{ x | regex_replace('a', x) }}", x="a" * 60_000)
+
+
+@given(st.text(max_size=40), st.text(max_size=15))
+def test_any_text_and_any_pattern_give_an_answer_or_an_error(text: str, pattern: str) -> None:
+    for source in ("{{ x is search(p) }}", "{{ x | regex_replace(p, 'y') }}", "{{ x | regex_search(p) }}"):
+        with suppress(TemplateError):
+            render(source, x=text, p=pattern)

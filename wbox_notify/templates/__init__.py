@@ -5,7 +5,7 @@ false, none and times. Data is never a template: a field that holds ``{{ 7 * 7 }
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -15,6 +15,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from wbox_notify.templates import patterns
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.faults import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.files import Folder
@@ -24,7 +25,7 @@ from wbox_notify.templates.names import check, leaves, look, names, pulled
 from wbox_notify.templates.sandbox import Sandbox
 from wbox_notify.templates.values import plain, short
 
-__all__ = ["Expression", "Template", "TemplateError", "Templates"]
+__all__ = ["Expression", "Template", "TemplateError", "Templates", "words"]
 
 _LONGEST_OUTPUT = 64 * 1024
 _BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
@@ -189,3 +190,10 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
         raise syntax_fault(error, source, expression=expression) from error
     except FAILURES as error:
         raise failure(error) from error
+
+
+def words() -> list[tuple[str, Callable[..., Any]]]:
+    """Return our own filters and tests as they are written, with the functions behind them."""
+    own = {**Locale().filters(), **patterns.filters()}
+    filters = [(f"… | {name}", function) for name, function in own.items()]
+    return [*filters, *((f"… is {name}(…)", function) for name, function in patterns.tests().items())]
