@@ -17,6 +17,7 @@ rules:
       file: {{match: "*.pdf", path: {path}}}
     to: "+905551112233"
     send: {send}
+    tests: [{{name: t, when: {{file: {{}}}}, expect: []}}]
 """
 
 
@@ -132,6 +133,65 @@ def test_a_contact_that_nobody_uses_is_fine(tmp_path: Path) -> None:
     assert checked(tmp_path, "drop") == []
 
 
+HOOK = """\
+version: 1
+rules:
+  - id: a
+    trigger: {webhook: {path: x, SECURITY}}
+    to: "+905551112233"
+    send: SEND
+"""
+
+
+def lint(folder: Path, rules: str, settings: str = "", **environ: str) -> list[tuple[str, int, str]]:
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "a.yaml").write_text(rules, encoding="utf-8")
+    (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
+    problems = check(load(folder, environ))
+    assert {problem.severity for problem in problems} <= {"warning"}
+    return [(problem.code, problem.line, problem.message) for problem in problems]
+
+
+def hook(security: str = "open: true", send: str = "{text: a}") -> str:
+    return HOOK.replace("SECURITY", security).replace("SEND", send)
+
+
+TEST = "    tests: [{name: t, when: {webhook: {}}, expect: []}]\n"
+
+
+def test_rules_without_a_test_are_one_warning_for_each_file(tmp_path: Path) -> None:
+    assert lint(tmp_path, hook()) == [("WBX330", 3, "`a` has no test")]
+    more = hook() + hook().split("rules:\n")[1].replace("id: a", "id: b").replace("path: x", "path: y")
+    assert lint(tmp_path, more) == [("WBX330", 3, "no test: a, b")]
+    assert lint(tmp_path, hook() + TEST) == []
+
+
+def test_a_short_secret_is_a_warning_that_does_not_show_it(tmp_path: Path) -> None:
+    short = lint(tmp_path, hook("secret: k") + TEST, WBOX_SECRET_K="canary")
+    assert short == [("WBX332", 4, "a secret of the path `x` is short enough to be guessed")]
+    assert lint(tmp_path, hook("secret: k") + TEST, WBOX_SECRET_K="canary" * 8) == []
+
+
+def test_a_link_that_no_phone_can_open_is_a_warning(tmp_path: Path) -> None:
+    rules = hook(send='{text: "{{ ack_url }}"}') + TEST
+    assert [code for code, _, _ in lint(tmp_path, rules)] == ["WBX333"]
+    assert [code for code, _, _ in lint(tmp_path, rules, "public_url: http://192.168.1.5")] == ["WBX333"]
+    assert lint(tmp_path, rules, "public_url: https://notify.example.com") == []
+
+
+def test_the_picture_of_an_escalation_is_looked_at_too(tmp_path: Path) -> None:
+    step = "    escalate: {after: 1m, to: '+905551112233', send: {media: {url: 'http://nas/a.jpg'}}}\n"
+    assert [code for code, _, _ in lint(tmp_path, hook() + TEST + step)] == ["WBX313"]
+
+
+def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:
+    rules = hook().replace(
+        "{webhook: {path: x, open: true}}",
+        "[{schedule: '09:00'}, {missing: {of: {file: {path: gone}}, by: '07:00', window: 1h}}]",
+    )
+    assert [(code, line) for code, line, _ in lint(tmp_path, rules + TEST)] == [("WBX310", 4)]
+
+
 @pytest.mark.parametrize(
     ("lines", "line"),
     [
@@ -143,6 +203,16 @@ def test_a_contact_that_nobody_uses_is_fine(tmp_path: Path) -> None:
             "file /srv/in *.pdf -> text, text to 1 number, {{ file.stem }}",
         ),
         ('trigger: {file: {path: /srv/in, match: ["*.a", b]}}', "file /srv/in *.a, b -> text to 1 number"),
+        ("trigger: {webhook: {path: x, open: true}}", "webhook /hook/x (open) -> text to 1 number"),
+        ("trigger: {schedule: Mon-Fri 09:00}", "schedule Mon-Fri at 09:00 -> text to 1 number"),
+        (
+            "trigger: [{schedule: {every: 1h}}, {webhook: {path: x, open: true}}]",
+            "schedule every hour or webhook /hook/x (open) -> text to 1 number",
+        ),
+        (
+            'trigger: {missing: {of: {file: {path: /srv/b}}, by: "07:00", window: 1h}}',
+            "missing file /srv/b **/* by every day at 07:00 -> text to 1 number",
+        ),
     ],
 )
 def test_a_rule_in_one_line(tmp_path: Path, lines: str, line: str) -> None:

@@ -176,8 +176,12 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("wbox: {pace: 5}\n", "WBX214", (1, 8), "`pace` is not in this version yet", None),
         *(
             (f"{key}: {{}}\n", "WBX214", (1, 1), f"`{key}` is not in this version yet", None)
-            for key in ("on_call", "time_windows", "secrets", "public_url", "fallback")
+            for key in ("fallback", "pace")
         ),
+        ("public_url: notify\n", "WBX320", (1, 13), "this is not an address", "https://"),
+        ("storm_guard: 0\n", "WBX215", (1, 14), "0 is too few", "1 or more"),
+        ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),
+        ("owner: [a]\n", "WBX213", (1, 8), "`owner` must be text, not a list", None),
         ("rules: []\n", "WBX214", (1, 1), "`rules` is not in this version yet", "folder rules/"),
         ("wbox: {ulr: x}\n", "WBX210", (1, 8), "unknown key `ulr`", "did you mean `url`?"),
         ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
@@ -294,7 +298,23 @@ JSON: Any = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["version", "wbox", "url", "device", "defaults", "tz", "lang", "listen", "store", "x"]
+                [
+                    "version",
+                    "wbox",
+                    "url",
+                    "device",
+                    "defaults",
+                    "tz",
+                    "lang",
+                    "listen",
+                    "store",
+                    "secrets",
+                    "env",
+                    "file",
+                    "storm_guard",
+                    "owner",
+                    "x",
+                ]
             ),
             inner,
         )
@@ -310,3 +330,94 @@ def test_any_settings_file_gives_settings(tmp_path_factory: pytest.TempPathFacto
     found = setup(folder, str(tree).replace("None", "null").replace("True", "true").replace("False", "false"))
     assert found.settings.folder == folder
     assert all(problem.message and os.sep not in problem.code for problem in found.problems)
+
+
+SECRET = "canary-4711"
+
+
+def declared(folder: Path, entry: str, environ: Mapping[str, str] | None = None) -> Setup:
+    return setup(folder, f"version: 1\nsecrets:\n  hook: {entry}\n", environ)
+
+
+def test_a_secret_is_found_in_a_variable_or_a_file_and_is_in_no_repr(tmp_path: Path) -> None:
+    key_file(tmp_path / "keys" / "hook", f"{SECRET}\n")
+    for entry in ("{env: HOOK}", "{file: keys/hook}", f"{{file: {tmp_path}/keys/hook}}"):
+        found = declared(tmp_path, entry, {"HOOK": SECRET})
+        assert found.problems == ()
+        assert SECRET not in repr(found)
+    assert declared(tmp_path, "{env: HOOK}", {"HOOK": SECRET}).settings.secrets == {"hook": SECRET}
+
+
+def test_one_line_break_at_the_end_of_a_file_is_not_part_of_the_secret(tmp_path: Path) -> None:
+    for content, secret in ((b"a b", "a b"), (b"a b\r\n", "a b"), (b" a\n\n", " a\n"), ("ş".encode(), "ş")):
+        (tmp_path / "k").write_bytes(content)
+        (tmp_path / "k").chmod(0o600)
+        assert declared(tmp_path, "{file: k}").settings.secrets == {"hook": secret}
+
+
+@pytest.mark.parametrize(
+    ("entry", "code", "place", "message", "hint"),
+    [
+        (SECRET, "WBX325", (3, 3), "does not belong in this file", "{env: VARIABLE}"),
+        ("5", "WBX325", (3, 3), "does not belong in this file", "{file: PATH}"),
+        (f"{{value: {SECRET}}}", "WBX210", (3, 10), "unknown key `value`", "known here: env, file"),
+        ("{env: HOOK, file: k}", "WBX324", (3, 9), "either in `env` or in a `file`", "{env: VARIABLE}"),
+        ("{}", "WBX324", (3, 9), "either in `env` or in a `file`", None),
+        ("{env: NONE}", "WBX324", (3, 15), "the variable NONE is not set", "where the daemon is started"),
+        ("{file: none}", "WBX324", (3, 16), "can not be read: No such file", None),
+        ("{file: empty}", "WBX324", (3, 16), "is empty", None),
+        ("{file: large}", "WBX324", (3, 16), "is too large", None),
+        ("{file: binary}", "WBX324", (3, 16), "is not UTF-8 text", None),
+        ("{file: .}", "WBX324", (3, 16), "can not be read: Is a directory", None),
+        ("{file: ~nobody-here/x}", "WBX324", (3, 16), "home of somebody unknown", None),
+    ],
+)
+def test_each_mistake_in_a_secret_has_its_place_and_does_not_show_it(
+    tmp_path: Path, entry: str, code: str, place: tuple[int, int], message: str, hint: str | None
+) -> None:
+    for name, content in {"empty": b"\n", "large": b"x" * 70_000, "binary": b"\xff"}.items():
+        (tmp_path / name).write_bytes(content)
+    found = declared(tmp_path, entry)
+    problem = only(found)
+    assert (problem.file, problem.code, (problem.line, problem.column)) == (FILE, code, place)
+    assert message in problem.message
+    assert hint is None or hint in (problem.hint or "")
+    assert SECRET not in render(problem) + repr(problem)
+    assert found.settings.secrets == {}
+    with pytest.raises(ConfigError, match="its own entry has a mistake"):
+        found.secrets.find("hook")
+
+
+def test_a_list_of_secrets_is_not_shown_either(tmp_path: Path) -> None:
+    problem = only(setup(tmp_path, f"secrets: [{SECRET}]\n"))
+    assert (problem.code, problem.line) == ("WBX213", 1)
+    assert SECRET not in render(problem)
+
+
+def test_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+    path = key_file(tmp_path / "k", SECRET, 0o644)
+    found = declared(tmp_path, "{file: k}")
+    assert (only(found).severity, only(found).hint) == ("warning", f"chmod 600 {path}")
+    assert found.settings.secrets == {"hook": SECRET}
+
+
+def test_a_secret_that_is_not_declared_is_looked_for_in_two_places(tmp_path: Path) -> None:
+    credentials = key_file(tmp_path / "c" / "my-hook", "from a file").parent
+    environ = {"WBOX_SECRET_MY_HOOK": "from a variable", "CREDENTIALS_DIRECTORY": str(credentials)}
+    assert setup(tmp_path, "", environ).secrets.find("my-hook") == "from a variable"
+    del environ["WBOX_SECRET_MY_HOOK"]
+    assert setup(tmp_path, "", environ).secrets.find("my-hook") == "from a file"
+    with pytest.raises(ConfigError, match="there is no secret `other`") as caught:
+        setup(tmp_path, "", environ).secrets.find("other")
+    assert "set WBOX_SECRET_OTHER, or write `secrets: {other: {file: PATH}}`" in (caught.value.hint or "")
+
+
+def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:
+    text = "public_url: https://notify.example.com/wbox/\nstorm_guard: 7\nowner: ayse\n"
+    found = setup(tmp_path, text).settings
+    assert (found.public_url, found.storm_guard) == ("https://notify.example.com/wbox", 7)
+    assert (found.owner, found.link_key) == ("ayse", b"")
+    found = setup(tmp_path, text, {"WBOX_PUBLIC_URL": "http://10.0.0.1:8725"}).settings
+    assert found.public_url == "http://10.0.0.1:8725"
+    found = setup(tmp_path, "").settings
+    assert (found.public_url, found.storm_guard, found.owner) == (None, 50, None)

@@ -2,18 +2,21 @@
 
 import difflib
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.errors import ConfigError
 
 _MOST = 200
 _MAP = "must be a map of keys and values"
 _WANTED = {
+    "bool_type": "must be true or false",
+    "literal_error": "must be true",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "dict_type": _MAP,
@@ -72,14 +75,53 @@ def _known_version(version: int) -> int:
     return version
 
 
-Version = Annotated[int, AfterValidator(_known_version)]
+Version = Annotated[int, AfterValidator(_known_version), Field(json_schema_extra={"const": 1})]
 """The version of the language that a file is written in."""
 
-EMPTY_MAP = BeforeValidator(lambda value: {} if value is None else value)
-"""Takes a key with nothing after it as an empty map."""
 
-LISTED = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
-"""Takes one value as a list of one."""
+def empty_map(value: Any) -> Any:
+    """Take a key with nothing after it as an empty map."""
+    return {} if value is None else value
+
+
+def listed(value: Any) -> Any:
+    """Take one value as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def some(values: list[Any]) -> list[Any]:
+    """Refuse an empty list."""
+    if not values:
+        raise wrong("WBX215", "the list is empty")
+    return values
+
+
+def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any], Any]:
+    """Return a validator that takes what is read from a text, or from a value of some other types."""
+
+    def validate(value: Any) -> Any:
+        if not isinstance(value, (str, *others)) or isinstance(value, bool):
+            raise PydanticKnownError("string_type")
+        try:
+            return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
+        except ConfigError as error:
+            raise wrong("WBX215", str(error), error.hint) from None
+
+    return validate
+
+
+def one_of(*known: str) -> Callable[[Any], Any]:
+    """Return a validator that takes some words only."""
+
+    def validate(word: Any) -> Any:
+        if isinstance(word, str) and word not in known:
+            near = meant(word, known)
+            raise wrong("WBX215", f"`{word}` is not known here", near or f"there are {', '.join(known)}")
+        if not isinstance(word, str):
+            raise PydanticKnownError("string_type")
+        return word
+
+    return validate
 
 
 def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[ErrorDetails]:

@@ -1,4 +1,4 @@
-"""Check: what a look at the disk adds to the problems of a project."""
+"""Check: what a look at the disk, and at what is easily forgotten, adds to the problems of a project."""
 
 import ipaddress
 import os
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from wbox_notify.documents.problems import Problem, in_order
+from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
-from wbox_notify.rules.rule import Rule
-from wbox_notify.templates import Template
+from wbox_notify.rules.rule import Draft, FileTrigger, MissingTrigger, Rule, Trigger, WebhookTrigger
 
 _INSIDE = (
     ".localhost",
@@ -26,24 +27,67 @@ _INSIDE = (
 
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
-    found = [*project.problems]
+    found = [*project.problems, *_untested(project), *_links(project)]
     for rule in project.rules:
-        found += _folder(rule)
-        found += _media(rule)
+        for source, spot in _sources(rule):
+            found += _folder(source, spot) if isinstance(source, FileTrigger) else _secret(source, spot)
+        for drafts, spot in _sent(rule):
+            found += _media(drafts, spot)
     return list(in_order(found))
 
 
 def summary(rule: Rule) -> str:
     """Return a rule in one line, such as ``file /srv/invoices *.pdf -> text to 1 number``."""
-    numbers = sum(not isinstance(to, Template) for to in rule.to)
+    numbers = sum(isinstance(to, Contact) for to in rule.to)
     who = [f"{numbers} number{'s' if numbers > 1 else ''}"] if numbers else []
-    who += [to.source.strip() for to in rule.to if isinstance(to, Template)]
+    who += [
+        to.name if isinstance(to, OnCall) else to.source.strip()
+        for to in rule.to
+        if not isinstance(to, Contact)
+    ]
     kinds = ", ".join(draft.kind for draft in rule.send)
-    return f"file {rule.trigger.root} {', '.join(rule.trigger.match)} -> {kinds} to {', '.join(who)}"
+    return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(who)}"
 
 
-def _folder(rule: Rule) -> Iterator[Problem]:
-    root, spot = rule.trigger.root, rule.spot.at("trigger", "file", "path")
+def _trigger(trigger: Trigger) -> str:
+    if isinstance(trigger, FileTrigger):
+        return f"file {trigger.root} {', '.join(trigger.match)}"
+    if isinstance(trigger, WebhookTrigger):
+        return f"webhook /hook/{trigger.path}{'' if trigger.scheme else ' (open)'}"
+    if isinstance(trigger, MissingTrigger):
+        return f"missing {_trigger(trigger.of)} by {trigger.by.describe('en')}"
+    return f"schedule {trigger.schedule.describe('en')}"
+
+
+def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Spot]]:
+    """Yield the sources of a rule with the places where they stand."""
+    for index, trigger in enumerate(rule.triggers):
+        spot = rule.spot.at("trigger").at(index)
+        if isinstance(trigger, FileTrigger | WebhookTrigger):
+            yield trigger, spot
+        elif isinstance(trigger, MissingTrigger):
+            yield trigger.of, spot.at("missing", "of")
+
+
+def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Spot]]:
+    """Yield what a rule and its steps send, with the places where it stands."""
+    yield rule.send, rule.spot.at("send")
+    for index, step in enumerate(rule.escalate):
+        yield step.send, rule.spot.at("escalate").at(index).at("send")
+
+
+def _untested(project: Project) -> Iterator[Problem]:
+    """Yield one warning for each file with rules that have no test."""
+    files = {rule.file: rule for rule in reversed(project.rules) if not rule.tests}
+    for file, first in files.items():
+        names = [rule.id for rule in project.rules if rule.file == file and not rule.tests]
+        message = f"no test: {', '.join(names)}" if len(names) > 1 else f"`{names[0]}` has no test"
+        hint = "a test under `tests:` shows that a rule does what you mean"
+        yield first.spot.at("id").problem("WBX330", message, hint=hint, severity="warning")
+
+
+def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
+    root, spot = source.root, trigger.at("file", "path")
     try:
         mode = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -67,13 +111,36 @@ def _folder(rule: Rule) -> Iterator[Problem]:
         )
 
 
-def _media(rule: Rule) -> Iterator[Problem]:
-    for index, draft in enumerate(rule.send):
-        spot = rule.spot.at("send", index, "media", "url")
+def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:
+    if source.scheme and source.scheme.weak:
+        message = f"a secret of the path `{source.path}` is short enough to be guessed"
+        hint = "make a longer one: openssl rand -hex 32"
+        yield trigger.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
+
+
+def _media(drafts: tuple[Draft, ...], sent: Spot) -> Iterator[Problem]:
+    for index, draft in enumerate(drafts):
+        spot = sent.at(index).at("media", "url")
         if draft.kind == "media" and "{" not in spot.value and _is_inside(spot.value):
             message = "nobody outside of your network can fetch this"
             hint = "wbox fetches media from a public address"
             yield spot.problem("WBX313", message, hint=hint, severity="warning")
+
+
+def _links(project: Project) -> Iterator[Problem]:
+    """Yield one warning if a link is sent that a phone can not open."""
+    url = project.settings.public_url or f"http://{project.settings.listen[0]}"
+    linked = (
+        sent.at(index)
+        for rule in project.rules
+        for drafts, sent in _sent(rule)
+        for index, draft in enumerate(drafts)
+        if any("ack_url" in template.names for template in draft.templates())
+    )
+    if _is_inside(url) and (spot := next(linked, None)):
+        message = f"`ack_url` begins with {url}, which a phone can not open"
+        hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
+        yield spot.problem("WBX333", message, hint=hint, severity="warning")
 
 
 def _is_inside(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ from wbox_notify import settings
 from wbox_notify.documents.problems import Problem, errors, in_order
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document
-from wbox_notify.rules.build import Builder
-from wbox_notify.rules.models import RuleFile, RuleSpec
-from wbox_notify.rules.people import gather
+from wbox_notify.errors import MessageError
+from wbox_notify.rules.build import Workshop, build
+from wbox_notify.rules.gather import gather
+from wbox_notify.rules.hooks import Hooks
+from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
+from wbox_notify.rules.people import plain
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Rule
-from wbox_notify.settings import Settings
-from wbox_notify.templates import Templates
+from wbox_notify.settings import Setup
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -23,29 +26,32 @@ _SUFFIXES = (".yaml", ".yml")
 def load(folder: Path, environ: Mapping[str, str]) -> Project:
     """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises."""
     setup = settings.read(folder, environ)
-    documents, problems = _rule_documents(setup.settings.folder)
-    problems += setup.problems
-    people, wrong = gather([setup.document, *documents], setup.settings.region)
-    templates = _templates(setup.settings)
-    loading = _Loading(Builder(setup.settings, templates, people, [*problems, *wrong]))
+    chosen = setup.settings
+    documents, problems = _rule_documents(chosen.folder)
+    people, windows, wrong = gather([setup.document, *documents], chosen.region, chosen.tz)
+    problems += [*setup.problems, *wrong]
+    shop = Workshop(chosen, people, windows, setup.secrets, problems)
+    loading = _Loading(shop)
     for document in documents:
         loading.take(document)
+    _check_owner(setup, shop)
     return Project(
-        settings=setup.settings,
+        settings=replace(chosen, secrets=dict(setup.secrets.found)),
         rules=tuple(loading.rules),
         people=people,
-        problems=in_order(loading.problems),
+        problems=in_order(shop.problems),
     )
 
 
 class _Loading:
     """The rules of the files read so far, and all problems."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, shop: Workshop) -> None:
         self.rules: list[Rule] = []
-        self.problems = builder.problems
-        self._builder = builder
+        self.problems = shop.problems
+        self._shop = shop
         self._ids: dict[str, Spot] = {}
+        self._hooks = Hooks()
 
     def take(self, document: Document) -> None:
         """Add the rules of a file, all or none."""
@@ -64,7 +70,7 @@ class _Loading:
         rules = value.get("rules") if isinstance(value, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else ()):
             yield rule, document.at("rules", index)
-        if not wrong and not any(map(value.get, ("rules", "contacts", "groups"))):
+        if not wrong and not any(map(value.get, ("rules", *SECTIONS))):
             hint = "a rule stands under `rules:` and begins with `- id:`"
             problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
             self.problems.append(problem)
@@ -79,12 +85,18 @@ class _Loading:
             hint = f"the other one is at {earlier.document.source.file}:{earlier.place.line}"
             message = f"two rules have the id `{spec.id}`"
             self.problems.append(spot.at("id").problem("WBX301", message, hint=hint))
-        return self._builder.rule(spec, spot)
+        self.problems += self._hooks.take(spec, spot)
+        return build(self._shop, spec, spot)
 
 
-def _templates(chosen: Settings) -> Templates:
-    folder = chosen.folder / "templates"
-    return Templates(folder if folder.is_dir() else None, tz=chosen.tz, lang=chosen.lang)
+def _check_owner(setup: Setup, shop: Workshop) -> None:
+    if setup.settings.owner is None:
+        return
+    try:
+        shop.people.named(setup.settings.owner)
+    except MessageError as error:
+        code = "WBX303" if error.field == "to" else "WBX302"
+        shop.problems.append(setup.document.at("owner").problem(code, plain(error), hint=error.hint))
 
 
 def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:

@@ -1,24 +1,119 @@
-"""Which names expressions and templates may use, and which of them have to be read from the file."""
+"""Names: which of them expressions and templates may use, and what of a file they have to know."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.shape import meant
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
+from wbox_notify.webhooks.presets import PRESETS
 
 Names = Mapping[str, frozenset[str]]
+"""Names with their fields; none where any field will do."""
 
-OFFERED: Names = {
-    "event": frozenset({"id", "type", "at"}),
-    "file": frozenset(["path", "name", "stem", "ext", "folder", "size", "mtime", "sha256", "text", "json"]),
-    "rule": frozenset({"id", "name"}),
-    "now": frozenset(),
+_ANY: frozenset[str] = frozenset()
+FIRST: Names = {"event": frozenset({"id", "type", "at"})}
+LAST: Names = {"rule": frozenset({"id", "name"}), "now": _ANY}
+
+CALL: Names = {"body": _ANY, "headers": _ANY, "query": _ANY}
+"""What there is of a call before it is an event."""
+
+OF_TRIGGERS: Mapping[str, Names] = {
+    "file": {
+        "file": frozenset(
+            ["path", "name", "stem", "ext", "folder", "size", "mtime", "sha256", "text", "json"]
+        )
+    },
+    "webhook": CALL,
+    "schedule": {"schedule": frozenset({"at"})},
+    "missing": {"missing": frozenset({"by", "window", "last_seen", "resolved"})},
 }
-"""The names that the file trigger gives, with their fields; none where any field will do."""
+"""The names that each kind of trigger gives; the preset of a webhook gives more."""
 
-OFFERED_IN_SEND: Names = {**OFFERED, "contact": frozenset({"name", "phone"})}
+GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
+DIGESTED: Names = {"events": _ANY}
+LINKED: Names = {"ack_url": _ANY}
+ANSWERED: Names = {"acked": _ANY, "resolved": _ANY}
+READER: Names = {"contact": frozenset({"name", "phone", "lang"})}
+
+_NO_NAMES = frozenset(
+    "and dict else elif false for if in is loop namespace none not or range self true".split()  # noqa: SIM905 - shorter
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which names are offered where.
+
+    Attributes:
+        event: To what the triggers gave: ``for_each``.
+        item: To what decides about one item: ``if``, ``dedupe``, ``throttle``, ``group.by``.
+        told: To what decides who is told: ``to``, ``unless``.
+        digested: To what is sent besides these; nobody is told of a digest before it is made.
+    """
+
+    event: Names
+    item: Names
+    told: Names
+    digested: Names
+
+    @property
+    def sent(self) -> Names:
+        """To what is sent."""
+        return {**self.told, **self.digested, **READER}
+
+    @property
+    def answer(self) -> Names:
+        """To what decides about a step of an escalation."""
+        return {**self.told, **self.digested, **ANSWERED}
+
+    @property
+    def reminder(self) -> Names:
+        """To what a step sends."""
+        return {**self.answer, **READER}
+
+
+def scope(spec: RuleSpec) -> Scope:
+    """Return the names that a rule offers."""
+    given: dict[str, frozenset[str]] = dict(FIRST)
+    for trigger in spec.trigger:
+        for name, fields in _given(trigger).items():
+            given[name] = _either(fields, given[name]) if name in given else fields
+    event = {**given, **LAST}
+    item = {**given, **dict.fromkeys(spec.for_each, _ANY), **LAST}
+    told = {**item, **(GROUPED if spec.group else {}), **LINKED}
+    return Scope(event, item, told, DIGESTED if spec.digest else {})
+
+
+def is_free(name: str) -> bool:
+    """Return whether an item can have this name: it is one, and has no meaning of its own."""
+    return bool(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)) and name.lower() not in _taken()
+
+
+def _taken() -> set[str]:
+    presets = (preset.fields for preset in PRESETS.values())
+    known = (FIRST, LAST, GROUPED, DIGESTED, LINKED, ANSWERED, READER, *OF_TRIGGERS.values(), *presets)
+    return {name for names in known for name in names} | _NO_NAMES
+
+
+def _either(fields: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    return fields | others if fields and others else _ANY
+
+
+def _given(trigger: TriggerSpec) -> Names:
+    names = OF_TRIGGERS[trigger.kind]
+    if trigger.missing and trigger.missing.of.file:
+        # A file that comes late is told of with what it is.
+        return {**names, **OF_TRIGGERS["file"]}
+    if trigger.webhook is None:
+        return names
+    fields = PRESETS[trigger.webhook.preset].fields
+    return {**names, **{name: frozenset(parts or ()) for name, parts in fields.items()}}
+
 
 _READ = frozenset({"sha256", "text", "json"})
 _IN_TAG = r"\{[{%](?:(?!\}\}|%\}).)*?"
@@ -45,6 +140,9 @@ def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
         fields = part.names.get("file")
         if fields is not None:
             needed |= (fields or _READ) & _READ
+        if part.names.keys() & {*GROUPED, *DIGESTED}:
+            # Which fields of the gathered files they use can only be told from the words.
+            needed |= _READ & {*re.findall(r"\w+", part.source)}
     return frozenset(needed | ({"text"} if "json" in needed else set()))
 
 

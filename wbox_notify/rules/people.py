@@ -1,29 +1,65 @@
-"""People: contacts and groups, and who is meant by a text."""
+"""People: contacts, groups, tags and turns, and who is meant by a text."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator
-
-from wbox_notify.documents.problems import Problem
-from wbox_notify.documents.shape import LISTED, Refusal, Strict, fit, later, meant, wrong
-from wbox_notify.documents.yamlfile import Document, Spot
+from wbox_notify.documents.shape import meant
 from wbox_notify.errors import MessageError
 from wbox_notify.phones import normalise
+from wbox_notify.times.wallclock import moment as moment_of
+from wbox_notify.times.windows import Window
 
-_NAME = re.compile(r"[^\W\d_](?:[\w .-]*[\w.-])?")
-_DEEPEST = 20
-_SHORTEST, _LONGEST = 10, 15
+TAG = "tag:"
+"""What stands before the name of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody with a phone; the name is the number where there is no other."""
+    """Somebody with a phone.
+
+    Attributes:
+        name: What the person is called; the number where there is no name.
+        zone: Where the person's clocks are; None where the settings say it.
+        lang: The language of dates and numbers; None where the settings say it.
+        quiet_hours: When the person is not to be disturbed.
+    """
 
     name: str
     phone: str
+    zone: ZoneInfo | None = None
+    lang: str | None = None
+    quiet_hours: Window | None = None
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """A turn: ``days`` for each of some contacts, from ``start`` by the clocks of ``zone``."""
+
+    name: str
+    rotation: tuple[Contact, ...]
+    days: int
+    start: datetime
+    zone: ZoneInfo
+
+    def at(self, moment: datetime) -> Contact:
+        """Return whose turn it is at a moment (with any time zone); before the start, the first."""
+        wall = moment.astimezone(self.zone).replace(tzinfo=None)
+        turn = max((wall - self.start) // timedelta(days=self.days), 0)
+        # Clocks that go back do not give the turn back.
+        if wall >= self.start and self._begins(turn + 1) <= moment:
+            turn += 1
+        return self.rotation[turn % len(self.rotation)]
+
+    def _begins(self, turn: int) -> datetime:
+        return moment_of(self.start + timedelta(days=self.days * turn), self.zone)
+
+
+Person = Contact | OnCall
+P = TypeVar("P", bound=Person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +67,69 @@ class People:
     """All that ``to`` can name; ``broken`` are the names whose own entry has a mistake."""
 
     contacts: Mapping[str, Contact] = field(default_factory=dict)
-    groups: Mapping[str, tuple[Contact, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Person, ...]] = field(default_factory=dict)
+    on_call: Mapping[str, OnCall] = field(default_factory=dict)
+    windows: Mapping[str, Window] = field(default_factory=dict)
     region: str | None = None
     broken: frozenset[str] = frozenset()
 
-    def find(self, text: str) -> tuple[Contact, ...]:
-        """Return who is meant by names of contacts or groups and numbers, with commas between them.
+    def find(self, text: str, now: datetime | None = None) -> tuple[Contact, ...]:
+        """Return who is meant by names, tags and numbers, with commas between them.
+
+        Whose turn it is has to be asked for a moment: ``now``.
 
         Raises:
             MessageError: with the field ``to`` for an unknown name, ``phone`` for an impossible number.
         """
+        return distinct(_on_duty(person, now) for person in self.named(text))
+
+    def named(self, text: str) -> tuple[Person, ...]:
+        """Return the same, with turns as they are; raises the same."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
             raise MessageError("to", "names nobody")
-        return distinct(contact for part in parts for contact in self._one(part))
+        return distinct(person for part in parts for person in self._one(part))
 
-    def _one(self, name: str) -> tuple[Contact, ...]:
-        if name in self.contacts:
-            return (self.contacts[name],)
+    def _one(self, name: str) -> tuple[Person, ...]:
+        if person := self.contacts.get(name) or self.on_call.get(name):
+            return (person,)
         if name in self.groups:
             return self.groups[name]
         if name in self.broken:
             raise MessageError("to", f"`{name}` can not be used: its own entry has a mistake")
-        found = _number(name, self.region, {*self.contacts, *self.groups})
-        return (_known(found, self.contacts),)
+        if name.startswith(TAG):
+            return tagged(name, self.contacts.values())
+        return (numbered(name, self.region, [*self.contacts, *self.groups, *self.on_call], self.contacts),)
 
 
-def _number(text: str, region: str | None, names: Iterable[str]) -> Contact:
-    """Return the contact of a bare number; a text with letters is taken for a misspelt one of the names."""
+def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
+    """Return who has a tag, which stands after ``tag:``; MessageError where nobody has."""
+    tag = text.removeprefix(TAG).strip()
+    known = list(contacts)
+    found = tuple(contact for contact in known if tag in contact.tags)
+    if not found:
+        near = meant(tag, {tag for contact in known for tag in contact.tags})
+        raise MessageError("to", f"nobody has the tag `{tag}`", hint=near)
+    return found
+
+
+def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapping[str, Contact]) -> Contact:
+    """Return the contact with a number, or one that is no more than the number.
+
+    A text with letters is taken for a misspelt one of the names: MessageError.
+    """
     if any(map(str.isalpha, text)):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=meant(text, names))
     phone = normalise(text, region)
-    return Contact(f"+{phone}", phone)
+    known = (contact for contact in contacts.values() if contact.phone == phone)
+    return next(known, Contact(f"+{phone}", phone))
 
 
-def _known(bare: Contact, contacts: Mapping[str, Contact]) -> Contact:
-    """Return the contact that has the number, so that somebody known is called by name."""
-    return next((contact for contact in contacts.values() if contact.phone == bare.phone), bare)
-
-
-def distinct(contacts: Iterable[Contact]) -> tuple[Contact, ...]:
-    """Return the contacts in their order, each phone once."""
-    first: dict[str, Contact] = {}
-    for contact in contacts:
-        first.setdefault(contact.phone, contact)
+def distinct(people: Iterable[P]) -> tuple[P, ...]:
+    """Return people in their order, each phone and each turn once."""
+    first: dict[str, P] = {}
+    for person in people:
+        first.setdefault(person.phone if isinstance(person, Contact) else person.name, person)
     return tuple(first.values())
 
 
@@ -83,134 +138,9 @@ def plain(error: MessageError) -> str:
     return str(error).removeprefix(f"{error.field}: ")
 
 
-def _unchanged(value: Any) -> Any:
-    """Return a number as text if YAML can not have changed it; a bare 0555… is text already."""
-    if type(value) is not int:
-        return value
-    if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
-        raise wrong("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
-    return str(value)
-
-
-PhoneText = Annotated[str, BeforeValidator(_unchanged)]
-"""A phone number or a name; a number without quotes where it is sure to be the one that was written."""
-
-
-class _ContactSpec(Strict):
-    refused: ClassVar[Mapping[str, Refusal]] = later("tags", "quiet_hours", "tz", "lang")
-
-    phone: PhoneText
-    name: str | None = None
-
-
-class _GroupSpec(Strict):
-    members: Annotated[list[PhoneText], LISTED]
-
-
-def gather(documents: Iterable[Document], region: str | None) -> tuple[People, list[Problem]]:
-    """Return the people of all files together, and what is wrong with their entries."""
-    gathering = _Gathering(region)
-    for document in documents:
-        gathering.enter(document)
-    gathering.fill_groups()
-    return gathering.people(), gathering.problems
-
-
-class _Gathering:
-    """The entries of all files on their way to contacts and groups."""
-
-    def __init__(self, region: str | None) -> None:
-        self.region = region
-        self.problems: list[Problem] = []
-        self.entries: dict[str, Spot] = {}
-        self.contacts: dict[str, Contact] = {}
-        self.members: dict[str, list[str]] = {}
-        self.groups: dict[str, tuple[Contact, ...]] = {}
-
-    def people(self) -> People:
-        good = {name: group for name, group in self.groups.items() if group}
-        broken = self.entries.keys() - self.contacts.keys() - good.keys()
-        return People(self.contacts, good, self.region, frozenset(broken))
-
-    def enter(self, document: Document) -> None:
-        for spot, name, entry in _section(document, "contacts"):
-            if self._is_new(name, spot):
-                self._contact(name, entry, spot)
-        for spot, name, entry in _section(document, "groups"):
-            if self._is_new(name, spot):
-                self._group(name, entry, spot)
-
-    def fill_groups(self) -> None:
-        for name in self.members:
-            self._filled(name, ())
-
-    def _is_new(self, name: str, spot: Spot) -> bool:
-        if not _NAME.fullmatch(name):
-            hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
-            self.problems.append(spot.key_problem("WBX215", f"`{name}` can not be a name", hint=hint))
-            return False
-        if earlier := self.entries.get(name):
-            at = f"{earlier.document.source.file}:{earlier.key.line}"
-            self.problems.append(
-                spot.key_problem("WBX304", f"the name `{name}` is taken", hint=f"it is given at {at}")
-            )
-            return False
-        self.entries[name] = spot
-        return True
-
-    def _contact(self, name: str, entry: Any, spot: Spot) -> None:
-        spec, problems = fit(_ContactSpec, entry if isinstance(entry, dict) else {"phone": entry}, spot)
-        self.problems += problems
-        if spec is None:
-            return
-        try:
-            self.contacts[name] = Contact(spec.name or name, normalise(spec.phone, self.region))
-        except MessageError as error:
-            self.problems.append(spot.at("phone").problem("WBX302", plain(error), hint=error.hint))
-
-    def _group(self, name: str, entry: Any, spot: Spot) -> None:
-        spec, problems = fit(_GroupSpec, {"members": entry}, spot)
-        self.problems += problems
-        if spec is not None and not spec.members:
-            self.problems.append(spot.key_problem("WBX305", f"the group `{name}` is empty"))
-        elif spec is not None:
-            self.members[name] = spec.members
-
-    def _filled(self, name: str, above: tuple[str, ...]) -> tuple[Contact, ...]:
-        """Return who is in a group, nobody if a member is wrong; the groups that lead to it are ``above``."""
-        if name not in self.groups:
-            found = [self._member(name, index, (*above, name)) for index in range(len(self.members[name]))]
-            self.groups[name] = (
-                distinct(contact for member in found for contact in member) if all(found) else ()
-            )
-        return self.groups[name]
-
-    def _member(self, group: str, index: int, above: tuple[str, ...]) -> tuple[Contact, ...]:
-        name, spot = self.members[group][index], self.entries[group].at(index)
-        if name in self.contacts:
-            return (self.contacts[name],)
-        if name in above:
-            trail = " > ".join((*above[above.index(name) :], name))
-            self.problems.append(spot.problem("WBX305", f"the group `{name}` holds itself: {trail}"))
-            return ()
-        if len(above) > _DEEPEST:
-            self.problems.append(spot.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
-            return ()
-        if name in self.members:
-            return self._filled(name, above)
-        return () if name in self.entries else self._number(name, spot)
-
-    def _number(self, text: str, spot: Spot) -> tuple[Contact, ...]:
-        try:
-            return (_known(_number(text, self.region, self.entries), self.contacts),)
-        except MessageError as error:
-            code = "WBX303" if error.field == "to" else "WBX302"
-            self.problems.append(spot.problem(code, plain(error), hint=error.hint))
-            return ()
-
-
-def _section(document: Document, name: str) -> Iterator[tuple[Spot, str, Any]]:
-    section = document.value.get(name) if isinstance(document.value, dict) else None
-    if isinstance(section, dict):
-        for key, entry in section.items():
-            yield document.at(name, key), key, entry
+def _on_duty(person: Person, now: datetime | None) -> Contact:
+    if isinstance(person, Contact):
+        return person
+    if now is None:
+        raise MessageError("to", f"`{person.name}` is somebody else from time to time")
+    return person.at(now)

@@ -3,14 +3,19 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.messages import KINDS, Message
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
-from wbox_notify.rules.people import Contact
+from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.templates import Expression, Template
+from wbox_notify.times import Missed, Schedule
+from wbox_notify.times.windows import Window
+from wbox_notify.webhooks.presets import Preset
+from wbox_notify.webhooks.signatures import Scheme
 
 IGNORED = (
     *(".*", "*.part", "*.tmp", "*.crdownload", "*.filepart", "*.swp", "*~", "~$*"),
@@ -53,6 +58,158 @@ class FileTrigger:
         return self._matching.fullmatch(below) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTrigger:
+    """Sets off a rule for each call of ``/hook/PATH``.
+
+    Attributes:
+        path: The part after ``/hook/``.
+        preset: What is known of the sender.
+        scheme: How a call proves itself; None where ``open: true`` lets anybody in.
+        id: What makes two deliveries the same, where the sender's own id does not.
+    """
+
+    path: str
+    preset: Preset
+    scheme: Scheme | None = None
+    id: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTrigger:
+    """Sets off a rule at nominal times."""
+
+    schedule: Schedule
+    missed: Missed = field(default_factory=Missed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingTrigger:
+    """Sets off a rule when something did not come in time.
+
+    Attributes:
+        of: What should come.
+        by: When it should have come at the latest.
+        window: Seconds before that in which its coming counts.
+        resolved: Whether the rule is followed once more when it comes late, with ``missing.resolved``.
+    """
+
+    of: FileTrigger | WebhookTrigger
+    by: Schedule
+    window: float
+    resolved: bool = False
+
+
+Trigger = FileTrigger | WebhookTrigger | ScheduleTrigger | MissingTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Dedupe:
+    """What makes two events the same, and for how many seconds (None: for ever)."""
+
+    key: tuple[Expression, ...]
+    keep: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """At most ``most`` in ``per`` seconds for each value of ``key``."""
+
+    most: int
+    per: float
+    key: tuple[Expression, ...] = ()
+    overflow: Literal["summarize", "queue", "drop"] = "summarize"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One message for what belongs together, in Alertmanager's words; times are seconds.
+
+    Attributes:
+        by: What is equal in all members of a group; one group where it is empty.
+        wait: From the first member to the first message.
+        interval: From one message to the next that tells something new.
+        repeat: From one message to the next that tells the same; None: never again.
+        resolved: Whether to tell that all is well again.
+    """
+
+    by: tuple[Expression, ...] = ()
+    wait: float = 30.0
+    interval: float = 300.0
+    repeat: float | None = 14400.0
+    resolved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """All events up to each nominal time in one message for each recipient."""
+
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """When nobody is to be disturbed; ``hold`` delivers afterwards what still matters, ``drop`` does not."""
+
+    window: Window
+    unless: Expression | None = None
+    then: Literal["hold", "drop"] = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an escalation, ``after`` seconds; ``unless`` sees ``acked`` and ``resolved``.
+
+    ``translations`` are as in a rule.
+    """
+
+    after: float
+    unless: Expression | None = None
+    condition: Expression | None = None
+    to: tuple[Contact | OnCall | Template, ...]
+    send: tuple["Draft", ...]
+    translations: "Translations" = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """One input of a rule test, ``at`` a moment or ``after`` seconds from the one before.
+
+    Attributes:
+        kind: ``file``, ``webhook``, ``schedule``, ``missing``, ``ack`` or ``wait``.
+        data: As the rule file has it: a file's facts, a call's ``body``, ``headers`` and ``query``; only what
+            is given, JSON values only.
+    """
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """What a rule is expected to do.
+
+    Attributes:
+        when: The inputs, in order.
+        expect: The messages, in order, as the rule file has them (a kind with its fields, each a text or
+            ``{contains: …}``); ``to`` is as in a rule, ``at`` a moment with its time zone.
+        skipped: The stage that stopped it, such as ``if[1]``, ``dedupe`` or ``holiday``.
+        until: Seconds that the clock goes on after the last input.
+        next_runs_from: From when ``next_runs`` are the nominal times of the schedule.
+    """
+
+    name: str
+    when: tuple[Given, ...] = ()
+    expect: tuple[Mapping[str, Any], ...] = ()
+    skipped: str | None = None
+    until: float = 86400.0
+    next_runs_from: datetime | None = None
+    next_runs: tuple[datetime, ...] = ()
+    line: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message to be; ``fields`` are the templates of the message's own fields."""
@@ -82,15 +239,21 @@ class Draft:
         return KINDS[self.kind](phone=phone, device_id=self.device, **filled)
 
 
+Translations = Mapping[tuple[str, str], tuple[Draft, ...]]
+"""The same messages for readers with a zone or language of their own, by zone and language."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A rule that is ready to run.
 
     Attributes:
+        triggers: What sets it off, any of them.
+        for_each: The name of one item, and the expression that gives a list of them.
         conditions: What must hold, all of them.
-        dedupe: What makes two events the same; empty where each counts.
-        to: Contacts, and templates that name some.
+        to: Contacts, who is on call, and templates that name some.
         send: The messages that each of them gets, in order.
+        translations: The same for readers with a zone or language of their own.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
@@ -98,15 +261,30 @@ class Rule:
 
     id: str
     name: str
-    trigger: FileTrigger
+    triggers: tuple[Trigger, ...]
+    for_each: tuple[str, Expression] | None = None
     conditions: tuple[Expression, ...] = ()
-    dedupe: tuple[Expression, ...] = ()
-    to: tuple[Contact | Template, ...]
+    dedupe: Dedupe | None = None
+    throttle: Throttle | None = None
+    group: Group | None = None
+    digest: Digest | None = None
+    quiet_hours: QuietHours | None = None
+    to: tuple[Contact | OnCall | Template, ...]
     send: tuple[Draft, ...]
+    translations: Translations = field(default_factory=dict, repr=False)
+    escalate: tuple[Step, ...] = ()
+    tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
     file: str
     line: int
     spot: Spot = field(repr=False, compare=False)
+
+    def sources(self) -> Iterator[FileTrigger | WebhookTrigger]:
+        """Yield the folders and hooks that have to be looked after for this rule."""
+        for trigger in self.triggers:
+            source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
+            if not isinstance(source, ScheduleTrigger):
+                yield source
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str]:

@@ -7,23 +7,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import platformdirs
-from pydantic import BeforeValidator
 
 from wbox_notify.documents.problems import Problem, Severity
-from wbox_notify.documents.shape import EMPTY_MAP, Refusal, Strict, Version, fit, later
+from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
+from wbox_notify.settings.secrets import Secrets
+from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
     DEFAULT_HOST,
+    DEFAULT_PORT,
     DEFAULT_URL,
     as_address,
     as_device,
     as_language,
     as_path,
+    as_public_url,
     as_region,
     as_store,
     as_url,
@@ -41,8 +44,6 @@ ENVIRONMENT = "environment"
 
 _KEY = re.compile(r"sk_[!-~]+")
 _KEY_BYTES = 4096
-_OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"
-_NO_KEY = Refusal("WBX321", "an API key does not belong in this file", _OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,11 @@ class Settings:
         tz: The time zone of rules and messages.
         lang: The language of dates and numbers, such as ``tr``.
         region: The country of phone numbers without a country code, such as ``TR``; None refuses them.
+        public_url: The address at which people and other programs reach the daemon; None where nobody said.
+        storm_guard: An event that would send more messages than this waits, and asks.
+        owner: Who is asked then, as ``to`` names people.
+        secrets: The values of secrets by name, of those that were found.
+        link_key: What signs our links; whoever makes or reads links fills it in.
     """
 
     folder: Path
@@ -68,51 +74,28 @@ class Settings:
     device_id: int | None = None
     store: str
     data_dir: Path
-    listen: tuple[str, int] = (DEFAULT_HOST, 8725)
+    listen: tuple[str, int] = (DEFAULT_HOST, DEFAULT_PORT)
     tz: ZoneInfo
     lang: str = "en"
     region: str | None = None
+    public_url: str | None = None
+    storm_guard: int = 50
+    owner: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    link_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings, the file they came from (it may hold contacts too) and what is wrong with both."""
+    """The settings, the file they came from (it may hold contacts too) and what is wrong with both.
+
+    ``secrets`` finds also those that are not declared.
+    """
 
     settings: Settings
     document: Document
     problems: tuple[Problem, ...]
-
-
-class _Wbox(Strict):
-    refused: ClassVar[Mapping[str, Refusal]] = {**later("pace"), "api_key": _NO_KEY}
-
-    url: str | None = None
-    api_key_file: str | None = None
-    device: int | None = None
-
-
-class _Defaults(Strict):
-    tz: str | None = None
-    lang: str | None = None
-    region: str | None = None
-
-
-class _File(Strict):
-    refused: ClassVar[Mapping[str, Refusal]] = {
-        **later("pace", "on_call", "time_windows", "secrets", "public_url", "fallback"),
-        **later("rules", hint="rules stand in the folder rules/"),
-        "api_key": _NO_KEY,
-    }
-
-    version: Version = 1
-    wbox: Annotated[_Wbox, EMPTY_MAP] = _Wbox()
-    defaults: Annotated[_Defaults, EMPTY_MAP] = _Defaults()
-    contacts: Any = None
-    groups: Any = None
-    store: str | None = None
-    listen: Annotated[str | None, BeforeValidator(lambda port: str(port) if type(port) is int else port)] = (
-        None
-    )
+    secrets: Secrets
 
 
 def read(folder: Path, environ: Mapping[str, str]) -> Setup:
@@ -120,7 +103,9 @@ def read(folder: Path, environ: Mapping[str, str]) -> Setup:
     path = folder / FILE
     document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
     reading = _Reading(folder.absolute(), environ, document)
-    return Setup(reading.settings(), document, tuple(reading.problems))
+    found = reading.settings()
+    problems = (*reading.problems, *reading.secrets.problems)
+    return Setup(found, document, problems, reading.secrets)
 
 
 Origin = Spot | str
@@ -135,7 +120,10 @@ class _Reading:
         self.environ = environ
         self.document = document
         value = {} if document.value is None else document.value
-        self.problems = [*document.problems, *fit(_File, value, document.at())[1]]
+        self.problems = [*document.problems, *fit(SettingsFile, value, document.at())[1]]
+        self.secrets = Secrets(folder, environ)
+        section = value.get("secrets") if isinstance(value, dict) else None
+        self.secrets.declare(section, document.at("secrets"))
         self.misshapen = {(problem.line, problem.column) for problem in self.problems}
 
     def settings(self) -> Settings:
@@ -148,10 +136,14 @@ class _Reading:
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
             store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
             data_dir=data_dir,
-            listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, 8725),
+            listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
             lang=self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en",
             region=self._chosen(as_region, None, "defaults", "region"),
+            public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
+            storm_guard=self._chosen(int, None, "storm_guard") or 50,
+            owner=self._chosen(str, None, "owner"),
+            secrets=dict(self.secrets.found),
         )
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:

@@ -12,6 +12,9 @@ from wbox_notify.errors import ConfigError
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8725
+
+SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
 _LAST_PORT = 65535
@@ -27,14 +30,25 @@ def as_path(text: str, folder: Path) -> Path:
 
 def as_url(text: str) -> str:
     """Return the address of a wbox server, which may end in a path."""
+    if not _is_address(text):
+        raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
+    return text.rstrip("/")
+
+
+def as_public_url(text: str) -> str:
+    """Return the address at which others reach the daemon, which may end in a path."""
+    if not _is_address(text):
+        raise ConfigError("this is not an address", hint="write it as https://notify.example.com")
+    return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable or re.search(r"[@?#\s]", text):
-        raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
-    return text.rstrip("/")
+        return False
+    return bool(usable) and not re.search(r"[@?#\s]", text)
 
 
 def as_device(text: str) -> int:
@@ -58,7 +72,9 @@ def as_address(text: str) -> tuple[str, int]:
     """Return the host and the port to answer at."""
     found = _ADDRESS.fullmatch(text)
     if not found or int(found[2]) > _LAST_PORT:
-        raise ConfigError(f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:8725")
+        raise ConfigError(
+            f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:{DEFAULT_PORT}"
+        )
     return (found[1] or DEFAULT_HOST).strip("[]"), int(found[2])
 
 
@@ -83,6 +99,14 @@ def as_region(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2}", text):
         raise ConfigError(f"{text} is not the code of a country", hint="two letters: TR")
     return text.upper()
+
+
+def as_secret_name(text: str) -> str:
+    """Return the name of a secret."""
+    if not SECRET_NAME.fullmatch(text):
+        message = "a secret is given by its name: letters, digits, `-` and `_`"
+        raise ConfigError(message, hint="write `secret: my-hook`, and `secrets: {my-hook: {env: MY_HOOK}}`")
+    return text
 
 
 def system_zone(environ: Mapping[str, str]) -> ZoneInfo:

@@ -1,0 +1,158 @@
+"""The JSON Schema takes what the loader takes, and the reference says what the models say."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rulebook import project, rule_file
+from test_rules_flow import MISTAKES as FLOW
+from test_rules_triggers import MISTAKES as TRIGGERS
+
+from wbox_notify.documents.yamlfile import parse
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules.models.triggers import VerifySpec
+from wbox_notify.rules.reference import reference
+from wbox_notify.rules.schema import rule_schema, settings_schema
+from wbox_notify.webhooks.signatures import scheme
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+RULES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.yaml"))]
+SHORTHANDS = [
+    "trigger: {schedule: Mon-Fri 09:00}",
+    "trigger: {schedule: ['09:00', '10:00']}",
+    "trigger: {schedule: {every: 15m, missed: none}}",
+    "trigger: {schedule: {cron: 0 9 * * *, skip: {holidays: TR, days: 2026-12-31}, missed: {run: all}}}",
+    "trigger: [{file: {path: x, match: [a, b], ignore: c}}, {webhook: {path: /x/y, open: true, id: body.a}}]",
+    "trigger: {webhook: {path: x, secret: [a, b], verify: {scheme: hmac, header: X-A}, preset: github}}",
+    "trigger: {missing: {of: {file: {path: x}}, by: '07:00', window: 1h 30m, resolved: true}}",
+    "for_each: {row: file.json}\nif: [row.a, row.b]\ndedupe: [row.id, row.x]\nthrottle: 3 / 10m",
+    "dedupe: {key: file.name, for: 30d}\nthrottle: {max: 1, per: 500ms, key: [file.name], overflow: drop}",
+    "group: {by: file.stem, wait: 1m, repeat: never}\nquiet_hours: 22:00-07:30",
+    "digest: {at: '18:00'}\nquiet_hours: [Sat, Sun]",
+    "digest: {every: 1h}\nquiet_hours: {window: 22:00-07:30, unless: file.size, then: drop}",
+    "to: 905551112233\nescalate: {after: 1m, to: 905551112233, send: {text: a}, if: acked}",
+    "to: [+905551112233, 905551112244]\nsend: [{text: a, device: 2}, {poll: {question: a, options: [b, c]}}]",
+    "tests: [{name: x, when: {file: {name: a, size: 3}, at: 2026-01-01 09:00}, expect: {text: a}}]",
+    "tests: [{name: x, when: [{ack: true}, {wait: 1m}], expect: [], skipped: if, until: 1h}]",
+    "tests: [{name: x, when: {missing: true}, expect: [{to: a, media: {caption: {contains: [a, b]}}}]}]",
+]
+SETTINGS = """\
+version: 1
+wbox: {url: "https://wbox.example", device: 2}
+defaults: {tz: Europe/Istanbul, lang: tr, region: TR}
+contacts: {a: 905551112233, b: {phone: "+905551112233", tags: ops, quiet_hours: [Sat, night]}}
+groups: {all: [a, b], one: a}
+on_call: {duty: {rotate: [a, b], every: 1w, from: 2026-01-05 09:00, tz: Europe/Berlin}}
+time_windows: {night: 22:00-07:30, week: [Sat, Sun]}
+secrets: {a: {env: A}, b: {file: b}}
+store: sqlite:///x.db
+listen: 8725
+public_url: https://notify.example.com
+storm_guard: 10
+owner: a
+"""
+BY_SHAPE = {"WBX210", "WBX211", "WBX212", "WBX213", "WBX214"}
+NOT_BY_SCHEMA = ("needs `", "need each other", "`webhook` needs", "a message is one of")
+
+
+def errors(schema: dict[str, Any], text: str) -> list[str]:
+    value = parse(text.encode(), "x").value
+    return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
+
+
+@pytest.fixture(scope="module")
+def rules() -> dict[str, Any]:
+    return rule_schema()
+
+
+def test_both_are_schemas(rules: dict[str, Any]) -> None:
+    for schema in (rules, settings_schema()):
+        Draft202012Validator.check_schema(schema)
+        assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("text", [*RULES, *(block for block in BLOCKS if "\nrules:" in block)])
+def test_every_starter_and_every_rule_of_the_readme_is_valid(rules: dict[str, Any], text: str) -> None:
+    assert errors(rules, text) == []
+
+
+@pytest.mark.parametrize("text", [SETTINGS, *(block for block in BLOCKS if "\nrules:" not in block)])
+def test_settings_are_valid(text: str) -> None:
+    assert errors(settings_schema(), text) == []
+
+
+@pytest.mark.parametrize("text", SHORTHANDS)
+def test_every_shorthand_is_valid_and_loads(tmp_path: Path, rules: dict[str, Any], text: str) -> None:
+    assert errors(rules, rule_file(text)) == []
+    settings = "secrets: {a: {env: A}, b: {env: A}}\ncontacts: {a: '+905551112233'}\n"
+    found = project(tmp_path, {"rules/a.yaml": rule_file(text), "wbox-notify.yaml": settings}, A="x" * 24)
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        mistake[0]
+        for mistake in [*TRIGGERS, *FLOW]
+        if mistake[1] in BY_SHAPE and not any(words in mistake[3] for words in NOT_BY_SCHEMA)
+    ],
+)
+def test_every_mistake_of_shape_is_refused(rules: dict[str, Any], text: str) -> None:
+    assert errors(rules, rule_file(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dedupe: {key: a, for: 30}",
+        "dedupe: {key: a, for: soon}",
+        "throttle: often",
+        "trigger: {webhook: {path: ../x, open: true}}",
+        "trigger: {webhook: {path: x, preset: gihtub}}",
+        "to: 5",
+        "to: []",
+        "send: [{text: a, poll: {question: a, options: [b, c]}}]",
+    ],
+)
+def test_values_that_can_not_be_meant_are_refused(rules: dict[str, Any], text: str) -> None:
+    assert errors(rules, rule_file(text))
+
+
+def test_an_id_is_refused_as_the_loader_refuses_it(rules: dict[str, Any]) -> None:
+    assert errors(rules, rule_file("").replace("id: a", "id: A b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secrets: {a: hunter2}",
+        "secrets: {a: {env: A, file: b}}",
+        "contacts: {a: {fone: 1}}",
+        "listen: 70000",
+        "storm_guard: 0",
+        "api_key: sk_x",
+        "version: 2",
+    ],
+)
+def test_settings_that_can_not_be_meant_are_refused(text: str) -> None:
+    assert errors(settings_schema(), text)
+
+
+def test_the_reference_in_the_documentation_is_that_of_the_program() -> None:
+    """If not: python -m wbox_notify.rules.reference > docs/rules.md."""
+    assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == f"{reference()}\n"
+
+
+def test_the_reference_describes_every_key() -> None:
+    assert not re.search(r"^\| `[^|]*\| [^|]* \|  \|", reference(), re.MULTILINE)
+
+
+def test_the_reference_names_every_scheme_there_is() -> None:
+    with pytest.raises(ConfigError) as caught:
+        scheme("", [b"x"], {})
+    known = (caught.value.hint or "").removeprefix("there are ").split(", ")
+    assert re.findall("`([a-z]+)`", VerifySpec.model_fields["scheme"].description or "") == known

@@ -1,0 +1,118 @@
+"""The shape of a rule file: which keys there are, what may stand after them and what they mean."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, wrong
+from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Quiet, Steps, Throttle
+from wbox_notify.rules.models.messages import Messages
+from wbox_notify.rules.models.people import ContactSpec, OnCallSpec
+from wbox_notify.rules.models.trials import TrialSpec
+from wbox_notify.rules.models.triggers import Triggers
+from wbox_notify.rules.models.values import PhoneText, Recipients, Slug, SomeTexts
+
+SECTIONS = ("contacts", "groups", "on_call", "time_windows")
+"""What says who and when; it may stand in the settings and in any rule file."""
+
+Contacts = dict[str, PhoneText | ContactSpec] | None
+Groups = dict[str, PhoneText | list[PhoneText]] | None
+Turns = dict[str, OnCallSpec] | None
+WindowsByName = dict[str, str | list[str]] | None
+
+
+def _named_once(items: dict[str, str]) -> dict[str, str]:
+    if len(items) != 1:
+        raise wrong(
+            "WBX215", "`for_each` has one name and one list", "write `for_each: {row: file.json.rows}`"
+        )
+    return items
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str):
+        raise wrong("WBX215", "`for_each` gives each item a name", f"write `for_each: {{row: {value}}}`")
+    return value
+
+
+def _nothing_is_none(values: Any) -> Any:
+    return [] if values is None else values
+
+
+class RuleSpec(Strict):
+    """One rule."""
+
+    refused: ClassVar[Mapping[str, Refusal]] = {
+        **later("on_unknown", "expire_after", "vars"),
+        "on": Refusal("WBX210", "unknown key `on`", "did you mean `trigger`?"),
+        "when": Refusal("WBX210", "unknown key `when`", "did you mean `if`?"),
+    }
+
+    id: Slug = Field(description="what the rule is called in logs and commands; unique in all files")
+    name: str | None = Field(default=None, description="what the rule is called for people")
+    trigger: Triggers = Field(description="what sets it off, or a list: any of them")
+    for_each: Annotated[
+        dict[str, str],
+        BeforeValidator(
+            _named,
+            json_schema_input_type=Annotated[
+                dict[str, str], Field(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+            ],
+        ),
+        AfterValidator(_named_once),
+    ] = Field(
+        default={},
+        description="a name, and an expression that gives a list: the rule is followed for each item",
+    )
+    conditions: SomeTexts = Field(
+        default=[], alias="if", description="an expression, or a list of which all must hold: `file.size > 0`"
+    )
+    dedupe: Dedupe | None = Field(
+        default=None, description="an expression, a list, or a map: the same value is followed once only"
+    )
+    throttle: Throttle | None = Field(
+        default=None, description="`3/10m`, or a map: no more than so many in a time"
+    )
+    group: GroupSpec | None = Field(default=None, description="one message for what belongs together")
+    digest: DigestSpec | None = Field(
+        default=None,
+        description='one message for each recipient with all events: `{at: "18:00"}`, `{every: 1h}`',
+    )
+    quiet_hours: Quiet | None = Field(
+        default=None, description="when nobody is disturbed: a window, the name of one, or a map"
+    )
+    to: Recipients = Field(
+        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list"
+    )
+    send: Messages = Field(description="what they get: a message, or a list of them")
+    escalate: Steps = Field(
+        default=[], description="what follows when nobody answers: a step, or a list of them"
+    )
+    tests: list[TrialSpec] = Field(default=[], description="what the rule is expected to do")
+
+
+class RuleFile(Strict):
+    """A whole file of `rules/`."""
+
+    # Its parts are looked at one by one, so that no mistake hides another.
+    refused: ClassVar[Mapping[str, Refusal]] = later("defaults", hint="set defaults in wbox-notify.yaml")
+
+    version: Version = Field(description="the version of the language: 1")
+    contacts: Annotated[dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=Contacts)] = Field(
+        default={}, description="people by name: a number, or a map"
+    )
+    groups: Annotated[dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=Groups)] = Field(
+        default={}, description="lists of contacts, groups, tags, turns and numbers by name"
+    )
+    on_call: Annotated[dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=Turns)] = Field(
+        default={}, description="who takes turns, by name"
+    )
+    time_windows: Annotated[
+        dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=WindowsByName)
+    ] = Field(
+        default={}, description="windows of time by name: `22:00-07:30`, `Mon-Fri 09:00-18:00`, or a list"
+    )
+    rules: Annotated[
+        list[Any], BeforeValidator(_nothing_is_none, json_schema_input_type=list[RuleSpec] | None)
+    ] = Field(default=[], description="the rules")

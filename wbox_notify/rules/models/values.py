@@ -1,0 +1,155 @@
+"""Values: the plain words of the language, each with the shorthands that an editor has to know."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
+from wbox_notify.errors import ConfigError
+from wbox_notify.settings.values import SECRET_NAME, as_language, as_secret_name, as_zone
+from wbox_notify.times.windows import parse_duration
+from wbox_notify.webhooks.presets import PRESETS
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SHORTEST, _LONGEST = 10, 15
+_UNITS = ("w", "d", "h", "m", "s", "ms")
+_SEGMENT = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_HOOK = re.compile(rf"/?({_SEGMENT}(?:/{_SEGMENT})*)/?")
+_LONGEST_HOOK = 200
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+
+
+def as_moment(text: str) -> datetime:
+    """Return a time such as ``2026-11-23 14:00``; with a zone if there is one, as in ``…T14:00+03:00``."""
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ConfigError(f"`{text}` is not a date with a time", hint="write it like 2026-11-23 14:00")
+
+
+def _slug(text: str) -> str:
+    if not _SLUG.fullmatch(text):
+        near = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:64]
+        message = "an id has small letters, digits, `-` and `_`, 64 at most"
+        raise wrong("WBX215", message, f"write `{near}`" if near else "write it like `new-invoice`")
+    return text
+
+
+def _hook(text: str) -> str:
+    found = _HOOK.fullmatch(text) if len(text) <= _LONGEST_HOOK else None
+    if not found:
+        message = "a path has letters, digits, `-`, `_` and `.`, with `/` between its parts"
+        raise ConfigError(message, hint="write it like `github` or `shop/orders`: it is served below /hook/")
+    return found[1]
+
+
+def _positive(number: int) -> int:
+    if number < 1:
+        raise wrong("WBX215", f"{number} is too few", "write 1 or more")
+    return number
+
+
+def _device(device: int) -> int:
+    if device < 1:
+        raise wrong("WBX215", f"{device} is not the number of a device", "devices count from 1")
+    return device
+
+
+def _unchanged(value: Any) -> Any:
+    """Return a number as text if YAML can not have changed it; a bare 0555… is text already."""
+    if type(value) is not int:
+        return value
+    if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
+        raise wrong("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
+    return str(value)
+
+
+def _never(value: Any) -> Any:
+    return None if value == "never" else _seconds(value)
+
+
+_seconds = reading(parse_duration, int, float)
+
+DurationText = Annotated[
+    str,
+    Field(
+        pattern="^ *"
+        + "".join(f"([0-9]{{1,9}} *{unit} *)?" for unit in ("w", "d", "h", "m", "s", "ms"))
+        + "$",
+        min_length=2,
+        title="a duration",
+        examples=["30s", "15m", "1h30m", "2d"],
+    ),
+]
+Number = Annotated[int, Field(ge=10 ** (_SHORTEST - 1), lt=10**_LONGEST)]
+
+Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
+Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=DurationText)]
+DurationOrNever = Annotated[
+    float | None, BeforeValidator(_never, json_schema_input_type=DurationText | Literal["never"])
+]
+Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
+Device = Annotated[int, AfterValidator(_device), Field(json_schema_extra={"minimum": 1})]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(
+        reading(as_moment),
+        json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")],
+    ),
+]
+Zone = Annotated[ZoneInfo, BeforeValidator(reading(as_zone), json_schema_input_type=str)]
+Language = Annotated[
+    str,
+    BeforeValidator(
+        reading(as_language), json_schema_input_type=Annotated[str, Field(pattern="^[a-z]{2,3}$")]
+    ),
+]
+PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
+"""A phone number or a name; a number without quotes where it is sure to be the one that was written."""
+
+Texts = Annotated[list[str], BeforeValidator(listed, json_schema_input_type=str | list[str])]
+SomeTexts = Annotated[
+    list[str],
+    BeforeValidator(
+        listed, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
+    ),
+    AfterValidator(some),
+]
+Recipients = Annotated[
+    list[PhoneText],
+    BeforeValidator(
+        listed,
+        json_schema_input_type=str
+        | Number
+        | Annotated[list[str | Number], Field(json_schema_extra={"minItems": 1})],
+    ),
+    AfterValidator(some),
+]
+HookPath = Annotated[
+    str,
+    BeforeValidator(
+        reading(_hook), json_schema_input_type=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]
+    ),
+]
+SecretName = Annotated[
+    str,
+    BeforeValidator(
+        reading(as_secret_name),
+        json_schema_input_type=Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")],
+    ),
+]
+SecretNames = Annotated[
+    list[SecretName],
+    BeforeValidator(listed, json_schema_input_type=SecretName | list[SecretName]),
+    AfterValidator(some),
+]
+PresetName = Annotated[
+    str,
+    AfterValidator(one_of(*PRESETS)),
+    Field(json_schema_extra={"enum": list(PRESETS)}),
+]

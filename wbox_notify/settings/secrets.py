@@ -1,0 +1,131 @@
+"""Secrets: found by name, in the environment or in files; their values are in no message."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.shape import fit
+from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.errors import ConfigError
+from wbox_notify.settings.shape import SecretSpec
+from wbox_notify.settings.values import SECRET_NAME, as_path
+
+_MOST_BYTES = 64 * 1024
+
+
+class Secrets:
+    """The secrets that the settings declare, and those that are found without being declared.
+
+    Attributes:
+        found: All values known so far, by name.
+        problems: What is wrong with the entries.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.found: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self._broken: set[str] = set()
+        self._folder, self._environ = folder, environ
+
+    def declare(self, section: Any, spot: Spot) -> None:
+        """Take in what the settings say under ``secrets``."""
+        if isinstance(section, dict):
+            for name, entry in section.items():
+                self._declare(name, entry, spot.at(name))
+        elif section is not None:
+            self._report(
+                spot, "WBX213", "`secrets` must be a map of keys and values", "write `NAME: {env: VARIABLE}`"
+            )
+
+    def _declare(self, name: str, entry: Any, spot: Spot) -> None:
+        if not SECRET_NAME.fullmatch(name):
+            hint = "a name starts with a letter and has letters, digits, `-` and `_`"
+            self._report(spot, "WBX215", "this can not be the name of a secret", hint)
+        elif isinstance(entry, dict):
+            self._entry(name, entry, spot)
+        else:
+            hint = f"write `{name}: {{env: VARIABLE}}` or `{name}: {{file: PATH}}`"
+            self._report(spot, "WBX325", "the value of a secret does not belong in this file", hint)
+        if name not in self.found:
+            self._broken.add(name)
+
+    def find(self, name: str) -> str:
+        """Return a secret: a declared one, WBOX_SECRET_NAME, or a credential of systemd with this name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name in self._broken:
+            raise ConfigError(f"the secret `{name}` can not be used: its own entry has a mistake")
+        if name not in self.found:
+            self.found[name] = self._undeclared(name)
+        return self.found[name]
+
+    def _undeclared(self, name: str) -> str:
+        variable = f"WBOX_SECRET_{name.upper().replace('-', '_')}"
+        if value := self._environ.get(variable):
+            return value
+        if credentials := self._environ.get("CREDENTIALS_DIRECTORY"):
+            path = Path(credentials) / name
+            if os.path.lexists(path):
+                return _read(path)[0]
+        hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
+        raise ConfigError(f"there is no secret `{name}`", hint=hint)
+
+    def _entry(self, name: str, entry: dict[str, Any], spot: Spot) -> None:
+        spec, problems = fit(SecretSpec, entry, spot)
+        self.problems += map(_without_excerpt, problems)
+        if spec is None:
+            return
+        try:
+            if spec.file is None:
+                self.found[name] = self._variable(spec.env or "")
+            else:
+                self.found[name] = self._file(spec.file, spot.at("file"))
+        except ConfigError as error:
+            at = spot.at("env" if spec.file is None else "file")
+            self.problems.append(at.problem("WBX324", str(error), hint=error.hint))
+
+    def _variable(self, variable: str) -> str:
+        if value := self._environ.get(variable):
+            return value
+        raise ConfigError(f"the variable {variable} is not set", hint="set it where the daemon is started")
+
+    def _file(self, text: str, spot: Spot) -> str:
+        path = as_path(text, self._folder)
+        value, mode = _read(path)
+        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+            message = f"everybody on this machine can read the secret in {text}"
+            problem = spot.problem("WBX324", message, hint=f"chmod 600 {path}", severity="warning")
+            self.problems.append(problem)
+        return value
+
+    def _report(self, spot: Spot, code: str, message: str, hint: str) -> None:
+        self.problems.append(_without_excerpt(spot.key_problem(code, message, hint=hint)))
+
+
+def _without_excerpt(problem: Problem) -> Problem:
+    """Return a problem that does not show the line, which may hold the secret itself."""
+    return replace(problem, excerpt=())
+
+
+def _read(path: Path) -> tuple[str, int]:
+    """Return what a file holds, without the line break at its end, and its mode."""
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            content = stream.read(_MOST_BYTES + 1)
+        value = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"the file {path} is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"the file {path} can not be read: {reason}") from None
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value or len(content) > _MOST_BYTES:
+        raise ConfigError(f"the file {path} is {'too large' if value else 'empty'}")
+    return value, mode
