@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -240,10 +241,42 @@ def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("insert into schema_version values (?)", (len(MIGRATIONS) + 1,))
     connection.close()
-    with pytest.raises(SchemaError, match="schema 2") as refused:
+    with pytest.raises(SchemaError, match=f"schema {len(MIGRATIONS) + 1}") as refused:
         open_store(url)
     assert "upgrade" in str(refused.value.hint)
     assert refused.value.exit_code == 78
+
+
+def test_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0].replace("$key", "integer primary key"))
+    connection.execute("create table schema_version (version integer not null)")
+    connection.execute("insert into schema_version values (1)")
+    connection.execute("insert into event values (1, 'a', 'file', 1.0, '{}', 1.0, null)")
+    connection.commit()
+    connection.close()
+    store = open_store(url)
+    assert [event.id for event in store.unplanned()] == ["a"]
+    due = Memory(rule="r", kind="group", key="k", value={"n": 1}, due=5.0)
+    store.put_plans([Plan(event_id="a", memories=(due,))], 2.0).result()
+    assert store.memories_due(4.0) == []
+    assert store.memories_due(5.0) == [due]
+    assert store.next_memory() == 5.0
+    store.put_plans([Plan(event_id="a", memories=(replace(due, value=None),))], 6.0).result()
+    assert store.next_memory() is None
+    store.close()
+
+
+def test_what_the_storm_guard_holds_goes_when_its_event_is_released(store: Store) -> None:
+    held = [replace(planned, held="storm guard: 3 messages") for planned in a_plan("a", *PHONES).messages]
+    store.put_message(an_event("a"), Plan(event_id="a", messages=tuple(held)), 1.0).result()
+    assert store.history.counts() == {State.HELD: 3}
+    assert store.claim(1.0).result() is None
+    assert store.release_event("other", 2.0).result() == 0
+    assert store.release_event("a", 2.0).result() == 3
+    assert store.history.counts() == {State.QUEUED: 3}
 
 
 @pytest.mark.parametrize("address", ["", "mysql://x", "sqlite://", "sqlite:///", "/tmp/x.db"])

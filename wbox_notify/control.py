@@ -42,6 +42,18 @@ class Control:
         self._wake()
         return done
 
+    def release_event(self, event_id: str) -> int:
+        """Let go what the storm guard holds of one event; return how many messages."""
+        released = self._store.release_event(event_id, time.time()).result()
+        self._wake()
+        return released
+
+    def accept(self, event: Event) -> bool:
+        """Keep an event; False if it was known before."""
+        [new] = self._store.put_events([event], time.time()).result()
+        self._wake()
+        return new
+
     def send(self, message: Message) -> int:
         """Put one message into the queue; return the id of its delivery, which is then on disk."""
         now = datetime.now(UTC)

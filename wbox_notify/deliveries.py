@@ -40,8 +40,8 @@ class Decision:
 
     Attributes:
         rule: The rule's id.
-        stage: ``if``, ``dedupe``, ``to`` or ``send``.
-        outcome: ``passed``, ``stopped`` or ``failed``.
+        stage: the key of the rule that decided, such as ``if``, ``dedupe``, ``group`` or ``send``.
+        outcome: ``passed``, ``stopped``, ``waits`` or ``failed``.
         detail: One line for a person, with the values that decided.
     """
 
@@ -56,28 +56,37 @@ class Planned:
     """A message that an event calls for, or the reason why it could not be made.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
-    the same event again adds nothing.
+    the same event again adds nothing. ``held`` says why the message waits for a person, if it does.
     """
 
     key: str
     rule: str
     message: Message | None
     problem: str | None = None
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """One thing that a rule remembers between events, such as a key that ``dedupe`` has seen."""
+    """One thing that a rule keeps in mind between events.
+
+    Attributes:
+        kind: What it is for, such as ``dedupe`` or ``group``.
+        key: Which one of that kind.
+        value: JSON values; None forgets it.
+        due: When the rule wants to be woken with it, in seconds since the epoch, if ever.
+    """
 
     rule: str
     kind: str
     key: str
-    value: Mapping[str, Any]
+    value: Mapping[str, Any] | None
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that follows from one event; it is stored in one transaction."""
+    """All that follows from an event, or from a memory that was due; it is stored in one transaction."""
 
     event_id: str
     decisions: tuple[Decision, ...] = ()

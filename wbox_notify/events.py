@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -13,7 +13,7 @@ class Event:
     Attributes:
         id: The key of idempotency. The same file version, webhook delivery or nominal time has the same
             id each time it is seen, also after a restart and on another machine.
-        type: ``file`` (later also ``webhook``, ``schedule`` and ``missing``).
+        type: ``file``, ``webhook``, ``schedule``, ``missing``, or ``ack`` when somebody answers.
         at: When it happened, with a time zone.
         data: What the rules see under the name of the type; JSON values only.
     """
@@ -22,3 +22,14 @@ class Event:
     type: str
     at: datetime
     data: Mapping[str, Any]
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """Return an event as JSON values; ``event_of`` is the inverse."""
+    return {"id": event.id, "type": event.type, "at": event.at.timestamp(), "data": dict(event.data)}
+
+
+def event_of(fields: Mapping[str, Any]) -> Event:
+    """Return the event that ``event_fields`` gave the values of."""
+    at = datetime.fromtimestamp(fields["at"], UTC)
+    return Event(id=fields["id"], type=fields["type"], at=at, data=fields["data"])

@@ -3,18 +3,23 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from wbox_notify.deliveries import Decision, Plan
-from wbox_notify.engine import Overlay, plan
+from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.events import Event
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
 
-Observer = Callable[[Event, Plan], None]
+_AGAIN = 300.0
+
+Observer = Callable[[Event | None, Plan], None]
+"""Hears of each plan, and of the event that it follows from, if it does from one."""
 
 
 class Planner:
@@ -53,31 +58,33 @@ class Planner:
         """Say that there are new events."""
         self._news.set()
 
+    def replace(self, project: Project) -> None:
+        """Follow other rules from the next event on; what the old ones remember stays."""
+        self._project = project
+        self.wake()
+
     def step(self) -> int:
-        """Plan the oldest events that wait for it, and store what follows; return how many they were."""
+        """Plan what is due and the oldest events, and store what follows; return how many they were."""
         now = self._clock()
-        events = self._store.unplanned()
-        overlay = Overlay(self._store)
+        moment = datetime.fromtimestamp(now, UTC)
+        project, overlay = self._project, Overlay(self._store)
         plans = []
+        for due in self._store.memories_due(now):
+            later = Plan(event_id="", memories=(replace(due, due=now + _AGAIN),))
+            plans.append(_guarded(partial(wake, project, due, overlay, moment), later))
+            overlay.add(plans[-1].memories)
+        woken = len(plans)
+        events = self._store.unplanned()
         for event in events:
-            made = self._plan(event, overlay, datetime.fromtimestamp(now, UTC))
-            overlay.add(made)
-            plans.append(made)
+            plans.append(_guarded(partial(plan, project, event, overlay, moment), Plan(event_id=event.id)))
+            overlay.add(plans[-1].memories)
         if plans:
             self._store.put_plans(plans, now).result()
             self._planned()
-            self._tell(events, plans)
+            self._tell([*[None] * woken, *events], plans)
         return len(plans)
 
-    def _plan(self, event: Event, overlay: Overlay, now: datetime) -> Plan:
-        try:
-            return plan(self._project, event, overlay, now)
-        except Exception as error:  # noqa: BLE001 - one event must not stop all that come after it
-            log.error("event %s: %s: %s", event.id, type(error).__name__, error)  # noqa: TRY400
-            fault = Decision(rule="-", stage="engine", outcome="failed", detail=f"internal error: {error!r}")
-            return Plan(event_id=event.id, decisions=(fault,))
-
-    def _tell(self, events: list[Event], plans: list[Plan]) -> None:
+    def _tell(self, events: Sequence[Event | None], plans: Sequence[Plan]) -> None:
         for event, made in zip(events, plans, strict=True):
             for decision in made.decisions:
                 level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
@@ -91,8 +98,23 @@ class Planner:
             try:
                 while self.step() and not self._stopping:
                     pass
+                pause = self._pause()
             except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
                 log.error("planning pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
-                self._news.wait(5.0)
-                self._news.set()
-            self._news.wait()
+                pause = 5.0
+            self._news.wait(pause)
+
+    def _pause(self) -> float:
+        """Return the seconds until a rule wants to be woken, at most 30 in case the clock is set anew."""
+        due = self._store.next_memory()
+        return 30.0 if due is None else min(max(due - self._clock(), 0.0), 30.0)
+
+
+def _guarded(work: Callable[[], Plan], otherwise: Plan) -> Plan:
+    """Return a plan; where making it fails for a fault of ours, the other one with the fault in it."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - one event must not stop all that come after it
+        log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
+        fault = Decision(rule="-", stage="engine", outcome="failed", detail=f"internal error: {error!r}")
+        return replace(otherwise, decisions=(fault,))

@@ -1,5 +1,6 @@
 """The engine: what an event calls for. Pure: it opens nothing and reads no clock."""
 
-from wbox_notify.engine.plan import Overlay, Remembers, plan
+from wbox_notify.engine.plan import plan, wake
+from wbox_notify.engine.turn import Overlay, Remembers
 
-__all__ = ["Overlay", "Remembers", "plan"]
+__all__ = ["Overlay", "Remembers", "plan", "wake"]

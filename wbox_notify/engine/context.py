@@ -5,27 +5,46 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from wbox_notify.engine.subject import Subject, moment
 from wbox_notify.errors import WboxError
-from wbox_notify.events import Event
 from wbox_notify.rules import Project, Rule
 
+_TIMES = {
+    "file": ("mtime",),
+    "schedule": ("at",),
+    "missing": ("by", "last_seen"),
+}
+"""What is a time in the data of an event, kept as seconds since the epoch or as ISO 8601 text."""
 
-def context(project: Project, rule: Rule, event: Event, now: datetime) -> Mapping[str, Any]:
-    """Return the values of all names but ``contact``, times in the project's zone."""
+
+def context(project: Project, rule: Rule, subject: Subject, now: datetime) -> dict[str, Any]:
+    """Return the values of all names that one subject gives; times are in the project's zone."""
     zone = project.settings.tz
+    data = {name: _with_times(name, value, project) for name, value in subject.data.items()}
+    if "json" in rule.needs and "file" in data:
+        data["file"] = {**data["file"], "json": _json(data["file"])}
     return {
-        "event": {"id": event.id, "type": event.type, "at": event.at.astimezone(zone)},
+        **data,
+        "event": {"id": subject.event_id, "type": subject.type, "at": moment(subject.at).astimezone(zone)},
         "rule": {"id": rule.id, "name": rule.name},
         "now": now.astimezone(zone),
-        event.type: {**event.data, **_file(rule, event, project)},
     }
 
 
-def _file(rule: Rule, event: Event, project: Project) -> dict[str, Any]:
-    fields: dict[str, Any] = {"mtime": datetime.fromtimestamp(event.data["mtime"], project.settings.tz)}
-    if "json" in rule.needs:
-        try:
-            fields["json"] = json.loads(event.data["text"])
-        except (ValueError, RecursionError) as error:
-            raise WboxError(f"file.json: {event.data['name']} is not JSON: {error}") from None
-    return fields
+def _with_times(name: str, value: Any, project: Project) -> Any:
+    if name not in _TIMES or not isinstance(value, Mapping):
+        return value
+    times = {field: _time(value[field], project) for field in _TIMES[name] if value.get(field) is not None}
+    return {**value, **times}
+
+
+def _time(value: float | str, project: Project) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else moment(value)
+    return found.astimezone(project.settings.tz)
+
+
+def _json(file: Mapping[str, Any]) -> Any:
+    try:
+        return json.loads(file["text"])
+    except (ValueError, RecursionError) as error:
+        raise WboxError(f"file.json: {file['name']} is not JSON: {error}") from None

@@ -1,155 +1,230 @@
 """From rules, what they remember, an event and the time to a plan."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from wbox_notify.deliveries import Decision, Memory, Plan, Planned
-from wbox_notify.engine.context import context
+from wbox_notify.engine import deliver, digest, escalate, group, missing, noise, quiet
+from wbox_notify.engine.occasion import about, single
+from wbox_notify.engine.subject import Subject, subjects
+from wbox_notify.engine.turn import Remembers, Turn, one_line, short
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
-from wbox_notify.rules import Contact, Project, Rule
+from wbox_notify.links import token
+from wbox_notify.messages import Text
+from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.rule import Group, MissingTrigger, Throttle
 
+_AGAIN = 300.0
+"""Seconds until a memory is tried again whose rule failed."""
 
-class Remembers(Protocol):
-    """Whoever knows what rules have kept in mind from earlier events."""
-
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
-        """Return what a rule keeps under a key, or None."""
-
-
-class Overlay:
-    """A memory with plans on top that are not stored yet, so that events can be planned in batches."""
-
-    def __init__(self, below: Remembers) -> None:
-        self._below = below
-        self._above: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-
-    def add(self, made: Plan) -> None:
-        """Remember what a plan adds."""
-        for memory in made.memories:
-            self._above[memory.rule, memory.kind, memory.key] = memory.value
-
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
-        """Return what a rule keeps under a key, or None."""
-        value = self._above.get((rule, kind, key))
-        return self._below.remembered(rule, kind, key) if value is None else value
+_UNTHROTTLED = Throttle(most=1_000_000, per=1.0)
 
 
 def plan(project: Project, event: Event, memory: Remembers, now: datetime) -> Plan:
     """Return all that follows from an event; a rule that fails spoils no other."""
-    decisions: list[Decision] = []
-    messages: list[Planned] = []
-    memories: list[Memory] = []
-    for rule in project.rules:
-        if event.type == "file" and rule.trigger.accepts(event.data["path"]):
-            followed = _Following(project, rule, event, memory, now)
-            followed.run()
-            decisions += followed.decisions
-            messages += followed.messages
-            memories += followed.memories
+    turns = []
+    for rule in _concerned(project, event):
+        turn = Turn(project, rule, memory, now)
+        _guarded(turn, "trigger", event.id, partial(_event, turn, event))
+        turns.append(turn)
+    return _gathered(project, event.id, turns, now)
+
+
+def wake(project: Project, due: Memory, memory: Remembers, now: datetime) -> Plan:
+    """Return all that follows when a memory is due."""
+    rule = project.rule(due.rule)
+    if rule is None:
+        gone = f"the rule {due.rule} is gone; its {due.kind} is forgotten"
+        forgotten = Memory(rule=due.rule, kind=due.kind, key=due.key, value=None)
+        decision = Decision(rule=due.rule, stage=due.kind, outcome="stopped", detail=gone)
+        return Plan(event_id=_event_of(due.value), decisions=(decision,), memories=(forgotten,))
+    turn = Turn(project, rule, memory, now)
+    if not _guarded(turn, due.kind, f"{due.kind}:{short(due.key)}", partial(_woken, turn, due)):
+        turn.remember(due.kind, due.key, due.value or {}, now.timestamp() + _AGAIN)
+    return _gathered(project, _event_of(due.value), [turn], now)
+
+
+def _concerned(project: Project, event: Event) -> Sequence[Rule]:
+    if event.type == "ack":
+        rule = project.rule(event.data["rule"])
+        return [rule] if rule else []
+    rules = {rule.id: rule for rule in (*project.rules_for(event), *project.awaiting(event))}
+    return list(rules.values())
+
+
+def _guarded(turn: Turn, stage: str, origin: str, work: Callable[[], None]) -> bool:
+    """Do some work; where the rule can not be followed, undo what it remembered and note the failure."""
+    before = turn.snapshot()
+    try:
+        work()
+    except WboxError as error:
+        turn.restore(before)
+        turn.fail(turn.stage or stage, f"{turn.stage or stage}: {error}", origin)
+        return False
+    finally:
+        turn.stage = ""
+    return True
+
+
+def _event(turn: Turn, event: Event) -> None:
+    if event.type == "ack":
+        escalate.acknowledge(turn, event.data["key"])
+        return
+    for place, subject in enumerate(_each(turn, event)):
+        numbered = replace(subject, place=place)
+        origin = f"{event.id}:{place}" if place else event.id
+        _guarded(turn, "if", origin, partial(_follow, turn, numbered))
+
+
+def _each(turn: Turn, event: Event) -> Iterator[Subject]:
+    """Yield what the rule is to follow of an event, for each item of ``for_each`` one."""
+    for subject in _told(turn, event):
+        if turn.rule.for_each is None:
+            yield subject
+            continue
+        turn.stage = "for_each"
+        name, expression = turn.rule.for_each
+        items = expression.value(turn.context(subject))
+        if not isinstance(items, list):
+            raise WboxError(f"{expression.source} is not a list", hint="for_each takes a list")
+        for item in json.loads(json.dumps(items, default=str)):
+            yield replace(subject, data={**subject.data, name: item}, key=None, status=None)
+
+
+def _told(turn: Turn, event: Event) -> Iterator[Subject]:
+    awaited = next((one for one in turn.rule.triggers if isinstance(one, MissingTrigger)), None)
+    if event.type == "missing" and awaited:
+        found = missing.due(turn, awaited, event)
+        yield from [found] if found else []
+        return
+    if awaited and turn.rule in turn.project.awaiting(event):
+        late = missing.arrived(turn, awaited, event)
+        yield from [late] if late else []
+    if turn.rule in turn.project.rules_for(event):
+        yield from subjects(turn.rule, event)
+
+
+def _follow(turn: Turn, subject: Subject) -> None:
+    """Take one subject through the stages of the rule, as far as it gets."""
+    rule = turn.rule
+    turn.stage = "if"
+    if not _holds(turn, subject):
+        return
+    turn.stage = noise.DEDUPE
+    if rule.dedupe and not noise.is_new(turn, rule.dedupe, subject):
+        return
+    turn.stage = noise.THROTTLE
+    if rule.throttle and not noise.passes(turn, rule.throttle, subject):
+        return
+    _place(turn, subject)
+
+
+def _holds(turn: Turn, subject: Subject) -> bool:
+    about = turn.context(subject)
+    for number, condition in enumerate(turn.rule.conditions):
+        if not condition.truth(about):
+            seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(about).items())
+            turn.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
+            return False
+    return True
+
+
+def _place(turn: Turn, subject: Subject) -> None:
+    """Put a subject where the rule wants it: into a group, into a digest, or on its way."""
+    if turn.rule.group:
+        turn.stage = group.KIND
+        group.add(turn, turn.rule.group, subject)
+    elif turn.rule.digest:
+        turn.stage = digest.KIND
+        digest.add(turn, turn.rule.digest, subject)
+    else:
+        turn.stage = "send"
+        deliver.deliver(turn, single(subject))
+
+
+def _woken(turn: Turn, due: Memory) -> None:
+    match due.kind:
+        case group.KIND:
+            group.wake(turn, turn.rule.group or Group(), due.key)
+        case digest.KIND:
+            digest.wake(turn, due.key)
+        case quiet.KIND:
+            deliver.release(turn, due.key)
+        case escalate.KIND:
+            escalate.wake(turn, due.key)
+        case noise.THROTTLE:
+            _let_go(turn, due.key)
+        case _:
+            turn.forget(due.kind, due.key)
+
+
+def _let_go(turn: Turn, key: str) -> None:
+    """Follow what a throttle lets go, and tell how many it left out."""
+    released, left_out, last = noise.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
+    for subject in released:
+        _place(turn, subject)
+    if left_out and last:
+        occasion = single(last)
+        contacts = turn.recipients(turn.rule.to, about(turn, occasion))
+        for contact in contacts:
+            text = _LEFT_OUT.get(contact.lang or turn.project.settings.lang, _LEFT_OUT["en"])
+            message = Text(phone=contact.phone, message=text.format(number=left_out, rule=turn.rule.name))
+            turn.say(message, f"{occasion.origin}:left out", "0")
+        turn.decide(noise.THROTTLE, "passed", f"told that {left_out} were left out")
+
+
+_LEFT_OUT: Mapping[str, str] = {
+    "en": "… and {number} more of “{rule}” that were left out",
+    "tr": "… ve “{rule}” için {number} bildirim daha geldi, gönderilmedi",
+}
+
+
+def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datetime) -> Plan:
+    decisions = [decision for turn in turns for decision in turn.decisions]
+    messages = [planned for turn in turns for planned in turn.messages]
+    made = sum(planned.message is not None for planned in messages)
+    if made > project.settings.storm_guard:
+        rule = next(turn.rule.id for turn in turns if turn.messages)
+        reason = f"storm guard: {made} messages at once"
+        decisions.append(Decision(rule=rule, stage="storm_guard", outcome="waits", detail=reason))
+        messages = [replace(planned, held=reason) for planned in messages]
+        messages += _question(project, event_id, rule, made, now)
     return Plan(
-        event_id=event.id, decisions=tuple(decisions), messages=tuple(messages), memories=tuple(memories)
+        event_id=event_id,
+        decisions=tuple(decisions),
+        messages=tuple(messages),
+        memories=tuple(memory for turn in turns for memory in turn.memories),
     )
 
 
-class _Following:
-    """One rule following one event, stage by stage; each stage says whether the next is reached."""
-
-    def __init__(self, project: Project, rule: Rule, event: Event, memory: Remembers, now: datetime) -> None:
-        self._project = project
-        self._rule = rule
-        self._event = event
-        self._memory = memory
-        self._now = now
-        self._context: Mapping[str, Any] = {}
-        self.decisions: list[Decision] = []
-        self.messages: list[Planned] = []
-        self.memories: list[Memory] = []
-
-    def run(self) -> None:
-        """Go through the stages in the order of the language."""
-        stage = "if"
-        try:
-            self._context = context(self._project, self._rule, self._event, self._now)
-            if not self._holds():
-                return
-            stage = "dedupe"
-            if not self._is_new():
-                return
-            stage = "to"
-            recipients = list(self._recipients())
-            stage = "send"
-            self._send(recipients)
-        except WboxError as error:
-            self._fail(stage, f"{stage}: {error}", "-")
-            self.memories.clear()
-
-    def _holds(self) -> bool:
-        for number, condition in enumerate(self._rule.conditions):
-            if not condition.truth(self._context):
-                seen = ", ".join(
-                    f"{name} = {value!r}" for name, value in condition.seen(self._context).items()
-                )
-                self._decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
-                return False
-        return True
-
-    def _is_new(self) -> bool:
-        if not self._rule.dedupe:
-            return True
-        values = [expression.value(self._context) for expression in self._rule.dedupe]
-        key = json.dumps(values, default=str)
-        known = self._memory.remembered(self._rule.id, "dedupe", key)
-        if known and known["event"] != self._event.id:
-            sources = ", ".join(expression.source for expression in self._rule.dedupe)
-            self._decide("dedupe", "stopped", f"{sources} is that of event {known['event']}")
-            return False
-        value = {"event": self._event.id}
-        self.memories.append(Memory(rule=self._rule.id, kind="dedupe", key=key, value=value))
-        return True
-
-    def _recipients(self) -> Iterator[Contact]:
-        seen = set()
-        for to in self._rule.to:
-            contacts = [to] if isinstance(to, Contact) else self._project.recipients(to.render(self._context))
-            for contact in contacts:
-                if contact.phone not in seen:
-                    seen.add(contact.phone)
-                    yield contact
-
-    def _send(self, recipients: list[Contact]) -> None:
-        for contact in recipients:
-            about = {**self._context, "contact": {"name": contact.name, "phone": contact.phone}}
-            for number, draft in enumerate(self._rule.send):
-                place = f"{number}:{contact.phone}"
-                try:
-                    message = draft.build(about, contact.phone)
-                except WboxError as error:
-                    self._fail("send", f"send[{number}].{draft.kind} to {contact.name}: {error}", place)
-                    self.memories.clear()
-                    continue
-                self.messages.append(Planned(key=self._key(place), rule=self._rule.id, message=message))
-        made = sum(planned.message is not None for planned in self.messages)
-        if made or not recipients:
-            self._decide("send", "passed", f"{made} message{'' if made == 1 else 's'}")
-
-    def _fail(self, stage: str, problem: str, place: str) -> None:
-        self._decide(stage, "failed", problem)
-        self.messages.append(
-            Planned(key=self._key(place), rule=self._rule.id, message=None, problem=_clean(problem))
+def _question(project: Project, event_id: str, rule: str, made: int, now: datetime) -> list[Planned]:
+    """Return the messages that ask the owner what is to become of a storm."""
+    settings = project.settings
+    if not settings.owner:
+        return []
+    link = f"{settings.public_url or ''}/ack/{token(settings.link_key, 'release', event_id)}"
+    text = one_line(f"wbox-notify: the rule {rule} would send {made} messages at once. They wait. {link}")
+    return [
+        Planned(
+            key=f"{event_id}:storm:{contact.phone}",
+            rule=rule,
+            message=Text(phone=contact.phone, message=text),
         )
-
-    def _decide(self, stage: str, outcome: str, detail: str) -> None:
-        self.decisions.append(
-            Decision(rule=self._rule.id, stage=stage, outcome=outcome, detail=_clean(detail))
-        )
-
-    def _key(self, place: str) -> str:
-        return f"{self._event.id}:{self._rule.id}:{place}"
+        for contact in project.recipients(settings.owner, now)
+    ]
 
 
-def _clean(text: str) -> str:
-    """Return text that any database takes, on one line."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")
+def _event_of(value: Any) -> str:
+    """Return the id of the first event that a memory tells of."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("event_id"), str):
+            return str(value["event_id"])
+        value = list(value.values())
+    if isinstance(value, list):
+        return next(filter(None, map(_event_of, value)), "")
+    return ""

@@ -1,5 +1,6 @@
 """What the store tells about the past and the present; reading only."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -39,6 +40,15 @@ class History:
             {**values, "most": most},
         )
         return [rows.delivery(row) for row in found]
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+        """Return what a rule remembers under a key."""
+        found = self._database.read(
+            "select value from memory where rule = :rule and kind = :kind and key = :key",
+            {"rule": rule, "kind": kind, "key": key},
+        )
+        value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
+        return value
 
     def counts(self) -> dict[State, int]:
         """Return how many deliveries are in each state."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify import messages
-from wbox_notify.deliveries import Delivery, Planned, State
+from wbox_notify.deliveries import Delivery, Memory, Planned, State
 from wbox_notify.events import Event
 
 
@@ -32,7 +32,7 @@ def event(row: Mapping[str, Any]) -> Event:
 
 
 def delivery_row(planned: Planned, event_id: str, now: float, lifetime: float) -> dict[str, Any]:
-    """Return the columns of a new delivery: queued, or dead where there is no message to send."""
+    """Return the columns of a new delivery: queued, held for a person, or dead without a message."""
     message = planned.message
     return {
         "key": planned.key,
@@ -41,11 +41,34 @@ def delivery_row(planned: Planned, event_id: str, now: float, lifetime: float) -
         "device": str(message.device_id or "") if message else "",
         "phone": message.phone if message else "",
         "message": json.dumps(messages.dump(message)) if message else None,
-        "state": State.QUEUED if message else State.DEAD,
-        "reason": planned.problem or "",
+        "state": _first_state(planned),
+        "reason": planned.problem or planned.held or "",
         "now": now,
         "expires": now + lifetime,
     }
+
+
+def _first_state(planned: Planned) -> State:
+    if planned.message is None:
+        return State.DEAD
+    return State.HELD if planned.held else State.QUEUED
+
+
+def memory_row(memory: Memory) -> dict[str, Any]:
+    """Return the columns of something that a rule keeps in mind."""
+    return {
+        "rule": memory.rule,
+        "kind": memory.kind,
+        "key": memory.key,
+        "value": json.dumps(memory.value),
+        "due": memory.due,
+    }
+
+
+def memory(row: Mapping[str, Any]) -> Memory:
+    """Return what a rule keeps in mind, of a row."""
+    value = json.loads(row["value"])
+    return Memory(rule=row["rule"], kind=row["kind"], key=row["key"], value=value, due=row["due"])
 
 
 def delivery(row: Mapping[str, Any]) -> Delivery:

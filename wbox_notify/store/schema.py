@@ -78,4 +78,8 @@ MIGRATIONS = (
         probes integer not null
     );
     """,
+    """
+    alter table memory add column due double precision;
+    create index memory_due on memory (due) where due is not null;
+    """,
 )

@@ -1,13 +1,12 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
-from wbox_notify.deliveries import STUCK, WAITING, Delivery, Plan, State
+from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.outcomes import Answer
 from wbox_notify.store import rows
@@ -34,10 +33,16 @@ class Store:
         """Finish what is being written and give the store up."""
         self._database.close()
 
-    def put_events(self, events: Sequence[Event], now: float) -> Future[list[bool]]:
-        """Keep events; once the future is done they are never forgotten. False marks one known before."""
+    def put_events(
+        self, events: Sequence[Event], now: float, memories: Sequence[Memory] = ()
+    ) -> Future[list[bool]]:
+        """Keep events; once the future is done they are never forgotten. False marks one known before.
+
+        What their source wants to remember is kept in the same transaction.
+        """
 
         def work(connection: Connection) -> list[bool]:
+            _remember(connection, memories)
             return [_insert_event(connection, event, now) for event in events]
 
         return self._database.write(work)
@@ -57,12 +62,20 @@ class Store:
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""
+        return self.history.remembered(rule, kind, key)
+
+    def memories_due(self, now: float, most: int = 200) -> list[Memory]:
+        """Return what rules want to be woken with now, the earliest first."""
         found = self._database.read(
-            "select value from memory where rule = :rule and kind = :kind and key = :key",
-            {"rule": rule, "kind": kind, "key": key},
+            "select * from memory where due <= :now order by due, rule, kind, key limit :most",
+            {"now": now, "most": most},
         )
-        value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
-        return value
+        return [rows.memory(row) for row in found]
+
+    def next_memory(self) -> float | None:
+        """Return when the next rule wants to be woken, or None."""
+        due: float | None = self._database.read("select min(due) as due from memory")[0]["due"]
+        return due
 
     def put_plans(self, plans: Sequence[Plan], now: float) -> Future[None]:
         """Keep all that follows from events, in one transaction with the mark that they are planned."""
@@ -205,6 +218,19 @@ class Store:
 
         return self._database.write(work)
 
+    def release_event(self, event_id: str, now: float) -> Future[int]:
+        """Let go all that the storm guard holds of one event; return how many."""
+
+        def work(connection: Connection) -> int:
+            return connection.execute(
+                "update delivery"
+                " set state = 'queued', due = :now, expires = :expires, changed = :now, reason = ''"
+                " where event_id = :id and state = 'held' and reason like 'storm guard:%'",
+                {"id": event_id, "now": now, "expires": now + LIFETIME},
+            ).rowcount
+
+        return self._database.write(work)
+
     def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
 
@@ -230,18 +256,22 @@ def _insert_event(connection: Connection, event: Event, now: float) -> bool:
     return inserted.rowcount == 1
 
 
+def _remember(connection: Connection, memories: Sequence[Memory]) -> None:
+    for memory in memories:
+        connection.execute(_FORGET if memory.value is None else _REMEMBER, rows.memory_row(memory))
+
+
 def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
-    connection.execute("update event set planned = :now where id = :id", {"now": now, "id": plan.event_id})
+    connection.execute(
+        "update event set planned = :now where id = :id and planned is null",
+        {"now": now, "id": plan.event_id},
+    )
     connection.executemany(
         "insert into decision (event_id, rule, stage, outcome, detail, at)"
         " values (:event_id, :rule, :stage, :outcome, :detail, :at)",
         [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
     )
-    connection.executemany(
-        "insert into memory (rule, kind, key, value) values (:rule, :kind, :key, :value)"
-        " on conflict (rule, kind, key) do update set value = excluded.value",
-        [{**asdict(memory), "value": json.dumps(memory.value)} for memory in plan.memories],
-    )
+    _remember(connection, plan.memories)
     connection.executemany(
         _INSERT_DELIVERY,
         [rows.delivery_row(planned, plan.event_id, now, LIFETIME) for planned in plan.messages],
@@ -257,6 +287,13 @@ def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[
     ).fetchall()
     return found if ids is None else [row for row in found if row["id"] in set(ids)]
 
+
+_REMEMBER = """
+insert into memory (rule, kind, key, value, due) values (:rule, :kind, :key, :value, :due)
+on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
+"""
+
+_FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 
 _INSERT_DELIVERY = """
 insert into delivery

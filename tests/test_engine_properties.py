@@ -1,0 +1,251 @@
+"""The engine as a whole: the same inputs give the same messages, whatever happens in between."""
+
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wbox_notify.deliveries import State
+from wbox_notify.engine.rehearsal import World
+from wbox_notify.events import Event
+from wbox_notify.messages import dump
+from wbox_notify.planner import Planner
+from wbox_notify.rules import Project, load
+from wbox_notify.store import open_store
+
+EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "1000"))
+"""How many sequences each property is tried with; `make test-slow` takes thousands."""
+
+BEGIN = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+
+RULES = """
+version: 1
+contacts:
+  a: "+905551110001"
+  b: {phone: "+905551110002", quiet_hours: "23:00-06:00", lang: tr}
+rules:
+  - id: plain
+    trigger: {webhook: {path: p, open: true}}
+    if: body.n > 2
+    to: [a, b]
+    send: {text: "{{ body.n }}"}
+  - id: once
+    trigger: {webhook: {path: p, open: true}}
+    dedupe: {key: body.n, for: 2h}
+    to: a
+    send: {text: "once {{ body.n }}"}
+  - id: counted
+    trigger: {webhook: {path: p, open: true}}
+    throttle: {max: 2, per: 10m}
+    to: a
+    send: {text: "counted {{ body.n }}"}
+  - id: queued
+    trigger: {webhook: {path: p, open: true}}
+    throttle: {max: 1, per: 5m, overflow: queue}
+    to: b
+    send: {text: "queued {{ body.n }}"}
+  - id: evening
+    trigger: {webhook: {path: p, open: true}}
+    digest: {at: "21:00"}
+    to: [a, b]
+    send: {text: "{% for one in events %}{{ one.body.n }} {% endfor %}"}
+  - id: alerts
+    trigger: {webhook: {path: alerts, preset: alertmanager, open: true}}
+    group: {by: alert.labels.name, wait: 30s, interval: 5m, repeat: 4h}
+    quiet_hours: {window: "22:00-07:00", unless: alert.labels.level == "high"}
+    to: [a, b]
+    send: {text: "{{ group.key }} {{ group.firing | length }} {{ group.resolved | length }}"}
+    escalate:
+      - {after: 15m, unless: acked or resolved, to: b, send: {text: "still {{ group.key }}"}}
+      - {after: 1h, unless: acked or resolved, to: a, send: {text: "for long {{ group.key }}"}}
+  - id: late
+    trigger:
+      missing: {of: {webhook: {path: p, open: true}}, by: "23:30", window: 3h, resolved: true}
+    to: a
+    send: {text: "{{ missing.resolved }}"}
+"""
+
+
+@functools.cache
+def the_project() -> Project:
+    """Return the project of the rules above. It is no fixture, since hypothesis would print it whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "rules").mkdir()
+        Path(folder, "rules", "all.yaml").write_text(RULES)
+        Path(folder, "wbox-notify.yaml").write_text("version: 1\ndefaults: {tz: UTC}\n")
+        loaded = load(Path(folder), {"WBOX_API_KEY": "sk_x"})
+    assert [problem.message for problem in loaded.problems if problem.severity == "error"] == []
+    return loaded
+
+
+Input = tuple[int, str, Any]
+
+alerts = st.lists(
+    st.fixed_dictionaries(
+        {
+            "status": st.sampled_from(["firing", "resolved"]),
+            "fingerprint": st.sampled_from(["f1", "f2", "f3"]),
+            "labels": st.fixed_dictionaries(
+                {"name": st.sampled_from(["Disk", "Site"]), "level": st.sampled_from(["low", "high"])}
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=3,
+)
+inputs = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 20, 45, 400, 4000, 20000]),
+        st.sampled_from(["p", "alerts", "ack", "missing"]),
+        st.tuples(st.integers(0, 5), alerts),
+    ),
+    max_size=15,
+)
+
+
+def events_of(sequence: Sequence[Input]) -> list[Event]:
+    """Return the events of a sequence, each at its time."""
+    at, events = BEGIN, []
+    for number, (pause, kind, (n, about)) in enumerate(sequence):
+        at += timedelta(seconds=pause)
+        body = {"n": n} if kind == "p" else {"alerts": about}
+        data: dict[str, Any] = {"path": kind, "method": "POST", "headers": {}, "query": {}, "body": body}
+        if kind == "missing":
+            data = {"rule": "late", "at": at.isoformat()}
+        if kind == "ack":
+            data = {"rule": "alerts", "key": "whatever"}
+        names = {"p": "webhook", "alerts": "webhook"}
+        events.append(Event(id=f"e{number}", type=names.get(kind, kind), at=at, data=data))
+    return events
+
+
+def played(world: World, events: Sequence[Event]) -> World:
+    for event in events:
+        world.wait(event.at)
+        # Somebody answers whatever is open.
+        if event.type == "ack":
+            open_ = sorted(
+                key for rule, kind, key in world.memories if (rule, kind) == ("alerts", "escalate")
+            )
+            event = replace(event, data={**event.data, "key": open_[0] if open_ else "nothing"})  # noqa: PLW2901
+        world.happen(event)
+    return world
+
+
+def said(world: World) -> list[tuple[datetime, str, Any]]:
+    return [
+        (at, planned.key, dump(planned.message) if planned.message else planned.problem)
+        for at, planned in world.messages
+    ]
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=inputs)
+def test_replaying_the_events_gives_the_same_messages(sequence: list[Input]) -> None:
+    events = events_of(sequence)
+    first = played(World(the_project(), BEGIN), events)
+    first.wait_for(43200)
+    again = played(World(the_project(), BEGIN), [Event(**_stored(event)) for event in events])
+    again.wait_for(43200)
+    assert said(again) == said(first)
+
+
+def _stored(event: Event) -> dict[str, Any]:
+    """Return the fields of an event as the store gives them back."""
+    return {"id": event.id, "type": event.type, "at": event.at, "data": json.loads(json.dumps(event.data))}
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=inputs, where=st.integers(0, 15))
+def test_a_restart_at_any_point_changes_nothing_that_is_sent(sequence: list[Input], where: int) -> None:
+    events = events_of(sequence)
+    whole = played(World(the_project(), BEGIN), events)
+    whole.wait_for(43200)
+    before = played(World(the_project(), BEGIN), events[:where])
+    stored = {
+        place: replace(memory, value=json.loads(json.dumps(memory.value)))
+        for place, memory in before.memories.items()
+    }
+    after = World(the_project(), before.now, memories=stored)
+    played(after, events[where:])
+    after.wait_for(43200)
+    assert said(before) + said(after) == said(whole)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=inputs)
+def test_nothing_fails_and_whatever_is_not_sent_leaves_a_reason(sequence: list[Input]) -> None:
+    for event in events_of(sequence):
+        world = World(the_project(), event.at)
+        world.happen(event)
+        concerned = {
+            rule.id for rule in (*the_project().rules_for(event), *the_project().awaiting(event))
+        } - {"late"}
+        explained = {decision.rule for _, decision in world.decisions}
+        assert concerned <= explained
+    world = played(World(the_project(), BEGIN), events_of(sequence))
+    world.wait_for(43200)
+    assert [planned.problem for _, planned in world.messages if planned.problem] == []
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = BEGIN.timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=inputs)
+def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
+    sequence: list[Input], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    events = [event for event in events_of(sequence) if event.type != "ack"]
+    world = played(World(the_project(), BEGIN), events)
+    world.wait_for(7200)
+    clock = Clock()
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/wbox.db")
+    planner = Planner(the_project(), store, planned=lambda: None, clock=clock)
+
+    def advance(until: float) -> None:
+        while (due := store.next_memory()) is not None and due <= until:
+            clock.now = max(clock.now, due)
+            while planner.step():
+                pass
+        clock.now = max(clock.now, until)
+
+    for event in events:
+        advance(event.at.timestamp())
+        store.put_events([event], clock.now).result()
+        while planner.step():
+            pass
+    advance(clock.now + 7200)
+    stored = store.history.queue([*State], 10_000)
+    store.close()
+    assert sorted(delivery.key for delivery in stored) == sorted(planned.key for _, planned in world.messages)
+
+
+def test_a_reload_keeps_what_rules_remember(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "all.yaml").write_text(
+        RULES.replace("group.key }} {{ group.f", "group.key }} new {{ group.f")
+    )
+    (tmp_path / "wbox-notify.yaml").write_text("version: 1\ndefaults: {tz: UTC}\n")
+    changed = load(tmp_path, {"WBOX_API_KEY": "sk_x"})
+    alert = {"status": "firing", "fingerprint": "f1", "labels": {"name": "Disk", "level": "high"}}
+    [event] = events_of([(0, "alerts", (0, [alert]))])
+    world = played(World(the_project(), BEGIN), [event])
+    world.project = changed
+    world.wait_for(60)
+    texts = [planned.message.message for _, planned in world.messages if planned.message]  # type: ignore[union-attr]
+    assert texts == ['["Disk"] new 1 0'] * 2

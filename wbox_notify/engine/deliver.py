@@ -1,0 +1,97 @@
+"""To and send: messages for everybody who is to have them, when they may be disturbed."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from wbox_notify.deliveries import Planned
+from wbox_notify.engine import escalate, quiet
+from wbox_notify.engine.occasion import Occasion, about, restore
+from wbox_notify.engine.turn import Turn
+from wbox_notify.messages import Text
+from wbox_notify.rules import Contact
+
+_LONGEST = 4000
+
+
+def deliver(turn: Turn, occasion: Occasion) -> None:
+    """Make the rule's messages for all recipients; those in their quiet hours get them later."""
+    context = about(turn, occasion)
+    _deliver(turn, turn.recipients(turn.rule.to, context), occasion, context)
+
+
+def deliver_to(turn: Turn, contact: Contact, occasion: Occasion) -> None:
+    """Make the rule's messages for one recipient."""
+    _deliver(turn, [contact], occasion, about(turn, occasion))
+
+
+def _deliver(turn: Turn, contacts: list[Contact], occasion: Occasion, context: Mapping[str, Any]) -> None:
+    told = sum(
+        _tell(turn, contact, occasion, context)
+        for contact in contacts
+        if not quiet.holds(turn, contact, occasion, context)
+    )
+    if told:
+        turn.decide("send", "passed", f"{told} message{'' if told == 1 else 's'}")
+    _escalate(turn, occasion, told)
+
+
+def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
+    """Let the clock of the next person run from when somebody was told, until all is well."""
+    if occasion.healed:
+        escalate.end(turn, occasion.alert)
+    elif told:
+        escalate.begin(turn, occasion)
+
+
+def release(turn: Turn, phone: str) -> None:
+    """Tell a contact, whose quiet hours are over, what still matters; texts arrive as one."""
+    held = turn.recall(quiet.KIND, phone)
+    turn.forget(quiet.KIND, phone)
+    contact = turn.project.contact(phone)
+    before = len(turn.messages)
+    for kept in held["held"] if held else ():
+        occasion = restore(turn, kept)
+        context = about(turn, occasion)
+        if _still_matters(turn, occasion, context) and not quiet.holds(turn, contact, occasion, context):
+            _escalate(turn, occasion, _tell(turn, contact, occasion, context))
+    turn.messages[before:] = _merged(turn.messages[before:])
+    made = len(turn.messages) - before
+    if made:
+        turn.decide(quiet.KIND, "passed", f"{made} message{'' if made == 1 else 's'} to {contact.name}")
+
+
+def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
+    if occasion.group is not None and not occasion.healed and not occasion.extra["group"]["items"]:
+        turn.decide(quiet.KIND, "stopped", "healed, never told")
+        return False
+    if all(condition.truth(context) for condition in turn.rule.conditions):
+        return True
+    turn.decide(quiet.KIND, "stopped", "it does not matter any more")
+    return False
+
+
+def _tell(turn: Turn, contact: Contact, occasion: Occasion, context: Mapping[str, Any]) -> int:
+    drafts = turn.drafts_for(contact, turn.rule.send, turn.rule.translations)
+    return turn.fill(contact, drafts, occasion.origin, context)
+
+
+def _merged(planned: list[Planned]) -> list[Planned]:
+    """Return the messages with all texts of one device in one, in the place of the first."""
+    merged: list[Planned] = []
+    texts: dict[int | None, int] = {}
+    for one in planned:
+        message = one.message
+        if not isinstance(message, Text) or message.device_id not in texts:
+            if isinstance(message, Text):
+                texts[message.device_id] = len(merged)
+            merged.append(one)
+            continue
+        place = texts[message.device_id]
+        first = merged[place].message
+        if isinstance(first, Text):
+            joined = f"{first.message}\n\n{message.message}"
+            if len(joined) > _LONGEST:
+                joined = joined[: _LONGEST - 1] + "…"
+            merged[place] = replace(merged[place], message=replace(first, message=joined))
+    return merged

@@ -1,0 +1,82 @@
+"""Escalation: the next person, when nobody has answered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wbox_notify.engine.occasion import Occasion, about, restore
+from wbox_notify.engine.turn import Turn, short
+
+KIND = "escalate"
+
+_KEPT = 7 * 86400.0
+
+
+def begin(turn: Turn, occasion: Occasion) -> None:
+    """Start the clock of the rule's first step, unless it runs already for this trouble."""
+    key = short(occasion.alert)
+    running = turn.recall(KIND, key)
+    if turn.rule.escalate and (running is None or running["resolved"]):
+        value = {"occasion": occasion.keep(), "started": turn.time, "step": 0}
+        _wait(turn, key, {**value, "acked": False, "resolved": False})
+
+
+def end(turn: Turn, alert: str) -> None:
+    """Note that the trouble is over."""
+    _mark(turn, short(alert), "resolved")
+
+
+def acknowledge(turn: Turn, key: str) -> None:
+    """Note that somebody has answered; ``key`` is the short name of the alert."""
+    if _mark(turn, key, "acked"):
+        turn.decide("ack", "passed", "acknowledged")
+    else:
+        turn.decide("ack", "stopped", "there is nothing to acknowledge any more")
+
+
+def wake(turn: Turn, key: str) -> None:
+    """Take the step that is due, and wait for the next one."""
+    value = turn.recall(KIND, key)
+    if value and value["step"] < len(turn.rule.escalate):
+        _take(turn, value)
+        _wait(turn, key, {**value, "step": value["step"] + 1})
+    else:
+        turn.forget(KIND, key)
+
+
+def _take(turn: Turn, value: Mapping[str, Any]) -> None:
+    number = value["step"]
+    step, stage = turn.rule.escalate[number], f"escalate[{number}]"
+    occasion = restore(turn, value["occasion"])
+    context = {**about(turn, occasion), "acked": value["acked"], "resolved": value["resolved"]}
+    if step.unless and step.unless.truth(context):
+        turn.decide(stage, "stopped", f"unless {step.unless.source}")
+    elif step.condition and not step.condition.truth(context):
+        turn.decide(stage, "stopped", f"if {step.condition.source}")
+    else:
+        origin = f"{occasion.origin}:{stage}"
+        made = sum(
+            turn.fill(contact, turn.drafts_for(contact, step.send, step.translations), origin, context)
+            for contact in turn.recipients(step.to, context)
+        )
+        turn.decide(stage, "passed", f"{made} message{'' if made == 1 else 's'}")
+
+
+def _wait(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+    """Keep an escalation until its next step, which counts from its start.
+
+    After the last one it is kept for a while, so that what is told again does not begin it anew.
+    """
+    if value["step"] < len(turn.rule.escalate):
+        due = value["started"] + turn.rule.escalate[value["step"]].after
+        turn.remember(KIND, key, value, max(due, turn.time))
+    elif value["resolved"]:
+        turn.forget(KIND, key)
+    else:
+        turn.remember(KIND, key, value, turn.time + _KEPT)
+
+
+def _mark(turn: Turn, key: str, what: str) -> bool:
+    value = turn.recall(KIND, key)
+    if value:
+        _wait(turn, key, {**value, what: True})
+    return value is not None

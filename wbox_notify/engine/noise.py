@@ -1,0 +1,69 @@
+"""Dedupe and throttle: what is not followed, or not now."""
+
+from typing import Any
+
+from wbox_notify.engine.subject import Subject
+from wbox_notify.engine.turn import Turn, key_of, values_of
+from wbox_notify.rules.rule import Dedupe, Throttle
+
+DEDUPE, THROTTLE = "dedupe", "throttle"
+
+_MOST_QUEUED = 1000
+
+
+def is_new(turn: Turn, how: Dedupe, subject: Subject) -> bool:
+    """Return whether the rule has not followed the same before; it has now."""
+    key = key_of(values_of(how.key, turn.context(subject)))
+    known = turn.recall(DEDUPE, key)
+    mine = {"event": subject.event_id, "place": subject.place}
+    kept = known is not None and (how.keep is None or known["at"] + how.keep > turn.time)
+    if known and kept and {name: known[name] for name in mine} != mine:
+        sources = ", ".join(one.source for one in how.key)
+        turn.decide(DEDUPE, "stopped", f"{sources} is that of event {known['event']}")
+        return False
+    turn.remember(DEDUPE, key, {**mine, "at": turn.time}, None if how.keep is None else turn.time + how.keep)
+    return True
+
+
+def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
+    """Return whether the subject is within the measure; else it is counted, queued or dropped."""
+    key = key_of(values_of(how.key, turn.context(subject)))
+    state = _state(turn, how, key)
+    if len(state["times"]) < how.most and not state["queue"]:
+        state["times"].append(turn.time)
+        _keep(turn, how, key, state)
+        return True
+    if how.overflow == "queue":
+        state["queue"] = [*state["queue"], subject.dump()][:_MOST_QUEUED]
+        turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
+    else:
+        state["left_out"] += 1
+        state["last"] = subject.dump()
+        turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s")
+    _keep(turn, how, key, state)
+    return False
+
+
+def due(turn: Turn, how: Throttle, key: str) -> tuple[list[Subject], int, Subject | None]:
+    """Return what a throttle lets go now: queued subjects, how many were left out, and the last of them."""
+    state = _state(turn, how, key)
+    free = max(how.most - len(state["times"]), 0)
+    released = [Subject(**one) for one in state["queue"][:free]]
+    state["queue"] = state["queue"][free:]
+    state["times"] += [turn.time] * len(released)
+    left_out, last = state["left_out"], state["last"]
+    _keep(turn, how, key, {**state, "left_out": 0, "last": None})
+    return released, left_out, Subject(**last) if last else None
+
+
+def _state(turn: Turn, how: Throttle, key: str) -> dict[str, Any]:
+    state = turn.recall(THROTTLE, key) or {"times": [], "queue": [], "left_out": 0, "last": None}
+    state["times"] = [at for at in state["times"] if at > turn.time - how.per]
+    return state
+
+
+def _keep(turn: Turn, how: Throttle, key: str, state: dict[str, Any]) -> None:
+    if state["times"]:
+        turn.remember(THROTTLE, key, state, state["times"][0] + how.per)
+    else:
+        turn.forget(THROTTLE, key)

@@ -1,0 +1,70 @@
+"""Rehearsal: rules at work in a world of their own, whose clock is moved by hand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from wbox_notify.deliveries import Decision, Memory, Plan, Planned
+from wbox_notify.engine.plan import plan, wake
+from wbox_notify.engine.subject import moment
+from wbox_notify.events import Event
+from wbox_notify.rules import Project
+
+
+@dataclass
+class World:
+    """All that rules remember, all that they decided and all that they said, and when.
+
+    It is what the store, the planner and the clock are for the daemon, and the same engine.
+    """
+
+    project: Project
+    now: datetime
+    memories: dict[tuple[str, str, str], Memory] = field(default_factory=dict)
+    decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
+    messages: list[tuple[datetime, Planned]] = field(default_factory=list)
+    _events: set[str] = field(default_factory=set)
+    _keys: set[str] = field(default_factory=set)
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, object] | None:
+        """Return what a rule keeps under a key, or None."""
+        memory = self.memories.get((rule, kind, key))
+        return memory.value if memory else None
+
+    def happen(self, event: Event) -> None:
+        """Let an event happen now; one that has happened before changes nothing."""
+        if event.id not in self._events:
+            self._events.add(event.id)
+            self._take(plan(self.project, event, self, self.now))
+
+    def wait(self, until: datetime) -> None:
+        """Move the clock on, and wake rules when they want to be woken."""
+        while (due := self._next(until)) is not None:
+            self.now = max(self.now, moment(due.due or 0.0))
+            self._take(wake(self.project, due, self, self.now))
+        self.now = max(self.now, until)
+
+    def wait_for(self, seconds: float) -> None:
+        """Move the clock on by some seconds."""
+        self.wait(self.now + timedelta(seconds=seconds))
+
+    def _next(self, until: datetime) -> Memory | None:
+        due = [memory for memory in self.memories.values() if memory.due is not None]
+        first = min(due, key=lambda memory: (memory.due, memory.rule, memory.kind, memory.key), default=None)
+        return first if first and (first.due or 0.0) <= until.timestamp() else None
+
+    def _take(self, made: Plan) -> None:
+        for memory in made.memories:
+            place = memory.rule, memory.kind, memory.key
+            if memory.value is None:
+                self.memories.pop(place, None)
+            else:
+                self.memories[place] = memory
+        self.decisions += [(self.now, decision) for decision in made.decisions]
+        self.messages += [(self.now, planned) for planned in self._new(made.messages)]
+
+    def _new(self, messages: Sequence[Planned]) -> Iterator[Planned]:
+        for planned in messages:
+            if planned.key not in self._keys:
+                self._keys.add(planned.key)
+                yield planned

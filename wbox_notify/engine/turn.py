@@ -1,0 +1,173 @@
+"""Turn: one rule at work, from what it remembers to what follows."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from wbox_notify.deliveries import Decision, Memory, Planned
+from wbox_notify.engine.context import context
+from wbox_notify.engine.subject import Subject
+from wbox_notify.errors import WboxError
+from wbox_notify.messages import Message
+from wbox_notify.rules import Contact, Project, Rule
+from wbox_notify.rules.people import OnCall
+from wbox_notify.rules.rule import Draft, Translations
+from wbox_notify.templates import Expression, Template
+
+
+class Remembers(Protocol):
+    """Whoever knows what rules have kept in mind from earlier events."""
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+        """Return what a rule keeps under a key, or None."""
+
+
+class Overlay:
+    """A memory with changes on top that are not stored yet."""
+
+    def __init__(self, below: Remembers) -> None:
+        self._below = below
+        self._above: dict[tuple[str, str, str], Mapping[str, Any] | None] = {}
+
+    def add(self, memories: Iterable[Memory]) -> None:
+        """Remember changes."""
+        for memory in memories:
+            self._above[memory.rule, memory.kind, memory.key] = memory.value
+
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+        """Return what a rule keeps under a key, or None."""
+        if (rule, kind, key) in self._above:
+            return self._above[rule, kind, key]
+        return self._below.remembered(rule, kind, key)
+
+
+class Turn:
+    """One rule's turn at an event, or at a memory that is due.
+
+    Each stage reads and writes its memory here, and leaves decisions and messages.
+    """
+
+    def __init__(self, project: Project, rule: Rule, memory: Remembers, now: datetime) -> None:
+        self.project = project
+        self.rule = rule
+        self.now = now
+        self.time = now.timestamp()
+        self.decisions: list[Decision] = []
+        self.messages: list[Planned] = []
+        self.stage = ""
+        self._memory = memory
+        self._changes: dict[tuple[str, str], Memory] = {}
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """All that the rule has come to remember or forget in this turn."""
+        return tuple(self._changes.values())
+
+    def snapshot(self) -> dict[tuple[str, str], Memory]:
+        """Return what has changed in memory so far, for ``restore``."""
+        return dict(self._changes)
+
+    def restore(self, snapshot: Mapping[tuple[str, str], Memory]) -> None:
+        """Go back to what had changed in memory at a snapshot."""
+        self._changes = dict(snapshot)
+
+    def recall(self, kind: str, key: str) -> dict[str, Any] | None:
+        """Return what the rule keeps under a key, as a copy that may be changed."""
+        changed = self._changes.get((kind, key))
+        value = changed.value if changed else self._memory.remembered(self.rule.id, kind, key)
+        copy: dict[str, Any] | None = json.loads(json.dumps(value))
+        return copy
+
+    def remember(self, kind: str, key: str, value: Mapping[str, Any], due: float | None = None) -> None:
+        """Keep something in mind, and be woken with it when it is due."""
+        self._changes[kind, key] = Memory(rule=self.rule.id, kind=kind, key=key, value=value, due=due)
+
+    def forget(self, kind: str, key: str) -> None:
+        """Keep something in mind no longer."""
+        self._changes[kind, key] = Memory(rule=self.rule.id, kind=kind, key=key, value=None)
+
+    def decide(self, stage: str, outcome: str, detail: str) -> None:
+        """Note why something was or was not done."""
+        self.decisions.append(
+            Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
+        )
+
+    def fail(self, stage: str, problem: str, origin: str) -> None:
+        """Note that the rule can not be followed; the event stays in the queue as dead until it is mended."""
+        problem = one_line(problem)
+        self.decide(stage, "failed", problem)
+        key = f"{origin}:{self.rule.id}:-"
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=problem))
+
+    def say(self, message: Message, origin: str, place: str) -> None:
+        """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
+        key = f"{origin}:{self.rule.id}:{place}:{message.phone}"
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=message))
+
+    def drafts_for(
+        self, contact: Contact, drafts: Sequence[Draft], translations: Translations
+    ) -> Sequence[Draft]:
+        """Return messages as they are for the language and the zone of a contact."""
+        settings = self.project.settings
+        locale = (str(contact.zone or settings.tz), contact.lang or settings.lang)
+        return translations.get(locale, drafts)
+
+    def fill(self, contact: Contact, drafts: Sequence[Draft], origin: str, about: Mapping[str, Any]) -> int:
+        """Make messages of drafts for one contact; one that fails spoils no other. Return how many."""
+        person = {"name": contact.name, "phone": contact.phone, "lang": contact.lang or ""}
+        made = 0
+        for number, draft in enumerate(drafts):
+            try:
+                message = draft.build({**about, "contact": person}, contact.phone)
+            except WboxError as error:
+                problem = f"send[{number}].{draft.kind} to {contact.name}: {error}"
+                self.fail("send", problem, f"{origin}:{number}:{contact.phone}")
+                continue
+            self.say(message, origin, str(number))
+            made += 1
+        return made
+
+    def context(self, subject: Subject) -> dict[str, Any]:
+        """Return the values of all names that a subject gives."""
+        return context(self.project, self.rule, subject, self.now)
+
+    def recipients(
+        self, to: Sequence[Contact | OnCall | Template], about: Mapping[str, Any]
+    ) -> list[Contact]:
+        """Return who is meant, each phone once; MessageError where somebody is not known."""
+        self.stage = "to"
+        found: dict[str, Contact] = {}
+        for one in to:
+            if isinstance(one, Contact):
+                contacts: Sequence[Contact] = (one,)
+            elif isinstance(one, OnCall):
+                contacts = (one.at(self.now),)
+            else:
+                contacts = self.project.recipients(one.render(about), self.now)
+            for contact in contacts:
+                found.setdefault(contact.phone, contact)
+        self.stage = "send"
+        return list(found.values())
+
+
+def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:
+    """Return the values of expressions as JSON values."""
+    made: list[Any] = json.loads(json.dumps([one.value(about) for one in expressions], default=str))
+    return made
+
+
+def key_of(values: Sequence[Any]) -> str:
+    """Return one text for values, the same whenever they are."""
+    return json.dumps(values, sort_keys=True)
+
+
+def short(key: str) -> str:
+    """Return a short name of a key that can stand in an id or an address."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def one_line(text: str) -> str:
+    """Return text that any database takes, on one line."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")
