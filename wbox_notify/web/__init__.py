@@ -1,5 +1,9 @@
-"""The daemon's HTTP side: health, and the queue's verbs for the commands."""
+"""The daemon's HTTP side: webhooks, the pages behind links, health, and the queue's verbs for commands."""
 
 from wbox_notify.web.app import application
+from wbox_notify.web.hooks import Hook, Hooks
+from wbox_notify.web.links import Links
+from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.wire import Limits
 
-__all__ = ["application"]
+__all__ = ["Guarded", "Hook", "Hooks", "Limits", "Links", "application"]

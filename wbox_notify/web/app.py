@@ -2,86 +2,145 @@
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from wbox_notify import messages
 from wbox_notify.control import Action, Control
-from wbox_notify.errors import WboxError
+from wbox_notify.events import event_of
+from wbox_notify.web.ack import pages
+from wbox_notify.web.guard import Guard
+from wbox_notify.web.hooks import Hooks
+from wbox_notify.web.intake import intake
+from wbox_notify.web.links import Links
+from wbox_notify.web.wire import REFUSALS, Accept, Limits, commit, read
 
-_LARGEST_BODY = 1 << 20
+Reload = Callable[[], list[dict[str, Any]]]
+"""Reads the rules anew; returns the problems that it found."""
+
+_LARGEST_MESSAGE = 1 << 20
 
 
-def application(control: Control, token: str, hosts: Sequence[str]) -> Starlette:
-    """Return the application; ``token`` is what a command has to show, ``hosts`` the names it answers to."""
+def application(  # noqa: PLR0913 - all that the daemon puts together, each by its name
+    *,
+    control: Control,
+    hooks: Hooks,
+    accept: Accept,
+    links: Links,
+    reload: Reload | None,
+    token: str,
+    hosts: Sequence[str],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> ASGIApp:
+    """Return the application.
 
-    async def alive(_request: Request) -> Response:
-        """Answer that the process is alive."""
+    Args:
+        control: The queue's verbs.
+        hooks: The webhooks that are served.
+        accept: Keeps events.
+        links: Reads the links that stand in messages.
+        reload: Reads the rules anew; None where that can not be asked for.
+        token: What a command has to show.
+        hosts: The names that all but ``/hook/`` and ``/ack/`` answers to.
+        limits: What the caller of a webhook may send.
+    """
+    inside = _Commands(control, reload, token, Limits(body=_LARGEST_MESSAGE, seconds=limits.seconds))
+
+    async def ready(_request: Request) -> Response:
+        """Answer that events can be kept."""
+        await commit(accept, [])
         return PlainTextResponse("ok\n")
 
-    async def queue(request: Request) -> Response:
+    app = Starlette(
+        routes=[
+            intake(hooks, accept, limits),
+            *pages(control, accept, links, limits),
+            Route("/livez", _alive),
+            Route("/readyz", ready),
+            Route("/-/queue", inside.queue, methods=["POST"]),
+            Route("/-/send", inside.send, methods=["POST"]),
+            Route("/-/event", inside.event, methods=["POST"]),
+            Route("/-/reload", inside.reload, methods=["POST"]),
+        ],
+        middleware=[Middleware(Guard, hosts=hosts)],
+        exception_handlers=REFUSALS,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _alive(_request: Request) -> Response:
+    """Answer that the process is alive."""
+    return PlainTextResponse("ok\n")
+
+
+class _Commands:
+    """What our own commands ask for; each shows the token."""
+
+    def __init__(self, control: Control, reload: Reload | None, token: str, limits: Limits) -> None:
+        self._control = control
+        self._reload = reload
+        self._token = f"Bearer {token}".encode("latin-1")
+        self._limits = limits
+
+    async def queue(self, request: Request) -> Response:
         """``{"action": "retry", "ids": [1, 2]}`` or ``"ids": null`` for all; answers ``{"ids": [1]}``."""
-        asked = await _authorised_json(request, token)
+        asked = await self._asked(request)
         try:
             action, ids = Action(asked["action"]), asked["ids"]
             if ids is not None:
                 ids = [int(number) for number in ids]
         except (KeyError, ValueError, TypeError):
             raise HTTPException(400, "action must be retry, release or drop, with ids") from None
-        return JSONResponse({"ids": await run_in_threadpool(control.queue, action, ids)})
+        return JSONResponse({"ids": await run_in_threadpool(self._control.queue, action, ids)})
 
-    async def send(request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
         """Take one message; answers ``{"id": 1}`` once it is on disk."""
-        asked = await _authorised_json(request, token)
+        asked = await self._asked(request)
         try:
             message = messages.load(asked)
         except (KeyError, TypeError):
             raise HTTPException(400, "not a message") from None
-        return JSONResponse({"id": await run_in_threadpool(control.send, message)}, 202)
+        return JSONResponse({"id": await run_in_threadpool(self._control.send, message)}, 202)
 
-    return Starlette(
-        routes=[
-            Route("/livez", alive),
-            Route("/-/queue", queue, methods=["POST"]),
-            Route("/-/send", send, methods=["POST"]),
-        ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)],
-        exception_handlers={WboxError: _refused, HTTPException: _failed},
-    )
+    async def event(self, request: Request) -> Response:
+        """Take one event; answers ``{"new": true}`` once it is on disk."""
+        asked = await self._asked(request)
+        try:
+            event = event_of(asked)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise HTTPException(400, "not an event") from None
+        return JSONResponse({"new": await run_in_threadpool(self._control.accept, event)}, 202)
 
+    async def reload(self, request: Request) -> Response:
+        """Read the rules anew; answers ``{"problems": []}``, with 422 where one of them is an error."""
+        self._authorise(request)
+        if self._reload is None:
+            raise HTTPException(404, "there is nothing to reload")
+        problems = await run_in_threadpool(self._reload)
+        broken = any(problem.get("severity") == "error" for problem in problems)
+        return JSONResponse({"problems": problems}, 422 if broken else 200)
 
-async def _authorised_json(request: Request, token: str) -> dict[str, Any]:
-    shown = request.headers.get("authorization", "")
-    if not hmac.compare_digest(shown.encode("latin-1"), f"Bearer {token}".encode("latin-1")):
-        raise HTTPException(401, "this needs the daemon's token")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise HTTPException(413, "the body is too large")
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise HTTPException(400, "the body must be a JSON object")
-    return asked
+    def _authorise(self, request: Request) -> None:
+        shown = request.headers.get("authorization", "").encode("latin-1")
+        if not hmac.compare_digest(shown, self._token):
+            raise HTTPException(401, "this needs the daemon's token")
 
-
-def _refused(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 503 if getattr(error, "retry", False) else 422)
-
-
-def _failed(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = error.detail if isinstance(error, HTTPException) else "internal error"
-    return JSONResponse({"error": detail}, status)
+    async def _asked(self, request: Request) -> dict[str, Any]:
+        self._authorise(request)
+        try:
+            asked = json.loads(await read(request, self._limits))
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict):
+            raise HTTPException(400, "the body must be a JSON object")
+        return asked

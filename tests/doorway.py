@@ -1,0 +1,128 @@
+"""The daemon's HTTP side over a real store, and a way to say anything to it."""
+
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+from wbox_notify.control import Control
+from wbox_notify.events import Event
+from wbox_notify.serve import Server
+from wbox_notify.store import open_store
+from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, application
+from wbox_notify.web.wire import Accept
+from wbox_notify.webhooks.presets import PRESETS
+from wbox_notify.webhooks.signatures import scheme
+
+SECRET = b"a secret of more than 24 bytes"
+TOKEN = "token-of-the-daemon"
+WITHIN = 20.0
+
+GITHUB = Hook(path="push", scheme=scheme("github", [SECRET], {}), preset=PRESETS["github"])
+OPEN = Hook(path="open", scheme=None, preset=PRESETS["json"])
+BEARER = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=PRESETS["alertmanager"])
+
+
+class Hasty(Guarded):
+    """The guard of a test that does not want to wait for seconds."""
+
+    head_within = 0.3
+    idle_within = 0.3
+    taken_within = 0.3
+    linger = 0.3
+
+
+class Doorway:
+    """A server on a free port whose events end in a store of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        hooks: Iterable[Hook] = (GITHUB, OPEN, BEARER),
+        *,
+        accept: Accept | None = None,
+        limits: Limits | None = None,
+        protocol: type[Guarded] = Guarded,
+        reload: Callable[[], list[dict[str, Any]]] | None = None,
+    ) -> None:
+        self.store = open_store(f"sqlite:///{folder}/store.db")
+        self.hooks = Hooks(hooks)
+        self.links = Links(b"the key of the links of a test")
+        app = application(
+            control=Control(self.store),
+            hooks=self.hooks,
+            accept=accept or (lambda events: self.store.put_events(events, 1.0)),
+            links=self.links,
+            reload=reload,
+            token=TOKEN,
+            hosts=["127.0.0.1", "localhost", "[::1]"],
+            limits=limits or Limits(),
+        )
+        self.server = Server(app, "127.0.0.1", 0, protocol=protocol)
+        self.url = self.server.url
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.server.stop()
+        self.store.close()
+
+    def events(self) -> list[Event]:
+        """Return all that was kept."""
+        return self.store.unplanned(10_000)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
+        """Post bytes as they are, and all else as JSON."""
+        if not isinstance(body, bytes):
+            body = json.dumps({} if body is None else body).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        return requests.post(self.url + path, body, headers=headers, timeout=WITHIN)
+
+    def push(self, body: bytes = b"{}", delivery: str = "", **headers: str) -> requests.Response:
+        """Post to the hook of GITHUB as GitHub would."""
+        mine = {"Content-Type": "application/json", "X-GitHub-Event": "push", **signed(body)}
+        if delivery:
+            mine["X-GitHub-Delivery"] = delivery
+        return self.post("/hook/push", body, **mine, **headers)
+
+    def connect(self) -> socket.socket:
+        """Return a fresh connection."""
+        return socket.create_connection(("127.0.0.1", self.server.port), timeout=WITHIN)
+
+    def wire(self, *parts: bytes) -> bytes:
+        """Send bytes; return all that comes until the server hangs up."""
+        with self.connect() as connection:
+            try:
+                for part in parts:
+                    connection.sendall(part)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            return rest(connection)
+
+
+def signed(body: bytes, secret: bytes = SECRET) -> dict[str, str]:
+    """Return GitHub's proof for a body."""
+    return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()}
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Return what comes until the other side hangs up, in whichever way."""
+    found = b""
+    try:
+        while part := connection.recv(65536):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def status(answer: bytes) -> int:
+    """Return the status of an answer, 0 where there is none."""
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0

@@ -1,0 +1,552 @@
+"""Webhooks over real connections into a real store: only what proves itself gets in, and nothing twice."""
+
+import json
+import logging
+import socket
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from hmac import digest
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from doorway import BEARER, GITHUB, OPEN, SECRET, Doorway, Hasty, signed, status
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from workplace import until
+
+from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.events import Event
+from wbox_notify.web import Hook, Limits
+from wbox_notify.webhooks.presets import PRESETS
+from wbox_notify.webhooks.signatures import scheme
+
+REFUSED = {"error": "the call is not authorised"}
+SLACK = Hook(path="slack", scheme=scheme("slack", [SECRET], {}), preset=PRESETS["slack"])
+STANDARD = Hook(
+    path="team/standard",
+    scheme=scheme("standard", [b64encode(SECRET)], {}),
+    preset=PRESETS["json"],
+)
+DOCUMENTED = {200, 202, 400, 401, 404, 405, 408, 413, 415, 431, 503}
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    folder = tmp_path_factory.mktemp("running")
+    with Doorway(folder, [GITHUB, OPEN, BEARER, SLACK, STANDARD], protocol=Hasty) as doorway:
+        yield doorway
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Doorway]:
+    with Doorway(tmp_path) as doorway:
+        yield doorway
+
+
+def fresh() -> str:
+    return f"delivery-{next(_numbers)}"
+
+
+def kept(door: Doorway, answer: requests.Response) -> Event:
+    assert answer.status_code == 202
+    (event,) = [event for event in door.events() if event.id == answer.json()["id"]]
+    return event
+
+
+def test_a_call_is_on_disk_before_it_is_answered(door: Doorway) -> None:
+    body = b'{"ref": "refs/heads/main"}'
+    answer = door.push(body, "d-1")
+    assert (answer.status_code, answer.json()) == (202, {"id": "webhook:push:d-1"})
+    (event,) = door.events()
+    assert event.type == "webhook"
+    assert abs(event.at.timestamp() - time.time()) < 60
+    assert event.data == {
+        "method": "POST",
+        "path": "push",
+        "query": {},
+        "headers": event.data["headers"],
+        "body": {"ref": "refs/heads/main"},
+    }
+
+
+def test_put_is_as_good_as_post(running: Doorway) -> None:
+    answer = requests.put(f"{running.url}/hook/open?a=1&b=2&b=3", b"{}", timeout=10)
+    data = kept(running, answer).data
+    assert data["method"] == "PUT"
+    assert data["query"] == {"a": "1", "b": ["2", "3"]}
+
+
+def test_a_delivery_that_comes_again_is_known(running: Doorway) -> None:
+    delivery = fresh()
+    first, again = running.push(delivery=delivery), running.push(delivery=delivery)
+    assert first.status_code == 202
+    assert (again.status_code, again.json()) == (200, {"id": first.json()["id"], "duplicate": True})
+
+
+def test_of_fifty_equal_calls_at_once_one_is_new(door: Doorway) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: door.push(delivery="once").status_code, range(50)))
+    assert sorted(answers) == [200] * 49 + [202]
+    assert len(door.events()) == 1
+
+
+def test_two_hundred_calls_at_once_are_all_kept(door: Doorway) -> None:
+    body = b'{"n": 1}'
+    connections = [door.connect() for _ in range(200)]
+    for number, connection in enumerate(connections):
+        connection.sendall(
+            request("/hook/push", body, **{"X-GitHub-Delivery": f"n-{number}"}, **signed(body))
+        )
+    answers = []
+    for connection in connections:
+        with connection:
+            answers.append(status(connection.recv(4096)))
+    assert answers == [202] * 200
+    assert {event.id for event in door.events()} == {f"webhook:push:n-{number}" for number in range(200)}
+
+
+def test_without_an_id_each_call_is_an_event(running: Doorway) -> None:
+    ids = {running.post("/hook/open", {}).json()["id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert all(one.startswith("webhook:open:") for one in ids)
+
+
+def request(path: str, body: bytes = b"", **headers: str) -> bytes:
+    lines = {"Host": "hooks.example", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    lines |= headers
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
+
+
+def test_who_does_not_wait_for_the_answer_is_heard_all_the_same(door: Doorway) -> None:
+    body = b'{"gone": true}'
+    with door.connect() as connection:
+        connection.sendall(request("/hook/push", body, **{"X-GitHub-Delivery": "gone"}, **signed(body)))
+    until(door.events)
+    assert [event.id for event in door.events()] == ["webhook:push:gone"]
+
+
+# What proves nothing
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Hub-Signature-256": ""},
+        {"X-Hub-Signature-256": "sha256="},
+        {"X-Hub-Signature-256": "sha256=zz"},
+        {"X-Hub-Signature-256": "sha256=" + "0" * 64},
+        {"X-Hub-Signature-256": "sha256=\xe9\xfc"},
+        signed(b"{}", b"another secret"),
+        {"X-Hub-Signature": "sha1=" + "0" * 40},
+        {"Authorization": f"Bearer {SECRET.decode()}"},
+    ],
+)
+def test_each_wrong_proof_is_refused_in_the_same_words(running: Doorway, headers: dict[str, str]) -> None:
+    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    answer = requests.post(f"{running.url}/hook/push", b"{}", headers=raw, timeout=10)
+    assert (answer.status_code, answer.json()) == (401, REFUSED)
+
+
+def test_a_proof_that_comes_twice_is_none(running: Doorway) -> None:
+    line = f"X-Hub-Signature-256: {signed(b'')['X-Hub-Signature-256']}\r\n"
+    head = "POST /hook/push HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n"
+    assert status(running.wire(f"{head}{line}{line}\r\n".encode())) == 401
+
+
+def test_a_proof_in_the_trailer_is_none(running: Doorway) -> None:
+    proof = signed(b"{}")["X-Hub-Signature-256"]
+    head = "POST /hook/push HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    tail = f"2\r\n{{}}\r\n0\r\nX-Hub-Signature-256: {proof}\r\n\r\n"
+    assert status(running.wire((head + tail).encode())) == 401
+
+
+def test_a_path_that_nobody_serves_looks_like_a_wrong_proof(running: Doorway) -> None:
+    wrong = running.post("/hook/push", {})
+    unknown = running.post("/hook/nothing", {})
+    assert unknown.status_code == wrong.status_code == 401
+    assert unknown.content == wrong.content
+    assert unknown.headers.keys() == wrong.headers.keys()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/hook/Open",
+        "/hook/open/",
+        "/hook//open",
+        "/hook/./open",
+        "/hook/x/../open",
+        "/hook/%6Fpen",
+        "/hook/open%2F",
+        "/hook/",
+        "/hook/../-/queue",
+        "/hook/%2e%2e/-/queue",
+        "/hook/open%00",
+        "/hook/open;a=1",
+    ],
+)
+def test_a_path_is_served_as_it_is_written_or_not_at_all(running: Doorway, path: str) -> None:
+    answer = running.wire(request(path, b"{}", Connection="close"))
+    assert status(answer) == 401
+
+
+def test_a_path_may_have_parts_and_letters_of_any_language(tmp_path: Path) -> None:
+    hook = Hook(path="fabrika/ışık", scheme=None, preset=PRESETS["json"])
+    with Doorway(tmp_path, [hook]) as door:
+        assert kept(door, door.post("/hook/fabrika/ışık")).data["path"] == "fabrika/ışık"
+
+
+@pytest.mark.parametrize("path", ["push", "open", "nothing"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+def test_other_methods_are_refused_everywhere(running: Doorway, method: str, path: str) -> None:
+    answer = requests.request(method, f"{running.url}/hook/{path}", timeout=10)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"POST", "PUT"}
+
+
+def standard(body: bytes, delivery: str, at: float) -> dict[str, str]:
+    stamp = str(int(at))
+    code = digest(b64decode(b64encode(SECRET)), f"{delivery}.{stamp}.".encode() + body, "sha256")
+    return {
+        "Webhook-Id": delivery,
+        "Webhook-Timestamp": stamp,
+        "Webhook-Signature": f"v1,{b64encode(code).decode()}",
+    }
+
+
+def test_a_replay_is_known_at_first_and_refused_later(running: Doorway) -> None:
+    delivery = fresh()
+    made = standard(b"{}", delivery, time.time())
+    answers = [running.post("/hook/team/standard", b"{}", **made).status_code for _ in range(2)]
+    assert answers == [202, 200]
+    old = standard(b"{}", delivery, time.time() - 302)
+    assert running.post("/hook/team/standard", b"{}", **old).json() == REFUSED
+
+
+def test_the_log_says_why_and_holds_no_secret(running: Doorway, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    forged = signed(b"{}", b"guess")["X-Hub-Signature-256"]
+    running.post("/hook/push?token=hidden", b"{}", **{"X-Hub-Signature-256": forged})
+    running.post("/hook/nothing", b"{}", Authorization="Bearer hidden")
+    assert "/hook/push is refused: the header x-hub-signature-256 is not made with our secret" in caplog.text
+    assert "/hook/nothing is refused: no rule has such a path" in caplog.text
+    ours = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
+    assert "hidden" not in ours
+    assert forged.removeprefix("sha256=") not in ours
+
+
+def test_a_call_with_no_guard_needs_no_proof(running: Doorway) -> None:
+    assert running.post("/hook/open", {}).status_code == 202
+
+
+# What is tried out
+
+
+def test_a_ping_is_answered_and_is_no_event(door: Doorway) -> None:
+    answer = door.post("/hook/push", b"{}", **{"X-GitHub-Event": "ping"}, **signed(b"{}"))
+    assert (answer.status_code, answer.json()) == (200, {"status": "pong"})
+    assert door.events() == []
+
+
+def test_a_challenge_is_answered_only_to_who_has_the_secret(running: Doorway) -> None:
+    body = b'{"type": "url_verification", "challenge": "c-1"}'
+    assert running.post("/hook/slack", body).json() == REFUSED
+    stamp = str(int(time.time()))
+    code = digest(SECRET, b"v0:" + stamp.encode() + b":" + body, "sha256").hex()
+    proof = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={code}"}
+    answer = running.post("/hook/slack", body, **proof, **{"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+
+
+# What may be in a body
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "value"),
+    [
+        ("application/json", b'{"a": [1, "x"]}', {"a": [1, "x"]}),
+        ("application/json; charset=UTF-8", b"[]", []),
+        ("application/cloudevents+json", b'"text"', "text"),
+        ("application/x-www-form-urlencoded", b' {"a": 1}', {"a": 1}),
+        ("application/x-www-form-urlencoded", b"a=1&b=%C3%A7&b=x+y", {"a": "1", "b": ["ç", "x y"]}),
+        ("text/plain; charset=utf-8", "Işık söndü".encode(), "Işık söndü"),
+        ("text/plain", b'{"a": 1}', '{"a": 1}'),
+        (None, b'{"a": 1}', {"a": 1}),
+        (None, b"disk is full", "disk is full"),
+        (None, b"", ""),
+        ("application/json", b'"NUL \\u0000 and half \\ud800"', "NUL � and half �"),
+    ],
+)
+def test_a_body_is_read_as_what_it_says_it_is(
+    running: Doorway, kind: str | None, body: bytes, value: Any
+) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    assert kept(running, running.post("/hook/open", body, **headers)).data["body"] == value
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "answered"),
+    [
+        ({"Content-Encoding": "gzip"}, b"{}", 415),
+        ({"Content-Encoding": "identity"}, b"{}", 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", 415),
+        ({"Content-Type": "application/octet-stream"}, b"{}", 415),
+        ({"Content-Type": "application/json; charset=latin-1"}, b"{}", 415),
+        ({"Content-Type": "application/json"}, b"", 400),
+        ({"Content-Type": "application/json"}, b"{'a': 1}", 400),
+        ({"Content-Type": "application/json"}, b"[" * 100_000, 400),
+        ({"Content-Type": "application/json"}, b"NaN", 400),
+        ({"Content-Type": "application/json"}, b"1e999", 400),
+        ({"Content-Type": "application/json"}, b"9" * 5000, 400),
+        ({"Content-Type": "application/json"}, b'{"a": 1, "a": 2}', 400),
+        ({"Content-Type": "application/json"}, b"\xef\xbb\xbf{}", 400),
+        ({"Content-Type": "application/json"}, b'"\xff"', 400),
+        ({"Content-Type": "text/plain"}, b"\xe7", 400),
+        ({}, b"\xe7", 400),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"a&" * 2000, 400),
+    ],
+)
+def test_a_body_that_can_not_be_used_is_refused(
+    running: Doorway, headers: dict[str, str], body: bytes, answered: int
+) -> None:
+    answer = running.post("/hook/open", body, **headers)
+    assert answer.status_code == answered
+    assert answer.json()["error"]
+
+
+def test_a_body_is_looked_at_only_after_the_proof(running: Doorway) -> None:
+    assert running.post("/hook/push", b"{broken").json() == REFUSED
+
+
+def test_a_query_that_can_not_be_used_is_refused(running: Doorway) -> None:
+    assert running.post("/hook/open?a=%ff", b"{}").status_code == 400
+
+
+def test_a_large_body_is_taken_to_the_last_byte_and_not_beyond(running: Doorway) -> None:
+    largest = b'"' + b"x" * (256 * 1024 - 2) + b'"'
+    assert len(kept(running, running.post("/hook/open", largest)).data["body"]) == 256 * 1024 - 2
+    assert running.post("/hook/open", largest + b" ").status_code == 413
+
+
+def test_a_body_of_ten_megabytes_is_refused_in_words(running: Doorway) -> None:
+    answer = running.post("/hook/open", b"x" * 10_000_000)
+    assert (answer.status_code, answer.json()) == (413, {"error": "the body is larger than 256 KiB"})
+
+
+def test_an_announced_body_that_is_too_large_is_not_waited_for(running: Doorway) -> None:
+    head = b"POST /hook/open HTTP/1.1\r\nHost: a\r\nContent-Length: 200000000\r\nExpect: 100-continue\r\n\r\n"
+    answer = running.wire(head)
+    assert status(answer) == 413
+
+
+def test_a_chunked_body_without_an_end_is_cut(running: Doorway) -> None:
+    head = b"POST /hook/open HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    assert status(running.wire(head, *[chunk] * 200)) == 413
+
+
+def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
+    with Doorway(tmp_path, limits=Limits(seconds=0.2), protocol=Hasty) as door:
+        answer = door.wire(b"POST /hook/open HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123")
+        assert status(answer) == 408
+        assert b"the body took longer than 0.2 s" in answer
+        assert door.events() == []
+
+
+# What is kept of the headers
+
+
+def test_headers_that_prove_something_are_not_kept(running: Doorway) -> None:
+    secret = {
+        "Authorization": "Bearer 1",
+        "Cookie": "a=1",
+        "X-Hub-Signature-256": "1",
+        "X-Gitlab-Token": "1",
+        "X-Api-Key": "1",
+        "X-Auth": "1",
+        "X-Webhook-Hmac": "1",
+        "Webhook-Signature": "1",
+        "Proxy-Authorization": "1",
+        "Accept": "*/*",
+    }
+    kept_ones = {"X-Event": "b", "Content-Type": "application/json", "User-Agent": "c", "X-Author": "d"}
+    event = kept(running, running.post("/hook/open", b"{}", **secret, **kept_ones))
+    assert event.data["headers"] == {name.lower(): value for name, value in kept_ones.items()}
+
+
+def test_the_header_of_a_secret_is_not_kept_whatever_its_name(tmp_path: Path) -> None:
+    guard = scheme("header", [SECRET], {"header": "X-Door"})
+    with Doorway(tmp_path, [Hook(path="door", scheme=guard, preset=PRESETS["json"])]) as door:
+        event = kept(door, door.post("/hook/door", b"{}", **{"X-Door": SECRET.decode(), "X-Other": "1"}))
+        assert "x-door" not in event.data["headers"]
+        assert event.data["headers"]["x-other"] == "1"
+        assert SECRET.decode() not in json.dumps(dict(event.data))
+
+
+# Which delivery it is
+
+
+def by_order(values: Any) -> str | None:
+    if "order" not in values["body"]:
+        raise WboxError("`body` has no `order`")
+    return values["body"]["order"] and f"{values['query'].get('shop')}-{values['body']['order']}"
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    hook = Hook(path="orders", scheme=None, preset=PRESETS["json"], id=by_order)
+    with Doorway(tmp_path_factory.mktemp("orders"), [hook]) as doorway:
+        yield doorway
+
+
+def test_a_rule_may_say_what_makes_deliveries_the_same(orders: Doorway) -> None:
+    number = fresh()
+    one = orders.post("/hook/orders?shop=1", {"order": number}, **{"Webhook-Id": "a"})
+    same = orders.post("/hook/orders?shop=1", {"order": number}, **{"Webhook-Id": "b"})
+    other = orders.post("/hook/orders?shop=2", {"order": number})
+    assert [one.status_code, same.status_code, other.status_code] == [202, 200, 202]
+    assert one.json()["id"] == f"webhook:orders:1-{number}"
+
+
+def test_where_the_rule_finds_nothing_the_id_of_the_sender_counts(orders: Doorway) -> None:
+    answer = orders.post("/hook/orders", {"order": ""}, **{"Webhook-Id": "of-the-sender"})
+    assert answer.json()["id"] == "webhook:orders:of-the-sender"
+
+
+def test_a_call_that_lacks_what_the_rule_asks_for_is_refused(orders: Doorway) -> None:
+    answer = orders.post("/hook/orders", {})
+    assert (answer.status_code, answer.json()) == (400, {"error": "`body` has no `order`"})
+
+
+@pytest.mark.parametrize("order", ["x" * 400, "two\nlines", "\u202e"])
+def test_an_id_that_is_long_or_not_printable_is_hashed(orders: Doorway, order: str) -> None:
+    answer = orders.post("/hook/orders?shop=1", {"order": order})
+    assert answer.json()["id"] == f"webhook:{sha256(f'webhook:orders:1-{order}'.encode()).hexdigest()}"
+    assert orders.post("/hook/orders?shop=1", {"order": order}).json()["duplicate"]
+
+
+# When the store is away
+
+
+def test_while_the_store_is_away_the_sender_is_asked_to_come_again(tmp_path: Path) -> None:
+    def away(_events: Sequence[Event]) -> Future[list[bool]]:
+        future: Future[list[bool]] = Future()
+        future.set_exception(StoreError("the store can not be used: disk is full"))
+        return future
+
+    with Doorway(tmp_path, accept=away) as door:
+        answer = door.post("/hook/open", {})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert requests.get(f"{door.url}/readyz", timeout=10).status_code == 503
+        assert requests.get(f"{door.url}/livez", timeout=10).status_code == 200
+
+
+def test_a_store_that_is_closed_already_is_away_too(tmp_path: Path) -> None:
+    def closed(_events: Sequence[Event]) -> Future[list[bool]]:
+        raise StoreError("the store is closed")
+
+    with Doorway(tmp_path, accept=closed) as door:
+        assert door.post("/hook/open", {}).status_code == 503
+
+
+def test_who_waits_when_the_daemon_stops_is_asked_to_come_again(tmp_path: Path) -> None:
+    with (
+        Doorway(tmp_path, accept=lambda _: Future()) as door,
+        door.connect() as connection,
+        ThreadPoolExecutor() as pool,
+    ):
+        connection.sendall(request("/hook/open", b"{}"))
+        livez = requests.get(f"{door.url}/livez", timeout=10)
+        assert livez.status_code == 200
+        stopped = pool.submit(door.server.stop)
+        assert status(connection.recv(4096)) == 503
+        stopped.result(10)
+
+
+# Reload
+
+
+def test_after_a_reload_the_new_hooks_are_served(tmp_path: Path) -> None:
+    with Doorway(tmp_path, [OPEN]) as door:
+        moved = Hook(path="moved", scheme=None, preset=PRESETS["json"])
+        assert [door.post(f"/hook/{path}").status_code for path in ("open", "moved")] == [202, 401]
+        door.hooks.replace([moved])
+        assert [door.post(f"/hook/{path}").status_code for path in ("open", "moved")] == [401, 202]
+
+
+# Anything at all
+
+NAMES = st.sampled_from(
+    [
+        "Authorization",
+        "Content-Type",
+        "Content-Encoding",
+        "X-Hub-Signature-256",
+        "X-GitHub-Event",
+        "X-GitHub-Delivery",
+        "X-Slack-Signature",
+        "X-Slack-Request-Timestamp",
+        "Webhook-Id",
+        "Webhook-Timestamp",
+        "Webhook-Signature",
+        "Svix-Signature",
+        "X-Anything",
+    ]
+)
+VALUES = st.one_of(
+    st.binary(max_size=60),
+    st.sampled_from(
+        [b"application/json", b"text/plain", b"sha256=00", b"v0=00", b"v1,AAAA", b"ping", b"%d" % time.time()]
+    ),
+)
+PATHS = st.one_of(
+    st.sampled_from([b"push", b"open", b"alerts", b"slack", b"team/standard", b"open?a=%00&%C3%A7"]),
+    st.binary(max_size=30),
+)
+BODIES = st.one_of(
+    st.binary(max_size=200), st.sampled_from([b"{}", b"[]", b'{"id": "x"}', b'{"type": "url_verification"}'])
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=PATHS, headers=st.lists(st.tuples(NAMES, VALUES), max_size=6), body=BODIES)
+def test_nothing_but_the_documented_statuses_comes_out(
+    running: Doorway, path: bytes, headers: list[tuple[str, bytes]], body: bytes
+) -> None:
+    lines = b"".join(b"%s: %s\r\n" % (name.encode(), value) for name, value in headers)
+    head = b"POST /hook/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % (path, len(body))
+    answer = running.wire(head + lines + b"Connection: close\r\n\r\n" + body)
+    assert status(answer) in DOCUMENTED
+
+
+@settings(max_examples=300, deadline=None)
+@given(body=BODIES | st.text(max_size=100).map(str.encode), kind=VALUES, event=VALUES, delivery=VALUES)
+def test_what_is_proven_may_be_anything_too(
+    running: Doorway, body: bytes, kind: bytes, event: bytes, delivery: bytes
+) -> None:
+    proof = signed(body)["X-Hub-Signature-256"].encode()
+    head = b"POST /hook/push HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nContent-Type: %s\r\n"
+    more = (
+        b"X-GitHub-Event: %s\r\nX-GitHub-Delivery: %s\r\nX-Hub-Signature-256: %s\r\nConnection: close\r\n\r\n"
+    )
+    answer = running.wire(head % (len(body), kind) + more % (event, delivery, proof) + body)
+    assert status(answer) in DOCUMENTED - {401, 405}
+
+
+@settings(max_examples=200, deadline=None)
+@given(said=st.binary(min_size=1, max_size=300))
+def test_bytes_that_are_no_request_are_refused(running: Doorway, said: bytes) -> None:
+    with running.connect() as connection:
+        connection.sendall(said + b"\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        found = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert status(found) in {0, *DOCUMENTED}

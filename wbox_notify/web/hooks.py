@@ -1,0 +1,42 @@
+"""Hooks: which paths are served below ``/hook/``, and how each is guarded."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wbox_notify.webhooks.presets import Preset
+from wbox_notify.webhooks.signatures import Scheme
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """One path and how it is guarded.
+
+    Attributes:
+        path: What stands after ``/hook/``.
+        scheme: How a call proves itself; None lets anybody in.
+        preset: What is known of the sender.
+        id: Returns what makes two deliveries the same, from ``body``, ``headers`` and ``query``; where it
+            gives nothing, the sender's own id counts. A WboxError from it refuses the call.
+    """
+
+    path: str
+    scheme: Scheme | None
+    preset: Preset
+    id: Callable[[Mapping[str, Any]], str | None] | None = None
+
+
+class Hooks:
+    """The hooks that are served now; a reload swaps all of them at once."""
+
+    def __init__(self, hooks: Iterable[Hook]) -> None:
+        self._by_path: Mapping[str, Hook] = {}
+        self.replace(hooks)
+
+    def replace(self, hooks: Iterable[Hook]) -> None:
+        """Serve these from now on; a call that has begun ends as it began."""
+        self._by_path = {hook.path: hook for hook in hooks}
+
+    def find(self, path: str) -> Hook | None:
+        """Return the hook of exactly this path."""
+        return self._by_path.get(path)

@@ -1,0 +1,235 @@
+"""A connection that nobody can keep for long without asking anything."""
+
+import asyncio
+import resource
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+
+def _room() -> int:
+    """Return how many connections to keep at once: files of our own have to fit beside them."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(512, files // 2) if files > 0 else 512
+
+
+class Guarded(HttpToolsProtocol):
+    """One connection; what a client may take of our time and memory is bounded.
+
+    Attributes:
+        head_within: Seconds for the head of a request, from its first byte or from the connection on.
+        idle_within: Seconds from an answer to the first byte of the next request.
+        taken_within: Seconds within which a client has to take what we answer.
+        linger: Seconds that are left to read an answer to those who have not sent all.
+        largest_head: Bytes of the first line and the headers.
+        most_headers: How many headers there may be.
+        largest_frame: Bytes of a body that are not the body itself: sizes of chunks, trailers.
+        most_ahead: How many requests may be asked before the first of them is answered.
+        most: How many connections there may be at once.
+    """
+
+    head_within: ClassVar[float] = 5.0
+    idle_within: ClassVar[float] = 5.0
+    taken_within: ClassVar[float] = 10.0
+    linger: ClassVar[float] = 1.0
+    largest_head: ClassVar[int] = 16 * 1024
+    most_headers: ClassVar[int] = 100
+    largest_frame: ClassVar[int] = 256 * 1024
+    most_ahead: ClassVar[int] = 16
+    most: ClassVar[int] = _room()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        """Begin to wait for a head; where there is no room, who has let us wait longest makes some."""
+        super().connection_made(transport)
+        self.access_log = False  # a path may be a signed link, a query may hold a secret
+        self.timeout_keep_alive = self.idle_within  # type: ignore[assignment] # it is a call_later's
+        self._head = _Deadline(self.loop)
+        self._exit = _Deadline(self.loop)
+        self._in_head = True
+        self._deaf = False
+        self._raw = 0
+        self._status = HTTPStatus.BAD_REQUEST
+        self.since = self.loop.time()
+        self._head.start(self.head_within, self._too_slow)
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadlines."""
+        self._head.stop()
+        self._exit.stop()
+        super().connection_lost(exc)
+
+    @property
+    def owes(self) -> bool:
+        """Whether the client has yet to send us something before we can do anything."""
+        return self._asked is None or self._asked.more_body
+
+    @property
+    def _asked(self) -> RequestResponseCycle | None:
+        """The request that came last, while it is not answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle if cycle and not cycle.response_complete else None
+
+    def _make_room(self) -> None:
+        others = [one for one in self.connections if isinstance(one, Guarded) and one.owes]
+        oldest = min(others, key=lambda one: one.since)
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless it is too much or we have stopped to listen."""
+        if self._deaf:
+            return
+        if self._in_head and not self._head.running:
+            self._head.start(self.head_within, self._too_slow)
+        self._raw += len(data)
+        super().data_received(data)
+        if self._raw > (self.largest_head if self._in_head else self.largest_frame) and not self._deaf:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes as one after the body is none."""
+        if not self._in_head:
+            return
+        super().on_header(name, value)
+        if len(self.headers) > self.most_headers:
+            self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, if there is one way only to understand this head."""
+        self._head.stop()
+        self._in_head = False
+        self._raw = 0
+        if (
+            sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
+            > self.largest_head
+        ):
+            self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if len(self.pipeline) >= self.most_ahead or not _plain(self.headers, self.parser.get_http_version()):
+            self._fail(HTTPStatus.BAD_REQUEST)
+        super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Answer(self))
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._raw -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for the next head."""
+        self._in_head = True
+        self._raw = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; hang up on a client that still sends what was answered already."""
+        super().on_response_complete()
+        self.since = self.loop.time()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self.leave()
+
+    def pause_writing(self) -> None:
+        """Do not wait for ever for a client that takes nothing."""
+        super().pause_writing()
+        self._exit.start(self.taken_within, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        if not self._deaf:
+            self._exit.stop()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - a client that sends this reads no text
+        """Refuse what is no request."""
+        self._refuse(self._status)
+
+    def shutdown(self) -> None:
+        """Let an answer end, but wait for no client that is still sending."""
+        if self._asked and self._asked.more_body:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def leave(self) -> None:
+        """Hang up, so that the client can read what was answered even while it sends."""
+        self._deaf = True
+        self._head.stop()
+        self._exit.start(self.linger, self.transport.abort)
+        if self.transport.is_closing():
+            return
+        if self._in_head and self._raw == 0:
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+
+    def _fail(self, status: HTTPStatus) -> None:
+        """Stop the parser, which then asks for ``send_400_response``."""
+        self._status = status
+        raise ValueError(status)
+
+    def _too_slow(self) -> None:
+        if self._raw:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer no more than a status and hang up; what was asked before is answered first."""
+        self._deaf = True
+        self._head.stop()
+        if self._asked and not self._asked.more_body:
+            self._asked.keep_alive = False
+            return
+        if self._asked:
+            self._asked.disconnected = True
+            self._asked.message_event.set()
+        if self.pipeline:
+            self.transport.abort()
+            return
+        line = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        self.transport.write(line.encode("ascii"))
+        self.leave()
+
+
+class _Answer:
+    """What an answer is written to: where uvicorn closes it, the connection is left."""
+
+    def __init__(self, connection: Guarded) -> None:
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+        self.close = connection.leave
+
+
+class _Deadline:
+    """Something that is done at a time, unless it is stopped before."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still to come."""
+        return self._timer is not None
+
+    def start(self, seconds: float, do: Callable[[], Any]) -> None:
+        """Do it so many seconds from now, and no sooner."""
+        self.stop()
+        self._timer = self._loop.call_later(seconds, do)
+
+    def stop(self) -> None:
+        """Do it not at all."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _plain(headers: list[tuple[bytes, bytes]], version: str) -> bool:
+    """Return whether no two servers can take this head for different requests."""
+    names = [name for name, _ in headers]
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    chunked = codings == [b"chunked"] and version == "1.1" and b"content-length" not in names
+    return names.count(b"host") == 1 and version in {"1.0", "1.1"} and (chunked or not codings)
