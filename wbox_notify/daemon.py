@@ -4,59 +4,69 @@ import json
 import logging
 import os
 import secrets
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from wbox_notify import dispatch, planner
 from wbox_notify.client import Client
 from wbox_notify.control import Control
+from wbox_notify.deliveries import Memory
+from wbox_notify.documents.problems import Problem
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
+from wbox_notify.sources import hooks, timetables, watches
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.web import application
+from wbox_notify.triggers.changes import Changes
+from wbox_notify.triggers.file import FileSource
+from wbox_notify.triggers.schedule import Mark, ScheduleSource
+from wbox_notify.web import Guarded, Hooks, Links, application
 
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN = 4.5
+_LISTED_WITHIN = 10.0
+_MARK = "schedule"
+_KEY_BYTES = 32
 
 
 class Daemon:
     """Sources, engine and dispatch over one store, in one process.
 
-    ``url`` is where it answers, once it has started.
+    ``url`` is where it answers, also before it has started.
     """
 
     def __init__(
         self,
         project: Project,
+        environ: Mapping[str, str],
         *,
         on_plan: planner.Observer | None = None,
         on_attempt: dispatch.Observer | None = None,
     ) -> None:
         settings = project.settings
-        self._settings = settings
+        self._environ = environ
         connect(project)().close()
         self._store = open_store(settings.store)
-        self._dispatcher = dispatch.Dispatcher(self._store, connect(project), observer=on_attempt)
-        self._planner = planner.Planner(project, self._store, planned=self._dispatcher.wake, observer=on_plan)
-        self._files = FileSource(
-            watches(project.rules), known=self._store.known, emit=self._accept, report=log.warning
-        )
         self._token = secrets.token_urlsafe(24)
-        host, port = settings.listen
-        control = Control(self._store, self._wake)
-        app = application(control, self._token, ["127.0.0.1", "localhost", "[::1]", host])
-        try:
-            self._server = Server(app, host, port)
-        except PortError as error:
-            if not error.taken:
-                raise
-            log.warning("%s; it answers at a free port instead", error)
-            self._server = Server(app, host, 0)
+        self._link_key = _own_key(settings.data_dir / "link.key")
+        self._reloading = threading.Lock()
+        self._hooks = Hooks(hooks(project))
+        self.control = Control(self._store, self._wake)
+        self._server = self._serve(settings.listen, needed=bool(hooks(project)))
+        self._project = self._completed(project)
+        self._dispatcher = dispatch.Dispatcher(self._store, connect(project), observer=on_attempt)
+        self._planner = planner.Planner(
+            self._project, self._store, planned=self._dispatcher.wake, observer=on_plan
+        )
+        self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
+        self._files, self._schedules = self._sources()
 
     @property
     def url(self) -> str:
@@ -65,27 +75,119 @@ class Daemon:
 
     def start(self) -> None:
         """Begin with what is open, then take what comes."""
-        self._server.start()
         self._leave_card()
         self._dispatcher.start()
         self._planner.start()
+        self._server.start()
         self._files.start()
+        # What came meanwhile is to be found before a rule says that it is missing.
+        self._files.listed(_LISTED_WITHIN)
+        self._schedules.start()
+        self._changes.start()
 
     def stop(self) -> bool:
         """Take nothing more, finish what is in flight, close; False where a request did not end in time."""
+        self._changes.stop()
         self._files.stop()
+        self._schedules.stop()
+        self._server.stop()
         self._planner.stop()
         finished = self._dispatcher.stop(_STOP_WITHIN)
-        self._server.stop()
-        card_path(self._settings.data_dir).unlink(missing_ok=True)
+        card_path(self._project.settings.data_dir).unlink(missing_ok=True)
         if finished:
             self._store.close()
         return finished
 
+    def reload(self) -> list[Problem]:
+        """Follow what the project folder says now; return what is wrong in it.
+
+        A file with a mistake keeps the rules that it had; settings with a mistake change nothing. What rules
+        remember (groups, digests, timers) stays.
+        """
+        with self._reloading:
+            found = load(self._project.settings.folder, self._environ)
+            errors = [problem for problem in found.problems if problem.severity == "error"]
+            broken = {problem.file for problem in errors}
+            if _in_settings(errors):
+                return list(found.problems)
+            kept = [rule for rule in self._project.rules if rule.file in broken]
+            self._follow(self._completed(replace(found, rules=(*found.rules, *kept))))
+            return list(found.problems)
+
+    def read_again(self) -> None:
+        """Reload, and say in the log what came of it."""
+        errors = [problem for problem in self.reload() if problem.severity == "error"]
+        for problem in errors:
+            place = f"{problem.file}:{problem.line}:{problem.column}"
+            log.error("%s: %s; what the file said before stays", place, problem.message)
+        if not errors:
+            log.warning("read again: %d rules", len(self._project.rules))
+
+    def _follow(self, project: Project) -> None:
+        self._files.stop()
+        self._schedules.stop()
+        self._project = project
+        self._planner.replace(project)
+        self._hooks.replace(hooks(project))
+        self._files, self._schedules = self._sources()
+        self._files.start()
+        self._schedules.start()
+
+    def _completed(self, project: Project) -> Project:
+        """Return a project that knows where this daemon answers and how it signs its links."""
+        public = project.settings.public_url or self.url
+        return replace(
+            project, settings=replace(project.settings, public_url=public, link_key=self._link_key)
+        )
+
+    def _sources(self) -> tuple[FileSource, ScheduleSource]:
+        files = FileSource(
+            watches(self._project), known=self._store.known, emit=self._accept, report=log.warning
+        )
+        schedules = ScheduleSource(
+            timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
+        )
+        return files, schedules
+
+    def _serve(self, listen: tuple[str, int], *, needed: bool) -> Server:
+        """Return the server; where its address is taken and no webhook is needed there, at a free port."""
+        host, port = listen
+        app = application(
+            control=self.control,
+            hooks=self._hooks,
+            accept=self._accept_soon,
+            links=Links(self._link_key),
+            reload=lambda: [problem.as_json() for problem in self.reload()],
+            token=self._token,
+            hosts=["127.0.0.1", "localhost", "[::1]", host],
+        )
+        try:
+            return Server(app, host, port, protocol=Guarded)
+        except PortError as error:
+            if not error.taken or needed:
+                raise
+            log.warning("%s; it answers at a free port instead", error)
+            return Server(app, host, 0, protocol=Guarded)
+
     def _accept(self, events: Sequence[Event]) -> None:
         """Keep events; once this returns they are on disk."""
-        self._store.put_events(events, time.time()).result()
+        self._accept_soon(events).result()
+
+    def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
+        kept = self._store.put_events(events, time.time())
+        kept.add_done_callback(lambda _kept: self._planner.wake())
+        return kept
+
+    def _accept_times(self, events: Sequence[Event], marks: Mapping[str, Mark]) -> None:
+        memories = [
+            Memory(rule=rule, kind=_MARK, key="", value=mark._asdict()) for rule, mark in marks.items()
+        ]
+        self._store.put_events(events, time.time(), memories).result()
         self._planner.wake()
+
+    def _last(self, rule: str) -> Mark | None:
+        found = self._store.remembered(rule, _MARK, "")
+        return Mark(**found) if found else None
 
     def _wake(self) -> None:
         self._planner.wake()
@@ -93,12 +195,11 @@ class Daemon:
 
     def _leave_card(self) -> None:
         """Write down where commands find this daemon, for its own user's eyes only."""
-        path = card_path(self._settings.data_dir)
+        path = card_path(self._project.settings.data_dir)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as card:
-            json.dump({"pid": os.getpid(), "url": self.url, "token": self._token}, card)
+        card = {"pid": os.getpid(), "url": self.url, "token": self._token}
+        _write_private(path, json.dumps(card).encode("utf-8"))
 
 
 def card_path(data_dir: Path) -> Path:
@@ -126,21 +227,19 @@ class connect:  # noqa: N801 - called like a function
         return Client(self._settings.url, self._settings.api_key or "")
 
 
-def watches(rules: Iterable[Rule]) -> list[Watch]:
-    """Return one watch for each folder that rules name."""
-    by_root: dict[Path, list[Rule]] = {}
-    for rule in rules:
-        by_root.setdefault(rule.trigger.root, []).append(rule)
-    return [_watch(root, group) for root, group in by_root.items()]
+def _own_key(path: Path) -> bytes:
+    """Return the key that signs this daemon's links, made when it first runs."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        _write_private(path, secrets.token_bytes(_KEY_BYTES))
+    return path.read_bytes()
 
 
-def _watch(root: Path, rules: list[Rule]) -> Watch:
-    def reads(path: str) -> frozenset[str]:
-        return frozenset().union(*(rule.needs for rule in rules if rule.trigger.accepts(path)))
+def _write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
 
-    return Watch(
-        root=root,
-        accepts=lambda path: any(rule.trigger.accepts(path) for rule in rules),
-        reads=reads,
-        settle=max(rule.trigger.settle for rule in rules),
-    )
+
+def _in_settings(errors: Sequence[Problem]) -> bool:
+    return any(not problem.file.startswith("rules/") for problem in errors)

@@ -11,8 +11,8 @@ from posixpath import dirname, join, normpath, split
 from wbox_notify.triggers.file.contents import version
 from wbox_notify.triggers.file.finished import is_local, opened
 from wbox_notify.triggers.file.hints import Hints
-from wbox_notify.triggers.file.troubles import Troubles
 from wbox_notify.triggers.file.watch import Found, Place, Watch
+from wbox_notify.triggers.troubles import Troubles
 
 UNHINTED = 2.0
 """Seconds between two listings of a folder that inotify tells nothing, or not all, about."""

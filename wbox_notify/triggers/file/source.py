@@ -15,9 +15,9 @@ from wbox_notify.triggers.file.contents import describe, read
 from wbox_notify.triggers.file.finished import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.hints import Hints
 from wbox_notify.triggers.file.listing import UNHINTED, Listing
-from wbox_notify.triggers.file.troubles import Troubles
 from wbox_notify.triggers.file.waiting import Waiting, mark
 from wbox_notify.triggers.file.watch import Found, Watch
+from wbox_notify.triggers.troubles import Troubles
 
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
@@ -61,6 +61,7 @@ class FileSource:
         self._listing = Listing(watches, self._troubles, clock=clock, every=sweep_every, going=self._going)
         self._waiting = Waiting(clock)
         self._store_pause = 0.0
+        self._listed = threading.Event()
 
     def start(self) -> None:
         """Begin to watch, in a thread of its own."""
@@ -80,6 +81,10 @@ class FileSource:
         if self._listing.hints is not None:
             self._listing.hints.close()
 
+    def listed(self, within: float) -> bool:
+        """Wait until what was there at the start has been listed and emitted; False if it takes longer."""
+        return self._listed.wait(within)
+
     @property
     def alive(self) -> bool:
         """Whether the thread runs; False too before the start and after the stop."""
@@ -96,6 +101,7 @@ class FileSource:
     def _run(self) -> None:
         while self._going():
             pause = self._look(self._hinted())
+            self._listed.set()
             # The store is left in peace for the whole pause. Otherwise a hint ends it, but not at once, so
             # that what comes together is looked at together.
             self._stopping.wait(pause if self._store_pause else min(pause, _BREATH))
