@@ -14,7 +14,7 @@ from wbox_notify.rules.check import check, summary
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @json_option
 @click.pass_obj
-def command(config: Path | None, path: Path | None, strict: bool, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def command(config: Path | None, path: Path | None, strict: bool, as_json: bool) -> int:
     """Check the settings, rules and templates of a project folder.
 
     Ends with 0 when all is well and with 1 when something has to be mended.

@@ -4,9 +4,12 @@ import importlib.resources
 import shutil
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,19 +20,25 @@ from wbox_notify.cli.project import sound
 from wbox_notify.cli.run import stop_on_signals
 from wbox_notify.daemon import Daemon
 from wbox_notify.errors import WboxError
+from wbox_notify.events import Event
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 
 _KINDS = ("text", "media", "event", "poll")
+_RULES = ("new-file", "picture", "meeting", "poll", "shipped", "disk-full", "lunch-poll")
 _PATIENCE = 20.0
 
 
 @click.command("demo")
-@click.option("--once", is_flag=True, help="Drop the examples, print what arrived and end.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Drop the examples, call a hook, fire a schedule, print what arrived and end.",
+)
 @click.option("--keep", type=click.Path(path_type=Path), help="Use this folder and keep it.")
 @json_option
-def command(once: bool, keep: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def command(once: bool, keep: Path | None, as_json: bool) -> int:
     """Try it without an account: nothing is sent to WhatsApp.
 
     Starts the simulator and the daemon with the starter rules in a temporary folder. Ends with 0, with
@@ -42,10 +51,12 @@ def command(once: bool, keep: Path | None, as_json: bool) -> int:  # noqa: FBT00
         daemon = _daemon(folder, feed)
         daemon.start()
         if not as_json:
-            _introduce(simulator, folder)
+            _introduce(simulator, folder, daemon)
         try:
             if once:
                 drop_examples(folder / "drop", simulator.url)
+                call_hook(f"{daemon.url}/hook/disk-full", gallery() / "examples" / "hooks" / "disk-full.json")
+                fire(daemon, "lunch-poll")
                 _wait_for_all(simulator, folder / "data" / "wbox-notify.db")
             else:
                 stop.wait()
@@ -69,46 +80,67 @@ def drop_examples(folder: Path, address: str) -> None:
         (folder / example.name).write_text(text, encoding="utf-8")
 
 
+def call_hook(url: str, body: Path) -> None:
+    """Call a webhook as any program would."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body.read_bytes(), headers, method="POST")  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+        answer.read()
+
+
+def fire(daemon: Daemon, rule: str) -> None:
+    """Let the time of a rule come now."""
+    now = datetime.now(UTC)
+    facts = {"rule": rule, "at": now.isoformat(), "late": 0.0}
+    daemon.control.accept(Event(id=f"schedule:{rule}:demo", type="schedule", at=now, data=facts))
+
+
 @contextmanager
 def _project_folder(keep: Path | None, address: str) -> Iterator[Path]:
     folder = keep or Path(tempfile.mkdtemp(prefix="wbox-demo-"))
     try:
-        (folder / "drop").mkdir(parents=True, exist_ok=True)
-        for part in ("rules", "templates"):
-            shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
-        settings = f"version: 1\nwbox: {{url: {address}}}\nlisten: 127.0.0.1:0\n"
-        (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
+        _furnish(folder, address)
         yield folder
-    except OSError as error:
-        raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _furnish(folder: Path, address: str) -> None:
+    """Make a folder a project with the starter rules, whose wbox is the simulator."""
+    settings = f"version: 1\nwbox: {{url: {address}}}\nlisten: 127.0.0.1:0\n"
+    try:
+        (folder / "drop").mkdir(parents=True, exist_ok=True)
+        for part in ("rules", "templates"):
+            shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
+        (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
+    except OSError as error:
+        raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
+
+
 def _daemon(folder: Path, feed: Feed) -> Daemon:
     environment = {"WBOX_API_KEY": "sk_demo", "WBOX_DATA_DIR": str(folder / "data")}
     project = sound(load(folder, environment))
-    return Daemon(project, on_plan=feed.planned, on_attempt=feed.attempted)
+    return Daemon(project, environment, on_plan=feed.planned, on_attempt=feed.attempted)
 
 
-def _introduce(simulator: Simulator, folder: Path) -> None:
+def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say(f"wbox-notify {__version__} demo (nothing is sent to WhatsApp)\n")
     say(f"  Inbox    {simulator.url}/")
     say(f"  Folder   {folder / 'drop'}   watched by the rules in {folder / 'rules'}\n")
     say("Try this in another terminal:")
     say(f"  cp README.md {folder / 'drop'}/")
-    say(f'  echo "Tea or coffee?" > {folder / "drop"}/tea.poll.txt\n')
+    say(f'  echo "Tea or coffee?" > {folder / "drop"}/tea.poll.txt')
+    say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full\n')
     say("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).\n")
 
 
 def _wait_for_all(simulator: Simulator, store: Path) -> None:
-    """Return when each kind has arrived and nothing waits any more, or when patience ends."""
+    """Return when each rule has sent and nothing waits any more, or when patience ends."""
     history = open_history(f"sqlite:///{store}")
     deadline = time.monotonic() + _PATIENCE
     while history and time.monotonic() < deadline:
-        arrived = {_kind(message) for message in simulator.messages()}
-        if arrived.issuperset(_KINDS) and history.oldest_waiting() is None:
+        if not _missing(simulator.messages()) and history.oldest_waiting() is None:
             break
         time.sleep(0.05)
     if history:
@@ -116,9 +148,9 @@ def _wait_for_all(simulator: Simulator, store: Path) -> None:
 
 
 def _arrived(simulator: Simulator, *, as_json: bool) -> int:
-    """Print what arrived at the simulator; 0 when each kind of message is among it."""
+    """Print what arrived at the simulator; 0 when each kind of message, and each rule's, is among it."""
     messages = simulator.messages()
-    missing = [kind for kind in _KINDS if kind not in {_kind(message) for message in messages}]
+    missing = _missing(messages)
     if as_json:
         say_json({"messages": messages, "missing": missing})
     else:
@@ -129,6 +161,14 @@ def _arrived(simulator: Simulator, *, as_json: bool) -> int:
     if missing:
         raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
     return 0
+
+
+def _missing(messages: list[dict[str, Any]]) -> list[str]:
+    """Return the kinds and the rules of which nothing arrived."""
+    kinds = {_kind(message) for message in messages}
+    keys = " ".join(str(message["idempotency_key"]) for message in messages)
+    silent = [rule for rule in _RULES if f":{rule}:" not in keys]
+    return [kind for kind in _KINDS if kind not in kinds] + silent
 
 
 def _kind(message: dict[str, object]) -> str:

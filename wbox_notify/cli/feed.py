@@ -1,5 +1,6 @@
 """Each step of the daemon as a line on the screen, as it happens."""
 
+import time
 from collections.abc import Iterable
 
 import click
@@ -19,17 +20,19 @@ class Feed:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
-    def planned(self, event: Event, plan: Plan) -> None:
-        """Print an event and what the rules made of it."""
+    def planned(self, event: Event | None, plan: Plan) -> None:
+        """Print an event and what the rules made of it; without an event, what became due."""
         if self._as_json:
             decisions = [
                 {"rule": made.rule, "stage": made.stage, "outcome": made.outcome, "detail": made.detail}
                 for made in plan.decisions
             ]
-            say_json({"at": event.at, "event": event.id, "type": event.type, "decisions": decisions})
+            kind = event.type if event else "due"
+            say_json({"at": _at(event), "event": plan.event_id, "type": kind, "decisions": decisions})
             return
-        at = clock(event.at.timestamp())
-        say(f"{at}  {click.style('-->', fg='cyan')} {event.type:<6} {subject(event)}")
+        at = clock(_at(event))
+        if event:
+            say(f"{at}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
         for made in plan.decisions:
             say(f"{at}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
 
@@ -56,16 +59,25 @@ class Feed:
         say(f"{clock(then.due)}  {click.style('<--', fg='green')} {'  '.join(words)}")
 
 
+def _at(event: Event | None) -> float:
+    return event.at.timestamp() if event else time.time()
+
+
 def subject(event: Event) -> str:
     """Return what an event is about, such as the file's path and size."""
-    if event.type == "file":
-        return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
-    return shown(str(event.data.get("kind", "")))
+    match event.type:
+        case "file":
+            return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
+        case "webhook":
+            return f"/hook/{shown(event.data['path'])}"
+        case "send":
+            return shown(str(event.data["kind"]))
+    return shown(str(event.data.get("rule", "")))
 
 
 def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
     """Return a line about one decision."""
-    colour = {"passed": "green", "stopped": "yellow", "failed": "red"}.get(outcome)
+    colour = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}.get(outcome)
     return f"{click.style(f'{outcome:<7}', fg=colour)} {rule} {stage}: {shown(detail)}"
 
 

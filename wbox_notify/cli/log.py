@@ -23,7 +23,7 @@ _LOOK_EVERY = 0.3
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
 @json_option
 @click.pass_obj
-def command(config: Path | None, most: int, follow: bool, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def command(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
     """List the newest events: what came, what each rule decided, and what became of the messages."""
     past = history(open_project(config))
     last = _print_events(past, past.events(most=most), as_json=as_json)

@@ -16,6 +16,7 @@ from platformdirs import site_config_path, user_config_path
 from wbox_notify.control import Action, Control
 from wbox_notify.documents.problems import Problem, render
 from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.events import Event, event_fields
 from wbox_notify.messages import Message, dump
 from wbox_notify.rules import Project, load
 from wbox_notify.store import BusyError, History, Store, open_history, open_store
@@ -86,6 +87,9 @@ class Queue(Protocol):
     def send(self, message: Message) -> int:
         """Put one message into the queue; return the id of its delivery."""
 
+    def accept(self, event: Event) -> bool:
+        """Keep an event; False if it was known before."""
+
 
 class Remote:
     """The queue of a running daemon, over its own address."""
@@ -109,6 +113,10 @@ class Remote:
     def send(self, message: Message) -> int:
         """Ask the daemon to take a message."""
         return int(self._post("/-/send", dump(message))["id"])
+
+    def accept(self, event: Event) -> bool:
+        """Ask the daemon to take an event."""
+        return bool(self._post("/-/event", event_fields(event))["new"])
 
     def alive(self) -> bool:
         """Say whether the daemon answers."""

@@ -28,7 +28,7 @@ def command() -> None:
 )
 @json_option
 @click.pass_obj
-def list_(config: Path | None, state: str | None, most: int, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def list_(config: Path | None, state: str | None, most: int, as_json: bool) -> int:
     """List what waits, is held or could not be sent, oldest first."""
     past = history(open_project(config))
     deliveries = past.queue([State(state)] if state else [*OPEN, *STUCK], most)
@@ -65,7 +65,7 @@ def _verb(action: Action, text: str) -> None:
     @click.option("--all", "everything", is_flag=True, help="All that it fits.")
     @json_option
     @click.pass_obj
-    def run(config: Path | None, ids: tuple[int, ...], everything: bool, as_json: bool) -> int:  # noqa: FBT001
+    def run(config: Path | None, ids: tuple[int, ...], everything: bool, as_json: bool) -> int:
         if bool(ids) == everything:
             raise click.UsageError("give the numbers that `queue list` shows, or --all")
         project = sound(open_project(config))

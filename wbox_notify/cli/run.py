@@ -1,5 +1,6 @@
 """``wbox-notify run``."""
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -19,10 +20,11 @@ from wbox_notify.rules.check import summary
 @click.command("run")
 @json_option
 @click.pass_obj
-def command(config: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
-    """Run the daemon in the foreground: watch folders, follow the rules, send.
+def command(config: Path | None, as_json: bool) -> int:
+    """Run the daemon in the foreground: watch folders, answer webhooks, keep schedules, send.
 
-    Ends with 0 on SIGTERM or Ctrl-C, within 5 seconds; what is in flight is finished.
+    Rules are read again when a file is saved, and on SIGHUP. Ends with 0 on SIGTERM or Ctrl-C, within 5
+    seconds; what is in flight is finished.
     """
     log_to_stderr()
     stop = stop_on_signals()
@@ -33,11 +35,16 @@ def command(config: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click'
             hint="write one (README shows how), or try wbox-notify demo",
         )
     feed = Feed(as_json=as_json)
-    daemon = Daemon(project, on_plan=feed.planned, on_attempt=feed.attempted)
+    daemon = Daemon(project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted)
+    again = threading.Event()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())
     daemon.start()
     if not as_json:
         introduce(project, daemon)
-    stop.wait()
+    while not stop.wait(0.2):
+        if again.is_set():
+            again.clear()
+            daemon.read_again()
     return 0 if daemon.stop() else 1
 
 

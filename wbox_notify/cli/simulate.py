@@ -18,7 +18,7 @@ from wbox_notify.simulator import Simulator
     "--api-key", envvar="WBOX_SIM_API_KEY", help="The only key that is good; else any that starts with sk_."
 )
 @json_option
-def command(port: int, host: str, api_key: str | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def command(port: int, host: str, api_key: str | None, as_json: bool) -> int:
     """Run a stand-in for the wbox server. Nothing goes to WhatsApp.
 
     It answers as the wbox API document says and shows what it got on an inbox page.

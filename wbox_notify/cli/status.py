@@ -22,7 +22,7 @@ _HELD = 75
 @click.command("status")
 @json_option
 @click.pass_obj
-def command(config: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's way
+def command(config: Path | None, as_json: bool) -> int:
     """Show the daemon, the device and the queue on one screen.
 
     Ends with 0 when messages flow, 69 when the daemon or wbox can not be reached, 75 when the phone is not

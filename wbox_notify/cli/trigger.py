@@ -1,0 +1,144 @@
+"""``wbox-notify trigger``."""
+
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from wbox_notify.cli.feed import decision
+from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.project import open_project, open_queue, sound
+from wbox_notify.client import ENDPOINTS
+from wbox_notify.deliveries import Plan
+from wbox_notify.engine import Overlay, plan
+from wbox_notify.engine.rehearsal import World
+from wbox_notify.errors import WboxError
+from wbox_notify.events import Event
+from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.store import open_history
+from wbox_notify.triggers.file import FileSource, Watch
+
+_NOTHING = 3
+
+
+@click.command("trigger")
+@click.argument("name", metavar="RULE")
+@click.option(
+    "--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to drop."
+)
+@click.option("--data", help="The body of a call, as JSON; @FILE reads it from a file.")
+@click.option("--dry-run", is_flag=True, help="Show what would be decided and sent; store and send nothing.")
+@json_option
+@click.pass_obj
+def command(
+    config: Path | None,
+    name: str,
+    path: Path | None,
+    data: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Set off one rule by hand, as if its file, call or time had come.
+
+    Ends with 0, or with 3 when the rule sends nothing.
+    """
+    project = sound(open_project(config))
+    rule = project.rule(name)
+    if rule is None:
+        raise WboxError(
+            f"there is no rule {name!r}", hint=f"there are {', '.join(one.id for one in project.rules)}"
+        )
+    event = _event(rule, path, data)
+    if dry_run:
+        made = _planned(project.only(rule), event)
+        _print(made, as_json=as_json)
+        return 0 if made.messages or made.memories else _NOTHING
+    with open_queue(project) as (queue, _):
+        new = queue.accept(event)
+    if as_json:
+        say_json({"event": event.id, "new": new})
+    else:
+        say(f"event {event.id} is on disk; wbox-notify log shows what becomes of it")
+    return 0 if new else _NOTHING
+
+
+def _planned(project: Project, event: Event) -> Plan:
+    history = open_history(project.settings.store)
+    now = datetime.fromtimestamp(time.time(), UTC)
+    made = plan(project, event, Overlay(history or World(project, now)), now)
+    if history:
+        history.close()
+    return made
+
+
+def _event(rule: Rule, path: Path | None, data: str | None) -> Event:
+    """Return the event that sets off a rule, made of what was given."""
+    now = datetime.now(UTC)
+    trigger = rule.triggers[0]
+    if path is not None:
+        return _dropped(rule, path)
+    if isinstance(trigger, WebhookTrigger):
+        facts = {"path": trigger.path, "method": "POST", "headers": {}, "query": {}, "body": _body(data)}
+        return Event(id=f"webhook:{trigger.path}:{uuid.uuid4()}", type="webhook", at=now, data=facts)
+    if isinstance(trigger, ScheduleTrigger | MissingTrigger):
+        kind = "schedule" if isinstance(trigger, ScheduleTrigger) else "missing"
+        facts = {"rule": rule.id, "at": now.isoformat(), "late": 0.0}
+        return Event(id=f"{kind}:{rule.id}:{uuid.uuid4()}", type=kind, at=now, data=facts)
+    raise WboxError(f"the rule {rule.id} waits for a file", hint="give one with --file")
+
+
+def _body(data: str | None) -> object:
+    if data is None:
+        return {}
+    try:
+        text = Path(data[1:]).read_text(encoding="utf-8") if data.startswith("@") else data
+        return json.loads(text)
+    except OSError as error:
+        raise WboxError(f"--data: {data[1:]}: {error.strerror}") from None
+    except ValueError as error:
+        raise WboxError(f"--data is not JSON: {error}") from None
+
+
+def _dropped(rule: Rule, path: Path) -> Event:
+    """Return the event of a file as if it lay in the folder that the rule watches."""
+    trigger = next(filter(None, map(_file_trigger, rule.triggers)), None)
+    if trigger is None:
+        raise WboxError(f"the rule {rule.id} does not wait for a file")
+    path = path.absolute()
+    found: list[Event] = []
+    watch = Watch(
+        root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0
+    )
+    FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None).sweep()
+    if not found:
+        raise WboxError(f"{path} is still being written", hint="try again when it is finished")
+    data = {**found[0].data, "path": str(trigger.root / path.name), "folder": str(trigger.root)}
+    return Event(id=f"{found[0].id}:{uuid.uuid4()}", type="file", at=found[0].at, data=data)
+
+
+def _file_trigger(trigger: Trigger) -> FileTrigger | None:
+    one = trigger.of if isinstance(trigger, MissingTrigger) else trigger
+    return one if isinstance(one, FileTrigger) else None
+
+
+def _print(made: Plan, *, as_json: bool) -> None:
+    requests = [
+        {"path": ENDPOINTS[planned.message.kind], "body": planned.message.body()}
+        for planned in made.messages
+        if planned.message
+    ]
+    if as_json:
+        decisions = [
+            {"rule": one.rule, "stage": one.stage, "outcome": one.outcome, "detail": one.detail}
+            for one in made.decisions
+        ]
+        say_json({"decisions": decisions, "requests": requests})
+        return
+    for one in made.decisions:
+        say(decision(one.rule, one.stage, one.outcome, one.detail))
+    for request in requests:
+        say(f"POST {request['path']}\n{shown(json.dumps(request['body'], ensure_ascii=False))}")
