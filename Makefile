@@ -28,6 +28,7 @@ tests: .venv/ready
 
 test-slow: .venv/ready ## Run what takes minutes
 	$(BIN)/pytest -m slow
+	WBOX_TEST_EXAMPLES=3000 $(BIN)/pytest --timeout 3600 tests/test_engine_properties.py
 
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py

@@ -1,5 +1,6 @@
 """What ships is what is tested: the starter rules, and every block of the README."""
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from wbox_notify.engine import plan
+from wbox_notify.engine.rehearsal import World
+from wbox_notify.engine.trials import run_all
 from wbox_notify.events import Event
 from wbox_notify.messages import KINDS
 from wbox_notify.rules import load
@@ -44,17 +47,35 @@ def events_of_the_examples() -> list[Event]:
 
 
 def test_the_repository_is_a_valid_project() -> None:
-    assert STARTERS.problems == ()
+    assert [problem.message for problem in STARTERS.problems if problem.severity == "error"] == []
     assert STARTERS.rules
 
 
-def test_every_starter_rule_is_set_off_by_an_example_and_all_four_kinds_are_sent() -> None:
+def test_every_starter_rule_has_tests_and_they_pass() -> None:
+    trials = list(run_all(STARTERS, STARTERS.rules))
+    assert [(trial.rule.id, trial.complaints) for trial in trials if not trial.passed] == []
+    assert {trial.rule.id for trial in trials} == {rule.id for rule in STARTERS.rules}
+
+
+def test_every_dropped_example_sets_off_a_rule_and_all_four_kinds_are_sent() -> None:
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
     plans = [plan(STARTERS, event, Nothing(), now) for event in events_of_the_examples()]
+    assert all(made.messages for made in plans)
     messages = [planned for made in plans for planned in made.messages]
     assert [planned.problem for planned in messages if planned.problem] == []
-    assert {planned.rule for planned in messages} == {rule.id for rule in STARTERS.rules}
     assert {planned.message.kind for planned in messages if planned.message} == set(KINDS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "hooks").iterdir()), ids=lambda path: path.stem)
+def test_every_payload_of_the_examples_is_understood_by_the_hook_of_its_name(path: Path) -> None:
+    now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    body = json.loads(path.read_text(encoding="utf-8"))
+    data = {"path": path.stem, "method": "POST", "headers": {}, "query": {}, "body": body}
+    world = World(STARTERS, now)
+    world.happen(Event(id="e", type="webhook", at=now, data=data))
+    world.wait_for(86400)
+    assert [planned.problem for _, planned in world.messages if planned.problem] == []
+    assert world.messages
 
 
 def test_every_template_is_named_by_a_rule_or_another_template() -> None:
@@ -63,7 +84,7 @@ def test_every_template_is_named_by_a_rule_or_another_template() -> None:
         assert any(template.name in text for text in texts), template.name
 
 
-@pytest.mark.parametrize("block", YAML_BLOCKS, ids=lambda block: block.strip().splitlines()[0])
+@pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
 def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> None:
     name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
     (tmp_path / "rules").mkdir()
@@ -71,7 +92,7 @@ def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> Non
     key.write_text("sk_x")
     key.chmod(0o600)
     (tmp_path / name).write_text(block.replace("/etc/wbox-notify/key", str(key)), encoding="utf-8")
-    project = load(tmp_path, {})
+    project = load(tmp_path, {"GITHUB_SECRET": "a secret that is long enough"})
     assert [problem.message for problem in project.problems if problem.severity == "error"] == []
     assert project.rules or name == "wbox-notify.yaml"
 

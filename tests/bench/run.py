@@ -1,0 +1,110 @@
+"""Measurements, run by hand or by ``make bench``. Each compares in one run, since machines are noisy."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wbox_notify.engine import plan
+from wbox_notify.engine.rehearsal import World
+from wbox_notify.events import Event
+from wbox_notify.rules import Project, load
+from wbox_notify.store import open_store
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+ROUNDS = 7
+
+
+def main() -> None:
+    """Print all measurements."""
+    rules_against_time()
+    commits_together()
+
+
+def rules_against_time() -> None:
+    """Cost of one event with 10 and with 10,000 rules of which one can match."""
+    few, many = a_project(10), a_project(10_000)
+    call = an_event()
+    costs = in_turn({"10 rules": lambda: planned(few, call), "10,000 rules": lambda: planned(many, call)})
+    show("one event through the engine", costs)
+
+
+def commits_together() -> None:
+    """Cost of keeping an event alone, and of keeping 100 that come together."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"sqlite:///{folder}/bench.db")
+        counter = iter(range(10_000_000))
+
+        def keep(number: int) -> None:
+            kept = [store.put_events([an_event(f"e{next(counter)}")], 1.0) for _ in range(number)]
+            for future in kept:
+                future.result()
+
+        costs = in_turn({"one event a commit": lambda: keep(1), "100 at once": lambda: keep(100)})
+        costs["100 at once"] = [cost / 100 for cost in costs["100 at once"]]
+        show("keeping an event on disk", costs)
+        store.close()
+
+
+def a_project(number: int) -> Project:
+    """Return a project with so many rules, each with a path and a folder of its own."""
+    rules = "".join(
+        f"  - id: r{place}\n"
+        f"    trigger: [{{webhook: {{path: p{place}, open: true}}}}, {{file: {{path: drop/{place}}}}}]\n"
+        "    if: body.used > 90\n"
+        "    to: '+905551234567'\n"
+        "    send: {text: '{{ body.disk }} is full'}\n"
+        for place in range(number)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        # A file has a limit of nodes, so they are spread over several.
+        lines = rules.splitlines(keepends=True)
+        for part, start in enumerate(range(0, len(lines), 2500)):
+            path = Path(folder, "rules", f"{part}.yaml")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("version: 1\nrules:\n" + "".join(lines[start : start + 2500]), encoding="utf-8")
+        project = load(Path(folder), {})
+    if len(project.rules) != number:
+        raise SystemExit(f"{len(project.rules)} of {number} rules: {project.problems[:2]}")
+    return project
+
+
+def an_event(name: str = "e") -> Event:
+    """Return a call of the path of the rule r7."""
+    body = {"disk": "/var", "used": 91}
+    data = {"path": "p7", "method": "POST", "headers": {}, "query": {}, "body": body}
+    return Event(id=name, type="webhook", at=NOW, data=data)
+
+
+def planned(project: Project, event: Event) -> None:
+    """Plan an event a hundred times."""
+    memory = World(project, NOW)
+    for _ in range(100):
+        plan(project, event, memory, NOW)
+
+
+def in_turn(works: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
+    """Return the seconds that each work took, in rounds by turns after one that does not count."""
+    costs: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(ROUNDS + 1):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            if number:
+                costs[name].append(time.perf_counter() - began)
+    return costs
+
+
+def show(title: str, costs: dict[str, list[float]]) -> None:
+    """Print the median of each work and how it compares with the first."""
+    print(title)  # noqa: T201 - what it is for
+    base = statistics.median(next(iter(costs.values())))
+    for name, seconds in costs.items():
+        median = statistics.median(seconds)
+        print(f"  {name:<20} {median * 1000:9.3f} ms   x {median / base:.2f}")  # noqa: T201 - likewise
+
+
+if __name__ == "__main__":
+    main()

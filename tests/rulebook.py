@@ -1,0 +1,54 @@
+"""Projects for tests: files in a folder, and a rule of which only some lines are given."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+from wbox_notify.documents.problems import Problem, render
+from wbox_notify.rules import Project, Rule, load
+
+PHONE = "905551112233"
+
+
+def project(folder: Path, files: Mapping[str, str | bytes], **environ: str) -> Project:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load(folder, environ)
+
+
+def rule_file(rule: str) -> str:
+    """Return a whole file with a good rule ``a``, of which some lines are given: they begin on line 5."""
+    rule = dedent(rule)
+    lines = {"trigger": "{file: {path: /srv}}", "to": '"+905551112233"', "send": '{text: "hi"}'}
+    given = re.findall(r"^(\w+):", rule, re.MULTILINE)
+    rest = "".join(f"    {key}: {value}\n" for key, value in lines.items() if key not in given)
+    body = "".join(f"    {line}\n" for line in rule.splitlines())
+    return f"version: 1\nrules:\n  - id: a\n    name: A\n{body}{rest}"
+
+
+def rule(folder: Path, text: str, **files: str) -> Rule:
+    """Return the rule of a project without any problem."""
+    found = project(folder, {"rules/a.yaml": rule_file(text), **files})
+    assert found.problems == ()
+    (only,) = found.rules
+    return only
+
+
+def mistake(folder: Path, text: str, **files: str) -> Problem:
+    """Return the one thing that is wrong with a rule, which is then not there."""
+    found = project(folder, {"rules/a.yaml": rule_file(text), **files})
+    (problem,) = found.problems
+    assert (problem.file, problem.severity) == ("rules/a.yaml", "error")
+    assert found.rules == ()
+    return problem
+
+
+def sane(found: Project) -> None:
+    """Problems have places, can be shown, and say nothing in the words of a library."""
+    for problem in found.problems:
+        shown = render(problem)
+        assert not re.search(r"pydantic|Input should|not permitted|Field required|\bNone\b|object at", shown)
+        assert problem.line > 0 or problem.file != "rules/a.yaml" or problem.code == "WBX102"
