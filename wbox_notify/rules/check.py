@@ -28,9 +28,13 @@ _INSIDE = (
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
     found = [*project.problems, *_untested(project), *_links(project)]
+    seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
-            found += _folder(source, spot) if isinstance(source, FileTrigger) else _secret(source, spot)
+            what = source.root if isinstance(source, FileTrigger) else source.path
+            if what not in seen:
+                found += _folder(source, spot) if isinstance(source, FileTrigger) else _secret(source, spot)
+            seen.add(what)
         for drafts, spot in _sent(rule):
             found += _media(drafts, spot)
     return list(in_order(found))
