@@ -37,8 +37,8 @@ def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
         state["queue"] = [*state["queue"], subject.dump()][:_MOST_QUEUED]
         turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
     else:
-        state["left_out"] += 1
-        state["last"] = subject.dump()
+        if how.overflow == "summarize":
+            state = {**state, "left_out": state["left_out"] + 1, "last": subject.dump()}
         turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s")
     _keep(turn, how, key, state)
     return False
