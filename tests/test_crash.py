@@ -89,6 +89,23 @@ def test_sigterm_finishes_what_is_in_flight_and_ends_with_0_within_5_seconds(
     history.close()
 
 
+def test_a_request_that_outlives_the_daemon_is_unknown_at_the_next_start(
+    place: Workplace, wbox: Simulator
+) -> None:
+    wbox.fault(delay=30.0)
+    process = place.start("run")
+    drop(place, "a.txt")
+    wbox.wait_for(1, 20)
+    code, errors = ended(process, signal.SIGTERM, within=6)
+    assert code == 0
+    assert "its outcome will be listed as unknown" in errors
+    wbox.clear_faults()
+    process = place.start("run")
+    until(lambda: [one["state"] for one in place.json("queue", "list")] == ["unknown"])
+    assert ended(process)[0] == 0
+    assert len(wbox.messages()) == 1
+
+
 def test_ctrl_c_ends_it_as_well(place: Workplace, wbox: Simulator) -> None:
     process = place.start("run")
     drop(place, "a.txt")

@@ -30,7 +30,8 @@ from wbox_notify.web import Guarded, Hooks, Links, application
 
 log = logging.getLogger(__name__)
 
-_STOP_WITHIN = 4.5
+_STOP_WITHIN = 4.0
+_LEAST_FOR_SENDING = 0.5
 _LISTED_WITHIN = 10.0
 _MARK = "schedule"
 _KEY_BYTES = 32
@@ -85,18 +86,22 @@ class Daemon:
         self._schedules.start()
         self._changes.start()
 
-    def stop(self) -> bool:
-        """Take nothing more, finish what is in flight, close; False where a request did not end in time."""
+    def stop(self) -> None:
+        """Take nothing more, finish what is in flight, close; all of it within 5 seconds.
+
+        A request that takes longer is left to the next start, for which its outcome is unknown.
+        """
+        deadline = time.monotonic() + _STOP_WITHIN
         self._changes.stop()
         self._files.stop()
         self._schedules.stop()
         self._server.stop()
         self._planner.stop()
-        finished = self._dispatcher.stop(_STOP_WITHIN)
-        card_path(self._project.settings.data_dir).unlink(missing_ok=True)
-        if finished:
+        if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
-        return finished
+        else:
+            log.warning("a request is still under way; its outcome will be listed as unknown")
+        card_path(self._project.settings.data_dir).unlink(missing_ok=True)
 
     def reload(self) -> list[Problem]:
         """Follow what the project folder says now; return what is wrong in it.

@@ -45,7 +45,8 @@ def command(config: Path | None, as_json: bool) -> int:
         if again.is_set():
             again.clear()
             daemon.read_again()
-    return 0 if daemon.stop() else 1
+    daemon.stop()
+    return 0
 
 
 def introduce(project: Project, daemon: Daemon) -> None:
