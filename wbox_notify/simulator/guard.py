@@ -3,9 +3,10 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wbox_notify.pages import with_headers
 from wbox_notify.simulator.wire import refusal
 
 _HEADERS = {
@@ -38,7 +39,7 @@ class Guard:
         elif scope["method"] not in {"GET", "HEAD"} and origin and origin.partition("://")[2] != host:
             await refusal(403, "This request comes from a page of another site.")(scope, receive, send)
         else:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, with_headers(send, _HEADERS))
 
     def _ours(self, host: str) -> bool:
         try:
@@ -56,14 +57,3 @@ def _address(name: str, kind: str = "version") -> bool:
         return bool(getattr(ipaddress.ip_address(name), kind))
     except ValueError:
         return False
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sending

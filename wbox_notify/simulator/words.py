@@ -4,6 +4,8 @@
 
 from collections.abc import Mapping
 
+from wbox_notify.pages import wants_turkish
+
 Words = Mapping[str, str]
 
 _ENGLISH: Words = {
@@ -102,21 +104,4 @@ _TURKISH: Words = {
 
 def words(accept_language: str) -> Words:
     """Return the words that a browser prefers: Turkish if it ranks above English, else English."""
-    return _TURKISH if _weight(accept_language, "tr") > _weight(accept_language, "en") else _ENGLISH
-
-
-def _weight(accept_language: str, language: str) -> float:
-    """Return how much a language is wanted, 0 if it is not."""
-    weights = [0.0]
-    for wish in accept_language.lower().split(","):
-        tag, _, quality = wish.replace(" ", "").partition(";q=")
-        if tag.partition("-")[0] == language:
-            weights.append(_number(quality) if quality else 1.0)
-    return max(weights)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    return _TURKISH if wants_turkish(accept_language) else _ENGLISH

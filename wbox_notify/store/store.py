@@ -9,7 +9,7 @@ from typing import Any
 from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.outcomes import Answer
-from wbox_notify.store import rows
+from wbox_notify.store import rows, sql
 from wbox_notify.store.history import History
 from wbox_notify.store.sqlite import Sqlite
 
@@ -105,7 +105,7 @@ class Store:
         """
 
         def work(connection: Connection) -> Delivery | None:
-            row = connection.execute(_CLAIM, {"now": now, "phone": phone}).fetchone()
+            row = connection.execute(sql.CLAIM, {"now": now, "phone": phone}).fetchone()
             if row is None:
                 return None
             connection.execute(
@@ -130,7 +130,7 @@ class Store:
 
         def work(connection: Connection) -> bool:
             changed = connection.execute(
-                _FINISH, {**after, "id": delivery.id, "claims": delivery.claims, "now": now}
+                sql.FINISH, {**after, "id": delivery.id, "claims": delivery.claims, "now": now}
             )
             connection.execute(
                 "update attempt"
@@ -162,7 +162,7 @@ class Store:
 
     def next_due(self) -> float | None:
         """Return when the next delivery of a closed circuit or the next probe is due, or None."""
-        found = self._database.read(_NEXT_DUE)
+        found = self._database.read(sql.NEXT_DUE)
         return min((row["due"] for row in found if row["due"] is not None), default=None)
 
     def circuits_due(self, now: float) -> list[Mapping[str, Any]]:
@@ -211,7 +211,7 @@ class Store:
             found = _chosen(connection, ids, states)
             parameters = {"now": now, "expires": now + LIFETIME}
             for row in found:
-                statements = _REQUEUE if row["message"] else _REPLAN
+                statements = sql.REQUEUE if row["message"] else sql.REPLAN
                 for statement in statements:
                     connection.execute(statement, {**parameters, "id": row["id"]})
             return [row["id"] for row in found]
@@ -258,7 +258,7 @@ def _insert_event(connection: Connection, event: Event, now: float) -> bool:
 
 def _remember(connection: Connection, memories: Sequence[Memory]) -> None:
     for memory in memories:
-        connection.execute(_FORGET if memory.value is None else _REMEMBER, rows.memory_row(memory))
+        connection.execute(sql.FORGET if memory.value is None else sql.REMEMBER, rows.memory_row(memory))
 
 
 def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
@@ -273,7 +273,7 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
     )
     _remember(connection, plan.memories)
     connection.executemany(
-        _INSERT_DELIVERY,
+        sql.INSERT_DELIVERY,
         [rows.delivery_row(planned, plan.event_id, now, LIFETIME) for planned in plan.messages],
     )
 
@@ -286,66 +286,3 @@ def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[
         values,
     ).fetchall()
     return found if ids is None else [row for row in found if row["id"] in set(ids)]
-
-
-_REMEMBER = """
-insert into memory (rule, kind, key, value, due) values (:rule, :kind, :key, :value, :due)
-on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
-"""
-
-_FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
-
-_INSERT_DELIVERY = """
-insert into delivery
-    (key, event_id, rule, device, phone, message, state, reason, due, created, changed, expires)
-values
-    (:key, :event_id, :rule, :device, :phone, :message, :state, :reason, :now, :now, :now, :expires)
-on conflict (key) do nothing
-"""
-
-_CLAIM = """
-update delivery set state = 'sending', claims = claims + 1, changed = :now
-where id = (
-    select d.id from delivery d
-    where d.state in ('queued', 'unknown') and d.due <= :now and d.expires > :now and :phone in ('', d.phone)
-    and not exists (select 1 from circuit c where c.device = d.device)
-    and not exists (
-        select 1 from delivery e
-        where e.device = d.device and e.phone = d.phone and e.id < d.id
-        and e.state in ('queued', 'unknown', 'sending')
-    )
-    order by d.id limit 1
-)
-returning *
-"""
-
-_FINISH = """
-update delivery
-set state = :state, due = :due, tries = :tries, unknowns = :unknowns, reason = :reason, changed = :now
-where id = :id and claims = :claims and state = 'sending'
-"""
-
-_NEXT_DUE = """
-select min(d.due) as due from delivery d
-where d.state in ('queued', 'unknown')
-and not exists (select 1 from circuit c where c.device = d.device)
-and not exists (
-    select 1 from delivery e
-    where e.device = d.device and e.phone = d.phone and e.id < d.id
-    and e.state in ('queued', 'unknown', 'sending')
-)
-union all select min(until) from circuit
-"""
-
-_REQUEUE = (
-    """
-    update delivery
-    set state = 'queued', due = :now, expires = :expires, tries = 0, unknowns = 0, changed = :now, reason = ''
-    where id = :id
-    """,
-)
-
-_REPLAN = (
-    "update event set planned = null where id = (select event_id from delivery where id = :id)",
-    "delete from delivery where id = :id",
-)

@@ -2,13 +2,13 @@
 
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wbox_notify import settings
 from wbox_notify.errors import WboxError
+from wbox_notify.triggers.lookout import Lookout
 
 _EVERY = 1.0
 _RULES = (".yaml", ".yml")
@@ -16,7 +16,7 @@ _RULES = (".yaml", ".yml")
 _Mark = tuple[str, int, int, int, int]
 
 
-class Changes:
+class Changes(Lookout):
     """Looks at the files of a project each second, and tells when they have changed and rest again."""
 
     def __init__(
@@ -42,28 +42,11 @@ class Changes:
         self._changed = changed
         self._clock = clock
         self._quiet = quiet
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__("changes", self.step)
         self._report = report
         self._problem = ""
         self._told = self._seen = _look(folder)
         self._since = clock()
-
-    def start(self) -> None:
-        """Begin to look, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop; returns when nothing more is told, within 2 seconds unless ``changed`` takes longer."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(1.5)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs; False too before the start and after the stop."""
-        return self._thread is not None and self._thread.is_alive()
 
     def step(self) -> float:
         """Look once, and tell of a change that rests; return in how many seconds to look again.
@@ -80,10 +63,6 @@ class Changes:
         if self._tell():
             self._told = seen
         return _EVERY
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._stopping.wait(self.step())
 
     def _tell(self) -> bool:
         """Return False where it has to be told once more."""

@@ -1,6 +1,5 @@
 """The clock as a trigger: tells of each nominal time of each rule once, whatever the machine's clock does."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Literal, NamedTuple
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
 from wbox_notify.times import Missed, Schedule, nominal_id
+from wbox_notify.triggers.lookout import Lookout
 from wbox_notify.triggers.troubles import Troubles
 
 LONGEST_PAUSE = 30.0
@@ -41,7 +41,7 @@ class Timetable:
     missed: Missed = field(default_factory=Missed)
 
 
-class ScheduleSource:
+class ScheduleSource(Lookout):
     """Emits an event for each nominal time that comes, and for missed ones as their rules want it."""
 
     def __init__(
@@ -66,8 +66,7 @@ class ScheduleSource:
         self._last = last
         self._emit = emit
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__("schedule-source", self.step)
         self._troubles = Troubles(report)
         self._store_pause = 0.0
         self._timetables: dict[str, list[Timetable]] = {}
@@ -76,22 +75,6 @@ class ScheduleSource:
         self._rules: list[_Rule] | None = None
         self._due: dict[str, _Due] = {}
         self._marks: dict[str, Mark] = {}
-
-    def start(self) -> None:
-        """Begin to look at the clock, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="schedule-source", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop; returns when no more is emitted, within 2 seconds unless the store hangs."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(1.5)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs; False too before the start and after the stop."""
-        return self._thread is not None and self._thread.is_alive()
 
     def step(self) -> float:
         """Emit what is due; return in how many seconds to look again, at most ``LONGEST_PAUSE``.
@@ -111,10 +94,6 @@ class ScheduleSource:
         self._store_pause = 0.0
         self._troubles.over("store", "The store takes schedules again.")
         return self._until_next(rules)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._stopping.wait(self.step())
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

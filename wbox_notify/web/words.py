@@ -3,6 +3,8 @@
 
 from collections.abc import Mapping
 
+from wbox_notify.pages import wants_turkish
+
 Words = Mapping[str, str]
 
 _ENGLISH = {
@@ -52,21 +54,4 @@ _TURKISH = {
 
 def words(accept_language: str) -> Words:
     """Return the words that a browser prefers: Turkish if it ranks above English, else English."""
-    return _TURKISH if _wish(accept_language, "tr") > _wish(accept_language, "en") else _ENGLISH
-
-
-def _wish(accept_language: str, language: str) -> float:
-    """Return how much a language is wanted, 0 if it is not."""
-    weights = [0.0]
-    for part in accept_language.lower().replace(" ", "").split(","):
-        tag, _, weight = part.partition(";q=")
-        if tag.partition("-")[0] == language:
-            weights.append(_number(weight or "1"))
-    return max(weights)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    return _TURKISH if wants_turkish(accept_language) else _ENGLISH
