@@ -4,10 +4,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from workplace import Workplace
 
 from wbox_notify.simulator import Simulator
+
+# No test has an opinion on how fast a shared machine is.
+hypothesis.settings.register_profile("wbox", deadline=None)
+hypothesis.settings.load_profile("wbox")
 
 
 @pytest.fixture

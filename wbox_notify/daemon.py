@@ -115,7 +115,8 @@ class Daemon:
             broken = {problem.file for problem in errors}
             if _in_settings(errors):
                 return list(found.problems)
-            kept = [rule for rule in self._project.rules if rule.file in broken]
+            ids = {rule.id for rule in found.rules}
+            kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
             self._follow(self._completed(replace(found, rules=(*found.rules, *kept))))
             return list(found.problems)
 

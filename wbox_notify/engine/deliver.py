@@ -8,7 +8,7 @@ from wbox_notify.deliveries import Planned
 from wbox_notify.engine import escalate, quiet
 from wbox_notify.engine.occasion import Occasion, about, restore
 from wbox_notify.engine.turn import Turn
-from wbox_notify.messages import Text
+from wbox_notify.messages import Message, Text
 from wbox_notify.rules import Contact
 
 _LONGEST = 4000
@@ -77,21 +77,25 @@ def _tell(turn: Turn, contact: Contact, occasion: Occasion, context: Mapping[str
 
 
 def _merged(planned: list[Planned]) -> list[Planned]:
-    """Return the messages with all texts of one device in one, in the place of the first."""
+    """Return the messages with the texts of each device put together, as far as one message can hold them."""
     merged: list[Planned] = []
-    texts: dict[int | None, int] = {}
+    last: dict[int | None, int] = {}
     for one in planned:
-        message = one.message
-        if not isinstance(message, Text) or message.device_id not in texts:
-            if isinstance(message, Text):
-                texts[message.device_id] = len(merged)
-            merged.append(one)
+        text = one.message
+        place = last.get(text.device_id) if isinstance(text, Text) else None
+        joined = _joined(merged[place].message, text) if place is not None else None
+        if place is not None and joined:
+            merged[place] = replace(merged[place], message=joined)
             continue
-        place = texts[message.device_id]
-        first = merged[place].message
-        if isinstance(first, Text):
-            joined = f"{first.message}\n\n{message.message}"
-            if len(joined) > _LONGEST:
-                joined = joined[: _LONGEST - 1] + "…"
-            merged[place] = replace(merged[place], message=replace(first, message=joined))
+        if isinstance(text, Text):
+            last[text.device_id] = len(merged)
+        merged.append(one)
     return merged
+
+
+def _joined(first: Message | None, second: Message | None) -> Text | None:
+    """Return two texts as one, or None where that would be too long."""
+    if not isinstance(first, Text) or not isinstance(second, Text):
+        return None
+    text = f"{first.message}\n\n{second.message}"
+    return replace(first, message=text) if len(text) <= _LONGEST else None

@@ -19,7 +19,10 @@ def add(turn: Turn, how: Digest, subject: Subject) -> None:
         if kept is None:
             kept = {"subjects": [], "due": due.timestamp() if due else turn.time}
         others = [one for one in kept["subjects"] if Subject(**one).identity != subject.identity]
-        kept["subjects"] = [*others, subject.dump()][-_MOST:]
+        if len(others) >= _MOST:
+            turn.decide(KIND, "stopped", f"dropped: the digest for {contact.name} holds {_MOST} already")
+            continue
+        kept["subjects"] = [*others, subject.dump()]
         turn.remember(KIND, contact.phone, kept, kept["due"])
         turn.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {contact.name}")
 

@@ -33,13 +33,14 @@ def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
         state["times"].append(turn.time)
         _keep(turn, how, key, state)
         return True
-    if how.overflow == "queue":
-        state["queue"] = [*state["queue"], subject.dump()][:_MOST_QUEUED]
+    if how.overflow == "queue" and len(state["queue"]) < _MOST_QUEUED:
+        state["queue"].append(subject.dump())
         turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
     else:
         if how.overflow == "summarize":
             state = {**state, "left_out": state["left_out"] + 1, "last": subject.dump()}
-        turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s")
+        full = ", and the queue is full" if how.overflow == "queue" else ""
+        turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s{full}")
     _keep(turn, how, key, state)
     return False
 

@@ -27,11 +27,13 @@ def holds(turn: Turn, contact: Contact, occasion: Occasion, context: Mapping[str
     others = [one for one in held if one["alert"] != occasion.alert]
     if occasion.healed and len(others) < len(held):
         turn.decide(KIND, "stopped", f"healed before {contact.name} was told")
+    elif len(others) >= _MOST_HELD:
+        turn.decide(KIND, "stopped", f"dropped: {_MOST_HELD} wait for {contact.name} already")
     else:
         others.append(occasion.keep())
         turn.decide(KIND, "waits", f"{contact.name} is not disturbed before {end:%H:%M}")
     if others:
-        turn.remember(KIND, contact.phone, {"held": others[-_MOST_HELD:]}, end.timestamp())
+        turn.remember(KIND, contact.phone, {"held": others}, end.timestamp())
     else:
         turn.forget(KIND, contact.phone)
     return True
