@@ -22,14 +22,12 @@ def wbox() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, wbox: Simulator) -> Workplace:
-    return Workplace(tmp_path / "project", wbox)
+def place(tmp_path: Path, wbox: Simulator) -> Iterator[Workplace]:
+    workplace = Workplace(tmp_path / "project", wbox)
+    yield workplace
+    workplace.leave()
 
 
 @pytest.fixture
-def daemon(place: Workplace) -> Iterator[subprocess.Popen[str]]:
-    process = place.start("run")
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate(timeout=10)
+def daemon(place: Workplace) -> subprocess.Popen[str]:
+    return place.start("run")

@@ -4,7 +4,7 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -39,23 +39,18 @@ Start = Callable[[], subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(place: Workplace) -> Iterator[Start]:
+def start(place: Workplace) -> Start:
     """Return a function that starts the daemon on the rules above and returns when it answers."""
     place.rule(HOOKS)
     place.rule("version: 1\nstorm_guard: 3\nowner: me\n", "wbox-notify.yaml")
     place.environment["WBOX_SECRET_DISK"] = "a secret that is long enough"
-    running: list[subprocess.Popen[str]] = []
 
     def begin() -> subprocess.Popen[str]:
-        running.append(place.start("run"))
+        process = place.start("run")
         until((place.folder / "data" / "daemon.json").exists)
-        return running[-1]
+        return process
 
-    yield begin
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=10)
+    return begin
 
 
 def url(place: Workplace) -> str:

@@ -44,6 +44,7 @@ class Workplace:
             "WBOX_LISTEN": "127.0.0.1:0",
             "PYTHONDEVMODE": "0",
         }
+        self._started: list[subprocess.Popen[str]] = []
         self.store = f"sqlite:///{folder}/data/wbox-notify.db"
         self.rule(TEXT_RULE)
 
@@ -61,7 +62,7 @@ class Workplace:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a command and return at once."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "wbox_notify", *words],
             cwd=self.folder,
             env=self.environment,
@@ -69,6 +70,15 @@ class Workplace:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def leave(self) -> None:
+        """End what was started and still runs, also after a test that failed."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate(timeout=10)
 
     def run(self, *words: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; neither a traceback nor the key may be in what it prints."""
