@@ -16,7 +16,7 @@ from wbox_notify import dispatch, planner
 from wbox_notify.client import Client
 from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
-from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.problems import Problem, errors
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
 from wbox_notify.rules import Project, load
@@ -111,9 +111,9 @@ class Daemon:
         """
         with self._reloading:
             found = load(self._project.settings.folder, self._environ)
-            errors = [problem for problem in found.problems if problem.severity == "error"]
-            broken = {problem.file for problem in errors}
-            if _in_settings(errors):
+            wrong = errors(found.problems)
+            broken = {problem.file for problem in wrong}
+            if _in_settings(wrong):
                 return list(found.problems)
             ids = {rule.id for rule in found.rules}
             kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
@@ -122,11 +122,11 @@ class Daemon:
 
     def read_again(self) -> None:
         """Reload, and say in the log what came of it."""
-        errors = [problem for problem in self.reload() if problem.severity == "error"]
-        for problem in errors:
+        wrong = errors(self.reload())
+        for problem in wrong:
             place = f"{problem.file}:{problem.line}:{problem.column}"
             log.error("%s: %s; what the file said before stays", place, problem.message)
-        if not errors:
+        if not wrong:
             log.warning("read again: %d rules", len(self._project.rules))
 
     def _follow(self, project: Project) -> None:
@@ -247,5 +247,5 @@ def _write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _in_settings(errors: Sequence[Problem]) -> bool:
-    return any(not problem.file.startswith("rules/") for problem in errors)
+def _in_settings(problems: Sequence[Problem]) -> bool:
+    return any(not problem.file.startswith("rules/") for problem in problems)

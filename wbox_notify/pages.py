@@ -1,7 +1,9 @@
-"""What all our pages do: the headers that keep them safe, and the language that they speak."""
+"""What all our pages do: their templates, the headers that keep them safe, the language they speak."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
@@ -17,6 +19,17 @@ def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
         await send(message)
 
     return sending
+
+
+def page_templates(folder: Path) -> Environment:
+    """Return the templates of pages in a folder: what is put in is escaped, and a name must be there."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def wants_turkish(accept_language: str) -> bool:

@@ -6,6 +6,7 @@ import click
 
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import count, open_project, print_problems
+from wbox_notify.documents.problems import errors
 from wbox_notify.rules.check import check, summary
 
 
@@ -21,8 +22,8 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
     """
     project = open_project(path or config)
     problems = check(project)
-    errors = sum(problem.severity == "error" for problem in problems)
-    warnings = len(problems) - errors
+    wrong = len(errors(problems))
+    warnings = len(problems) - wrong
     if as_json:
         rules = [{"id": rule.id, "file": rule.file, "line": rule.line} for rule in project.rules]
         say_json({"rules": rules, "problems": [problem.as_json() for problem in problems]})
@@ -30,6 +31,6 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
         for rule in project.rules:
             say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}")
         print_problems(problems)
-        totals = (count(len(project.rules), "rule"), count(errors, "error"), count(warnings, "warning"))
+        totals = (count(len(project.rules), "rule"), count(wrong, "error"), count(warnings, "warning"))
         say(f"{', '.join(totals)} in {project.settings.folder}")
-    return 1 if errors or (strict and warnings) else 0
+    return 1 if wrong or (strict and warnings) else 0

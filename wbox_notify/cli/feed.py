@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import click
 
@@ -23,10 +24,7 @@ class Feed:
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event and what the rules made of it; without an event, what became due."""
         if self._as_json:
-            decisions = [
-                {"rule": made.rule, "stage": made.stage, "outcome": made.outcome, "detail": made.detail}
-                for made in plan.decisions
-            ]
+            decisions = [asdict(made) for made in plan.decisions]
             kind = event.type if event else "due"
             say_json({"at": _at(event), "event": plan.event_id, "type": kind, "decisions": decisions})
             return

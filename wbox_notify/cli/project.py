@@ -14,7 +14,7 @@ import click
 from platformdirs import site_config_path, user_config_path
 
 from wbox_notify.control import Action, Control
-from wbox_notify.documents.problems import Problem, render
+from wbox_notify.documents.problems import Problem, errors, render
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.events import Event, event_fields
 from wbox_notify.messages import Message, dump
@@ -57,11 +57,11 @@ def open_project(config: Path | None) -> Project:
 
 def sound(project: Project) -> Project:
     """Return a project that has no errors; print those that it has and end with 78."""
-    errors = [problem for problem in project.problems if problem.severity == "error"]
-    if errors:
-        print_problems(errors)
+    wrong = errors(project.problems)
+    if wrong:
+        print_problems(wrong)
         raise ConfigError(
-            f"{count(len(errors), 'error')} in {project.settings.folder}", hint="wbox-notify check"
+            f"{count(len(wrong), 'error')} in {project.settings.folder}", hint="wbox-notify check"
         )
     return project
 

@@ -10,6 +10,7 @@ import click
 from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
 from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.cli.run import stop_on_signals
+from wbox_notify.documents.problems import errors
 from wbox_notify.engine.trials import Trial, run_all
 from wbox_notify.triggers.changes import Changes
 
@@ -47,7 +48,8 @@ def _again(config: Path | None, name: str, *, as_json: bool) -> None:
 def _run(config: Path | None, name: str, *, as_json: bool) -> int:
     began = time.monotonic()
     project = open_project(config)
-    print_problems([problem for problem in project.problems if problem.severity == "error"])
+    wrong = errors(project.problems)
+    print_problems(wrong)
     trials = [
         trial for trial in run_all(project, project.rules) if name in f"{trial.rule.id}: {trial.test.name}"
     ]
@@ -55,7 +57,7 @@ def _run(config: Path | None, name: str, *, as_json: bool) -> int:
         say_json([_fields(trial) for trial in trials])
     else:
         _print(trials, time.monotonic() - began)
-    if any(problem.severity == "error" for problem in project.problems):
+    if wrong:
         return 1
     if not trials:
         return _NOTHING

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,11 +133,7 @@ def _print(made: Plan, *, as_json: bool) -> None:
         if planned.message
     ]
     if as_json:
-        decisions = [
-            {"rule": one.rule, "stage": one.stage, "outcome": one.outcome, "detail": one.detail}
-            for one in made.decisions
-        ]
-        say_json({"decisions": decisions, "requests": requests})
+        say_json({"decisions": [asdict(one) for one in made.decisions], "requests": requests})
         return
     for one in made.decisions:
         say(decision(one.rule, one.stage, one.outcome, one.detail))

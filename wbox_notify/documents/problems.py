@@ -87,9 +87,9 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.message)))
 
 
-def errors(problems: Iterable[Problem]) -> bool:
-    """Return whether one of them is more than a warning."""
-    return any(problem.severity == "error" for problem in problems)
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Return those that are more than a warning."""
+    return [problem for problem in problems if problem.severity == "error"]
 
 
 def render(problem: Problem) -> str:

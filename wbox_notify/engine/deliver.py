@@ -7,7 +7,7 @@ from typing import Any
 from wbox_notify.deliveries import Planned
 from wbox_notify.engine import escalate, quiet
 from wbox_notify.engine.occasion import Occasion, about, restore
-from wbox_notify.engine.turn import Turn
+from wbox_notify.engine.turn import Turn, messages_of
 from wbox_notify.messages import Message, Text
 from wbox_notify.rules import Contact
 
@@ -32,7 +32,7 @@ def _deliver(turn: Turn, contacts: list[Contact], occasion: Occasion, context: M
         if not quiet.holds(turn, contact, occasion, context)
     )
     if told:
-        turn.decide("send", "passed", f"{told} message{'' if told == 1 else 's'}")
+        turn.decide("send", "passed", messages_of(told))
     _escalate(turn, occasion, told)
 
 
@@ -58,7 +58,7 @@ def release(turn: Turn, phone: str) -> None:
     turn.messages[before:] = _merged(turn.messages[before:])
     made = len(turn.messages) - before
     if made:
-        turn.decide(quiet.KIND, "passed", f"{made} message{'' if made == 1 else 's'} to {contact.name}")
+        turn.decide(quiet.KIND, "passed", f"{messages_of(made)} to {contact.name}")
 
 
 def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wbox_notify.engine.occasion import Occasion, about, restore
-from wbox_notify.engine.turn import Turn, short
+from wbox_notify.engine.turn import Turn, messages_of, short
 
 KIND = "escalate"
 
@@ -58,7 +58,7 @@ def _take(turn: Turn, value: Mapping[str, Any]) -> None:
             turn.fill(contact, turn.drafts_for(contact, step.send, step.translations), origin, context)
             for contact in turn.recipients(step.to, context)
         )
-        turn.decide(stage, "passed", f"{made} message{'' if made == 1 else 's'}")
+        turn.decide(stage, "passed", messages_of(made))
 
 
 def _wait(turn: Turn, key: str, value: Mapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ from wbox_notify.rules.rule import Group
 
 KIND = GROUP
 
+_NEVER = 366 * 86400.0
+
 
 def add(turn: Turn, how: Group, subject: Subject) -> None:
     """Put a subject into its group; the group speaks when it is due."""
@@ -85,6 +87,3 @@ def _alert(key: str, group: dict[str, Any]) -> str:
 
 def _keep(turn: Turn, key: str, group: dict[str, Any]) -> None:
     turn.remember(KIND, key, group, group["due"])
-
-
-_NEVER = 366 * 86400.0

@@ -168,6 +168,11 @@ def short(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
+def messages_of(number: int) -> str:
+    """Return ``1 message`` or ``2 messages``."""
+    return f"{number} message{'' if number == 1 else 's'}"
+
+
 def one_line(text: str) -> str:
     """Return text that any database takes, on one line."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from wbox_notify.pages import page_templates
 from wbox_notify.simulator import chats
 from wbox_notify.simulator.api import data_address
 from wbox_notify.simulator.wire import pulse
@@ -44,13 +44,7 @@ class _Inbox:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        templates = Environment(
-            loader=FileSystemLoader(_PAGES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        templates = page_templates(_PAGES)
         templates.filters |= {"whatsapp": to_html, "local": _local, "address": chats.web_address}
         templates.globals |= {"kind": chats.kind, "preview": chats.preview, "file_name": chats.file_name}
         templates.globals |= {"date": chats.date, "presets": [(name, json.dumps(f)) for name, f in _PRESETS]}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -17,6 +16,7 @@ from starlette.routing import Route
 from wbox_notify.control import Control
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
+from wbox_notify.pages import page_templates
 from wbox_notify.web.links import ACK, RELEASE, Links
 from wbox_notify.web.wire import Accept, Limits, commit, read
 from wbox_notify.web.words import words
@@ -40,14 +40,7 @@ class _Signed:
         self._accept = accept
         self._links = links
         self._limits = limits
-        environment = Environment(
-            loader=FileSystemLoader(_PAGES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._template = environment.get_template("page.html")
+        self._template = page_templates(_PAGES).get_template("page.html")
 
     async def answer(self, request: Request) -> Response:
         """Show what the button does; do it only where it was pressed, since chats look at links."""
