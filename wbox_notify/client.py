@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from wbox_notify import __version__
 from wbox_notify.errors import ConfigError, WboxError
-from wbox_notify.messages import Message
+from wbox_notify.messages import WhatsAppMessage
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.phones import masked
 from wbox_notify.transport import Reply, Silence, Transport
@@ -102,7 +102,7 @@ class Client:
         headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"wbox-notify/{__version__}"}
         self._transport = Transport(base, headers, connect=connect, deadline=deadline)
 
-    def send(self, message: Message, *, idempotency_key: str | None = None) -> Answer:
+    def send(self, message: WhatsAppMessage, *, idempotency_key: str | None = None) -> Answer:
         """Hand a message to wbox (``POST /v1/send/…``) and return what came of it; a failure is no exception.
 
         Args:

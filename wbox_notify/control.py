@@ -58,7 +58,7 @@ class Control:
         """Put one message into the queue; return the id of its delivery, which is then on disk."""
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
-        planned = Planned(key=f"{event.id}:send:0:{message.phone}", rule="send", message=message)
+        planned = Planned(key=f"{event.id}:send:0:{message.recipient}", rule="send", message=message)
         plan = Plan(event_id=event.id, messages=(planned,))
         ids = self._store.put_message(event, plan, now.timestamp()).result()
         self._wake()

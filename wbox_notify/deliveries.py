@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from wbox_notify.messages import Message
 
@@ -33,6 +33,9 @@ WAITING = (State.QUEUED, State.UNKNOWN)
 OPEN = (*WAITING, State.SENDING)
 STUCK = (State.HELD, State.DEAD, State.EXPIRED)
 
+LIFETIME = 24 * 3600.0
+"""Seconds after which a message that could not be sent expires, where its rule says nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -51,6 +54,26 @@ class Decision:
     detail: str
 
 
+OnUnknown = Literal["retry_once", "retry", "hold", "drop"]
+"""What becomes of a message that may have been sent: once more after a while, again and again, a person
+decides, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a rule wants its messages to be sent.
+
+    Attributes:
+        critical: Whether they go before what others sent.
+        expire_after: Seconds after which it is too late to send them.
+        on_unknown: What becomes of one that may have been sent; None leaves it to its kind.
+    """
+
+    critical: bool = False
+    expire_after: float = LIFETIME
+    on_unknown: OnUnknown | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A message that an event calls for, or the reason why it could not be made.
@@ -64,6 +87,7 @@ class Planned:
     message: Message | None
     problem: str | None = None
     held: str | None = None
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +120,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message on its way to one phone.
+    """One message on its way to one phone, or to one outlet.
 
     Times are seconds since the epoch. ``claims`` counts all hand-overs begun, ``tries`` those that count
     for the back-off, ``unknowns`` those whose outcome stayed unknown. ``message`` is None where the rule
@@ -117,3 +141,4 @@ class Delivery:
     tries: int = 0
     unknowns: int = 0
     reason: str = ""
+    on_unknown: OnUnknown | None = None

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from wbox_notify.client import ApiError, Client
 from wbox_notify.deliveries import Delivery, State
-from wbox_notify.messages import Text
+from wbox_notify.messages import Message, Notice, Text
 from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.outlets import Outlets
 from wbox_notify.phones import masked
 from wbox_notify.store import Store
 
@@ -96,12 +97,14 @@ class Dispatcher:
         store: Store,
         connect: Callable[[], Client],
         *,
+        outlets: Outlets | None = None,
         threads: int = 4,
         clock: Callable[[], float] = time.time,
         observer: Observer | None = None,
     ) -> None:
         self._store = store
         self._connect = connect
+        self._outlets = outlets or Outlets({})
         self._clock = clock
         self._observer = observer
         self._stopping = threading.Event()
@@ -145,9 +148,13 @@ class Dispatcher:
         delivery = self._store.claim(self._clock(), phone).result()
         if delivery is None or delivery.message is None:
             return False
-        answer = client.send(delivery.message, idempotency_key=delivery.key)
-        self._conclude(delivery, answer)
+        self._conclude(delivery, self._hand_over(client, delivery.message, delivery.key))
         return True
+
+    def _hand_over(self, client: Client, message: Message, key: str) -> Answer:
+        if isinstance(message, Notice):
+            return self._outlets.send(message)
+        return client.send(message, idempotency_key=key)
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
         now = self._clock()
@@ -170,9 +177,10 @@ class Dispatcher:
         self.wake()
 
     def _tell(self, delivery: Delivery, answer: Answer, then: After) -> None:
-        phone = masked(delivery.message.phone) if delivery.message else ""
+        message = delivery.message
+        recipient = masked(message.phone) if message and not isinstance(message, Notice) else delivery.device
         level = logging.INFO if then.state == State.SENT else logging.WARNING
-        log.log(level, "delivery %d to %s: %s: %s", delivery.id, phone, answer.outcome, answer.detail)
+        log.log(level, "delivery %d to %s: %s: %s", delivery.id, recipient, answer.outcome, answer.detail)
         if self._observer:
             self._observer(delivery, answer, then)
 

@@ -1,4 +1,4 @@
-"""What can be sent: Text, Media, CalendarEvent and Poll, checked when they are made."""
+"""What can be sent: Text, Media, CalendarEvent, Poll, and Notice for other services; checked when made."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +20,16 @@ class _Message:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phone", normalise(self.phone))
+
+    @property
+    def recipient(self) -> str:
+        """Whom it goes to: a phone number."""
+        return self.phone
+
+    @property
+    def device(self) -> str:
+        """What carries it: the number of a device, empty where wbox is to choose."""
+        return str(self.device_id or "")
 
     def _addressed(self, **fields: Any) -> dict[str, Any]:
         """Return a request body: the fields that are set, the phone and the device if one is asked for."""
@@ -106,8 +116,37 @@ class Poll(_Message):
         return self._addressed(message=_clean(self.question), options=[_clean(text) for text in self.options])
 
 
-Message = Text | Media | CalendarEvent | Poll
-KINDS: Mapping[str, type[Message]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A text for another service than WhatsApp, by way of Apprise.
+
+    Attributes:
+        outlet: The name of the Apprise URL in the project; never the URL, which may hold a password.
+    """
+
+    kind: ClassVar[str] = "notice"
+
+    outlet: str
+    text: str
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        _need("text", self.text)
+
+    @property
+    def recipient(self) -> str:
+        """Whom it goes to: an outlet."""
+        return self.outlet
+
+    @property
+    def device(self) -> str:
+        """What carries it."""
+        return "apprise"
+
+
+WhatsAppMessage = Text | Media | CalendarEvent | Poll
+Message = WhatsAppMessage | Notice
+KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
 
 
 def dump(message: Message) -> dict[str, Any]:
@@ -118,7 +157,8 @@ def dump(message: Message) -> dict[str, Any]:
 def load(fields: Mapping[str, Any]) -> Message:
     """Return the message that ``dump`` gave the fields of."""
     rest = dict(fields)
-    return KINDS[rest.pop("kind")](**rest)
+    kind = rest.pop("kind")
+    return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
 
 
 def _need(field: str, text: str) -> None:

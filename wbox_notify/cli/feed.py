@@ -10,7 +10,7 @@ from wbox_notify.cli.output import clock, lasted, say, say_json, shown
 from wbox_notify.deliveries import Delivery, Plan, State
 from wbox_notify.dispatch import After
 from wbox_notify.events import Event
-from wbox_notify.messages import Message
+from wbox_notify.messages import Message, Notice
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.phones import masked
 
@@ -80,8 +80,11 @@ def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
 
 
 def target(message: Message | None) -> str:
-    """Return a message's kind and masked phone."""
-    return f"{message.kind:<5} to {masked(message.phone)}" if message else "no message could be made"
+    """Return a message's kind and masked phone, or its outlet."""
+    if message is None:
+        return "no message could be made"
+    recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
+    return f"{message.kind:<5} to {recipient}"
 
 
 def state(reached: State) -> str:

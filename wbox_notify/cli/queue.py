@@ -50,7 +50,7 @@ def as_fields(delivery: Delivery) -> dict[str, object]:
         "event": delivery.event_id,
         "rule": delivery.rule,
         "kind": message.kind if message else None,
-        "phone": message.phone if message else None,
+        "to": message.recipient if message else None,
         "state": delivery.state,
         "due": delivery.due,
         "created": delivery.created,

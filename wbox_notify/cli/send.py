@@ -18,7 +18,7 @@ from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.dispatch import Dispatcher
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import Message
+from wbox_notify.messages import WhatsAppMessage
 from wbox_notify.rules import Project
 from wbox_notify.store import History, Store, open_history
 
@@ -97,7 +97,7 @@ def poll(config: Path | None, to: str, question: str, options: tuple[str, ...], 
 def _send(
     config: Path | None,
     to: str,
-    kind: type[Message],
+    kind: type[WhatsAppMessage],
     fields: dict[str, Any],
     *,
     device: int | None,
@@ -117,7 +117,7 @@ def _send(
         return max(_report(past, number, **how) for number in ids)
 
 
-def _send_here(project: Project, store: Store, made: list[Message]) -> None:
+def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
     dispatcher = Dispatcher(store, connect(project))
     client = connect(project)()

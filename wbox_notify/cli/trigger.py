@@ -18,6 +18,7 @@ from wbox_notify.engine import Overlay, plan
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
+from wbox_notify.messages import Notice
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -130,7 +131,7 @@ def _print(made: Plan, *, as_json: bool) -> None:
     requests = [
         {"path": ENDPOINTS[planned.message.kind], "body": planned.message.body()}
         for planned in made.messages
-        if planned.message
+        if planned.message and not isinstance(planned.message, Notice)
     ]
     if as_json:
         say_json({"decisions": [asdict(one) for one in made.decisions], "requests": requests})

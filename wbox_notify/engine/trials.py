@@ -12,7 +12,7 @@ from wbox_notify.engine.escalate import KIND as ESCALATE
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
-from wbox_notify.messages import CalendarEvent, Media, Message, Poll, Text
+from wbox_notify.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import (
     FileTrigger,
@@ -163,7 +163,7 @@ def _differences(world: World, expected: Mapping[str, Any], at: datetime, planne
         yield f"expected at {expected['at']}"
     if "to" in expected:
         phones = [contact.phone for contact in world.project.recipients(str(expected["to"]), at)]
-        if message.phone not in phones:
+        if message.recipient not in phones:
             yield f"expected to {expected['to']}"
     yield from _unlike_parts(
         {kind: value for kind, value in expected.items() if kind not in {"at", "to"}}, message
@@ -199,6 +199,8 @@ def _parts(message: Message) -> dict[str, Any]:
             }
         case Poll():
             return {"question": message.question, "options": list(message.options)}
+        case Notice():
+            return {"text": message.text, "title": message.title}
 
 
 def _unlike(what: str, expected: Any, got: Any) -> Iterator[str]:
@@ -240,9 +242,9 @@ def _shown(world: World, at: datetime, planned: Planned) -> str:
     message = planned.message
     local = at.astimezone(world.project.settings.tz)
     parts = _parts(message) if message else {}
-    phone = message.phone if message else ""
+    recipient = message.recipient if message else ""
     kind = message.kind if message else ""
-    return f"{local:%Y-%m-%d %H:%M:%S} {kind} to {phone} {_plain(parts)}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {kind} to {recipient} {_plain(parts)}"
 
 
 def _plain(parts: Mapping[str, Any] | None) -> str:

@@ -103,7 +103,7 @@ class Turn:
 
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
-        key = f"{origin}:{self.rule.id}:{place}:{message.phone}"
+        key = f"{origin}:{self.rule.id}:{place}:{message.recipient}"
         self.messages.append(Planned(key=key, rule=self.rule.id, message=message))
 
     def drafts_for(

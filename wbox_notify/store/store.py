@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
-from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
+from wbox_notify.deliveries import LIFETIME, STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.outcomes import Answer
 from wbox_notify.store import rows, sql
@@ -14,9 +14,6 @@ from wbox_notify.store.history import History
 from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
-
-LIFETIME = 24 * 3600.0
-"""Seconds after which a message that could not be sent expires."""
 
 
 class Store:
