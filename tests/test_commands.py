@@ -245,7 +245,7 @@ def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> Non
     assert "rules/bad.yaml:4:22" in refused.stderr
 
 
-@pytest.mark.parametrize("key", ["on_unknown", "expire_after", "vars"])
+@pytest.mark.parametrize("key", ["vars"])
 def test_a_key_that_comes_later_is_refused_by_name(place: Workplace, key: str) -> None:
     place.rule(
         f"version: 1\nrules:\n  - id: x\n    trigger: {{file: {{path: drop}}}}\n    {key}: 1\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.documents.problems import Problem, render
 from wbox_notify.errors import ConfigError
+from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.settings import FILE, Setup, read
 from wbox_notify.settings.values import as_address, as_store, as_url, as_zone, system_zone
 
@@ -97,6 +99,39 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     assert (settings.listen, settings.lang) == (("0.0.0.0", 80), "de")
 
 
+def test_the_data_folder_is_that_of_the_platform_where_nobody_says_another(tmp_path: Path) -> None:
+    found = setup(tmp_path, "listen: 127.0.0.1:0\n", {"HOME": str(tmp_path)}).settings
+    assert found.data_dir == Path(platformdirs.user_data_dir("wbox-notify", appauthor=False))
+    assert found.store == f"sqlite:///{found.data_dir}/wbox-notify.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "pace"),
+    [
+        ("", "", Pace()),
+        ("wbox: {pace: unlimited}", "", UNLIMITED),
+        ("wbox: {pace: unlimited}", "2s", Pace(every=2.0)),
+        (
+            "wbox: {pace: {every: 7s, per_day: never, same_text: never}}",
+            "",
+            Pace(every=7, per_day=0, same_text=0),
+        ),
+        ("wbox: {pace: {every: 7s}}", "unlimited", UNLIMITED),
+        (
+            "wbox: {pace: 9s}\nbacklog: 5\ndefaults: {lang: tr}",
+            "",
+            Pace(every=9, media_every=9, backlog=5, lang="tr"),
+        ),
+        ("backlog: never", "", Pace(backlog=0)),
+    ],
+)
+def test_the_pace_is_a_word_a_duration_or_a_map_and_the_variable_wins(
+    tmp_path: Path, text: str, variable: str, pace: Pace
+) -> None:
+    found = setup(tmp_path, f"{text}\n", {"WBOX_PACE": variable})
+    assert (found.settings.pace, found.problems) == (pace, ())
+
+
 def test_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
     found = setup(
         tmp_path, FULL.replace("api_key_file: keys/wbox, ", ""), {"WBOX_API_KEY": "", "WBOX_LANG": " "}
@@ -173,11 +208,15 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
             "api_key_file",
         ),
         ("api_key: sk_canary-4711\n", "WBX321", (1, 1), "does not belong in this file", "WBOX_API_KEY"),
-        ("wbox: {pace: 5}\n", "WBX214", (1, 8), "`pace` is not in this version yet", None),
-        *(
-            (f"{key}: {{}}\n", "WBX214", (1, 1), f"`{key}` is not in this version yet", None)
-            for key in ("fallback", "pace")
-        ),
+        ("wbox: {pace: 5}\n", "WBX213", (1, 14), "`pace` must be a map", None),
+        ("wbox: {pace: slow}\n", "WBX320", (1, 14), "`slow` is not a duration", "15m"),
+        ("wbox: {pace: {every: soon}}\n", "WBX320", (1, 22), "`soon` is not a duration", "15m"),
+        ("wbox: {pace: {per_hour: 0}}\n", "WBX215", (1, 25), "a number above 0", None),
+        ("wbox: {pace: {per_hour: many}}\n", "WBX215", (1, 25), "or `never`", None),
+        ("wbox: {pace: {evry: 3s}}\n", "WBX210", (1, 15), "unknown key `evry`", "`every`?"),
+        ("pace: unlimited\n", "WBX210", (1, 1), "unknown key `pace`", "under `wbox:`"),
+        ("backlog: none\n", "WBX215", (1, 10), "or `never`", None),
+        ("fallback: {}\n", "WBX214", (1, 1), "`fallback` is not in this version yet", None),
         ("public_url: notify\n", "WBX320", (1, 13), "this is not an address", "https://"),
         ("storm_guard: 0\n", "WBX215", (1, 14), "0 is too few", "1 or more"),
         ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),

@@ -20,9 +20,10 @@ from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.events import Event
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.schema import MIGRATIONS
-from wbox_notify.store.store import LIFETIME
+from wbox_notify.terms import LIFETIME, Terms
 
 PHONES = ["905551110001", "905551110002", "905551110003"]
 
@@ -33,7 +34,7 @@ def an_event(name: str) -> Event:
     )
 
 
-def a_plan(event: str, *phones: str, device: int | None = None) -> Plan:
+def a_plan(event: str, *phones: str, device: int | None = None, critical: bool = False) -> Plan:
     return Plan(
         event_id=event,
         messages=tuple(
@@ -41,6 +42,7 @@ def a_plan(event: str, *phones: str, device: int | None = None) -> Plan:
                 key=f"{event}:{place}",
                 rule="r",
                 message=Text(phone=phone, message=f"{event} {place}", device_id=device),
+                terms=Terms(critical=critical, expire_after=1e9),
             )
             for place, phone in enumerate(phones)
         ),
@@ -172,19 +174,24 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
     assert other.key == "b:0"
     assert store.claim(1.0).result() is None
     assert store.next_due() == 10.0
-    assert [row["device"] for row in store.circuits_due(10.0)] == [""]
+    assert [(row["device"], row["until"]) for row in store.circuits()] == [("", 10.0)]
     store.keep_circuit_open("", "not ready", 20.0).result()
-    assert (store.circuits_due(10.0), store.next_due()) == ([], 20.0)
+    assert store.next_due() == 20.0
     store.close_circuit("").result()
     assert (mine := store.claim(11.0).result())
     assert mine.key == "a:0"
 
 
 def test_what_was_not_sent_in_time_expires(store: Store) -> None:
-    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    message = Text(phone=PHONES[0], message="x")
+    for name, terms in (("day", Terms()), ("hour", Terms(expire_after=3600.0))):
+        plan = Plan(event_id=name, messages=(Planned(key=name, rule="r", message=message, terms=terms),))
+        store.put_message(an_event(name), plan, 1.0).result()
+    assert store.next_due() == 1.0
+    assert store.expire(1.0 + 3600).result() == 1
     assert store.claim(1.0 + LIFETIME).result() is None
     assert store.expire(1.0 + LIFETIME).result() == 1
-    assert store.history.counts() == {State.EXPIRED: 1}
+    assert store.history.counts() == {State.EXPIRED: 2}
 
 
 def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
@@ -336,8 +343,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     claimed = Bundle("claimed")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(pace=st.sampled_from([UNLIMITED, Pace(backlog=0, recipient_per_hour=3, per_hour=5)]))
+    def begin(self, pace: Pace) -> None:
+        self.pace = pace
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{self.folder.name}/wbox.db"
         self.store = open_store(self.url)
@@ -352,25 +360,28 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.put_events([an_event(name)], self.now).result() == [name not in self.known]
         self.known.add(name)
 
-    @rule(phones=st.lists(st.sampled_from(PHONES), max_size=3))
-    def plan(self, phones: list[str]) -> None:
+    @rule(phones=st.lists(st.sampled_from(PHONES), max_size=3), critical=st.booleans())
+    def plan(self, phones: list[str], critical: bool) -> None:  # noqa: FBT001
         for event in self.store.unplanned(1):
-            self.store.put_plans([a_plan(event.id, *phones)], self.now).result()
+            self.store.put_plans([a_plan(event.id, *phones, critical=critical)], self.now).result()
             self.planned.add(event.id)
             self.expected.update({f"{event.id}:{place}": phone for place, phone in enumerate(phones)})
 
     @rule(target=claimed)
     def claim(self) -> object:
-        delivery = self.store.claim(self.now).result()
+        due = self.store.next_due()
+        delivery = self.store.claim(self.now, self.pace).result()
+        assert (delivery is not None) == (due is not None and due <= self.now), "it says when there is work"
         if delivery is None:
             return multiple()
         assert delivery.message
-        older = [
+        open_to_them = [
             seen
             for seen in self.store.history.queue(OPEN)
-            if seen.message and seen.message.phone == delivery.message.phone and seen.id < delivery.id
+            if seen.message and seen.message.recipient == delivery.message.recipient
         ]
-        assert not older, "an older message to this phone is still open"
+        first = min(open_to_them, key=lambda seen: (-seen.priority, seen.id))
+        assert first.id == delivery.id, "what is critical goes first, else the oldest, and one at a time"
         return delivery
 
     @rule(

@@ -41,6 +41,7 @@ class Workplace:
             "WBOX_API_URL": wbox.url,
             "WBOX_API_KEY": "sk_canary_4711",
             "WBOX_DATA_DIR": str(folder / "data"),
+            "WBOX_PACE": "unlimited",
             "WBOX_LISTEN": "127.0.0.1:0",
             "PYTHONDEVMODE": "0",
         }

@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from wbox_notify import dispatch, planner
+from wbox_notify.alarms import Alarms
 from wbox_notify.client import Client
 from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
 from wbox_notify.documents.problems import Problem, errors
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
+from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
 from wbox_notify.sources import hooks, timetables, watches
@@ -62,7 +64,10 @@ class Daemon:
         self.control = Control(self._store, self._wake)
         self._server = self._serve(settings.listen, needed=bool(hooks(project)))
         self._project = self._completed(project)
-        self._dispatcher = dispatch.Dispatcher(self._store, connect(project), observer=on_attempt)
+        self._alarms = Alarms(self._store, self._project)
+        self._dispatcher = dispatch.Dispatcher(
+            self._store, _means(project), alarms=self._alarms, observer=on_attempt
+        )
         self._planner = planner.Planner(
             self._project, self._store, planned=self._dispatcher.wake, observer=on_plan
         )
@@ -134,6 +139,8 @@ class Daemon:
         self._schedules.stop()
         self._project = project
         self._planner.replace(project)
+        self._alarms.replace(project)
+        self._dispatcher.replace(_means(project))
         self._hooks.replace(hooks(project))
         self._files, self._schedules = self._sources()
         self._files.start()
@@ -231,6 +238,10 @@ class connect:  # noqa: N801 - called like a function
     def __call__(self) -> Client:
         """Return a client for one thread."""
         return Client(self._settings.url, self._settings.api_key or "")
+
+
+def _means(project: Project) -> dispatch.Means:
+    return dispatch.Means(connect(project), Outlets({}), project.settings.pace)
 
 
 def _own_key(path: Path) -> bytes:

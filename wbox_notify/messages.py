@@ -149,6 +149,21 @@ Message = WhatsAppMessage | Notice
 KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
 
 
+def plain(message: Message) -> str:
+    """Return what a message says as text, for services that know no media, invitations or polls."""
+    match message:
+        case Text():
+            return message.message
+        case Media():
+            return "\n".join(filter(None, (message.caption, message.url)))
+        case CalendarEvent():
+            return "\n".join(filter(None, (message.title, message.start, message.description)))
+        case Poll():
+            return "\n".join([message.question, *(f"- {option}" for option in message.options)])
+        case Notice():
+            return message.text
+
+
 def dump(message: Message) -> dict[str, Any]:
     """Return a message as JSON values, for the store; ``load`` is its inverse."""
     return {"kind": message.kind, **asdict(message)}

@@ -1,16 +1,11 @@
 """Outlets: other services that a project can speak through, by way of Apprise."""
 
-import logging
 import threading
 import time
 from collections.abc import Mapping
 
-from apprise import Apprise
-
 from wbox_notify.messages import Notice
 from wbox_notify.outcomes import Answer, Outcome
-
-logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines can hold the parts of a URL
 
 
 class Outlets:
@@ -25,6 +20,8 @@ class Outlets:
         url = self._urls.get(notice.outlet)
         if url is None:
             return Answer(outcome=Outcome.REFUSED, detail=f"there is no outlet {notice.outlet} any more")
+        from apprise import Apprise  # noqa: PLC0415 - it takes long to import
+
         started = time.monotonic()
         with self._one_at_a_time:
             service = Apprise()

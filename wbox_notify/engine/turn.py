@@ -104,7 +104,7 @@ class Turn:
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
         key = f"{origin}:{self.rule.id}:{place}:{message.recipient}"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=message))
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=message, terms=self.rule.terms))
 
     def drafts_for(
         self, contact: Contact, drafts: Sequence[Draft], translations: Translations

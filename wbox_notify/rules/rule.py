@@ -12,6 +12,7 @@ from wbox_notify.messages import KINDS, Message
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.templates import Expression, Template
+from wbox_notify.terms import Terms
 from wbox_notify.times import Missed, Schedule
 from wbox_notify.times.windows import Window
 from wbox_notify.webhooks.presets import Preset
@@ -254,6 +255,8 @@ class Rule:
         to: Contacts, who is on call, and templates that name some.
         send: The messages that each of them gets, in order.
         translations: The same for readers with a zone or language of their own.
+        fallback: The outlets that get what WhatsApp does not carry.
+        terms: How the messages are to be sent.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
@@ -273,6 +276,8 @@ class Rule:
     send: tuple[Draft, ...]
     translations: Translations = field(default_factory=dict, repr=False)
     escalate: tuple[Step, ...] = ()
+    fallback: tuple[str, ...] = ()
+    terms: Terms = Terms()
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
     file: str

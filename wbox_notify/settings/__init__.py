@@ -4,10 +4,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import platformdirs
@@ -16,15 +16,19 @@ from wbox_notify.documents.problems import Problem, Severity
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
+from wbox_notify.pace import Pace
 from wbox_notify.settings.secrets import Secrets
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_URL,
+    PACE_PARTS,
     as_address,
+    as_count,
     as_device,
     as_language,
+    as_pace,
     as_path,
     as_public_url,
     as_region,
@@ -64,6 +68,8 @@ class Settings:
         public_url: The address at which people and other programs reach the daemon; None where nobody said.
         storm_guard: An event that would send more messages than this waits, and asks.
         owner: Who is asked then, as ``to`` names people.
+        pace: How quickly messages may follow each other.
+        fallback: The outlets that hear when WhatsApp fails.
         secrets: The values of secrets by name, of those that were found.
         link_key: What signs our links; whoever makes or reads links fills it in.
     """
@@ -81,6 +87,8 @@ class Settings:
     public_url: str | None = None
     storm_guard: int = 50
     owner: str | None = None
+    pace: Pace = field(default_factory=Pace)
+    fallback: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
 
@@ -129,6 +137,7 @@ class _Reading:
     def settings(self) -> Settings:
         data_dir = self._data_dir()
         store = partial(as_store, folder=self.folder)
+        lang = self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en"
         return Settings(
             folder=self.folder,
             url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
@@ -138,13 +147,25 @@ class _Reading:
             data_dir=data_dir,
             listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
-            lang=self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en",
+            lang=lang,
             region=self._chosen(as_region, None, "defaults", "region"),
             public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
+            pace=self._pace(lang),
             secrets=dict(self.secrets.found),
         )
+
+    def _pace(self, lang: str) -> Pace:
+        """Return the pace of the variable; else of the file, where it is one value or a map of parts."""
+        chosen = self._chosen(as_pace, "WBOX_PACE")
+        if chosen is None and not isinstance(self._value("wbox", "pace"), dict):
+            chosen = self._chosen(as_pace, None, "wbox", "pace")
+        if chosen is None:
+            parts = {name: self._chosen(read_as, None, "wbox", "pace", name) for name, read_as in PACE_PARTS}
+            chosen = Pace(**{name: value for name, value in parts.items() if value is not None})
+        backlog = self._chosen(as_count, None, "backlog")
+        return replace(chosen, backlog=chosen.backlog if backlog is None else backlog, lang=lang)
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
         """Return the value of the variable, else of the file; each that can not be read is a problem."""
@@ -157,14 +178,18 @@ class _Reading:
         return chosen
 
     def _given(self, variable: str | None, *path: str) -> Iterator[tuple[str, Origin]]:
-        value = self.document.value
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = self._value(*path) if path else None
         spot = self.document.at(*path)
         if value is not None and (spot.place.line, spot.place.column) not in self.misshapen:
             yield str(value), spot
         if variable and (text := self.environ.get(variable, "").strip()):
             yield text, variable
+
+    def _value(self, *path: str) -> Any:
+        value = self.document.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
 
     def _data_dir(self) -> Path:
         if chosen := self._chosen(partial(as_path, folder=Path.cwd()), "WBOX_DATA_DIR"):

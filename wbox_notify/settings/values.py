@@ -2,13 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from wbox_notify.documents.shape import meant
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
+from wbox_notify.pace import UNLIMITED, Pace
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
@@ -49,6 +52,39 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return bool(usable) and not re.search(r"[@?#\s]", text)
+
+
+def as_pace(text: str) -> Pace:
+    """Return the pace that one value stands for: ``unlimited``, or from one message to the next."""
+    if text == "unlimited":
+        return UNLIMITED
+    every = parse_duration(text)
+    return Pace(every=every, media_every=max(every, Pace().media_every))
+
+
+def as_count(text: str) -> int:
+    """Return a number, 0 for ``never``."""
+    if text == "never":
+        return 0
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not a number above 0", hint="write a number, or never")
+    return int(text)
+
+
+def _as_time(text: str) -> float:
+    return 0.0 if text == "never" else parse_duration(text)
+
+
+PACE_PARTS: Sequence[tuple[str, Callable[[str], Any]]] = (
+    ("every", parse_duration),
+    ("media_every", parse_duration),
+    ("per_hour", as_count),
+    ("per_day", as_count),
+    ("recipient_every", parse_duration),
+    ("recipient_per_hour", as_count),
+    ("same_text", _as_time),
+)
+"""The parts of a pace, and what reads the text of each."""
 
 
 def as_device(text: str) -> int:

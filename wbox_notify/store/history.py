@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, State
-from wbox_notify.store import rows
+from wbox_notify.store import rows, sql
 from wbox_notify.store.rows import among
 
 Row = Mapping[str, Any]
@@ -71,8 +71,26 @@ class History:
         oldest: float | None = found[0]["oldest"]
         return oldest
 
+    def waiting(self, device: str) -> int:
+        """Return how many deliveries wait for a device; ``*`` stands for all of them."""
+        found = self._database.read(sql.WAITING, {"device": device})
+        return int(found[0]["many"])
+
+    def unheard(self, rules: Sequence[str], since: float) -> list[Delivery]:
+        """Return the deliveries of rules that WhatsApp does not carry, and no fallback has been given yet.
+
+        They wait for a device of whose trouble the fallback knows, or were given up after ``since``.
+        """
+        marks, values = among(rules)
+        found = self._database.read(sql.UNHEARD.replace("$rules", marks), {**values, "since": since})
+        return [rows.delivery(row) for row in found]
+
+    def given_up(self, since: float) -> list[Row]:
+        """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
+        return self._database.read(sql.GIVEN_UP, {"since": since})
+
     def circuits(self) -> list[Row]:
-        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``."""
+        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""
         return list(self._database.read("select * from circuit order by device"))
 
     def last_event(self) -> int:
