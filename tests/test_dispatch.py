@@ -21,7 +21,7 @@ from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
 from wbox_notify.terms import OnUnknown
 
-NOW = 1000.0
+NOW = 1_700_000_000.0
 TEXT = Text(phone="905551234567", message="hello")
 NOTICE = Notice(outlet="mail", text="hello")
 POLL = Poll(phone="905551234567", question="Tea?", options=("yes", "no"))

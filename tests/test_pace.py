@@ -63,7 +63,7 @@ def sent_over_time(store: Store, pace: Pace, until: float) -> list[tuple[float, 
         while delivery := send(store, now, pace):
             assert delivery.message
             sent.append((now, delivery.message.recipient))
-        due = store.next_due()
+        due = store.next_due(now)
         if due is None or due > until:
             return sent
         assert due > now

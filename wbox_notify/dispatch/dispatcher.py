@@ -225,7 +225,7 @@ class Dispatcher:
             return 0.0
         if self._alarms:
             self._alarms.sweep(self._clock())
-        due = self._store.next_due()
+        due = self._store.next_due(self._clock())
         return _LONGEST_REST if due is None else min(max(due - self._clock(), 0.01), _LONGEST_REST)
 
     def _rest(self, seen: int, pause: float) -> None:

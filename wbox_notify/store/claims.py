@@ -20,12 +20,20 @@ def claim(
     connection: sqlite3.Connection, now: float, pace: Pace, *, recipient: str, chance: float
 ) -> Delivery | None:
     """Return the delivery whose turn it is, marked as being sent, or None where there is none."""
-    while found := connection.execute(sql.NEXT, {"now": now, "recipient": recipient}).fetchone():
+    while found := _first(connection, now, recipient):
         delivery = rows.delivery(found)
         if not _has_just_been_said(connection, found, now, pace):
             _gather_backlog(connection, found, delivery, now, pace)
             return _begin(connection, delivery, now, pace, chance)
     return None
+
+
+def _first(connection: sqlite3.Connection, now: float, recipient: str) -> sqlite3.Row | None:
+    """Return the first of all devices that may send now."""
+    free = [row["device"] for row in connection.execute(sql.DEVICES).fetchall() if row["next"] <= now]
+    asked = {"now": now, "recipient": recipient}
+    found = (connection.execute(sql.NEXT, {**asked, "device": device}).fetchone() for device in free)
+    return min(filter(None, found), key=lambda row: (-row["priority"], row["id"]), default=None)
 
 
 def _begin(

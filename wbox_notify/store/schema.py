@@ -90,8 +90,9 @@ MIGRATIONS = (
     alter table delivery add column same text not null default '';
     drop index delivery_open;
     drop index delivery_lane;
-    create index delivery_open on delivery (priority desc, id)
+    create index delivery_open on delivery (device, priority desc, id, recipient)
         where state in ('queued', 'unknown', 'sending');
+    create index delivery_sending on delivery (device, recipient) where state = 'sending';
     create index delivery_lane on delivery (device, recipient, priority, id)
         where state in ('queued', 'unknown', 'sending');
     create index delivery_expiry on delivery (expires) where state in ('queued', 'unknown', 'sending');

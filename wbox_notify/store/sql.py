@@ -22,15 +22,28 @@ on conflict (key) do nothing
 
 _OPEN = "state in ('queued', 'unknown', 'sending')"
 
-_FREE = f"""
-d.{_OPEN} and d.state <> 'sending'
+DEVICES = f"""
+with recursive devices (device) as (
+    select min(device) from delivery where {_OPEN}
+    union all
+    select (select min(device) from delivery where {_OPEN} and device > devices.device)
+    from devices where devices.device is not null
+)
+select d.device, coalesce(t.next, 0) as next
+from devices d left join turn t on t.device = d.device and t.recipient = ''
+where d.device is not null
 and not exists (
     select 1 from circuit c
     where c.device in (d.device, '*') and d.device <> 'apprise' and (c.trying = 0 or exists (
-        select 1 from delivery s
-        where s.{_OPEN} and s.state = 'sending' and (c.device = s.device or c.device = '*')
+        select 1 from delivery s where s.state = 'sending' and c.device in (s.device, '*')
     ))
 )
+"""  # noqa: S608 - all of it is ours
+
+# The plus signs keep SQLite from looking there first; the order of the index is what ends the search early.
+_FIRST = f"""
+d.device = :device and d.{_OPEN} and d.state <> 'sending'
+and d.recipient not in (select s.recipient from delivery s where s.state = 'sending' and s.device = :device)
 and not exists (
     select 1 from delivery e
     where e.device = d.device and e.recipient = d.recipient and e.{_OPEN}
@@ -40,23 +53,21 @@ and not exists (
 
 NEXT = f"""
 select d.* from delivery d
-where {_FREE} and d.due <= :now and d.expires > :now and :recipient in ('', d.recipient)
-and not exists (
-    select 1 from turn t where t.device = d.device and t.recipient in ('', d.recipient) and t.next > :now
+where :recipient in ('', d.recipient) and d.recipient not in (
+    select t.recipient from turn t where t.device = :device and t.next > :now
 )
+and {_FIRST} and +d.due <= :now and +d.expires > :now
 order by d.priority desc, d.id limit 1
 """  # noqa: S608 - all of it is ours
 
 NEXT_DUE = f"""
-select min(case
-    when d.due >= coalesce(t.next, 0) and d.due >= coalesce(u.next, 0) then d.due
-    when coalesce(t.next, 0) >= coalesce(u.next, 0) then t.next
-    else u.next end) as due
-from delivery d
-left join turn t on t.device = d.device and t.recipient = ''
-left join turn u on u.device = d.device and u.recipient = d.recipient
-where {_FREE}
-union all select min(expires) from delivery where {_OPEN} and state <> 'sending'
+select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due
+from delivery d left join turn t on t.device = d.device and t.recipient = d.recipient
+where {_FIRST}
+"""  # noqa: S608 - all of it is ours
+
+NEXT_OTHERWISE = f"""
+select min(expires) as due from delivery where {_OPEN} and state <> 'sending'
 union all select min(until) from circuit where trying = 0
 """  # noqa: S608 - all of it is ours
 

@@ -156,9 +156,14 @@ class Store:
 
         return self._database.write(work)
 
-    def next_due(self) -> float | None:
+    def next_due(self, now: float) -> float | None:
         """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None."""
-        found = self._database.read(sql.NEXT_DUE)
+        found = self._database.read(sql.NEXT_OTHERWISE)
+        for row in self._database.read(sql.DEVICES):
+            if row["next"] > now:
+                found.append({"due": row["next"]})
+            else:
+                found += self._database.read(sql.NEXT_DUE, {"device": row["device"]})
         return min((row["due"] for row in found if row["due"] is not None), default=None)
 
     def circuits(self) -> list[Mapping[str, Any]]:
