@@ -1,6 +1,7 @@
 """Settings: where each comes from, which wins, and what is said of a bad one."""
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +67,11 @@ contacts:
 store: sqlite:///data/queue.db
 listen: "[::1]:9000"
 """
+
+
+def test_a_settings_file_does_not_change_the_data_folder(tmp_path: Path) -> None:
+    with_file = setup(tmp_path, "version: 1\n", {"STATE_DIRECTORY": "/var/lib/x"}).settings
+    assert with_file.data_dir == Path("/var/lib/x")
 
 
 def test_the_file_sets_everything(tmp_path: Path) -> None:
@@ -222,6 +228,10 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),
         ("owner: [a]\n", "WBX213", (1, 8), "`owner` must be text, not a list", None),
         ("rules: []\n", "WBX214", (1, 1), "`rules` is not in this version yet", "folder rules/"),
+        ("fallback: {}\n", "WBX213", (1, 11), "`fallback` must be text, not a map", None),
+        ("fallback: []\n", "WBX215", (1, 11), "the list is empty", None),
+        ("fallback: [ntyf://a]\n", "WBX329", (1, 12), "knows no service `ntyf`", "did you mean `ntfy`?"),
+        ("fallback: ops-mail\n", "WBX329", (1, 11), "no secret `ops-mail`", "WBOX_SECRET_OPS_MAIL"),
         ("wbox: {ulr: x}\n", "WBX210", (1, 8), "unknown key `ulr`", "did you mean `url`?"),
         ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
         ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
@@ -460,3 +470,79 @@ def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:
     assert found.public_url == "http://10.0.0.1:8725"
     found = setup(tmp_path, "").settings
     assert (found.public_url, found.storm_guard, found.owner) == (None, 50, None)
+
+
+def test_outlets_are_urls_or_secrets_and_the_names_of_urls_hold_nothing_of_them(tmp_path: Path) -> None:
+    text = "fallback: [ntfy://my-topic, ops-mail]\nsecrets: {ops-mail: {env: MAIL}}\n"
+    found = setup(tmp_path, text, {"MAIL": "mailto://ops:hunter2@example.com"})
+    assert found.problems == ()
+    literal, named = found.settings.fallback
+    assert re.fullmatch("ntfy:[0-9a-f]{6}", literal)
+    assert named == "ops-mail"
+    assert found.settings.outlets == {
+        literal: "ntfy://my-topic",
+        "ops-mail": "mailto://ops:hunter2@example.com",
+    }
+    assert "hunter2" not in repr(found.settings)
+    assert "my-topic" not in repr(found.settings)
+
+
+def test_the_variable_of_outlets_wins_and_may_hold_passwords(tmp_path: Path) -> None:
+    urls = "json://a:hunter2@127.0.0.1 ntfy://b"
+    found = setup(tmp_path, "fallback: ntfy://c\n", {"WBOX_FALLBACK": urls})
+    assert found.problems == ()
+    assert [found.settings.outlets[name] for name in found.settings.fallback] == urls.split()
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("ntfy://topic", False),
+        ("ntfy://topic?priority=high", False),
+        ("json://127.0.0.1:8080/path", False),
+        ("json://127.0.0.1/?+X-Api-Key=hunter2", True),
+        ("ntfy://me:hunter2@example.com/topic", True),
+        ("mailto://me:hunter2@example.com", True),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/hunter2iiiiiiiiiiiiiiiii/general", True),
+        ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", True),
+    ],
+)
+def test_a_password_in_the_file_is_a_warning_that_does_not_show_it(
+    tmp_path: Path, url: str, warned: bool
+) -> None:
+    found = setup(tmp_path, f'fallback:\n  - "{url}"\n')
+    assert [(problem.code, problem.severity) for problem in found.problems] == [
+        ("WBX335", "warning")
+    ] * warned
+    shown = "".join(map(render, found.problems))
+    assert not re.search("hunter2|TIiajkdn", shown)
+    assert not warned or '  - "' + url.partition("//")[0] in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fallback: gotify://example.com:1:2/hunter2\n",
+        "fallback: mailto://hunter2\n",
+        "fallback: [mailto://x:hunter2@example.com, 5]\n",
+        "fallback: [https://hooks.slack.com/services/hunter2]\n",
+        "fallback: 'mailto://x:hunter2@example.com'\nlisten: nine\n",
+        "owner: 'mailto://x:hunter 2 hunter2@example.com'\nstorm_guard: 0\n",
+    ],
+)
+def test_no_problem_shows_what_stands_in_an_outlet(tmp_path: Path, text: str) -> None:
+    found = setup(tmp_path, text)
+    assert found.problems
+    for problem in found.problems:
+        assert "hunter2" not in render(problem) + str(problem) + repr(problem.excerpt)
+
+
+def test_a_bad_outlet_in_the_environment_is_named_without_its_password(tmp_path: Path) -> None:
+    problem = only(setup(tmp_path, None, {"WBOX_FALLBACK": "mailot://x:hunter2@example.com"}))
+    assert problem.message == "WBOX_FALLBACK: Apprise knows no service `mailot`"
+    assert problem.hint == "did you mean `mailto`?"
+
+
+def test_a_secret_that_is_no_url_is_no_outlet(tmp_path: Path) -> None:
+    problem = only(setup(tmp_path, "fallback: ops-mail\n", {"WBOX_SECRET_OPS_MAIL": "hunter2"}))
+    assert (problem.code, problem.message) == ("WBX329", "the secret `ops-mail` is no Apprise URL")

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.deliveries import Delivery, Plan, Planned
 from wbox_notify.events import Event
-from wbox_notify.messages import Notice, plain
+from wbox_notify.messages import Notice, notice_of
 from wbox_notify.outcomes import Outcome
 from wbox_notify.phones import masked
 from wbox_notify.rules import Project
@@ -69,16 +70,14 @@ class Alarms:
     def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[Planned]:
         """Yield what is said to the outlets of its rule in place of a message."""
         rule = self._project.rule(delivery.rule)
-        message, title = delivery.message, rule.name if rule else delivery.rule
-        text = delivery.reason
-        if message:
-            text = f"{plain(message)}\n\n(not delivered by WhatsApp to {masked(message.recipient)})"
+        title = rule.name if rule else delivery.rule
         for number, outlet in enumerate(outlets):
-            yield Planned(
-                key=f"{delivery.key}:fallback:{number}",
-                rule=delivery.rule,
-                message=Notice(outlet=outlet, text=text, title=title),
-            )
+            notice = Notice(outlet=outlet, text=delivery.reason, title=title)
+            if delivery.message and not isinstance(delivery.message, Notice):
+                said = notice_of(delivery.message, outlet, title)
+                to = masked(delivery.message.phone)
+                notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
+            yield Planned(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
 
     def _give_up(self, row: Mapping[str, Any], now: float) -> None:
         text = (

@@ -122,7 +122,8 @@ class Daemon:
                 return list(found.problems)
             ids = {rule.id for rule in found.rules}
             kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
-            self._follow(self._completed(replace(found, rules=(*found.rules, *kept))))
+            outlets = {**self._project.outlets, **found.outlets} if kept else found.outlets
+            self._follow(self._completed(replace(found, rules=(*found.rules, *kept), outlets=outlets)))
             return list(found.problems)
 
     def read_again(self) -> None:
@@ -241,7 +242,7 @@ class connect:  # noqa: N801 - called like a function
 
 
 def _means(project: Project) -> dispatch.Means:
-    return dispatch.Means(connect(project), Outlets({}), project.settings.pace)
+    return dispatch.Means(connect(project), Outlets(project.outlets), project.settings.pace)
 
 
 def _own_key(path: Path) -> bytes:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from wbox_notify.errors import MessageError
 from wbox_notify.phones import normalise
 
+APPRISE = "apprise"
+"""The device of all notices."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
@@ -141,7 +144,7 @@ class Notice:
     @property
     def device(self) -> str:
         """What carries it."""
-        return "apprise"
+        return APPRISE
 
 
 WhatsAppMessage = Text | Media | CalendarEvent | Poll
@@ -149,19 +152,23 @@ Message = WhatsAppMessage | Notice
 KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
 
 
-def plain(message: Message) -> str:
-    """Return what a message says as text, for services that know no media, invitations or polls."""
-    match message:
-        case Text():
-            return message.message
-        case Media():
-            return "\n".join(filter(None, (message.caption, message.url)))
-        case CalendarEvent():
-            return "\n".join(filter(None, (message.title, message.start, message.description)))
-        case Poll():
-            return "\n".join([message.question, *(f"- {option}" for option in message.options)])
-        case Notice():
-            return message.text
+def notice_of(message: WhatsAppMessage, outlet: str, title: str) -> Notice:
+    """Return what a WhatsApp message says as a text for another service."""
+    return Notice(outlet=outlet, text=readable(message.kind, asdict(message)), title=title)
+
+
+def readable(kind: str, fields: Mapping[str, Any]) -> str:
+    """Return what a WhatsApp message of a kind says as plain text; ``fields`` are those of its class."""
+    match kind:
+        case "text":
+            parts = [fields["message"]]
+        case "media":
+            parts = [fields.get("caption"), fields["url"]]
+        case "event":
+            parts = [fields["title"], fields.get("start"), fields.get("description")]
+        case _:
+            parts = [fields["question"], *(f"- {option}" for option in fields["options"])]
+    return _clean("\n".join(filter(None, parts)))
 
 
 def dump(message: Message) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def summary(rule: Rule) -> str:
         for to in rule.to
         if not isinstance(to, Contact)
     ]
+    who += [outlet.name for outlet in rule.via]
     kinds = ", ".join(draft.kind for draft in rule.send)
     return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(who)}"
 

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import Pace
+from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.secrets import Secrets
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
@@ -69,7 +70,8 @@ class Settings:
         storm_guard: An event that would send more messages than this waits, and asks.
         owner: Who is asked then, as ``to`` names people.
         pace: How quickly messages may follow each other.
-        fallback: The outlets that hear when WhatsApp fails.
+        fallback: The names of the outlets that tell of trouble with wbox.
+        outlets: The Apprise URLs of all outlets of the settings, by name.
         secrets: The values of secrets by name, of those that were found.
         link_key: What signs our links; whoever makes or reads links fills it in.
     """
@@ -89,6 +91,7 @@ class Settings:
     owner: str | None = None
     pace: Pace = field(default_factory=Pace)
     fallback: tuple[str, ...] = ()
+    outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
 
@@ -132,6 +135,7 @@ class _Reading:
         self.secrets = Secrets(folder, environ)
         section = value.get("secrets") if isinstance(value, dict) else None
         self.secrets.declare(section, document.at("secrets"))
+        self.outlets = OutletBook(self.secrets)
         self.misshapen = {(problem.line, problem.column) for problem in self.problems}
 
     def settings(self) -> Settings:
@@ -153,6 +157,8 @@ class _Reading:
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
             pace=self._pace(lang),
+            fallback=self._fallback(),
+            outlets=self.outlets.found,
             secrets=dict(self.secrets.found),
         )
 
@@ -190,6 +196,27 @@ class _Reading:
         for step in path:
             value = value.get(step) if isinstance(value, dict) else None
         return value
+
+    def _fallback(self) -> tuple[str, ...]:
+        """Return the names of the outlets in the file, or of those in the variable where there are some."""
+        value = self._value("fallback")
+        listed: list[Any] = value if isinstance(value, list) else [value]
+        spots = [self.document.at("fallback", index) for index in range(len(listed))]
+        written = [spot for spot, text in zip(spots, listed, strict=True) if isinstance(text, str)]
+        chosen = self._outlets((spot.value, spot) for spot in written)
+        variable = "WBOX_FALLBACK"
+        return self._outlets((text, variable) for text in self.environ.get(variable, "").split()) or chosen
+
+    def _outlets(self, texts: Iterable[tuple[str, Origin]]) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for text, origin in texts:
+            try:
+                found[self.outlets.find(text)] = None
+                if isinstance(origin, Spot):
+                    self.problems += open_secret(text, origin)
+            except ConfigError as error:
+                self._report(origin, "WBX329", str(error), error.hint)
+        return tuple(found)
 
     def _data_dir(self) -> Path:
         if chosen := self._chosen(partial(as_path, folder=Path.cwd()), "WBOX_DATA_DIR"):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, wrong
+from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, listed, some, wrong
 
 OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"
 _NO_KEY = Refusal("WBX321", "an API key does not belong in this file", OUT)
@@ -104,12 +104,20 @@ class SecretSpec(Strict):
 
 _Secrets = dict[str, SecretSpec] | None
 
+OutletNames = Annotated[
+    list[str],
+    BeforeValidator(
+        listed, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
+    ),
+    AfterValidator(some),
+]
+"""Names of secrets that hold Apprise URLs, and such URLs themselves."""
+
 
 class SettingsFile(Strict):
     """The settings of a project."""
 
     refused: ClassVar[Mapping[str, Refusal]] = {
-        **later("fallback"),
         "pace": Refusal("WBX210", "unknown key `pace`", "it stands under `wbox:`"),
         **later("rules", hint="rules stand in the folder rules/"),
         "api_key": _NO_KEY,
@@ -150,4 +158,9 @@ class SettingsFile(Strict):
     backlog: _Count = Field(
         default=None,
         description="more texts than this that have waited for one phone become one: `20`, or `never`",
+    )
+    fallback: OutletNames = Field(
+        default=[],
+        description="outlets that tell of trouble with wbox: an Apprise URL, the name of a secret that holds"
+        " one, or a list; WBOX_FALLBACK",
     )

@@ -28,7 +28,7 @@ def claim(
     return None
 
 
-def _first(connection: sqlite3.Connection, now: float, recipient: str) -> sqlite3.Row | None:
+def _first(connection: sqlite3.Connection, now: float, recipient: str) -> Mapping[str, Any] | None:
     """Return the first of all devices that may send now."""
     free = [row["device"] for row in connection.execute(sql.DEVICES).fetchall() if row["next"] <= now]
     asked = {"now": now, "recipient": recipient}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, State
+from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
 from wbox_notify.store.rows import among
 
@@ -49,6 +50,15 @@ class History:
         )
         value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
         return value
+
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        found = self._database.read(
+            "select 1 from delivery where key >= :prefix and key < :end and state = 'sent'"
+            " and device <> :apprise limit 1",
+            {"prefix": prefix, "end": f"{prefix}\U0010ffff", "apprise": APPRISE},
+        )
+        return bool(found)
 
     def counts(self) -> dict[State, int]:
         """Return how many deliveries are in each state."""

@@ -62,6 +62,10 @@ class Store:
         """Return what a rule remembers under a key."""
         return self.history.remembered(rule, kind, key)
 
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        return self.history.sent(prefix)
+
     def memories_due(self, now: float, most: int = 200) -> list[Memory]:
         """Return what rules want to be woken with now, the earliest first."""
         found = self._database.read(

@@ -38,6 +38,8 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
         digest=flow.digest(shop, spec, spot.at("digest")),
         quiet_hours=flow.quiet_hours(shop, spec.quiet_hours, offered, spot.at("quiet_hours")),
         to=to,
+        via=flow.outlets(shop, spec.via, spot.at("via")),
+        fallback=shop.outlet_names(spec.fallback, spot.at("fallback")),
         send=drafts(shop, spec.send, offered.sent, spot.at("send")),
         escalate=tuple(
             flow.step(shop, one, offered, spot.at("escalate").at(at)) for at, one in enumerate(spec.escalate)

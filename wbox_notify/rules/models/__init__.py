@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, one_of, wrong
 from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Quiet, Steps, Throttle
@@ -11,7 +11,8 @@ from wbox_notify.rules.models.messages import Messages
 from wbox_notify.rules.models.people import ContactSpec, OnCallSpec
 from wbox_notify.rules.models.trials import TrialSpec
 from wbox_notify.rules.models.triggers import Triggers
-from wbox_notify.rules.models.values import Duration, PhoneText, Recipients, Slug, SomeTexts
+from wbox_notify.rules.models.values import Duration, PhoneText, RecipientsOrVia, Slug, SomeTexts
+from wbox_notify.settings.shape import OutletNames
 from wbox_notify.terms import LIFETIME, OnUnknown
 
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")
@@ -45,6 +46,7 @@ def _nothing_is_none(values: Any) -> Any:
 class RuleSpec(Strict):
     """One rule."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["to"]}, {"required": ["via"]}]})
     refused: ClassVar[Mapping[str, Refusal]] = {
         **later("vars"),
         "on": Refusal("WBX210", "unknown key `on`", "did you mean `trigger`?"),
@@ -84,8 +86,20 @@ class RuleSpec(Strict):
     quiet_hours: Quiet | None = Field(
         default=None, description="when nobody is disturbed: a window, the name of one, or a map"
     )
-    to: Recipients = Field(
-        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list"
+    via: OutletNames = Field(
+        default=[],
+        description="other services that get it as plain text, beside `to` or instead of it: the name of a"
+        " secret that holds an Apprise URL, such a URL, or a list; there `contact.name` is the outlet's name"
+        " and `contact.phone` is empty",
+    )
+    to: RecipientsOrVia = Field(
+        default=(),
+        validate_default=True,
+        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list;"
+        " may be left out with `via`",
+    )
+    fallback: OutletNames = Field(
+        default=[], description="other services, as in `via`, that get what wbox does not take"
     )
     send: Messages = Field(description="what they get: a message, or a list of them")
     escalate: Steps = Field(

@@ -5,7 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticKnownError
 
 from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
 from wbox_notify.durations import parse_duration
@@ -69,6 +77,15 @@ def _unchanged(value: Any) -> Any:
     return str(value)
 
 
+def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Take a key that is left out as an empty list where `via`, which stands before it, is given."""
+    if value != ():
+        return read(value)
+    if info.data.get("via", True):
+        return []
+    raise PydanticKnownError("missing")
+
+
 def _never(value: Any) -> Any:
     return None if value == "never" else _seconds(value)
 
@@ -130,6 +147,7 @@ Recipients = Annotated[
     ),
     AfterValidator(some),
 ]
+RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
     BeforeValidator(
