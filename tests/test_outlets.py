@@ -1,6 +1,5 @@
 """Outlets: texts through the real Apprise, to real servers, and what is said where that fails."""
 
-import json
 import logging
 import socket
 import subprocess
@@ -112,7 +111,8 @@ def test_apprise_is_loaded_only_where_there_is_an_outlet(tmp_path: Path) -> None
     (tmp_path / "rules").mkdir()
     program = (
         "import sys; from pathlib import Path; import wbox_notify.daemon; from wbox_notify.rules import load;"
-        "found = load(Path(sys.argv[1]), {}); print([one.code for one in found.problems], 'apprise' in sys.modules)"
+        "found = load(Path(sys.argv[1]), {});"
+        "print([one.code for one in found.problems], 'apprise' in sys.modules)"
     )
     for text, expected in (("version: 1", "[] False"), ("fallback: ntfy://topic", "[] True")):
         (tmp_path / "wbox-notify.yaml").write_text(text)
@@ -165,9 +165,8 @@ def test_the_daemon_tells_a_phone_and_an_outlet_and_no_command_shows_the_address
     assert "hunter2" not in Path(place.folder, "data", "wbox-notify.db").read_bytes().decode("latin-1")
 
 
-def test_a_program_s_own_lines_of_apprise_stay_in_its_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_others_do_with_apprise_stays_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     Outlets({"ops": f"json://127.0.0.1:{closed_port()}"}).send(NOTICE)
     logging.getLogger("apprise").warning("mine")
     assert [record.getMessage() for record in caplog.records if record.name == "apprise"] == ["mine"]
     caplog.clear()
-    assert json.dumps([record.getMessage() for record in caplog.records]) == "[]"

@@ -508,7 +508,7 @@ def test_the_variable_of_outlets_wins_and_may_hold_passwords(tmp_path: Path) -> 
     ],
 )
 def test_a_password_in_the_file_is_a_warning_that_does_not_show_it(
-    tmp_path: Path, url: str, warned: bool
+    tmp_path: Path, url: str, *, warned: bool
 ) -> None:
     found = setup(tmp_path, f'fallback:\n  - "{url}"\n')
     assert [(problem.code, problem.severity) for problem in found.problems] == [
