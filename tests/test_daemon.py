@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from fault_server import FaultServer, Visit, answer
 from workplace import Workplace, ended, until
 
 from wbox_notify.simulator import Simulator
@@ -177,3 +178,32 @@ def test_rule_tests_pass_fail_and_say_why(place: Workplace, start: Start) -> Non
 def test_schema_prints_a_json_schema(place: Workplace) -> None:
     for which in ("rules", "settings"):
         assert "properties" in place.json("schema", which)
+
+
+def test_outlets_follow_a_reload(place: Workplace, start: Start) -> None:
+    def reply(visit: Visit) -> None:
+        while visit.request():
+            visit.say(answer(200, ""))
+
+    rule = """
+version: 1
+contacts: {me: "+905551234567"}
+rules:
+  - id: elsewhere
+    trigger: {webhook: {path: elsewhere, open: true}}
+    via: URL
+    send: {text: "{{ body }}"}
+"""
+    with FaultServer(reply) as first, FaultServer(reply) as second:
+        start()
+        card = json.loads((place.folder / "data" / "daemon.json").read_text())
+        for server in (first, second):
+            place.rule(rule.replace("URL", f"json://{server.url.partition('//')[2]}"))
+            token = {"Authorization": f"Bearer {card['token']}"}
+            assert requests.post(f"{card['url']}/-/reload", headers=token, timeout=30).status_code == 200
+            assert call(place, "elsewhere", "hi").status_code == 202
+            until(lambda server=server: server.requests)
+    assert [[one.json["message"] for one in server.requests] for server in (first, second)] == [
+        ["hi"],
+        ["hi"],
+    ]

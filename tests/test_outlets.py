@@ -1,6 +1,7 @@
 """Outlets: texts through the real Apprise, to real servers, and what is said where that fails."""
 
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer, Visit, answer
+from rulebook import project, rule_file
 from workplace import Workplace, until
 
+from wbox_notify.engine.trials import run_all
 from wbox_notify.messages import CalendarEvent, Media, Notice, Poll, Text, notice_of
 from wbox_notify.outcomes import Outcome
 from wbox_notify.outlets import Outlets, name_of
+from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 
 PHONE = "905551234567"
@@ -118,6 +122,29 @@ def test_apprise_is_loaded_only_where_there_is_an_outlet(tmp_path: Path) -> None
         (tmp_path / "wbox-notify.yaml").write_text(text)
         words = [sys.executable, "-c", program, str(tmp_path)]
         assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == expected
+
+
+def test_the_examples_of_the_documentation_do_what_their_tests_say(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "apprise.md").read_text(encoding="utf-8")
+    for file, text in re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    mail = "mailto://user:password@example.com"
+    found = load(tmp_path, {"OPS_MAIL": mail, "WBOX_SECRET_SITE": "x" * 32})
+    assert found.problems == ()
+    assert found.settings.fallback == ("ops-mail", name_of("ntfy://my-topic"))
+    assert found.outlets == {"ops-mail": mail, name_of("ntfy://my-topic"): "ntfy://my-topic"}
+    [rule] = found.rules
+    assert rule.fallback == (name_of("ntfy://my-topic"),)
+    assert [trial.complaints for trial in run_all(found, [rule])] == [(), ()]
+
+
+def test_a_rule_tells_its_outlets_to_the_project_also_literal_ones_of_steps(tmp_path: Path) -> None:
+    steps = "escalate: [{after: 1m, via: [json://127.0.0.1, ntfy://b]}]"
+    found = project(tmp_path, {"rules/a.yaml": rule_file(f"via: ntfy://a\nfallback: ntfy://b\n{steps}")})
+    assert found.problems == ()
+    assert sorted(found.outlets.values()) == ["json://127.0.0.1", "ntfy://a", "ntfy://b"]
+    assert found.settings.outlets == {}
 
 
 RULE = """

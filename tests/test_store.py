@@ -18,7 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from wbox_notify.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
 from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.events import Event
-from wbox_notify.messages import Text
+from wbox_notify.messages import Notice, Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
@@ -151,6 +151,25 @@ def test_only_the_oldest_delivery_to_a_phone_can_be_claimed(store: Store) -> Non
     ended(store, again, State.SENT, 51.0)
     assert (second := store.claim(51.0).result())
     assert second.key == "a:1"
+
+
+def test_sent_is_what_wbox_took_of_just_these_keys(store: Store) -> None:
+    told = {
+        "a:r:0:1": (Text(phone="905550000001", message="hi"), State.SENT),
+        "a0:r:0:2": (Text(phone="905550000002", message="hi"), State.DEAD),
+        "b:r:0:3": (Text(phone="905550000003", message="hi"), None),
+        "b:r:0:ops": (Notice(outlet="ops", text="hi"), State.SENT),
+    }
+    messages = tuple(Planned(key=key, rule="r", message=message) for key, (message, _) in told.items())
+    store.put_plans([Plan(event_id="a", messages=messages)], 1.0).result()
+    origins = ["a:r:", "a0:r:", "b:r:", "c:r:", "a:%", "a:_:"]
+    assert not any(map(store.sent, origins))
+    for _, state in told.values():
+        delivery = store.claim(2.0).result()
+        assert delivery
+        if state:
+            ended(store, delivery, state, 3.0)
+    assert [store.sent(origin) for origin in origins] == [True, *[False] * 5]
 
 
 def test_a_late_answer_changes_nothing_of_a_newer_claim(store: Store) -> None:
