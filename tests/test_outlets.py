@@ -3,20 +3,24 @@
 import logging
 import re
 import socket
+import string
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fault_server import FaultServer, Visit, answer
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from rulebook import project, rule_file
 from workplace import Workplace, until
 
 from wbox_notify.engine.trials import run_all
 from wbox_notify.messages import CalendarEvent, Media, Notice, Poll, Text, notice_of
 from wbox_notify.outcomes import Outcome
-from wbox_notify.outlets import Outlets, name_of
+from wbox_notify.outlets import Outlets, _reason, name_of
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 
@@ -78,6 +82,16 @@ def test_an_address_that_has_gone_bad_is_not_sent_and_not_told(url: str) -> None
     sent = Outlets({"ops": url}).send(NOTICE)
     assert sent.outcome is Outcome.NOT_SENT
     assert "hunter2" not in sent.detail
+
+
+@given(secret=st.text(string.ascii_letters + string.digits + " ğ%", min_size=4).map(str.strip))
+def test_no_reason_holds_a_part_of_an_address(secret: str) -> None:
+    assume(len(secret) > 3 and secret.lower() not in "apprise: no way to *** or at 127.0.0.1")
+    url = f"json://{quote(secret)}:{quote(secret)}@127.0.0.1/{quote(secret)}?+X-Key={quote(secret)}"
+    line = f"no way to x{secret} or {quote(secret)} at 127.0.0.1"
+    told = _reason([line], url)
+    assert secret.lower() not in told.lower()
+    assert quote(secret).lower() not in told.lower()
 
 
 def test_an_outlet_that_is_gone_refuses_and_one_that_has_come_is_used() -> None:

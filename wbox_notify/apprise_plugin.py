@@ -609,7 +609,7 @@ class NotifyWboxQueue(_Wbox):
 
     def _post(self, phone: str, piece: _Piece) -> str | None:
         """Hand one request to the daemon; return what went wrong, or None when it is on disk there."""
-        folder = Path(self.data).expanduser() if self.data else _data_folder()
+        folder = _at_home(self.data) if self.data else _data_folder()
         try:
             card = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
             url, token = str(card["url"]), str(card["token"])
@@ -617,7 +617,7 @@ class NotifyWboxQueue(_Wbox):
             return f"no daemon runs on {folder}: {_START}"
         except OSError as error:
             return f"{folder}/daemon.json can not be read ({error.strerror}): send as the daemon's own user"
-        except (ValueError, KeyError, TypeError, RuntimeError):
+        except (ValueError, KeyError, TypeError):
             return f"{folder}/daemon.json does not say where the daemon answers: start the daemon again"
         call = _Call(
             _DAEMON,
@@ -647,11 +647,15 @@ def _for_daemon(piece: _Piece) -> dict[str, Any]:
     return {"kind": piece.endpoint, **named}
 
 
+def _at_home(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # that of Path raises where there is no home
+
+
 def _data_folder() -> Path:
     """Return where the daemon of this user keeps what is its own, where nobody says something else."""
     if named := os.environ.get("WBOX_DATA_DIR", "").strip():
-        return Path(named).expanduser()
-    home = Path("~").expanduser()
+        return _at_home(named)
+    home = _at_home("~")
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wbox-notify"
     if sys.platform == "darwin":

@@ -31,6 +31,8 @@ _SECRET_ARGUMENT = re.compile(r"[?&][^=&]*(pass|pwd|token|key|secret|auth)[^=&]*
 _STATUS = re.compile(r"\berror=([1-5][0-9]{2})\b")
 _TOKEN = re.compile(r"[^\s\"'(),:]*[0-9][^\s\"'(),:]{11,}|[^\s\"'(),:]{24,}")
 _LONGEST = 200
+_GLUED = 3
+"""A part of a URL that is longer is masked inside of words also."""
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 """Where the warnings of Apprise go while it works for us; it may do so in a thread of its own."""
@@ -155,7 +157,8 @@ def _reason(said: list[str], url: str) -> str:
     if found := _STATUS.search(line):
         return f"{_scheme(url)} answered {found[1]} {responses.get(int(found[1]), '')}".strip()
     for part in _parts(url):
-        line = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", line, flags=re.IGNORECASE)
+        secret = re.escape(part) if len(part) > _GLUED else rf"(?<!\w){re.escape(part)}(?!\w)"
+        line = re.sub(secret, "***", line, flags=re.IGNORECASE)
     host = _host(url)
     line = " ".join(word if host and host in word else _TOKEN.sub("***", word) for word in line.split())
     return f"Apprise: {line[:_LONGEST]}" if line else "Apprise could not send it and does not say why"

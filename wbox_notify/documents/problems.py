@@ -13,7 +13,7 @@ _WIDEST = 160
 _LONGEST = 400
 _SECRET = re.compile(r"(?<![A-Za-z0-9])(sk_)([!-~]{6,})|(\bapi_key[\"']?\s*:\s*)(\S.*)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_OUTLET = re.compile(r"^\s*-\s|\b(fallback|via)\b")
+_OUTLET = re.compile(r"^\s*-\s+[\"']?https?://|\b(fallback|via)\b[\"']?\s*:")
 _JOINERS = "\u200c\u200d"
 
 

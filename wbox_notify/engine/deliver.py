@@ -55,7 +55,7 @@ def release(turn: Turn, address: str) -> None:
         context = about(turn, occasion)
         if _still_matters(turn, occasion, context) and not quiet.holds(turn, reader, occasion, context):
             _escalate(turn, occasion, _tell(turn, reader, occasion, context))
-    if not turn.rule.escalate:  # each of its messages has to be found again: has it been sent?
+    if not _asks_sent(turn):
         turn.messages[before:] = _merged(turn.messages[before:])
     made = len(turn.messages) - before
     if made:
@@ -75,6 +75,13 @@ def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -
 def _tell(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> int:
     drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
     return turn.fill(reader, drafts, occasion.origin, context)
+
+
+def _asks_sent(turn: Turn) -> bool:
+    """Say whether a step asks what was sent, so that the messages of each occasion have to be found again."""
+    steps = turn.rule.escalate
+    asked = (one for step in steps for one in (step.unless, step.condition) if one)
+    return any("sent" in one.names for one in asked)
 
 
 def _merged(planned: list[Planned]) -> list[Planned]:
