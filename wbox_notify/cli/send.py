@@ -19,6 +19,7 @@ from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.dispatch import ALL, Dispatcher, Means
 from wbox_notify.errors import WboxError
 from wbox_notify.messages import WhatsAppMessage
+from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project
 from wbox_notify.store import History, Store, open_history
 
@@ -119,7 +120,7 @@ def _send(
 
 def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
-    dispatcher = Dispatcher(store, Means(connect(project)))
+    dispatcher = Dispatcher(store, Means(connect(project), Outlets(project.outlets)))
     client = connect(project)()
     dispatcher.recover()
     dispatcher.look_at_circuits(client, math.inf)
