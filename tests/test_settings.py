@@ -546,3 +546,36 @@ def test_a_bad_outlet_in_the_environment_is_named_without_its_password(tmp_path:
 def test_a_secret_that_is_no_url_is_no_outlet(tmp_path: Path) -> None:
     problem = only(setup(tmp_path, "fallback: ops-mail\n", {"WBOX_SECRET_OPS_MAIL": "hunter2"}))
     assert (problem.code, problem.message) == ("WBX329", "the secret `ops-mail` is no Apprise URL")
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "words", "mend"),
+    [
+        (0o600, "ours", "", ""),
+        (0o400, "ours", "", ""),
+        (0o604, "ours", "everybody on this machine can read", "chmod 600"),
+        (0o620, "ours", "others can change", "chmod 600"),
+        (0o602, "ours", "others can change", "chmod 600"),
+        (0o600, "another", "another user owns", "chown $USER"),
+        (0o640, "root", "", ""),
+    ],
+)
+def test_a_secret_file_is_for_us_alone(tmp_path: Path, mode: int, owner: str, words: str, mend: str) -> None:
+    path = key_file(tmp_path / "k", SECRET, mode)
+    if owner != "ours":
+        if os.geteuid():
+            pytest.skip("only root can give a file away")
+        os.chown(path, 12345 if owner == "another" else 0, 12345)
+    problems = declared(tmp_path, "{file: k}").problems
+    assert [(one.message, one.hint) for one in problems] == (
+        [(f"{words} the secret in k", f"{mend} {path}")] if words else []
+    )
+
+
+def test_systemd_hands_over_a_declared_file_that_we_may_not_read_ourselves(tmp_path: Path) -> None:
+    credentials = key_file(tmp_path / "c" / "hook", "from systemd").parent
+    found = setup(
+        tmp_path, "secrets: {hook: {file: /nowhere}}\n", {"CREDENTIALS_DIRECTORY": str(credentials)}
+    )
+    assert found.problems == ()
+    assert found.secrets.find("hook") == "from systemd"

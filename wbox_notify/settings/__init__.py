@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,8 +16,9 @@ from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import Pace
+from wbox_notify.redaction import learn
 from wbox_notify.settings.outlets import OutletBook, open_secret
-from wbox_notify.settings.secrets import Secrets
+from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
     DEFAULT_HOST,
@@ -49,6 +49,7 @@ ENVIRONMENT = "environment"
 
 _KEY = re.compile(r"sk_[!-~]+")
 _KEY_BYTES = 4096
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,29 +235,30 @@ class _Reading:
     def _key_files(self) -> Iterator[tuple[str, Origin]]:
         if path := self.environ.get("WBOX_API_KEY_FILE"):
             yield path, "WBOX_API_KEY_FILE"
-        if credentials := self.environ.get("CREDENTIALS_DIRECTORY"):
+        if credentials := self.environ.get(_CREDENTIALS):
             path = os.path.join(credentials, "wbox_api_key")  # noqa: PTH118 - it is text until it is checked
             if os.path.lexists(path):
-                yield path, "CREDENTIALS_DIRECTORY"
+                yield path, _CREDENTIALS
         yield from self._given(None, "wbox", "api_key_file")
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
         try:
             path = as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
             with path.open("rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode
+                status = os.fstat(stream.fileno())
                 key = stream.read(_KEY_BYTES).decode("ascii", "replace").strip()
         except (OSError, ConfigError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._report(origin, "WBX322", f"the key file {text} can not be read: {reason}", None)
             return None
-        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-            message = f"everybody on this machine can read the key file {text}"
-            self._report(origin, "WBX322", message, f"chmod 600 {path}", "warning")
+        if origin != _CREDENTIALS and (flaw := exposed(status)):
+            message = f"{flaw} the key file {text}"
+            self._report(origin, "WBX322", message, f"{mending(flaw)} {path}", "warning")
         return self._checked(key, origin)
 
     def _checked(self, key: str, origin: Origin) -> str | None:
         if _KEY.fullmatch(key):
+            learn(key)
             return key
         hint = "copy it again from wbox: Settings > API Access"
         self._report(origin, "WBX323", "this is not a wbox key: one starts with sk_ and has no spaces", hint)
