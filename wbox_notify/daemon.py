@@ -6,10 +6,11 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from wbox_notify import dispatch, planner
@@ -52,6 +53,7 @@ class Daemon:
         *,
         on_plan: planner.Observer | None = None,
         on_attempt: dispatch.Observer | None = None,
+        on_turn: Callable[[str], None] = lambda _loop: None,
     ) -> None:
         settings = project.settings
         self._environ = environ
@@ -69,7 +71,11 @@ class Daemon:
             self._store, _means(project), alarms=self._alarms, observer=on_attempt
         )
         self._planner = planner.Planner(
-            self._project, self._store, planned=self._dispatcher.wake, observer=on_plan
+            self._project,
+            self._store,
+            planned=self._dispatcher.wake,
+            observer=on_plan,
+            turned=partial(on_turn, "planner"),
         )
         self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()

@@ -23,7 +23,10 @@ Observer = Callable[[Event | None, Plan], None]
 
 
 class Planner:
-    """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch."""
+    """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
+
+    ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
+    """
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Planner:
         *,
         planned: Callable[[], None],
         observer: Observer | None = None,
+        turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._project = project
         self._store = store
         self._planned = planned
         self._observer = observer
+        self._turned = turned
         self._clock = clock
         self._stopping = False
         self._news = threading.Event()
@@ -65,6 +70,7 @@ class Planner:
 
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
+        self._turned()
         now = self._clock()
         moment = datetime.fromtimestamp(now, UTC)
         project, overlay = self._project, Overlay(self._store)
