@@ -28,7 +28,7 @@ COMMANDS = {
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
     "log": ("log", "List what happened, and what was done about it."),
     "queue": ("queue", "List, retry, release or drop what has not been sent."),
-    "install": ("install", "Make wbox:// known to the apprise command."),
+    "install": ("install", "Make wbox:// known to the apprise command, or the daemon to systemd."),
 }
 
 
