@@ -167,7 +167,7 @@ def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Pa
 
 def _hidden(paths: Iterable[Path]) -> list[Path]:
     """Return those that the unit would hide, under each name that leads to them."""
-    names = dict.fromkeys(name for path in paths for name in (path, path.resolve()))
+    names = dict.fromkeys(name for path in paths for name in (path, Path(os.path.realpath(path))))
     return [name for name in names if any(name.is_relative_to(place) for place in _HIDDEN)]
 
 
