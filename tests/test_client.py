@@ -684,6 +684,26 @@ def test_a_certificate_that_signed_itself_is_not_sent(tls: ssl.SSLContext) -> No
     assert "certificate is not accepted (self-signed certificate)" in given.detail
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+def test_tls_before_1_2_is_not_spoken(
+    tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(monkeypatch, tmp_path)
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(tmp_path / "cert.pem")
+    for side in (tls, old):
+        side.set_ciphers("ALL:@SECLEVEL=0")
+        side.minimum_version = side.maximum_version = ssl.TLSVersion.TLSv1_1
+    with FaultServer(replying(OK), tls) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            spoken = old.wrap_socket(plain, server_hostname="127.0.0.1")
+            assert spoken.version() == "TLSv1.1", "the server would"
+            spoken.close()
+        given = send(server.url)
+        assert (given.outcome, server.requests) == (Outcome.NOT_SENT, [])
+        assert "protocol version" in given.detail.lower().replace("_", " ")
+
+
 @pytest.mark.skipif(not OPENSSL, reason="openssl is not here to make certificates")
 @pytest.mark.parametrize(
     ("name", "start", "end", "problem"),
