@@ -222,7 +222,6 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("wbox: {pace: {evry: 3s}}\n", "WBX210", (1, 15), "unknown key `evry`", "`every`?"),
         ("pace: unlimited\n", "WBX210", (1, 1), "unknown key `pace`", "under `wbox:`"),
         ("backlog: none\n", "WBX215", (1, 10), "or `never`", None),
-        ("fallback: {}\n", "WBX214", (1, 1), "`fallback` is not in this version yet", None),
         ("public_url: notify\n", "WBX320", (1, 13), "this is not an address", "https://"),
         ("storm_guard: 0\n", "WBX215", (1, 14), "0 is too few", "1 or more"),
         ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),
@@ -512,7 +511,7 @@ def test_a_password_in_the_file_is_a_warning_that_does_not_show_it(
 ) -> None:
     found = setup(tmp_path, f'fallback:\n  - "{url}"\n')
     assert [(problem.code, problem.severity) for problem in found.problems] == [
-        ("WBX335", "warning")
+        ("WBX336", "warning")
     ] * warned
     shown = "".join(map(render, found.problems))
     assert not re.search("hunter2|TIiajkdn", shown)

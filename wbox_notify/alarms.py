@@ -72,11 +72,12 @@ class Alarms:
         rule = self._project.rule(delivery.rule)
         title = rule.name if rule else delivery.rule
         for number, outlet in enumerate(outlets):
-            notice = Notice(outlet=outlet, text=delivery.reason, title=title)
             if delivery.message and not isinstance(delivery.message, Notice):
                 said = notice_of(delivery.message, outlet, title)
                 to = masked(delivery.message.phone)
                 notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
+            else:
+                notice = Notice(outlet=outlet, text=delivery.reason, title=title)
             yield Planned(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
 
     def _give_up(self, row: Mapping[str, Any], now: float) -> None:

@@ -68,7 +68,11 @@ class Daemon:
         self._project = self._completed(project)
         self._alarms = Alarms(self._store, self._project)
         self._dispatcher = dispatch.Dispatcher(
-            self._store, _means(project), alarms=self._alarms, observer=on_attempt
+            self._store,
+            _means(project),
+            alarms=self._alarms,
+            observer=on_attempt,
+            turned=partial(on_turn, "dispatch"),
         )
         self._planner = planner.Planner(
             self._project,

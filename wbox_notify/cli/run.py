@@ -42,7 +42,7 @@ def command(config: Path | None, as_json: bool) -> int:
             hint="write one (README shows how), or try wbox-notify demo",
         )
     feed = Feed(as_json=as_json)
-    systemd = Systemd(os.environ, ["planner"])
+    systemd = Systemd(os.environ, ["planner", "dispatch"])
     daemon = Daemon(
         project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted, on_turn=systemd.turned
     )

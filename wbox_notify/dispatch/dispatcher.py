@@ -66,9 +66,10 @@ class Dispatcher:
         alarms: hears of devices that can not send.
         clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
         observer: hears how each attempt ends.
+        turned: is called whenever a thread has looked for work, which is every 30 seconds at least.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         store: Store,
         means: Means,
@@ -77,6 +78,7 @@ class Dispatcher:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
         observer: Observer | None = None,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._means = means
@@ -85,6 +87,7 @@ class Dispatcher:
         self._steady = steady
         self._offset = clock() - steady()
         self._observer = observer
+        self._turned = turned
         self._circuits = Circuits(store, alarms, clock, self.wake)
         self._unwritten: list[tuple[Delivery, Answer, After]] = []
         self._writing = threading.Lock()
@@ -213,6 +216,7 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
                 log.error("sending pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
                 pause = _PAUSE
+            self._turned()
             if pause:
                 self._rest(seen, pause)
         client.close()

@@ -46,4 +46,4 @@ def open_secret(text: str, spot: Spot) -> Iterator[Problem]:
     hint = (
         "put it into a secret and write its name: `secrets: {ops-mail: {env: OPS_MAIL}}` in wbox-notify.yaml"
     )
-    yield spot.problem("WBX335", message, hint=hint, severity="warning")
+    yield spot.problem("WBX336", message, hint=hint, severity="warning")
