@@ -1,5 +1,6 @@
 """Settings: where each comes from, which wins, and what is said of a bad one."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -244,6 +245,8 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("defaults: {region: Turkey}\n", "WBX320", (1, 20), "not the code of a country", "TR"),
         ("store: postgresql://u:pw@h/d\n", "WBX320", (1, 8), "not in this version yet", "sqlite:///"),
         ("store: queue.db\n", "WBX320", (1, 8), "not the address of a store", "sqlite:///"),
+        ("history: 6d\n", "WBX320", (1, 10), "6d is too short: a webhook", "at least 7d"),
+        ("history: long\n", "WBX320", (1, 10), "long does not say how long", "90d, 26w; or forever"),
         ("listen: nine\n", "WBX320", (1, 9), "nine is not a host and a port", "127.0.0.1:8725"),
         ("listen: 70000\n", "WBX320", (1, 9), "70000 is not a host and a port", "127.0.0.1:8725"),
         ("listen: *x\n", "WBX108", (1, 9), "no anchor `&x`", "in quotes"),
@@ -266,6 +269,7 @@ def test_each_mistake_in_the_file_has_its_place(
         ("WBOX_API_URL", "http://[", "not the address of a wbox server"),
         ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
         ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
+        ("WBOX_HISTORY", "0d", "0d is too short"),
         ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
         ("WBOX_STORE", "mysql://me:pw@x", "not the address of a store"),
         ("WBOX_DATA_DIR", "~nobody-here/x", "the home of somebody unknown"),
@@ -360,6 +364,7 @@ JSON: Any = st.recursive(
                     "env",
                     "file",
                     "storm_guard",
+                    "history",
                     "owner",
                     "x",
                 ]
@@ -458,6 +463,15 @@ def test_a_secret_that_is_not_declared_is_looked_for_in_two_places(tmp_path: Pat
     with pytest.raises(ConfigError, match="there is no secret `other`") as caught:
         setup(tmp_path, "", environ).secrets.find("other")
     assert "set WBOX_SECRET_OTHER, or write `secrets: {other: {file: PATH}}`" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604_800), ("26w", 15_724_800), ("90 d", 7_776_000), ("forever", math.inf)]
+)
+def test_how_long_history_is_kept_can_be_set(tmp_path: Path, text: str, seconds: float) -> None:
+    assert setup(tmp_path, f"history: {text}\n").settings.history == seconds
+    assert setup(tmp_path, "history: 100d\n", {"WBOX_HISTORY": text}).settings.history == seconds
+    assert setup(tmp_path, "").settings.history == 90 * 86_400
 
 
 def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:

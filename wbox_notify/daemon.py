@@ -21,6 +21,7 @@ from wbox_notify.deliveries import Memory
 from wbox_notify.documents.problems import Problem, errors
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
+from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
@@ -81,6 +82,7 @@ class Daemon:
             observer=on_plan,
             turned=partial(on_turn, "planner"),
         )
+        self._housekeeping = Housekeeping(self._store, lambda: self._project.settings.history)
         self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -100,6 +102,7 @@ class Daemon:
         self._files.listed(_LISTED_WITHIN)
         self._schedules.start()
         self._changes.start()
+        self._housekeeping.start()
 
     def stop(self) -> None:
         """Take nothing more, finish what is in flight, close; all of it within 5 seconds.
@@ -107,6 +110,7 @@ class Daemon:
         A request that takes longer is left to the next start, for which its outcome is unknown.
         """
         deadline = time.monotonic() + _STOP_WITHIN
+        self._housekeeping.stop()
         self._changes.stop()
         self._files.stop()
         self._schedules.stop()

@@ -60,7 +60,7 @@ def _queue(project: Project) -> dict[str, Any]:
     past = open_history(project.settings.store)
     if past is None:
         return {"waiting": 0, "stuck": {}, "sent_24h": 0, "oldest": None, "circuits": []}
-    counts = past.counts()
+    counts = past.counts((*OPEN, *STUCK))
     oldest = past.oldest_waiting()
     found = {
         "waiting": sum(counts.get(state, 0) for state in OPEN),

@@ -24,10 +24,12 @@ from wbox_notify.settings.values import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_URL,
+    HISTORY,
     PACE_PARTS,
     as_address,
     as_count,
     as_device,
+    as_history,
     as_language,
     as_pace,
     as_path,
@@ -63,6 +65,7 @@ class Settings:
         device_id: The device that sends where a message names none; None leaves it to wbox.
         store: The address of the store, ``sqlite:///PATH``.
         data_dir: Where the daemon keeps what is its own.
+        history: For how many seconds finished things are kept; infinity for ever.
         listen: Host and port that the daemon answers at.
         tz: The time zone of rules and messages.
         lang: The language of dates and numbers, such as ``tr``.
@@ -83,6 +86,7 @@ class Settings:
     device_id: int | None = None
     store: str
     data_dir: Path
+    history: float = HISTORY
     listen: tuple[str, int] = (DEFAULT_HOST, DEFAULT_PORT)
     tz: ZoneInfo
     lang: str = "en"
@@ -150,6 +154,7 @@ class _Reading:
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
             store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
             data_dir=data_dir,
+            history=self._chosen(as_history, "WBOX_HISTORY", "history") or HISTORY,
             listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
             lang=lang,

@@ -140,6 +140,9 @@ class SettingsFile(Strict):
     store: str | None = Field(
         default=None, description="the address of the store, `sqlite:///PATH`; WBOX_STORE"
     )
+    history: str | None = Field(
+        default=None, description="how long finished things are kept: `90d`, `26w`, `forever`; WBOX_HISTORY"
+    )
     listen: Annotated[
         str | None,
         BeforeValidator(

@@ -1,5 +1,6 @@
 """What the text of a setting means; each function raises ConfigError for a text that means nothing."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,13 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8725
 
 SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+HISTORY = 90 * 86_400.0
+"""Seconds for which finished things are kept, where nothing is said."""
+
+_DAYS = {"d": 1, "w": 7}
+_HISTORY_HINT = "write days or weeks, at least 7d: 90d, 26w; or forever"
+_LEAST_DAYS = 7
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
 _LAST_PORT = 65535
@@ -135,6 +143,22 @@ def as_region(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2}", text):
         raise ConfigError(f"{text} is not the code of a country", hint="two letters: TR")
     return text.upper()
+
+
+def as_history(text: str) -> float:
+    """Return for how many seconds finished things are kept; infinity for ``forever``."""
+    if text == "forever":
+        return math.inf
+    found = re.fullmatch(r"([0-9]{1,5}) ?([dw])", text)
+    if not found:
+        raise ConfigError(f"{text} does not say how long to keep history", hint=_HISTORY_HINT)
+    days = int(found[1]) * _DAYS[found[2]]
+    if days < _LEAST_DAYS:
+        raise ConfigError(
+            f"{text} is too short: a webhook that comes again is known by its history for 7 days",
+            hint=_HISTORY_HINT,
+        )
+    return days * 86_400.0
 
 
 def as_secret_name(text: str) -> str:

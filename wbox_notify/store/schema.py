@@ -110,4 +110,10 @@ MIGRATIONS = (
         primary key (device, recipient)
     );
     """,
+    """
+    create index delivery_state on delivery (state, changed);
+    drop index delivery_stuck;
+    create index decision_at on decision (at);
+    create index event_told on event (received) where planned is not null and data <> '{}';
+    """,
 )

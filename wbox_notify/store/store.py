@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
@@ -12,6 +13,7 @@ from wbox_notify.outcomes import Answer
 from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import claims, rows, sql
 from wbox_notify.store.history import History
+from wbox_notify.store.pruning import prune
 from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
@@ -240,6 +242,10 @@ class Store:
             return [row["id"] for row in found]
 
         return self._database.write(work)
+
+    def prune(self, before: float, most: int) -> Future[int]:
+        """Forget at most ``most`` rows of what was finished by then; return how many, 0 when none is left."""
+        return self._database.write(partial(prune, before=before, most=most))
 
     def _run(self, statement: str, parameters: Mapping[str, Any]) -> Future[None]:
         def work(connection: Connection) -> None:
