@@ -32,6 +32,7 @@ test-slow: .venv/ready ## Run what takes minutes
 
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/history.py
 
 wheel: .venv/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -178,7 +178,7 @@ def test_housekeeping_follows_the_clock_and_what_the_settings_say_now(store: Sto
     time[0] = NOW - 11 * DAY
     assert keeping.step() == 0
     time[0] = NOW
-    assert keeping.step() == 2
+    assert [keeping.step() for _ in range(3)] == [1, 1, 0]
 
 
 def test_housekeeping_runs_beside_intake_and_ends_when_told(store: Store) -> None:

@@ -1,13 +1,12 @@
 """What history is forgotten, and how: finished deliveries, then decisions, then events, a slice at a time."""
 
 import sqlite3
+from collections.abc import Sequence
 
 _FINISHED = "('sent', 'cancelled', 'dead', 'expired')"
 
 # A file that was reported is told from a new one by the id of its event alone: the row stays, empty.
 _ONLY_EMPTIED = "v.type = 'file'"
-
-_MOST_DELIVERIES = 100
 
 _DELIVERIES = f"""
 select d.id from delivery d
@@ -55,13 +54,20 @@ def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
 
     What one event caused goes when all of it is finished. Memories and events without a plan stay.
     """
+    parameters = {"before": before, "most": most}
+    if old := connection.execute(_DELIVERIES, parameters).fetchall():
+        return _forget(connection, [row["id"] for row in old], most)
+    for statement in (_DECISIONS, _EMPTY, _EVENTS):
+        # Each looks for what the one before has left alone, and would look in vain while there is much of it.
+        if gone := connection.execute(statement, parameters).rowcount:
+            return gone
+    return 0
+
+
+def _forget(connection: sqlite3.Connection, deliveries: Sequence[int], most: int) -> int:
     left = most
-    old = connection.execute(_DELIVERIES, {"before": before, "most": min(most, _MOST_DELIVERIES)})
-    for row in old.fetchall():
+    for number in deliveries:
         for statement in (_ATTEMPTS, _DELIVERY):
             if left > 0:
-                left -= connection.execute(statement, {"id": row["id"], "most": left}).rowcount
-    for statement in (_DECISIONS, _EMPTY, _EVENTS):
-        if left > 0:
-            left -= connection.execute(statement, {"before": before, "most": left}).rowcount
+                left -= connection.execute(statement, {"id": number, "most": left}).rowcount
     return most - left
