@@ -136,6 +136,13 @@ def test_what_happened_within_the_history_stays(store: Store, past: Past) -> Non
     assert pruned(store) == 0
 
 
+def test_an_event_that_was_planned_late_stays_as_long_after_that(store: Store) -> None:
+    live_through(store, "e1", Past(age=100, planned=False))
+    store.put_plans([Plan(event_id="e1")], NOW - DAY).result()
+    assert pruned(store) == 0
+    assert pruned(store, before=NOW) == 1
+
+
 def test_of_a_file_stays_that_it_was_seen_and_a_log_says_so(place: Workplace) -> None:
     store = open_store(place.store)
     live_through(store, "e1", Past(type="file", deliveries=((State.SENT, 100),)))
