@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow bench wheel clean
+.PHONY: help demo test lint types imports tests test-slow soak bench wheel clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ tests: .venv/ready
 test-slow: .venv/ready ## Run what takes minutes
 	$(BIN)/pytest -m slow
 	WBOX_TEST_EXAMPLES=3000 $(BIN)/pytest --timeout 3600 tests/test_engine_properties.py
+
+soak: .venv/ready ## Break things at random for MINUTES=30 (SEED=n repeats), then check the promise
+	@$(BIN)/python tests/soak.py
 
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py
