@@ -40,6 +40,7 @@ def main() -> int:
         soak = Soak(folder, wbox, seed)
         try:
             soak.trouble(minutes * 60)
+            say("  the trouble is over, now it settles")
             soak.settle(max(SETTLE_AT_LEAST, minutes * 30))
             found = soak.verdict()
         finally:
@@ -93,11 +94,11 @@ class Soak:
             feeder.join()
 
     def _feeder(self, feed: Feed) -> threading.Thread:
-        return threading.Thread(target=feed, args=(self.load, random.Random(f"{self._seed} {feed.__name__}")))
+        chance = random.Random(f"{self._seed} {feed.__name__}")
+        return threading.Thread(target=feed, args=(self.load, chance), daemon=True)
 
     def settle(self, seconds: float) -> None:
         """Wait until nothing is open, at most so long."""
-        say(f"  the trouble is over; up to {seconds:.0f} s to settle")
         history = open_history(self.daemon.store)
         until = time.monotonic() + seconds
         while history and time.monotonic() < until and _at_work(history):
@@ -109,6 +110,7 @@ class Soak:
     def verdict(self) -> Findings:
         """Return what was kept and what broke."""
         broken = self._notices_an_unlinked_phone()
+        self.settle(CLEAR_WITHIN)
         code = self.daemon.end()
         if code != 0:
             broken.append(f"the daemon ended with {code} on SIGTERM")
