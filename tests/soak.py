@@ -192,7 +192,9 @@ def is_gone(soak: Soak, chance: random.Random) -> None:
 
 
 def kill_9(soak: Soak, chance: random.Random) -> None:
-    """The daemon is killed and started again after a while."""
+    """The daemon is killed, often in the middle of a request, and started again after a while."""
+    soak.wbox.fault(delay=1.0, count=2)
+    soak.pause(chance.uniform(0.0, 1.5))
     soak.daemon.kill()
     soak.pause(chance.uniform(0.0, 2.0))
     soak.daemon.start()

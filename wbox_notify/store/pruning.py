@@ -6,7 +6,7 @@ from collections.abc import Sequence
 _FINISHED = "('sent', 'cancelled', 'dead', 'expired')"
 
 # A file that was reported is told from a new one by the id of its event alone: the row stays, empty.
-_ONLY_EMPTIED = "v.type = 'file'"
+_ONLY_EMPTIED = {"file"}
 
 _DELIVERIES = f"""
 select d.id from delivery d
@@ -35,18 +35,15 @@ delete from decision where seq in (
 """
 
 _OLD_EVENTS = """
-select v.seq from event v
+select v.seq, v.type from event v
 where v.planned is not null and v.data <> '{}' and v.received <= :before and v.planned <= :before
 and not exists (select 1 from delivery d where d.event_id = v.id)
+limit :most
 """
 
-_EMPTY = f"""
-update event set data = '{{}}' where seq in ({_OLD_EVENTS} and {_ONLY_EMPTIED} limit :most)
-"""  # noqa: S608 - all of it is ours
+_EVENT = "delete from event where seq = :seq"
 
-_EVENTS = f"""
-delete from event where seq in ({_OLD_EVENTS} and not ({_ONLY_EMPTIED}) limit :most)
-"""  # noqa: S608 - all of it is ours
+_EMPTY = "update event set data = '{}' where seq = :seq"
 
 
 def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
@@ -57,11 +54,13 @@ def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
     parameters = {"before": before, "most": most}
     if old := connection.execute(_DELIVERIES, parameters).fetchall():
         return _forget(connection, [row["id"] for row in old], most)
-    for statement in (_DECISIONS, _EMPTY, _EVENTS):
-        # Each looks for what the one before has left alone, and would look in vain while there is much of it.
-        if gone := connection.execute(statement, parameters).rowcount:
-            return gone
-    return 0
+    # One kind at a time: what is next waits for this to be gone, and would be looked for in vain until then.
+    if gone := connection.execute(_DECISIONS, parameters).rowcount:
+        return gone
+    events = connection.execute(_OLD_EVENTS, parameters).fetchall()
+    for row in events:
+        connection.execute(_EMPTY if row["type"] in _ONLY_EMPTIED else _EVENT, {"seq": row["seq"]})
+    return len(events)
 
 
 def _forget(connection: sqlite3.Connection, deliveries: Sequence[int], most: int) -> int:
