@@ -81,7 +81,7 @@ def bring(store: Store, to: str, state: State, began: float, ended: float) -> No
 
 
 def claimed(store: Store, to: str, at: float) -> Delivery:
-    delivery = store.claim(at, to).result()
+    delivery = store.claim(at, recipient=to).result()
     assert delivery
     return delivery
 

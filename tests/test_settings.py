@@ -246,7 +246,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("store: postgresql://u:pw@h/d\n", "WBX320", (1, 8), "not in this version yet", "sqlite:///"),
         ("store: queue.db\n", "WBX320", (1, 8), "not the address of a store", "sqlite:///"),
         ("history: 6d\n", "WBX320", (1, 10), "6d is too short: a webhook", "at least 7d"),
-        ("history: long\n", "WBX320", (1, 10), "long does not say how long", "90d, 26w; or forever"),
+        ("history: long\n", "WBX320", (1, 10), "`long` is not a duration", "2d"),
         ("listen: nine\n", "WBX320", (1, 9), "nine is not a host and a port", "127.0.0.1:8725"),
         ("listen: 70000\n", "WBX320", (1, 9), "70000 is not a host and a port", "127.0.0.1:8725"),
         ("listen: *x\n", "WBX108", (1, 9), "no anchor `&x`", "in quotes"),
@@ -466,7 +466,8 @@ def test_a_secret_that_is_not_declared_is_looked_for_in_two_places(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("7d", 604_800), ("26w", 15_724_800), ("90 d", 7_776_000), ("forever", math.inf)]
+    ("text", "seconds"),
+    [("7d", 604_800), ("26w", 15_724_800), ("90 d", 7_776_000), ("7d12h", 648_000), ("forever", math.inf)],
 )
 def test_how_long_history_is_kept_can_be_set(tmp_path: Path, text: str, seconds: float) -> None:
     assert setup(tmp_path, f"history: {text}\n").settings.history == seconds

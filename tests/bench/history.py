@@ -70,7 +70,7 @@ MESSAGE = json.dumps(dump(Text(phone="905551234567", message="/var is 91 % full,
 COLUMNS = {
     "event": "seq, id, type, at, data, received, planned",
     "decision": "seq, event_id, rule, stage, outcome, detail, at",
-    "delivery": "id, key, event_id, rule, device, phone, message, state, due, created, expires, changed, "
+    "delivery": "id, key, event_id, rule, device, recipient, message, state, due, created, expires, changed, "
     "claims, tries, unknowns, reason",
     "attempt": "delivery_id, number, started, latency, outcome, status, detail",
 }

@@ -23,9 +23,7 @@ SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 HISTORY = 90 * 86_400.0
 """Seconds for which finished things are kept, where nothing is said."""
 
-_DAYS = {"d": 1, "w": 7}
-_HISTORY_HINT = "write days or weeks, at least 7d: 90d, 26w; or forever"
-_LEAST_DAYS = 7
+_LEAST_HISTORY = 7 * 86_400.0
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
 _LAST_PORT = 65535
@@ -149,16 +147,13 @@ def as_history(text: str) -> float:
     """Return for how many seconds finished things are kept; infinity for ``forever``."""
     if text == "forever":
         return math.inf
-    found = re.fullmatch(r"([0-9]{1,5}) ?([dw])", text)
-    if not found:
-        raise ConfigError(f"{text} does not say how long to keep history", hint=_HISTORY_HINT)
-    days = int(found[1]) * _DAYS[found[2]]
-    if days < _LEAST_DAYS:
+    seconds = parse_duration(text)
+    if seconds < _LEAST_HISTORY:
         raise ConfigError(
             f"{text} is too short: a webhook that comes again is known by its history for 7 days",
-            hint=_HISTORY_HINT,
+            hint="write at least 7d, such as 90d, or forever",
         )
-    return days * 86_400.0
+    return seconds
 
 
 def as_secret_name(text: str) -> str:
