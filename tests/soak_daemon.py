@@ -33,6 +33,16 @@ rules:
     trigger: {webhook: {path: poll, secret: soak}}
     to: "+{{ body.to }}"
     send: {poll: {question: "#{{ body.mark }}#", options: ["Yes", "No"]}}
+  - id: retry
+    trigger: {webhook: {path: retry, secret: soak}}
+    to: "+{{ body.to }}"
+    on_unknown: retry
+    send: {text: "#{{ body.mark }}#"}
+  - id: drop
+    trigger: {webhook: {path: drop, secret: soak}}
+    to: "+{{ body.to }}"
+    on_unknown: drop
+    send: {text: "#{{ body.mark }}#"}
   - id: clock
     trigger: {schedule: {every: 15s}}
     to: "+905559990000"

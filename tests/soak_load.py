@@ -10,7 +10,7 @@ import requests
 from soak_daemon import HOOK_SECRET, RunningDaemon
 
 PHONES = [f"90555{number:07}" for number in range(1, 41)]
-KINDS = ("text", "text", "text", "media", "poll")
+KINDS = ("text", "text", "retry", "drop", "media", "poll")
 ACKNOWLEDGED = {200, 202}
 
 

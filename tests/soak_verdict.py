@@ -24,7 +24,7 @@ ALL = 10_000_000
 HAND_OVERS = {"retry_once": 2, "retry": 1_000, "hold": 1, "drop": 1}
 """How often a message may be handed over at most, by what its rule says of unknown outcomes."""
 
-POLICY = {"media": "hold", "poll": "hold"}
+POLICY = {"media": "hold", "poll": "hold", "retry": "retry", "drop": "drop"}
 """What the rules of the soak say where it is not the default of a text, ``retry_once``."""
 
 GIVEN_UP_AFTER = 3
@@ -134,6 +134,7 @@ def ends(seen: Seen) -> list[str]:
         true = {
             State.SENT: bool(seen.places[delivery.key]) and outcomes[-1:] == [Outcome.SENT],
             State.HELD: Outcome.UNKNOWN in outcomes,
+            State.CANCELLED: Outcome.UNKNOWN in outcomes and POLICY.get(delivery.rule) == "drop",
             State.DEAD: outcomes.count(Outcome.FAILED) >= GIVEN_UP_AFTER,
         }.get(delivery.state, delivery.state in OPEN)
         if not true or None in outcomes:
