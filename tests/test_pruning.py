@@ -229,7 +229,7 @@ def told(store: Store) -> dict[str, Any]:
         "counts": history.counts((*OPEN, State.HELD)),
         "sent": history.sent_since(NOW - DAY),
         "oldest": history.oldest_waiting(),
-        "next": store.next_due(),
+        "next": store.next_due(NOW),
         "unplanned": store.unplanned(),
         "interrupted": store.interrupted(),
         "memories": [tuple(row) for row in history._database.read("select * from memory order by key")],

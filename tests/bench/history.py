@@ -144,7 +144,7 @@ VERBS: dict[str, Work] = {
     "put_events": lambda store, fresh: store.put_events([an_event(fresh)], NOW).result(),
     "put_message": lambda store, fresh: put_message(store, fresh, "905559999999"),
     "claim and finish": claim_and_finish,
-    "next_due": lambda store, _: store.next_due(),
+    "next_due": lambda store, _: store.next_due(NOW),
     "expire (none)": lambda store, _: store.expire(NOW).result(),
     "interrupted (none)": lambda store, _: store.interrupted(),
     "requeue (none)": lambda store, _: store.requeue([1], [State.HELD], NOW).result(),
