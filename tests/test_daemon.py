@@ -110,7 +110,7 @@ def test_an_answer_on_the_page_is_remembered(place: Workplace, wbox: Simulator, 
     assert requests.post(forged, timeout=10).status_code == 404
 
 
-def test_an_edit_is_followed_and_a_broken_one_changes_nothing(
+def test_K05_an_edit_is_followed_and_a_broken_one_changes_nothing(
     place: Workplace, wbox: Simulator, start: Start
 ) -> None:
     process = start()

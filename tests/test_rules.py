@@ -176,7 +176,14 @@ def test_the_contents_are_read_only_where_a_rule_uses_them(
 
 MISTAKES = [
     # The lines of a rule that begin on line 5, code, line and column, words of the message, words of the hint
-    ("throtle: 3", "WBX210", (5, 5), "unknown key `throtle`", "did you mean `throttle`?"),
+    pytest.param(
+        "throtle: 3",
+        "WBX210",
+        (5, 5),
+        "unknown key `throtle`",
+        "did you mean `throttle`?",
+        id="K13 a typing error",
+    ),
     ("expire_afer: 3", "WBX210", (5, 5), "unknown key `expire_afer`", "did you mean `expire_after`?"),
     ("dedup: file.name", "WBX210", (5, 5), "unknown key `dedup`", "did you mean `dedupe`?"),
     ("zzz: 1", "WBX210", (5, 5), "unknown key `zzz`", "known here: id, name, trigger, for_each, if, dedupe"),
@@ -721,7 +728,7 @@ def test_the_root_of_the_file_system_can_be_watched() -> None:
         *("Thumbs.db", ".DS_Store", "desktop.ini", "@eaDir/a", ".stfolder/a", ".stversions/x/a", "x/.git/a"),
     ],
 )
-def test_unfinished_and_hidden_files_are_ignored(name: str) -> None:
+def test_F11_unfinished_and_hidden_files_are_ignored(name: str) -> None:
     assert not trigger().accepts(f"/srv/drop/{name}")
     assert not trigger().accepts(f"/srv/drop/sub/{name}")
 

@@ -170,7 +170,7 @@ def test_the_key_is_not_in_the_repr_of_the_settings(tmp_path: Path) -> None:
     assert KEY not in repr(setup(tmp_path, environ={"WBOX_API_KEY": KEY}))
 
 
-def test_a_key_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+def test_U10_a_key_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys" / "wbox", mode=0o644)
     found = setup(tmp_path, FULL)
     problem = only(found)
@@ -447,7 +447,7 @@ def test_a_list_of_secrets_is_not_shown_either(tmp_path: Path) -> None:
     assert SECRET not in render(problem)
 
 
-def test_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+def test_U10_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     path = key_file(tmp_path / "k", SECRET, 0o644)
     found = declared(tmp_path, "{file: k}")
     assert (only(found).severity, only(found).hint) == ("warning", f"chmod 600 {path}")
