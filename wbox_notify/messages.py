@@ -11,6 +11,12 @@ from wbox_notify.phones import normalise
 APPRISE = "apprise"
 """The device of all notices."""
 
+# What WhatsApp itself can show; wbox answers success to more, and then nothing arrives.
+_LONGEST_TEXT = 65_536
+_LONGEST_QUESTION = 255
+_LONGEST_OPTION = 100
+_MOST_OPTIONS = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
@@ -50,7 +56,7 @@ class Text(_Message):
 
     def __post_init__(self) -> None:
         super(Text, self).__post_init__()
-        _need("message", self.message)
+        _need("message", self.message, _LONGEST_TEXT)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/text``."""
@@ -98,7 +104,7 @@ class CalendarEvent(_Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll(_Message):
-    """A question with at least two different options to choose from."""
+    """A question with two to twelve different options to choose from."""
 
     kind = "poll"
 
@@ -108,11 +114,15 @@ class Poll(_Message):
     def __post_init__(self) -> None:
         super(Poll, self).__post_init__()
         object.__setattr__(self, "options", tuple(self.options))
-        _need("question", self.question)
+        _need("question", self.question, _LONGEST_QUESTION)
         for option in self.options:
-            _need("options", option)
+            _need("options", option, _LONGEST_OPTION)
         if len(set(self.options)) < 2:  # noqa: PLR2004
             raise MessageError("options", "a poll needs at least 2 different options")
+        if len(set(self.options)) < len(self.options):
+            raise MessageError("options", "an option is there twice")
+        if len(self.options) > _MOST_OPTIONS:
+            raise MessageError("options", f"a poll has at most {_MOST_OPTIONS} options")
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/poll``."""
@@ -183,11 +193,13 @@ def load(fields: Mapping[str, Any]) -> Message:
     return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
 
 
-def _need(field: str, text: str) -> None:
+def _need(field: str, text: str, longest: int | None = None) -> None:
     if not isinstance(text, str):
         raise MessageError(field, f"must be text, not {type(text).__name__}")
     if not text.strip():
         raise MessageError(field, "is empty")
+    if longest and len(text) > longest:
+        raise MessageError(field, f"has {len(text):,} characters, WhatsApp takes {longest:,}")
 
 
 def _web_address(field: str, url: str) -> None:

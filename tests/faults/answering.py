@@ -49,7 +49,7 @@ class Answering:
                 [*limit, sys.executable, *words],
                 cwd=place.folder,
                 env=place.environment,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if script else subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 text=True,
