@@ -104,11 +104,7 @@ def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> No
         ("http://localhost/{{ file.name }}", False),
     ],
 )
-def test_U11_a_picture_that_only_the_own_network_has_is_a_warning(
-    tmp_path: Path,
-    url: str,
-    inside: bool,  # noqa: FBT001 - a column of the table
-) -> None:
+def test_a_picture_that_only_the_own_network_has_is_a_warning(tmp_path: Path, url: str, inside: bool) -> None:  # noqa: FBT001 - a column of the table
     (tmp_path / "drop").mkdir(mode=0o755)
     problems = checked(tmp_path, "drop", f'[{{text: hi}}, {{media: {{url: "{url}"}}}}]')
     if inside:

@@ -56,7 +56,8 @@ class Text(_Message):
 
     def __post_init__(self) -> None:
         super(Text, self).__post_init__()
-        _need("message", self.message, _LONGEST_TEXT)
+        _need("message", self.message)
+        _fit("message", self.message, _LONGEST_TEXT)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/text``."""
@@ -114,9 +115,11 @@ class Poll(_Message):
     def __post_init__(self) -> None:
         super(Poll, self).__post_init__()
         object.__setattr__(self, "options", tuple(self.options))
-        _need("question", self.question, _LONGEST_QUESTION)
+        _need("question", self.question)
+        _fit("question", self.question, _LONGEST_QUESTION)
         for option in self.options:
-            _need("options", option, _LONGEST_OPTION)
+            _need("options", option)
+            _fit("options", option, _LONGEST_OPTION)
         if len(set(self.options)) < 2:  # noqa: PLR2004
             raise MessageError("options", "a poll needs at least 2 different options")
         if len(set(self.options)) < len(self.options):
@@ -193,13 +196,11 @@ def load(fields: Mapping[str, Any]) -> Message:
     return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
 
 
-def _need(field: str, text: str, longest: int | None = None) -> None:
+def _need(field: str, text: str) -> None:
     if not isinstance(text, str):
         raise MessageError(field, f"must be text, not {type(text).__name__}")
     if not text.strip():
         raise MessageError(field, "is empty")
-    if longest and len(text) > longest:
-        raise MessageError(field, f"has {len(text):,} characters, WhatsApp takes {longest:,}")
 
 
 def _web_address(field: str, url: str) -> None:
@@ -217,3 +218,8 @@ def _web_address(field: str, url: str) -> None:
 def _clean(text: str) -> str:
     """Return text that any JSON reader takes: a broken byte of a file name becomes a replacement sign."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _fit(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise MessageError(field, f"has {len(text):,} characters, WhatsApp takes {longest:,}")

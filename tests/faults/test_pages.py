@@ -9,8 +9,11 @@ import pytest
 import requests
 from answering import Answering
 from doorway import Doorway
+from fault_server import FaultServer, answer, replying
+from rulebook import project, rule_file
 from workplace import Workplace, until
 
+from wbox_notify.rules.check import check
 from wbox_notify.simulator import Simulator
 
 EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
@@ -181,7 +184,35 @@ def test_U10_a_secret_that_everybody_can_read_is_told_with_the_command_that_mend
     place.environment |= {"WBOX_API_KEY": ""}
     place.rule("version: 1\nwbox: {api_key_file: key}\n", "wbox-notify.yaml")
     ran = place.run("check")
-    assert "everybody" in ran.stderr
     assert f"chmod 600 {key}" in ran.stderr
     key.chmod(0o600)
     assert "chmod" not in place.run("check").stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://files.example/a.jpg",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::1]/a.jpg",
+        "http://localhost:8080/a.jpg",
+        "http://10.0.0.1/a.jpg",
+        "//files.example/a.jpg",
+    ],
+)
+def test_U11_media_at_an_address_inside_is_told_at_its_place(tmp_path: Path, url: str) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file(f'send: {{media: {{url: "{url}"}}}}')})
+    told = [problem for problem in check(found) if problem.line == 5]
+    assert [problem.column for problem in told] == [25]
+
+
+def test_U11_the_simulator_fetches_no_media_of_itself(wbox: Simulator) -> None:
+    with FaultServer(replying(answer(200, "an image"))) as files:
+        body = {"phone": "905551234567", "media_url": f"{files.url}/a.jpg"}
+        headers = {"Authorization": "Bearer sk_test"}
+        sent = requests.post(f"{wbox.url}/v1/send/media", json=body, headers=headers, timeout=10)
+        assert sent.json()["success"] is True
+        assert len(wbox.messages()) == 1
+        assert requests.get(wbox.url, timeout=10).status_code == 200
+        assert files.connections == 0
