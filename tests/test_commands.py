@@ -294,7 +294,7 @@ def test_a_vanished_folder_is_said_and_taken_up_again_when_it_is_back(
     assert ended(process)[0] == 0
 
 
-def test_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is_mended(
+def test_K07_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is_mended(
     place: Workplace, wbox: Simulator
 ) -> None:
     rule = (place.folder / "rules" / "rule.yaml").read_text()

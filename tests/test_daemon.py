@@ -78,7 +78,7 @@ def test_a_call_that_proves_itself_becomes_a_message_and_its_repetition_does_not
     assert "a secret" not in log
 
 
-def test_a_storm_waits_and_the_owner_lets_it_go_with_a_link(
+def test_G02_a_storm_waits_and_the_owner_lets_it_go_with_a_link(
     place: Workplace, wbox: Simulator, start: Start
 ) -> None:
     start()

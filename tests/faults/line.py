@@ -1,15 +1,16 @@
 """A queue, a clock that stands still, and a dispatcher that a test moves by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wbox_notify.client import Client
 from wbox_notify.deliveries import Delivery, Plan, Planned
-from wbox_notify.dispatch import Dispatcher
+from wbox_notify.dispatch import Dispatcher, Means
 from wbox_notify.events import Event
 from wbox_notify.messages import Message, Text
+from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import open_store
 
 NOW = 1_800_000_000.0
@@ -18,12 +19,18 @@ NOW = 1_800_000_000.0
 class Line:
     """What is put into it goes out through ``client`` when the test says so."""
 
-    def __init__(self, folder: Path, client: Client) -> None:
+    def __init__(self, folder: Path, connect: Callable[[], Client], pace: Pace) -> None:
         self.now = NOW
-        self.client = client
+        self.client = connect()
         self.store = open_store(f"sqlite:///{folder}/line.db")
-        self.dispatcher = Dispatcher(self.store, lambda: client, clock=lambda: self.now)
+        self.dispatcher = Dispatcher(
+            self.store, Means(connect, pace=pace), clock=lambda: self.now, steady=lambda: self.now
+        )
         self._events = 0
+
+    def time(self) -> float:
+        """Return the time as it stands."""
+        return self.now
 
     def put(self, *messages: Message) -> list[int]:
         """Queue messages as one event; return the deliveries."""
@@ -58,9 +65,9 @@ class Line:
 
 
 @contextmanager
-def a_line(folder: Path, url: str, *, key: str = "sk_test", deadline: float = 15.0) -> Iterator[Line]:
+def a_line(folder: Path, url: str, *, deadline: float = 15.0, pace: Pace = UNLIMITED) -> Iterator[Line]:
     """Give a line to a wbox; its store and its connection end with it."""
-    line = Line(folder, Client(url, key, deadline=deadline))
+    line = Line(folder, lambda: Client(url, "sk_test", deadline=deadline), pace)
     yield line
     line.client.close()
     line.store.close()

@@ -1,6 +1,7 @@
 """What a WhatsApp gateway can do to those who send: sessions, devices, haste."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from line import a_line, text
 from workplace import Workplace
 
 from wbox_notify.deliveries import State
+from wbox_notify.pace import Pace
+from wbox_notify.simulator import Simulator
 
 NOT_READY = answer(503, '{"success": false, "message": "WhatsApp client not ready (Scan QR code)."}')
 SENT = answer(200, '{"success": true, "message": "ok"}')
@@ -84,3 +87,30 @@ def test_G06_a_device_that_there_is_not_is_an_error_in_the_words_of_wbox_and_the
         assert "Device 99 not found" in ran.stdout
         assert place.json("queue", "list")[0]["state"] == "dead"
         assert place.run("send", "text", "+905551234567", "hi").returncode == 0
+
+
+def test_G01_500_alerts_in_a_second_to_one_person_are_few_messages_at_a_pace(
+    tmp_path: Path, wbox: Simulator
+) -> None:
+    with a_line(tmp_path, wbox.url, pace=Pace()) as line:
+        numbers = line.put(*(text(1, f"alert <{number % 250}>") for number in range(500)))
+        began = []
+        for second in range(2400):
+            began += [second] * line.go(1)
+        assert began
+        assert all(later - earlier >= 10 for earlier, later in pairwise(began))
+        assert len(began) <= 30
+        said = [message["body"]["message"] for message in wbox.messages()]
+        assert len(set(said)) == len(said)
+        told = "\n".join(said)
+        assert [number for number in range(250) if f"alert <{number}>" not in told] == []
+        assert State.QUEUED not in {line.delivery(number).state for number in numbers}
+
+
+def test_G02_one_text_to_100_people_goes_out_at_a_pace(tmp_path: Path, wbox: Simulator) -> None:
+    with a_line(tmp_path, wbox.url, pace=Pace()) as line:
+        line.put(*(text(number, "the same") for number in range(100)))
+        assert sum(line.go(1) for _ in range(60)) <= 34
+        assert sum(line.go(1) for _ in range(600)) >= 66
+        phones = {message["body"]["phone"] for message in wbox.messages()}
+        assert len(phones) == len(wbox.messages()) == 100

@@ -161,3 +161,84 @@ def test_N23_another_recipient_than_asked_is_written_down_and_warned_of(place: W
         assert "+90555***4567" in warned
         assert "905550000000" not in daemon.said
         assert place.json("status")["queue"]["sent_24h"] == 1
+
+
+class Moody(FaultServer):
+    """A wbox whose key can be revoked, and that takes each message that it can."""
+
+    def __init__(self) -> None:
+        super().__init__(self._speak)
+        self.revoked = False
+
+    def _speak(self, visit: Visit) -> None:
+        while visit.request():
+            visit.say(answer(401, '{"error": "Invalid API Key"}') if self.revoked else OK)
+
+    def sends(self) -> int:
+        """Return how many messages were handed over."""
+        return sum(asked.path.startswith("/v1/send/") for asked in list(self.requests))
+
+
+def test_N15_minutes_of_5xx_under_500_messages_are_no_storm_of_tries(tmp_path: Path, wbox: Simulator) -> None:
+    with a_line(tmp_path, wbox.url) as line:
+        line.put(*(text(number) for number in range(500)))
+        wbox.fault(status=500)
+        assert line.go() + sum(line.go(10) for _ in range(12)) <= 20
+        wbox.clear_faults()
+        for _ in range(6):
+            line.go(600)
+        assert line.store.history.counts() == {State.SENT: 500}
+        assert len(wbox.messages()) == 500, "a 500 of the simulator took no message"
+
+
+def test_N16_a_key_that_is_revoked_in_the_middle_stops_all_sending_until_it_is_good_again(
+    tmp_path: Path,
+) -> None:
+    with Moody() as wbox, a_line(tmp_path, wbox.url) as line:
+        line.put(*(text(number) for number in range(3)))
+        assert line.go() == 3
+        wbox.revoked = True
+        numbers = line.put(*(text(number) for number in range(5)))
+        for _ in range(12):
+            line.go(300)
+        assert wbox.sends() == 4, "the one that found out"
+        assert [line.delivery(number).tries for number in numbers] == [0] * 5
+        wbox.revoked = False
+        for _ in range(3):
+            line.go(900)
+        assert {line.delivery(number).state for number in numbers} == {State.SENT}
+        assert wbox.sends() == 9
+
+
+def test_N17_six_hours_without_a_phone_use_up_no_try_and_then_all_goes_out_once(
+    tmp_path: Path, wbox: Simulator
+) -> None:
+    with a_line(tmp_path, wbox.url) as line:
+        numbers = line.put(*(text(number) for number in range(300)))
+        wbox.unlink()
+        assert sum(line.go(30) for _ in range(6 * 120)) <= 1
+        [circuit] = line.store.history.circuits()
+        assert circuit["probes"] <= 6 * 120
+        assert [line.delivery(number).tries for number in numbers] == [0] * 300
+        wbox.scan()
+        for _ in range(3):
+            line.go(300)
+        phones = [message["body"]["phone"] for message in wbox.messages()]
+        assert sorted(phones) == sorted(text(number).phone for number in range(300))
+
+
+def test_N18_a_device_that_comes_and_goes_each_20_seconds_doubles_nothing(
+    tmp_path: Path, wbox: Simulator
+) -> None:
+    with a_line(tmp_path, wbox.url) as line:
+        for round_ in range(30):
+            line.put(text(round_))
+            wbox.unlink()
+            assert line.go(20) <= 1
+            wbox.scan()
+            line.go(20)
+        for _ in range(3):
+            line.go(300)
+        phones = [message["body"]["phone"] for message in wbox.messages()]
+        assert sorted(phones) == sorted(text(number).phone for number in range(30))
+        assert line.store.history.counts() == {State.SENT: 30}
