@@ -88,7 +88,7 @@ def dead(store: Store, delivery: Delivery | None, now: float, reason: str = "no 
     store.finish(delivery, Answer(outcome=Outcome.REFUSED, detail=reason), then, now).result()
 
 
-def test_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_sends_again(
+def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_sends_again(
     store: Store, wbox: Simulator, client: Client, clock: Clock, tmp_path: Path
 ) -> None:
     alarms = Alarms(store, a_project(tmp_path))

@@ -23,9 +23,8 @@ class Line:
         self.now = NOW
         self.client = connect()
         self.store = open_store(f"sqlite:///{folder}/line.db")
-        self.dispatcher = Dispatcher(
-            self.store, Means(connect, pace=pace), clock=lambda: self.now, steady=lambda: self.now
-        )
+        means = Means(connect, pace=pace)
+        self.dispatcher = Dispatcher(self.store, means, clock=self.time, steady=self.time)
         self._events = 0
 
     def time(self) -> float:
