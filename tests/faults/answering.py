@@ -56,7 +56,7 @@ class Answering:
             )
         place._started.append(self.process)
         card = place.folder / "data" / "daemon.json"
-        until(lambda: card.exists() or self.process.poll() is not None)
+        until(lambda: (card.exists() and card.read_text()) or self.process.poll() is not None)
         assert self.process.poll() is None, self.said
         self.card = json.loads(card.read_text())
         self.url = str(self.card["url"])
