@@ -11,7 +11,7 @@ from wbox_notify.phones import normalise
 APPRISE = "apprise"
 """The device of all notices."""
 
-# What WhatsApp itself can show; wbox answers success to more, and then nothing arrives.
+# What WhatsApp itself can show: as wbox gives no receipt, more than that could vanish without a word.
 _LONGEST_TEXT = 65_536
 _LONGEST_QUESTION = 255
 _LONGEST_OPTION = 100
