@@ -58,19 +58,18 @@ def door(tmp_path: Path) -> Iterator[Doorway]:
 )
 def test_U02_a_page_of_another_site_gives_no_orders(door: Doorway, shown: dict[str, str]) -> None:
     """Orders are shown a token that no browser keeps, so there is no cookie that another site could use."""
-    with requests.Session() as browser:
-        for page in ("/livez", "/ack/unknown"):
-            assert "set-cookie" not in browser.get(door.url + page, timeout=10).headers
-        orders = {"/-/queue": {"action": "drop", "ids": None}, "/-/send": {"kind": "text"}, "/-/reload": {}}
-        for path, order in orders.items():
-            for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
-                headers = {**shown, "Content-Type": kind}
-                answer = browser.post(door.url + path, json.dumps(order), headers=headers, timeout=10)
-                assert answer.status_code == 401
-            asked = {**shown, "Access-Control-Request-Method": "POST"}
-            answer = browser.options(door.url + path, headers=asked, timeout=10)
-            assert answer.status_code == 405
-            assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    for page in ("/livez", "/ack/unknown"):
+        assert "set-cookie" not in requests.get(door.url + page, timeout=10).headers
+    orders = {"/-/queue": {"action": "drop", "ids": None}, "/-/send": {"kind": "text"}, "/-/reload": {}}
+    for path, order in orders.items():
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
+            headers = {**shown, "Content-Type": kind}
+            answer = requests.post(door.url + path, json.dumps(order), headers=headers, timeout=10)
+            assert answer.status_code == 401
+        asked = {**shown, "Access-Control-Request-Method": "POST"}
+        answer = requests.options(door.url + path, headers=asked, timeout=10)
+        assert answer.status_code == 405
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
     assert door.store.history.counts() == {}
 
 
