@@ -43,7 +43,6 @@ class Workplace:
             "WBOX_DATA_DIR": str(folder / "data"),
             "WBOX_PACE": "unlimited",
             "WBOX_LISTEN": "127.0.0.1:0",
-            "PYTHONDEVMODE": "0",
         }
         self._started: list[subprocess.Popen[str]] = []
         self.store = f"sqlite:///{folder}/data/wbox-notify.db"

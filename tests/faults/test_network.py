@@ -1,7 +1,9 @@
 """What the network and wbox can do to messages on their way."""
 
 import socket
+import threading
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +244,25 @@ def test_N18_a_device_that_comes_and_goes_each_20_seconds_doubles_nothing(
         phones = [message["body"]["phone"] for message in wbox.messages()]
         assert sorted(phones) == sorted(text(number).phone for number in range(30))
         assert line.store.history.counts() == {State.SENT: 30}
+
+
+def test_N24_a_device_whose_answers_take_their_time_holds_up_no_other_device(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def speak(visit: Visit) -> None:
+        while asked := visit.request():
+            if asked.method == "POST" and asked.json.get("device_id") == 1:
+                go_on.wait(30.0)
+            visit.say(OK)
+
+    with FaultServer(speak) as server, a_line(tmp_path, server.url) as line:
+        line.dispatcher.start()
+        line.put(*(replace(text(number), device_id=1) for number in range(100)))
+        until(lambda: server.requests)
+        line.put(replace(text(100), device_id=2))
+        line.dispatcher.wake()
+        until(lambda: any(asked.json.get("device_id") == 2 for asked in list(server.requests)), 8)
+        waiting = {asked.json["device_id"] for asked in list(server.requests)}
+        go_on.set()
+        assert line.dispatcher.stop(30.0)
+        assert waiting == {1, 2}

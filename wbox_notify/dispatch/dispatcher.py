@@ -24,7 +24,7 @@ from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
 
-_THREADS = 4
+_THREADS = 6
 _PAUSE = 5.0
 _JUMP = 600.0
 _LONGEST_REST = 30.0

@@ -20,6 +20,9 @@ values
 on conflict (key) do nothing
 """
 
+_MOST_IN_FLIGHT = 4
+"""Of one device, so that one whose answers take their time leaves threads for the others."""
+
 _OPEN = "state in ('queued', 'unknown', 'sending')"
 
 DEVICES = f"""
@@ -32,6 +35,7 @@ with recursive devices (device) as (
 select d.device, coalesce(t.next, 0) as next
 from devices d left join turn t on t.device = d.device and t.recipient = ''
 where d.device is not null
+and (select count(*) from delivery s where s.state = 'sending' and s.device = d.device) < {_MOST_IN_FLIGHT}
 and not exists (
     select 1 from circuit c
     where c.device in (d.device, '*') and d.device <> 'apprise' and (c.trying = 0 or exists (
