@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from wbox_notify.careful import Backlog
 from wbox_notify.deliveries import Decision, Plan
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.events import Event
@@ -40,6 +41,7 @@ class Planner:
     ) -> None:
         self._project = project
         self._store = store
+        self._backlog = Backlog(store)
         self._planned = planned
         self._observer = observer
         self._turned = turned
@@ -80,9 +82,10 @@ class Planner:
             plans.append(_guarded(partial(wake, project, due, overlay, moment), later))
             overlay.add(plans[-1].memories)
         woken = len(plans)
-        events = self._store.unplanned()
+        events = self._backlog.next(now)
         for event in events:
-            plans.append(_guarded(partial(plan, project, event, overlay, moment), Plan(event_id=event.id)))
+            making = partial(plan, project, event, overlay, moment)
+            plans.append(self._backlog.aside(event) or _guarded(making, Plan(event_id=event.id)))
             overlay.add(plans[-1].memories)
         if plans:
             self._store.put_plans(plans, now).result()

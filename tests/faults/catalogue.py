@@ -22,10 +22,10 @@ CASES = {
     "C06": "the power fails at any moment under the whole daemon: nothing that was answered is lost",
     "C07": "the power fails at each write to the database: no committed row is lost and the file is whole",
     "C08": "kill -9 at each write of a migration: the old tables or the new ones, never half",
-    "C09": "kill -9 while the log is folded back, old rows are removed or a copy is made: the store is whole",
+    "C09": "kill -9 while the log is folded back into the file: the store is whole and nothing is lost",
     "C10": "kill -9 at any moment of a reload: the next start has whole rules and lost nothing",
     "C11": "a template eats memory or time until it is stopped: that event is dead, the daemon lives",
-    "C12": "an event that ends the process each time: it is put aside after three starts",
+    "C12": "an event that ends the process each time: it is put aside after three ends",
     "N01": "nobody listens: surely not sent, tried again later, once",
     "N02": "the name is not found, or finding it hangs: surely not sent, within the time for a call",
     "N03": "a certificate that is old, of another host or nobody's: not sent, and never without checking",
@@ -55,10 +55,10 @@ CASES = {
     "S03": "a sync fails once: the connection is given up, the file is looked over, then work goes on",
     "S04": "each sync takes long: calls wait or get 503, and each call is kept once",
     "S05": "the disk is read-only: no start, or 503 while it runs; what is waiting is kept",
-    "S06": "no new file can be made: as a full disk",
+    "S06": "no new file can be made: no start, and it says why",
     "S07": "a page of the file is damaged: found at the start, said, and the file is left as it is",
-    "S08": "the file is gone or empty though there was one: no start as if nothing had been",
-    "S09": "the file is taken away from a running daemon: noticed in seconds, 503 from then on",
+    "S08": "the file is gone or empty though there was one: it is not begun anew in silence",
+    "S09": "the file is taken away from a running daemon: noticed at the next write, 503 from then on",
     "S10": "a second daemon on one store: refused with 75 and the first one's process id",
     "S11": "a command that writes while the daemon runs: it asks the daemon",
     "S12": "the store on a file system of the network: refused or told at the start",
@@ -66,9 +66,9 @@ CASES = {
     "S14": "tables of an older version: brought up to date; those of a newer one are refused",
     "S15": "whatever umask says: the store, its side files and its folder are for their user alone",
     "S16": "a backup of yesterday is put back: what was due before waits for a person",
-    "S17": "no file can be opened any more: calls are refused, sending goes on",
+    "S17": "no file can be opened any more: calls wait, nothing is lost, and all goes on when one can",
     "S18": "a SQLite with the fault of two writers: one place alone opens the file for writing",
-    "T01": "the clock goes back an hour: no time fires twice and nothing waits an hour longer",
+    "T01": "the clock goes back an hour: no time fires twice",
     "T02": "the clock jumps by 90 days and back: nothing expires by the dozen",
     "T03": "a time that the clocks jump over: fires once",
     "T04": "a time that comes twice: fires once, each pass has its own id",
@@ -135,7 +135,7 @@ CASES = {
     "P02": "SIGTERM and a request that does not end: exit in time, unknown at the next start",
     "P03": "SIGHUP in a flood of calls: no call is lost",
     "P04": "stopped for long and continued: nothing goes out twice",
-    "P05": "the log goes to a full disk: work goes on",
+    "P05": "what it prints and logs goes to a full disk: work goes on",
     "P06": "nobody reads what it prints any more: it goes on",
     "P07": "a newer version takes over: one ends in order, the other goes on with its store",
     "P08": "memory runs out: calls are refused before the process dies",
@@ -162,8 +162,16 @@ CASES = {
     "G07": "media that wbox fetches late: still there, or held",
 }
 
-NOT_HERE: dict[str, str] = {}
+NOT_HERE: dict[str, str] = {
+    "S16": "not promised: nobody but the store knows what was sent, so what a backup holds as waiting goes"
+    " out again. Before the start, `wbox-notify queue list` shows it and `queue drop` takes it away.",
+    "P08": "not promised: what one call may take is bounded (size, time, connections), memory as a whole is"
+    " not watched. A process that is ended for it is a crash, and those are shown in C01 to C05.",
+    "P09": "too long for a test: a soak runs for as long as it is told to, with faults and kills by chance.",
+    "P10": "not promised: nothing tells systemd that all threads are well. A daemon that is killed because it"
+    " is stuck is a crash, and those are shown in C01 to C05.",
+}
 """Why a case has no test: it can not run here, or we do not promise it."""
 
-NOT_YET = frozenset(CASES)
+NOT_YET = frozenset(case for case in CASES if case[0] in "NFKWUG") | {"T02"}
 """Cases whose tests are still being written; empty in the end."""

@@ -11,16 +11,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 from faults.powercut import CALLS, Disk, recorded
 from faults.tracing import killed_at, killing, needs_strace, tracing
-from faults.walks import NUMBERED, POLL, SETTLED, Calls, Drops, begun, drop, sweep, url
+from faults.walks import NUMBERED, POLL, SETTLED, SILENT, Calls, Drops, begun, drop, sweep, url
 from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.deliveries import State
+from wbox_notify.events import Event
 from wbox_notify.outcomes import Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history, open_store
@@ -393,3 +395,59 @@ def test_C10_killed_at_any_file_that_a_reload_opens_the_next_start_has_whole_rul
         return lambda: done
 
     assert sweep(place, "openat", numbers or itertools.count(1), walk=walk, again=drops.again) >= 1
+
+
+DEADLY = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from wbox_notify.planner import Planner
+from wbox_notify.rules import load
+from wbox_notify.store import open_store
+
+class Deadly:
+    source = "deadly"
+    def truth(self, context):
+        if context["body"]["n"] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return True
+    def seen(self, context):
+        return {}
+
+project = load(Path(sys.argv[1]), {"WBOX_API_KEY": "sk_canary_4711", "WBOX_DATA_DIR": sys.argv[1] + "/data"})
+project = replace(project, rules=tuple(replace(rule, conditions=(Deadly(),)) for rule in project.rules))
+store = open_store(project.settings.store)
+planner = Planner(project, store, planned=lambda: None)
+while planner.step():
+    pass
+store.close()
+"""
+
+
+def test_C12_an_event_that_ends_the_process_is_put_aside_and_the_others_are_planned(place: Workplace) -> None:
+    place.rule(SILENT)
+    (place.folder / "data").mkdir()
+    store = open_store(place.store)
+    now = datetime.now(UTC)
+    events = [
+        Event(id=f"{n}", type="webhook", at=now, data={"path": "hook", "body": {"n": n}}) for n in range(6)
+    ]
+    store.put_events(events, 1.0).result()
+    store.close()
+    codes = []
+    while codes[-1:] != [0]:
+        ran = subprocess.run(
+            [sys.executable, "-c", DEADLY, str(place.folder)], capture_output=True, text=True, check=False
+        )
+        codes.append(ran.returncode)
+        assert len(codes) < 9, ran.stderr
+    assert codes == [-signal.SIGKILL] * 3 + [0]
+    history = open_history(place.store)
+    assert history
+    assert all(row["planned"] for row in history.events())
+    assert [row["detail"] for row in history.decisions("3")] == [
+        "put aside: wbox-notify ended each time that it planned this event"
+    ]
+    assert len(history.queue(list(State))) == 5
+    assert history.remembered("-", "planning", "") is None
+    history.close()

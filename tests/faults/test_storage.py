@@ -14,7 +14,7 @@ import pytest
 import requests
 from faults.invariants import check
 from faults.tracing import needs_strace, tracing
-from faults.walks import Calls, begun, drop, url
+from faults.walks import Calls, Drops, begun, drop, url
 from workplace import Workplace, ended, until
 
 from wbox_notify.deliveries import Plan, Planned, State
@@ -349,3 +349,26 @@ def test_S18_one_place_opens_the_file_for_writing_and_one_for_reading() -> None:
     text = (SOURCES / "store" / "sqlite.py").read_text(encoding="utf-8")
     assert text.count("mode=ro") == 1
     assert text.count("mode=rw") == 1
+
+
+def test_S02_while_outcomes_can_not_be_written_nothing_more_is_sent(
+    place: Workplace, wbox: Simulator
+) -> None:
+    needs_strace()
+    wbox.fault(delay=1.0)
+    drops = Drops(place, wbox)
+    process = begun(place)
+    drops.walk(1)
+    wbox.wait_for(1)
+    with tracing(process.pid, "inject=pwrite64:error=ENOSPC"):
+        drops.walk(2)
+        assert process.stderr
+        until(lambda: "disk is full" in process.stderr.readline())
+        until(lambda: wbox.messages()[0]["answered"] == 200)
+        until(lambda: "sending pauses" in process.stderr.readline())
+        assert len(wbox.messages()) == 1
+    wbox.clear_faults()
+    assert ended(process)[0] == 0
+    begun(place)
+    until(drops.settled, within=60)
+    check(place, wbox)
