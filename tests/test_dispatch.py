@@ -271,7 +271,7 @@ def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
     away.close()
 
 
-def test_what_came_of_a_message_is_written_before_anything_else_is_sent(
+def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, tmp_path: Path
 ) -> None:
     """S02: the outcome can not be written, so nothing more is sent; then it is, and nothing was doubled."""
@@ -291,7 +291,7 @@ def test_what_came_of_a_message_is_written_before_anything_else_is_sent(
 
 
 @pytest.mark.parametrize("days", [90, -90, 1 / 24, -1 / 24])
-def test_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
+def test_T01_T02_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock, days: float
 ) -> None:
     """T01, T02: what was queued before the jump goes out after it."""

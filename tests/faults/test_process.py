@@ -26,7 +26,8 @@ def test_P03_sighup_in_a_flood_of_calls_loses_none(place: Workplace, wbox: Simul
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        place.rule(SILENT.replace("1000", str(1000 + len(answers))))
+        place.rule(SILENT.replace("1000", str(1000 + len(answers))), "edited.yaml")
+        (place.folder / "edited.yaml").replace(place.folder / "rules" / "rule.yaml")
         process.send_signal(signal.SIGHUP)
         threads[0].join(0.2)
     assert answers == [202] * 120
