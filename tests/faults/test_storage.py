@@ -295,7 +295,7 @@ def test_S13_a_long_history_costs_no_more_steps(store_url: str) -> None:
         insert into event (id, type, at, data, received, planned)
             with recursive n(n) as (select 1 union all select n + 1 from n where n < 20000)
             select 'old' || n, 'file', 1.0, '{}', 1.0, 1.0 from n;
-        insert into delivery (key, event_id, rule, device, phone, state, due, created, expires, changed)
+        insert into delivery (key, event_id, rule, device, recipient, state, due, created, expires, changed)
             select id, id, 'r', '', '905551110001', 'sent', 1.0, 1.0, 9.0, 1.0
             from event where id like 'old%';
         """
