@@ -167,8 +167,8 @@ NOT_HERE: dict[str, str] = {
     " out again. Before the start, `wbox-notify queue list` shows it and `queue drop` takes it away.",
     "P08": "not promised: what one call may take is bounded (size, time, connections), memory as a whole is"
     " not watched. A process that is ended for it is a crash, and those are shown in C01 to C05.",
-    "P10": "no systemd runs where tests do. That the pings end with the first loop that does not turn is shown"
-    " in tests/test_systemd.py; what follows is a crash, and those are shown in C01 to C05.",
+    "P10": "no systemd runs where tests do. That pings end with the first loop that does not turn is shown in"
+    " tests/test_systemd.py; what follows is a crash, and those are shown in C01 to C05.",
     **dict.fromkeys(("F07", "F08", "F12", "F14", "F18", "F19", "F23", "F25"), "no test yet."),
     "G04": "no page of ours shows a QR code yet.",
     "G07": "no media of this machine are handed to wbox yet.",
