@@ -70,7 +70,6 @@ def test_an_event_is_kept_once_whoever_brings_it(store: Store) -> None:
     assert store.put_events([an_event("b"), an_event("c")], 2.0).result() == [False, True]
     assert [event.id for event in store.unplanned()] == ["a", "b", "c"]
     assert store.unplanned()[0] == an_event("a")
-    assert store.known(["a", "c", "x"]) == {"a", "c"}
 
 
 def test_what_was_accepted_is_there_after_reopening(url: str) -> None:

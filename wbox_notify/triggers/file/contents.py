@@ -1,4 +1,4 @@
-"""What an event says of a file, and the id that one version of a file always has."""
+"""What an event says of a file."""
 
 import codecs
 import hashlib
@@ -16,13 +16,6 @@ _BLOCK = 1024 * 1024
 def version(status: os.stat_result) -> tuple[int, int]:
     """Return what tells one version of a file from the next: its size and its time in nanoseconds."""
     return status.st_size, status.st_mtime_ns
-
-
-def version_id(path: str, status: os.stat_result) -> str:
-    """Return the id of the event that tells of this version: the same after a restart and anywhere."""
-    size, mtime = version(status)
-    digest = hashlib.sha256(b"%s\0%d\0%d" % (os.fsencode(path), size, mtime))
-    return f"file:{digest.hexdigest()[:32]}"
 
 
 def describe(path: str, status: os.stat_result) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from posixpath import dirname
 
 from wbox_notify.triggers.file.contents import version
 from wbox_notify.triggers.file.watch import Found
@@ -38,6 +39,11 @@ class Waiting:
         """Return those to look at now, by path."""
         now = self._clock()
         return {path: wait for path, wait in self._waits.items() if wait.until <= now}
+
+    def beside(self, paths: Iterable[str]) -> set[str]:
+        """Return those that lie in the folder of one of the paths."""
+        folders = {dirname(path) for path in paths}
+        return {path for path in self._waits if dirname(path) in folders}
 
     def again(self, found: Found, pause: float | None = None) -> None:
         """Look at a file again after a pause: that given, or one that grows from time to time."""
