@@ -194,7 +194,7 @@ def test_an_absolute_target_may_lie_outside(house: Callable[[str], House], tmp_p
     assert one.there == ["far/away/a.pdf"]
 
 
-def test_the_same_content_again_is_a_duplicate(house: Callable[[str], House]) -> None:
+def test_F12_the_same_content_again_is_a_duplicate(house: Callable[[str], House]) -> None:
     one = house(f"{RULE}\ndedupe: file.sha256")
     one.file("a.pdf")
     one.through()
@@ -243,11 +243,11 @@ def test_a_folder_that_can_not_be_made_is_an_alarm_and_tried_again(house: Callab
     one.end()
     one.end()
     assert one.after() == 30.0
-    assert one.alarms == [("afterwards", True)]
+    assert one.alarms == [("putting files away", True)]
     (one.drop / "done").unlink()
     one.after()
     assert one.there == ["drop/done/a.pdf"]
-    assert one.alarms == [("afterwards", True), ("afterwards", False)]
+    assert one.alarms == [("putting files away", True), ("putting files away", False)]
 
 
 def test_a_target_that_somebody_made_a_link_is_not_followed(

@@ -134,7 +134,7 @@ def running(inbox: Inbox, watch: Watch, poll: float = 3600.0) -> Iterator[FileSo
         assert not source.alive
 
 
-def test_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inbox: Inbox) -> None:
+def test_F08_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inbox: Inbox) -> None:
     file = drop / "in" / "Fatura 1.tar.pdf"
     file.parent.mkdir()
     file.write_bytes(b"%PDF")
@@ -163,7 +163,7 @@ def test_only_accepted_files_are_reported(drop: Path, inbox: Inbox) -> None:
     assert inbox.names == ["a.pdf"]
 
 
-def test_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: Inbox) -> None:
+def test_F12_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: Inbox) -> None:
     source = source_of(inbox, watch_of(drop))
     for size in (1, 2, 3):
         with (drop / "log.pdf").open("ab") as file:
@@ -174,7 +174,7 @@ def test_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: I
     assert len({event.id for event in inbox.events}) == 3
 
 
-def test_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
+def test_F08_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
     (drop / "a.pdf").write_bytes(b"x")
     asked: list[str] = []
 
@@ -202,7 +202,7 @@ def test_a_file_that_went_away_and_came_back_unchanged_is_not_new(drop: Path, in
     assert inbox.names == ["a.pdf"]
 
 
-def test_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox: Inbox) -> None:
+def test_F18_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox: Inbox) -> None:
     outside = drop.parent / "outside"
     outside.mkdir()
     (outside / "secret.pdf").write_bytes(b"secret")
@@ -221,7 +221,9 @@ def test_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "other file", "nothing"])
-def test_a_file_swapped_between_listing_and_opening_is_not_taken(drop: Path, inbox: Inbox, kind: str) -> None:
+def test_F22_a_file_swapped_between_listing_and_opening_is_not_taken(
+    drop: Path, inbox: Inbox, kind: str
+) -> None:
     file = drop / "a.pdf"
     file.write_bytes(b"x")
     (drop / "other").write_bytes(b"y")
@@ -241,7 +243,7 @@ def test_a_file_swapped_between_listing_and_opening_is_not_taken(drop: Path, inb
     assert inbox.reports == []
 
 
-def test_a_folder_swapped_for_a_link_leads_nowhere(drop: Path, inbox: Inbox) -> None:
+def test_F22_a_folder_swapped_for_a_link_leads_nowhere(drop: Path, inbox: Inbox) -> None:
     (drop / "sub").mkdir()
     (drop / "sub" / "a.pdf").write_bytes(b"x")
     moved = drop.parent / "moved"
@@ -271,7 +273,7 @@ NAMES = [
 ]
 
 
-def test_any_name_is_reported_unchanged_and_survives_json(drop: Path, inbox: Inbox) -> None:
+def test_F15_any_name_is_reported_unchanged_and_survives_json(drop: Path, inbox: Inbox) -> None:
     for name in NAMES:
         (drop / name).write_bytes(b"x")
         os.utime(drop / name, ns=(1, 1))
@@ -300,7 +302,7 @@ def test_roots_that_overlap_or_are_given_twice_make_one_event(drop: Path, inbox:
     assert "sha256" not in data["b.pdf"]
 
 
-def test_a_half_written_file_waits_for_its_writer(drop: Path, inbox: Inbox) -> None:
+def test_F10_a_half_written_file_waits_for_its_writer(drop: Path, inbox: Inbox) -> None:
     source = source_of(inbox, watch_of(drop))
     with (drop / "a.pdf").open("wb", buffering=0) as file:
         for _ in range(8):
@@ -351,7 +353,7 @@ def test_a_file_under_a_write_lease_waits_as_samba_wants(drop: Path, inbox: Inbo
     assert inbox.sizes == [1]
 
 
-def test_an_empty_file_must_rest_first(drop: Path, inbox: Inbox) -> None:
+def test_F13_an_empty_file_must_rest_first(drop: Path, inbox: Inbox) -> None:
     clock = Clock()
     source = source_of(inbox, watch_of(drop, settle=2), clock=clock)
     (drop / "scan.pdf").touch()
@@ -366,7 +368,7 @@ def test_an_empty_file_must_rest_first(drop: Path, inbox: Inbox) -> None:
     assert inbox.names == ["scan.pdf", "empty.pdf"]
 
 
-def test_without_a_lease_a_file_must_rest(drop: Path, inbox: Inbox) -> None:
+def test_F10_without_a_lease_a_file_must_rest(drop: Path, inbox: Inbox) -> None:
     clock = Clock()
     source = source_of(inbox, watch_of(drop, settle=1.5, lease=False), clock=clock)
     for _ in range(3):
@@ -443,7 +445,7 @@ def test_asking_for_writers_leaves_no_lease_behind(drop: Path) -> None:
         os.close(descriptor)
 
 
-def test_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> None:
+def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> None:
     script = """
         root = pathlib.Path(tempfile.mkdtemp())
         (root / "closed").mkdir()
@@ -476,7 +478,7 @@ def test_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> None:
     assert later == "['a.pdf', 'b.pdf', 'text.pdf']"
 
 
-def test_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() -> None:
+def test_F21_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() -> None:
     script = """
         root = pathlib.Path(tempfile.mkdtemp())
         (root / "a.pdf").write_bytes(b"xyz"), (root / "a.pdf").chmod(0)
@@ -595,7 +597,7 @@ def test_the_store_is_asked_and_told_in_batches(drop: Path, inbox: Inbox) -> Non
     assert asked == told == [500, 500, 201]
 
 
-def test_a_missing_root_is_reported_once_and_taken_up_when_it_comes(drop: Path, inbox: Inbox) -> None:
+def test_F04_a_missing_root_is_reported_once_and_taken_up_when_it_comes(drop: Path, inbox: Inbox) -> None:
     late = drop / "late"
     source = source_of(inbox, watch_of(late), watch_of(drop / "here"))
     (drop / "here").mkdir()
@@ -628,7 +630,7 @@ def test_a_root_may_be_a_link(drop: Path, inbox: Inbox) -> None:
     assert {event.data["folder"] for event in inbox.events} == {str(link)}
 
 
-def test_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: Inbox) -> None:
+def test_F05_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop), poll=0.2):
         for number in range(3):
             reports = len(inbox.reports)
@@ -640,7 +642,7 @@ def test_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: Inbox
     assert len(inbox.reports) == 6
 
 
-def test_a_root_that_comes_or_is_replaced_is_noticed_between_listings(drop: Path, inbox: Inbox) -> None:
+def test_F06_a_root_that_comes_or_is_replaced_is_noticed_between_listings(drop: Path, inbox: Inbox) -> None:
     root = drop / "root"
     source = source_of(inbox, watch_of(root))
     assert source.sweep() <= 5
@@ -666,7 +668,7 @@ def test_a_folder_made_anew_again_and_again_is_watched_each_time(drop: Path, inb
             inbox.wait_for(f"{number}.pdf")
 
 
-def test_a_root_replaced_by_another_is_watched_in_its_place(drop: Path, inbox: Inbox) -> None:
+def test_F06_a_root_replaced_by_another_is_watched_in_its_place(drop: Path, inbox: Inbox) -> None:
     old = drop.parent / "old"
     with running(inbox, watch_of(drop)):
         drop.rename(old)
@@ -694,7 +696,7 @@ def test_a_folder_tree_deeper_than_a_path_can_be_ends_in_one_report(drop: Path, 
     assert report.endswith("can not be read: File name too long.")
 
 
-def test_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbox) -> None:
+def test_F09_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbox) -> None:
     outside = drop.parent / "outside"
     (outside / "tree" / "deep").mkdir(parents=True)
     for name in ("moved.pdf", "tree/one.pdf", "tree/deep/two.pdf", "linked.pdf"):
@@ -718,7 +720,7 @@ def test_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbox) -
     assert all(count == 1 for count in Counter(event.id for event in inbox.events).values())
 
 
-def test_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, inbox: Inbox) -> None:
+def test_F10_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop)):
         with (drop / "slow.pdf").open("wb", buffering=0) as slow:
             slow.write(b"half")
@@ -729,7 +731,7 @@ def test_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, 
     assert inbox.sizes == [1, 1, 8]
 
 
-def test_a_burst_of_files_in_new_folders_loses_none_and_doubles_none(drop: Path, inbox: Inbox) -> None:
+def test_F01_a_burst_of_files_in_new_folders_loses_none_and_doubles_none(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop, reads=frozenset({"sha256"}))):
         for number in range(2000):
             folder = drop / str(number % 7) / str(number % 5)
@@ -739,7 +741,7 @@ def test_a_burst_of_files_in_new_folders_loses_none_and_doubles_none(drop: Path,
     assert sorted(inbox.names) == sorted(["first.pdf", *(f"{number}.pdf" for number in range(2000))])
 
 
-def test_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: Inbox) -> None:
+def test_F02_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: Inbox) -> None:
     queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     if queue > 100_000:
         pytest.skip("this kernel keeps too many events for a quick test")
@@ -767,7 +769,7 @@ def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -
         assert len(hints._paths) <= 3
 
 
-def test_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
+def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop), poll=0.2) as source:
         hints = source._listing.hints
         assert hints
@@ -781,7 +783,7 @@ def test_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
     ]
 
 
-def test_it_starts_without_inotify_where_the_limit_is_reached() -> None:
+def test_F03_it_starts_without_inotify_where_the_limit_is_reached() -> None:
     script = """
         source = FileSource([], known=set, emit=print, report=print)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -796,7 +798,7 @@ def test_it_starts_without_inotify_where_the_limit_is_reached() -> None:
     assert report.startswith("inotify can not be used (inotify instance limit reached): folders are listed")
 
 
-def test_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Path) -> None:
+def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Path) -> None:
     enter = ["unshare", "--user", "--map-root-user", "sh", "-c"]
     limit = "echo 2 > /proc/sys/user/max_inotify_watches"
     if (

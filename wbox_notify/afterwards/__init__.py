@@ -20,7 +20,7 @@ __all__ = ["Afterwards", "follows"]
 _EVERY, _IN_TROUBLE = 1.0, 30.0
 _DAY = 86400.0
 _FORGOTTEN = 30 * _DAY
-_ABOUT = "afterwards"
+_ABOUT = "putting files away"
 
 
 class Afterwards(Lookout):
