@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from wbox_notify.deliveries import Decision, Plan
 from wbox_notify.events import Event
@@ -64,6 +64,13 @@ where event_id = :id
 """
 
 
+class Readable(Protocol):
+    """Whatever can be asked."""
+
+    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+        """Return the rows of a query."""
+
+
 @dataclass(frozen=True, slots=True)
 class Final:
     """A file that is to be put away, since nothing can follow from its event any more.
@@ -88,8 +95,7 @@ class Files:
     def known(self, versions: Sequence[FileVersion]) -> set[str]:
         """Return the ids of those versions that have been seen."""
         by_id = {version.id: version for version in versions}
-        marks, values = rows.among(by_id)
-        found = self._database.read(f"select event_id, path from file where event_id in ({marks})", values)  # noqa: S608 - marks are ours
+        found = seen_among(self._database, list(by_id))
         # A store from before this table knows the ids alone.
         if bare := [_row(by_id[row["event_id"]]) for row in found if row["path"] is None]:
             self._database.write(lambda connection: connection.executemany(_LEARN, bare))
@@ -158,6 +164,12 @@ class Files:
             connection.execute("delete from file where gone < :forget", {"forget": forget})
 
         return self._database.write(work)
+
+
+def seen_among(database: Readable, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of those versions that have been seen; the path of some is not known."""
+    marks, values = rows.among(ids)
+    return database.read(f"select event_id, path from file where event_id in ({marks})", values)  # noqa: S608 - marks are ours
 
 
 def see(connection: sqlite3.Connection, versions: Mapping[FileVersion, Fate], now: float) -> None:

@@ -23,7 +23,7 @@ from wbox_notify.triggers.troubles import Alarm, Troubles, unheard
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
 _ROOTS_EVERY = 5.0
-_BREATH = 0.02
+_BREATH = 0.005
 _STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
