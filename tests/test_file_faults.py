@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from rulebook import project, rule
-from test_afterwards import House
+from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Inbox, drop, inbox, pdf, running, source_of, watch_of
 
 from wbox_notify.events import Event
@@ -315,14 +316,16 @@ def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) 
     assert done.stdout.splitlines() == ["/in True", "/in False", "['a.pdf']"], done.stderr
 
 
-def test_a_time_that_no_database_takes_stops_nothing(tmp_path: Path) -> None:
-    house = House(tmp_path, "trigger: {file: {path: drop}}")
-    os.utime(house.file("far.pdf"), ns=(1, 13_000_000_000 * 10**9))
-    house.file("a.pdf")
-    assert house.take() == 2
-    house.enter()
-    assert house.take() == 2
-    house.store.close()
+@pytest.mark.parametrize("seconds", [-(10**11), -(2**31), 0, 13 * 10**9, 10**12])
+def test_a_time_that_no_calendar_or_database_takes_stops_nothing(seconds: int) -> None:
+    with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
+        house = House(Path(folder), 'trigger: {file: {path: drop}}\nsend: {text: "{{ file.mtime.year }}"}')
+        os.utime(house.file("far.pdf"), (1, seconds))
+        house.file("a.pdf")
+        assert house.take() == 2
+        house.enter()
+        assert house.take() == 2
+        house.store.close()
 
 
 @pytest.mark.slow

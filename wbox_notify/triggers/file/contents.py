@@ -10,6 +10,9 @@ from typing import Any
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
 
+_EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
+"""The years 1 and 9999 in seconds since the epoch, about: file systems have times that no calendar has."""
+
 _BLOCK = 1024 * 1024
 
 
@@ -28,7 +31,7 @@ def describe(path: str, status: os.stat_result) -> dict[str, Any]:
         "ext": pure.suffix,
         "folder": str(pure.parent),
         "size": status.st_size,
-        "mtime": status.st_mtime,
+        "mtime": max(_EARLIEST, min(status.st_mtime, _LATEST)),
     }
 
 
