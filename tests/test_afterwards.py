@@ -1,6 +1,7 @@
 """Afterwards: a file goes where its rule says, when nothing can follow from it any more."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -37,7 +38,8 @@ class House:
         self.project = project(folder, {"rules/a.yaml": rule_file(rule)})
         assert self.project.problems == ()
         self.store: Store = open_store(f"sqlite:///{folder}/data/a.db")
-        self.planner = Planner(self.project, self.store, planned=lambda: None)
+        self.now = time.time()
+        self.planner = Planner(self.project, self.store, planned=lambda: None, clock=lambda: self.now)
         self.enter()
 
     def enter(self) -> None:
@@ -64,11 +66,11 @@ class House:
         return self.store.history.counts().get(State.QUEUED, 0)
 
     def end(self, state: State = State.SENT) -> None:
-        delivery = self.store.claim(time.time()).result()
+        delivery = self.store.claim(self.now).result()
         assert delivery
         answer = Answer(outcome=Outcome.SENT, detail="", latency=0.1)
         after = {"state": state, "due": 0.0, "tries": 1, "unknowns": 0, "reason": "no such number"}
-        self.store.finish(delivery, answer, after, time.time()).result()
+        self.store.finish(delivery, answer, after, self.now).result()
 
     def after(self) -> float:
         return self.drops._afterwards.step()
@@ -203,6 +205,49 @@ def test_F12_the_same_content_again_is_a_duplicate(house: Callable[[str], House]
     assert one.there == ["drop/again/b.pdf", "drop/done/a.pdf"]
 
 
+def test_files_of_a_group_go_when_its_one_message_is_final(house: Callable[[str], House]) -> None:
+    one = house(f"{RULE}\ngroup: {{wait: 10s}}")
+    for name in ("a.pdf", "b.pdf"):
+        one.file(name)
+    assert one.take() == 0
+    one.after()
+    one.now += 11
+    assert one.take() == 1
+    one.after()
+    assert one.there == ["drop/a.pdf", "drop/b.pdf"]
+    one.end(State.DEAD)
+    one.now += 301  # the group is over
+    assert one.take() == 0
+    one.after()
+    assert [name for name in one.there if not name.endswith(".txt")] == [
+        "drop/failed/a.pdf",
+        "drop/failed/b.pdf",
+    ]
+
+
+def test_files_of_a_digest_go_when_it_is_accepted(house: Callable[[str], House]) -> None:
+    one = house(f"{RULE}\ndigest: {{every: 1h}}")
+    for name in ("a.pdf", "b.pdf"):
+        one.file(name)
+    assert one.take() == 0
+    one.after()
+    one.now += 3601
+    assert one.take() == 1
+    one.after()
+    assert one.there == ["drop/a.pdf", "drop/b.pdf"]
+    one.end()
+    one.after()
+    assert one.there == ["drop/done/a.pdf", "drop/done/b.pdf"]
+
+
+def test_a_backlog_is_not_looked_through_without_a_pause(house: Callable[[str], House]) -> None:
+    one = house(RULE)
+    for number in range(501):
+        one.file(f"{number}.pdf")
+    one.take()
+    assert [one.after() for _ in range(3)] == [1.0, 1.0, 1.0]
+
+
 def test_a_file_that_no_rule_wanted_stays(house: Callable[[str], House]) -> None:
     one = house(f"{RULE}\nif: file.size > 5")
     one.file()
@@ -219,12 +264,16 @@ def test_a_rule_that_can_not_be_followed_has_failed(house: Callable[[str], House
     assert "send[0]" in (one.drop / "failed" / "a.pdf.why.txt").read_text()
 
 
-@pytest.mark.parametrize("meddle", [Path.unlink, lambda path: path.write_bytes(b"other")])
+@pytest.mark.parametrize(
+    "meddle",
+    [Path.unlink, lambda path: path.write_bytes(b"other"), lambda path: shutil.rmtree(path.parent)],
+    ids=["gone", "changed", "folder gone"],
+)
 def test_a_file_that_changed_or_went_meanwhile_is_left_and_said(
     house: Callable[[str], House], meddle: Callable[[Path], Any]
 ) -> None:
-    one = house(RULE)
-    file = one.file()
+    one = house("trigger: {file: {path: drop, done: done/}}")
+    file = one.file("in/a.pdf")
     one.take()
     meddle(file)
     one.end()

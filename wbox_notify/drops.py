@@ -64,12 +64,10 @@ class Drops:
 
     def _keep(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         """Keep events, and versions as known; once this returns they are on disk."""
-        told = {event.id for event in events}
-        fates = {
-            version: self._first_fate(version) if version.id in told else Fate.IGNORED for version in versions
-        }
+        told = {event.id: self._first_fate(event) for event in events}
+        fates = {version: told.get(version.id, Fate.IGNORED) for version in versions}
         self._store.put_events(events, time.time(), files=fates).result()
         self._kept()
 
-    def _first_fate(self, version: FileVersion) -> Fate:
-        return Fate.OPEN if follows(self._project, version.path) else Fate.SEEN
+    def _first_fate(self, event: Event) -> Fate:
+        return Fate.OPEN if follows(self._project, event) else Fate.SEEN

@@ -4,12 +4,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.events import Event
 from wbox_notify.files import FileVersion
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger
@@ -49,14 +51,16 @@ def survey(project: Project, known: Known) -> Survey:
     found = listing.find(())
     while batch := [one.version for one in islice(found, _BATCH)]:
         seen = known(batch)
-        new = (version for version in batch if version.id not in seen)
-        files.update(rule.id for version in new for rule in project.rules if _takes(rule, version))
+        new = (_event(version) for version in batch if version.id not in seen)
+        files.update(rule.id for event in new for rule in project.rules_for(event))
     problems = [problem for rule in project.rules for problem in _warnings(project, rule, files[rule.id])]
     return Survey(files, problems, time.monotonic() < deadline)
 
 
-def _takes(rule: Rule, version: FileVersion) -> bool:
-    return any(trigger.takes({"path": version.path, "size": version.size}) for trigger, _ in _triggers(rule))
+def _event(version: FileVersion) -> Event:
+    """Return as much of an event as tells which rules it would set off."""
+    data = {"path": version.path, "size": version.size}
+    return Event(id=version.id, type="file", at=datetime.now(UTC), data=data)
 
 
 def _triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Spot]]:

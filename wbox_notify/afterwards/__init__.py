@@ -1,6 +1,7 @@
 """Afterwards: files are put away when all their messages are final."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ _EVERY, _IN_TROUBLE = 1.0, 30.0
 _DAY = 86400.0
 _FORGOTTEN = 30 * _DAY
 _ABOUT = "putting files away"
+
+_ONE_AT_WORK = threading.Lock()
+"""When the rules are edited, a new station begins while the last one may still copy a large file."""
 
 
 class Afterwards(Lookout):
@@ -48,17 +52,21 @@ class Afterwards(Lookout):
 
         It is what the thread does, and not for calling beside it.
         """
+        if not _ONE_AT_WORK.acquire(blocking=False):
+            return _EVERY
         try:
             found, self._at = self._files.finals(self._at)
-            left = [final for final in found if not self._put_away(final)]
+            left = [one for one in found if not self._stopping.is_set() and not self._put_away(one)]
             self._forget()
         except StoreError:  # whoever fills the store tells of it
             return _IN_TROUBLE
-        if found and not left:
-            self._troubles.over(_ABOUT, "Files are put away again.")
+        finally:
+            _ONE_AT_WORK.release()
         if left:
             return _IN_TROUBLE
-        return 0.0 if self._at else _EVERY
+        if found:
+            self._troubles.over(_ABOUT, "Files are put away again.")
+        return 0.0 if found and self._at else _EVERY
 
     def _put_away(self, final: Final) -> bool:
         """Return whether a file is where it is to be, or is left for good."""

@@ -42,7 +42,7 @@ def move(version: FileVersion, folder: str, announce: Announce) -> str:
         OSError: it can not be moved now.
     """
     name = basename(version.path)
-    with _opened(version.root, dirname(version.path)) as source, _made(version.root, folder) as descriptor:
+    with _source(version) as source, _made(version.root, folder) as descriptor:
         shelf = _Shelf(version.root, folder, descriptor, announce)
         if os.path.samestat(os.fstat(source), os.fstat(descriptor)):
             return version.path
@@ -62,7 +62,7 @@ def move(version: FileVersion, folder: str, announce: Announce) -> str:
 
 def remove(version: FileVersion) -> None:
     """Delete a file. Raises as ``move``."""
-    with _opened(version.root, dirname(version.path)) as source:
+    with _source(version) as source:
         _check(version, source)
         os.unlink(basename(version.path), dir_fd=source)
 
@@ -194,6 +194,16 @@ def _names(name: str) -> Iterator[str]:
 @contextmanager
 def _opened(root: str, folder: str) -> Iterator[int]:
     with opened(root, folder, _FOLDER) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def _source(version: FileVersion) -> Iterator[int]:
+    """Give a descriptor of the folder that a file lies in; a root that is away may come back."""
+    folder = dirname(version.path)
+    if Path(version.root).is_dir() and not os.path.lexists(folder):
+        raise ChangedError(f"{version.path!r} is gone")
+    with _opened(version.root, folder) as descriptor:
         yield descriptor
 
 

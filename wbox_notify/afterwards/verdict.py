@@ -29,13 +29,13 @@ class Verdict(NamedTuple):
     target: Target
 
 
-def follows(project: Project, path: str) -> bool:
-    """Return whether some rule says where a file at this path goes."""
+def follows(project: Project, event: Event) -> bool:
+    """Return whether some rule says where the file of an event goes."""
     return any(
         any(trigger.targets)
-        for rule in project.rules
+        for rule in project.rules_for(event)
         for trigger in rule.triggers
-        if isinstance(trigger, FileTrigger) and trigger.accepts(path)
+        if isinstance(trigger, FileTrigger)
     )
 
 

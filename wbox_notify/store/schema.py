@@ -99,7 +99,7 @@ MIGRATIONS = (
         gone double precision
     );
     create index file_open on file (seq) where fate = 'open';
-    create index file_looked on file (looked);
+    create index file_looked on file (looked) where path is not null and fate <> 'open';
     create index file_root on file (root, seq);
     create index file_gone on file (gone) where gone is not null;
     insert into file (event_id, fate, changed, looked)

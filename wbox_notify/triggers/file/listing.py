@@ -176,11 +176,13 @@ class Listing:
                 status = status.stat(follow_symlinks=False)
             except FileNotFoundError:
                 return
-        if status.st_size < min(watch.least(path) for watch in watches):
-            return
         folder, name = split(path)
         is_new = place.seen.get(folder, {}).get(name) != version(status)
-        if is_new and stat.S_ISREG(status.st_mode):
+        if (
+            is_new
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size >= min(one.least(path) for one in watches)
+        ):
             yield Found(place, path, status, watches)
 
     def _watch(self, place: Place, folder: str, descriptor: int) -> None:
@@ -195,7 +197,8 @@ class Listing:
             self._troubles.tell(
                 f"inotify {place.path}",
                 f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
-                f" listed every {UNHINTED:.0f} seconds. Raise fs.inotify.max_user_watches to be quick again.",
+                f" listed every {self._pause(place):.0f} seconds. Raise fs.inotify.max_user_watches to be"
+                " quick again.",
             )
         if not place.hinted:
             place.due = min(place.due, self._clock() + self._pause(place))

@@ -15,12 +15,16 @@ _SOON, _SELDOM = 0.05, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One file that is waited for: which version, since when, until when, and the last growing pause."""
+    """One file that is waited for: which version, since when, until when, and the last growing pause.
+
+    ``long`` is a wait for something else than its writer.
+    """
 
     mark: tuple[int, ...]
     since: float
     until: float
     pause: float
+    long: bool = False
 
 
 class Waiting:
@@ -41,16 +45,18 @@ class Waiting:
         return {path: wait for path, wait in self._waits.items() if wait.until <= now}
 
     def beside(self, paths: Iterable[str]) -> set[str]:
-        """Return those that lie in the folder of one of the paths."""
+        """Return those that wait long and lie in the folder of one of the paths."""
         folders = {dirname(path) for path in paths}
-        return {path for path in self._waits if dirname(path) in folders}
+        return {path for path, wait in self._waits.items() if wait.long and dirname(path) in folders}
 
     def again(self, found: Found, pause: float | None = None) -> None:
         """Look at a file again after a pause: that given, or one that grows from time to time."""
         last = self._waits.get(found.path)
         grown = min(last.pause * 2, _SELDOM) if last else _SOON
         now = self._clock()
-        self._waits[found.path] = Wait(mark(found.status), now, now + (pause or grown), grown)
+        self._waits[found.path] = Wait(
+            mark(found.status), now, now + (pause or grown), grown, pause is not None
+        )
 
     def settled(self, found: Found) -> bool:
         """Whether a file has rested as long as it must; if not, it is looked at when it may have."""
