@@ -322,6 +322,28 @@ def test_F16_a_name_that_is_no_text_is_put_away_too(house: Callable[[str], House
     assert len([*(one.drop / "failed").iterdir()]) == 6
 
 
+def test_a_time_that_is_no_number_of_the_database_hinders_nothing(
+    house: Callable[[str], House], far: Path
+) -> None:
+    one = house(f"trigger: {{file: {{path: {far}, done: done/}}}}")
+    (far / "a.pdf").write_bytes(b"x")
+    os.utime(far / "a.pdf", (1, 10**12))
+    one.through()
+    assert (far / "done" / "a.pdf").exists()
+    assert one.reports == []
+
+
+def test_folders_that_overlap_follow_no_link_either(house: Callable[[str], House], tmp_path: Path) -> None:
+    one = house("trigger: [{file: {path: drop, match: '**/*', done: done/}}, {file: {path: drop/in}}]")
+    (tmp_path / "secret").mkdir()
+    (one.drop / "done").symlink_to(tmp_path / "secret")
+    one.file("in/a.pdf")
+    assert one.through() == 30.0
+    (one.drop / "done").unlink()
+    one.after()
+    assert one.there == ["drop/done/a.pdf"]
+
+
 def version_of(path: Path, root: Path) -> FileVersion:
     return FileVersion.of(str(path), str(root), path.lstat())
 
@@ -368,6 +390,24 @@ def test_what_is_no_file_any_more_is_neither_moved_nor_deleted(tmp_path: Path) -
     with pytest.raises(ChangedError):
         remove(version)
     assert file.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "x" * 251 + ".pdf", "x." + "y" * 253, "." + "z" * 254, "ü" * 127])
+def test_a_name_has_room_for_its_number_and_its_note(tmp_path: Path, name: str) -> None:
+    paths = set()
+    for content in ("1", "22", "333"):
+        (tmp_path / name).write_text(content)
+        path = move(version_of(tmp_path / name, tmp_path), str(tmp_path / "done"), ours)
+        write(str(tmp_path), f"{path}.why.txt", "why", ours)
+        paths.add(path)
+    assert len(paths) == 3
+    assert len([*(tmp_path / "done").iterdir()]) == 6
+
+
+def test_what_somebody_put_in_the_way_of_a_copy_stops_nothing(tmp_path: Path, far: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"x")
+    os.mkfifo(far / ".wbox-notify.part")
+    assert move(version_of(tmp_path / "a.pdf", tmp_path), str(far), ours) == str(far / "a.pdf")
 
 
 def test_a_note_goes_over_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from posixpath import normpath
 
 from wbox_notify.afterwards.moving import move, remove, write
 from wbox_notify.afterwards.verdict import folder, follows, verdict
@@ -91,14 +93,15 @@ class Afterwards(Lookout):
         chosen = verdict(self._project, final)
         if chosen is None:
             return Fate.LEFT, "no rule that wanted it says where it goes"
+        version = replace(final.version, root=normpath(chosen.trigger.root))
         if not isinstance(chosen.target, Template):
-            remove(final.version)
+            remove(version)
             return chosen.fate, "deleted"
         where = folder(self._project, chosen, chosen.target, final.event)
-        path = move(final.version, where, self._announce)
+        path = move(version, where, self._announce)
         if chosen.fate is Fate.FAILED:
             why = "\n".join(final.failures) or "the rule could not be followed; see `wbox-notify log`"
-            write(final.version.root, f"{path}.why.txt", f"{why}\n", self._announce)
+            write(version.root, f"{path}.why.txt", f"{why}\n", self._announce)
         return chosen.fate, f"moved to {path}"
 
     def _announce(self, version: FileVersion) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from posixpath import basename, dirname, join, relpath, splitext
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from wbox_notify.errors import WboxError
 from wbox_notify.files import FileVersion
@@ -23,9 +23,9 @@ _NOREPLACE = 1
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-_ANEW = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _BLOCK = 1024 * 1024
-_LONGEST = 255
+_LONGEST, _LONGEST_EXT = 255, 32
 
 
 class ChangedError(WboxError):
@@ -71,7 +71,7 @@ def write(root: str, path: str, text: str, announce: Announce) -> None:
     """Write a new file, with a number added to its name where there is one. Raises OSError."""
     with _made(root, dirname(path)) as descriptor:
         shelf = _Shelf(root, dirname(path), descriptor, announce)
-        with os.fdopen(os.open(shelf.spare, _ANEW, 0o666, dir_fd=descriptor), "wb") as file:
+        with shelf.begin(0o666) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
         shelf.put(descriptor, shelf.spare, basename(path))
 
@@ -84,6 +84,12 @@ class _Shelf(NamedTuple):
     descriptor: int
     announce: Announce
     spare: str = ".wbox-notify.part"
+
+    def begin(self, mode: int) -> BinaryIO:
+        """Open the spare file anew; what a crash or somebody else left in its place goes first."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.spare, dir_fd=self.descriptor)
+        return os.fdopen(os.open(self.spare, _NEW, mode, dir_fd=self.descriptor), "wb")
 
     def put(self, source: int, name: str, wanted: str) -> str:
         """Rename a file into this folder, over nothing; return its path."""
@@ -126,10 +132,8 @@ def _check(version: FileVersion, folder: int) -> None:
         status = os.stat(basename(version.path), dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         raise ChangedError(f"{version.path!r} is gone") from None
-    if (
-        not stat.S_ISREG(status.st_mode)
-        or FileVersion.of(version.path, version.root, status).id != version.id
-    ):
+    now = FileVersion.of(version.path, version.root, status)
+    if now.id != version.id or not stat.S_ISREG(status.st_mode):
         raise ChangedError(f"{version.path!r} has changed since")
 
 
@@ -138,7 +142,7 @@ def _copied(version: FileVersion, source: int, shelf: _Shelf) -> str:
     name = basename(version.path)
     with (
         os.fdopen(os.open(name, _READ, dir_fd=source), "rb") as old,
-        os.fdopen(os.open(shelf.spare, _ANEW, 0o600, dir_fd=shelf.descriptor), "wb") as new,
+        shelf.begin(0o600) as new,
     ):
         while block := old.read(_BLOCK):
             new.write(block)
@@ -186,6 +190,8 @@ def _same(here: int, mine: str, there: int, yours: str) -> bool:
 def _names(name: str) -> Iterator[str]:
     """Yield a name, and then with numbers: ``a.pdf``, ``a (2).pdf`` and so on; too long a one is cut."""
     stem, ext = splitext(name)
+    if len(os.fsencode(ext)) > _LONGEST_EXT:
+        stem, ext = name, ""
     for number in count(1):
         rest = os.fsencode(f" ({number}){ext}" if number > 1 else ext)
         yield os.fsdecode(os.fsencode(stem)[: _LONGEST - len(rest)] + rest)

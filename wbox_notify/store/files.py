@@ -16,7 +16,7 @@ from wbox_notify.files import Fate, FileVersion
 from wbox_notify.store import rows
 from wbox_notify.store.sqlite import Sqlite
 
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_LARGEST = 2**63 - 1
 
 _SEE = """
 insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked)
@@ -192,13 +192,15 @@ def link(connection: sqlite3.Connection, plan: Plan) -> None:
 
 
 def _row(version: FileVersion) -> dict[str, Any]:
-    """Return the columns of a version; numbers that no database takes are cut to those that it does."""
-    numbers = {name: getattr(version, name) for name in ("device", "inode", "size", "mtime_ns")}
+    """Return the columns of a version; nanoseconds may be too many for a number of the database."""
     return {
         "event_id": version.id,
         "path": os.fsencode(version.path),
         "root": os.fsencode(version.root),
-        **{name: max(_SMALLEST, min(number, _LARGEST)) for name, number in numbers.items()},
+        "device": min(version.device, _LARGEST),
+        "inode": min(version.inode, _LARGEST),
+        "size": version.size,
+        "mtime_ns": str(version.mtime_ns),
     }
 
 
@@ -206,5 +208,8 @@ def _version(row: Mapping[str, Any]) -> FileVersion:
     return FileVersion(
         path=os.fsdecode(row["path"]),
         root=os.fsdecode(row["root"]),
-        **{name: row[name] for name in ("device", "inode", "size", "mtime_ns")},
+        device=row["device"],
+        inode=row["inode"],
+        size=row["size"],
+        mtime_ns=int(row["mtime_ns"]),
     )

@@ -91,7 +91,7 @@ MIGRATIONS = (
         device bigint,
         inode bigint,
         size bigint,
-        mtime_ns bigint,
+        mtime_ns text,
         fate text not null,
         detail text not null default '',
         changed double precision not null,
