@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from rulebook import project, rule
 from test_afterwards import SHM, House
-from test_file_trigger import BOUND, Inbox, drop, inbox, pdf, running, source_of, watch_of
+from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
+from workplace import until
 
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
@@ -177,7 +178,7 @@ def test_F10_a_file_waits_for_its_marker(drop: Path, inbox: Inbox) -> None:
     watch = watch_of(drop, markers=lambda path: [f"{path}.ok"])
     with running_marked(inbox, watch) as source:
         (drop / "a.pdf").write_bytes(b"x")
-        inbox.wait(lambda: bool(source._waiting._waits))
+        until(lambda: source._waiting._waits)
         assert "a.pdf" not in inbox.names
         (drop / "a.pdf.ok").touch()
         inbox.wait_for("a.pdf")
@@ -197,6 +198,28 @@ def test_F10_a_marker_does_not_make_a_file_finished_that_somebody_writes(drop: P
         assert inbox.events == []
     source.sweep()
     assert inbox.names == ["a.pdf"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_F10_a_file_that_is_not_finished_for_an_hour_is_told_once(
+    drop: Path,
+    inbox: Inbox,
+    marked: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    clock = Clock()
+    watch = watch_of(drop, markers=(lambda path: [f"{path}.ok"]) if marked else (lambda _: ()))
+    source = source_of(inbox, watch, clock=clock)
+    with (drop / "a.pdf").open("wb", buffering=0) as file:
+        for _ in range(5):
+            file.write(b"more")
+            source.sweep()
+            clock.now += 1200
+        (report,) = inbox.reports
+        assert "a.pdf' waits for over an hour. " in report
+    (drop / "a.pdf.ok").touch()
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+    assert len(inbox.reports) == 1
 
 
 def test_F10_a_marker_names_its_file(tmp_path: Path) -> None:

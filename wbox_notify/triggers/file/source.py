@@ -24,6 +24,7 @@ _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
 _ROOTS_EVERY = 5.0
 _BREATH = 0.005
+_LONG = 3600.0
 _STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
@@ -199,7 +200,7 @@ class FileSource:
     def _examine(self, found: Found) -> dict[str, Any] | None:
         """Return an event's data, or None if the file is not finished."""
         if not all(map(os.path.lexists, found.markers)):
-            self._waiting.again(found, HINTED)
+            self._unfinished(found, HINTED)
             return None
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
         try:
@@ -212,16 +213,25 @@ class FileSource:
         free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
         size = found.status.st_size
         if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
-            self._waiting.again(found)
+            self._unfinished(found)
             return None
         if (free is None or size == 0) and not found.markers and not self._waiting.settled(found):
             return None
         data = describe(found.path, found.status)
         data |= read(descriptor, found.reads, size=size, going=self._going)
         if mark(os.fstat(descriptor)) != mark(found.status) or not self._going():
-            self._waiting.again(found)
+            self._unfinished(found)
             return None
         return data
+
+    def _unfinished(self, found: Found, pause: float | None = None) -> None:
+        """Look at a file again later; one that takes very long is told, once."""
+        self._waiting.again(found, pause)
+        if self._waiting.age(found.path) > _LONG:
+            what = (
+                f"One of {sorted(found.markers)} is missing" if found.markers else "Somebody still writes it"
+            )
+            self._troubles.tell(found.path, f"The file {found.path!r} waits for over an hour. {what}.")
 
     def _examine_closed(self, found: Found, error: OSError) -> dict[str, Any] | None:
         if error.errno in _NOT_A_FILE:

@@ -17,13 +17,14 @@ _SOON, _SELDOM = 0.05, 1.0
 class Wait:
     """One file that is waited for: which version, since when, until when, and the last growing pause.
 
-    ``long`` is a wait for something else than its writer.
+    ``long`` is a wait for something else than its writer, ``first`` when the file was waited for first.
     """
 
     mark: tuple[int, ...]
     since: float
     until: float
     pause: float
+    first: float
     long: bool = False
 
 
@@ -54,9 +55,15 @@ class Waiting:
         last = self._waits.get(found.path)
         grown = min(last.pause * 2, _SELDOM) if last else _SOON
         now = self._clock()
+        first = last.first if last else now
         self._waits[found.path] = Wait(
-            mark(found.status), now, now + (pause or grown), grown, pause is not None
+            mark(found.status), now, now + (pause or grown), grown, first, pause is not None
         )
+
+    def age(self, path: str) -> float:
+        """Return for how many seconds a file has been waited for."""
+        last = self._waits.get(path)
+        return self._clock() - last.first if last else 0.0
 
     def settled(self, found: Found) -> bool:
         """Whether a file has rested as long as it must; if not, it is looked at when it may have."""
@@ -65,7 +72,8 @@ class Waiting:
         since = last.since if last is not None and last.mark == mark(found.status) else now
         if now - since >= found.settle:
             return True
-        self._waits[found.path] = Wait(mark(found.status), since, since + found.settle, _SOON)
+        first = last.first if last else since
+        self._waits[found.path] = Wait(mark(found.status), since, since + found.settle, _SOON, first)
         return False
 
     def has(self, found: Found) -> bool:
