@@ -194,12 +194,13 @@ class Listing:
             place.hinted = place.hinted and is_local(descriptor)
         except OSError as error:
             place.hinted = False
-            self._troubles.tell(
-                f"inotify {place.path}",
-                f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
-                f" listed every {self._pause(place):.0f} seconds. Raise fs.inotify.max_user_watches to be"
-                " quick again.",
-            )
+            if self.hints.alive:
+                self._troubles.tell(
+                    f"inotify {place.path}",
+                    f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
+                    f" listed every {self._pause(place):g} seconds. Raise fs.inotify.max_user_watches to be"
+                    " quick again.",
+                )
         if not place.hinted:
             place.due = min(place.due, self._clock() + self._pause(place))
 
