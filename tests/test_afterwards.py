@@ -488,6 +488,36 @@ def test_the_daemon_puts_files_away(place: Workplace, wbox: Simulator) -> None:
     assert sorted(texts) == ["early.pdf", "last.pdf", "late.pdf"]
 
 
+@pytest.mark.slow
+def test_a_daemon_that_is_killed_again_and_again_loses_and_doubles_no_file(
+    place: Workplace, wbox: Simulator
+) -> None:
+    place.rule(
+        "version: 1\nrules:\n  - id: a\n    trigger: {file: {path: drop, done: done/}}\n"
+        '    to: "{{ file.stem }}"\n    send: {text: "{{ file.name }}"}\n'  # nobody waits for another
+    )
+    done, names, kills = place.drop / "done", set(), 4
+    for number in range(kills + 1):
+        process = place.start("run")
+        before = len([*done.glob("*")])
+        for count in range(20):
+            name = f"90555111{number:02}{count:02}.pdf"
+            (place.drop / name).write_bytes(name.encode())
+            names.add(name)
+        wanted = before + 5 if number < kills else len(names) - kills
+        until(lambda wanted=wanted: len([*done.glob("*")]) >= wanted)  # type: ignore[misc] # bound
+        process.kill()
+        process.communicate(timeout=10)
+    left = {path.name for path in place.drop.iterdir() if path.is_file()}
+    away = {path.name for path in done.iterdir()}
+    assert left | away == names
+    assert not left & away
+    assert len(left) <= kills  # one request at a time may have an unknown outcome
+    assert all((done / name).read_text() == name for name in away)
+    texts = [sent["body"]["message"] for sent in wbox.messages()]
+    assert len(texts) == len(set(texts))
+
+
 def test_what_became_of_a_file_is_kept(house: Callable[[str], House]) -> None:
     one = house(RULE)
     one.file()
