@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow bench wheel clean
+.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +30,15 @@ test-slow: .venv/ready ## Run what takes minutes
 	$(BIN)/pytest -m slow
 	WBOX_TEST_EXAMPLES=3000 $(BIN)/pytest --timeout 3600 tests/test_engine_properties.py
 
+soak: .venv/ready ## Break things at random for MINUTES=30 (SEED=n repeats), then check the promise
+	@$(BIN)/python tests/soak.py
+
+reliability: .venv/ready ## Run all that proves a case of the catalogue of faults; write docs/reliability.md
+	$(BIN)/pytest --write-reliability
+
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/history.py
 
 wheel: .venv/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

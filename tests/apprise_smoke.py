@@ -1,10 +1,11 @@
-"""What any Apprise does with the provider: ``python apprise_smoke.py PLUGIN HOST:PORT FAULTY:PORT``.
+"""What any Apprise does with the providers: ``python apprise_smoke.py PLUGIN HOST:PORT FAULTY:PORT DAEMON``.
 
 It imports nothing but Apprise, so that it runs in an environment that holds nothing else.
 """
 
 import importlib.util
 import io
+import json
 import logging
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def tell(url: str, body: str = "hello", **parts: object) -> bool:
     return bool(ours.notify(body, **parts))
 
 
-def main(plugin: str, place: str, faulty: str) -> None:
+def main(plugin: str, place: str, faulty: str, daemon: str) -> None:
     heard = io.StringIO()
     logger = logging.getLogger("apprise")
     logger.addHandler(logging.StreamHandler(heard))
@@ -52,6 +53,10 @@ def main(plugin: str, place: str, faulty: str) -> None:
     assert not tell(f"{base}?tls=no", "with a file", attach=str(Path(__file__)))
     assert tell(f"{base}?tls=no&attach=skip", "without it", attach=str(Path(__file__)))
     retried = tell(f"wbox://sk_secret@{faulty}/{PHONE}/905551112233?tls=no&retry=1&wait=0")
+    queue = f"wboxq://{PHONE}/905551112233?data={Path.cwd()}"
+    assert not tell(queue)
+    Path("daemon.json").write_text(json.dumps({"url": f"http://{daemon}", "token": "secret"}))
+    assert tell(queue, MARKDOWN, body_format="markdown")
     for bad in (
         "wbox://",
         # Before 2.0 Apprise itself prints a URL that it can not read, so no secret here.

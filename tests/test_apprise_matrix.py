@@ -6,12 +6,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer, Visit, answer
+from fault_server import FaultServer, Visit, answer, replying
 
 from wbox_notify.simulator import Simulator
 
 TESTS = Path(__file__).parent
 PLUGIN = TESTS.parent / "wbox_notify" / "apprise_plugin.py"
+QUEUED = answer(202, '{"id": 1}')
 RETRIES = {"1.13.0", "2.2.0"}
 LINK = "https://e.x/a%20b.jpg?sig=a%2Fb"
 EXPECTED = [
@@ -47,8 +48,8 @@ def test_every_apprise_sends_the_same(tmp_path: Path, wbox: Simulator, version: 
             visit.say(answer(500, "") if len(asked) == 2 else answer(200, '{"success": true}'))
 
     python = environment(tmp_path / "venv", f"apprise=={version}")
-    with FaultServer(second_fails_once) as faulty:
-        places = [server.url.partition("//")[2] for server in (wbox, faulty)]
+    with FaultServer(second_fails_once) as faulty, FaultServer(replying(QUEUED)) as daemon:
+        places = [server.url.partition("//")[2] for server in (wbox, faulty, daemon)]
         words = [python, str(TESTS / "apprise_smoke.py"), str(PLUGIN), *places]
         done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -64,14 +65,18 @@ def test_every_apprise_sends_the_same(tmp_path: Path, wbox: Simulator, version: 
     second = ["905551112233"] if version in RETRIES else []
     assert asked == ["905551234567", "905551112233", *second]
     assert done.stdout.strip() == ("retried" if second else "failed")
+    queued = [request.json for request in daemon.requests]
+    assert [one["phone"] for one in queued] == ["905551234567", "905551112233"]
+    assert {(one["kind"], one["message"]) for one in queued} == {EXPECTED[1]}
 
 
 KIT = """
+import pathlib
 import sys
 sys.path.insert(0, "tests")
 from helpers import AppriseURLTester
 sys.path.insert(0, sys.argv[1])
-from apprise_plugin import NotifyWbox
+from apprise_plugin import NotifyWbox, NotifyWboxQueue
 
 GOOD = {"success": True}
 FAILS = {"notify_response": False, "attach_response": False}
@@ -95,7 +100,21 @@ CASES = (
 for url, meta in CASES:
     case = {"instance": NotifyWbox, "requests_response_text": GOOD, **meta}
     AppriseURLTester(tests=((url, case),)).run_all()
-print(len(CASES))
+pathlib.Path("daemon.json").write_text('{"url": "http://127.0.0.1:8725", "token": "t"}')
+QUEUED = {"instance": NotifyWboxQueue, "requests_response_text": {"id": 1}, "requests_response_code": 202}
+QUEUE = (
+    ("wboxq://", {"instance": TypeError}),
+    ("wboxq://123", {"instance": TypeError}),
+    ("wboxq://key@905551234567", {"instance": TypeError}),
+    ("wboxq://905551234567/?data=.", {"privacy_url": "wboxq://905551234567/", "attach_response": False}),
+    ("wboxq://905551234567?data=.&to=905551112233&attach=skip", {}),
+    ("wboxq://905551234567?data=nowhere", FAILS),
+    ("wboxq://905551234567?data=.", {**FAILS, "requests_response_code": 500}),
+    ("wboxq://905551234567?data=.", {"test_requests_exceptions": True}),
+)
+for url, meta in QUEUE:
+    AppriseURLTester(tests=((url, {**QUEUED, **meta}),)).run_all()
+print(len(CASES) + len(QUEUE))
 """
 
 
@@ -109,7 +128,7 @@ def test_apprises_own_test_kit_passes_unmodified(tmp_path: Path) -> None:
     python = environment(tmp_path / "venv", "apprise==2.2.0", "pytest", "pytest-mock")
     words = [python, "-c", KIT, str(PLUGIN.parent)]
     ran = subprocess.run(words, cwd=kit, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout) == (0, "15\n"), ran.stdout + ran.stderr
+    assert (ran.returncode, ran.stdout) == (0, "23\n"), ran.stdout + ran.stderr
     # As a plugin of its own package, ours is held to the rules that are checked for each.
     (kit / "apprise" / "plugins" / "wbox.py").write_text(PLUGIN.read_text())
     words = [

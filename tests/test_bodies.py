@@ -47,7 +47,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("body", "words"), REFUSED, ids=range(len(REFUSED)))
-def test_json_that_readers_disagree_on_is_refused_in_words(body: bytes, words: str) -> None:
+def test_W05_json_that_readers_disagree_on_is_refused_in_words(body: bytes, words: str) -> None:
     assert words in says(body)
 
 
@@ -99,7 +99,7 @@ def texts(value: Any) -> Iterator[str]:
 
 @given(st.binary() | st.lists(TOKENS, max_size=60).map(lambda parts: "".join(parts).encode()))
 @example(b'{"a":1,"a":2}')
-def test_any_bytes_are_read_or_refused_and_what_is_read_can_be_kept(body: bytes) -> None:
+def test_W05_any_bytes_are_read_or_refused_and_what_is_read_can_be_kept(body: bytes) -> None:
     for reader in (json_body, form_body, text_body):
         try:
             value = reader(body)

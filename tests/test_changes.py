@@ -117,7 +117,7 @@ EDITS: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_is_told_once(desk: Desk, name: str) -> None:
+def test_K05_an_edit_is_told_once(desk: Desk, name: str) -> None:
     assert desk.look() == 0
     EDITS[name](desk.folder)
     assert desk.look() == 1
@@ -153,7 +153,7 @@ def test_an_edit_is_told_when_it_has_rested(desk: Desk) -> None:
     assert desk.told == 1
 
 
-def test_a_save_that_takes_its_time_is_told_at_its_end(desk: Desk) -> None:
+def test_K05_a_save_that_takes_its_time_is_told_at_its_end(desk: Desk) -> None:
     with (desk.folder / "rules/disk.yaml").open("w", encoding="utf-8") as file:
         for _ in range(20):
             file.write("- id: another\n")
@@ -203,7 +203,7 @@ def test_a_project_that_is_gone_for_a_moment_only_is_no_change(desk: Desk) -> No
     assert desk.look() == 0
 
 
-def test_a_config_map_that_kubernetes_swaps_is_told_once(tmp_path: Path) -> None:
+def test_K05_a_config_map_that_kubernetes_swaps_is_told_once(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     desk = Desk(folder)
     shutil.rmtree(folder / "rules")

@@ -229,3 +229,29 @@ def test_a_rule_in_one_line(tmp_path: Path, lines: str, line: str) -> None:
     (tmp_path / "rules" / "a.yaml").write_text(f"version: 1\nrules:\n  - id: a\n{body}", encoding="utf-8")
     (rule,) = load(tmp_path, {}).rules
     assert summary(rule) == line
+
+
+@pytest.mark.parametrize(
+    ("listen", "codes"),
+    [
+        ("127.0.0.1:1", []),
+        ("localhost:1", []),
+        ("[::1]:1", []),
+        ("0.0.0.0:1", ["WBX335"]),
+    ],
+)
+def test_a_door_that_is_open_to_other_machines_is_a_warning(
+    tmp_path: Path, listen: str, codes: list[str]
+) -> None:
+    found = lint(tmp_path, hook() + TEST, f'listen: "{listen}"')
+    assert [code for code, _, _ in found] == codes
+
+
+def test_a_rule_that_watches_the_daemons_own_folder_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "data" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for path in ("data", "data/below", "link"):
+        (tmp_path / "rules").mkdir(exist_ok=True)
+        (tmp_path / "rules" / "a.yaml").write_text(RULE.format(path=path, send="{text: hi}"))
+        found = check(load(tmp_path, {"WBOX_DATA_DIR": str(tmp_path / "data")}))
+        assert warning(found)[0] == "WBX334"

@@ -159,7 +159,7 @@ def test_a_key_that_no_header_can_hold_is_a_config_error_that_does_not_show_it(k
 
 UNREADABLE = {
     "empty": b"",
-    "html": b"<html>Welcome to our hotel</html>",
+    "N11 html": b"<html>Welcome to our hotel</html>",
     "no success": b'{"message": "ok"}',
     "success is 1": b'{"success": 1}',
     "success is text": b'{"success": "true"}',
@@ -168,12 +168,12 @@ UNREADABLE = {
     "a word": b"true",
     "cut": SUCCESS[:-1].encode(),
     "more after it": SUCCESS.encode() * 2,
-    "not a number": b'{"success": true, "at": NaN}',
-    "infinite": b'{"success": true, "at": -Infinity}',
-    "deep": b'{"success": true, "at": ' + b"[" * 30_000 + b"]" * 30_000 + b"}",
-    "100,000 deep": b'{"success": true, "at": ' + b"[" * 100_000,
-    "5,000 digits": b'{"success": true, "at": ' + b"9" * 5_000 + b"}",
-    "half a surrogate pair": rb'{"success": true, "message": "\ud83d"}',
+    "N12 not a number": b'{"success": true, "at": NaN}',
+    "N12 infinite": b'{"success": true, "at": -Infinity}',
+    "N12 deep": b'{"success": true, "at": ' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+    "N12 100,000 deep": b'{"success": true, "at": ' + b"[" * 100_000,
+    "N12 5,000 digits": b'{"success": true, "at": ' + b"9" * 5_000 + b"}",
+    "N12 half a surrogate pair": rb'{"success": true, "message": "\ud83d"}',
     "bytes that are no text": b'{"success": true, "message": "\xff"}',
     "UTF-16": SUCCESS.encode("utf-16"),
     "too long": b'{"success": true, "message": "' + b"a" * 70_000 + b'"}',
@@ -314,7 +314,7 @@ def test_a_refused_connection_is_not_sent(unused_port: int) -> None:
     assert given.detail == "wbox could not be reached: Connection refused"
 
 
-def test_a_name_that_does_not_exist_is_not_sent() -> None:
+def test_N02_a_name_that_does_not_exist_is_not_sent() -> None:
     assert send("http://wbox.invalid").outcome is Outcome.NOT_SENT
 
 
@@ -323,7 +323,7 @@ def test_a_name_that_no_lookup_takes_is_refused_at_once() -> None:
         Client(f"http://{'a' * 64}.example", KEY)
 
 
-def test_a_name_server_that_hangs_ends_at_the_deadline_and_nothing_is_sent_later(
+def test_N02_a_name_server_that_hangs_ends_at_the_deadline_and_nothing_is_sent_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found, lookup = threading.Event(), socket.getaddrinfo
@@ -347,7 +347,7 @@ def test_a_name_server_that_hangs_ends_at_the_deadline_and_nothing_is_sent_later
     assert (given.outcome, given.detail) == (Outcome.NOT_SENT, "no whole answer within 1 s")
 
 
-def test_a_connection_that_nobody_takes_is_not_sent() -> None:
+def test_N04_a_connection_that_nobody_takes_is_not_sent() -> None:
     with ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -377,20 +377,22 @@ BROKEN: dict[str, Script] = {
     "reset after it was read": read_reset,
     "closed before it was read": unread,
     "closed after it was read": saying(b""),
-    "cut status line": saying(b"HTTP/1.1 20"),
+    "N08 cut status line": saying(b"HTTP/1.1 20"),
     "garbage for a status line": saying(b"garbage\r\n\r\n" + OK),
     "an impossible status": saying(b"HTTP/1.1 2000 OK\r\n\r\n"),
-    "cut headers": saying(b"HTTP/1.1 200 OK\r\nContent-Type: app"),
-    "cut after a header": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n"),
+    "N08 cut headers": saying(b"HTTP/1.1 200 OK\r\nContent-Type: app"),
+    "N08 cut after a header": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n"),
     "a header that is too long": saying(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000 + b"\r\n\r\n"),
     "too many headers": saying(b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n"),
     "two lengths": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 90\r\n\r\n" + OK),
-    "cut body": saying(OK[:-5]),
-    "cut body that is whole JSON": saying(answer(200, SUCCESS + " " * 9)[:-5]),
-    "cut chunk": saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5f\r\n" + SUCCESS.encode()),
+    "N09 cut body": saying(OK[:-5]),
+    "N09 cut body that is whole JSON": saying(answer(200, SUCCESS + " " * 9)[:-5]),
+    "N09 cut chunk": saying(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5f\r\n" + SUCCESS.encode()
+    ),
     "garbage for a chunk": saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "gzip": saying(answer(200, gzip.compress(SUCCESS.encode()), "Content-Encoding: gzip")),
-    "gzip bomb": saying(answer(200, gzip.compress(bytes(50_000_000)), "Content-Encoding: gzip")),
+    "N19 gzip bomb": saying(answer(200, gzip.compress(bytes(50_000_000)), "Content-Encoding: gzip")),
     "another encoding": saying(answer(200, SUCCESS, "Content-Encoding: br")),
     "only a 102": saying(b"HTTP/1.1 102 Processing\r\n\r\n"),
 }
@@ -429,7 +431,7 @@ def test_success_is_success_however_it_is_framed(whole: bytes) -> None:
         (OK[:-1], f"the answer broke off: IncompleteRead({len(SUCCESS) - 1} bytes read, 1 more expected)"),
         (answer(200, "<html>"), "the answer is not wbox's: it is no JSON object"),
     ],
-    ids=["long", "compressed", "compressed and refused", "cut", "html"],
+    ids=["long", "compressed", "compressed and refused", "cut", "N11 html"],
 )
 def test_an_answer_that_can_not_be_read_says_why(data: bytes, detail: str) -> None:
     with FaultServer(saying(data)) as server:
@@ -461,7 +463,7 @@ ENDLESS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", ENDLESS.values(), ids=ENDLESS)
-def test_the_deadline_cuts_an_answer_that_does_not_end(script: Script) -> None:
+def test_N19_the_deadline_cuts_an_answer_that_does_not_end(script: Script) -> None:
     with FaultServer(script) as server:
         given = send(server.url, deadline=0.5)
         assert server.left.wait(PATIENCE), "the connection was not closed"
@@ -487,7 +489,7 @@ def flood(head: bytes) -> Script:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", Outcome.REFUSED),
     ],
 )
-def test_a_flood_is_read_up_to_64_kib_and_then_hung_up_on(head: bytes, outcome: Outcome) -> None:
+def test_N19_a_flood_is_read_up_to_64_kib_and_then_hung_up_on(head: bytes, outcome: Outcome) -> None:
     with FaultServer(flood(head)) as server:
         given = send(server.url)
         assert server.left.wait(PATIENCE)
@@ -508,7 +510,7 @@ def test_a_connection_is_used_again() -> None:
 
 
 @pytest.mark.parametrize(("rest", "connections"), [(3.9, 1), (4.1, 2)])
-def test_a_connection_that_rested_more_than_4_seconds_is_not_used_again(
+def test_N07_a_connection_that_rested_more_than_4_seconds_is_not_used_again(
     rest: float, connections: int
 ) -> None:
     now = 1000.0
@@ -529,7 +531,7 @@ def test_a_connection_that_the_server_closed_while_it_rested_is_replaced() -> No
     assert server.connections == 2
 
 
-def test_a_reset_on_a_connection_used_again_is_unknown_and_not_repeated() -> None:
+def test_N07_a_reset_on_a_connection_used_again_is_unknown_and_not_repeated() -> None:
     def play(visit: Visit) -> None:
         visit.request()
         visit.say(OK)
@@ -542,7 +544,7 @@ def test_a_reset_on_a_connection_used_again_is_unknown_and_not_repeated() -> Non
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_refused_and_never_followed(status: int) -> None:
+def test_N13_a_redirect_is_refused_and_never_followed(status: int) -> None:
     with FaultServer(replying(OK)) as other:
         for target in (f"{other.url}/v1/send/text", "/v1/send/texts", "http://[", "ftp://x", ""):
             with FaultServer(replying(answer(status, SUCCESS, f"Location: {target}"))) as server:
@@ -553,7 +555,7 @@ def test_a_redirect_is_refused_and_never_followed(status: int) -> None:
         assert other.connections == 0
 
 
-def test_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_N20_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login someone password else\n")
     netrc.chmod(0o600)
@@ -567,7 +569,7 @@ def test_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_a_proxy_in_the_environment_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_N20_a_proxy_in_the_environment_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with FaultServer(replying(OK)) as proxy, FaultServer(replying(OK)) as server:
@@ -602,7 +604,7 @@ ECHOES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("key", [KEY, "key-without-prefix+/="])
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-def test_the_key_is_nowhere_to_be_read_even_when_the_server_repeats_it(
+def test_U08_the_key_is_nowhere_to_be_read_even_when_the_server_repeats_it(
     echo: Callable[[str], bytes], key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -677,11 +679,31 @@ def tls(tmp_path: Path) -> ssl.SSLContext:
     return certificate(tmp_path, "IP:127.0.0.1", "20200101000000Z", "20490101000000Z")
 
 
-def test_a_certificate_that_signed_itself_is_not_sent(tls: ssl.SSLContext) -> None:
+def test_N03_a_certificate_that_signed_itself_is_not_sent(tls: ssl.SSLContext) -> None:
     with FaultServer(replying(OK), tls) as server:
         given = send(server.url)
     assert (given.outcome, server.requests) == (Outcome.NOT_SENT, [])
     assert "certificate is not accepted (self-signed certificate)" in given.detail
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+def test_tls_before_1_2_is_not_spoken(
+    tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(monkeypatch, tmp_path)
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(tmp_path / "cert.pem")
+    for side in (tls, old):
+        side.set_ciphers("ALL:@SECLEVEL=0")
+        side.minimum_version = side.maximum_version = ssl.TLSVersion.TLSv1_1
+    with FaultServer(replying(OK), tls) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            spoken = old.wrap_socket(plain, server_hostname="127.0.0.1")
+            assert spoken.version() == "TLSv1.1", "the server would"
+            spoken.close()
+        given = send(server.url)
+        assert (given.outcome, server.requests) == (Outcome.NOT_SENT, [])
+        assert "protocol version" in given.detail.lower().replace("_", " ")
 
 
 @pytest.mark.skipif(not OPENSSL, reason="openssl is not here to make certificates")
@@ -697,7 +719,7 @@ def test_a_certificate_that_signed_itself_is_not_sent(tls: ssl.SSLContext) -> No
         ),
         ("DNS:wbox.example", "2020", "2049", "certificate is not valid for '127.0.0.1'"),
     ],
-    ids=["expired", "not yet valid", "of another host"],
+    ids=["N03 expired", "N22 not yet valid", "N03 of another host"],
 )
 def test_a_certificate_that_does_not_fit_is_not_sent(
     name: str, start: str, end: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -757,7 +779,7 @@ def plain_http(visit: Visit) -> None:
 @pytest.mark.parametrize(
     "script",
     [plain_http, hello_reset, lambda visit: visit.wait(), lambda visit: visit.drip(b"\x16\x03\x03")],
-    ids=["plain HTTP", "reset", "silence", "byte by byte"],
+    ids=["N03 plain HTTP", "reset", "silence", "byte by byte"],
 )
 def test_a_tls_handshake_that_fails_or_hangs_is_not_sent(script: Script) -> None:
     with FaultServer(script) as server:
@@ -795,7 +817,7 @@ def test_the_session_status_is_read_as_documented(wbox: Wbox) -> None:
 
 
 @pytest.mark.parametrize("ready", [False, None, "true", 1, [True]])
-def test_only_true_is_ready(wbox: Wbox, ready: object) -> None:
+def test_G03_only_true_is_ready(wbox: Wbox, ready: object) -> None:
     said = LINKED | {"isReady": ready, "qr": "2@abc", "status": "qr\x1b", "state": 5, "device_id": "1"}
     _, client = wbox(answer(200, json.dumps(said)))
     assert client.session_status(3) == SessionStatus(
@@ -897,7 +919,7 @@ def corrupted() -> st.SearchStrategy[bytes]:
     return st.builds(lambda a, b, new: OK[: min(a, b)] + new + OK[max(a, b) :], places, places, st.binary())
 
 
-def test_no_body_raises_and_only_success_true_is_sent() -> None:
+def test_N12_no_body_raises_and_only_success_true_is_sent() -> None:
     said = {"answer": b""}
 
     def play(visit: Visit) -> None:

@@ -179,7 +179,7 @@ def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, 
     assert place.run("queue", "retry", "7").returncode == 1
 
 
-def test_commands_reach_a_running_daemon(
+def test_S10_S11_commands_reach_a_running_daemon(
     place: Workplace, wbox: Simulator, daemon: subprocess.Popen[str]
 ) -> None:
     until((place.folder / "data" / "daemon.json").exists)
@@ -245,7 +245,7 @@ def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> Non
     assert "rules/bad.yaml:4:22" in refused.stderr
 
 
-@pytest.mark.parametrize("key", ["on_unknown", "expire_after", "vars"])
+@pytest.mark.parametrize("key", ["vars"])
 def test_a_key_that_comes_later_is_refused_by_name(place: Workplace, key: str) -> None:
     place.rule(
         f"version: 1\nrules:\n  - id: x\n    trigger: {{file: {{path: drop}}}}\n    {key}: 1\n"
@@ -294,7 +294,7 @@ def test_a_vanished_folder_is_said_and_taken_up_again_when_it_is_back(
     assert ended(process)[0] == 0
 
 
-def test_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is_mended(
+def test_K07_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is_mended(
     place: Workplace, wbox: Simulator
 ) -> None:
     rule = (place.folder / "rules" / "rule.yaml").read_text()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from fault_server import FaultServer, Visit, answer
 from workplace import Workplace, ended, until
 
 from wbox_notify.simulator import Simulator
@@ -77,7 +78,7 @@ def test_a_call_that_proves_itself_becomes_a_message_and_its_repetition_does_not
     assert "a secret" not in log
 
 
-def test_a_storm_waits_and_the_owner_lets_it_go_with_a_link(
+def test_G02_a_storm_waits_and_the_owner_lets_it_go_with_a_link(
     place: Workplace, wbox: Simulator, start: Start
 ) -> None:
     start()
@@ -109,7 +110,7 @@ def test_an_answer_on_the_page_is_remembered(place: Workplace, wbox: Simulator, 
     assert requests.post(forged, timeout=10).status_code == 404
 
 
-def test_an_edit_is_followed_and_a_broken_one_changes_nothing(
+def test_K05_an_edit_is_followed_and_a_broken_one_changes_nothing(
     place: Workplace, wbox: Simulator, start: Start
 ) -> None:
     process = start()
@@ -177,3 +178,32 @@ def test_rule_tests_pass_fail_and_say_why(place: Workplace, start: Start) -> Non
 def test_schema_prints_a_json_schema(place: Workplace) -> None:
     for which in ("rules", "settings"):
         assert "properties" in place.json("schema", which)
+
+
+def test_outlets_follow_a_reload(place: Workplace, start: Start) -> None:
+    def reply(visit: Visit) -> None:
+        while visit.request():
+            visit.say(answer(200, ""))
+
+    rule = """
+version: 1
+contacts: {me: "+905551234567"}
+rules:
+  - id: elsewhere
+    trigger: {webhook: {path: elsewhere, open: true}}
+    via: URL
+    send: {text: "{{ body }}"}
+"""
+    with FaultServer(reply) as first, FaultServer(reply) as second:
+        start()
+        card = json.loads((place.folder / "data" / "daemon.json").read_text())
+        for server in (first, second):
+            place.rule(rule.replace("URL", f"json://{server.url.partition('//')[2]}"))
+            token = {"Authorization": f"Bearer {card['token']}"}
+            assert requests.post(f"{card['url']}/-/reload", headers=token, timeout=30).status_code == 200
+            assert call(place, "elsewhere", "hi").status_code == 202
+            until(lambda server=server: server.requests)
+    assert [[one.json["message"] for one in server.requests] for server in (first, second)] == [
+        ["hi"],
+        ["hi"],
+    ]

@@ -8,22 +8,28 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from workplace import until
 
 from wbox_notify.client import Client
 from wbox_notify.deliveries import Delivery, Plan, Planned, State
-from wbox_notify.dispatch import Dispatcher, after, back_off, probe_pause
+from wbox_notify.dispatch import Dispatcher, Means, after, back_off, probe_pause
+from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
-from wbox_notify.messages import Message, Poll, Text
+from wbox_notify.messages import Message, Notice, Poll, Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
+from wbox_notify.terms import OnUnknown
 
-NOW = 1000.0
+NOW = 1_700_000_000.0
 TEXT = Text(phone="905551234567", message="hello")
+NOTICE = Notice(outlet="mail", text="hello")
 POLL = Poll(phone="905551234567", question="Tea?", options=("yes", "no"))
 
 
-def a_delivery(message: Message = TEXT, *, tries: int = 0, unknowns: int = 0) -> Delivery:
+def a_delivery(
+    message: Message = TEXT, *, tries: int = 0, unknowns: int = 0, on_unknown: OnUnknown | None = None
+) -> Delivery:
     return Delivery(
         id=1,
         key="k",
@@ -38,6 +44,7 @@ def a_delivery(message: Message = TEXT, *, tries: int = 0, unknowns: int = 0) ->
         claims=tries + unknowns + 1,
         tries=tries,
         unknowns=unknowns,
+        on_unknown=on_unknown,
     )
 
 
@@ -53,6 +60,12 @@ def a_delivery(message: Message = TEXT, *, tries: int = 0, unknowns: int = 0) ->
         (Outcome.UNKNOWN, a_delivery(TEXT), State.UNKNOWN, 0, 1),
         (Outcome.UNKNOWN, a_delivery(TEXT, unknowns=1), State.HELD, 0, 2),
         (Outcome.UNKNOWN, a_delivery(POLL), State.HELD, 0, 1),
+        (Outcome.UNKNOWN, a_delivery(TEXT, on_unknown="hold"), State.HELD, 0, 1),
+        (Outcome.UNKNOWN, a_delivery(TEXT, on_unknown="drop"), State.CANCELLED, 0, 1),
+        (Outcome.UNKNOWN, a_delivery(POLL, on_unknown="retry_once"), State.UNKNOWN, 0, 1),
+        (Outcome.UNKNOWN, a_delivery(POLL, on_unknown="retry_once", unknowns=1), State.HELD, 0, 2),
+        (Outcome.UNKNOWN, a_delivery(POLL, on_unknown="retry", unknowns=7), State.UNKNOWN, 0, 8),
+        (Outcome.UNKNOWN, a_delivery(NOTICE), State.UNKNOWN, 0, 1),
         (Outcome.NOT_READY, a_delivery(tries=3), State.QUEUED, 3, 0),
         (Outcome.UNAUTHORIZED, a_delivery(tries=3), State.QUEUED, 3, 0),
         (Outcome.LIMITED, a_delivery(tries=3), State.QUEUED, 3, 0),
@@ -74,6 +87,7 @@ def test_only_a_circuit_pauses_the_device_and_a_wait_that_was_asked_for_is_kept(
     assert {outcome for outcome, pause in pauses.items() if pause} == {
         Outcome.NOT_READY,
         Outcome.UNAUTHORIZED,
+        Outcome.NOT_SENT,
         Outcome.LIMITED,
     }
     limited = Answer(outcome=Outcome.LIMITED, detail="", wait=77.0)
@@ -134,7 +148,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def dispatcher(store: Store, wbox: Simulator, clock: Clock) -> Dispatcher:
-    return Dispatcher(store, lambda: Client(wbox.url, "sk_test"), clock=clock)
+    return Dispatcher(store, Means(lambda: Client(wbox.url, "sk_test")), clock=clock)
 
 
 def put(store: Store, *messages: Message, event: str = "e") -> list[int]:
@@ -188,6 +202,122 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     drain(dispatcher, client)
     assert store.history.counts() == {State.SENT: 2}
     assert len(wbox.messages()) == 2
+    assert store.circuits() == []
+
+
+def test_after_a_good_answer_one_message_tries_it_and_the_others_follow_it(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator
+) -> None:
+    put(store, TEXT, replace(TEXT, phone="905551234568"), replace(TEXT, phone="905551234569"))
+    wbox.unlink(1)
+    drain(dispatcher, client)
+    wbox.scan(1)
+    dispatcher.look_at_circuits(client)
+    trying = store.claim(NOW).result()
+    assert trying
+    assert store.claim(NOW).result() is None, "the second waits for what becomes of the first"
+
+
+def test_a_device_that_comes_and_goes_costs_one_attempt_each_time_and_doubles_nothing(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock
+) -> None:
+    ids = put(store, *(replace(TEXT, phone=f"90555123456{number}") for number in range(5)))
+    pauses = []
+    for _ in range(6):
+        wbox.unlink(1)
+        drain(dispatcher, client)
+        [circuit] = store.circuits()
+        pauses.append(circuit["until"] - clock.now)
+        clock.now = circuit["until"]
+        wbox.scan(1)
+        dispatcher.look_at_circuits(client, clock.now)
+        assert [row["trying"] for row in store.circuits()] == [1]
+    assert pauses == sorted(pauses), "it is looked at less and less often"
+    claims = [delivery.claims for number in ids if (delivery := store.history.delivery(number))]
+    assert claims == [6, 0, 0, 0, 0]
+    drain(dispatcher, client)
+    assert len(wbox.messages()) == 5
+    assert store.circuits() == []
+
+
+def test_three_unclear_answers_in_a_row_hold_the_device_so_that_few_messages_are_in_doubt(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock
+) -> None:
+    put(store, *(replace(TEXT, phone=f"90555123456{number}") for number in range(9)))
+    wbox.fault(status=500)
+    drain(dispatcher, client)
+    assert store.history.counts() == {State.UNKNOWN: 3, State.QUEUED: 6}
+    clock.now += 5
+    dispatcher.look_at_circuits(client, clock.now)
+    drain(dispatcher, client)
+    assert store.history.counts() == {State.UNKNOWN: 4, State.QUEUED: 5}, "one more tried it"
+    wbox.clear_faults()
+    clock.now += 3600
+    dispatcher.look_at_circuits(client, clock.now)
+    drain(dispatcher, client)
+    assert store.history.counts() == {State.SENT: 9}
+
+
+def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
+    store: Store, clock: Clock
+) -> None:
+    away = Client("http://127.0.0.1:9", "sk_test")
+    dispatcher = Dispatcher(store, Means(lambda: away), clock=clock)
+    put(store, TEXT, replace(TEXT, phone="905551234568", device_id=2), NOTICE)
+    drain(dispatcher, away)
+    claims = [delivery.claims for delivery in store.history.deliveries("e")]
+    assert claims == [1, 0, 1]
+    assert [row["device"] for row in store.circuits()] == ["*"]
+    away.close()
+
+
+def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, tmp_path: Path
+) -> None:
+    """S02: the outcome can not be written, so nothing more is sent; then it is, and nothing was doubled."""
+    put(store, TEXT, replace(TEXT, phone="905551234568"))
+    blocked = "create trigger full before update of latency on attempt begin select raise(abort, 'full'); end"
+    store._database.write(lambda connection: connection.execute(blocked)).result()
+    with pytest.raises(StoreError):
+        dispatcher.step(client)
+    with pytest.raises(StoreError):
+        dispatcher.step(client)
+    assert len(wbox.messages()) == 1
+    store._database.write(lambda connection: connection.execute("drop trigger full")).result()
+    drain(dispatcher, client)
+    assert store.history.counts() == {State.SENT: 2}
+    assert len(wbox.messages()) == 2
+    assert tmp_path
+
+
+@pytest.mark.parametrize("days", [90, -90, 1 / 24, -1 / 24])
+def test_T01_T02_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock, days: float
+) -> None:
+    """T01, T02: what was queued before the jump goes out after it."""
+    [number] = put(store, TEXT)
+    wbox.fault(status=503, message="busy", count=1)
+    drain(dispatcher, client)
+    clock.now += days * 86400
+    dispatcher.mind_the_clock()
+    assert store.expire(clock.now).result() == 0
+    clock.now += 10
+    dispatcher.look_at_circuits(client, clock.now)
+    drain(dispatcher, client)
+    delivery = store.history.delivery(number)
+    assert delivery
+    assert delivery.state is State.SENT
+
+
+def test_another_key_is_followed_at_once(store: Store) -> None:
+    put(store, TEXT)
+    with Simulator(api_key="sk_right") as strict:
+        dispatcher = Dispatcher(store, Means(lambda: Client(strict.url, "sk_wrong")), clock=lambda: NOW)
+        dispatcher.start()
+        until(store.circuits)
+        dispatcher.replace(Means(lambda: Client(strict.url, "sk_right")))
+        strict.wait_for(1, 20)
+        assert dispatcher.stop(10)
 
 
 def test_a_refused_key_stops_all_sending_until_it_is_good_again(
@@ -197,7 +327,7 @@ def test_a_refused_key_stops_all_sending_until_it_is_good_again(
     put(store, TEXT)
     with Simulator(api_key="sk_right") as strict:
         wrong, right = Client(strict.url, "sk_wrong"), Client(strict.url, "sk_right")
-        dispatcher = Dispatcher(store, lambda: wrong, clock=clock)
+        dispatcher = Dispatcher(store, Means(lambda: wrong), clock=clock)
         drain(dispatcher, wrong)
         clock.now += 3600
         dispatcher.look_at_circuits(wrong, clock.now)
@@ -244,11 +374,13 @@ def test_a_poll_whose_answer_was_lost_waits_for_a_person(
 def test_an_unreachable_wbox_costs_nothing_but_time(store: Store, clock: Clock, wbox: Simulator) -> None:
     put(store, TEXT)
     away = Client("http://127.0.0.1:9", "sk_test")
-    dispatcher = Dispatcher(store, lambda: away, clock=clock)
+    dispatcher = Dispatcher(store, Means(lambda: away), clock=clock)
     for _ in range(5):
         drain(dispatcher, away)
         clock.now += 1800
+        dispatcher.look_at_circuits(away)
     here = Client(wbox.url, "sk_test")
+    dispatcher.look_at_circuits(here)
     drain(dispatcher, here)
     assert store.history.counts() == {State.SENT: 1}
     assert len(wbox.messages()) == 1
@@ -274,13 +406,13 @@ def test_what_was_being_sent_when_the_last_run_ended_is_unknown_and_never_just_q
     text, poll = put(store, TEXT, replace(POLL, phone="905551234568"))
     assert store.claim(NOW).result()
     assert store.claim(NOW).result()
-    Dispatcher(store, lambda: Client(wbox.url, "sk_test"), clock=clock).recover()
+    Dispatcher(store, Means(lambda: Client(wbox.url, "sk_test")), clock=clock).recover()
     states = [delivery.state for number in (text, poll) if (delivery := store.history.delivery(number))]
     assert states == [State.UNKNOWN, State.HELD]
 
 
 def test_the_threads_send_what_comes_and_end_when_they_are_told_to(store: Store, wbox: Simulator) -> None:
-    dispatcher = Dispatcher(store, lambda: Client(wbox.url, "sk_test"), clock=lambda: NOW)
+    dispatcher = Dispatcher(store, Means(lambda: Client(wbox.url, "sk_test")), clock=lambda: NOW)
     put(store, TEXT)
     dispatcher.start()
     wbox.wait_for(1, 10)

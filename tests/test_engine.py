@@ -26,6 +26,10 @@ class Nothing:
         del rule, kind, key
         return None
 
+    def sent(self, prefix: str) -> bool:
+        del prefix
+        return False
+
 
 def a_file(path: str, name: str = "a.txt", event: str = "file:1", **data: Any) -> Event:
     stem, dot, ext = name.rpartition(".")

@@ -292,7 +292,7 @@ def test_F18_links_that_go_round_and_links_out_are_not_followed(drop: Path, inbo
     assert inbox.names == ["real.pdf"]
 
 
-def test_F19_each_name_of_a_hard_link_is_a_file(drop: Path, inbox: Inbox) -> None:
+def test_each_name_of_a_hard_link_is_a_file(drop: Path, inbox: Inbox) -> None:
     (drop / "a.pdf").write_bytes(b"x")
     (drop / "b.pdf").hardlink_to(drop / "a.pdf")
     source = source_of(inbox, watch_of(drop))

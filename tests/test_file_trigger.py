@@ -202,7 +202,7 @@ def test_a_file_that_went_away_and_came_back_unchanged_is_not_new(drop: Path, in
     assert inbox.names == ["a.pdf"]
 
 
-def test_F18_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox: Inbox) -> None:
+def test_F20_what_is_no_plain_file_is_neither_opened_nor_followed(drop: Path, inbox: Inbox) -> None:
     outside = drop.parent / "outside"
     outside.mkdir()
     (outside / "secret.pdf").write_bytes(b"secret")
@@ -273,7 +273,7 @@ NAMES = [
 ]
 
 
-def test_F15_any_name_is_reported_unchanged_and_survives_json(drop: Path, inbox: Inbox) -> None:
+def test_F15_F16_F17_any_name_is_reported_unchanged_and_survives_json(drop: Path, inbox: Inbox) -> None:
     for name in NAMES:
         (drop / name).write_bytes(b"x")
         os.utime(drop / name, ns=(1, 1))
@@ -383,7 +383,7 @@ def test_F10_without_a_lease_a_file_must_rest(drop: Path, inbox: Inbox) -> None:
     assert inbox.sizes == [6]
 
 
-def test_a_file_that_goes_away_while_waited_for_is_forgotten(drop: Path, inbox: Inbox) -> None:
+def test_F21_a_file_that_goes_away_while_waited_for_is_forgotten(drop: Path, inbox: Inbox) -> None:
     clock = Clock()
     source = source_of(inbox, watch_of(drop, lease=False), clock=clock)
     (drop / "a.pdf").write_bytes(b"x")

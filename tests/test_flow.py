@@ -2,6 +2,7 @@
 
 import functools
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -261,6 +262,123 @@ rules:
           - {at: 2026-11-23 08:00, webhook: {body: {}}}
           - {at: 2026-11-23 09:00, schedule: true}
         expect: [{text: webhook}, {poll: {question: "And?"}}, {text: schedule}, {poll: {options: [a, b]}}]
+
+  - id: elsewhere
+    name: Told elsewhere too
+    trigger: {webhook: {path: l, open: true}}
+    quiet_hours: "22:00-06:00"
+    to: me
+    via: [ntfy://ops, ntfy://ops]
+    send:
+      - text: "*{{ body.a }}* for {{ contact.name }}{{ contact.phone }}"
+    tests:
+      - name: an outlet is told once, under its own name, and has no phone
+        when: {at: 2026-11-23 10:00, webhook: {body: {a: x}}}
+        expect:
+          - {to: me, text: "*x* for me905550000001"}
+          - {via: ntfy://ops, text: "*x* for ntfy:f24956"}
+      - name: it is not disturbed either while the quiet hours of the rule last
+        when: {at: 2026-11-23 23:00, webhook: {body: {a: x}}}
+        expect:
+          - {at: 2026-11-24 06:00, to: me}
+          - {at: 2026-11-24 06:00, via: ntfy://ops}
+
+  - id: only-elsewhere
+    trigger: {webhook: {path: m, open: true}}
+    throttle: 3/10m
+    via: ntfy://ops
+    send:
+      - media: {url: https://e.x/a.jpg, caption: look}
+    tests:
+      - name: a rule needs nobody with a phone, and what is left out is told there as well
+        when:
+          - {at: 2026-11-23 10:00, webhook: {body: 1}}
+          - {webhook: {body: 2}}
+          - {webhook: {body: 3}}
+          - {webhook: {body: 4}}
+        expect:
+          - {via: ntfy://ops, text: "look\\nhttps://e.x/a.jpg"}
+          - {via: ntfy://ops}
+          - {via: ntfy://ops}
+          - {at: 2026-11-23 10:10, via: ntfy://ops, text: {contains: 1 more}}
+
+  - id: evening-elsewhere
+    trigger: {webhook: {path: n, open: true}}
+    digest: {at: "18:00"}
+    to: me
+    via: ntfy://ops
+    send: {text: "{{ events | length }}"}
+    tests:
+      - name: an outlet has its digest
+        when:
+          - {at: 2026-11-23 10:00, webhook: {body: 1}}
+          - {at: 2026-11-23 11:00, webhook: {body: 2}}
+        expect:
+          - {at: 2026-11-23 18:00, to: me, text: "2"}
+          - {at: 2026-11-23 18:00, via: ntfy://ops, text: "2"}
+
+  - id: other-channel
+    name: Another channel when wbox is down
+    trigger: {webhook: {path: o, open: true}}
+    to: me
+    send: {text: "Down: {{ body.site }}"}
+    fallback: ntfy://spare
+    escalate:
+      - {after: 5m, unless: sent, via: ntfy://ops}
+      - after: 10m
+        if: not sent and not acked
+        via: ntfy://ops
+        send: {text: "Nobody knows of {{ body.site }}"}
+    tests:
+      - name: what wbox took goes nowhere else
+        when: {at: 2026-11-23 10:00, webhook: {body: {site: x}}}
+        expect: [{at: 2026-11-23 10:00, to: me, text: "Down: x"}]
+        skipped: escalate[0]
+      - name: what it did not take goes to the fallback, and to the next channel with the rule's own text
+        when:
+          - {at: 2026-11-23 10:00, webhook: {body: {site: x}}, api_down: true}
+          - {after: 6m, ack: true}
+        expect:
+          - {at: 2026-11-23 10:00, via: ntfy://spare, text: "Down: x"}
+          - {at: 2026-11-23 10:05, via: ntfy://ops, text: "Down: x"}
+      - name: a step may have words of its own
+        when: {at: 2026-11-23 10:00, webhook: {body: {site: x}}, api_down: true}
+        expect:
+          - {via: ntfy://spare}
+          - {at: 2026-11-23 10:05, via: ntfy://ops}
+          - {at: 2026-11-23 10:10, via: ntfy://ops, text: Nobody knows of x}
+
+  - id: held-and-down
+    trigger: {webhook: {path: q, open: true}}
+    quiet_hours: "22:00-06:00"
+    to: me
+    send: {text: "{{ body }}"}
+    escalate: {after: 5m, unless: sent, via: ntfy://ops}
+    tests:
+      - name: each that waited for the morning is known to be sent, so that no other channel is used
+        when:
+          - {at: 2026-11-23 23:00, webhook: {body: 1}}
+          - {at: 2026-11-23 23:10, webhook: {body: 2}}
+        expect: [{at: 2026-11-24 06:00, text: "1"}, {at: 2026-11-24 06:00, text: "2"}]
+
+  - id: digest-once
+    trigger: {webhook: {path: r, preset: alertmanager, open: true}}
+    group: {by: alert.labels.name, wait: 30s}
+    to: me
+    send: {text: "{{ group.firing | length }}"}
+    escalate:
+      after: 5m
+      unless: sent or resolved
+      via: ntfy://ops
+      send: {text: "still {{ group.firing | length }}"}
+    tests:
+      - name: a group has a channel of its own when wbox is down
+        when:
+          - at: 2026-11-23 10:00
+            api_down: true
+            webhook: {body: {alerts: [{status: firing, fingerprint: f1, labels: {name: Disk}}]}}
+        until: 10m
+        expect: [{at: 2026-11-23 10:05:30, via: ntfy://ops, text: still 1}]
 """
 
 
@@ -337,3 +455,38 @@ def test_a_template_that_fails_in_a_group_is_tried_again_and_the_group_is_kept(t
     world.project = the_project()
     world.wait_for(7200)
     assert [planned.message is not None for _, planned in world.messages][1:2] == [True]
+
+
+def test_a_trial_says_what_of_an_outlet_was_not_as_expected() -> None:
+    rule = the_project().rule("elsewhere")
+    assert rule
+    [first, _] = rule.tests
+    wrong = replace(first, expect=({"via": "ops-mail"}, {"to": "me"}))
+    complaints = "\n".join(run(the_project(), rule, wrong).complaints)
+    assert "expected via ops-mail" in complaints
+    assert "expected to me" in complaints
+    assert "notice to ntfy:" in complaints
+
+
+def test_a_text_whose_template_fails_for_an_outlet_leaves_a_dead_letter_and_spoils_no_other(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "rules").mkdir()
+    text = """
+version: 1
+rules:
+  - id: a
+    trigger: {webhook: {path: a, open: true}}
+    to: "+905551112233"
+    via: ntfy://ops
+    send: {text: "{{ 1 // (contact.phone | length) }}"}
+"""
+    (tmp_path / "rules" / "a.yaml").write_text(text)
+    world = World(load(tmp_path, {}), datetime(2026, 11, 23, 10, tzinfo=UTC))
+    data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": {}}
+    world.happen(Event(id="e", type="webhook", at=world.now, data=data))
+    (_, good), (_, bad) = world.messages
+    assert good.message
+    assert good.message.recipient == "905551112233"
+    assert bad.problem
+    assert "ntfy:" in bad.problem

@@ -185,7 +185,7 @@ def test_slack_gets_its_challenge_back_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"github", "slack"}))
-def test_no_other_call_is_swallowed(name: str) -> None:
+def test_W13_no_other_call_is_swallowed(name: str) -> None:
     body = {"type": "url_verification", "challenge": "x"}
     assert PRESETS[name].answer(body, {"x-github-event": "ping"}) is None
 

@@ -1,12 +1,15 @@
 """Settings: where each comes from, which wins, and what is said of a bad one."""
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.documents.problems import Problem, render
 from wbox_notify.errors import ConfigError
+from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.settings import FILE, Setup, read
 from wbox_notify.settings.values import as_address, as_store, as_url, as_zone, system_zone
 
@@ -66,6 +70,11 @@ listen: "[::1]:9000"
 """
 
 
+def test_a_settings_file_does_not_change_the_data_folder(tmp_path: Path) -> None:
+    with_file = setup(tmp_path, "version: 1\n", {"STATE_DIRECTORY": "/var/lib/x"}).settings
+    assert with_file.data_dir == Path("/var/lib/x")
+
+
 def test_the_file_sets_everything(tmp_path: Path) -> None:
     key_file(tmp_path / "keys" / "wbox")
     found = setup(tmp_path, FULL)
@@ -95,6 +104,39 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     assert (settings.url, settings.api_key, settings.device_id) == ("http://127.0.0.1:8726", KEY, 7)
     assert (settings.data_dir, settings.store) == (Path("/var/tmp/data"), "sqlite:////var/tmp/other.db")
     assert (settings.listen, settings.lang) == (("0.0.0.0", 80), "de")
+
+
+def test_the_data_folder_is_that_of_the_platform_where_nobody_says_another(tmp_path: Path) -> None:
+    found = setup(tmp_path, "listen: 127.0.0.1:0\n", {"HOME": str(tmp_path)}).settings
+    assert found.data_dir == Path(platformdirs.user_data_dir("wbox-notify", appauthor=False))
+    assert found.store == f"sqlite:///{found.data_dir}/wbox-notify.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "pace"),
+    [
+        ("", "", Pace()),
+        ("wbox: {pace: unlimited}", "", UNLIMITED),
+        ("wbox: {pace: unlimited}", "2s", Pace(every=2.0)),
+        (
+            "wbox: {pace: {every: 7s, per_day: never, same_text: never}}",
+            "",
+            Pace(every=7, per_day=0, same_text=0),
+        ),
+        ("wbox: {pace: {every: 7s}}", "unlimited", UNLIMITED),
+        (
+            "wbox: {pace: 9s}\nbacklog: 5\ndefaults: {lang: tr}",
+            "",
+            Pace(every=9, media_every=9, backlog=5, lang="tr"),
+        ),
+        ("backlog: never", "", Pace(backlog=0)),
+    ],
+)
+def test_the_pace_is_a_word_a_duration_or_a_map_and_the_variable_wins(
+    tmp_path: Path, text: str, variable: str, pace: Pace
+) -> None:
+    found = setup(tmp_path, f"{text}\n", {"WBOX_PACE": variable})
+    assert (found.settings.pace, found.problems) == (pace, ())
 
 
 def test_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
@@ -128,7 +170,7 @@ def test_the_key_is_not_in_the_repr_of_the_settings(tmp_path: Path) -> None:
     assert KEY not in repr(setup(tmp_path, environ={"WBOX_API_KEY": KEY}))
 
 
-def test_a_key_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+def test_U10_a_key_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys" / "wbox", mode=0o644)
     found = setup(tmp_path, FULL)
     problem = only(found)
@@ -173,16 +215,23 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
             "api_key_file",
         ),
         ("api_key: sk_canary-4711\n", "WBX321", (1, 1), "does not belong in this file", "WBOX_API_KEY"),
-        ("wbox: {pace: 5}\n", "WBX214", (1, 8), "`pace` is not in this version yet", None),
-        *(
-            (f"{key}: {{}}\n", "WBX214", (1, 1), f"`{key}` is not in this version yet", None)
-            for key in ("fallback", "pace")
-        ),
+        ("wbox: {pace: 5}\n", "WBX213", (1, 14), "`pace` must be a map", None),
+        ("wbox: {pace: slow}\n", "WBX320", (1, 14), "`slow` is not a duration", "15m"),
+        ("wbox: {pace: {every: soon}}\n", "WBX320", (1, 22), "`soon` is not a duration", "15m"),
+        ("wbox: {pace: {per_hour: 0}}\n", "WBX215", (1, 25), "a number above 0", None),
+        ("wbox: {pace: {per_hour: many}}\n", "WBX215", (1, 25), "or `never`", None),
+        ("wbox: {pace: {evry: 3s}}\n", "WBX210", (1, 15), "unknown key `evry`", "`every`?"),
+        ("pace: unlimited\n", "WBX210", (1, 1), "unknown key `pace`", "under `wbox:`"),
+        ("backlog: none\n", "WBX215", (1, 10), "or `never`", None),
         ("public_url: notify\n", "WBX320", (1, 13), "this is not an address", "https://"),
         ("storm_guard: 0\n", "WBX215", (1, 14), "0 is too few", "1 or more"),
         ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),
         ("owner: [a]\n", "WBX213", (1, 8), "`owner` must be text, not a list", None),
         ("rules: []\n", "WBX214", (1, 1), "`rules` is not in this version yet", "folder rules/"),
+        ("fallback: {}\n", "WBX213", (1, 11), "`fallback` must be text, not a map", None),
+        ("fallback: []\n", "WBX215", (1, 11), "the list is empty", None),
+        ("fallback: [ntyf://a]\n", "WBX329", (1, 12), "knows no service `ntyf`", "did you mean `ntfy`?"),
+        ("fallback: ops-mail\n", "WBX329", (1, 11), "no secret `ops-mail`", "WBOX_SECRET_OPS_MAIL"),
         ("wbox: {ulr: x}\n", "WBX210", (1, 8), "unknown key `ulr`", "did you mean `url`?"),
         ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
         ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
@@ -196,6 +245,8 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("defaults: {region: Turkey}\n", "WBX320", (1, 20), "not the code of a country", "TR"),
         ("store: postgresql://u:pw@h/d\n", "WBX320", (1, 8), "not in this version yet", "sqlite:///"),
         ("store: queue.db\n", "WBX320", (1, 8), "not the address of a store", "sqlite:///"),
+        ("history: 6d\n", "WBX320", (1, 10), "6d is too short: a webhook", "at least 7d"),
+        ("history: long\n", "WBX320", (1, 10), "`long` is not a duration", "2d"),
         ("listen: nine\n", "WBX320", (1, 9), "nine is not a host and a port", "127.0.0.1:8725"),
         ("listen: 70000\n", "WBX320", (1, 9), "70000 is not a host and a port", "127.0.0.1:8725"),
         ("listen: *x\n", "WBX108", (1, 9), "no anchor `&x`", "in quotes"),
@@ -218,6 +269,7 @@ def test_each_mistake_in_the_file_has_its_place(
         ("WBOX_API_URL", "http://[", "not the address of a wbox server"),
         ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
         ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
+        ("WBOX_HISTORY", "0d", "0d is too short"),
         ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
         ("WBOX_STORE", "mysql://me:pw@x", "not the address of a store"),
         ("WBOX_DATA_DIR", "~nobody-here/x", "the home of somebody unknown"),
@@ -275,7 +327,7 @@ def test_other_texts_are_no_address(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../UTC", "Europe", "Mars/Base", "a\0b", "x" * 300])
-def test_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> None:
+def test_T07_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> None:
     with pytest.raises(ConfigError):
         as_zone(name)
     assert isinstance(system_zone({"TZ": name}), ZoneInfo)
@@ -312,6 +364,7 @@ JSON: Any = st.recursive(
                     "env",
                     "file",
                     "storm_guard",
+                    "history",
                     "owner",
                     "x",
                 ]
@@ -394,7 +447,7 @@ def test_a_list_of_secrets_is_not_shown_either(tmp_path: Path) -> None:
     assert SECRET not in render(problem)
 
 
-def test_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
+def test_U10_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     path = key_file(tmp_path / "k", SECRET, 0o644)
     found = declared(tmp_path, "{file: k}")
     assert (only(found).severity, only(found).hint) == ("warning", f"chmod 600 {path}")
@@ -412,6 +465,16 @@ def test_a_secret_that_is_not_declared_is_looked_for_in_two_places(tmp_path: Pat
     assert "set WBOX_SECRET_OTHER, or write `secrets: {other: {file: PATH}}`" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604_800), ("26w", 15_724_800), ("90 d", 7_776_000), ("7d12h", 648_000), ("forever", math.inf)],
+)
+def test_how_long_history_is_kept_can_be_set(tmp_path: Path, text: str, seconds: float) -> None:
+    assert setup(tmp_path, f"history: {text}\n").settings.history == seconds
+    assert setup(tmp_path, "history: 100d\n", {"WBOX_HISTORY": text}).settings.history == seconds
+    assert setup(tmp_path, "").settings.history == 90 * 86_400
+
+
 def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:
     text = "public_url: https://notify.example.com/wbox/\nstorm_guard: 7\nowner: ayse\n"
     found = setup(tmp_path, text).settings
@@ -421,3 +484,112 @@ def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:
     assert found.public_url == "http://10.0.0.1:8725"
     found = setup(tmp_path, "").settings
     assert (found.public_url, found.storm_guard, found.owner) == (None, 50, None)
+
+
+def test_outlets_are_urls_or_secrets_and_the_names_of_urls_hold_nothing_of_them(tmp_path: Path) -> None:
+    text = "fallback: [ntfy://my-topic, ops-mail]\nsecrets: {ops-mail: {env: MAIL}}\n"
+    found = setup(tmp_path, text, {"MAIL": "mailto://ops:hunter2@example.com"})
+    assert found.problems == ()
+    literal, named = found.settings.fallback
+    assert re.fullmatch("ntfy:[0-9a-f]{6}", literal)
+    assert named == "ops-mail"
+    assert found.settings.outlets == {
+        literal: "ntfy://my-topic",
+        "ops-mail": "mailto://ops:hunter2@example.com",
+    }
+    assert "hunter2" not in repr(found.settings)
+    assert "my-topic" not in repr(found.settings)
+
+
+def test_the_variable_of_outlets_wins_and_may_hold_passwords(tmp_path: Path) -> None:
+    urls = "json://a:hunter2@127.0.0.1 ntfy://b"
+    found = setup(tmp_path, "fallback: ntfy://c\n", {"WBOX_FALLBACK": urls})
+    assert found.problems == ()
+    assert [found.settings.outlets[name] for name in found.settings.fallback] == urls.split()
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("ntfy://topic", False),
+        ("ntfy://topic?priority=high", False),
+        ("json://127.0.0.1:8080/path", False),
+        ("json://127.0.0.1/?+X-Api-Key=hunter2", True),
+        ("ntfy://me:hunter2@example.com/topic", True),
+        ("mailto://me:hunter2@example.com", True),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/hunter2iiiiiiiiiiiiiiiii/general", True),
+        ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", True),
+    ],
+)
+def test_a_password_in_the_file_is_a_warning_that_does_not_show_it(
+    tmp_path: Path, url: str, *, warned: bool
+) -> None:
+    found = setup(tmp_path, f'fallback:\n  - "{url}"\n')
+    assert [(problem.code, problem.severity) for problem in found.problems] == [
+        ("WBX336", "warning")
+    ] * warned
+    shown = "".join(map(render, found.problems))
+    assert not re.search("hunter2|TIiajkdn", shown)
+    assert not warned or '  - "' + url.partition("//")[0] in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fallback: gotify://example.com:1:2/hunter2\n",
+        "fallback: mailto://hunter2\n",
+        "fallback: [mailto://x:hunter2@example.com, 5]\n",
+        "fallback: [https://hooks.slack.com/services/hunter2]\n",
+        "fallback: 'mailto://x:hunter2@example.com'\nlisten: nine\n",
+        "owner: 'mailto://x:hunter 2 hunter2@example.com'\nstorm_guard: 0\n",
+    ],
+)
+def test_no_problem_shows_what_stands_in_an_outlet(tmp_path: Path, text: str) -> None:
+    found = setup(tmp_path, text)
+    assert found.problems
+    for problem in found.problems:
+        assert "hunter2" not in render(problem) + str(problem) + repr(problem.excerpt)
+
+
+def test_a_bad_outlet_in_the_environment_is_named_without_its_password(tmp_path: Path) -> None:
+    problem = only(setup(tmp_path, None, {"WBOX_FALLBACK": "mailot://x:hunter2@example.com"}))
+    assert problem.message == "WBOX_FALLBACK: Apprise knows no service `mailot`"
+    assert problem.hint == "did you mean `mailto`?"
+
+
+def test_a_secret_that_is_no_url_is_no_outlet(tmp_path: Path) -> None:
+    problem = only(setup(tmp_path, "fallback: ops-mail\n", {"WBOX_SECRET_OPS_MAIL": "hunter2"}))
+    assert (problem.code, problem.message) == ("WBX329", "the secret `ops-mail` is no Apprise URL")
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "words", "mend"),
+    [
+        (0o600, "ours", "", ""),
+        (0o400, "ours", "", ""),
+        (0o604, "ours", "everybody on this machine can read", "chmod 600"),
+        (0o620, "ours", "others can change", "chmod 600"),
+        (0o602, "ours", "others can change", "chmod 600"),
+        (0o600, "another", "another user owns", "chown $USER"),
+        (0o640, "root", "", ""),
+    ],
+)
+def test_a_secret_file_is_for_us_alone(tmp_path: Path, mode: int, owner: str, words: str, mend: str) -> None:
+    path = key_file(tmp_path / "k", SECRET, mode)
+    if owner != "ours":
+        if os.geteuid():
+            pytest.skip("only root can give a file away")
+        os.chown(path, 12345 if owner == "another" else 0, 12345)
+    problems = declared(tmp_path, "{file: k}").problems
+    assert [(one.message, one.hint) for one in problems] == (
+        [(f"{words} the secret in k", f"{mend} {path}")] if words else []
+    )
+
+
+def test_systemd_hands_over_a_declared_file_that_we_may_not_read_ourselves(tmp_path: Path) -> None:
+    credentials = key_file(tmp_path / "c" / "hook", "from systemd").parent
+    found = setup(
+        tmp_path, "secrets: {hook: {file: /nowhere}}\n", {"CREDENTIALS_DIRECTORY": str(credentials)}
+    )
+    assert found.problems == ()
+    assert found.secrets.find("hook") == "from systemd"

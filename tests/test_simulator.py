@@ -825,7 +825,7 @@ def test_several_faults_strike_together_and_the_oldest_decides_the_answer(sim: S
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[", "10.0.0.1"]
 )
-def test_a_foreign_host_name_is_not_served(sim: Simulator, host: str) -> None:
+def test_U01_a_foreign_host_name_is_not_served(sim: Simulator, host: str) -> None:
     for path in ("/", "/sim/messages", "/sim/stream", "/sim/inbox.js"):
         assert get(sim, path, headers={"Host": host}).status_code == 421
 
@@ -843,7 +843,7 @@ def test_a_simulator_for_a_whole_network_is_reached_by_address_and_not_by_a_stra
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
-def test_a_page_of_another_site_changes_nothing(sim: Simulator, origin: str) -> None:
+def test_U02_a_page_of_another_site_changes_nothing(sim: Simulator, origin: str) -> None:
     send(sim)
     headers = {"Origin": origin}
     for path in ("faults", "unlink", "scan"):
@@ -910,7 +910,7 @@ def test_the_page_speaks_the_language_that_the_browser_prefers(
 
 @given(st.text(alphabet=string.printable))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
-def test_whatever_is_sent_the_page_holds_no_tag_of_it(sim: Simulator, text: str) -> None:
+def test_U03_whatever_is_sent_the_page_holds_no_tag_of_it(sim: Simulator, text: str) -> None:
     sim.clear()
     send(sim, body={"phone": f"<x-a>{text}", "message": f"<x-a>{text}"})
     send(sim, "media", {"phone": f"<x-a>{text}", "media_url": f"<x-a>{text}", "message": text})

@@ -27,6 +27,10 @@ class Nothing:
     def remembered(self, rule: str, kind: str, key: str) -> None:
         del rule, kind, key
 
+    def sent(self, prefix: str) -> bool:
+        del prefix
+        return False
+
 
 def events_of_the_examples() -> list[Event]:
     """Return what the file source makes of ``examples/drop``, as if it stood in the watched folder."""

@@ -18,11 +18,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from wbox_notify.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
 from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.events import Event
-from wbox_notify.messages import Text
+from wbox_notify.messages import Notice, Text
 from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.schema import MIGRATIONS
-from wbox_notify.store.store import LIFETIME
+from wbox_notify.terms import LIFETIME, Terms
 
 PHONES = ["905551110001", "905551110002", "905551110003"]
 
@@ -33,7 +34,7 @@ def an_event(name: str) -> Event:
     )
 
 
-def a_plan(event: str, *phones: str, device: int | None = None) -> Plan:
+def a_plan(event: str, *phones: str, device: int | None = None, critical: bool = False) -> Plan:
     return Plan(
         event_id=event,
         messages=tuple(
@@ -41,6 +42,7 @@ def a_plan(event: str, *phones: str, device: int | None = None) -> Plan:
                 key=f"{event}:{place}",
                 rule="r",
                 message=Text(phone=phone, message=f"{event} {place}", device_id=device),
+                terms=Terms(critical=critical, expire_after=1e9),
             )
             for place, phone in enumerate(phones)
         ),
@@ -70,6 +72,7 @@ def test_an_event_is_kept_once_whoever_brings_it(store: Store) -> None:
     assert store.put_events([an_event("b"), an_event("c")], 2.0).result() == [False, True]
     assert [event.id for event in store.unplanned()] == ["a", "b", "c"]
     assert store.unplanned()[0] == an_event("a")
+    assert store.known(["a", "c", "x"]) == {"a", "c"}
 
 
 def test_what_was_accepted_is_there_after_reopening(url: str) -> None:
@@ -142,12 +145,31 @@ def test_only_the_oldest_delivery_to_a_phone_can_be_claimed(store: Store) -> Non
     assert store.claim(1.0).result() is None
     ended(store, first, State.QUEUED, 2.0, due=50.0)
     assert store.claim(40.0).result() is None, "a retry keeps its place"
-    assert store.next_due() == 50.0
+    assert store.next_due(40.0) == 50.0
     again = store.claim(50.0).result()
     assert again
     ended(store, again, State.SENT, 51.0)
     assert (second := store.claim(51.0).result())
     assert second.key == "a:1"
+
+
+def test_sent_is_what_wbox_took_of_just_these_keys(store: Store) -> None:
+    told = {
+        "a:r:0:1": (Text(phone="905550000001", message="hi"), State.SENT),
+        "a0:r:0:2": (Text(phone="905550000002", message="hi"), State.DEAD),
+        "b:r:0:3": (Text(phone="905550000003", message="hi"), None),
+        "b:r:0:ops": (Notice(outlet="ops", text="hi"), State.SENT),
+    }
+    messages = tuple(Planned(key=key, rule="r", message=message) for key, (message, _) in told.items())
+    store.put_plans([Plan(event_id="a", messages=messages)], 1.0).result()
+    origins = ["a:r:", "a0:r:", "b:r:", "c:r:", "a:%", "a:_:"]
+    assert not any(map(store.sent, origins))
+    for _, state in told.values():
+        delivery = store.claim(2.0).result()
+        assert delivery
+        if state:
+            ended(store, delivery, state, 3.0)
+    assert [store.sent(origin) for origin in origins] == [True, *[False] * 5]
 
 
 def test_a_late_answer_changes_nothing_of_a_newer_claim(store: Store) -> None:
@@ -170,20 +192,25 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
     assert other
     assert other.key == "b:0"
     assert store.claim(1.0).result() is None
-    assert store.next_due() == 10.0
-    assert [row["device"] for row in store.circuits_due(10.0)] == [""]
+    assert store.next_due(1.0) == 10.0
+    assert [(row["device"], row["until"]) for row in store.circuits()] == [("", 10.0)]
     store.keep_circuit_open("", "not ready", 20.0).result()
-    assert (store.circuits_due(10.0), store.next_due()) == ([], 20.0)
+    assert store.next_due(1.0) == 20.0
     store.close_circuit("").result()
     assert (mine := store.claim(11.0).result())
     assert mine.key == "a:0"
 
 
 def test_what_was_not_sent_in_time_expires(store: Store) -> None:
-    store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
+    message = Text(phone=PHONES[0], message="x")
+    for name, terms in (("day", Terms()), ("hour", Terms(expire_after=3600.0))):
+        plan = Plan(event_id=name, messages=(Planned(key=name, rule="r", message=message, terms=terms),))
+        store.put_message(an_event(name), plan, 1.0).result()
+    assert store.next_due(1.0) == 1.0
+    assert store.expire(1.0 + 3600).result() == 1
     assert store.claim(1.0 + LIFETIME).result() is None
     assert store.expire(1.0 + LIFETIME).result() == 1
-    assert store.history.counts() == {State.EXPIRED: 1}
+    assert store.history.counts() == {State.EXPIRED: 2}
 
 
 def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
@@ -216,7 +243,7 @@ def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: 
     assert store.unplanned() == [odd]
 
 
-def test_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
+def test_S10_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
     assert store
     with pytest.raises(BusyError, match=r"in use by process \d+"):
         open_store(url)
@@ -235,7 +262,7 @@ def test_many_threads_share_commits_and_all_is_kept(store: Store) -> None:
     assert len(store.unplanned(1000)) == 400
 
 
-def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
+def test_S14_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     open_store(url).close()
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("insert into schema_version values (?)", (len(MIGRATIONS) + 1,))
@@ -246,7 +273,7 @@ def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     assert refused.value.exit_code == 78
 
 
-def test_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
+def test_S14_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir()
     connection = sqlite3.connect(path)
@@ -293,8 +320,8 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_text().startswith("my shopping list")
 
 
-def test_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """In a process whose files may not grow beyond 300 kB, as on a full disk."""
+def test_S01_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
+    """In a process whose files may not grow beyond 400 kB, as on a full disk."""
     script = f"""
 import resource, signal
 from datetime import UTC, datetime
@@ -303,7 +330,7 @@ from wbox_notify.store import open_store
 from wbox_notify.errors import StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = open_store("sqlite:///{tmp_path}/wbox.db")
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
 kept = 0
 try:
     for number in range(1000):
@@ -335,8 +362,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     claimed = Bundle("claimed")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(pace=st.sampled_from([UNLIMITED, Pace(backlog=0, recipient_per_hour=3, per_hour=5)]))
+    def begin(self, pace: Pace) -> None:
+        self.pace = pace
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{self.folder.name}/wbox.db"
         self.store = open_store(self.url)
@@ -351,25 +379,28 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.put_events([an_event(name)], self.now).result() == [name not in self.known]
         self.known.add(name)
 
-    @rule(phones=st.lists(st.sampled_from(PHONES), max_size=3))
-    def plan(self, phones: list[str]) -> None:
+    @rule(phones=st.lists(st.sampled_from(PHONES), max_size=3), critical=st.booleans())
+    def plan(self, phones: list[str], critical: bool) -> None:  # noqa: FBT001
         for event in self.store.unplanned(1):
-            self.store.put_plans([a_plan(event.id, *phones)], self.now).result()
+            self.store.put_plans([a_plan(event.id, *phones, critical=critical)], self.now).result()
             self.planned.add(event.id)
             self.expected.update({f"{event.id}:{place}": phone for place, phone in enumerate(phones)})
 
     @rule(target=claimed)
     def claim(self) -> object:
-        delivery = self.store.claim(self.now).result()
+        due = self.store.next_due(self.now)
+        delivery = self.store.claim(self.now, self.pace).result()
+        assert (delivery is not None) == (due is not None and due <= self.now), "it says when there is work"
         if delivery is None:
             return multiple()
         assert delivery.message
-        older = [
+        open_to_them = [
             seen
             for seen in self.store.history.queue(OPEN)
-            if seen.message and seen.message.phone == delivery.message.phone and seen.id < delivery.id
+            if seen.message and seen.message.recipient == delivery.message.recipient
         ]
-        assert not older, "an older message to this phone is still open"
+        first = min(open_to_them, key=lambda seen: (-seen.priority, seen.id))
+        assert first.id == delivery.id, "what is critical goes first, else the oldest, and one at a time"
         return delivery
 
     @rule(

@@ -134,7 +134,7 @@ HUGE = [
 
 
 @pytest.mark.parametrize("source", HUGE)
-def test_nothing_huge_is_made(source: str) -> None:
+def test_C11_and_K08_nothing_huge_is_made(source: str) -> None:
     template = templates.text(f"{{{{ {source} }}}}")
     tracemalloc.start()
     try:
@@ -164,7 +164,7 @@ def test_nothing_huge_is_made(source: str) -> None:
         "{{ big }}",
     ],
 )
-def test_nothing_runs_away(source: str) -> None:
+def test_K08_nothing_runs_away(source: str) -> None:
     with pytest.raises(TemplateError):
         render(source)
 
@@ -176,12 +176,12 @@ def test_an_include_that_doubles_itself_is_stopped(tmp_path: Path) -> None:
         Templates(tmp_path).file("a.j2").render({"n": 40})
 
 
-def test_time_is_limited() -> None:
+def test_C11_and_K08_time_is_limited() -> None:
     with pytest.raises(TemplateError, match="takes too long"):
         Templates(seconds=0).text("{{ 1 }}").render({})
 
 
-def test_output_may_be_64_kib_and_no_more() -> None:
+def test_K08_output_may_be_64_kib_and_no_more() -> None:
     assert len(render("{{ x }}", x="x" * 65_536)) == 65_536
     with pytest.raises(TemplateError, match="longer than 64 KiB"):
         render("{{ x }}", x="ş" * 32_769)

@@ -130,12 +130,12 @@ def post(*lines: str, body: str = "") -> bytes:
         b"POST /hook/open HTTP/1.2\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
         b"POST /hook/open\r\n\r\n",
         b"POST hook/open HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="W15 HTTP/2 without asking"),
         b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
-def test_what_two_servers_could_read_in_two_ways_is_refused(running: Doorway, said: bytes) -> None:
+def test_W08_what_two_servers_could_read_in_two_ways_is_refused(running: Doorway, said: bytes) -> None:
     before = len(running.events())
     answer = running.wire(said)
     assert status(answer) == 400
@@ -243,7 +243,7 @@ def test_a_connection_that_asks_nothing_is_closed(running: Doorway) -> None:
         assert rest(connection) == b""
 
 
-def test_a_head_that_does_not_end_in_time_is_refused(running: Doorway) -> None:
+def test_W07_a_head_that_does_not_end_in_time_is_refused(running: Doorway) -> None:
     assert status(running.wire(b"POST /hook/open HTTP/1.1\r\nHost: a\r\n")) == 408
 
 
@@ -382,7 +382,7 @@ def test_pages_answer_to_the_names_of_this_machine(running: Doorway, host: str) 
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::2]"]
 )
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/-/queue", "/-/send", "/-/reload", "/", "/hook"])
-def test_pages_answer_to_no_other_name(running: Doorway, host: str, path: str) -> None:
+def test_U01_pages_answer_to_no_other_name(running: Doorway, host: str, path: str) -> None:
     assert get(running, path, Host=host, **SHOWN).status_code == 400
 
 
@@ -393,7 +393,7 @@ def test_hooks_and_links_answer_to_any_name(running: Doorway) -> None:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/unknown", "/hook/open", "/ack/unknown", "/-/queue"])
-def test_every_answer_keeps_its_page_safe(running: Doorway, path: str) -> None:
+def test_U03_every_answer_keeps_its_page_safe(running: Doorway, path: str) -> None:
     headers = get(running, path, Origin="https://evil.example").headers
     assert {name: headers[name] for name in SAFE} == SAFE
     assert headers["content-security-policy"] == POLICY
@@ -402,7 +402,7 @@ def test_every_answer_keeps_its_page_safe(running: Doorway, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/-/queue", "/-/send", "/-/reload"])
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
-def test_commands_need_the_token(running: Doorway, path: str, shown: str) -> None:
+def test_U04_commands_need_the_token(running: Doorway, path: str, shown: str) -> None:
     answer = running.post(path, {"action": "drop", "ids": None}, Authorization=shown)
     assert answer.status_code == 401
     assert running.post(f"{path}?token={TOKEN}", {}).status_code == 401
@@ -619,7 +619,7 @@ def test_other_methods_on_a_link_are_refused(door: Doorway) -> None:
     assert acks(door) == []
 
 
-def test_the_name_of_a_rule_is_text_on_the_page(running: Doorway) -> None:
+def test_U03_the_name_of_a_rule_is_text_on_the_page(running: Doorway) -> None:
     page = get(running, ack_page(running, "<script>alert(1)</script>\x1fk")).text
     assert "&lt;script&gt;" in page
     assert "<script" not in page

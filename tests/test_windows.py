@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.times.windows import Window, WindowError, parse_duration, parse_size
+from wbox_notify.durations import parse_duration
+from wbox_notify.errors import ConfigError
+from wbox_notify.times.windows import Window, WindowError, parse_size
 
 ISTANBUL, BERLIN = ZoneInfo("Europe/Istanbul"), ZoneInfo("Europe/Berlin")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -40,14 +42,14 @@ def test_a_duration_is_so_many_seconds(text: str, seconds: float) -> None:
     ids=repr,
 )
 def test_a_duration_that_is_none_says_what_to_write(text: object, hint: str) -> None:
-    with pytest.raises(WindowError) as caught:
+    with pytest.raises(ConfigError) as caught:
         parse_duration(text)
     assert f"`{text}`" in str(caught.value)
     assert hint in (caught.value.hint or "")
 
 
 def test_a_long_text_is_no_duration_and_takes_no_time_to_see() -> None:
-    with pytest.raises(WindowError):
+    with pytest.raises(ConfigError):
         parse_duration("1h" + " " * 100_000 + "x")
 
 

@@ -102,7 +102,14 @@ MISTAKES = [
     ("a: 1\nbc\nd: 2\n", "WBX105", (2, 1, 3), "`key: value` is expected here", "`:` missing"),
     ("? [a]\n: b\n", "WBX105", (1, 3, 6), "a key must be plain text", None),
     ("a: !b c\n", "WBX107", (1, 4, 8), "the tag `!b`", "quote the text"),
-    ("a: !!python/object/apply:os.system [id]\n", "WBX107", (1, 4, 40), "python/object", "quote the text"),
+    pytest.param(
+        "a: !!python/object/apply:os.system [id]\n",
+        "WBX107",
+        (1, 4, 40),
+        "python/object",
+        "quote the text",
+        id="K04 a tag of Python",
+    ),
     ("a: 1\n---\nb: 2\n", "WBX110", (2, 1, 4), "a second document", "a file for each"),
     ("a: b\x07\n", "WBX104", (1, 5, 6), "U+0007", "delete it"),
     ("a: b\ufeffc\n", "WBX104", (1, 5, 6), "U+FEFF", "delete it"),
@@ -194,7 +201,7 @@ def laughs(generations: int) -> str:
         "bytes",
     ],
 )
-def test_a_file_that_would_take_too_much_is_refused(text: str, message: str) -> None:
+def test_K03_a_file_that_would_take_too_much_is_refused(text: str, message: str) -> None:
     document = read(text)
     assert document.value is None
     assert message in only(document).message

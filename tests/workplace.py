@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
@@ -41,12 +41,22 @@ class Workplace:
             "WBOX_API_URL": wbox.url,
             "WBOX_API_KEY": "sk_canary_4711",
             "WBOX_DATA_DIR": str(folder / "data"),
+            "WBOX_PACE": "unlimited",
             "WBOX_LISTEN": "127.0.0.1:0",
-            "PYTHONDEVMODE": "0",
         }
         self._started: list[subprocess.Popen[str]] = []
         self.store = f"sqlite:///{folder}/data/wbox-notify.db"
         self.rule(TEXT_RULE)
+
+    @property
+    def card(self) -> Path:
+        """The file that a daemon leaves once it answers."""
+        return self.folder / "data" / "daemon.json"
+
+    @property
+    def url(self) -> str:
+        """Where the daemon answers."""
+        return str(json.loads(self.card.read_text())["url"])
 
     def has_store(self) -> bool:
         """Say whether a command has made the store."""
@@ -60,14 +70,14 @@ class Workplace:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Begin a command and return at once."""
+    def start(self, *words: str, log: BinaryIO | None = None) -> subprocess.Popen[str]:
+        """Begin a command and return at once; a pipe that nobody reads would hold it up in the end."""
         process = subprocess.Popen(
             [sys.executable, "-m", "wbox_notify", *words],
             cwd=self.folder,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=log or subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
             text=True,
         )
         self._started.append(process)

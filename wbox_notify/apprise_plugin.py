@@ -1,7 +1,8 @@
-"""The Apprise provider ``wbox://``: WhatsApp messages through wbox from everything that speaks Apprise.
+"""The Apprise providers ``wbox://`` and ``wboxq://``: WhatsApp messages from everything that speaks Apprise.
 
     wbox://{apikey}/{phone}/{phone}/…
     wbox://{apikey}@{host}:{port}/{phone}/…     another server; with ?tls=no over plain HTTP
+    wboxq://{phone}/{phone}/…                   the queue of the wbox-notify daemon on this machine
 
 This one file is all of it (the standard library, requests and apprise, Python 3.9 or newer), so it works as a
 module of wbox_notify, as a file in an Apprise plugin folder, and as a file that a container mounts.
@@ -13,11 +14,14 @@ import hashlib
 import html
 import ipaddress
 import json
+import os
 import re
+import sys
 import threading
 import time
 import unicodedata
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -68,13 +72,41 @@ class _Piece(NamedTuple):
     fields: dict[str, Any]
 
 
-class NotifyWbox(NotifyBase):
-    """WhatsApp messages through wbox: text, media from public links, calendar events and polls."""
+class _Server(NamedTuple):
+    """Who is asked to take a message, and how it says that it has."""
 
-    service_name = "wbox"
+    name: str
+    status: int
+    took: Callable[[Any], bool]
+    late: str
+    absent: str
+    reasons: dict[int, str]
+
+
+_WBOX = _Server(
+    name="wbox",
+    status=200,
+    took=lambda told: told.get("success") is True,
+    late="wbox did not answer in time (it may have been sent)",
+    absent="wbox could not be reached",
+    reasons=_REASONS,
+)
+_START = "start it with `wbox-notify run`, or name its data folder with ?data=FOLDER"
+_DAEMON = _Server(
+    name="the daemon",
+    status=202,
+    took=lambda told: isinstance(told.get("id"), int),
+    late="the daemon did not answer in time (it may have been queued)",
+    absent=f"the daemon does not answer: {_START}",
+    reasons={400: "the daemon can not take this message", 401: "another daemon answers there"},
+)
+
+
+class _Wbox(NotifyBase):
+    """What both providers have in common: how a notification becomes WhatsApp messages for some phones."""
+
     service_url = "https://wbox.me/"
     setup_url = "https://wbox.me/"
-    secure_protocol = "wbox"
     category = "native"
     attachment_support = True
     request_rate_per_sec = 0.2
@@ -88,22 +120,8 @@ class NotifyWbox(NotifyBase):
     overflow_mode = OverflowMode.SPLIT
     text_maxlen = 4096
 
-    templates = (
-        "{schema}://{apikey}/{targets}",
-        "{schema}://{apikey}@{host}/{targets}",
-        "{schema}://{apikey}@{host}:{port}/{targets}",
-    )
     template_tokens = dict(
         NotifyBase.template_tokens,
-        apikey={
-            "name": _("API Key"),
-            "type": "string",
-            "private": True,
-            "required": True,
-            "regex": (_KEY, None),
-        },
-        host={"name": _("Hostname"), "type": "string"},
-        port={"name": _("Port"), "type": "int", "min": 1, "max": 65535},
         target_phone={
             "name": _("Target Phone No"),
             "type": "string",
@@ -116,7 +134,6 @@ class NotifyWbox(NotifyBase):
     template_args = dict(
         NotifyBase.template_args,
         to={"alias_of": "targets"},
-        key={"alias_of": "apikey"},
         device={"name": _("Device ID"), "type": "int", "min": 1, "map_to": "device"},
         mode={"name": _("Message Mode"), "type": "choice:string", "values": _MODES, "default": "text"},
         options={"name": _("Poll Options"), "type": "list:string", "delim": ("|", ",")},
@@ -129,12 +146,12 @@ class NotifyWbox(NotifyBase):
             "values": _ATTACH,
             "default": "fail",
         },
-        tls={"name": _("Use TLS"), "type": "bool", "default": True},
     )
+    form = ""
+    taken = ""
 
     def __init__(
         self,
-        apikey: str | None = None,
         targets: str | Iterable[str] | None = None,
         device: int | str | None = None,
         mode: str | None = None,
@@ -143,17 +160,14 @@ class NotifyWbox(NotifyBase):
         media: str | None = None,
         caption: bool | str | None = None,
         attach: str | None = None,
-        tls: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
-        self._check_place(kwargs)
         # What a host such as changedetection.io adds is what we do anyway, and Markdown comes as HTML.
         asked = _word(kwargs.get("format"))
         self._forced = asked == "html"
         if asked in {"html", "markdown"}:
             del kwargs["format"]
         super().__init__(**kwargs)
-        self.apikey = self._checked_key(apikey)
         self.targets, self.invalid_targets = self._checked_targets(targets)
         self.device = self._checked_device(device)
         self.mode = self._choice("mode", mode, _MODES)
@@ -162,7 +176,6 @@ class NotifyWbox(NotifyBase):
         self.start = self._for_mode("start", "event", start)
         self.media = self._checked_media(media)
         self.caption = self._flag("caption", caption)
-        self.tls = self._checked_tls(tls)
         self._half_done: dict[str, tuple[float, set[Any]]] = {}
 
     def send(
@@ -190,8 +203,8 @@ class NotifyWbox(NotifyBase):
             delivered.forget()
         return done
 
-    def url(self, privacy: bool = False, *args: Any, **kwargs: Any) -> str:
-        """Return the URL that makes this object again; with ``privacy`` without what must stay secret."""
+    def _written(self, privacy: bool, *args: Any, **kwargs: Any) -> str:
+        """Return the targets and the arguments, as they end a URL."""
         params = {name: value for name, value in self._arguments(privacy=privacy).items() if value}
         params.update(self.url_parameters(*args, privacy=privacy, **kwargs))
         params.pop("format", None)
@@ -199,20 +212,15 @@ class NotifyWbox(NotifyBase):
             params["format"] = "text"
         elif self._forced:
             params["format"] = "html"
-        key = self.pprint(self.apikey, privacy, mode=PrivacyMode.Secret, safe="")
-        place = f"@{self._authority()}" if self.host else ""
         wrong = [
             self.pprint(target, privacy, mode=PrivacyMode.Secret, safe="") for target in self.invalid_targets
         ]
-        targets = "/".join([*self.targets, *wrong])
-        return f"{self.secure_protocol}://{key}{place}/{targets}/?{self.urlencode(params)}"
+        return f"{'/'.join([*self.targets, *wrong])}/?{self.urlencode(params)}"
 
     @property
     def url_identifier(self) -> Any:
         """What makes this account and device another one: no target and nothing cosmetic."""
-        if self._anonymous:
-            return False
-        return (self.secure_protocol, self.apikey, self.host, self.port, self.device)
+        return False if self._anonymous else self._account()
 
     @url_identifier.setter
     def url_identifier(self, value: Any) -> None:
@@ -224,65 +232,18 @@ class NotifyWbox(NotifyBase):
     def __len__(self) -> int:
         return len(self.targets)
 
-    @staticmethod
-    def parse_url(url: Any) -> dict[str, Any] | None:
-        """Return the arguments in a URL, or None for what is no text; ``__init__`` judges them."""
-        if not isinstance(url, str):
-            return None
-        try:
-            # Apprise takes what follows a semicolon for something else, and drops it.
-            path, mark, query_text = url.partition("?")
-            results = NotifyBase.parse_url(path.replace(";", "%3B") + mark + query_text, verify_host=False)
-        except ValueError:
-            results = None
-        if not results or re.match("[^/]*//@", url):
-            # Not None: older Apprise would print the whole URL, with its key.
-            return {"schema": "wbox", "flaw": _flaw(url)}
-        _take_place(results)
-        query = results.get("qsd") or {}
-        if query.get("to"):
-            results["targets"].append(query["to"])
-        if query.get("key"):
-            results["apikey"] = query["key"]
-        for name in ("device", "mode", "options", "start", "media", "caption", "attach", "tls"):
-            if name in query:
-                results[name] = query[name]
-        return results  # type: ignore[no-any-return]  # apprise is untyped here
+    def _account(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def _post(self, phone: str, piece: _Piece) -> str | None:
+        """Hand one request over; return what went wrong, or None when it was taken."""
+        raise NotImplementedError
 
     def _refuse(self, part: str, why: str) -> Any:
         """Warn of the part of a URL that is wrong and raise; neither shows a value that may be the key."""
         problem = f"wbox: {part}: {why}"
         self.logger.warning(problem)
         raise _Refused(problem)
-
-    def _check_place(self, kwargs: dict[str, Any]) -> None:
-        """Refuse a server that can not be one."""
-        if flaw := kwargs.pop("flaw", None):
-            self._refuse(*flaw)
-        host, port = str(kwargs.get("host") or ""), kwargs.get("port")
-        kwargs["host"] = host.strip("[]") if _is_host(host) else host
-        if kwargs.get("password"):
-            self._refuse("password", "there is none: write wbox://KEY@HOST/PHONE")
-        if host and ":" in host and "[" not in host and not _is_host(host):
-            self._refuse("port", "it must be a number from 1 to 65535")
-        if host and not _is_host(host):
-            self._refuse("host", "this is no name of a server; write wbox://KEY@HOST/PHONE")
-        if port is None:
-            return
-        if not host:
-            self._refuse("port", "it needs a host: write wbox://KEY@HOST:PORT/PHONE")
-        if not re.fullmatch("[0-9]{1,5}", str(port)) or not 1 <= int(port) <= 65535:  # noqa: PLR2004  # TCP's own
-            self._refuse("port", "it must be a number from 1 to 65535")
-
-    def _checked_key(self, key: Any) -> str:
-        key = key.strip() if isinstance(key, str) else ""
-        if not key:
-            self._refuse("key", "it is missing: write wbox://KEY/PHONE")
-        if _PHONE.fullmatch(key.lstrip("+")):
-            self._refuse("key", "this is a phone number; the key comes first: wbox://KEY/PHONE")
-        if not re.fullmatch(_KEY, key):
-            self._refuse("key", "it has a character that no key has; copy it again from wbox")
-        return str(key)
 
     def _checked_targets(self, targets: Any) -> tuple[list[str], list[str]]:
         """Return the phones, each once and in order, and what is none; refuse when there is no phone."""
@@ -298,7 +259,7 @@ class NotifyWbox(NotifyBase):
             elif phone not in phones:
                 phones.append(phone)
         if not phones:
-            self._refuse("targets", "no phone number with a country code: write wbox://KEY/905551234567")
+            self._refuse("targets", f"no phone number with a country code: write {self.form}")
         return phones, wrong
 
     def _checked_device(self, device: Any) -> int | None:
@@ -344,12 +305,6 @@ class NotifyWbox(NotifyBase):
             self._refuse("media", "it must be a public link that starts with https:// or http://")
         return link
 
-    def _checked_tls(self, tls: Any) -> bool:
-        secure = self._flag("tls", tls)
-        if not secure and (not self.host or self.host.lower().rstrip(".") == _CLOUD):
-            self._refuse("tls", f"{_CLOUD} is never spoken to without TLS")
-        return secure
-
     def _arguments(self, *, privacy: bool) -> dict[str, str | None]:
         """Return our own arguments as they stand in a URL; None for those that are as they are by default."""
         media = "****" if self.media and privacy else self.media
@@ -363,13 +318,7 @@ class NotifyWbox(NotifyBase):
             "media": media,
             "caption": None if self.caption else "no",
             "attach": self.attach if self.attach != _ATTACH[0] else None,
-            "tls": None if self.tls else "no",
         }
-
-    def _authority(self) -> str:
-        name = self.host.strip("[]")
-        name = f"[{name}]" if ":" in name else name
-        return f"{name}:{self.port}" if self.port else str(name)
 
     def _whatsapp(self, body: str, *, undeclared: bool) -> str:
         """Return a body in WhatsApp's formatting; what nobody declared to be something goes as it is."""
@@ -451,11 +400,129 @@ class NotifyWbox(NotifyBase):
             self.throttle()
             problem = self._post(phone, piece)
             if problem:
-                self.logger.warning(f"wbox: {piece.name} to {_masked(phone)} was not sent: {problem}")
+                self.logger.warning(f"wbox: {piece.name} to {_masked(phone)} was not {self.taken}: {problem}")
                 return False
             delivered.mark((phone, piece.name))
-            self.logger.info(f"wbox: {piece.name} to {_masked(phone)} was sent")
+            self.logger.info(f"wbox: {piece.name} to {_masked(phone)} was {self.taken}")
         return True
+
+
+class NotifyWbox(_Wbox):
+    """WhatsApp messages through wbox: text, media from public links, calendar events and polls."""
+
+    service_name = "wbox"
+    secure_protocol = "wbox"
+    form = "wbox://KEY/905551234567"
+    taken = "sent"
+
+    templates = (
+        "{schema}://{apikey}/{targets}",
+        "{schema}://{apikey}@{host}/{targets}",
+        "{schema}://{apikey}@{host}:{port}/{targets}",
+    )
+    template_tokens = dict(
+        _Wbox.template_tokens,
+        apikey={
+            "name": _("API Key"),
+            "type": "string",
+            "private": True,
+            "required": True,
+            "regex": (_KEY, None),
+        },
+        host={"name": _("Hostname"), "type": "string"},
+        port={"name": _("Port"), "type": "int", "min": 1, "max": 65535},
+    )
+    template_args = dict(
+        _Wbox.template_args,
+        key={"alias_of": "apikey"},
+        tls={"name": _("Use TLS"), "type": "bool", "default": True},
+    )
+
+    def __init__(
+        self,
+        apikey: str | None = None,
+        targets: str | Iterable[str] | None = None,
+        device: int | str | None = None,
+        mode: str | None = None,
+        options: str | Sequence[str] | None = None,
+        start: str | None = None,
+        media: str | None = None,
+        caption: bool | str | None = None,
+        attach: str | None = None,
+        tls: bool | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._check_place(kwargs)
+        self.apikey = self._checked_key(apikey)
+        super().__init__(targets, device, mode, options, start, media, caption, attach, **kwargs)
+        self.tls = self._checked_tls(tls)
+
+    def url(self, privacy: bool = False, *args: Any, **kwargs: Any) -> str:
+        """Return the URL that makes this object again; with ``privacy`` without what must stay secret."""
+        key = self.pprint(self.apikey, privacy, mode=PrivacyMode.Secret, safe="")
+        place = f"@{self._authority()}" if self.host else ""
+        return f"wbox://{key}{place}/{self._written(privacy, *args, **kwargs)}"
+
+    @staticmethod
+    def parse_url(url: Any) -> dict[str, Any] | None:
+        """Return the arguments in a URL, or None for what is no text; ``__init__`` judges them."""
+        if not isinstance(url, str):
+            return None
+        results = _parsed(url)
+        if not results or re.match("[^/]*//@", url):
+            # Not None: older Apprise would print the whole URL, with its key.
+            return {"schema": "wbox", "flaw": _flaw(url)}
+        _take_place(results)
+        query = results.get("qsd") or {}
+        if query.get("key"):
+            results["apikey"] = query["key"]
+        return _with_arguments(results, "tls")
+
+    def _account(self) -> tuple[Any, ...]:
+        return ("wbox", self.apikey, self.host, self.port, self.device)
+
+    def _arguments(self, *, privacy: bool) -> dict[str, str | None]:
+        return {**super()._arguments(privacy=privacy), "tls": None if self.tls else "no"}
+
+    def _check_place(self, kwargs: dict[str, Any]) -> None:
+        """Refuse a server that can not be one."""
+        if flaw := kwargs.pop("flaw", None):
+            self._refuse(*flaw)
+        host, port = str(kwargs.get("host") or ""), kwargs.get("port")
+        kwargs["host"] = host.strip("[]") if _is_host(host) else host
+        if kwargs.get("password"):
+            self._refuse("password", "there is none: write wbox://KEY@HOST/PHONE")
+        if host and ":" in host and "[" not in host and not _is_host(host):
+            self._refuse("port", "it must be a number from 1 to 65535")
+        if host and not _is_host(host):
+            self._refuse("host", "this is no name of a server; write wbox://KEY@HOST/PHONE")
+        if port is None:
+            return
+        if not host:
+            self._refuse("port", "it needs a host: write wbox://KEY@HOST:PORT/PHONE")
+        if not re.fullmatch("[0-9]{1,5}", str(port)) or not 1 <= int(port) <= 65535:  # noqa: PLR2004  # TCP's own
+            self._refuse("port", "it must be a number from 1 to 65535")
+
+    def _checked_key(self, key: Any) -> str:
+        key = key.strip() if isinstance(key, str) else ""
+        if not key:
+            self._refuse("key", "it is missing: write wbox://KEY/PHONE")
+        if _PHONE.fullmatch(key.lstrip("+")):
+            self._refuse("key", "this is a phone number; the key comes first: wbox://KEY/PHONE")
+        if not re.fullmatch(_KEY, key):
+            self._refuse("key", "it has a character that no key has; copy it again from wbox")
+        return str(key)
+
+    def _checked_tls(self, tls: Any) -> bool:
+        secure = self._flag("tls", tls)
+        if not secure and (not self.host or self.host.lower().rstrip(".") == _CLOUD):
+            self._refuse("tls", f"{_CLOUD} is never spoken to without TLS")
+        return secure
+
+    def _authority(self) -> str:
+        name = self.host.strip("[]")
+        name = f"[{name}]" if ":" in name else name
+        return f"{name}:{self.port}" if self.port else str(name)
 
     def _post(self, phone: str, piece: _Piece) -> str | None:
         """Hand one request to wbox; return what went wrong, or None when wbox says success."""
@@ -464,6 +531,7 @@ class NotifyWbox(NotifyBase):
             payload["device_id"] = self.device
         place = self._authority() if self.host else _CLOUD
         call = _Call(
+            _WBOX,
             f"http{'s' if self.tls else ''}://{place}/v1/send/{piece.endpoint}",
             data=json.dumps(payload),
             headers={
@@ -477,6 +545,123 @@ class NotifyWbox(NotifyBase):
             timeout=self.request_timeout,
         )
         return call.made_within(_seconds(self.request_timeout))
+
+
+class NotifyWboxQueue(_Wbox):
+    """The same through the queue of the wbox-notify daemon on this machine, which sends it when it can."""
+
+    service_name = "wbox queue"
+    protocol = "wboxq"
+    request_rate_per_sec = 0
+    form = "wboxq://905551234567"
+    taken = "queued"
+
+    templates = ("{schema}://{targets}",)
+    template_args = dict(
+        _Wbox.template_args,
+        data={"name": _("Data Folder of the Daemon"), "type": "string"},
+    )
+
+    def __init__(
+        self,
+        targets: str | Iterable[str] | None = None,
+        device: int | str | None = None,
+        mode: str | None = None,
+        options: str | Sequence[str] | None = None,
+        start: str | None = None,
+        media: str | None = None,
+        caption: bool | str | None = None,
+        attach: str | None = None,
+        data: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if flaw := kwargs.pop("flaw", None):
+            self._refuse(*flaw)
+        super().__init__(targets, device, mode, options, start, media, caption, attach, **kwargs)
+        self.data = str(data).strip() if data else None
+
+    def url(self, privacy: bool = False, *args: Any, **kwargs: Any) -> str:
+        """Return the URL that makes this object again; with ``privacy`` without what must stay secret."""
+        return f"wboxq://{self._written(privacy, *args, **kwargs)}"
+
+    @staticmethod
+    def parse_url(url: Any) -> dict[str, Any] | None:
+        """Return the arguments in a URL, or None for what is no text; ``__init__`` judges them."""
+        if not isinstance(url, str):
+            return None
+        results = _parsed(url)
+        if not results:
+            flaw = "URL", "it can not be read: write wboxq://PHONE/PHONE"
+        elif any(results.get(name) for name in ("user", "password", "port")):
+            flaw = "key", "none goes here, and no port: the daemon has them; write wboxq://PHONE/PHONE"
+        else:
+            host = NotifyBase.unquote(results.get("host") or "")
+            results["targets"] = [host, *NotifyBase.split_path(results.get("fullpath") or "")]
+            results["host"] = None
+            return _with_arguments(results, "data")
+        return {"schema": "wboxq", "flaw": flaw}
+
+    def _account(self) -> tuple[Any, ...]:
+        return ("wboxq", self.data, self.device)
+
+    def _arguments(self, *, privacy: bool) -> dict[str, str | None]:
+        return {**super()._arguments(privacy=privacy), "data": self.data}
+
+    def _post(self, phone: str, piece: _Piece) -> str | None:
+        """Hand one request to the daemon; return what went wrong, or None when it is on disk there."""
+        folder = _at_home(self.data) if self.data else _data_folder()
+        try:
+            card = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+            url, token = str(card["url"]), str(card["token"])
+        except FileNotFoundError:
+            return f"no daemon runs on {folder}: {_START}"
+        except OSError as error:
+            return f"{folder}/daemon.json can not be read ({error.strerror}): send as the daemon's own user"
+        except (ValueError, KeyError, TypeError):
+            return f"{folder}/daemon.json does not say where the daemon answers: start the daemon again"
+        call = _Call(
+            _DAEMON,
+            f"{url}/-/send",
+            data=json.dumps({"phone": phone, "device_id": self.device, **_for_daemon(piece)}),
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            auth=_Bearer(token),
+            proxies={"http": None, "all": None},  # it is this machine, whatever the environment says
+            timeout=self.request_timeout,
+        )
+        return call.made_within(_seconds(self.request_timeout))
+
+
+def _for_daemon(piece: _Piece) -> dict[str, Any]:
+    """Return a request to wbox in the words of the daemon."""
+    fields = piece.fields
+    if piece.endpoint == "media":
+        named = {"url": fields["media_url"], "caption": fields.get("message")}
+    elif piece.endpoint == "event":
+        details = fields["event"]
+        named = {name: details.get(name) for name in ("title", "description")}
+        named["start"] = details.get("startDate")
+    elif piece.endpoint == "poll":
+        named = {"question": fields["message"], "options": fields["options"]}
+    else:
+        named = {"message": fields["message"]}
+    return {"kind": piece.endpoint, **named}
+
+
+def _at_home(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # that of Path raises where there is no home
+
+
+def _data_folder() -> Path:
+    """Return where the daemon of this user keeps what is its own, where nobody says something else."""
+    if named := os.environ.get("WBOX_DATA_DIR", "").strip():
+        return _at_home(named)
+    home = _at_home("~")
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wbox-notify"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "wbox-notify"
+    chosen = os.environ.get("XDG_DATA_HOME", "").strip()
+    return (Path(chosen) if chosen else home / ".local" / "share") / "wbox-notify"
 
 
 class _Delivered(NamedTuple):
@@ -501,11 +686,12 @@ class _Bearer(requests.auth.AuthBase):
 class _Call:
     """One request in a thread of its own: only so does it end in time, whatever the server drips."""
 
-    def __init__(self, url: str, **parts: Any) -> None:
+    def __init__(self, server: _Server, url: str, **parts: Any) -> None:
+        self._server = server
         self._url = url
         self._parts = parts
         self._over = threading.Event()
-        self._problem: str | None = "wbox did not answer in time (it may have been sent)"
+        self._problem: str | None = server.late
 
     def made_within(self, seconds: float) -> str | None:
         """Return what went wrong, or None."""
@@ -522,12 +708,12 @@ class _Call:
             answer = requests.post(  # noqa: S113  # the timeout is among the parts
                 self._url, allow_redirects=False, stream=True, hooks=with_hook, **self._parts
             )
-            problem = _reason(answer.status_code) or self._read(answer)
+            problem = _reason(answer.status_code, self._server) or self._read(answer)
         except requests.TooManyRedirects:
             problem = "it is redirected elsewhere, which is not followed: check the host"
         except requests.RequestException as error:
             # Its words may hold what the server said.
-            problem = f"wbox could not be reached ({type(error).__name__})"
+            problem = f"{self._server.absent} ({type(error).__name__})"
         except (ValueError, OSError) as error:
             problem = f"the request or its answer is unusable ({type(error).__name__})"
         if not self._over.is_set():
@@ -540,15 +726,15 @@ class _Call:
             said += byte
             if len(said) > _ANSWER or self._over.is_set():
                 answer.close()
-                return "the answer is longer than wbox's"
+                return f"the answer is longer than {self._server.name}'s"
         answer.close()
         try:
             told = json.loads(said)
         except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
-            return "the answer is not wbox's: check the host"
-        return None if told.get("success") is True else "wbox does not say success"
+            return f"the answer is not {self._server.name}'s: check the host"
+        return None if self._server.took(told) else f"{self._server.name} does not say success"
 
 
 class _WhatsApp(HTMLParser):
@@ -813,17 +999,39 @@ def _refuse_redirect(answer: Any, **_parts: Any) -> Any:
     return answer
 
 
-def _reason(status: int) -> str | None:
+def _reason(status: int, server: _Server) -> str | None:
     """Return why a status is not a good one."""
-    if status == requests.codes.ok:
+    if status == server.status:
         return None
-    return f"HTTP {status}: {_REASONS.get(status, 'this was not expected')}"
+    return f"HTTP {status}: {server.reasons.get(status, 'this was not expected')}"
 
 
 def _seconds(timeout: Any) -> float:
     """Return all the seconds that a (connect, read) timeout of requests may take."""
     both = timeout if isinstance(timeout, tuple) else (timeout,)
     return sum(float(one) for one in both if one)
+
+
+def _parsed(url: str) -> dict[str, Any] | None:
+    """Return what Apprise reads in a URL, or None."""
+    try:
+        # Apprise takes what follows a semicolon for something else, and drops it.
+        path, mark, query_text = url.partition("?")
+        found = NotifyBase.parse_url(path.replace(";", "%3B") + mark + query_text, verify_host=False)
+    except ValueError:
+        return None
+    return found or None
+
+
+def _with_arguments(results: dict[str, Any], *more: str) -> dict[str, Any]:
+    """Return the parts of a URL with those of our arguments that stand in it."""
+    query = results.get("qsd") or {}
+    if query.get("to"):
+        results["targets"].append(query["to"])
+    for name in ("device", "mode", "options", "start", "media", "caption", "attach", *more):
+        if name in query:
+            results[name] = query[name]
+    return results
 
 
 def _flaw(url: str) -> tuple[str, str]:
@@ -899,10 +1107,11 @@ def _is_web_link(link: str) -> bool:
 
 
 def register() -> None:
-    """Make ``wbox://`` known to Apprise; one that is known already stays."""
+    """Make ``wbox://`` and ``wboxq://`` known to Apprise; what is known already stays."""
     known = NotificationManager()
-    if NotifyWbox.secure_protocol not in known:
-        known.add(NotifyWbox)
+    for schema, provider in (("wbox", NotifyWbox), ("wboxq", NotifyWboxQueue)):
+        if schema not in known:
+            known.add(provider)
 
 
 # Apprise itself is loading its own plugins, of which this is one: it must not be asked now.

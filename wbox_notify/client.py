@@ -1,6 +1,7 @@
 """The wbox HTTP API: its seven endpoints, and what an answer means."""
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from wbox_notify.messages import WhatsAppMessage
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.phones import masked
 from wbox_notify.transport import Reply, Silence, Transport
+
+log = logging.getLogger(__name__)
 
 ENDPOINTS: Mapping[str, str] = {
     "text": "/v1/send/text",
@@ -117,7 +120,10 @@ class Client:
             return error.answer
         if said.get("success") is not True:
             return self._answer(Outcome.UNKNOWN, _quote(said, "the answer does not say success"), reply)
-        return self._answer(Outcome.SENT, _quote(said, "sent") + _stray(said, message.phone), reply)
+        stray = _stray(said, message.phone)
+        if stray:
+            log.warning("a message to %s was sent%s", masked(message.phone), stray)
+        return self._answer(Outcome.SENT, _quote(said, "sent") + stray, reply)
 
     def session_status(self, device_id: int | None = None) -> SessionStatus:
         """Return the state of a session (``GET /v1/session/status``), by default of the first device.

@@ -10,6 +10,7 @@ from wbox_notify.deliveries import STUCK, WAITING, Plan, Planned, State
 from wbox_notify.events import Event
 from wbox_notify.messages import Message, dump
 from wbox_notify.store import Store
+from wbox_notify.terms import Terms
 
 
 class Action(StrEnum):
@@ -21,6 +22,9 @@ class Action(StrEnum):
     """Let go what is held."""
     DROP = "drop"
     """Cancel."""
+
+
+_BY_HAND = Terms(critical=True, once=False)
 
 
 class Control:
@@ -58,7 +62,9 @@ class Control:
         """Put one message into the queue; return the id of its delivery, which is then on disk."""
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
-        planned = Planned(key=f"{event.id}:send:0:{message.recipient}", rule="send", message=message)
+        planned = Planned(
+            key=f"{event.id}:send:0:{message.recipient}", rule="send", message=message, terms=_BY_HAND
+        )
         plan = Plan(event_id=event.id, messages=(planned,))
         ids = self._store.put_message(event, plan, now.timestamp()).result()
         self._wake()

@@ -6,13 +6,15 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from wbox_notify import dispatch, planner
+from wbox_notify.alarms import Alarms
 from wbox_notify.client import Client
 from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
@@ -20,6 +22,8 @@ from wbox_notify.documents.problems import Problem, errors
 from wbox_notify.drops import Drops
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
+from wbox_notify.housekeeping import Housekeeping
+from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
 from wbox_notify.sources import hooks, timetables
@@ -50,6 +54,7 @@ class Daemon:
         *,
         on_plan: planner.Observer | None = None,
         on_attempt: dispatch.Observer | None = None,
+        on_turn: Callable[[str], None] = lambda _loop: None,
     ) -> None:
         settings = project.settings
         self._environ = environ
@@ -62,10 +67,22 @@ class Daemon:
         self.control = Control(self._store, self._wake)
         self._server = self._serve(settings.listen, needed=bool(hooks(project)))
         self._project = self._completed(project)
-        self._dispatcher = dispatch.Dispatcher(self._store, connect(project), observer=on_attempt)
-        self._planner = planner.Planner(
-            self._project, self._store, planned=self._dispatcher.wake, observer=on_plan
+        self._alarms = Alarms(self._store, self._project)
+        self._dispatcher = dispatch.Dispatcher(
+            self._store,
+            _means(project),
+            alarms=self._alarms,
+            observer=on_attempt,
+            turned=partial(on_turn, "dispatch"),
         )
+        self._planner = planner.Planner(
+            self._project,
+            self._store,
+            planned=self._dispatcher.wake,
+            observer=on_plan,
+            turned=partial(on_turn, "planner"),
+        )
+        self._housekeeping = Housekeeping(self._store, lambda: self._project.settings.history)
         self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -85,6 +102,7 @@ class Daemon:
         self._files.listed(_LISTED_WITHIN)
         self._schedules.start()
         self._changes.start()
+        self._housekeeping.start()
 
     def stop(self) -> None:
         """Take nothing more, finish what is in flight, close; all of it within 5 seconds.
@@ -92,6 +110,7 @@ class Daemon:
         A request that takes longer is left to the next start, for which its outcome is unknown.
         """
         deadline = time.monotonic() + _STOP_WITHIN
+        self._housekeeping.stop()
         self._changes.stop()
         self._files.stop()
         self._schedules.stop()
@@ -117,7 +136,8 @@ class Daemon:
                 return list(found.problems)
             ids = {rule.id for rule in found.rules}
             kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
-            self._follow(self._completed(replace(found, rules=(*found.rules, *kept))))
+            outlets = {**self._project.outlets, **found.outlets} if kept else found.outlets
+            self._follow(self._completed(replace(found, rules=(*found.rules, *kept), outlets=outlets)))
             return list(found.problems)
 
     def read_again(self) -> None:
@@ -134,6 +154,8 @@ class Daemon:
         self._schedules.stop()
         self._project = project
         self._planner.replace(project)
+        self._alarms.replace(project)
+        self._dispatcher.replace(_means(project))
         self._hooks.replace(hooks(project))
         self._files, self._schedules = self._sources()
         self._files.start()
@@ -147,11 +169,16 @@ class Daemon:
         )
 
     def _sources(self) -> tuple[Drops, ScheduleSource]:
-        files = Drops(self._project, self._store, kept=self._planner.wake, report=log.warning)
+        files = Drops(
+            self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
+        )
         schedules = ScheduleSource(
             timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
+
+    def _alarm(self, about: str, problem: str | None) -> None:
+        self._alarms.trouble(about, problem, time.time())
 
     def _serve(self, listen: tuple[str, int], *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
@@ -225,6 +252,10 @@ class connect:  # noqa: N801 - called like a function
     def __call__(self) -> Client:
         """Return a client for one thread."""
         return Client(self._settings.url, self._settings.api_key or "")
+
+
+def _means(project: Project) -> dispatch.Means:
+    return dispatch.Means(connect(project), Outlets(project.outlets), project.settings.pace)
 
 
 def _own_key(path: Path) -> bytes:

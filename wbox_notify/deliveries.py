@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from wbox_notify.messages import Message
+from wbox_notify.terms import OnUnknown, Terms
 
 
 class State(StrEnum):
@@ -33,9 +34,6 @@ WAITING = (State.QUEUED, State.UNKNOWN)
 OPEN = (*WAITING, State.SENDING)
 STUCK = (State.HELD, State.DEAD, State.EXPIRED)
 
-LIFETIME = 24 * 3600.0
-"""Seconds after which a message that could not be sent expires, where its rule says nothing."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -52,26 +50,6 @@ class Decision:
     stage: str
     outcome: str
     detail: str
-
-
-OnUnknown = Literal["retry_once", "retry", "hold", "drop"]
-"""What becomes of a message that may have been sent: once more after a while, again and again, a person
-decides, or nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How a rule wants its messages to be sent.
-
-    Attributes:
-        critical: Whether they go before what others sent.
-        expire_after: Seconds after which it is too late to send them.
-        on_unknown: What becomes of one that may have been sent; None leaves it to its kind.
-    """
-
-    critical: bool = False
-    expire_after: float = LIFETIME
-    on_unknown: OnUnknown | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,4 +121,5 @@ class Delivery:
     tries: int = 0
     unknowns: int = 0
     reason: str = ""
+    priority: int = 0
     on_unknown: OnUnknown | None = None

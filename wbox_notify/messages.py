@@ -8,6 +8,15 @@ from urllib.parse import urlsplit
 from wbox_notify.errors import MessageError
 from wbox_notify.phones import normalise
 
+APPRISE = "apprise"
+"""The device of all notices."""
+
+# What WhatsApp itself can show: as wbox gives no receipt, more than that could vanish without a word.
+_LONGEST_TEXT = 65_536
+_LONGEST_QUESTION = 255
+_LONGEST_OPTION = 100
+_MOST_OPTIONS = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
@@ -48,6 +57,7 @@ class Text(_Message):
     def __post_init__(self) -> None:
         super(Text, self).__post_init__()
         _need("message", self.message)
+        _fit("message", self.message, _LONGEST_TEXT)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/text``."""
@@ -95,7 +105,7 @@ class CalendarEvent(_Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll(_Message):
-    """A question with at least two different options to choose from."""
+    """A question with two to twelve different options to choose from."""
 
     kind = "poll"
 
@@ -106,10 +116,16 @@ class Poll(_Message):
         super(Poll, self).__post_init__()
         object.__setattr__(self, "options", tuple(self.options))
         _need("question", self.question)
+        _fit("question", self.question, _LONGEST_QUESTION)
         for option in self.options:
             _need("options", option)
+            _fit("options", option, _LONGEST_OPTION)
         if len(set(self.options)) < 2:  # noqa: PLR2004
             raise MessageError("options", "a poll needs at least 2 different options")
+        if len(set(self.options)) < len(self.options):
+            raise MessageError("options", "an option is there twice")
+        if len(self.options) > _MOST_OPTIONS:
+            raise MessageError("options", f"a poll has at most {_MOST_OPTIONS} options")
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/poll``."""
@@ -141,12 +157,31 @@ class Notice:
     @property
     def device(self) -> str:
         """What carries it."""
-        return "apprise"
+        return APPRISE
 
 
 WhatsAppMessage = Text | Media | CalendarEvent | Poll
 Message = WhatsAppMessage | Notice
 KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
+
+
+def notice_of(message: WhatsAppMessage, outlet: str, title: str) -> Notice:
+    """Return what a WhatsApp message says as a text for another service."""
+    return Notice(outlet=outlet, text=readable(message.kind, asdict(message)), title=title)
+
+
+def readable(kind: str, fields: Mapping[str, Any]) -> str:
+    """Return what a WhatsApp message of a kind says as plain text; ``fields`` are those of its class."""
+    match kind:
+        case "text":
+            parts = [fields["message"]]
+        case "media":
+            parts = [fields.get("caption"), fields["url"]]
+        case "event":
+            parts = [fields["title"], fields.get("start"), fields.get("description")]
+        case _:
+            parts = [fields["question"], *(f"- {option}" for option in fields["options"])]
+    return _clean("\n".join(filter(None, parts)))
 
 
 def dump(message: Message) -> dict[str, Any]:
@@ -183,3 +218,8 @@ def _web_address(field: str, url: str) -> None:
 def _clean(text: str) -> str:
     """Return text that any JSON reader takes: a broken byte of a file name becomes a replacement sign."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _fit(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise MessageError(field, f"has {len(text):,} characters, WhatsApp takes {longest:,}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from wbox_notify.careful import Backlog
 from wbox_notify.deliveries import Decision, Plan
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.events import Event
@@ -23,7 +24,10 @@ Observer = Callable[[Event | None, Plan], None]
 
 
 class Planner:
-    """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch."""
+    """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
+
+    ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
+    """
 
     def __init__(
         self,
@@ -32,12 +36,15 @@ class Planner:
         *,
         planned: Callable[[], None],
         observer: Observer | None = None,
+        turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._project = project
         self._store = store
+        self._backlog = Backlog(store)
         self._planned = planned
         self._observer = observer
+        self._turned = turned
         self._clock = clock
         self._stopping = False
         self._news = threading.Event()
@@ -65,6 +72,7 @@ class Planner:
 
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
+        self._turned()
         now = self._clock()
         moment = datetime.fromtimestamp(now, UTC)
         project, overlay = self._project, Overlay(self._store)
@@ -74,9 +82,10 @@ class Planner:
             plans.append(_guarded(partial(wake, project, due, overlay, moment), later))
             overlay.add(plans[-1].memories)
         woken = len(plans)
-        events = self._store.unplanned()
+        events = self._backlog.next(now)
         for event in events:
-            plans.append(_guarded(partial(plan, project, event, overlay, moment), Plan(event_id=event.id)))
+            making = partial(plan, project, event, overlay, moment)
+            plans.append(self._backlog.aside(event) or _guarded(making, Plan(event_id=event.id)))
             overlay.add(plans[-1].memories)
         if plans:
             self._store.put_plans(plans, now).result()

@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import resource
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import uvicorn
@@ -12,6 +14,8 @@ from wbox_notify.errors import WboxError
 
 _STOP_WITHIN = 5.0
 _LAST_PORT = 65535
+_WAITING = 512
+_MOST_AT_ONCE = 100
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what to call it, not a bind
 
 
@@ -67,8 +71,9 @@ class Server:
             headers=[("server", name)],
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
+            backlog=_at_once(),
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name=f"http-{self.port}", daemon=True
         )
@@ -85,12 +90,31 @@ class Server:
         self._socket.close()
 
 
+class _Server(uvicorn.Server):
+    """Lets more connections wait than it takes at once; for asyncio both are one number."""
+
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(list(sockets or ()))
+        for listening in sockets or ():
+            listening.listen(_WAITING)
+
+
+def _at_once() -> int:
+    """Return how many connections to take before the first of them can make room for the others.
+
+    Without it a crowd takes all the files that this process may open, the store's and the sender's too.
+    """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(_MOST_AT_ONCE, max(files // 16, 1)) if files > 0 else _MOST_AT_ONCE
+
+
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= _LAST_PORT:
         raise PortError(host, port, "there is no such port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=512)
+        listening = socket.create_server((host, port), family=family, backlog=_WAITING)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         why = "another program listens there" if taken else str(error.strerror).partition(" (while ")[0]

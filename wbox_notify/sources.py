@@ -1,11 +1,13 @@
 """What the rules of a project wait for, as their sources want it."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.settings import Settings
 from wbox_notify.triggers.file import Watch
 from wbox_notify.triggers.schedule import Timetable
 from wbox_notify.web import Hook
@@ -28,7 +30,7 @@ def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watc
         for trigger in _awaited(rule):
             if isinstance(trigger, FileTrigger):
                 by_root.setdefault(trigger.root, []).append((trigger, rule))
-    return [_watch(root, group, beginnings) for root, group in by_root.items()]
+    return [_watch(root, group, _own(root, project.settings), beginnings) for root, group in by_root.items()]
 
 
 def hooks(project: Project) -> list[Hook]:
@@ -57,7 +59,22 @@ def _awaited(rule: Rule) -> Iterator[Trigger]:
         yield trigger.of if isinstance(trigger, MissingTrigger) else trigger
 
 
-def _watch(root: Path, group: list[tuple[FileTrigger, Rule]], beginnings: Beginnings | None) -> Watch:
+def _own(root: Path, settings: Settings) -> tuple[str, ...]:
+    """Return how the daemon's own paths below a folder begin: to report one would write another."""
+    # Path.resolve raises where links go round in circles.
+    places = (root, settings.data_dir, settings.store.removeprefix("sqlite:///"))
+    real, folder, store = (Path(os.path.realpath(place)) for place in places)
+    if real.is_relative_to(folder):
+        return (str(root),)
+    begins = {folder: "/", store: ""}
+    return tuple(
+        f"{root / own.relative_to(real)}{end}" for own, end in begins.items() if own.is_relative_to(real)
+    )
+
+
+def _watch(
+    root: Path, group: list[tuple[FileTrigger, Rule]], own: tuple[str, ...], beginnings: Beginnings | None
+) -> Watch:
     new = {
         rule.id: trigger
         for trigger, rule in group
@@ -77,7 +94,7 @@ def _watch(root: Path, group: list[tuple[FileTrigger, Rule]], beginnings: Beginn
 
     return Watch(
         root=root,
-        accepts=lambda path: any(True for _ in taking(path)),
+        accepts=lambda path: not path.startswith(own) and any(True for _ in taking(path)),
         reads=reads,
         settle=max(trigger.settle for trigger, _ in group),
         poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),

@@ -65,7 +65,7 @@ def test_formatting_is_shown_and_addresses_are_links(sim: Simulator, open_page: 
     expect(link).to_have_attribute("rel", "noreferrer")
 
 
-def test_a_script_in_a_message_is_text(sim: Simulator, open_page: OpenPage) -> None:
+def test_U03_a_script_in_a_message_is_text(sim: Simulator, open_page: OpenPage) -> None:
     evil = "<script>window.broken = true</script><img src=x onerror='window.broken = true'>"
     page = open_page(sim.url)
     send(sim, "text", phone=evil, message=evil)

@@ -119,7 +119,11 @@ def _furnish(folder: Path, address: str) -> None:
 
 
 def _daemon(folder: Path, feed: Feed) -> Daemon:
-    environment = {"WBOX_API_KEY": "sk_demo", "WBOX_DATA_DIR": str(folder / "data")}
+    environment = {
+        "WBOX_API_KEY": "sk_demo",
+        "WBOX_DATA_DIR": str(folder / "data"),
+        "WBOX_PACE": "unlimited",
+    }
     project = sound(load(folder, environment))
     return Daemon(project, environment, on_plan=feed.planned, on_attempt=feed.attempted)
 

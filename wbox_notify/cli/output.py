@@ -2,17 +2,24 @@
 
 import json
 import logging
+import os
 import re
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from wbox_notify.errors import ConfigError
+from wbox_notify.redaction import redacted
+
+log = logging.getLogger(__name__)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SECRET = re.compile(r"sk_[\w-]+")
+_LEVELS = ("debug", "info", "warning", "error")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -36,7 +43,7 @@ def say_json(value: Any) -> None:
 
 def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
     """Print an error on stderr and return the exit code; ``hint`` is what to do about it."""
-    problem = _SECRET.sub("sk_***", problem)
+    problem, hint = redacted(problem), hint and redacted(hint)
     if as_json:
         said = {"type": "error", "exit": code, "message": problem, "hint": hint}
         click.echo(json.dumps(said, ensure_ascii=False), err=True)
@@ -63,15 +70,49 @@ def lasted(seconds: float) -> str:
 
 
 def log_to_stderr() -> None:
-    """Send warnings and errors of all parts to stderr, one line each, without secrets."""
+    """Send warnings and errors of all parts to stderr, one line each, without secrets.
+
+    ``WBOX_LOG_LEVEL`` asks for more or for less; what a thread or a library has to say takes the same way.
+
+    Raises:
+        ConfigError: there is no such level.
+    """
+    level = os.environ.get("WBOX_LOG_LEVEL", "").strip().lower() or "warning"
+    if level not in _LEVELS:
+        raise ConfigError(f"WBOX_LOG_LEVEL: there is no level {level}", hint=f"one of {', '.join(_LEVELS)}")
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_Line("%(asctime)s  %(levelname)s  %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.WARNING, handlers=[stream], force=True)
+    stream.addFilter(_Once())
+    logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(what: threading.ExceptHookArgs) -> None:
+    name = what.thread.name if what.thread else "a thread"
+    log.error("%s ended: %s: %s", name, what.exc_type.__name__, what.exc_value)
+
+
+class _Once(logging.Filter):
+    """Passes over the same line for some seconds: where no file can be opened, asyncio says so 2048 times."""
+
+    _seconds = 5.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = ("", 0.0)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text, since = self._last
+        if record.getMessage() == text and record.created - since < self._seconds:
+            return False
+        self._last = (record.getMessage(), record.created)
+        return True
 
 
 class _Line(logging.Formatter):
-    """A record on one line, with every key masked and no traceback."""
+    """A record on one line, with every secret masked and no traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_info = record.exc_text = None
-        return _SECRET.sub("sk_***", shown(super().format(record)))
+        return shown(redacted(super().format(record)))

@@ -18,6 +18,7 @@ from wbox_notify.documents.problems import Problem, errors, render
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.events import Event, event_fields
 from wbox_notify.messages import Message, dump
+from wbox_notify.redaction import redacted
 from wbox_notify.rules import Project, load
 from wbox_notify.store import BusyError, History, Store, open_history, open_store
 
@@ -69,7 +70,7 @@ def sound(project: Project) -> Project:
 def print_problems(problems: Sequence[Problem]) -> None:
     """Print problems on stderr, each with its place."""
     for problem in problems:
-        click.echo(render(problem), err=True)
+        click.echo(redacted(render(problem)), err=True)
         click.echo(err=True)
 
 

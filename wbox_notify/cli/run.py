@@ -1,8 +1,11 @@
 """``wbox-notify run``."""
 
+import ctypes
 import os
+import resource
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,6 +18,9 @@ from wbox_notify.daemon import Daemon
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import summary
+from wbox_notify.systemd import Systemd
+
+_PR_SET_DUMPABLE = 4
 
 
 @click.command("run")
@@ -27,6 +33,7 @@ def command(config: Path | None, as_json: bool) -> int:
     seconds; what is in flight is finished.
     """
     log_to_stderr()
+    keep_to_ourselves()
     stop = stop_on_signals()
     project = sound(open_project(config))
     if not project.rules:
@@ -35,18 +42,35 @@ def command(config: Path | None, as_json: bool) -> int:
             hint="write one (README shows how), or try wbox-notify demo",
         )
     feed = Feed(as_json=as_json)
-    daemon = Daemon(project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted)
+    systemd = Systemd(os.environ, ["planner", "dispatch"])
+    daemon = Daemon(
+        project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted, on_turn=systemd.turned
+    )
     again = threading.Event()
     signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())
     daemon.start()
     if not as_json:
-        introduce(project, daemon)
+        with suppress(OSError):
+            introduce(project, daemon)
+    systemd.tell("READY=1")
     while not stop.wait(0.2):
         if again.is_set():
             again.clear()
+            systemd.tell("RELOADING=1")
             daemon.read_again()
+            systemd.tell("READY=1")
+    systemd.tell("STOPPING=1")
     daemon.stop()
     return 0
+
+
+def keep_to_ourselves() -> None:
+    """Write files that only our user can read, and leave no core dump: our memory holds the key."""
+    os.umask(0o077)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def introduce(project: Project, daemon: Daemon) -> None:

@@ -16,9 +16,10 @@ from wbox_notify.cli.project import open_project, open_queue, sound
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
-from wbox_notify.dispatch import Dispatcher
+from wbox_notify.dispatch import ALL, Dispatcher, Means
 from wbox_notify.errors import WboxError
 from wbox_notify.messages import WhatsAppMessage
+from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project
 from wbox_notify.store import History, Store, open_history
 
@@ -119,7 +120,7 @@ def _send(
 
 def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
-    dispatcher = Dispatcher(store, connect(project))
+    dispatcher = Dispatcher(store, Means(connect(project), Outlets(project.outlets)))
     client = connect(project)()
     dispatcher.recover()
     dispatcher.look_at_circuits(client, math.inf)
@@ -132,8 +133,8 @@ def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> N
 def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:
     delivery = _settled(past, number, wait)
     holding = {row["device"]: row["reason"] for row in past.circuits()}
-    reason = holding.get(delivery.device, "") if delivery.state in OPEN else ""
-    reason = delivery.reason or reason
+    held = holding.get(ALL) or holding.get(delivery.device, "") if delivery.state in OPEN else ""
+    reason = delivery.reason or held
     if as_json:
         say_json({**as_fields(delivery), "reason": reason})
     elif delivery.state is State.SENT:

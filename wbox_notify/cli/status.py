@@ -11,6 +11,7 @@ from wbox_notify.cli.project import daemon_answers, open_project, sound
 from wbox_notify.client import ApiError
 from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, STUCK, State
+from wbox_notify.dispatch import ALL
 from wbox_notify.rules import Project
 from wbox_notify.store import open_history
 
@@ -59,14 +60,17 @@ def _queue(project: Project) -> dict[str, Any]:
     past = open_history(project.settings.store)
     if past is None:
         return {"waiting": 0, "stuck": {}, "sent_24h": 0, "oldest": None, "circuits": []}
-    counts = past.counts()
+    counts = past.counts((*OPEN, *STUCK))
     oldest = past.oldest_waiting()
     found = {
         "waiting": sum(counts.get(state, 0) for state in OPEN),
         "stuck": {state.value: counts[state] for state in STUCK if state in counts},
         "sent_24h": past.sent_since(time.time() - _DAY),
         "oldest": time.time() - oldest if oldest else None,
-        "circuits": [{"device": row["device"], "reason": row["reason"]} for row in past.circuits()],
+        "circuits": [
+            {"device": row["device"], "reason": row["reason"], "trying": bool(row["trying"])}
+            for row in past.circuits()
+        ],
     }
     past.close()
     return found
@@ -79,4 +83,6 @@ def _print_queue(queue: dict[str, Any]) -> None:
         stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
         say(f"stuck    {stuck}: wbox-notify queue list")
     for circuit in queue["circuits"]:
-        say(f"holds    {circuit['device'] or 'first device'}: {circuit['reason']}")
+        device = "all" if circuit["device"] == ALL else circuit["device"] or "first device"
+        state = "one message tries it" if circuit["trying"] else circuit["reason"]
+        say(f"holds    {device}: {state}")

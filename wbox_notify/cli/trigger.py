@@ -139,10 +139,14 @@ def _print(made: Plan, *, as_json: bool) -> None:
         for planned in made.messages
         if planned.message and not isinstance(planned.message, Notice)
     ]
+    notices = [asdict(one.message) for one in made.messages if isinstance(one.message, Notice)]
     if as_json:
-        say_json({"decisions": [asdict(one) for one in made.decisions], "requests": requests})
+        decisions = [asdict(one) for one in made.decisions]
+        say_json({"decisions": decisions, "requests": requests, "notices": notices})
         return
     for one in made.decisions:
         say(decision(one.rule, one.stage, one.outcome, one.detail))
     for request in requests:
         say(f"POST {request['path']}\n{shown(json.dumps(request['body'], ensure_ascii=False))}")
+    for notice in notices:
+        say(f"NOTICE\n{shown(json.dumps(notice, ensure_ascii=False))}")

@@ -22,7 +22,7 @@ class Document:
     """A YAML file: its value, None where it is empty or can not be read, and what is wrong with it."""
 
     source: Source
-    value: Any = None
+    value: Any = field(default=None, repr=False)
     problems: tuple[Problem, ...] = ()
     root: Node | None = field(default=None, repr=False)
 

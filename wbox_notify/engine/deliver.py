@@ -9,27 +9,27 @@ from wbox_notify.engine import escalate, quiet
 from wbox_notify.engine.occasion import Occasion, about, restore
 from wbox_notify.engine.turn import Turn, messages_of
 from wbox_notify.messages import Message, Text
-from wbox_notify.rules import Contact
+from wbox_notify.rules.people import Reader
 
 _LONGEST = 4000
 
 
 def deliver(turn: Turn, occasion: Occasion) -> None:
-    """Make the rule's messages for all recipients; those in their quiet hours get them later."""
+    """Make the rule's messages for all readers; those in their quiet hours get them later."""
     context = about(turn, occasion)
-    _deliver(turn, turn.recipients(turn.rule.to, context), occasion, context)
+    _deliver(turn, turn.readers(context), occasion, context)
 
 
-def deliver_to(turn: Turn, contact: Contact, occasion: Occasion) -> None:
-    """Make the rule's messages for one recipient."""
-    _deliver(turn, [contact], occasion, about(turn, occasion))
+def deliver_to(turn: Turn, reader: Reader, occasion: Occasion) -> None:
+    """Make the rule's messages for one reader."""
+    _deliver(turn, [reader], occasion, about(turn, occasion))
 
 
-def _deliver(turn: Turn, contacts: list[Contact], occasion: Occasion, context: Mapping[str, Any]) -> None:
+def _deliver(turn: Turn, readers: list[Reader], occasion: Occasion, context: Mapping[str, Any]) -> None:
     told = sum(
-        _tell(turn, contact, occasion, context)
-        for contact in contacts
-        if not quiet.holds(turn, contact, occasion, context)
+        _tell(turn, reader, occasion, context)
+        for reader in readers
+        if not quiet.holds(turn, reader, occasion, context)
     )
     if told:
         turn.decide("send", "passed", messages_of(told))
@@ -44,21 +44,22 @@ def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
         escalate.begin(turn, occasion)
 
 
-def release(turn: Turn, phone: str) -> None:
-    """Tell a contact, whose quiet hours are over, what still matters; texts arrive as one."""
-    held = turn.recall(quiet.KIND, phone)
-    turn.forget(quiet.KIND, phone)
-    contact = turn.project.contact(phone)
+def release(turn: Turn, address: str) -> None:
+    """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
+    held = turn.recall(quiet.KIND, address)
+    turn.forget(quiet.KIND, address)
+    reader = turn.project.reader(address)
     before = len(turn.messages)
     for kept in held["held"] if held else ():
         occasion = restore(turn, kept)
         context = about(turn, occasion)
-        if _still_matters(turn, occasion, context) and not quiet.holds(turn, contact, occasion, context):
-            _escalate(turn, occasion, _tell(turn, contact, occasion, context))
-    turn.messages[before:] = _merged(turn.messages[before:])
+        if _still_matters(turn, occasion, context) and not quiet.holds(turn, reader, occasion, context):
+            _escalate(turn, occasion, _tell(turn, reader, occasion, context))
+    if not _asks_sent(turn):
+        turn.messages[before:] = _merged(turn.messages[before:])
     made = len(turn.messages) - before
     if made:
-        turn.decide(quiet.KIND, "passed", f"{messages_of(made)} to {contact.name}")
+        turn.decide(quiet.KIND, "passed", f"{messages_of(made)} to {reader.name}")
 
 
 def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
@@ -71,12 +72,19 @@ def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -
     return False
 
 
-def _tell(turn: Turn, contact: Contact, occasion: Occasion, context: Mapping[str, Any]) -> int:
-    drafts = turn.drafts_for(contact, turn.rule.send, turn.rule.translations)
+def _tell(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> int:
+    drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
     before = len(turn.messages)
-    made = turn.fill(contact, drafts, occasion.origin, context)
+    made = turn.fill(reader, drafts, occasion.origin, context)
     turn.messages[before:] = [replace(one, events=occasion.events) for one in turn.messages[before:]]
     return made
+
+
+def _asks_sent(turn: Turn) -> bool:
+    """Say whether a step asks what was sent, so that the messages of each occasion have to be found again."""
+    steps = turn.rule.escalate
+    asked = (one for step in steps for one in (step.unless, step.condition) if one)
+    return any("sent" in one.names for one in asked)
 
 
 def _merged(planned: list[Planned]) -> list[Planned]:

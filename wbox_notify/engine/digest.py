@@ -1,4 +1,4 @@
-"""Digest: all that came up to a nominal time, in one message for each recipient."""
+"""Digest: all that came up to a nominal time, in one message for each reader."""
 
 from wbox_notify.engine.deliver import deliver_to
 from wbox_notify.engine.occasion import Occasion, about, event_names, single
@@ -12,25 +12,25 @@ _MOST = 2000
 
 
 def add(turn: Turn, how: Digest, subject: Subject) -> None:
-    """Put a subject into the digest of each recipient."""
+    """Put a subject into the digest of each reader."""
     due = how.schedule.after(turn.now)
-    for contact in turn.recipients(turn.rule.to, about(turn, single(subject))):
-        kept = turn.recall(KIND, contact.phone)
+    for reader in turn.readers(about(turn, single(subject))):
+        kept = turn.recall(KIND, reader.address)
         if kept is None:
             kept = {"subjects": [], "due": due.timestamp() if due else turn.time}
         others = [one for one in kept["subjects"] if Subject(**one).identity != subject.identity]
         if len(others) >= _MOST:
-            turn.decide(KIND, "stopped", f"dropped: the digest for {contact.name} holds {_MOST} already")
+            turn.decide(KIND, "stopped", f"dropped: the digest for {reader.name} holds {_MOST} already")
             continue
         kept["subjects"] = [*others, subject.dump()]
-        turn.remember(KIND, contact.phone, kept, kept["due"])
-        turn.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {contact.name}")
+        turn.remember(KIND, reader.address, kept, kept["due"])
+        turn.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {reader.name}")
 
 
-def wake(turn: Turn, phone: str) -> None:
-    """Tell a recipient what has come since the last digest."""
-    kept = turn.recall(KIND, phone)
-    turn.forget(KIND, phone)
+def wake(turn: Turn, address: str) -> None:
+    """Tell a reader what has come since the last digest."""
+    kept = turn.recall(KIND, address)
+    turn.forget(KIND, address)
     if kept is None:
         return
     subjects = [Subject(**subject) for subject in kept["subjects"]]
@@ -41,4 +41,4 @@ def wake(turn: Turn, phone: str) -> None:
         alert=f"digest:{subjects[0].identity}",
         digest=True,
     )
-    deliver_to(turn, turn.project.contact(phone), occasion)
+    deliver_to(turn, turn.project.reader(address), occasion)

@@ -47,16 +47,18 @@ def _take(turn: Turn, value: Mapping[str, Any]) -> None:
     number = value["step"]
     step, stage = turn.rule.escalate[number], f"escalate[{number}]"
     occasion = restore(turn, value["occasion"])
-    context = {**about(turn, occasion), "acked": value["acked"], "resolved": value["resolved"]}
+    answers = {"acked": value["acked"], "resolved": value["resolved"], "sent": turn.sent(occasion.origin)}
+    context = {**about(turn, occasion), **answers}
     if step.unless and step.unless.truth(context):
         turn.decide(stage, "stopped", f"unless {step.unless.source}")
     elif step.condition and not step.condition.truth(context):
         turn.decide(stage, "stopped", f"if {step.condition.source}")
     else:
         origin = f"{occasion.origin}:{stage}"
+        what = step if step.send else turn.rule
         made = sum(
-            turn.fill(contact, turn.drafts_for(contact, step.send, step.translations), origin, context)
-            for contact in turn.recipients(step.to, context)
+            turn.fill(reader, turn.drafts_for(reader, what.send, what.translations), origin, context)
+            for reader in [*turn.recipients(step.to, context), *step.via]
         )
         turn.decide(stage, "passed", messages_of(made))
 

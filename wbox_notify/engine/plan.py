@@ -15,8 +15,9 @@ from wbox_notify.engine.turn import Remembers, Turn, one_line, short
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.links import token
-from wbox_notify.messages import Text
+from wbox_notify.messages import Message, Notice, Text
 from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.people import Outlet, Reader
 from wbox_notify.rules.rule import Group, MissingTrigger, Throttle
 
 _AGAIN = 300.0
@@ -170,12 +171,17 @@ def _let_go(turn: Turn, key: str) -> None:
         _place(turn, subject)
     if left_out and last:
         occasion = single(last)
-        contacts = turn.recipients(turn.rule.to, about(turn, occasion))
-        for contact in contacts:
-            text = _LEFT_OUT.get(contact.lang or turn.project.settings.lang, _LEFT_OUT["en"])
-            message = Text(phone=contact.phone, message=text.format(number=left_out, rule=turn.rule.name))
+        for reader in turn.readers(about(turn, occasion)):
+            words = _LEFT_OUT.get(reader.lang or turn.project.settings.lang, _LEFT_OUT["en"])
+            message = _text(reader, words.format(number=left_out, rule=turn.rule.name), turn.rule.name)
             turn.say(message, f"{occasion.origin}:left out", "0")
         turn.decide(noise.THROTTLE, "passed", f"told that {left_out} were left out")
+
+
+def _text(reader: Reader, text: str, title: str) -> Message:
+    if isinstance(reader, Outlet):
+        return Notice(outlet=reader.name, text=text, title=title)
+    return Text(phone=reader.phone, message=text)
 
 
 _LEFT_OUT: Mapping[str, str] = {

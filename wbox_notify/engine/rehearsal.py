@@ -1,13 +1,14 @@
 """Rehearsal: rules at work in a world of their own, whose clock is moved by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from wbox_notify.deliveries import Decision, Memory, Plan, Planned
 from wbox_notify.engine.plan import plan, wake
 from wbox_notify.engine.subject import moment
 from wbox_notify.events import Event
+from wbox_notify.messages import WhatsAppMessage, notice_of
 from wbox_notify.rules import Project
 
 
@@ -15,11 +16,13 @@ from wbox_notify.rules import Project
 class World:
     """All that rules remember, all that they decided and all that they said, and when.
 
-    It is what the store, the planner and the clock are for the daemon, and the same engine.
+    It is what the store, the planner and the clock are for the daemon, and the same engine. While
+    ``api_down``, wbox takes nothing; what it should have taken goes to the fallback of the rule, if any.
     """
 
     project: Project
     now: datetime
+    api_down: bool = False
     memories: dict[tuple[str, str, str], Memory] = field(default_factory=dict)
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
     messages: list[tuple[datetime, Planned]] = field(default_factory=list)
@@ -30,6 +33,15 @@ class World:
         """Return what a rule keeps under a key, or None."""
         memory = self.memories.get((rule, kind, key))
         return memory.value if memory else None
+
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        return any(
+            planned.key.startswith(prefix)
+            and isinstance(planned.message, WhatsAppMessage)
+            and not planned.held
+            for _, planned in self.messages
+        )
 
     def happen(self, event: Event) -> None:
         """Let an event happen now; one that has happened before changes nothing."""
@@ -67,4 +79,13 @@ class World:
         for planned in messages:
             if planned.key not in self._keys:
                 self._keys.add(planned.key)
-                yield planned
+                yield from self._arriving(planned)
+
+    def _arriving(self, planned: Planned) -> Iterator[Planned]:
+        message, rule = planned.message, self.project.rule(planned.rule)
+        if not self.api_down or not isinstance(message, WhatsAppMessage):
+            yield planned
+            return
+        for outlet in rule.fallback if rule else ():
+            notice = notice_of(message, outlet, rule.name if rule else "")
+            yield replace(planned, key=f"{planned.key}:{outlet}", message=notice)

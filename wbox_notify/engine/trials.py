@@ -48,6 +48,7 @@ def run(project: Project, rule: Rule, test: RuleTest) -> Trial:
     try:
         for number, given in enumerate(test.when):
             world.wait(_local(given.at, zone)) if given.at else world.wait_for(given.after)
+            world.api_down = world.api_down or given.api_down
             for event in _events(world, rule, given, number):
                 world.happen(event)
         world.wait_for(test.until)
@@ -165,15 +166,17 @@ def _differences(world: World, expected: Mapping[str, Any], at: datetime, planne
         phones = [contact.phone for contact in world.project.recipients(str(expected["to"]), at)]
         if message.recipient not in phones:
             yield f"expected to {expected['to']}"
+    if "via" in expected and (not isinstance(message, Notice) or message.outlet != expected["via"]):
+        yield f"expected via {expected['via']}"
     yield from _unlike_parts(
-        {kind: value for kind, value in expected.items() if kind not in {"at", "to"}}, message
+        {kind: value for kind, value in expected.items() if kind not in {"at", "to", "via"}}, message
     )
 
 
 def _unlike_parts(wanted: Mapping[str, Any], message: Message) -> Iterator[str]:
     parts = _parts(message)
     for kind, value in wanted.items():
-        if kind != message.kind:
+        if kind != ("text" if isinstance(message, Notice) else message.kind):
             yield f"expected a {kind}"
         elif isinstance(value, Mapping) and "contains" not in value:
             for field, part in value.items():

@@ -12,7 +12,7 @@ from wbox_notify.engine.subject import Subject
 from wbox_notify.errors import WboxError
 from wbox_notify.messages import Message
 from wbox_notify.rules import Contact, Project, Rule
-from wbox_notify.rules.people import OnCall
+from wbox_notify.rules.people import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
 from wbox_notify.templates import Expression, Template
 
@@ -22,6 +22,9 @@ class Remembers(Protocol):
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule keeps under a key, or None."""
+
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
 
 
 class Overlay:
@@ -41,6 +44,10 @@ class Overlay:
         if (rule, kind, key) in self._above:
             return self._above[rule, kind, key]
         return self._below.remembered(rule, kind, key)
+
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        return self._below.sent(prefix)
 
 
 class Turn:
@@ -104,26 +111,31 @@ class Turn:
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
         key = f"{origin}:{self.rule.id}:{place}:{message.recipient}"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=message))
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=message, terms=self.rule.terms))
+
+    def sent(self, origin: str) -> bool:
+        """Return whether wbox took one of the rule's messages of an origin."""
+        return self._memory.sent(f"{origin}:{self.rule.id}:")
 
     def drafts_for(
-        self, contact: Contact, drafts: Sequence[Draft], translations: Translations
+        self, reader: Reader, drafts: Sequence[Draft], translations: Translations
     ) -> Sequence[Draft]:
-        """Return messages as they are for the language and the zone of a contact."""
+        """Return messages as they are for the language and the zone of a reader."""
         settings = self.project.settings
-        locale = (str(contact.zone or settings.tz), contact.lang or settings.lang)
+        locale = (str(reader.zone or settings.tz), reader.lang or settings.lang)
         return translations.get(locale, drafts)
 
-    def fill(self, contact: Contact, drafts: Sequence[Draft], origin: str, about: Mapping[str, Any]) -> int:
-        """Make messages of drafts for one contact; one that fails spoils no other. Return how many."""
-        person = {"name": contact.name, "phone": contact.phone, "lang": contact.lang or ""}
+    def fill(self, reader: Reader, drafts: Sequence[Draft], origin: str, about: Mapping[str, Any]) -> int:
+        """Make messages of drafts for one reader; one that fails spoils no other. Return how many."""
+        person = {"name": reader.name, "phone": reader.phone, "lang": reader.lang or ""}
+        context = {**about, "contact": person}
         made = 0
         for number, draft in enumerate(drafts):
             try:
-                message = draft.build({**about, "contact": person}, contact.phone)
+                message = addressed(draft, context, reader)
             except WboxError as error:
-                problem = f"send[{number}].{draft.kind} to {contact.name}: {error}"
-                self.fail("send", problem, f"{origin}:{number}:{contact.phone}")
+                problem = f"send[{number}].{draft.kind} to {reader.name}: {error}"
+                self.fail("send", problem, f"{origin}:{number}:{reader.address}")
                 continue
             self.say(message, origin, str(number))
             made += 1
@@ -150,6 +162,17 @@ class Turn:
                 found.setdefault(contact.phone, contact)
         self.stage = "send"
         return list(found.values())
+
+    def readers(self, about: Mapping[str, Any]) -> list[Reader]:
+        """Return all who are told by the rule: its recipients and its outlets."""
+        return [*self.recipients(self.rule.to, about), *self.rule.via]
+
+
+def addressed(draft: Draft, context: Mapping[str, Any], reader: Reader) -> Message:
+    """Return a message for a reader; raises what its draft does."""
+    if isinstance(reader, Outlet):
+        return draft.notice(context, reader.name)
+    return draft.build(context, reader.phone)
 
 
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from wbox_notify.documents.problems import Problem, in_order
@@ -11,6 +12,7 @@ from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Draft, FileTrigger, MissingTrigger, Rule, Trigger, WebhookTrigger
+from wbox_notify.settings import Settings
 
 _INSIDE = (
     ".localhost",
@@ -33,7 +35,7 @@ def check(project: Project) -> list[Problem]:
         for source, spot in _sources(rule):
             what = source.root if isinstance(source, FileTrigger) else source.path
             if what not in seen:
-                found += _folder(source, spot) if isinstance(source, FileTrigger) else _secret(source, spot)
+                found += _source(source, spot, project.settings)
             seen.add(what)
         for drafts, spot in _sent(rule):
             found += _media(drafts, spot)
@@ -49,6 +51,7 @@ def summary(rule: Rule) -> str:
         for to in rule.to
         if not isinstance(to, Contact)
     ]
+    who += [outlet.name for outlet in rule.via]
     kinds = ", ".join(draft.kind for draft in rule.send)
     return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(who)}"
 
@@ -90,6 +93,17 @@ def _untested(project: Project) -> Iterator[Problem]:
         yield first.spot.at("id").problem("WBX330", message, hint=hint, severity="warning")
 
 
+def _source(source: FileTrigger | WebhookTrigger, spot: Spot, settings: Settings) -> Iterator[Problem]:
+    if isinstance(source, WebhookTrigger):
+        yield from _secret(source, spot)
+        yield from _open(source, spot, settings.listen[0])
+    elif Path(os.path.realpath(source.root)).is_relative_to(os.path.realpath(settings.data_dir)):
+        message = f"{source.root} belongs to the daemon, so nothing in it is ever reported"
+        yield spot.at("file", "path").problem("WBX334", message, severity="warning")
+    else:
+        yield from _folder(source, spot)
+
+
 def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
     root, spot = source.root, trigger.at("file", "path")
     try:
@@ -120,6 +134,13 @@ def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:
         message = f"a secret of the path `{source.path}` is short enough to be guessed"
         hint = "make a longer one: openssl rand -hex 32"
         yield trigger.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
+
+
+def _open(source: WebhookTrigger, trigger: Spot, host: str) -> Iterator[Problem]:
+    if source.scheme is None and not _is_loopback(host):
+        message = f"anybody who reaches {host or 'this machine'} can call the path `{source.path}`"
+        hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
+        yield trigger.at("webhook", "open").problem("WBX335", message, hint=hint, severity="warning")
 
 
 def _media(drafts: tuple[Draft, ...], sent: Spot) -> Iterator[Problem]:
@@ -154,3 +175,10 @@ def _is_inside(url: str) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return "." not in host or host.endswith(_INSIDE)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -39,6 +39,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
         settings=replace(chosen, secrets=dict(setup.secrets.found)),
         rules=tuple(loading.rules),
         people=people,
+        outlets=shop.outlets.found,
         problems=in_order(shop.problems),
     )
 

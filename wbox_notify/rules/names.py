@@ -38,7 +38,7 @@ MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}
 LINKED: Names = {"ack_url": _ANY}
-ANSWERED: Names = {"acked": _ANY, "resolved": _ANY}
+ANSWERED: Names = {"acked": _ANY, "resolved": _ANY, "sent": _ANY}
 READER: Names = {"contact": frozenset({"name", "phone", "lang"})}
 
 _NO_NAMES = frozenset(

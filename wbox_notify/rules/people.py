@@ -15,6 +15,9 @@ from wbox_notify.times.windows import Window
 TAG = "tag:"
 """What stands before the name of a tag."""
 
+VIA = "via:"
+"""What stands before the name of an outlet where a phone could stand as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -33,6 +36,31 @@ class Contact:
     lang: str | None = None
     quiet_hours: Window | None = None
     tags: frozenset[str] = frozenset()
+
+    @property
+    def address(self) -> str:
+        """What a person is remembered by."""
+        return self.phone
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Another service that is told the same as the contacts, as plain text; it reads as if it were one."""
+
+    name: str
+    zone: ZoneInfo | None = None
+    lang: str | None = None
+    quiet_hours: Window | None = None
+
+    @property
+    def address(self) -> str:
+        """What it is remembered by; no phone is equal to it."""
+        return f"{VIA}{self.name}"
+
+    @property
+    def phone(self) -> str:
+        """Nothing: it has none."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +87,7 @@ class OnCall:
 
 
 Person = Contact | OnCall
+Reader = Contact | Outlet
 P = TypeVar("P", bound=Person)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from wbox_notify.documents.problems import Problem
 from wbox_notify.events import Event
-from wbox_notify.rules.people import Contact, People, numbered
+from wbox_notify.rules.people import VIA, Contact, Outlet, People, Reader, numbered
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, Rule, ScheduleTrigger, WebhookTrigger
 from wbox_notify.settings import Settings
 
@@ -46,12 +46,14 @@ class Project:
     Attributes:
         rules: The rules of all files without errors, in the order of the files.
         people: Who and when: contacts, groups, turns and windows of all files.
+        outlets: The Apprise URLs of all outlets, of the settings and of the rules, by name.
         problems: What is wrong, in order; a file with an error gives no rules.
     """
 
     settings: Settings
     rules: tuple[Rule, ...] = ()
     people: People = field(default_factory=People, repr=False)
+    outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
     _started: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
     _awaited: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
@@ -97,6 +99,10 @@ class Project:
     def contact(self, phone: str) -> Contact:
         """Return the contact with a number, or one that is no more than the number."""
         return numbered(phone, None, (), self.people.contacts)
+
+    def reader(self, address: str) -> Reader:
+        """Return the contact or the outlet that has an address."""
+        return Outlet(address.removeprefix(VIA)) if address.startswith(VIA) else self.contact(address)
 
     def rules_for(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order; the others cost nothing."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wbox_notify.documents.yamlfile import Spot
-from wbox_notify.messages import KINDS, Message
+from wbox_notify.messages import KINDS, Notice, WhatsAppMessage, readable
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
-from wbox_notify.rules.people import Contact, OnCall
+from wbox_notify.rules.people import Contact, OnCall, Outlet
 from wbox_notify.templates import Expression, Template
+from wbox_notify.terms import Terms
 from wbox_notify.times import Missed, Schedule
 from wbox_notify.times.windows import Window
 from wbox_notify.webhooks.presets import Preset
@@ -193,15 +194,16 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of an escalation, ``after`` seconds; ``unless`` sees ``acked`` and ``resolved``.
+    """One step of an escalation, ``after`` seconds; ``unless`` sees ``acked``, ``resolved`` and ``sent``.
 
-    ``translations`` are as in a rule.
+    ``via`` and ``translations`` are as in a rule, and so is ``send`` where the step has none of its own.
     """
 
     after: float
     unless: Expression | None = None
     condition: Expression | None = None
-    to: tuple[Contact | OnCall | Template, ...]
+    to: tuple[Contact | OnCall | Template, ...] = ()
+    via: tuple[Outlet, ...] = ()
     send: tuple["Draft", ...]
     translations: "Translations" = field(default_factory=dict, repr=False)
 
@@ -212,6 +214,7 @@ class Given:
 
     Attributes:
         kind: ``file``, ``webhook``, ``schedule``, ``missing``, ``ack`` or ``wait``.
+        api_down: Whether wbox takes nothing any more, from this input on.
         data: As the rule file has it: a file's facts, a call's ``body``, ``headers`` and ``query``; only what
             is given, JSON values only.
     """
@@ -220,6 +223,7 @@ class Given:
     data: Mapping[str, Any] = field(default_factory=dict)
     at: datetime | None = None
     after: float = 0.0
+    api_down: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +233,8 @@ class RuleTest:
     Attributes:
         when: The inputs, in order.
         expect: The messages, in order, as the rule file has them (a kind with its fields, each a text or
-            ``{contains: …}``); ``to`` is as in a rule, ``at`` a moment with its time zone.
+            ``{contains: …}``); ``to`` is as in a rule, ``via`` the name of an outlet, ``at`` a
+            moment with its time zone.
         skipped: The stage that stopped it, such as ``if[1]``, ``dedupe`` or ``holiday``.
         until: Seconds that the clock goes on after the last input.
         next_runs_from: From when ``next_runs`` are the nominal times of the schedule.
@@ -258,20 +263,28 @@ class Draft:
         for template in self.fields.values():
             yield from template if isinstance(template, tuple) else (template,)
 
-    def build(self, context: Mapping[str, Any], phone: str) -> Message:
+    def build(self, context: Mapping[str, Any], phone: str) -> WhatsAppMessage:
         """Return the message with everything filled in.
 
         Raises:
             TemplateError: a template fails.
             MessageError: the message can not be sent.
         """
+        return KINDS[self.kind](phone=phone, device_id=self.device, **self._filled(context))
+
+    def notice(self, context: Mapping[str, Any], outlet: str) -> Notice:
+        """Return what the message says as a text for an outlet; raises the same."""
+        text = readable(self.kind, self._filled(context))
+        return Notice(outlet=outlet, text=text, title=context["rule"]["name"])
+
+    def _filled(self, context: Mapping[str, Any]) -> dict[str, Any]:
         filled: dict[str, Any] = {}
         for name, template in self.fields.items():
             if isinstance(template, tuple):
                 filled[name] = tuple(part.render(context) for part in template)
             else:
                 filled[name] = template.render(context)
-        return KINDS[self.kind](phone=phone, device_id=self.device, **filled)
+        return filled
 
 
 Translations = Mapping[tuple[str, str], tuple[Draft, ...]]
@@ -287,8 +300,11 @@ class Rule:
         for_each: The name of one item, and the expression that gives a list of them.
         conditions: What must hold, all of them.
         to: Contacts, who is on call, and templates that name some.
+        via: The outlets that are told the same.
+        fallback: The names of the outlets that get a message which wbox does not take.
         send: The messages that each of them gets, in order.
         translations: The same for readers with a zone or language of their own.
+        terms: How the messages are to be sent.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
@@ -304,10 +320,13 @@ class Rule:
     group: Group | None = None
     digest: Digest | None = None
     quiet_hours: QuietHours | None = None
-    to: tuple[Contact | OnCall | Template, ...]
+    to: tuple[Contact | OnCall | Template, ...] = ()
+    via: tuple[Outlet, ...] = ()
     send: tuple[Draft, ...]
     translations: Translations = field(default_factory=dict, repr=False)
     escalate: tuple[Step, ...] = ()
+    fallback: tuple[str, ...] = ()
+    terms: Terms = Terms()
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
     file: str

@@ -2,12 +2,11 @@
 
 import os
 import re
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import platformdirs
@@ -16,15 +15,23 @@ from wbox_notify.documents.problems import Problem, Severity
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
-from wbox_notify.settings.secrets import Secrets
+from wbox_notify.pace import Pace
+from wbox_notify.redaction import learn
+from wbox_notify.settings.outlets import OutletBook, open_secret
+from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_URL,
+    HISTORY,
+    PACE_PARTS,
     as_address,
+    as_count,
     as_device,
+    as_history,
     as_language,
+    as_pace,
     as_path,
     as_public_url,
     as_region,
@@ -44,6 +51,7 @@ ENVIRONMENT = "environment"
 
 _KEY = re.compile(r"sk_[!-~]+")
 _KEY_BYTES = 4096
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,7 @@ class Settings:
         device_id: The device that sends where a message names none; None leaves it to wbox.
         store: The address of the store, ``sqlite:///PATH``.
         data_dir: Where the daemon keeps what is its own.
+        history: For how many seconds finished things are kept; infinity for ever.
         listen: Host and port that the daemon answers at.
         tz: The time zone of rules and messages.
         lang: The language of dates and numbers, such as ``tr``.
@@ -64,6 +73,9 @@ class Settings:
         public_url: The address at which people and other programs reach the daemon; None where nobody said.
         storm_guard: An event that would send more messages than this waits, and asks.
         owner: Who is asked then, as ``to`` names people.
+        pace: How quickly messages may follow each other.
+        fallback: The names of the outlets that tell of trouble with wbox.
+        outlets: The Apprise URLs of all outlets of the settings, by name.
         secrets: The values of secrets by name, of those that were found.
         link_key: What signs our links; whoever makes or reads links fills it in.
     """
@@ -74,6 +86,7 @@ class Settings:
     device_id: int | None = None
     store: str
     data_dir: Path
+    history: float = HISTORY
     listen: tuple[str, int] = (DEFAULT_HOST, DEFAULT_PORT)
     tz: ZoneInfo
     lang: str = "en"
@@ -81,6 +94,9 @@ class Settings:
     public_url: str | None = None
     storm_guard: int = 50
     owner: str | None = None
+    pace: Pace = field(default_factory=Pace)
+    fallback: tuple[str, ...] = ()
+    outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
 
@@ -124,11 +140,13 @@ class _Reading:
         self.secrets = Secrets(folder, environ)
         section = value.get("secrets") if isinstance(value, dict) else None
         self.secrets.declare(section, document.at("secrets"))
+        self.outlets = OutletBook(self.secrets)
         self.misshapen = {(problem.line, problem.column) for problem in self.problems}
 
     def settings(self) -> Settings:
         data_dir = self._data_dir()
         store = partial(as_store, folder=self.folder)
+        lang = self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en"
         return Settings(
             folder=self.folder,
             url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
@@ -136,15 +154,30 @@ class _Reading:
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
             store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
             data_dir=data_dir,
+            history=self._chosen(as_history, "WBOX_HISTORY", "history") or HISTORY,
             listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
-            lang=self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en",
+            lang=lang,
             region=self._chosen(as_region, None, "defaults", "region"),
             public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
+            pace=self._pace(lang),
+            fallback=self._fallback(),
+            outlets=self.outlets.found,
             secrets=dict(self.secrets.found),
         )
+
+    def _pace(self, lang: str) -> Pace:
+        """Return the pace of the variable; else of the file, where it is one value or a map of parts."""
+        chosen = self._chosen(as_pace, "WBOX_PACE")
+        if chosen is None and not isinstance(self._value("wbox", "pace"), dict):
+            chosen = self._chosen(as_pace, None, "wbox", "pace")
+        if chosen is None:
+            parts = {name: self._chosen(read_as, None, "wbox", "pace", name) for name, read_as in PACE_PARTS}
+            chosen = Pace(**{name: value for name, value in parts.items() if value is not None})
+        backlog = self._chosen(as_count, None, "backlog")
+        return replace(chosen, backlog=chosen.backlog if backlog is None else backlog, lang=lang)
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
         """Return the value of the variable, else of the file; each that can not be read is a problem."""
@@ -157,14 +190,39 @@ class _Reading:
         return chosen
 
     def _given(self, variable: str | None, *path: str) -> Iterator[tuple[str, Origin]]:
-        value = self.document.value
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = self._value(*path) if path else None
         spot = self.document.at(*path)
         if value is not None and (spot.place.line, spot.place.column) not in self.misshapen:
             yield str(value), spot
         if variable and (text := self.environ.get(variable, "").strip()):
             yield text, variable
+
+    def _value(self, *path: str) -> Any:
+        value = self.document.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+    def _fallback(self) -> tuple[str, ...]:
+        """Return the names of the outlets in the file, or of those in the variable where there are some."""
+        value = self._value("fallback")
+        listed: list[Any] = value if isinstance(value, list) else [value]
+        spots = [self.document.at("fallback", index) for index in range(len(listed))]
+        written = [spot for spot, text in zip(spots, listed, strict=True) if isinstance(text, str)]
+        chosen = self._outlets((spot.value, spot) for spot in written)
+        variable = "WBOX_FALLBACK"
+        return self._outlets((text, variable) for text in self.environ.get(variable, "").split()) or chosen
+
+    def _outlets(self, texts: Iterable[tuple[str, Origin]]) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for text, origin in texts:
+            try:
+                found[self.outlets.find(text)] = None
+                if isinstance(origin, Spot):
+                    self.problems += open_secret(text, origin)
+            except ConfigError as error:
+                self._report(origin, "WBX329", str(error), error.hint)
+        return tuple(found)
 
     def _data_dir(self) -> Path:
         if chosen := self._chosen(partial(as_path, folder=Path.cwd()), "WBOX_DATA_DIR"):
@@ -182,29 +240,30 @@ class _Reading:
     def _key_files(self) -> Iterator[tuple[str, Origin]]:
         if path := self.environ.get("WBOX_API_KEY_FILE"):
             yield path, "WBOX_API_KEY_FILE"
-        if credentials := self.environ.get("CREDENTIALS_DIRECTORY"):
+        if credentials := self.environ.get(_CREDENTIALS):
             path = os.path.join(credentials, "wbox_api_key")  # noqa: PTH118 - it is text until it is checked
             if os.path.lexists(path):
-                yield path, "CREDENTIALS_DIRECTORY"
+                yield path, _CREDENTIALS
         yield from self._given(None, "wbox", "api_key_file")
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
         try:
             path = as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
             with path.open("rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode
+                status = os.fstat(stream.fileno())
                 key = stream.read(_KEY_BYTES).decode("ascii", "replace").strip()
         except (OSError, ConfigError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._report(origin, "WBX322", f"the key file {text} can not be read: {reason}", None)
             return None
-        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-            message = f"everybody on this machine can read the key file {text}"
-            self._report(origin, "WBX322", message, f"chmod 600 {path}", "warning")
+        if origin != _CREDENTIALS and (flaw := exposed(status)):
+            message = f"{flaw} the key file {text}"
+            self._report(origin, "WBX322", message, f"{mending(flaw)} {path}", "warning")
         return self._checked(key, origin)
 
     def _checked(self, key: str, origin: Origin) -> str | None:
         if _KEY.fullmatch(key):
+            learn(key)
             return key
         hint = "copy it again from wbox: Settings > API Access"
         self._report(origin, "WBX323", "this is not a wbox key: one starts with sk_ and has no spaces", hint)

@@ -11,10 +11,12 @@ from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import ConfigError
+from wbox_notify.redaction import learn
 from wbox_notify.settings.shape import SecretSpec
 from wbox_notify.settings.values import SECRET_NAME, as_path
 
 _MOST_BYTES = 64 * 1024
+_FOREIGN = "another user owns"
 
 
 class Secrets:
@@ -62,19 +64,27 @@ class Secrets:
         if name in self._broken:
             raise ConfigError(f"the secret `{name}` can not be used: its own entry has a mistake")
         if name not in self.found:
-            self.found[name] = self._undeclared(name)
+            self._keep(name, self._undeclared(name))
         return self.found[name]
+
+    def _keep(self, name: str, value: str) -> None:
+        learn(value)
+        self.found[name] = value
 
     def _undeclared(self, name: str) -> str:
         variable = f"WBOX_SECRET_{name.upper().replace('-', '_')}"
         if value := self._environ.get(variable):
             return value
-        if credentials := self._environ.get("CREDENTIALS_DIRECTORY"):
-            path = Path(credentials) / name
-            if os.path.lexists(path):
-                return _read(path)[0]
+        if value := self._credential(name):
+            return value
         hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
         raise ConfigError(f"there is no secret `{name}`", hint=hint)
+
+    def _credential(self, name: str) -> str | None:
+        """Return what systemd read for us under this name; our own user may not be able to."""
+        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        path = Path(credentials or "", name)
+        return _read(path)[0] if credentials and os.path.lexists(path) else None
 
     def _entry(self, name: str, entry: dict[str, Any], spot: Spot) -> None:
         spec, problems = fit(SecretSpec, entry, spot)
@@ -83,9 +93,9 @@ class Secrets:
             return
         try:
             if spec.file is None:
-                self.found[name] = self._variable(spec.env or "")
+                self._keep(name, self._variable(spec.env or ""))
             else:
-                self.found[name] = self._file(spec.file, spot.at("file"))
+                self._keep(name, self._credential(name) or self._file(spec.file, spot.at("file")))
         except ConfigError as error:
             at = spot.at("env" if spec.file is None else "file")
             self.problems.append(at.problem("WBX324", str(error), hint=error.hint))
@@ -97,15 +107,34 @@ class Secrets:
 
     def _file(self, text: str, spot: Spot) -> str:
         path = as_path(text, self._folder)
-        value, mode = _read(path)
-        if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-            message = f"everybody on this machine can read the secret in {text}"
-            problem = spot.problem("WBX324", message, hint=f"chmod 600 {path}", severity="warning")
-            self.problems.append(problem)
+        value, status = _read(path)
+        if flaw := exposed(status):
+            message = f"{flaw} the secret in {text}"
+            hint = f"{mending(flaw)} {path}"
+            self.problems.append(spot.problem("WBX324", message, hint=hint, severity="warning"))
         return value
 
     def _report(self, spot: Spot, code: str, message: str, hint: str) -> None:
         self.problems.append(_without_excerpt(spot.key_problem(code, message, hint=hint)))
+
+
+def exposed(status: os.stat_result) -> str | None:
+    """Return who but us can get at a file with a secret, as the beginning of a sentence; None for nobody."""
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    if status.st_mode & stat.S_IROTH:
+        return "everybody on this machine can read"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others can change"
+    if status.st_uid not in {0, os.geteuid()}:
+        return _FOREIGN
+    # A group of root's choice is a way to hand a secret to one service; anybody else's group is an accident.
+    return "a group can read" if status.st_uid and status.st_mode & stat.S_IRGRP else None
+
+
+def mending(flaw: str) -> str:
+    """Return the command that mends what ``exposed`` found, without the path."""
+    return "chown $USER" if flaw == _FOREIGN else "chmod 600"
 
 
 def _without_excerpt(problem: Problem) -> Problem:
@@ -113,11 +142,11 @@ def _without_excerpt(problem: Problem) -> Problem:
     return replace(problem, excerpt=())
 
 
-def _read(path: Path) -> tuple[str, int]:
-    """Return what a file holds, without the line break at its end, and its mode."""
+def _read(path: Path) -> tuple[str, os.stat_result]:
+    """Return what a file holds, without the line break at its end, and whose it is."""
     try:
         with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
+            status = os.fstat(stream.fileno())
             content = stream.read(_MOST_BYTES + 1)
         value = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -128,4 +157,4 @@ def _read(path: Path) -> tuple[str, int]:
     value = value.removesuffix("\n").removesuffix("\r")
     if not value or len(content) > _MOST_BYTES:
         raise ConfigError(f"the file {path} is {'too large' if value else 'empty'}")
-    return value, mode
+    return value, status

@@ -1,14 +1,28 @@
 """The shape of ``wbox-notify.yaml``."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, wrong
+from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, listed, some, wrong
 
 OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"
 _NO_KEY = Refusal("WBX321", "an API key does not belong in this file", OUT)
+
+
+def _count_or_never(value: Any) -> Any:
+    if value == "never" or (type(value) is int and value > 0):
+        return value
+    raise wrong("WBX215", "a number above 0 is expected here, or `never`")
+
+
+_Count = Annotated[
+    Any,
+    BeforeValidator(
+        _count_or_never, json_schema_input_type=Annotated[int, Field(ge=1)] | Literal["never"] | None
+    ),
+]
 
 
 def _one_or_more(number: int) -> int:
@@ -17,15 +31,45 @@ def _one_or_more(number: int) -> int:
     return number
 
 
+class PacePart(Strict):
+    """How quickly messages may follow each other, so that WhatsApp takes no offence."""
+
+    every: str | None = Field(
+        default=None, description="from one message of a device to the next, more or less: `3s`"
+    )
+    media_every: str | None = Field(default=None, description="the same after media: `5s`")
+    per_hour: _Count = Field(default=None, description="the most in an hour: `200`, or `never`")
+    per_day: _Count = Field(default=None, description="the most in a day: `1000`, or `never`")
+    recipient_every: str | None = Field(
+        default=None, description="from one message to a phone to the next: `10s`"
+    )
+    recipient_per_hour: _Count = Field(
+        default=None, description="the most that a phone gets in an hour: `30`, or `never`"
+    )
+    same_text: str | None = Field(
+        default=None, description="how long a phone does not get the same text again: `10m`, or `never`"
+    )
+
+
 class WboxPart(Strict):
     """Where wbox is, and who we are there."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = {**later("pace"), "api_key": _NO_KEY}
+    refused: ClassVar[Mapping[str, Refusal]] = {"api_key": _NO_KEY}
 
     url: str | None = Field(default=None, description="the address of wbox; WBOX_API_URL")
     api_key_file: str | None = Field(default=None, description="the file with the API key; WBOX_API_KEY_FILE")
     device: int | None = Field(
         default=None, description="the number of the device that sends; WBOX_DEVICE_ID"
+    )
+    pace: Annotated[
+        PacePart,
+        BeforeValidator(
+            lambda pace: {} if pace is None or isinstance(pace, str) else pace,
+            json_schema_input_type=str | PacePart | None,
+        ),
+    ] = Field(
+        default=PacePart(),
+        description="how quickly messages follow each other: `unlimited`, `5s`, or a map; WBOX_PACE",
     )
 
 
@@ -60,12 +104,21 @@ class SecretSpec(Strict):
 
 _Secrets = dict[str, SecretSpec] | None
 
+OutletNames = Annotated[
+    list[str],
+    BeforeValidator(
+        listed, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
+    ),
+    AfterValidator(some),
+]
+"""Names of secrets that hold Apprise URLs, and such URLs themselves."""
+
 
 class SettingsFile(Strict):
     """The settings of a project."""
 
     refused: ClassVar[Mapping[str, Refusal]] = {
-        **later("pace", "fallback"),
+        "pace": Refusal("WBX210", "unknown key `pace`", "it stands under `wbox:`"),
         **later("rules", hint="rules stand in the folder rules/"),
         "api_key": _NO_KEY,
     }
@@ -87,6 +140,9 @@ class SettingsFile(Strict):
     store: str | None = Field(
         default=None, description="the address of the store, `sqlite:///PATH`; WBOX_STORE"
     )
+    history: str | None = Field(
+        default=None, description="how long finished things are kept: `90d`, `26w`, `forever`; WBOX_HISTORY"
+    )
     listen: Annotated[
         str | None,
         BeforeValidator(
@@ -102,3 +158,12 @@ class SettingsFile(Strict):
         Field(default=50, description="an event that would send more messages than this waits, and asks")
     )
     owner: str | None = Field(default=None, description="the contact who is asked then")
+    backlog: _Count = Field(
+        default=None,
+        description="more texts than this that have waited for one phone become one: `20`, or `never`",
+    )
+    fallback: OutletNames = Field(
+        default=[],
+        description="outlets that tell of trouble with wbox: an Apprise URL, the name of a secret that holds"
+        " one, or a list; WBOX_FALLBACK",
+    )

@@ -1,20 +1,29 @@
 """What the text of a setting means; each function raises ConfigError for a text that means nothing."""
 
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from wbox_notify.documents.shape import meant
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
+from wbox_notify.pace import UNLIMITED, Pace
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8725
 
 SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+HISTORY = 90 * 86_400.0
+"""Seconds for which finished things are kept, where nothing is said."""
+
+_LEAST_HISTORY = 7 * 86_400.0
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
 _LAST_PORT = 65535
@@ -49,6 +58,39 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return bool(usable) and not re.search(r"[@?#\s]", text)
+
+
+def as_pace(text: str) -> Pace:
+    """Return the pace that one value stands for: ``unlimited``, or from one message to the next."""
+    if text == "unlimited":
+        return UNLIMITED
+    every = parse_duration(text)
+    return Pace(every=every, media_every=max(every, Pace().media_every))
+
+
+def as_count(text: str) -> int:
+    """Return a number, 0 for ``never``."""
+    if text == "never":
+        return 0
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not a number above 0", hint="write a number, or never")
+    return int(text)
+
+
+def _as_time(text: str) -> float:
+    return 0.0 if text == "never" else parse_duration(text)
+
+
+PACE_PARTS: Sequence[tuple[str, Callable[[str], Any]]] = (
+    ("every", parse_duration),
+    ("media_every", parse_duration),
+    ("per_hour", as_count),
+    ("per_day", as_count),
+    ("recipient_every", parse_duration),
+    ("recipient_per_hour", as_count),
+    ("same_text", _as_time),
+)
+"""The parts of a pace, and what reads the text of each."""
 
 
 def as_device(text: str) -> int:
@@ -99,6 +141,19 @@ def as_region(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2}", text):
         raise ConfigError(f"{text} is not the code of a country", hint="two letters: TR")
     return text.upper()
+
+
+def as_history(text: str) -> float:
+    """Return for how many seconds finished things are kept; infinity for ``forever``."""
+    if text == "forever":
+        return math.inf
+    seconds = parse_duration(text)
+    if seconds < _LEAST_HISTORY:
+        raise ConfigError(
+            f"{text} is too short: a webhook that comes again is known by its history for 7 days",
+            hint="write at least 7d, such as 90d, or forever",
+        )
+    return seconds
 
 
 def as_secret_name(text: str) -> str:

@@ -129,7 +129,7 @@ class Files:
                 Decision(**{name: one[name] for name in ("rule", "stage", "outcome", "detail")})
                 for one in decisions
             ],
-            failures=[f"{one['rule']}, {one['phone']}: {one['state']}, {one['reason']}" for one in dead],
+            failures=[f"{one['rule']}, {one['recipient']}: {one['state']}, {one['reason']}" for one in dead],
         )
 
     def settle(self, version: FileVersion, fate: Fate, detail: str, now: float) -> Future[None]:

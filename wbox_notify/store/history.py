@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, State
 from wbox_notify.files import FileVersion
-from wbox_notify.store import rows
+from wbox_notify.messages import APPRISE
+from wbox_notify.store import rows, sql
 from wbox_notify.store.files import seen_among
 from wbox_notify.store.rows import among
 
@@ -56,9 +57,22 @@ class History:
         """Return the ids of those versions of files that have been seen."""
         return {row["event_id"] for row in seen_among(self._database, [version.id for version in versions])}
 
-    def counts(self) -> dict[State, int]:
-        """Return how many deliveries are in each state."""
-        found = self._database.read("select state, count(*) as many from delivery group by state")
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        found = self._database.read(
+            "select 1 from delivery where key >= :prefix and key < :end and state = 'sent'"
+            " and device <> :apprise limit 1",
+            {"prefix": prefix, "end": f"{prefix}\U0010ffff", "apprise": APPRISE},
+        )
+        return bool(found)
+
+    def counts(self, states: Sequence[State] = tuple(State)) -> dict[State, int]:
+        """Return how many deliveries are in each of the states that any is in."""
+        marks, values = among(states)
+        found = self._database.read(
+            f"select state, count(*) as many from delivery where state in ({marks}) group by state",  # noqa: S608 - marks are ours
+            values,
+        )
         return {State(row["state"]): row["many"] for row in found}
 
     def sent_since(self, since: float) -> int:
@@ -77,8 +91,26 @@ class History:
         oldest: float | None = found[0]["oldest"]
         return oldest
 
+    def waiting(self, device: str) -> int:
+        """Return how many deliveries wait for a device; ``*`` stands for all of them."""
+        found = self._database.read(sql.WAITING, {"device": device})
+        return int(found[0]["many"])
+
+    def unheard(self, rules: Sequence[str], since: float) -> list[Delivery]:
+        """Return the deliveries of rules that WhatsApp does not carry, and no fallback has been given yet.
+
+        They wait for a device of whose trouble the fallback knows, or were given up after ``since``.
+        """
+        marks, values = among(rules)
+        found = self._database.read(sql.UNHEARD.replace("$rules", marks), {**values, "since": since})
+        return [rows.delivery(row) for row in found]
+
+    def given_up(self, since: float) -> list[Row]:
+        """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
+        return self._database.read(sql.GIVEN_UP, {"since": since})
+
     def circuits(self) -> list[Row]:
-        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``."""
+        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""
         return list(self._database.read("select * from circuit order by device"))
 
     def last_event(self) -> int:

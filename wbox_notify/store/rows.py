@@ -1,5 +1,6 @@
 """Rows of the tables as the package's own nouns, and back."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 from wbox_notify import messages
 from wbox_notify.deliveries import Delivery, Memory, Planned, State
 from wbox_notify.events import Event
+from wbox_notify.messages import Message, Text
 
 
 def event_row(event: Event, now: float) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def event(row: Mapping[str, Any]) -> Event:
     )
 
 
-def delivery_row(planned: Planned, event_id: str, now: float, lifetime: float) -> dict[str, Any]:
+def delivery_row(planned: Planned, event_id: str, now: float) -> dict[str, Any]:
     """Return the columns of a new delivery: queued, held for a person, or dead without a message."""
     message = planned.message
     return {
@@ -39,13 +41,24 @@ def delivery_row(planned: Planned, event_id: str, now: float, lifetime: float) -
         "event_id": event_id,
         "rule": planned.rule,
         "device": message.device if message else "",
-        "phone": message.recipient if message else "",
+        "recipient": message.recipient if message else "",
         "message": json.dumps(messages.dump(message)) if message else None,
         "state": _first_state(planned),
         "reason": planned.problem or planned.held or "",
         "now": now,
-        "expires": now + lifetime,
+        "expires": now + planned.terms.expire_after,
+        "lifetime": planned.terms.expire_after,
+        "priority": int(planned.terms.critical),
+        "on_unknown": planned.terms.on_unknown,
+        "same": _sameness(message) if planned.terms.once else "",
     }
+
+
+def _sameness(message: Message | None) -> str:
+    """Return what is equal in texts that say the same; empty for all else."""
+    if not isinstance(message, Text):
+        return ""
+    return hashlib.sha256(message.message.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _first_state(planned: Planned) -> State:
@@ -74,7 +87,7 @@ def memory(row: Mapping[str, Any]) -> Memory:
 def delivery(row: Mapping[str, Any]) -> Delivery:
     """Return the delivery of a row."""
     fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
-    counts = ("claims", "tries", "unknowns", "reason")
+    counts = ("claims", "tries", "unknowns", "reason", "priority", "on_unknown")
     return Delivery(
         message=messages.load(json.loads(row["message"])) if row["message"] else None,
         state=State(row["state"]),

@@ -83,6 +83,40 @@ MIGRATIONS = (
     create index memory_due on memory (due) where due is not null;
     """,
     """
+    alter table delivery rename column phone to recipient;
+    alter table delivery add column priority integer not null default 0;
+    alter table delivery add column lifetime double precision not null default 86400;
+    alter table delivery add column on_unknown text;
+    alter table delivery add column same text not null default '';
+    drop index delivery_open;
+    drop index delivery_lane;
+    create index delivery_open on delivery (device, priority desc, id, recipient)
+        where state in ('queued', 'unknown', 'sending');
+    create index delivery_sending on delivery (device, recipient) where state = 'sending';
+    create index delivery_lane on delivery (device, recipient, priority, id)
+        where state in ('queued', 'unknown', 'sending');
+    create index delivery_expiry on delivery (expires) where state in ('queued', 'unknown', 'sending');
+    create index delivery_same on delivery (recipient, same, changed) where same <> '';
+    create index attempt_started on attempt (started);
+    create index delivery_given_up on delivery (changed) where state in ('held', 'dead', 'expired');
+
+    alter table circuit add column trying integer not null default 0;
+    alter table circuit add column told integer not null default 0;
+
+    create table turn (
+        device text not null,
+        recipient text not null,
+        next double precision not null,
+        primary key (device, recipient)
+    );
+    """,
+    """
+    create index delivery_state on delivery (state, changed);
+    drop index delivery_stuck;
+    create index decision_at on decision (at);
+    create index event_told on event (received) where planned is not null and data <> '{}';
+    """,
+    """
     create table file (
         seq $key,
         event_id text not null unique,

@@ -1,4 +1,7 @@
-"""The longer statements of the store: one text for SQLite and PostgreSQL."""
+"""The longer statements of the store: one text for SQLite and PostgreSQL.
+
+What the indices say of states has to stand in a query word for word, or they are not used.
+"""
 
 REMEMBER = """
 insert into memory (rule, kind, key, value, due) values (:rule, :kind, :key, :value, :due)
@@ -9,26 +12,101 @@ FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 
 INSERT_DELIVERY = """
 insert into delivery
-    (key, event_id, rule, device, phone, message, state, reason, due, created, changed, expires)
+    (key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
+    lifetime, priority, on_unknown, same)
 values
-    (:key, :event_id, :rule, :device, :phone, :message, :state, :reason, :now, :now, :now, :expires)
+    (:key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :now, :now, :now, :expires,
+    :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
 """
 
-CLAIM = """
-update delivery set state = 'sending', claims = claims + 1, changed = :now
-where id = (
-    select d.id from delivery d
-    where d.state in ('queued', 'unknown') and d.due <= :now and d.expires > :now and :phone in ('', d.phone)
-    and not exists (select 1 from circuit c where c.device = d.device)
-    and not exists (
-        select 1 from delivery e
-        where e.device = d.device and e.phone = d.phone and e.id < d.id
-        and e.state in ('queued', 'unknown', 'sending')
-    )
-    order by d.id limit 1
+_MOST_IN_FLIGHT = 4
+"""Of one device, so that one whose answers take their time leaves threads for the others."""
+
+_OPEN = "state in ('queued', 'unknown', 'sending')"
+
+DEVICES = f"""
+with recursive devices (device) as (
+    select min(device) from delivery where {_OPEN}
+    union all
+    select (select min(device) from delivery where {_OPEN} and device > devices.device)
+    from devices where devices.device is not null
 )
-returning *
+select d.device, coalesce(t.next, 0) as next
+from devices d left join turn t on t.device = d.device and t.recipient = ''
+where d.device is not null
+and (select count(*) from delivery s where s.state = 'sending' and s.device = d.device) < {_MOST_IN_FLIGHT}
+and not exists (
+    select 1 from circuit c
+    where c.device in (d.device, '*') and d.device <> 'apprise' and (c.trying = 0 or exists (
+        select 1 from delivery s where s.state = 'sending' and c.device in (s.device, '*')
+    ))
+)
+"""  # noqa: S608 - all of it is ours
+
+# The plus signs keep SQLite from looking there first; the order of the index is what ends the search early.
+_FIRST = f"""
+d.device = :device and d.{_OPEN} and d.state <> 'sending'
+and d.recipient not in (select s.recipient from delivery s where s.state = 'sending' and s.device = :device)
+and not exists (
+    select 1 from delivery e
+    where e.device = d.device and e.recipient = d.recipient and e.{_OPEN}
+    and (e.priority > d.priority or e.priority = d.priority and e.id < d.id)
+)
+"""  # noqa: S608 - all of it is ours
+
+NEXT = f"""
+select d.* from delivery d
+where :recipient in ('', d.recipient) and d.recipient not in (
+    select t.recipient from turn t where t.device = :device and t.next > :now
+)
+and {_FIRST} and +d.due <= :now and +d.expires > :now
+order by d.priority desc, d.id limit 1
+"""  # noqa: S608 - all of it is ours
+
+NEXT_DUE = f"""
+select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due
+from delivery d left join turn t on t.device = d.device and t.recipient = d.recipient
+where {_FIRST}
+"""  # noqa: S608 - all of it is ours
+
+NEXT_OTHERWISE = f"""
+select min(expires) as due from delivery where {_OPEN} and state <> 'sending'
+union all select min(until) from circuit where trying = 0
+"""  # noqa: S608 - all of it is ours
+
+BEGIN = """
+update delivery set state = 'sending', claims = claims + 1, changed = :now where id = :id returning *
+"""
+
+BEGIN_ATTEMPT = "insert into attempt (delivery_id, number, started) values (:id, :claims, :now)"
+
+BEGUN = """
+select a.started, d.recipient from attempt a join delivery d on d.id = a.delivery_id
+where a.started > :since and d.device = :device order by a.started desc
+"""
+
+TAKE_TURN = """
+insert into turn (device, recipient, next) values (:device, :recipient, :next)
+on conflict (device, recipient) do update set next = excluded.next
+"""
+
+SAME_SENT = """
+select max(changed) as at from delivery
+where recipient = :recipient and same = :same and same <> '' and state = 'sent' and changed > :since
+"""
+
+WAITED = f"""
+select * from delivery
+where device = :device and recipient = :recipient and {_OPEN} and priority = :priority and state = 'queued'
+and created <= :before order by id limit 200
+"""  # noqa: S608 - all of it is ours
+
+LEAVE_OUT = "update delivery set state = 'cancelled', changed = :now, reason = :reason where id = :id"
+
+DECIDE = """
+insert into decision (event_id, rule, stage, outcome, detail, at)
+values (:event_id, :rule, :stage, :outcome, :detail, :at)
 """
 
 FINISH = """
@@ -37,22 +115,64 @@ set state = :state, due = :due, tries = :tries, unknowns = :unknowns, reason = :
 where id = :id and claims = :claims and state = 'sending'
 """
 
-NEXT_DUE = """
-select min(d.due) as due from delivery d
-where d.state in ('queued', 'unknown')
-and not exists (select 1 from circuit c where c.device = d.device)
-and not exists (
-    select 1 from delivery e
-    where e.device = d.device and e.phone = d.phone and e.id < d.id
-    and e.state in ('queued', 'unknown', 'sending')
-)
-union all select min(until) from circuit
+FINISH_ATTEMPT = """
+update attempt set latency = :latency, outcome = :outcome, status = :status, detail = :detail
+where delivery_id = :id and number = :claims
 """
+
+EXPIRE = f"""
+update delivery set state = 'expired', changed = :now, reason = 'was not sent in time: ' || reason
+where {_OPEN} and state <> 'sending' and expires <= :now
+"""  # noqa: S608 - all of it is ours
+
+OPEN_CIRCUIT = """
+insert into circuit (device, reason, since, until, probes) values (:device, :reason, :now, :until, 0)
+on conflict (device) do update
+set reason = excluded.reason, until = excluded.until, probes = circuit.probes + 1, trying = 0
+where circuit.trying = 1
+"""
+
+CLOCK_SET_FORWARD = (f"update delivery set expires = expires + :jump where {_OPEN}",)  # noqa: S608 - all of it is ours
+
+CLOCK_SET_BACK = (
+    f"update delivery set expires = expires + :jump, due = due + :jump where {_OPEN}",  # noqa: S608 - all of it is ours
+    "update circuit set since = since + :jump, until = until + :jump",
+    "update turn set next = next + :jump",
+)
+
+WAITING = f"""
+select count(*) as many from delivery
+where {_OPEN} and state <> 'sending' and device <> 'apprise' and :device in (device, '*')
+"""  # noqa: S608 - all of it is ours
+
+_GIVEN_UP = "state in ('held', 'dead', 'expired')"
+
+UNHEARD = f"""
+select * from (
+    select d.* from delivery d
+    where d.{_GIVEN_UP} and d.changed > :since and d.reason not like 'storm guard:%'
+    union all
+    select d.* from delivery d
+    where d.{_OPEN} and d.state <> 'sending'
+    and exists (select 1 from circuit c where c.device in (d.device, '*') and c.told = 1)
+) as d
+where d.rule in ($rules) and d.device <> 'apprise'
+and not exists (select 1 from delivery n where n.key = d.key || ':fallback:0')
+order by d.id limit 50
+"""  # noqa: S608 - all of it is ours
+
+GIVEN_UP = f"""
+select rule, hour, count(*) as many, max(reason) as reason from (
+    select rule, cast(changed as bigint) / 3600 as hour, reason from delivery
+    where {_GIVEN_UP} and changed > :since and device <> 'apprise' and reason not like 'storm guard:%'
+) as d group by rule, hour
+"""  # noqa: S608 - all of it is ours
 
 REQUEUE = (
     """
     update delivery
-    set state = 'queued', due = :now, expires = :expires, tries = 0, unknowns = 0, changed = :now, reason = ''
+    set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, changed = :now,
+        reason = '', same = ''
     where id = :id
     """,
 )

@@ -4,16 +4,19 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from wbox_notify.deliveries import LIFETIME, STUCK, WAITING, Delivery, Memory, Plan, State
+from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer
-from wbox_notify.store import rows, sql
+from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.store import claims, rows, sql
 from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
+from wbox_notify.store.pruning import prune
 from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
@@ -53,6 +56,12 @@ class Store:
 
         return self._database.write(work)
 
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the event ids that the store has."""
+        marks, values = rows.among(ids)
+        found = self._database.read(f"select id from event where id in ({marks})", values)  # noqa: S608 - marks are ours
+        return {row["id"] for row in found}
+
     def unplanned(self, most: int = 200) -> list[Event]:
         """Return events that no plan was made for yet, oldest first."""
         found = self._database.read(
@@ -63,6 +72,10 @@ class Store:
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""
         return self.history.remembered(rule, kind, key)
+
+    def sent(self, prefix: str) -> bool:
+        """Return whether wbox took a message whose key begins with a prefix."""
+        return self.history.sent(prefix)
 
     def memories_due(self, now: float, most: int = 200) -> list[Memory]:
         """Return what rules want to be woken with now, the earliest first."""
@@ -97,22 +110,23 @@ class Store:
 
         return self._database.write(work)
 
-    def claim(self, now: float, phone: str = "") -> Future[Delivery | None]:
-        """Take the next delivery that is due; that it is being sent is on disk before the future is done.
+    def claim(
+        self, now: float, pace: Pace = UNLIMITED, *, recipient: str = "", chance: float = 0.5
+    ) -> Future[Delivery | None]:
+        """Take the delivery whose turn it is; that it is being sent is on disk before the future is done.
 
-        Only the oldest open delivery to a phone can be taken, and none of a device whose circuit is open;
-        with ``phone`` only what goes there.
+        What is critical goes first, else the oldest; never two at a time to one recipient, nothing of a
+        device whose circuit is open, nothing before its turn. What the pace leaves out has a decision.
+
+        Args:
+            now: the time.
+            pace: how quickly messages may follow each other.
+            recipient: where only what goes there is wanted.
+            chance: in [0, 1): where in the jitter of the pace.
         """
 
         def work(connection: Connection) -> Delivery | None:
-            row = connection.execute(sql.CLAIM, {"now": now, "phone": phone}).fetchone()
-            if row is None:
-                return None
-            connection.execute(
-                "insert into attempt (delivery_id, number, started) values (:id, :claims, :now)",
-                {"id": row["id"], "claims": row["claims"], "now": now},
-            )
-            return rows.delivery(row)
+            return claims.claim(connection, now, pace, recipient=recipient, chance=chance)
 
         return self._database.write(work)
 
@@ -132,12 +146,8 @@ class Store:
             changed = connection.execute(
                 sql.FINISH, {**after, "id": delivery.id, "claims": delivery.claims, "now": now}
             )
-            connection.execute(
-                "update attempt"
-                " set latency = :latency, outcome = :outcome, status = :status, detail = :detail"
-                " where delivery_id = :id and number = :claims",
-                {**asdict(answer), "id": delivery.id, "claims": delivery.claims},
-            )
+            ended = {**asdict(answer), "id": delivery.id, "claims": delivery.claims}
+            connection.execute(sql.FINISH_ATTEMPT, ended)
             return changed.rowcount == 1
 
         return self._database.write(work)
@@ -149,57 +159,58 @@ class Store:
 
     def expire(self, now: float) -> Future[int]:
         """Give up on waiting deliveries whose time is over; return how many."""
+        return self._database.write(lambda connection: connection.execute(sql.EXPIRE, {"now": now}).rowcount)
 
-        def work(connection: Connection) -> int:
-            return connection.execute(
-                "update delivery set state = 'expired', changed = :now,"
-                " reason = 'was not sent in time: ' || reason"
-                " where state in ('queued', 'unknown') and expires <= :now",
-                {"now": now},
-            ).rowcount
+    def clock_was_set(self, jump: float) -> Future[None]:
+        """Follow a wall clock that was set by ``jump`` seconds: nothing expires of it, and nothing waits."""
+        statements = sql.CLOCK_SET_FORWARD if jump > 0 else sql.CLOCK_SET_BACK
+
+        def work(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(statement, {"jump": jump})
 
         return self._database.write(work)
 
-    def next_due(self) -> float | None:
-        """Return when the next delivery of a closed circuit or the next probe is due, or None."""
-        found = self._database.read(sql.NEXT_DUE)
+    def next_due(self, now: float) -> float | None:
+        """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None."""
+        found = self._database.read(sql.NEXT_OTHERWISE)
+        for row in self._database.read(sql.DEVICES):
+            if row["next"] > now:
+                found.append({"due": row["next"]})
+            else:
+                found += self._database.read(sql.NEXT_DUE, {"device": row["device"]})
         return min((row["due"] for row in found if row["due"] is not None), default=None)
 
-    def circuits_due(self, now: float) -> list[Mapping[str, Any]]:
-        """Return the open circuits that are to be looked at now: ``device``, ``reason``, ``probes``."""
-        return list(self._database.read("select * from circuit where until <= :now", {"now": now}))
+    def circuits(self) -> list[Mapping[str, Any]]:
+        """Return the circuits that are not closed: ``device`` (``*``: all), ``reason``, ``since`` and so on.
+
+        One that is ``trying`` lets one message at a time through; of one that is ``told`` the fallback knows.
+        """
+        return self.history.circuits()
 
     def open_circuit(self, device: str, reason: str, until: float, now: float) -> Future[None]:
         """Stop sending through a device and look at it at ``until``; an open circuit stays as it is."""
-
-        def work(connection: Connection) -> None:
-            connection.execute(
-                "insert into circuit (device, reason, since, until, probes)"
-                " values (:device, :reason, :now, :until, 0) on conflict (device) do nothing",
-                {"device": device, "reason": reason, "until": until, "now": now},
-            )
-
-        return self._database.write(work)
+        row = {"device": device, "reason": reason, "until": until, "now": now}
+        return self._run(sql.OPEN_CIRCUIT, row)
 
     def keep_circuit_open(self, device: str, reason: str, until: float) -> Future[None]:
         """Record that a device was looked at and can not send yet."""
+        return self._run(
+            "update circuit set reason = :reason, until = :until, probes = probes + 1 where device = :device",
+            {"device": device, "reason": reason, "until": until},
+        )
 
-        def work(connection: Connection) -> None:
-            connection.execute(
-                "update circuit set reason = :reason, until = :until, probes = probes + 1"
-                " where device = :device",
-                {"device": device, "reason": reason, "until": until},
-            )
+    def try_circuit(self, device: str) -> Future[None]:
+        """Let one message at a time through a device, until one has arrived."""
+        return self._run("update circuit set trying = 1 where device = :device", {"device": device})
 
-        return self._database.write(work)
+    def tell_circuit(self, device: str) -> Future[None]:
+        """Record that the fallback knows of an open circuit."""
+        return self._run("update circuit set told = 1 where device = :device", {"device": device})
 
     def close_circuit(self, device: str) -> Future[None]:
         """Let a device send again."""
-
-        def work(connection: Connection) -> None:
-            connection.execute("delete from circuit where device = :device", {"device": device})
-
-        return self._database.write(work)
+        return self._run("delete from circuit where device = :device", {"device": device})
 
     def requeue(self, ids: Sequence[int] | None, states: Sequence[State], now: float) -> Future[list[int]]:
         """Put deliveries in the given states back into the queue, due now; all of them where ids is None.
@@ -209,11 +220,10 @@ class Store:
 
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, states)
-            parameters = {"now": now, "expires": now + LIFETIME}
             for row in found:
                 statements = sql.REQUEUE if row["message"] else sql.REPLAN
                 for statement in statements:
-                    connection.execute(statement, {**parameters, "id": row["id"]})
+                    connection.execute(statement, {"now": now, "id": row["id"]})
             return [row["id"] for row in found]
 
         return self._database.write(work)
@@ -224,9 +234,9 @@ class Store:
         def work(connection: Connection) -> int:
             return connection.execute(
                 "update delivery"
-                " set state = 'queued', due = :now, expires = :expires, changed = :now, reason = ''"
+                " set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, reason = ''"
                 " where event_id = :id and state = 'held' and reason like 'storm guard:%'",
-                {"id": event_id, "now": now, "expires": now + LIFETIME},
+                {"id": event_id, "now": now},
             ).rowcount
 
         return self._database.write(work)
@@ -237,12 +247,18 @@ class Store:
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, (*WAITING, *STUCK))
             for row in found:
-                connection.execute(
-                    "update delivery set state = 'cancelled', changed = :now, reason = 'dropped by hand'"
-                    " where id = :id",
-                    {"id": row["id"], "now": now},
-                )
+                connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
             return [row["id"] for row in found]
+
+        return self._database.write(work)
+
+    def prune(self, before: float, most: int) -> Future[int]:
+        """Forget at most ``most`` rows of what was finished by then; return how many, 0 when none is left."""
+        return self._database.write(partial(prune, before=before, most=most))
+
+    def _run(self, statement: str, parameters: Mapping[str, Any]) -> Future[None]:
+        def work(connection: Connection) -> None:
+            connection.execute(statement, parameters)
 
         return self._database.write(work)
 
@@ -267,14 +283,13 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         {"now": now, "id": plan.event_id},
     )
     connection.executemany(
-        "insert into decision (event_id, rule, stage, outcome, detail, at)"
-        " values (:event_id, :rule, :stage, :outcome, :detail, :at)",
+        sql.DECIDE,
         [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
     )
     _remember(connection, plan.memories)
     connection.executemany(
         sql.INSERT_DELIVERY,
-        [rows.delivery_row(planned, plan.event_id, now, LIFETIME) for planned in plan.messages],
+        [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
     )
     link(connection, plan)
 

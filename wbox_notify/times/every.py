@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
-from wbox_notify.times.windows import parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORTEST = timedelta(seconds=10)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from wbox_notify.documents.shape import meant
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.settings.values import as_zone
 from wbox_notify.times.cron import Cron, parse_cron
@@ -13,7 +14,6 @@ from wbox_notify.times.daysoff import parse_place
 from wbox_notify.times.every import Every, parse_every
 from wbox_notify.times.schedule import Missed, Schedule, Skip
 from wbox_notify.times.wallclock import day_number, parse_days, parse_time, plain
-from wbox_notify.times.windows import parse_duration
 
 _KINDS = ("at", "cron", "every")
 _KEYS = (*_KINDS, "tz", "skip")

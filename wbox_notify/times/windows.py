@@ -1,4 +1,4 @@
-"""Durations, sizes, and windows of time such as ``22:00-07:30``, as people write them."""
+"""Sizes, and windows of time such as ``22:00-07:30``, as people write them."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,6 @@ from typing import NamedTuple, Self
 from wbox_notify.errors import ConfigError
 from wbox_notify.times.wallclock import WEEK, moment, parse_days, parse_time
 
-_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
-_DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}) *{unit} *)?" for unit in _UNITS))
-_LONGEST = 3_660 * 86_400
-
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGT]?)(?:I?B)?")
 
@@ -23,18 +19,7 @@ _DAY = 24 * 60
 
 
 class WindowError(ConfigError):
-    """A duration, a size or a window of time can not be used as written."""
-
-
-def parse_duration(text: object) -> float:
-    """Return the seconds of a duration: ``1h30m``, ``90s``, ``2d``, ``500ms``; at most ten years."""
-    found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
-    if not found:
-        raise WindowError(f"`{text}` is not a duration", hint=_duration_hint(text))
-    seconds = sum(int(part or 0) * size for part, size in zip(found.groups(), _UNITS.values(), strict=True))
-    if seconds > _LONGEST:
-        raise WindowError(f"`{text}` is longer than ten years", hint="write a shorter duration, like 30d")
-    return float(seconds)
+    """A size or a window of time can not be used as written."""
 
 
 def parse_size(text: object) -> int:
@@ -120,12 +105,6 @@ class Window:
             if day.isoweekday() in span.days:
                 start, end = (midnight + timedelta(minutes=minutes) for minutes in (span.start, span.end))
                 yield moment(start, zone), moment(end, zone)
-
-
-def _duration_hint(text: object) -> str:
-    if re.fullmatch("[0-9]{1,9}", str(text)):
-        return f"say what it counts: {text}s or {text}m"
-    return "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
 
 
 def _span(written: object) -> Span:

@@ -1,6 +1,5 @@
 """The intake of webhooks: a call is checked, read and on disk before it is answered with 2xx."""
 
-import logging
 import re
 import secrets
 import time
@@ -21,11 +20,10 @@ from starlette.routing import Route
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.web.hooks import Hook, Hooks
+from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.wire import Accept, Limits, commit, read
 from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
 from wbox_notify.webhooks.signatures import Call, Scheme, SignatureError, scheme
-
-log = logging.getLogger(__name__)
 
 _KEPT = re.compile(r"(x|webhook|svix|shopify|ce)-.*|user-agent|content-type|idempotency-key")
 _SECRET = re.compile(
@@ -42,11 +40,12 @@ _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
 
 def intake(hooks: Hooks, accept: Accept, limits: Limits) -> Route:
     """Return the route of all hooks."""
+    refusals = Refusals()
 
     async def take(request: Request) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
         call = await _call(request, limits)
-        hook = _proven(hooks.find(request.path_params["path"]), call)
+        hook = _proven(hooks.find(request.path_params["path"]), call, refusals)
         try:
             values = await run_in_threadpool(_values, call) if len(call.body) > _LARGE else _values(call)
             values["headers"] = _headers(call, hook.scheme)
@@ -55,7 +54,7 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits) -> Route:
                 return JSONResponse(trying)
             event = _event(hook, call, values)
         except WboxError as error:
-            log.warning("%s: %s", _shown(call), error)
+            refusals.tell(hook.path, f"{_shown(call)}: {error}")
             raise HTTPException(400, str(error)) from None
         new = await commit(accept, [event])
         if new == [True]:
@@ -78,7 +77,7 @@ async def _call(request: Request, limits: Limits) -> Call:
     )
 
 
-def _proven(hook: Hook | None, call: Call) -> Hook:
+def _proven(hook: Hook | None, call: Call, refusals: Refusals) -> Hook:
     """Return the hook that the call may set off; why it may not is for our log alone."""
     if hook and call.path != quote(f"/hook/{hook.path}", safe=_IN_A_PATH):
         hook = None
@@ -87,7 +86,8 @@ def _proven(hook: Hook | None, call: Call) -> Hook:
         if guard:
             guard.verify(call, time.time())
     except SignatureError as error:
-        log.warning("%s is refused: %s", _shown(call), error if hook else "no rule has such a path")
+        why = error if hook else "no rule has such a path"
+        refusals.tell(hook.path if hook else "", f"{_shown(call)} is refused: {why}")
         hook = None
     if hook is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised")

@@ -13,6 +13,7 @@ from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.names import needs, scope
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule
 from wbox_notify.templates import Expression, Template
+from wbox_notify.terms import Terms
 
 __all__ = ["Workshop", "build"]
 
@@ -37,9 +38,16 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
         digest=flow.digest(shop, spec, spot.at("digest")),
         quiet_hours=flow.quiet_hours(shop, spec.quiet_hours, offered, spot.at("quiet_hours")),
         to=to,
+        via=flow.outlets(shop, spec.via, spot.at("via")),
+        fallback=shop.outlet_names(spec.fallback, spot.at("fallback")),
         send=drafts(shop, spec.send, offered.sent, spot.at("send")),
         escalate=tuple(
             flow.step(shop, one, offered, spot.at("escalate").at(at)) for at, one in enumerate(spec.escalate)
+        ),
+        terms=Terms(
+            critical=spec.priority == "critical",
+            expire_after=spec.expire_after,
+            on_unknown=spec.on_unknown,
         ),
         tests=tuple(trial(shop, one, zone, spot.at("tests", at)) for at, one in enumerate(spec.tests)),
         file=spot.document.source.file,

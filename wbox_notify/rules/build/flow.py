@@ -2,13 +2,14 @@
 
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import MessageError
+from wbox_notify.outlets import is_url
 from wbox_notify.rules.build.drafts import drafts, readers, translations
 from wbox_notify.rules.build.triggers import times
 from wbox_notify.rules.build.workshop import Workshop, is_template
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.flow import DedupeSpec, GroupSpec, QuietSpec, StepSpec, ThrottleSpec
 from wbox_notify.rules.names import Names, Scope, is_free
-from wbox_notify.rules.people import Person, distinct, plain
+from wbox_notify.rules.people import Outlet, Person, distinct, plain
 from wbox_notify.rules.rule import Dedupe, Digest, Group, QuietHours, Step, Throttle
 from wbox_notify.templates import Expression, Template
 
@@ -88,6 +89,11 @@ def recipients(shop: Workshop, texts: list[str], offered: Names, spot: Spot) -> 
     return (*distinct(people), *templates)
 
 
+def outlets(shop: Workshop, texts: list[str], spot: Spot) -> tuple[Outlet, ...]:
+    """Return the outlets of a list at a spot."""
+    return tuple(map(Outlet, shop.outlet_names(texts, spot)))
+
+
 def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
     """Return a step of an escalation."""
     unless = shop.expression(spec.unless, offered.answer, spot.at("unless"))
@@ -101,6 +107,7 @@ def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
         unless=unless,
         condition=condition,
         to=to,
+        via=outlets(shop, spec.via, spot.at("via")),
         send=send,
         translations=translations(shop, spec.send, readers(to, shop.people), spot.at("send"))
         if right
@@ -110,6 +117,10 @@ def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
 
 def named(shop: Workshop, text: str, spot: Spot) -> tuple[Person, ...]:
     """Return who is meant by a literal text; nobody where it is wrong."""
+    if is_url(text):
+        message, hint = "nobody here has an address like that", "other services are named under `via`"
+        shop.problems.append(spot.problem("WBX303", message, hint=hint))
+        return ()
     try:
         return shop.people.named(text)
     except MessageError as error:

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.outlets import name_of
 from wbox_notify.rules.build.flow import named
 from wbox_notify.rules.build.workshop import Workshop
 from wbox_notify.rules.models.trials import INPUTS, ExpectSpec, GivenSpec, TrialSpec
@@ -45,11 +46,13 @@ def _given(spec: GivenSpec, zone: tzinfo) -> Given:
     if spec.file and spec.file.mtime:
         data["mtime"] = _in(spec.file.mtime, zone).timestamp()
     after = (spec.after or 0.0) + (spec.wait or 0.0)
-    return Given(kind=kind, data=data, at=_moment(spec.at, zone), after=after)
+    at = _moment(spec.at, zone)
+    return Given(kind=kind, data=data, at=at, after=after, api_down=bool(spec.api_down))
 
 
 def _expected(spec: ExpectSpec, zone: tzinfo) -> dict[str, Any]:
     data = spec.model_dump(exclude_unset=True, exclude_none=True)
+    data |= {"via": name_of(spec.via)} if spec.via else {}
     return data | ({"at": _in(spec.at, zone)} if spec.at else {})
 
 

@@ -11,6 +11,7 @@ from wbox_notify.rules.names import Names, unknown
 from wbox_notify.rules.people import People
 from wbox_notify.rules.windows import Windows
 from wbox_notify.settings import Settings
+from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.secrets import Secrets
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
 
@@ -27,6 +28,7 @@ class Workshop:
     ) -> None:
         self.settings, self.people = settings, people
         self.windows, self.secrets = windows, secrets
+        self.outlets = OutletBook(secrets, settings.outlets)
         self.problems = problems
         self._locales: dict[tuple[str, str], Templates] = {}
         self.templates = self.templates_for(settings.tz, settings.lang)
@@ -50,6 +52,16 @@ class Workshop:
         except ConfigError as error:
             self.problems.append(spot.problem(code, str(error), hint=error.hint))
             return None
+
+    def outlet_names(self, texts: Iterable[str], spot: Spot) -> tuple[str, ...]:
+        """Return the names of the outlets that are right in a list at a spot, each once."""
+        found: dict[str, None] = {}
+        for index, text in enumerate(texts):
+            at = spot.at(index)
+            if name := self.tried(self.outlets.find, text, at, "WBX329"):
+                found[name] = None
+                self.problems += open_secret(text, at)
+        return tuple(found)
 
     def expression(self, text: str | None, offered: Names, spot: Spot) -> Expression | None:
         """Return an expression; None where there is none or it is wrong."""

@@ -1,21 +1,24 @@
 """The shape of a rule file: which keys there are, what may stand after them and what they mean."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, wrong
+from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, one_of, wrong
 from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Quiet, Steps, Throttle
 from wbox_notify.rules.models.messages import Messages
 from wbox_notify.rules.models.people import ContactSpec, OnCallSpec
 from wbox_notify.rules.models.trials import TrialSpec
 from wbox_notify.rules.models.triggers import Triggers
-from wbox_notify.rules.models.values import PhoneText, Recipients, Slug, SomeTexts
+from wbox_notify.rules.models.values import Duration, PhoneText, RecipientsOrVia, Slug, SomeTexts
+from wbox_notify.settings.shape import OutletNames
+from wbox_notify.terms import LIFETIME, OnUnknown
 
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")
 """What says who and when; it may stand in the settings and in any rule file."""
 
+Priority = Literal["normal", "critical"]
 Contacts = dict[str, PhoneText | ContactSpec] | None
 Groups = dict[str, PhoneText | list[PhoneText]] | None
 Turns = dict[str, OnCallSpec] | None
@@ -43,8 +46,9 @@ def _nothing_is_none(values: Any) -> Any:
 class RuleSpec(Strict):
     """One rule."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["to"]}, {"required": ["via"]}]})
     refused: ClassVar[Mapping[str, Refusal]] = {
-        **later("on_unknown", "expire_after", "vars"),
+        **later("vars"),
         "on": Refusal("WBX210", "unknown key `on`", "did you mean `trigger`?"),
         "when": Refusal("WBX210", "unknown key `when`", "did you mean `if`?"),
     }
@@ -82,12 +86,40 @@ class RuleSpec(Strict):
     quiet_hours: Quiet | None = Field(
         default=None, description="when nobody is disturbed: a window, the name of one, or a map"
     )
-    to: Recipients = Field(
-        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list"
+    via: OutletNames = Field(
+        default=[],
+        description="other services that get it as plain text, beside `to` or instead of it: the name of a"
+        " secret that holds an Apprise URL, such a URL, or a list; there `contact.name` is the outlet's name"
+        " and `contact.phone` is empty",
+    )
+    to: RecipientsOrVia = Field(
+        default=(),
+        validate_default=True,
+        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list;"
+        " may be left out with `via`",
+    )
+    fallback: OutletNames = Field(
+        default=[], description="other services, as in `via`, that get what wbox does not take"
     )
     send: Messages = Field(description="what they get: a message, or a list of them")
     escalate: Steps = Field(
         default=[], description="what follows when nobody answers: a step, or a list of them"
+    )
+    priority: Annotated[
+        Priority, BeforeValidator(one_of("normal", "critical"), json_schema_input_type=Priority)
+    ] = Field(
+        default="normal", description="`critical` goes before all that waits; the pace holds for it also"
+    )
+    expire_after: Duration = Field(
+        default=LIFETIME, description="how long a message that can not be sent is worth sending"
+    )
+    on_unknown: Annotated[
+        OnUnknown | None,
+        BeforeValidator(one_of(*get_args(OnUnknown)), json_schema_input_type=OnUnknown),
+    ] = Field(
+        default=None,
+        description="what becomes of a message that may have been sent: `retry_once` (texts, when left out), "
+        "`hold` (all else: it waits for you), `retry` (until wbox says success), `drop`",
     )
     tests: list[TrialSpec] = Field(default=[], description="what the rule is expected to do")
 

@@ -4,19 +4,21 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WrapValidator
 
-from wbox_notify.documents.shape import Refusal, Strict, later, listed, one_of, wrong
+from wbox_notify.documents.shape import Refusal, Strict, listed, one_of, wrong
 from wbox_notify.rules.models.messages import Messages
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import (
     Count,
     Duration,
     DurationOrNever,
-    Recipients,
+    RecipientsOrVia,
     SomeTexts,
     Texts,
+    unless_via,
 )
+from wbox_notify.settings.shape import OutletNames
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 
@@ -82,18 +84,35 @@ class QuietSpec(Strict):
 class StepSpec(Strict):
     """One step of an escalation."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = later("via", "fallback")
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["to", "send"]}, {"required": ["via"]}]}
+    )
+    refused: ClassVar[Mapping[str, Refusal]] = {
+        "fallback": Refusal(
+            "WBX210", "a step has no `fallback`", "write it beside `escalate`: it is the rule's"
+        )
+    }
 
     after: Duration = Field(description="how long after the first message")
     unless: str = Field(
         default="acked or resolved",
-        description="an expression that stops the step; it sees `acked` and `resolved`",
+        description="an expression that stops the step; it sees `acked`, `resolved` and `sent` (wbox took a"
+        " message of the beginning)",
     )
     condition: str | None = Field(
         default=None, alias="if", description="an expression that must hold for the step"
     )
-    to: Recipients = Field(description="who is told, as in a rule")
-    send: Messages = Field(description="what they are sent, as in a rule")
+    via: OutletNames = Field(default=[], description="other services that are told, as in a rule")
+    to: RecipientsOrVia = Field(
+        default=(),
+        validate_default=True,
+        description="who is told, as in a rule; may be left out with `via`",
+    )
+    send: Annotated[Messages, WrapValidator(unless_via)] = Field(
+        default=(),
+        validate_default=True,
+        description="what they are sent, as in a rule; with `via` the rule's own when left out",
+    )
 
 
 def _keyed(value: Any) -> Any:

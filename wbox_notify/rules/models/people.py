@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from wbox_notify.documents.shape import Strict, listed, reading, wrong
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
     DurationText,
@@ -16,7 +17,6 @@ from wbox_notify.rules.models.values import (
     Texts,
     Zone,
 )
-from wbox_notify.times.windows import parse_duration
 
 _DAY = 86_400
 

@@ -42,6 +42,9 @@ class GivenSpec(Strict):
     missing: Literal[True] | None = Field(default=None, description="`true`: what is awaited has not come")
     ack: Literal[True] | None = Field(default=None, description="`true`: somebody acknowledges what was sent")
     wait: Duration | None = Field(default=None, description="time passes")
+    api_down: Literal[True] | None = Field(
+        default=None, description="`true`, beside one of the others: from now on wbox takes nothing"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -100,6 +103,7 @@ class ExpectSpec(Strict):
 
     at: Moment | None = Field(default=None, description="when it is due, such as `2026-11-23 14:00:30`")
     to: PhoneText | None = Field(default=None, description="who gets it, as in `to` of a rule")
+    via: str | None = Field(default=None, description="the outlet that gets it, as in `via` of a rule")
     text: Match = Field(default=None, description="the text, or `{contains: …}`")
     media: ExpectedMedia | None = Field(default=None, description="an image, a video or a document")
     event: ExpectedEvent | None = Field(default=None, description="a calendar invitation")

@@ -5,12 +5,21 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticKnownError
 
 from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
+from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.settings.values import SECRET_NAME, as_language, as_secret_name, as_zone
-from wbox_notify.times.windows import parse_duration, parse_size
+from wbox_notify.times.windows import parse_size
 from wbox_notify.webhooks.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -67,6 +76,15 @@ def _unchanged(value: Any) -> Any:
     if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
         raise wrong("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
     return str(value)
+
+
+def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Take a key that is left out as an empty list where `via`, which stands before it, is given."""
+    if value != ():
+        return read(value)
+    if info.data.get("via", True):
+        return []
+    raise PydanticKnownError("missing")
 
 
 def _never(value: Any) -> Any:
@@ -152,6 +170,7 @@ Recipients = Annotated[
     ),
     AfterValidator(some),
 ]
+RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
     BeforeValidator(

@@ -1,0 +1,166 @@
+"""The daemon of a soak, as a process that is started and killed many times."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+CANARY = "sk_canary_of_the_soak"
+HOOK_SECRET = "canary secret of the hooks of the soak"
+
+RULES = """
+version: 1
+rules:
+  - id: file
+    trigger: {file: {path: drop, match: "*.txt"}}
+    to: "+{{ file.text }}"
+    send: {text: "#{{ file.stem }}#"}
+  - id: text
+    trigger: {webhook: {path: text, secret: soak}}
+    to: "+{{ body.to }}"
+    send: {text: "#{{ body.mark }}#"}
+  - id: media
+    trigger: {webhook: {path: media, secret: soak}}
+    to: "+{{ body.to }}"
+    send: {media: {url: "https://example.com/a.jpg", caption: "#{{ body.mark }}#"}}
+  - id: poll
+    trigger: {webhook: {path: poll, secret: soak}}
+    to: "+{{ body.to }}"
+    send: {poll: {question: "#{{ body.mark }}#", options: ["Yes", "No"]}}
+  - id: retry
+    trigger: {webhook: {path: retry, secret: soak}}
+    to: "+{{ body.to }}"
+    on_unknown: retry
+    send: {text: "#{{ body.mark }}#"}
+  - id: drop
+    trigger: {webhook: {path: drop, secret: soak}}
+    to: "+{{ body.to }}"
+    on_unknown: drop
+    send: {text: "#{{ body.mark }}#"}
+  - id: clock
+    trigger: {schedule: {every: 15s}}
+    to: "+905559990000"
+    send: {text: "#{{ event.id }}#"}
+"""
+
+STARTS_WITHIN = 30.0
+ENDS_WITHIN = 10.0
+
+
+class RunningDaemon:
+    """``wbox-notify run`` in a project of its own; what it prints goes into a file."""
+
+    def __init__(self, folder: Path, wbox: str) -> None:
+        self.folder = folder
+        self.drop = folder / "drop"
+        self.log = folder / "daemon.log"
+        self.database = folder / "data" / "wbox-notify.db"
+        self.store = f"sqlite:///{self.database}"
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.broken: list[str] = []
+        self.most: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment = _environment(folder, wbox, self.url)
+        self.drop.mkdir(parents=True)
+        (folder / "rules").mkdir()
+        (folder / "rules" / "soak.yaml").write_text(RULES, encoding="utf-8")
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "wbox_notify", "run"],
+                cwd=self.folder,
+                env=self._environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        until = time.monotonic() + STARTS_WITHIN
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                tail = self.log.read_text(errors="replace")[-2000:]
+                raise SystemExit(f"the daemon does not start:\n{tail}")
+            threading.Event().wait(0.1)
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def end(self) -> int:
+        """Ask it to end; return its exit code, or -9 where it had to be killed."""
+        assert self._process
+        self._process.terminate()
+        try:
+            return self._process.wait(ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -signal.SIGKILL
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(number)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command beside it."""
+        return subprocess.run(
+            [sys.executable, "-m", "wbox_notify", *words],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def measure(self) -> None:
+        """Note how much memory, files and threads it has, where that is more than ever before."""
+        assert self._process
+        if self._process.poll() is not None:
+            self.broken.append(f"the daemon ended by itself with {self._process.returncode}")
+            self.start()
+        place = Path(f"/proc/{self._process.pid}")
+        try:
+            status = (place / "status").read_text()
+            found = {
+                "RSS in MB": int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024,
+                "threads": int(re.findall(r"Threads:\s+(\d+)", status)[0]),
+                "open files": len(list((place / "fd").iterdir())),
+            }
+        except (OSError, IndexError):
+            return
+        for name, number in found.items():
+            self.most[name] = max(self.most.get(name, 0), number)
+
+    def _answers(self) -> bool:
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _environment(folder: Path, wbox: str, url: str) -> Mapping[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "WBOX_API_URL": wbox,
+        "WBOX_API_KEY": CANARY,
+        "WBOX_SECRET_SOAK": HOOK_SECRET,
+        "WBOX_DATA_DIR": str(folder / "data"),
+        "WBOX_LISTEN": url.removeprefix("http://"),
+        "WBOX_PACE": "unlimited",
+    }

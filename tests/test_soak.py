@@ -1,0 +1,22 @@
+"""The soak, for a minute."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_P09_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
+    ran = subprocess.run(
+        [sys.executable, Path(__file__).with_name("soak.py")],
+        env={**os.environ, "MINUTES": "0.7"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "events acknowledged" in ran.stdout

@@ -1,0 +1,126 @@
+"""Circuits: devices that can not send, and what lets them send again."""
+
+import logging
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wbox_notify.alarms import Alarms
+from wbox_notify.client import ApiError, Client
+from wbox_notify.deliveries import Delivery
+from wbox_notify.dispatch.after import probe_pause
+from wbox_notify.messages import Notice
+from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.store import Store
+
+log = logging.getLogger(__name__)
+
+ALL = "*"
+"""What stands for all devices, where it is the key or wbox itself that fails."""
+
+_FOR_ALL = {Outcome.UNAUTHORIZED, Outcome.NOT_SENT}
+_ANSWERED = {Outcome.SENT, Outcome.FAILED, Outcome.REFUSED}
+_UNCLEAR_IN_A_ROW = 3
+_TELL_AFTER = 60.0
+
+
+class Circuits:
+    """Opens a device's circuit when it can not send, asks wbox again and again, and closes it.
+
+    After a good answer one message goes through first; so one that comes and goes costs no more than that.
+    ``alarms`` hears of a circuit that stays open for a minute, once, and once of its end.
+    """
+
+    def __init__(
+        self, store: Store, alarms: Alarms | None, clock: Callable[[], float], wake: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._alarms = alarms
+        self._clock = clock
+        self._wake = wake
+        self._unclear: Counter[str] = Counter()
+        self._looking = threading.Lock()
+
+    def note(self, delivery: Delivery, answer: Answer, pause: float | None) -> None:
+        """Learn from the end of an attempt; ``pause`` in seconds is set where the device can not send."""
+        if isinstance(delivery.message, Notice):
+            return
+        if pause is None and answer.outcome is Outcome.UNKNOWN:
+            pause = self._pause_when_unclear(delivery.device)
+        if answer.outcome is not Outcome.UNKNOWN:
+            self._unclear.pop(delivery.device, None)
+        if pause is not None:
+            self._open(ALL if answer.outcome in _FOR_ALL else delivery.device, answer.outcome, pause)
+        elif answer.outcome in _ANSWERED:
+            for circuit in self._store.circuits():
+                if circuit["trying"] and circuit["device"] in {delivery.device, ALL}:
+                    self._close(circuit)
+
+    def look(self, client: Client, due: float = math.inf) -> None:
+        """Ask wbox about the devices that hold and are to be looked at by then."""
+        if self._looking.acquire(blocking=False):
+            try:
+                for circuit in self._store.circuits():
+                    if not circuit["trying"] and circuit["until"] <= due:
+                        self._look_at(circuit, client)
+            finally:
+                self._looking.release()
+
+    def _pause_when_unclear(self, device: str) -> float | None:
+        """Return how long to pause when answers are unclear in a row, or when a circuit is being tried."""
+        self._unclear[device] += 1
+        trying = any(
+            circuit["trying"] and circuit["device"] in {device, ALL} for circuit in self._store.circuits()
+        )
+        return probe_pause(0) if trying or self._unclear[device] >= _UNCLEAR_IN_A_ROW else None
+
+    def _open(self, device: str, reason: Outcome, pause: float) -> None:
+        now = self._clock()
+        for circuit in self._store.circuits():
+            if circuit["device"] == device:
+                pause = max(pause, probe_pause(circuit["probes"] + 1))
+        self._store.open_circuit(device, reason, now + pause, now).result()
+
+    def _look_at(self, circuit: Mapping[str, Any], client: Client) -> None:
+        device, now = circuit["device"], self._clock()
+        if circuit["reason"] == Outcome.LIMITED:
+            if circuit["until"] <= now:
+                self._close(circuit)
+            return
+        reason = _probe(client, device)
+        if reason is None and self._store.history.waiting(device):
+            self._store.try_circuit(device).result()
+            self._wake()
+        elif reason is None:
+            self._close(circuit)
+        else:
+            until = now + probe_pause(circuit["probes"] + 1)
+            self._store.keep_circuit_open(device, reason, until).result()
+            if now - circuit["since"] >= _TELL_AFTER and not circuit["told"] and self._alarms:
+                self._alarms.stopped(device, reason, circuit["since"], now)
+                self._store.tell_circuit(device).result()
+
+    def _close(self, circuit: Mapping[str, Any]) -> None:
+        if circuit["told"] and self._alarms:
+            self._alarms.sends_again(circuit["device"], circuit["since"], self._clock())
+        self._store.close_circuit(circuit["device"]).result()
+        log.info("%s again", _named(circuit["device"]))
+        self._wake()
+
+
+def _named(device: str) -> str:
+    if device == ALL:
+        return "wbox answers"
+    return f"device {device} sends" if device else "the first device sends"
+
+
+def _probe(client: Client, device: str) -> Outcome | None:
+    """Return why a device can not send yet, or None when it can."""
+    try:
+        status = client.session_status(int(device) if device not in {"", ALL} else None)
+    except ApiError as error:
+        outcome = error.answer.outcome
+        return outcome if outcome in _FOR_ALL else None if device == ALL else Outcome.NOT_READY
+    return None if status.ready or device == ALL else Outcome.NOT_READY

@@ -1,0 +1,237 @@
+"""Dispatcher: the threads that send what is due."""
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from wbox_notify.alarms import Alarms
+from wbox_notify.client import Client
+from wbox_notify.deliveries import Delivery, State
+from wbox_notify.dispatch.after import After, after
+from wbox_notify.dispatch.circuits import Circuits
+from wbox_notify.errors import StoreError
+from wbox_notify.messages import Message, Notice
+from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.outlets import Outlets
+from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.phones import masked
+from wbox_notify.store import Store
+
+log = logging.getLogger(__name__)
+
+_THREADS = 6
+_PAUSE = 5.0
+_JUMP = 600.0
+_LONGEST_REST = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What messages are sent with.
+
+    Attributes:
+        connect: Makes the wbox client of one thread.
+        outlets: Carries what goes to other services.
+        pace: How quickly messages may follow each other.
+    """
+
+    connect: Callable[[], Client]
+    outlets: Outlets = field(default_factory=lambda: Outlets({}))
+    pace: Pace = UNLIMITED
+
+
+class Observer(Protocol):
+    """Whoever wants to hear how attempts end."""
+
+    def __call__(self, delivery: Delivery, answer: Answer, then: After) -> None:
+        """Take note of one attempt."""
+
+
+def steady() -> float:
+    """Return seconds that only go forward, also while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Dispatcher:
+    """A few threads that send what is due, in order for each recipient.
+
+    Args:
+        store: where deliveries come from.
+        means: what they are sent with.
+        alarms: hears of devices that can not send.
+        clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
+        observer: hears how each attempt ends.
+        turned: is called whenever a thread has looked for work, which is every 30 seconds at least.
+    """
+
+    def __init__(  # noqa: PLR0913 - one for each neighbour
+        self,
+        store: Store,
+        means: Means,
+        *,
+        alarms: Alarms | None = None,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = steady,
+        observer: Observer | None = None,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._means = means
+        self._alarms = alarms
+        self._clock = clock
+        self._steady = steady
+        self._offset = clock() - steady()
+        self._observer = observer
+        self._turned = turned
+        self._circuits = Circuits(store, alarms, clock, self.wake)
+        self._unwritten: list[tuple[Delivery, Answer, After]] = []
+        self._writing = threading.Lock()
+        self._stopping = threading.Event()
+        self._work = threading.Condition()
+        self._news = 0
+        self._threads = [
+            threading.Thread(target=self._run, name=f"dispatch-{number}", daemon=True)
+            for number in range(_THREADS)
+        ]
+
+    def start(self) -> None:
+        """Settle what the last run left open, then begin to send."""
+        self.recover()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, within: float) -> bool:
+        """Send nothing more; wait for what is in flight. False when some of it did not end in time."""
+        self._stopping.set()
+        self.wake()
+        deadline = time.monotonic() + within
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def wake(self) -> None:
+        """Say that there may be something to send."""
+        with self._work:
+            self._news += 1
+            self._work.notify_all()
+
+    def replace(self, means: Means) -> None:
+        """Send with other means from the next message on; see at once whether devices that hold can send."""
+        self._means = means
+        self.wake()
+
+    def recover(self) -> None:
+        """Treat what was being sent when the last run ended: its outcome is unknown."""
+        cut = Answer(outcome=Outcome.UNKNOWN, detail="wbox-notify ended during the request")
+        for delivery in self._store.interrupted():
+            self._conclude(delivery, cut)
+
+    def step(self, client: Client, recipient: str = "") -> bool:
+        """Send the next delivery whose turn it is, to a recipient if one is given; False where there is none.
+
+        Raises:
+            StoreError: what has been sent can not be written down; nothing more is sent until it can.
+        """
+        self._write_what_is_left()
+        chance = random.random()  # noqa: S311 - spreads load, hides nothing
+        claimed = self._store.claim(self._clock(), self._means.pace, recipient=recipient, chance=chance)
+        delivery = claimed.result()
+        if delivery is None or delivery.message is None:
+            return False
+        self._conclude(delivery, self._hand_over(client, delivery.message, delivery.key))
+        return True
+
+    def look_at_circuits(self, client: Client, due: float = math.inf) -> None:
+        """Ask wbox about the devices that hold and are to be looked at by then."""
+        self._circuits.look(client, due)
+
+    def mind_the_clock(self) -> None:
+        """Where the wall clock was set by more than ten minutes, let nothing expire or wait because of it."""
+        jump = self._clock() - self._steady() - self._offset
+        if abs(jump) > _JUMP:
+            self._offset += jump
+            log.warning("the clock was set by %+.0f s; the queue keeps its times", jump)
+            self._store.clock_was_set(jump).result()
+
+    def _hand_over(self, client: Client, message: Message, key: str) -> Answer:
+        if isinstance(message, Notice):
+            return self._means.outlets.send(message)
+        return client.send(message, idempotency_key=key)
+
+    def _conclude(self, delivery: Delivery, answer: Answer) -> None:
+        then = after(delivery, answer, self._clock(), random.random())  # noqa: S311 - spreads load
+        try:
+            self._write(delivery, answer, then)
+        except StoreError:
+            with self._writing:
+                self._unwritten.append((delivery, answer, then))
+            raise
+        self._tell(delivery, answer, then)
+        self.wake()
+
+    def _write_what_is_left(self) -> None:
+        """Write down what was sent while the store could not be written."""
+        with self._writing:
+            while self._unwritten:
+                self._write(*self._unwritten[0])
+                del self._unwritten[0]
+
+    def _write(self, delivery: Delivery, answer: Answer, then: After) -> None:
+        self._circuits.note(delivery, answer, then.pause)
+        changes = {
+            "state": then.state,
+            "due": then.due,
+            "tries": then.tries,
+            "unknowns": then.unknowns,
+            "reason": then.reason,
+        }
+        self._store.finish(delivery, answer, changes, self._clock()).result()
+
+    def _tell(self, delivery: Delivery, answer: Answer, then: After) -> None:
+        message = delivery.message
+        recipient = message.recipient if message else ""
+        shown = recipient if isinstance(message, Notice) else masked(recipient)
+        level = logging.INFO if then.state == State.SENT else logging.WARNING
+        log.log(level, "delivery %d to %s: %s: %s", delivery.id, shown, answer.outcome, answer.detail)
+        if self._observer:
+            self._observer(delivery, answer, then)
+
+    def _run(self) -> None:
+        means, client = self._means, self._means.connect()
+        look_at = math.inf
+        while not self._stopping.is_set():
+            seen = self._news
+            if means is not self._means:
+                client.close()
+                means, client = self._means, self._means.connect()
+                look_at = math.inf
+            try:
+                pause = self._round(client, look_at)
+                look_at = 0.0
+            except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
+                log.error("sending pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
+                pause = _PAUSE
+            self._turned()
+            if pause:
+                self._rest(seen, pause)
+        client.close()
+
+    def _round(self, client: Client, look_at: float) -> float:
+        """Do what is to be done now; return the seconds until there is more to do, 0 for at once."""
+        self.mind_the_clock()
+        self._circuits.look(client, max(look_at, self._clock()))
+        if self.step(client) or self._store.expire(self._clock()).result():
+            return 0.0
+        if self._alarms:
+            self._alarms.sweep(self._clock())
+        due = self._store.next_due(self._clock())
+        return _LONGEST_REST if due is None else min(max(due - self._clock(), 0.01), _LONGEST_REST)
+
+    def _rest(self, seen: int, pause: float) -> None:
+        with self._work:
+            self._work.wait_for(lambda: self._news != seen or self._stopping.is_set(), pause)

@@ -1,0 +1,59 @@
+"""Housekeeping: forgets history that is older than it has to be, a little at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from wbox_notify.store import Store
+
+log = logging.getLogger(__name__)
+
+_ROWS = 500
+_SLICES = 100
+_BREATH = 0.05
+
+
+class Housekeeping:
+    """A thread that prunes the store; ``history`` says for how many seconds finished things are kept.
+
+    It looks ``every`` so many seconds; 50,000 rows can go in one look. What waits for the disk waits for one
+    slice of 500 rows at most.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        history: Callable[[], float],
+        *,
+        clock: Callable[[], float] = time.time,
+        every: float = 60.0,
+    ) -> None:
+        self._store = store
+        self._history = history
+        self._clock = clock
+        self._every = every
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin to prune."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the slice in hand and end."""
+        self._stopping.set()
+        self._thread.join(1.0)
+
+    def step(self) -> int:
+        """Forget one slice of what is too old; return how many rows it had."""
+        return self._store.prune(self._clock() - self._history(), _ROWS).result()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every):
+            try:
+                for _ in range(_SLICES):
+                    if not self.step() or self._stopping.wait(_BREATH):
+                        break
+            except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
+                log.error("old history stays for now: %s", error)  # noqa: TRY400 - no traceback reaches a user

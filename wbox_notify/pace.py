@@ -1,0 +1,101 @@
+"""Pace: how quickly messages may follow each other, so that WhatsApp takes no offence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+_HOUR = 3600.0
+DAY = 24 * _HOUR
+_JITTER = 0.4
+
+_WAITED = {
+    "en": "📬 {number} messages that waited:",
+    "tr": "📬 Bekleyen {number} mesaj:",
+}
+_LONGEST_DIGEST = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How quickly messages may follow each other; times are seconds, 0 means no limit.
+
+    The defaults are what people report that WhatsApp bears; nobody outside knows its limits.
+
+    Attributes:
+        every: From one message of a device to the next, 40 % more or less.
+        media_every: The same after a picture, a video or a document.
+        per_hour: The most that a device sends in an hour.
+        per_day: The most that a device sends in a day.
+        recipient_every: From one message to the same phone to the next.
+        recipient_per_hour: The most that a phone gets in an hour.
+        same_text: How long a phone does not get the same text again.
+        backlog: More texts than this, which all have waited a minute for one phone, become one message.
+        lang: The language of that message's first line.
+    """
+
+    every: float = 3.0
+    media_every: float = 5.0
+    per_hour: int = 200
+    per_day: int = 1000
+    recipient_every: float = 10.0
+    recipient_per_hour: int = 30
+    same_text: float = 600.0
+    backlog: int = 20
+    lang: str = "en"
+
+
+UNLIMITED = Pace(
+    every=0.0,
+    media_every=0.0,
+    per_hour=0,
+    per_day=0,
+    recipient_every=0.0,
+    recipient_per_hour=0,
+    same_text=0,
+    backlog=0,
+)
+"""No pace at all, for tests."""
+
+
+class Begun(NamedTuple):
+    """An attempt: when it began and to whom it went."""
+
+    at: float
+    recipient: str
+
+
+def next_turns(
+    pace: Pace, *, kind: str, recipient: str, begun: Sequence[Begun], chance: float
+) -> tuple[float, float]:
+    """Return when a device, and the recipient of its last message, may have their next turn.
+
+    Args:
+        pace: How quickly.
+        kind: The kind of the last message.
+        recipient: Who got it.
+        begun: All attempts of the device in the last day, the newest first: the last message's.
+        chance: In [0, 1): where in the jitter.
+    """
+    now = begun[0].at
+    gap = pace.media_every if kind == "media" else pace.every
+    to_them = [one for one in begun if one.recipient == recipient]
+    device = max(
+        now + gap * (1 - _JITTER + 2 * _JITTER * chance),
+        _after(begun, pace.per_hour, _HOUR),
+        _after(begun, pace.per_day, DAY),
+    )
+    return device, max(now + pace.recipient_every, _after(to_them, pace.recipient_per_hour, _HOUR))
+
+
+def _after(begun: Sequence[Begun], most: int, period: float) -> float:
+    """Return when one more fits where ``most`` may begin in a period."""
+    return begun[most - 1].at + period if most and len(begun) >= most else 0.0
+
+
+def digest(texts: Sequence[str], lang: str) -> tuple[str, int]:
+    """Return one text for as many of the first texts as fit into a message, and how many they are."""
+    sizes = accumulate(len(text) + 2 for text in texts)
+    number = sum(size <= _LONGEST_DIGEST for size in sizes)
+    head = _WAITED.get(lang, _WAITED["en"]).format(number=number)
+    return "\n\n".join([head, *texts[:number]]), number
