@@ -131,6 +131,12 @@ def test_F04_F05_F06_a_root_that_is_away_is_one_alarm_and_one_relief(
     assert inbox.names == ["a.pdf", "b.pdf"]
 
 
+def test_F16_an_alarm_about_a_folder_whose_name_is_no_text_can_be_kept(drop: Path, inbox: Inbox) -> None:
+    source_of(inbox, watch_of(drop / os.fsdecode(b"\xff"))).sweep()
+    ((about, _),) = inbox.alarms
+    assert about.encode("utf-8").endswith(b"\\udcff")
+
+
 def test_F08_files_from_while_it_was_down_are_taken_and_those_from_before_are_not_again(
     tmp_path: Path,
 ) -> None:

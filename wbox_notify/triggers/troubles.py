@@ -26,7 +26,7 @@ class Troubles:
             self._report(problem)
             if grave:
                 self._alarmed.add(about)
-                self._alarm(about, problem)
+                self._alarm(_text(about), problem)
 
     def over(self, about: str, relief: str | None = None) -> None:
         """Forget the problem, if there was one, and report the relief."""
@@ -34,4 +34,9 @@ class Troubles:
             self._report(relief)
         if about in self._alarmed:
             self._alarmed.discard(about)
-            self._alarm(about, None)
+            self._alarm(_text(about), None)
+
+
+def _text(about: str) -> str:
+    """Return text that any database takes; the names of files may be none."""
+    return about.encode("utf-8", "backslashreplace").decode("utf-8")
