@@ -190,15 +190,33 @@ MISTAKES = [
     ("on: x", "WBX210", (5, 5), "unknown key `on`", "did you mean `trigger`?"),
     ("when: x", "WBX210", (5, 5), "unknown key `when`", "did you mean `if`?"),
     *((f"{key}: 1", "WBX214", (5, 5), f"`{key}` is not in this version yet", None) for key in ("vars",)),
-    *(
-        (
-            f"trigger: {{file: {{path: x, {key}: y}}}}",
-            "WBX214",
-            (5, 31),
-            f"`{key}` is not in this version yet",
-            None,
-        )
-        for key in ("ready", "done", "failed", "duplicate", "existing", "burst", "min_size", "poll")
+    (
+        "trigger: {file: {path: x, burst: y}}",
+        "WBX214",
+        (5, 31),
+        "`burst` is not in this version yet",
+        "`group` makes one message",
+    ),
+    ("trigger: {file: {path: x, ready: a/b}}", "WBX215", (5, 38), "the name of a file beside", "}}.ok"),
+    (
+        "trigger: {file: {path: x, ready: '{{ file.size }}'}}",
+        "WBX215",
+        (5, 38),
+        "the name of a file",
+        "}}.ok",
+    ),
+    ("trigger: {file: {path: x, existing: old}}", "WBX215", (5, 41), "`old` is not known here", "process"),
+    ("trigger: {file: {path: x, min_size: big}}", "WBX215", (5, 41), "`big` is not a size", "10MB"),
+    ("trigger: {file: {path: x, poll: 10ms}}", "WBX215", (5, 37), "this is too often", "`1s`"),
+    ("trigger: {file: {path: x, done: ' '}}", "WBX215", (5, 37), "`done` is empty", "name a folder"),
+    ("trigger: {file: {path: x, done: '{{ body }}/'}}", "WBX308", (5, 41), "there is no `body` here", None),
+    ("trigger: {file: {path: x, failed: '{{ file.text }}'}}", "WBX308", (5, 48), "no `text`", None),
+    (
+        "trigger: {missing: {of: {file: {path: x, done: y}}, by: '09:00', window: 1h}}",
+        "WBX210",
+        (5, 46),
+        "`done` has no meaning here",
+        None,
     ),
     ("trigger: [file]", "WBX213", (5, 15), "each of `trigger` must be a map", None),
     ("trigger: []", "WBX215", (5, 14), "the list is empty", None),

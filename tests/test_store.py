@@ -321,7 +321,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_S01_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """In a process whose files may not grow beyond 300 kB, as on a full disk."""
+    """In a process whose files may not grow beyond 400 kB, as on a full disk."""
     script = f"""
 import resource, signal
 from datetime import UTC, datetime
@@ -330,7 +330,7 @@ from wbox_notify.store import open_store
 from wbox_notify.errors import StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = open_store("sqlite:///{tmp_path}/wbox.db")
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
 kept = 0
 try:
     for number in range(1000):

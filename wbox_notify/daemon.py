@@ -19,16 +19,16 @@ from wbox_notify.client import Client
 from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
 from wbox_notify.documents.problems import Problem, errors
+from wbox_notify.drops import Drops
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
 from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
-from wbox_notify.sources import hooks, timetables, watches
+from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
-from wbox_notify.triggers.file import FileSource
 from wbox_notify.triggers.schedule import Mark, ScheduleSource
 from wbox_notify.web import Guarded, Hooks, Links, application
 
@@ -168,14 +168,17 @@ class Daemon:
             project, settings=replace(project.settings, public_url=public, link_key=self._link_key)
         )
 
-    def _sources(self) -> tuple[FileSource, ScheduleSource]:
-        files = FileSource(
-            watches(self._project), known=self._store.known, emit=self._accept, report=log.warning
+    def _sources(self) -> tuple[Drops, ScheduleSource]:
+        files = Drops(
+            self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
             timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
+
+    def _alarm(self, about: str, problem: str | None) -> None:
+        self._alarms.trouble(about, problem, time.time())
 
     def _serve(self, listen: tuple[str, int], *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
@@ -196,10 +199,6 @@ class Daemon:
                 raise
             log.warning("%s; it answers at a free port instead", error)
             return Server(app, host, 0, protocol=Guarded)
-
-    def _accept(self, events: Sequence[Event]) -> None:
-        """Keep events; once this returns they are on disk."""
-        self._accept_soon(events).result()
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
         kept = self._store.put_events(events, time.time())

@@ -57,7 +57,8 @@ class Planned:
     """A message that an event calls for, or the reason why it could not be made.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
-    the same event again adds nothing. ``held`` says why the message waits for a person, if it does.
+    the same event again adds nothing. ``held`` says why the message waits for a person, if it does;
+    ``events`` are the ids of all events that it tells of, where they are more than the one it follows from.
     """
 
     key: str
@@ -65,6 +66,7 @@ class Planned:
     message: Message | None
     problem: str | None = None
     held: str | None = None
+    events: tuple[str, ...] = ()
     terms: Terms = Terms()
 
 

@@ -10,8 +10,10 @@ from wbox_notify.documents.shape import Refusal, Strict, later, listed, one_of, 
 from wbox_notify.rules.models.values import (
     Duration,
     HookPath,
+    Poll,
     PresetName,
     SecretNames,
+    Size,
     SomeTexts,
     Texts,
 )
@@ -21,15 +23,14 @@ KINDS = ("file", "webhook", "schedule", "missing")
 
 _RUNS = ("last", "all", "none")
 Runs = Literal["last", "all", "none"]
+Existing = Literal["process", "ignore"]
 _Times = str | list[str]
 
 
 class FileSpec(Strict):
     """A finished file in a folder."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = later(
-        "ready", "done", "failed", "duplicate", "existing", "burst", "min_size", "poll"
-    )
+    refused: ClassVar[Mapping[str, Refusal]] = later("burst", hint="`group` makes one message of many files")
 
     path: str = Field(description="the folder to watch; a relative one stands in the project folder")
     match: SomeTexts = Field(
@@ -42,6 +43,34 @@ class FileSpec(Strict):
     )
     settle: Duration = Field(
         default=2.0, description="how long a file must rest where nothing else tells that it is finished"
+    )
+    ready: str | None = Field(
+        default=None,
+        description="a file that must lie beside it first, such as `{{ file.name }}.ok`; "
+        "`{{ file.name }}` and `{{ file.stem }}` stand in it",
+    )
+    min_size: Size = Field(default=0, description="a smaller file is waited for: `1`, `10MB`")
+    poll: Poll | None = Field(
+        default=None,
+        description="how often the folder is listed; left out, each minute, and every 2 seconds where the "
+        "kernel does not tell of new files",
+    )
+    existing: Annotated[
+        Existing | None, BeforeValidator(one_of("process", "ignore"), json_schema_input_type=Existing)
+    ] = Field(
+        default=None,
+        description="`ignore` passes over what is there when the rule is followed first; else `process`",
+    )
+    done: str | None = Field(
+        default=None,
+        description="where a file goes when all its messages are accepted: a folder (a template; a relative "
+        "one stands in `path`), `delete`, or `leave`",
+    )
+    failed: str | None = Field(
+        default=None, description="the same where one of them finally failed; a `.why.txt` lies beside it"
+    )
+    duplicate: str | None = Field(
+        default=None, description="the same where `dedupe` says that it is nothing new"
     )
 
 
