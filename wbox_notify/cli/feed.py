@@ -83,8 +83,6 @@ def _at(event: Event | None) -> float:
 def subject(event: Event) -> str:
     """Return what an event is about, such as the file's path and size."""
     match event.type:
-        case "file" if not event.data:
-            return "a file, of which only that it was seen is still kept"
         case "file":
             return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
         case "webhook":

@@ -114,7 +114,7 @@ MIGRATIONS = (
     create index delivery_state on delivery (state, changed);
     drop index delivery_stuck;
     create index decision_at on decision (at);
-    create index event_told on event (received) where planned is not null and data <> '{}';
+    create index event_planned on event (received) where planned is not null;
     """,
     """
     create table file (
