@@ -67,7 +67,7 @@ class Daemon:
         self.control = Control(self._store, self._wake)
         self._server = self._serve(settings.listen, needed=bool(hooks(project)))
         self._project = self._completed(project)
-        self._alarms = Alarms(self._store, self._project)
+        self._alarms = Alarms(self._store, self._project, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
             _means(project),
