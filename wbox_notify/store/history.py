@@ -77,8 +77,15 @@ class History:
 
     def sent_since(self, since: float) -> int:
         """Return how many deliveries were sent since a time."""
+        return self._many("state = 'sent' and changed >= :since", since)
+
+    def repeated_since(self, since: float) -> int:
+        """Return how many deliveries were left out since a time, as their text had just been sent."""
+        return self._many("state = 'cancelled' and changed >= :since and reason like 'the same text%'", since)
+
+    def _many(self, condition: str, since: float) -> int:
         found = self._database.read(
-            "select count(*) as many from delivery where state = 'sent' and changed >= :since",
+            f"select count(*) as many from delivery where {condition}",  # noqa: S608 - the condition is ours
             {"since": since},
         )
         return int(found[0]["many"])
