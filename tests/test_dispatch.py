@@ -107,8 +107,9 @@ def test_back_off_grows_stays_within_half_an_hour_and_is_spread(tries: int, chan
 
 
 @given(st.integers(0, 10_000))
-def test_the_pause_between_looks_at_a_device_grows_to_five_minutes(probes: int) -> None:
+def test_the_pause_between_looks_at_a_device_grows_to_five_minutes_or_one(probes: int) -> None:
     assert 5 <= probe_pause(probes) <= probe_pause(probes + 1) <= 300
+    assert 5 <= probe_pause(probes, Outcome.NOT_SENT) <= probe_pause(probes + 1, Outcome.UNKNOWN) <= 60
 
 
 class Clock:
