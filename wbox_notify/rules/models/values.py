@@ -19,7 +19,7 @@ from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.settings.values import SECRET_NAME, as_language, as_secret_name, as_zone
-from wbox_notify.times.windows import parse_size
+from wbox_notify.sizes import parse_size
 from wbox_notify.webhooks.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
