@@ -345,8 +345,10 @@ MISTAKES = [
     ("send: {template: x.j2}", "WBX307", (5, 22), "there is no template 'x.j2'", None),
     ("send: {template: bad.j2}", "WBX306", (5, 22), "templates/bad.j2, line 2: ", None),
     ("send: {template: name.j2}", "WBX308", (5, 22), "`file` has no `nmae`, in templates/name.j2", "`name`?"),
-    ("send: {media: {file: x}}", "WBX214", (5, 20), "`file` is not in this version yet", "give `url`"),
-    ("send: {media: {caption: x}}", "WBX212", (5, 12), "the key `url` is missing", None),
+    ("send: {media: {file: x}}", "WBX340", (5, 26), "at which one it finds this machine", "public_url"),
+    ("send: {media: {file: x, url: y}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
+    ("send: {media: {caption: x}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
+    ("send: {media: {url: 'file:///etc/passwd'}}", "WBX311", (5, 25), "not an absolute http(s)", "`file:`"),
     ("send: {media: {url: a.jpg}}", "WBX311", (5, 25), "not an absolute http(s) address", "public URL"),
     (
         'send: {media: {url: "ftp://x/{{ file.name }}", caption: "{{ nmae }}"}}',
