@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from wbox_notify.deliveries import Delivery, State
+from wbox_notify.deliveries import Delivery, Standing, State
 from wbox_notify.files import FileVersion
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
@@ -12,6 +12,8 @@ from wbox_notify.store.files import seen_among
 from wbox_notify.store.rows import among
 
 Row = Mapping[str, Any]
+
+_AT_ONCE = 500
 
 
 class _Readable(Protocol):
@@ -43,6 +45,16 @@ class History:
             {**values, "most": most},
         )
         return [rows.delivery(row) for row in found]
+
+    def standings(self, keys: Sequence[str]) -> dict[str, Standing]:
+        """Return the state of the deliveries with these keys, of those that are there."""
+        found: dict[str, Standing] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            marks, values = among(keys[start : start + _AT_ONCE])
+            asked = f"select key, state, changed from delivery where key in ({marks})"  # noqa: S608 - marks are ours
+            for row in self._database.read(asked, values):
+                found[row["key"]] = Standing(State(row["state"]), row["changed"])
+        return found
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""
