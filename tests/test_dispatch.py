@@ -15,6 +15,7 @@ from wbox_notify.deliveries import Delivery, Plan, Planned, State
 from wbox_notify.dispatch import Dispatcher, Means, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
+from wbox_notify.media import MediaError
 from wbox_notify.messages import Message, Notice, Poll, Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.simulator import Simulator
@@ -204,6 +205,62 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     assert store.history.counts() == {State.SENT: 2}
     assert len(wbox.messages()) == 2
     assert store.circuits() == []
+
+
+class Unpublished:
+    """Publishes nothing that goes to one phone, for a reason that may pass or that may not."""
+
+    def __init__(self, *, retry: bool) -> None:
+        self.retry = retry
+
+    def __call__(self, _delivery: Delivery, message: Message) -> Message:
+        if message.recipient == TEXT.phone:
+            raise MediaError("the folder is away", retry=self.retry)
+        return message
+
+
+@pytest.mark.parametrize(("retry", "state"), [(True, State.QUEUED), (False, State.DEAD)])
+def test_what_can_not_be_published_holds_no_device_and_no_other_message(
+    store: Store,
+    wbox: Simulator,
+    client: Client,
+    clock: Clock,
+    retry: bool,  # noqa: FBT001 - a column of the table
+    state: State,
+) -> None:
+    means = Means(lambda: client, publish=Unpublished(retry=retry))
+    dispatcher = Dispatcher(store, means, clock=clock)
+    [first, _] = put(store, TEXT, replace(TEXT, phone="905551234568"))
+    drain(dispatcher, client)
+    left = store.history.delivery(first)
+    assert left
+    assert (left.state, left.tries, left.reason) == (state, 1, "the folder is away")
+    assert (left.due > clock.now) is retry, "it is tried again after a while, where that may help"
+    assert store.circuits() == []
+    assert len(wbox.messages()) == 1
+
+
+@pytest.mark.parametrize("retry", [True, False])
+def test_what_can_not_be_published_shows_nothing_of_a_device_that_is_being_tried(
+    store: Store,
+    dispatcher: Dispatcher,
+    wbox: Simulator,
+    client: Client,
+    retry: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    put(store, TEXT, replace(TEXT, phone="905551234568"))
+    wbox.unlink(1)
+    drain(dispatcher, client)
+    wbox.scan(1)
+    dispatcher.look_at_circuits(client)
+    [trying] = store.circuits()
+    assert trying["trying"]
+    dispatcher.replace(Means(lambda: client, publish=Unpublished(retry=retry)))
+    assert dispatcher.step(client)
+    assert store.circuits() == [trying], "wbox was not asked, so nothing is known"
+    drain(dispatcher, client)
+    assert store.circuits() == []
+    assert len(wbox.messages()) == 1
 
 
 def test_after_a_good_answer_one_message_tries_it_and_the_others_follow_it(

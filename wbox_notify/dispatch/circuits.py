@@ -45,7 +45,7 @@ class Circuits:
 
     def note(self, delivery: Delivery, answer: Answer, pause: float | None) -> None:
         """Learn from the end of an attempt; ``pause`` in seconds is set where the device can not send."""
-        if isinstance(delivery.message, Notice):
+        if isinstance(delivery.message, Notice) or not answer.asked:
             return
         if pause is None and answer.outcome is Outcome.UNKNOWN:
             pause = self._pause_when_unclear(delivery.device)
