@@ -23,6 +23,7 @@ from wbox_notify.drops import Drops
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
 from wbox_notify.housekeeping import Housekeeping
+from wbox_notify.media import MediaFiles
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
@@ -64,13 +65,15 @@ class Daemon:
         self._link_key = _own_key(settings.data_dir / "link.key")
         self._reloading = threading.Lock()
         self._hooks = Hooks(hooks(project))
-        self.control = Control(self._store, self._wake)
+        self._media = MediaFiles(project, self._store.history.standings, serving=True)
+        self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings.listen, needed=bool(hooks(project)))
         self._project = self._completed(project)
+        self._media.replace(self._project)
         self._alarms = Alarms(self._store, self._project, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
-            _means(project),
+            self._means(project),
             alarms=self._alarms,
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
@@ -79,10 +82,13 @@ class Daemon:
             self._project,
             self._store,
             planned=self._dispatcher.wake,
+            keep=self._media.keep,
             observer=on_plan,
             turned=partial(on_turn, "planner"),
         )
-        self._housekeeping = Housekeeping(self._store, lambda: self._project.settings.history)
+        self._housekeeping = Housekeeping(
+            self._store, lambda: self._project.settings.history, sweep=self._media.sweep
+        )
         self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -118,6 +124,7 @@ class Daemon:
         self._planner.stop()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
+            self._media.close()
         else:
             log.warning("a request is still under way; its outcome will be listed as unknown")
         card_path(self._project.settings.data_dir).unlink(missing_ok=True)
@@ -153,13 +160,19 @@ class Daemon:
         self._files.stop()
         self._schedules.stop()
         self._project = project
+        self._media.replace(project)
         self._planner.replace(project)
         self._alarms.replace(project)
-        self._dispatcher.replace(_means(project))
+        self._dispatcher.replace(self._means(project))
         self._hooks.replace(hooks(project))
         self._files, self._schedules = self._sources()
         self._files.start()
         self._schedules.start()
+
+    def _means(self, project: Project) -> dispatch.Means:
+        return dispatch.Means(
+            connect(project), Outlets(project.outlets), project.settings.pace, self._media.publish
+        )
 
     def _completed(self, project: Project) -> Project:
         """Return a project that knows where this daemon answers and how it signs its links."""
@@ -188,6 +201,7 @@ class Daemon:
             hooks=self._hooks,
             accept=self._accept_soon,
             links=Links(self._link_key),
+            files=self._media,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             token=self._token,
             hosts=["127.0.0.1", "localhost", "[::1]", host],
@@ -252,10 +266,6 @@ class connect:  # noqa: N801 - called like a function
     def __call__(self) -> Client:
         """Return a client for one thread."""
         return Client(self._settings.url, self._settings.api_key or "")
-
-
-def _means(project: Project) -> dispatch.Means:
-    return dispatch.Means(connect(project), Outlets(project.outlets), project.settings.pace)
 
 
 def _own_key(path: Path) -> bytes:

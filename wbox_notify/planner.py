@@ -26,15 +26,17 @@ Observer = Callable[[Event | None, Plan], None]
 class Planner:
     """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
 
-    ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
+    ``keep`` takes in the files that a plan names, before it is stored. ``turned`` is called whenever the loop
+    has turned, which is every 30 seconds at least.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         project: Project,
         store: Store,
         *,
         planned: Callable[[], None],
+        keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -43,6 +45,7 @@ class Planner:
         self._store = store
         self._backlog = Backlog(store)
         self._planned = planned
+        self._keep = keep
         self._observer = observer
         self._turned = turned
         self._clock = clock
@@ -88,6 +91,7 @@ class Planner:
             plans.append(self._backlog.aside(event) or _guarded(making, Plan(event_id=event.id)))
             overlay.add(plans[-1].memories)
         if plans:
+            plans = [self._keep(made) for made in plans]
             self._store.put_plans(plans, now).result()
             self._planned()
             self._tell([*[None] * woken, *events], plans)

@@ -169,11 +169,8 @@ NOT_HERE: dict[str, str] = {
     " not watched. A process that is ended for it is a crash, and those are shown in C01 to C05.",
     "P10": "no systemd runs where tests do. That pings end with the first loop that does not turn is shown in"
     " tests/test_systemd.py; what follows is a crash, and those are shown in C01 to C05.",
-    "F19": "no media of this machine are handed to wbox yet.",
     "G04": "no page of ours shows a QR code yet.",
-    "G07": "no media of this machine are handed to wbox yet.",
     "U05": "no page of ours shows a QR code yet.",
     "U06": "there is no export to CSV.",
-    "U07": "no media of this machine are handed to wbox yet.",
 }
 """Why a case has no test: it can not run here, or we do not promise it."""
