@@ -66,7 +66,7 @@ bombs = st.sampled_from(
     ]
 )
 bodies = st.binary(max_size=300) | odd_json | bombs
-words = st.text(st.characters(exclude_characters="\r\n\0"), max_size=60).map(str.encode)
+words = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=60).map(str.encode)
 names = [
     b"content-type",
     b"content-encoding",
