@@ -110,8 +110,8 @@ class Delivery:
     """One message on its way to one phone, or to one outlet.
 
     Times are seconds since the epoch. ``claims`` counts all hand-overs begun, ``tries`` those that count
-    for the back-off, ``unknowns`` those whose outcome stayed unknown. ``message`` is None where the rule
-    could not make one; ``reason`` then says why.
+    for the back-off, ``unknowns`` those whose outcome stayed unknown, ``failures`` those of which wbox said
+    that it did not send. ``message`` is None where the rule could not make one; ``reason`` then says why.
     """
 
     id: int
@@ -127,6 +127,7 @@ class Delivery:
     claims: int = 0
     tries: int = 0
     unknowns: int = 0
+    failures: int = 0
     reason: str = ""
     priority: int = 0
     on_unknown: OnUnknown | None = None

@@ -9,7 +9,7 @@ from wbox_notify.terms import OnUnknown
 
 _WAITS = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 _AGAIN_WHEN_UNKNOWN = 90.0
-_FAILED_TRIES = 3
+_MOST_FAILURES = 3
 _LONGEST_PAUSE = 300.0
 _LONGEST_OF_A_MACHINE = 60.0
 
@@ -60,7 +60,7 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float) -> Afte
     if answer.outcome is Outcome.UNKNOWN:
         return _after_unknown(delivery, stay, chance)
     tries = delivery.tries + 1
-    given_up = answer.outcome is Outcome.FAILED and tries >= _FAILED_TRIES
+    given_up = answer.outcome is Outcome.FAILED and delivery.failures + 1 >= _MOST_FAILURES
     if answer.outcome is Outcome.REFUSED or given_up:
         return replace(stay, state=State.DEAD, tries=tries)
     if answer.outcome is Outcome.SENT:

@@ -87,7 +87,7 @@ def memory(row: Mapping[str, Any]) -> Memory:
 def delivery(row: Mapping[str, Any]) -> Delivery:
     """Return the delivery of a row."""
     fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
-    counts = ("claims", "tries", "unknowns", "reason", "priority", "on_unknown")
+    counts = ("claims", "tries", "unknowns", "failures", "reason", "priority", "on_unknown")
     return Delivery(
         message=messages.load(json.loads(row["message"])) if row["message"] else None,
         state=State(row["state"]),

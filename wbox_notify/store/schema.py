@@ -87,6 +87,7 @@ MIGRATIONS = (
     alter table delivery add column priority integer not null default 0;
     alter table delivery add column lifetime double precision not null default 86400;
     alter table delivery add column on_unknown text;
+    alter table delivery add column failures integer not null default 0;
     alter table delivery add column same text not null default '';
     drop index delivery_open;
     drop index delivery_lane;

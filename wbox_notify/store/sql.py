@@ -111,7 +111,8 @@ values (:event_id, :rule, :stage, :outcome, :detail, :at)
 
 FINISH = """
 update delivery
-set state = :state, due = :due, tries = :tries, unknowns = :unknowns, reason = :reason, changed = :now
+set state = :state, due = :due, tries = :tries, unknowns = :unknowns, failures = failures + :failed,
+    reason = :reason, changed = :now
 where id = :id and claims = :claims and state = 'sending'
 """
 
@@ -171,8 +172,8 @@ select rule, hour, count(*) as many, max(reason) as reason from (
 REQUEUE = (
     """
     update delivery
-    set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, changed = :now,
-        reason = '', same = ''
+    set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
+        changed = :now, reason = '', same = ''
     where id = :id
     """,
 )

@@ -11,7 +11,7 @@ from typing import Any
 from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
-from wbox_notify.outcomes import Answer
+from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import claims, rows, sql
 from wbox_notify.store.files import Files, link, see
@@ -143,10 +143,10 @@ class Store:
         """
 
         def work(connection: Connection) -> bool:
-            changed = connection.execute(
-                sql.FINISH, {**after, "id": delivery.id, "claims": delivery.claims, "now": now}
-            )
-            ended = {**asdict(answer), "id": delivery.id, "claims": delivery.claims}
+            claim = {"id": delivery.id, "claims": delivery.claims}
+            failed = int(answer.outcome is Outcome.FAILED)
+            changed = connection.execute(sql.FINISH, {**after, **claim, "failed": failed, "now": now})
+            ended = {**asdict(answer), **claim}
             connection.execute(sql.FINISH_ATTEMPT, ended)
             return changed.rowcount == 1
 
