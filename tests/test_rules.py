@@ -198,7 +198,7 @@ MISTAKES = [
             f"`{key}` is not in this version yet",
             None,
         )
-        for key in ("ready", "done", "failed", "duplicate", "existing", "burst", "min_size", "poll")
+        for key in ("ready", "done", "failed", "duplicate", "existing", "min_size", "poll")
     ),
     ("trigger: [file]", "WBX213", (5, 15), "each of `trigger` must be a map", None),
     ("trigger: []", "WBX215", (5, 14), "the list is empty", None),

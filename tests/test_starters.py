@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.engine import plan
+from wbox_notify.deliveries import Planned
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.engine.trials import run_all
 from wbox_notify.events import Event
@@ -19,17 +19,6 @@ ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-
-
-class Nothing:
-    """A memory in which nothing is."""
-
-    def remembered(self, rule: str, kind: str, key: str) -> None:
-        del rule, kind, key
-
-    def sent(self, prefix: str) -> bool:
-        del prefix
-        return False
 
 
 def events_of_the_examples() -> list[Event]:
@@ -50,6 +39,14 @@ def events_of_the_examples() -> list[Event]:
     ]
 
 
+def whole(event: Event, now: datetime) -> list[Planned]:
+    """Return all messages of an event, with those of the rows of its file."""
+    world = World(STARTERS, now, contents={event.data["path"]: event.data["text"].encode()})
+    world.happen(event)
+    world.wait(now)
+    return [planned for _, planned in world.messages]
+
+
 def test_the_repository_is_a_valid_project() -> None:
     assert [problem.message for problem in STARTERS.problems if problem.severity == "error"] == []
     assert STARTERS.rules
@@ -63,9 +60,9 @@ def test_every_starter_rule_has_tests_and_they_pass() -> None:
 
 def test_every_dropped_example_sets_off_a_rule_and_all_four_kinds_are_sent() -> None:
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    plans = [plan(STARTERS, event, Nothing(), now) for event in events_of_the_examples()]
-    assert all(made.messages for made in plans)
-    messages = [planned for made in plans for planned in made.messages]
+    plans = [whole(event, now) for event in events_of_the_examples()]
+    assert all(plans)
+    messages = [planned for made in plans for planned in made]
     assert [planned.problem for planned in messages if planned.problem] == []
     assert {planned.message.kind for planned in messages if planned.message} == set(KINDS)
 

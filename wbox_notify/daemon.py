@@ -28,7 +28,7 @@ from wbox_notify.serve import PortError, Server
 from wbox_notify.sources import hooks, timetables, watches
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
-from wbox_notify.triggers.file import FileSource
+from wbox_notify.triggers.file import FileSource, RowFiles
 from wbox_notify.triggers.schedule import Mark, ScheduleSource
 from wbox_notify.web import Guarded, Hooks, Links, application
 
@@ -75,10 +75,12 @@ class Daemon:
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
         )
+        self._rows = RowFiles()
         self._planner = planner.Planner(
             self._project,
             self._store,
             planned=self._dispatcher.wake,
+            rows=self._rows,
             observer=on_plan,
             turned=partial(on_turn, "planner"),
         )
@@ -116,6 +118,7 @@ class Daemon:
         self._schedules.stop()
         self._server.stop()
         self._planner.stop()
+        self._rows.close()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
         else:

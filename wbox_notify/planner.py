@@ -3,14 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from wbox_notify.deliveries import Decision, Plan
+from wbox_notify.deliveries import Decision, Memory, Plan
 from wbox_notify.engine import Overlay, plan, wake
+from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.events import Event
+from wbox_notify.readers import Slice, Wanted
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
 
@@ -25,15 +27,17 @@ Observer = Callable[[Event | None, Plan], None]
 class Planner:
     """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
 
+    ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most.
     ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is something else that the engine must not know
         self,
         project: Project,
         store: Store,
         *,
         planned: Callable[[], None],
+        rows: Callable[[Wanted], Slice],
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -41,6 +45,7 @@ class Planner:
         self._project = project
         self._store = store
         self._planned = planned
+        self._rows = rows
         self._observer = observer
         self._turned = turned
         self._clock = clock
@@ -75,9 +80,9 @@ class Planner:
         moment = datetime.fromtimestamp(now, UTC)
         project, overlay = self._project, Overlay(self._store)
         plans = []
-        for due in self._store.memories_due(now):
+        for due, found in self._due(project, now):
             later = Plan(event_id="", memories=(replace(due, due=now + _AGAIN),))
-            plans.append(_guarded(partial(wake, project, due, overlay, moment), later))
+            plans.append(_guarded(partial(wake, project, due, overlay, moment, found), later))
             overlay.add(plans[-1].memories)
         woken = len(plans)
         events = self._store.unplanned()
@@ -89,6 +94,25 @@ class Planner:
             self._planned()
             self._tell([*[None] * woken, *events], plans)
         return len(plans)
+
+    def _due(self, project: Project, now: float) -> Iterator[tuple[Memory, Slice | None]]:
+        """Yield what rules want to be woken with, and the rows they need; the rest of them next time."""
+        left = SLICE
+        for due in self._store.memories_due(now):
+            asked = wanted(project, due, left)
+            if asked is None:
+                yield due, None
+            elif left:
+                found = self._read(asked)
+                left -= min(left, len(found.rows) + 1)
+                yield due, found
+
+    def _read(self, asked: Wanted) -> Slice:
+        try:
+            return self._rows(asked)
+        except Exception as error:  # noqa: BLE001 - one file must not stop all others
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
+            return Slice(problem=f"internal error: {error!r}")
 
     def _tell(self, events: Sequence[Event | None], plans: Sequence[Plan]) -> None:
         for event, made in zip(events, plans, strict=True):

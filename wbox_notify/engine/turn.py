@@ -10,7 +10,7 @@ from wbox_notify.deliveries import Decision, Memory, Planned
 from wbox_notify.engine.context import context
 from wbox_notify.engine.subject import Subject
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import Message
+from wbox_notify.messages import Message, Notice, Text
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.people import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
@@ -173,6 +173,13 @@ def addressed(draft: Draft, context: Mapping[str, Any], reader: Reader) -> Messa
     if isinstance(reader, Outlet):
         return draft.notice(context, reader.name)
     return draft.build(context, reader.phone)
+
+
+def text_to(reader: Reader, text: str, title: str) -> Message:
+    """Return a text of our own for a reader."""
+    if isinstance(reader, Outlet):
+        return Notice(outlet=reader.name, text=text, title=title)
+    return Text(phone=reader.phone, message=text)
 
 
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:

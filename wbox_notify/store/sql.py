@@ -177,6 +177,20 @@ REQUEUE = (
     """,
 )
 
+LET_GO = """
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, reason = ''
+where event_id = :id and state = 'held' and reason like 'storm guard:%' and :rule in ('', rule)
+"""
+
+ANSWER_STORMS = """
+insert into memory (rule, kind, key, value)
+select distinct rule, 'storm', event_id, :value from delivery
+where state = 'held' and reason like 'storm guard:%' and :id in ('', event_id)
+on conflict (rule, kind, key) do update set value = excluded.value
+"""
+"""What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
+
 REPLAN = (
     "update event set planned = null where id = (select event_id from delivery where id = :id)",
     "delete from delivery where id = :id",

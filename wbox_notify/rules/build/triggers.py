@@ -6,19 +6,28 @@ from pathlib import Path
 
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import ConfigError
+from wbox_notify.readers import Reading
 from wbox_notify.rules.build.workshop import Workshop, is_template
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
     FileSpec,
     MissingSpec,
+    ReadSpec,
     ScheduleSpec,
     TimesSpec,
     TriggerSpec,
     WebhookSpec,
 )
 from wbox_notify.rules.names import CALL
-from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.rule import (
+    Burst,
+    FileTrigger,
+    MissingTrigger,
+    ScheduleTrigger,
+    Trigger,
+    WebhookTrigger,
+)
 from wbox_notify.settings.values import as_path
 from wbox_notify.times import Schedule, parse
 from wbox_notify.webhooks.presets import PRESETS
@@ -70,7 +79,23 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
     root = shop.tried(partial(_root, folder=shop.settings.folder), spec.path, spot.at("path"), "WBX215")
     if root is None or not shop.is_right(before):
         return None
-    return FileTrigger(root=root, match=tuple(spec.match), ignore=tuple(spec.ignore), settle=spec.settle)
+    return FileTrigger(
+        root=root,
+        match=tuple(spec.match),
+        ignore=tuple(spec.ignore),
+        settle=spec.settle,
+        read=_reading(spec.read),
+        burst=Burst(spec.burst.over, spec.burst.within) if spec.burst else None,
+    )
+
+
+def _reading(spec: ReadSpec) -> Reading:
+    return Reading(
+        kind=spec.kind or "",
+        encoding=spec.encoding or "",
+        delimiter=spec.delimiter or "",
+        columns=tuple(spec.columns),
+    )
 
 
 def _root(text: str, folder: Path) -> Path:
