@@ -273,6 +273,46 @@ def test_as_many_rows_as_the_storm_guard_allows_go_by_themselves(tmp_path: Path)
     place.close()
 
 
+TWO = (
+    RULES
+    + """
+  - id: office
+    trigger: {file: {path: drop, match: "*.csv"}}
+    for_each: {row: file.rows}
+    if: row.status != "packed"
+    to: boss
+    send: {text: "office {{ row.order }}"}
+"""
+)
+
+
+@pytest.mark.parametrize(("guard", "asked"), [(1199, True), (1200, False)])
+def test_the_rows_of_all_rules_of_one_file_count_together(tmp_path: Path, guard: int, *, asked: bool) -> None:
+    place = Place(tmp_path, TWO, guard=guard)
+    place.drop(csv_of([("shipped", "")] * 600))
+    for _ in range(20):
+        place.wait(2)
+        place.restart()
+    assert len(place.texts(State.HELD)) == (1200 if asked else 0)
+    texts = place.texts()
+    assert len(texts) == (1 if asked else 1200)
+    assert ("1200 messages at once" in texts[-1]) == asked
+    assert place.store.next_memory() is None
+    place.close()
+
+
+def test_a_rule_that_is_gone_keeps_no_message_of_another_back(tmp_path: Path) -> None:
+    place = Place(tmp_path, TWO, guard=1200)
+    place.drop(csv_of([("shipped", "")] * 600))
+    place.planner.step()
+    place.planner.step()
+    place.planner.replace(a_project(tmp_path, RULES, 1200))
+    for _ in range(5):
+        place.wait(2)
+    assert len([text for text in place.texts() if text.startswith("order")]) == 600
+    place.close()
+
+
 def test_what_is_let_go_before_the_end_is_let_go_to_the_end(place: Place) -> None:
     event = place.drop(csv_of([("shipped", "")] * 1201))
     place.planner.step()

@@ -90,14 +90,14 @@ class Memory:
 class Plan:
     """All that follows from an event, or from a memory that was due; it is stored in one transaction.
 
-    ``release`` is the rule, if any, whose messages of the event the storm guard holds no longer.
+    ``release`` are the rules whose messages of the event the storm guard holds no longer.
     """
 
     event_id: str
     decisions: tuple[Decision, ...] = ()
     messages: tuple[Planned, ...] = ()
     memories: tuple[Memory, ...] = ()
-    release: str = ""
+    release: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def _of_rows(turn: Turn, event_id: str, found: Slice | None) -> Plan:
     if storm is None:
         return made
     if not storm.asks:
-        return replace(made, release=turn.rule.id)
+        return replace(made, release=storm.rules)
     reason = f"storm guard: {storm.made} messages at once"
     asked = Decision(rule=turn.rule.id, stage="storm_guard", outcome="waits", detail=reason)
     what = f"{storm.made} messages at once for {storm.about}"

@@ -95,7 +95,7 @@ class World:
             self.messages = [(at, self._released(planned, made)) for at, planned in self.messages]
 
     def _released(self, planned: Planned, made: Plan) -> Planned:
-        mine = planned.rule == made.release and planned.key.startswith(f"{made.event_id}:")
+        mine = planned.rule in made.release and planned.key.startswith(f"{made.event_id}:")
         return replace(planned, held=None) if mine else planned
 
     def _new(self, messages: Sequence[Planned]) -> Iterator[Planned]:

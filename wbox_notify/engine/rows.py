@@ -21,17 +21,27 @@ _LISTED = 1000
 """So many rows of a file that failed are listed and kept as dead messages; of more, the numbers are told."""
 
 _SHOWN = 60
+_AGAIN = 2.0
+"""Seconds until a rule looks again whether the others have followed all rows of its file."""
 
 Follow = Callable[[Turn, Subject], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What became of the messages of all rows: how many there are, and what the first of them says."""
+    """What the messages of all rows of a file come to, by all rules that follow them.
+
+    Attributes:
+        made: How many there are.
+        about: The file, and what the first of them says.
+        asks: Whether they wait for an answer; else they go.
+        rules: The ids of the rules.
+    """
 
     made: int
     about: str
     asks: bool
+    rules: tuple[str, ...]
 
 
 def begin(turn: Turn, event: Event) -> None:
@@ -42,6 +52,7 @@ def begin(turn: Turn, event: Event) -> None:
     if (turn.recall(STORM, event.id) or {}).get("then") == "dropped":
         turn.forget(STORM, event.id)
     state = {"event_id": event.id, "event": kept, "next": 1, "rows": 0, "made": 0, "failed": 0, "first": ""}
+    state["done"] = False
     turn.remember(KIND, event.id, state, turn.time)
     turn.decide(KIND, "waits", "its rows are followed next")
 
@@ -49,7 +60,7 @@ def begin(turn: Turn, event: Event) -> None:
 def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     """Return which rows a memory that is due needs; None where it needs none."""
     rule = project.rule(due.rule)
-    if due.kind != KIND or due.value is None or rule is None or rule.for_each is None or rule.reads is None:
+    if due.kind != KIND or rule is None or rule.reads is None or not due.value or due.value["done"]:
         return None
     data = due.value["event"]["data"]
     trigger = rule.trigger_of(data["path"])
@@ -79,20 +90,41 @@ def wake(turn: Turn, key: str, found: Slice | None, follow: Follow) -> Storm | N
         turn.forget(KIND, key)
         turn.decide(KIND, "stopped", f"dropped by hand, from row {state['next']} on")
         return None
-    problem = found.problem if found else "the rule does not read this file any more"
-    rows = found.rows if found else ()
-    if rows:
-        _follow_all(turn, state, rows, follow)
-    if problem:
-        turn.fail(KIND, f"from row {state['next']} on: {problem}", key)
-    _hold(turn, state, released=then == "released")
-    if found and found.more and not problem:
+    released = then == "released"
+    if not state["done"]:
+        _take(turn, state, found or Slice(problem="the rule does not read this file any more"), follow)
+        _hold(turn, state, released=released)
+        if state["done"]:
+            turn.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
+    if not state["done"]:
         turn.remember(KIND, key, state, turn.time)
         return None
-    turn.forget(KIND, key)
-    turn.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
-    over = state["made"] > turn.project.settings.storm_guard
-    return Storm(state["made"], _about(state), asks=over and then != "released")
+    return _end(turn, key, state, released=released)
+
+
+def _take(turn: Turn, state: dict[str, Any], found: Slice, follow: Follow) -> None:
+    if found.rows:
+        _follow_all(turn, state, found.rows, follow)
+    if found.problem:
+        turn.fail(KIND, f"from row {state['next']} on: {found.problem}", state["event_id"])
+    state["done"] = not found.more
+
+
+def _end(turn: Turn, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
+    """Return what all messages come to, unless another rule has rows of this file before it."""
+    others = {
+        rule.id: other
+        for rule in turn.project.rules_for(event_of(state["event"]))
+        if rule is not turn.rule and (other := turn.recall(KIND, key, rule.id))
+    }
+    if not all(other["done"] for other in others.values()):
+        turn.remember(KIND, key, state, turn.time + _AGAIN)
+        return None
+    for rule in (turn.rule.id, *others):
+        turn.forget(KIND, key, rule)
+    made = state["made"] + sum(other["made"] for other in others.values())
+    asks = made > turn.project.settings.storm_guard and not released
+    return Storm(made, _about(state), asks, (turn.rule.id, *others))
 
 
 def _hold(turn: Turn, state: dict[str, Any], *, released: bool) -> None:

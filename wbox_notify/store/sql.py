@@ -185,8 +185,10 @@ where event_id = :id and state = 'held' and reason like 'storm guard:%' and :rul
 
 ANSWER_STORMS = """
 insert into memory (rule, kind, key, value)
-select distinct rule, 'storm', event_id, :value from delivery
+select rule, 'storm', event_id, :value from delivery
 where state = 'held' and reason like 'storm guard:%' and :id in ('', event_id)
+union
+select rule, 'storm', key, :value from memory where kind = 'rows' and :id in ('', key)
 on conflict (rule, kind, key) do update set value = excluded.value
 """
 """What a person says of a storm holds also for the rows of its file that nobody has followed yet."""

@@ -283,8 +283,8 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         sql.INSERT_DELIVERY,
         [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
     )
-    if plan.release:
-        connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": plan.release, "now": now})
+    for rule in plan.release:
+        connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
 
 
 def _answer_storms(connection: Connection, then: str, event_id: str = "") -> None:
