@@ -36,6 +36,7 @@ soak: .venv/ready ## Break things at random for MINUTES=30 (SEED=n repeats), the
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/history.py
+	$(BIN)/python tests/bench/rows.py
 
 wheel: .venv/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -84,9 +84,9 @@ def test_nothing_that_is_in_a_file_ends_the_reading_otherwise_than_by_saying_so(
     found: list[str], raw: bytes
 ) -> None:
     content = "\n".join(found).encode("utf-8", "replace") + raw
-    for name in ("x.csv", "x.json", "x.ndjson", "x.txt", "x.ics"):
+    for name, kind in (("x.csv", ""), ("x.json", ""), ("x.ndjson", ""), ("x.txt", ""), ("x", "ics")):
         with suppress(WboxError):
-            for row in read(content, name):
+            for row in read(content, name, kind=kind):
                 json.dumps(row.value)
 
 
@@ -224,7 +224,7 @@ END:VCALENDAR
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_calendar_gives_its_events(end: str) -> None:
-    first, second, third, fourth = read(CALENDAR.replace("\n", end), "x.ics")
+    first, second, third, fourth = read(CALENDAR.replace("\n", end), "x.ics", kind="ics")
     assert first.value == {
         "uid": "42",
         "summary": "Weekly, long review",

@@ -146,6 +146,15 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
     assert place.store.next_memory() is None
 
 
+def test_a_row_whose_message_can_not_be_made_fails_alone_too(place: Place) -> None:
+    place.drop("order,phone,status\n1,nobody,shipped\n2,+905551112233,shipped\n3,,shipped\n")
+    place.plan()
+    assert place.texts() == ["order 2"]
+    dead = [one.reason for one in place.deliveries() if one.state is State.DEAD]
+    assert [reason.partition(":")[0] for reason in dead] == ["row 2", "row 4"]
+    assert "nobody" in dead[0]
+
+
 def test_a_million_alike_rows_leave_a_few_decisions_a_slice(place: Place) -> None:
     event = place.drop(csv_of([("packed", "")] * 5000))
     place.plan()

@@ -46,10 +46,17 @@ def settings(place: Workplace, guard: int) -> None:
     place.rule(f"version: 1\nstorm_guard: {guard}\nowner: me\n", "wbox-notify.yaml")
 
 
+def begin(place: Workplace) -> subprocess.Popen[str]:
+    """Start the daemon with a log that takes a line for each message; return when it answers."""
+    with (place.folder / "log.txt").open("ab") as log:
+        process = place.start("run", log=log)
+    until(place.card.exists)
+    return process
+
+
 def test_1200_rows_wait_for_one_answer_and_then_all_go(place: Workplace, wbox: Simulator) -> None:
     settings(place, 1000)
-    place.start("run")
-    until(place.card.exists)
+    begin(place)
     (place.drop / "today.csv").write_text(orders(1200))
     question = wbox.wait_for(1)[0]["body"]
     assert question["phone"] == "905551234567"
@@ -65,15 +72,14 @@ def test_1200_rows_wait_for_one_answer_and_then_all_go(place: Workplace, wbox: S
 
 def test_a_kill_between_rows_goes_on_with_the_next_one(place: Workplace, wbox: Simulator) -> None:
     settings(place, 100_000)
-    process = place.start("run")
-    until(place.card.exists)
+    process = begin(place)
     (place.drop / "today.csv").write_text(orders(800) + "\n" + "1;2;packed\n" * 30_000)
     until(lambda: "held" in place.run("status").stdout)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
     assert wbox.messages() == []
     place.card.unlink()
-    place.start("run")
+    begin(place)
     until(lambda: len(numbers(wbox)) == 800, within=100)
     assert sorted(map(int, numbers(wbox))) == list(range(2, 802))
     log = place.run("log", "-n", "500").stdout
@@ -91,8 +97,7 @@ def test_a_dry_run_shows_what_all_rows_would_send(place: Workplace) -> None:
 
 def test_a_file_set_off_by_hand_is_read_where_it_lies(place: Workplace, wbox: Simulator) -> None:
     settings(place, 50)
-    place.start("run")
-    until(place.card.exists)
+    begin(place)
     path = place.folder / "elsewhere.csv"
     path.write_text(orders(3))
     assert place.run("trigger", "orders", "--file", str(path)).returncode == 0

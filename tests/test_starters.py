@@ -18,7 +18,8 @@ from wbox_notify.triggers.file import FileSource, Watch
 ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS, re.DOTALL)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -86,7 +87,9 @@ def test_every_template_is_named_by_a_rule_or_another_template() -> None:
 
 
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
-def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> None:
+def test_every_yaml_block_of_the_readme_and_of_rows_loads_and_passes_its_tests(
+    block: str, tmp_path: Path
+) -> None:
     name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
     (tmp_path / "rules").mkdir()
     key = tmp_path / "key"
@@ -96,6 +99,7 @@ def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> Non
     project = load(tmp_path, {"GITHUB_SECRET": "a secret that is long enough"})
     assert [problem.message for problem in project.problems if problem.severity == "error"] == []
     assert project.rules or name == "wbox-notify.yaml"
+    assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []
 
 
 def test_the_readme_names_every_command_and_every_exit_code() -> None:

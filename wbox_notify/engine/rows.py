@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wbox_notify.deliveries import Decision, Memory
+from wbox_notify.deliveries import Decision, Memory, Planned
 from wbox_notify.engine.subject import Subject, subjects
 from wbox_notify.engine.turn import Turn, messages_of
 from wbox_notify.events import Event, event_fields, event_of
@@ -165,12 +165,28 @@ class _Tally:
             number, first = self.alike.get(kind, (0, f"row {row}: {one.detail}"))
             self.alike[kind] = number + 1, first
 
+    def fail(self, row: int, decisions: Sequence[Decision], *, listed: bool) -> None:
+        """Take in why one row failed."""
+        if listed:
+            self.failed += [replace(one, detail=f"row {row}: {one.detail}") for one in decisions]
+        else:
+            self.unlisted.append(row)
+            self.example = self.example or decisions[0].detail
+
+    def tell(self, turn: Turn, span: str) -> None:
+        """Leave what was decided with the turn."""
+        turn.decisions += self.failed
+        for (stage, outcome, _), (number, first) in self.alike.items():
+            turn.decide(stage, outcome, f"{span}: {number} times, the first in {first}")
+        if self.unlisted:
+            numbers = ", ".join(_spans(self.unlisted))
+            turn.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
+
 
 def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
     [subject] = subjects(turn.rule, event_of(state["event"]))
     name = turn.rule.for_each[0] if turn.rule.for_each else ""
-    tally = _Tally()
-    before = list(turn.decisions)
+    tally, before = _Tally(), turn.decisions
     for row in rows:
         turn.decisions, made = [], len(turn.messages)
         if row.problem:
@@ -179,31 +195,23 @@ def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: 
             follow(turn, replace(subject, data={**subject.data, name: row.value}, place=row.number))
         wrong = [one for one in turn.decisions if one.outcome == "failed"]
         tally.add(row.number, [one for one in turn.decisions if one.outcome != "failed"])
-        state["failed"] += bool(wrong)
-        if wrong and state["failed"] > _LISTED:
-            tally.unlisted.append(row.number)
-            tally.example = tally.example or wrong[0].detail
-            turn.messages[made:] = [one for one in turn.messages[made:] if one.message]
-        tally.failed += [
-            replace(one, detail=f"row {row.number}: {one.detail}")
-            for one in wrong
-            if state["failed"] <= _LISTED
-        ]
-        turn.messages[made:] = [
-            replace(one, problem=f"row {row.number}: {one.problem}") if one.problem else one
-            for one in turn.messages[made:]
-        ]
-    turn.decisions = [*before, *tally.failed]
-    _tell(turn, tally, f"rows {rows[0].number}-{rows[-1].number}")
+        if wrong:
+            state["failed"] += 1
+            listed = state["failed"] <= _LISTED
+            tally.fail(row.number, wrong, listed=listed)
+            turn.messages[made:] = _numbered(turn.messages[made:], row.number, listed=listed)
+    turn.decisions = before
+    tally.tell(turn, f"rows {rows[0].number}-{rows[-1].number}")
     state.update(next=rows[-1].number + 1, rows=state["rows"] + len(rows))
 
 
-def _tell(turn: Turn, tally: _Tally, span: str) -> None:
-    for (stage, outcome, _), (number, first) in tally.alike.items():
-        turn.decide(stage, outcome, f"{span}: {number} times, the first in {first}")
-    if tally.unlisted:
-        numbers = ", ".join(_spans(tally.unlisted))
-        turn.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {tally.example}")
+def _numbered(messages: Sequence[Planned], row: int, *, listed: bool) -> list[Planned]:
+    """Return the messages of a row that failed, of which those that could not be made say which row it is."""
+    return [
+        replace(one, problem=f"row {row}: {one.problem}") if one.problem else one
+        for one in messages
+        if listed or one.message
+    ]
 
 
 def _spans(numbers: Sequence[int]) -> list[str]:

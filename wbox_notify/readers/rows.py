@@ -12,8 +12,8 @@ from wbox_notify.readers.jsons import json_list, ndjson
 from wbox_notify.readers.table import table
 from wbox_notify.readers.text import Row, characters, lines, ruled
 
-KINDS = ("csv", "json", "ndjson", "lines", "ics")
-"""What the rows of a file can be read as."""
+KINDS = ("csv", "json", "ndjson", "lines")
+"""What the rows of a file can be read as; the events of a calendar are ``ics``, which is never guessed."""
 
 _ENDINGS = {
     ".csv": "csv",
@@ -23,7 +23,6 @@ _ENDINGS = {
     ".jsonl": "ndjson",
     ".txt": "lines",
     ".log": "lines",
-    ".ics": "ics",
 }
 
 
@@ -32,7 +31,7 @@ class Reading:
     """How the rows of a file are read.
 
     Attributes:
-        kind: One of ``KINDS``; empty where the ending of the file's name says it.
+        kind: One of ``KINDS`` or ``ics``; empty where the ending of the file's name says it.
         encoding: The name of a codec; empty where the bytes say it.
         delimiter: What stands between the cells of a CSV; empty where its first rows say it.
         columns: The names of the cells of a CSV that has no row with them.
@@ -119,10 +118,10 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
     """
     kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower())
     if kind is None:
-        raise WboxError(
-            f"the name of {PurePath(name).name} does not say what its rows are",
-            hint=f"say it beside `path`, as in `read: csv`; there are {', '.join(KINDS)}",
+        hint = (
+            f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
         )
+        raise WboxError(f"the name of {PurePath(name).name!r} does not say what its rows are", hint=hint)
     if kind == "csv":
         return table(file, reading.encoding, reading.delimiter, reading.columns)
     return _READERS[kind](file, reading.encoding)

@@ -184,12 +184,12 @@ where event_id = :id and state = 'held' and reason like 'storm guard:%' and :rul
 """
 
 ANSWER_STORMS = """
-insert into memory (rule, kind, key, value)
-select rule, 'storm', event_id, :value from delivery
+insert into memory (rule, kind, key, value, due)
+select rule, 'storm', event_id, :value, :due from delivery
 where state = 'held' and reason like 'storm guard:%' and :id in ('', event_id)
 union
-select rule, 'storm', key, :value from memory where kind = 'rows' and :id in ('', key)
-on conflict (rule, kind, key) do update set value = excluded.value
+select rule, 'storm', key, :value, :due from memory where kind = 'rows' and :id in ('', key)
+on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
 """
 """What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
 

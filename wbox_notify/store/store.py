@@ -19,6 +19,9 @@ from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
 
+_ANSWERED = 90 * 86400.0
+"""Seconds for which the answer to a storm holds, also for rows that are tried again."""
+
 
 class Store:
     """Where everything lives between the event and the phone.
@@ -213,7 +216,7 @@ class Store:
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, states)
             if ids is None and State.HELD in states:
-                _answer_storms(connection, "released")
+                _answer_storms(connection, "released", now)
             for row in found:
                 statements = sql.REQUEUE if row["message"] else sql.REPLAN
                 for statement in statements:
@@ -226,7 +229,7 @@ class Store:
         """Let go all that the storm guard holds of one event; return how many."""
 
         def work(connection: Connection) -> int:
-            _answer_storms(connection, "released", event_id)
+            _answer_storms(connection, "released", now, event_id)
             return connection.execute(sql.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
 
         return self._database.write(work)
@@ -237,7 +240,7 @@ class Store:
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, (*WAITING, *STUCK))
             if ids is None:
-                _answer_storms(connection, "dropped")
+                _answer_storms(connection, "dropped", now)
             for row in found:
                 connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
             return [row["id"] for row in found]
@@ -287,9 +290,10 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
 
 
-def _answer_storms(connection: Connection, then: str, event_id: str = "") -> None:
+def _answer_storms(connection: Connection, then: str, now: float, event_id: str = "") -> None:
     """Keep what a person says of the storm of one event, or of all."""
-    connection.execute(sql.ANSWER_STORMS, {"value": json.dumps({"then": then}), "id": event_id})
+    answer = {"value": json.dumps({"then": then}), "id": event_id, "due": now + _ANSWERED}
+    connection.execute(sql.ANSWER_STORMS, answer)
 
 
 def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[State]) -> list[sqlite3.Row]:

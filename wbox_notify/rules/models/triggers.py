@@ -25,7 +25,7 @@ KINDS = ("file", "webhook", "schedule", "missing")
 
 _RUNS = ("last", "all", "none")
 Runs = Literal["last", "all", "none"]
-ReadKind = Literal["csv", "json", "ndjson", "lines", "ics"]
+ReadKind = Literal["csv", "json", "ndjson", "lines"]
 _Times = str | list[str]
 
 
@@ -51,7 +51,7 @@ class ReadSpec(Strict):
     kind: Annotated[ReadKind | None, BeforeValidator(one_of(*KINDS_OF_ROWS))] = Field(
         default=None,
         alias="as",
-        description="`csv`, `json` (a list), `ndjson`, `lines`, `ics`; else the ending of the name says it",
+        description="`csv`, `json` (a list), `ndjson` or `lines`; else the ending of the name says it",
     )
     encoding: Annotated[str | None, BeforeValidator(reading(_encoding), json_schema_input_type=str)] = Field(
         default=None,
