@@ -528,6 +528,11 @@ rules:
         ("trigger: {file: {path: x, read: {delimiter: ab}}}", "a delimiter is one character", "write it like"),
         ("trigger: {file: {path: x, read: {encoding: klingon}}}", "`klingon` is no encoding", "windows-1254"),
         ("trigger: {file: {path: x, read: {as: json, columns: [a]}}}", "`columns` is for CSV, and not for json", None),
+        (
+            "trigger: {missing: {of: {file: {path: x, read: csv}}, by: '09:00', window: 1h}}",
+            "`read` has no meaning here: this rule tells of a file that does not come",
+            None,
+        ),
         ("trigger: {file: {path: x, burst: {over: 0}}}", "0 is too few", "write 1 or more"),
         ("trigger: {file: {path: x, burst: {over: 3, then: drop}}}", "`drop` is not known here", "summarize"),
         (

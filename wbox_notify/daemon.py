@@ -75,12 +75,11 @@ class Daemon:
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
         )
-        self._rows = RowFiles()
         self._planner = planner.Planner(
             self._project,
             self._store,
             planned=self._dispatcher.wake,
-            rows=self._rows,
+            rows=RowFiles(),
             observer=on_plan,
             turned=partial(on_turn, "planner"),
         )
@@ -118,7 +117,6 @@ class Daemon:
         self._schedules.stop()
         self._server.stop()
         self._planner.stop()
-        self._rows.close()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
         else:

@@ -15,7 +15,7 @@ _DELIMITERS = ";\t|,"
 """Those that are rare in cells come first: where two fit as well, it is the first."""
 
 _LOOKED_AT = 20
-_SAID = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
+_SAID = re.compile(r'sep=([^"\w ])[\r\n]*', re.IGNORECASE)
 
 _TOO_LONG = f"is longer than {LONGEST} characters, or a quote in it is not closed"
 _WORDS = {

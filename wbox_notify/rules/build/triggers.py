@@ -158,6 +158,9 @@ def _schedule(shop: Workshop, spec: ScheduleSpec, spot: Spot) -> ScheduleTrigger
 
 def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | None:
     awaited = _awaitable(shop, spec.of, spot.at("of"))
+    for name in sorted(spec.of.file.model_fields_set & {"read", "burst"}) if spec.of.file else ():
+        message = f"`{name}` has no meaning here: this rule tells of a file that does not come"
+        shop.problems.append(spot.at("of", "file", name).key_problem("WBX210", message))
     by = times(shop, spec.by, spot.at("by"))
     if awaited is None or by is None:
         return None

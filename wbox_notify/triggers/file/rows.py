@@ -26,7 +26,7 @@ class RowFiles:
             with opened(wanted.root, wanted.path, _FLAGS) as descriptor:
                 _check(descriptor, wanted)
                 if known is None or known.at != wanted.start or not _is_same(known.fileno(), descriptor):
-                    known = self._begin(wanted, descriptor, known)
+                    known = _anew(wanted, descriptor, known)
                 found = known.take(wanted.start, wanted.most)
                 _check(descriptor, wanted)
         except OSError as error:
@@ -37,13 +37,6 @@ class RowFiles:
             self._keep(wanted.reader, known) if found.more else known.close()
         return found
 
-    def _begin(self, wanted: Wanted, descriptor: int, other: Rows | None) -> Rows:
-        if other:
-            other.close()
-        file = os.fdopen(os.dup(descriptor), "rb")
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return Rows(file, wanted.path, wanted.reading)
-
     def _keep(self, reader: str, rows: Rows) -> None:
         self._open[reader] = rows
         while len(self._open) > _KEPT_OPEN:
@@ -53,6 +46,12 @@ class RowFiles:
         """Close all files."""
         while self._open:
             self._open.popitem()[1].close()
+
+
+def _anew(wanted: Wanted, descriptor: int, other: Rows | None) -> Rows:
+    if other:
+        other.close()
+    return Rows(os.fdopen(os.dup(descriptor), "rb"), wanted.path, wanted.reading)
 
 
 def _is_same(one: int, other: int) -> bool:
