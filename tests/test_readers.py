@@ -247,6 +247,11 @@ def test_a_calendar_gives_its_events(end: str) -> None:
     assert fourth.problem == "the time zone 'Nowhere' is not known"
 
 
+def test_outlook_s_name_of_a_zone_is_understood() -> None:
+    text = CALENDAR.replace("TZID=Europe/Istanbul:", 'TZID="Turkey Standard Time":')
+    assert read(text, "x.ics", kind="ics")[0].value["start"] == "2026-11-24T14:00:00+03:00"
+
+
 class Endless(io.RawIOBase):
     """A CSV that goes on as long as somebody reads, and whose encoding is given."""
 

@@ -11,6 +11,16 @@ from wbox_notify.readers.text import LONGEST, Row
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\":;]*))*):(.*)", re.DOTALL)
 _ZONE = re.compile(r";TZID=\"?([^\";:]+)", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([\\;,nN])")
+_OUTLOOKS = {
+    "Turkey Standard Time": "Europe/Istanbul",
+    "GTB Standard Time": "Europe/Bucharest",
+    "W. Europe Standard Time": "Europe/Berlin",
+    "Central Europe Standard Time": "Europe/Budapest",
+    "Romance Standard Time": "Europe/Paris",
+    "GMT Standard Time": "Europe/London",
+}
+"""What Outlook calls the zones that our users are in."""
+
 _TEXTS = ("uid", "summary", "description", "location", "url", "status")
 
 
@@ -78,7 +88,7 @@ def _time(parameters: str, value: str) -> str:
     if not zone:
         return found.isoformat()
     try:
-        return found.replace(tzinfo=ZoneInfo(zone[1])).isoformat()
+        return found.replace(tzinfo=ZoneInfo(_OUTLOOKS.get(zone[1], zone[1]))).isoformat()
     except (KeyError, ValueError, OSError):
         raise ValueError(f"the time zone {zone[1]!r} is not known") from None
 
