@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow soak bench wheel clean
+.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ test-slow: .venv/ready ## Run what takes minutes
 
 soak: .venv/ready ## Break things at random for MINUTES=30 (SEED=n repeats), then check the promise
 	@$(BIN)/python tests/soak.py
+
+reliability: .venv/ready ## Run all that proves a case of the catalogue of faults; write docs/reliability.md
+	$(BIN)/pytest --write-reliability
 
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py

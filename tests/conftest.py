@@ -10,6 +10,8 @@ from workplace import Workplace
 
 from wbox_notify.simulator import Simulator
 
+pytest_plugins = ["faults.reliability"]
+
 # No test has an opinion on how fast a shared machine is.
 hypothesis.settings.register_profile("wbox", deadline=None)
 hypothesis.settings.load_profile("wbox")

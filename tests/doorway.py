@@ -12,6 +12,7 @@ import requests
 
 from wbox_notify.control import Control
 from wbox_notify.events import Event
+from wbox_notify.media import MediaFiles
 from wbox_notify.serve import Server
 from wbox_notify.store import open_store
 from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, application
@@ -40,7 +41,7 @@ class Hasty(Guarded):
 class Doorway:
     """A server on a free port whose events end in a store of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         folder: Path,
         hooks: Iterable[Hook] = (GITHUB, OPEN, BEARER),
@@ -49,6 +50,7 @@ class Doorway:
         limits: Limits | None = None,
         protocol: type[Guarded] = Guarded,
         reload: Callable[[], list[dict[str, Any]]] | None = None,
+        files: MediaFiles | None = None,
     ) -> None:
         self.store = open_store(f"sqlite:///{folder}/store.db")
         self.hooks = Hooks(hooks)
@@ -58,6 +60,7 @@ class Doorway:
             hooks=self.hooks,
             accept=accept or (lambda events: self.store.put_events(events, 1.0)),
             links=self.links,
+            files=files,
             reload=reload,
             token=TOKEN,
             hosts=["127.0.0.1", "localhost", "[::1]"],

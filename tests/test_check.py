@@ -94,6 +94,15 @@ def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> No
         ("http://10.0.0.1/a.jpg", True),
         ("http://169.254.1.1/a.jpg", True),
         ("http://[::1]/a.jpg", True),
+        ("http://169.254.169.254/latest", True),
+        ("http://2130706433/a.jpg", True),
+        ("http://0x7f.1/a.jpg", True),
+        ("http://127.1/a.jpg", True),
+        ("http://0/a.jpg", True),
+        ("http://[::ffff:10.0.0.1]/a.jpg", True),
+        ("http://[2002:7f00:1::]/a.jpg", True),
+        ("http://224.0.0.1/a.jpg", True),
+        ("http://someone@10.0.0.1/a.jpg", True),
         ("http://[fe80::1]/a.jpg", True),
         ("http://nas/a.jpg", True),
         ("http://nas.local/a.jpg", True),
@@ -104,13 +113,16 @@ def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> No
         ("http://localhost/{{ file.name }}", False),
     ],
 )
-def test_a_picture_that_only_the_own_network_has_is_a_warning(tmp_path: Path, url: str, inside: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_U11_a_picture_that_only_the_own_network_has_is_refused(
+    tmp_path: Path,
+    url: str,
+    inside: bool,  # noqa: FBT001 - a column of the table
+) -> None:
     (tmp_path / "drop").mkdir(mode=0o755)
     problems = checked(tmp_path, "drop", f'[{{text: hi}}, {{media: {{url: "{url}"}}}}]')
-    if inside:
-        assert warning(problems) == ("WBX313", 7, 38, "nobody outside of your network can fetch this")
-    else:
-        assert problems == []
+    found = [(one.severity, one.code, one.line, one.column, one.message) for one in problems]
+    refused = ("error", "WBX313", 7, 38, "nobody outside of your network can fetch this")
+    assert found == ([refused] if inside else [])
 
 
 def test_what_loading_found_comes_first_and_all_is_in_order(tmp_path: Path) -> None:
@@ -179,9 +191,13 @@ def test_a_link_that_no_phone_can_open_is_a_warning(tmp_path: Path) -> None:
     assert lint(tmp_path, rules, "public_url: https://notify.example.com") == []
 
 
-def test_the_picture_of_an_escalation_is_looked_at_too(tmp_path: Path) -> None:
-    step = "    escalate: {after: 1m, to: '+905551112233', send: {media: {url: 'http://nas/a.jpg'}}}\n"
-    assert [code for code, _, _ in lint(tmp_path, hook() + TEST + step)] == ["WBX313"]
+def test_a_file_that_wbox_can_not_fetch_from_here_is_a_warning(tmp_path: Path) -> None:
+    step = "    escalate: {after: 1m, to: '+905551112233', send: {media: {file: /srv/a.jpg}}}\n"
+    inside = lint(tmp_path, hook() + TEST + step, "public_url: http://192.168.1.5")
+    assert inside == [("WBX341", 8, "wbox can not fetch a file from http://192.168.1.5")]
+    assert lint(tmp_path, hook() + TEST + step, "public_url: https://notify.example.com") == []
+    static = f"media: {{static: {{folder: {tmp_path}/gone, url: https://files.example.com}}}}"
+    assert [code for code, _, _ in lint(tmp_path, hook() + TEST + step, static)] == ["WBX342"]
 
 
 def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, 
     assert place.run("queue", "retry", "7").returncode == 1
 
 
-def test_commands_reach_a_running_daemon(
+def test_S10_S11_commands_reach_a_running_daemon(
     place: Workplace, wbox: Simulator, daemon: subprocess.Popen[str]
 ) -> None:
     until((place.folder / "data" / "daemon.json").exists)

@@ -207,3 +207,21 @@ rules:
         ["hi"],
         ["hi"],
     ]
+
+
+def test_the_fallback_hears_that_a_watched_folder_is_gone_and_that_it_is_back(place: Workplace) -> None:
+    def speak(visit: Visit) -> None:
+        while visit.request():
+            visit.say(answer(200, "{}"))
+
+    with FaultServer(speak) as server:
+        place.environment["WBOX_FALLBACK"] = server.url.replace("http", "json")
+        place.start("run")
+        until((place.folder / "data" / "daemon.json").exists)
+        place.drop.rmdir()
+        until(lambda: server.requests)
+        place.drop.mkdir()
+        until(lambda: len(server.requests) > 1)
+        said = [request.json["message"] for request in server.requests]
+    assert str(place.drop) in said[0]
+    assert "again" in said[1]

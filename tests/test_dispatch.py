@@ -15,6 +15,7 @@ from wbox_notify.deliveries import Delivery, Plan, Planned, State
 from wbox_notify.dispatch import Dispatcher, Means, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
+from wbox_notify.media import MediaError
 from wbox_notify.messages import Message, Notice, Poll, Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.simulator import Simulator
@@ -107,8 +108,9 @@ def test_back_off_grows_stays_within_half_an_hour_and_is_spread(tries: int, chan
 
 
 @given(st.integers(0, 10_000))
-def test_the_pause_between_looks_at_a_device_grows_to_five_minutes(probes: int) -> None:
+def test_the_pause_between_looks_at_a_device_grows_to_five_minutes_or_one(probes: int) -> None:
     assert 5 <= probe_pause(probes) <= probe_pause(probes + 1) <= 300
+    assert 5 <= probe_pause(probes, Outcome.NOT_SENT) <= probe_pause(probes + 1, Outcome.UNKNOWN) <= 60
 
 
 class Clock:
@@ -205,6 +207,62 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     assert store.circuits() == []
 
 
+class Unpublished:
+    """Publishes nothing that goes to one phone, for a reason that may pass or that may not."""
+
+    def __init__(self, *, retry: bool) -> None:
+        self.retry = retry
+
+    def __call__(self, _delivery: Delivery, message: Message) -> Message:
+        if message.recipient == TEXT.phone:
+            raise MediaError("the folder is away", retry=self.retry)
+        return message
+
+
+@pytest.mark.parametrize(("retry", "state"), [(True, State.QUEUED), (False, State.DEAD)])
+def test_what_can_not_be_published_holds_no_device_and_no_other_message(
+    store: Store,
+    wbox: Simulator,
+    client: Client,
+    clock: Clock,
+    retry: bool,  # noqa: FBT001 - a column of the table
+    state: State,
+) -> None:
+    means = Means(lambda: client, publish=Unpublished(retry=retry))
+    dispatcher = Dispatcher(store, means, clock=clock)
+    [first, _] = put(store, TEXT, replace(TEXT, phone="905551234568"))
+    drain(dispatcher, client)
+    left = store.history.delivery(first)
+    assert left
+    assert (left.state, left.tries, left.reason) == (state, 1, "the folder is away")
+    assert (left.due > clock.now) is retry, "it is tried again after a while, where that may help"
+    assert store.circuits() == []
+    assert len(wbox.messages()) == 1
+
+
+@pytest.mark.parametrize("retry", [True, False])
+def test_what_can_not_be_published_shows_nothing_of_a_device_that_is_being_tried(
+    store: Store,
+    dispatcher: Dispatcher,
+    wbox: Simulator,
+    client: Client,
+    retry: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    put(store, TEXT, replace(TEXT, phone="905551234568"))
+    wbox.unlink(1)
+    drain(dispatcher, client)
+    wbox.scan(1)
+    dispatcher.look_at_circuits(client)
+    [trying] = store.circuits()
+    assert trying["trying"]
+    dispatcher.replace(Means(lambda: client, publish=Unpublished(retry=retry)))
+    assert dispatcher.step(client)
+    assert store.circuits() == [trying], "wbox was not asked, so nothing is known"
+    drain(dispatcher, client)
+    assert store.circuits() == []
+    assert len(wbox.messages()) == 1
+
+
 def test_after_a_good_answer_one_message_tries_it_and_the_others_follow_it(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator
 ) -> None:
@@ -271,7 +329,7 @@ def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
     away.close()
 
 
-def test_what_came_of_a_message_is_written_before_anything_else_is_sent(
+def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, tmp_path: Path
 ) -> None:
     """S02: the outcome can not be written, so nothing more is sent; then it is, and nothing was doubled."""
@@ -291,7 +349,7 @@ def test_what_came_of_a_message_is_written_before_anything_else_is_sent(
 
 
 @pytest.mark.parametrize("days", [90, -90, 1 / 24, -1 / 24])
-def test_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
+def test_T01_T02_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock, days: float
 ) -> None:
     """T01, T02: what was queued before the jump goes out after it."""

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
+from wbox_notify.files import FileVersion
 from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.triggers.file.contents import TEXT_LIMIT, decode, version_id
+from wbox_notify.triggers.file.contents import TEXT_LIMIT, decode
 from wbox_notify.triggers.file.finished import nobody_writes
 
 BOUND = 30
@@ -37,25 +39,31 @@ class Inbox:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.seen: set[str] = set()
+        self.alarms: list[tuple[str, bool]] = []
         self.reports: list[str] = []
         self.refusals = 0
         self.changed = threading.Condition()
 
-    def known(self, ids: Sequence[str]) -> set[str]:
-        return {event.id for event in self.events} & set(ids)
+    def known(self, versions: Sequence[FileVersion]) -> set[str]:
+        return self.seen & {version.id for version in versions}
 
-    def emit(self, events: Sequence[Event]) -> None:
+    def emit(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         with self.changed:
             if self.refusals:
                 self.refusals -= 1
                 raise StoreError("the disk is full")
             self.events.extend(events)
+            self.seen |= {version.id for version in versions}
             self.changed.notify_all()
 
     def report(self, line: str) -> None:
         with self.changed:
             self.reports.append(line)
             self.changed.notify_all()
+
+    def alarm(self, about: str, problem: str | None) -> None:
+        self.alarms.append((about, problem is not None))
 
     def wait(self, wanted: Callable[[], bool]) -> None:
         with self.changed:
@@ -106,15 +114,16 @@ def source_of(inbox: Inbox, *watches: Watch, **given: Any) -> FileSource:
         "known": inbox.known,
         "emit": inbox.emit,
         "report": inbox.report,
+        "alarm": inbox.alarm,
         "clock": Clock(),
     }
     return FileSource(watches, **facts | given)
 
 
 @contextlib.contextmanager
-def running(inbox: Inbox, watch: Watch, sweep_every: float = 3600.0) -> Iterator[FileSource]:
+def running(inbox: Inbox, watch: Watch, poll: float = 3600.0) -> Iterator[FileSource]:
     """A started source whose first listing is over; it lists everything again only where it must."""
-    source = source_of(inbox, watch, clock=time.monotonic, sweep_every=sweep_every)
+    source = source_of(inbox, replace(watch, poll=poll), clock=time.monotonic)
     (watch.root / "first.pdf").write_bytes(b"1")
     source.start()
     try:
@@ -125,7 +134,7 @@ def running(inbox: Inbox, watch: Watch, sweep_every: float = 3600.0) -> Iterator
         assert not source.alive
 
 
-def test_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inbox: Inbox) -> None:
+def test_F08_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inbox: Inbox) -> None:
     file = drop / "in" / "Fatura 1.tar.pdf"
     file.parent.mkdir()
     file.write_bytes(b"%PDF")
@@ -133,7 +142,7 @@ def test_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path, inb
     (event,) = inbox.events
     status = file.stat()
     assert event.type == "file"
-    assert event.id == version_id(str(file), status)
+    assert event.id == FileVersion.of(str(file), str(drop), status).id
     assert event.at.utcoffset() is not None
     assert event.data == {
         "path": str(file),
@@ -154,7 +163,7 @@ def test_only_accepted_files_are_reported(drop: Path, inbox: Inbox) -> None:
     assert inbox.names == ["a.pdf"]
 
 
-def test_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: Inbox) -> None:
+def test_F12_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: Inbox) -> None:
     source = source_of(inbox, watch_of(drop))
     for size in (1, 2, 3):
         with (drop / "log.pdf").open("ab") as file:
@@ -165,7 +174,7 @@ def test_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbox: I
     assert len({event.id for event in inbox.events}) == 3
 
 
-def test_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
+def test_F08_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
     (drop / "a.pdf").write_bytes(b"x")
     asked: list[str] = []
 
@@ -219,7 +228,7 @@ def test_F22_a_file_swapped_between_listing_and_opening_is_not_taken(
     file.write_bytes(b"x")
     (drop / "other").write_bytes(b"y")
 
-    def swap_and_ask(_: Sequence[str]) -> set[str]:
+    def swap_and_ask(_: Sequence[FileVersion]) -> set[str]:
         file.unlink()
         if kind == "fifo":
             os.mkfifo(file)
@@ -239,7 +248,7 @@ def test_F22_a_folder_swapped_for_a_link_leads_nowhere(drop: Path, inbox: Inbox)
     (drop / "sub" / "a.pdf").write_bytes(b"x")
     moved = drop.parent / "moved"
 
-    def swap_and_ask(_: Sequence[str]) -> set[str]:
+    def swap_and_ask(_: Sequence[FileVersion]) -> set[str]:
         if not moved.exists():
             (drop / "sub").rename(moved)
             (drop / "sub").symlink_to(moved)
@@ -449,7 +458,7 @@ def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> Non
         source = FileSource(
             [Watch(root, lambda path: True, reads)],
             known=lambda ids: set(),
-            emit=found.extend,
+            emit=lambda events, _: found.extend(events),
             report=lambda line: print(line.replace(str(root), "")),
         )
         source.sweep(), source.sweep()
@@ -469,12 +478,12 @@ def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> Non
     assert later == "['a.pdf', 'b.pdf', 'text.pdf']"
 
 
-def test_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() -> None:
+def test_F21_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() -> None:
     script = """
         root = pathlib.Path(tempfile.mkdtemp())
         (root / "a.pdf").write_bytes(b"xyz"), (root / "a.pdf").chmod(0)
         now = [0]
-        emit = lambda events: print([event.data["size"] for event in events])
+        emit = lambda events, _: print([event.data["size"] for event in events])
         source = FileSource([Watch(root, lambda path: True, frozenset())],
             known=lambda ids: set(), emit=emit, report=print, clock=lambda: now[0])
         print(source.sweep())
@@ -535,7 +544,7 @@ def test_much_text_is_emitted_in_parts(drop: Path, inbox: Inbox) -> None:
         (drop / f"{number}.pdf").write_bytes(b"x" * TEXT_LIMIT)
     batches: list[int] = []
     watch = watch_of(drop, reads=frozenset({"text"}))
-    source_of(inbox, watch, emit=lambda events: batches.append(len(events))).sweep()
+    source_of(inbox, watch, emit=lambda events, _: batches.append(len(events))).sweep()
     assert sum(batches) == 70
     assert max(batches) < 40
 
@@ -560,10 +569,10 @@ def test_a_store_that_can_not_be_asked_loses_nothing(drop: Path, inbox: Inbox) -
     (drop / "a.pdf").write_bytes(b"x")
     away = [True]
 
-    def known(ids: Sequence[str]) -> set[str]:
+    def known(versions: Sequence[FileVersion]) -> set[str]:
         if away:
             raise StoreError("no connection")
-        return inbox.known(ids)
+        return inbox.known(versions)
 
     source = FileSource([Watch(drop, pdf, frozenset())], known=known, emit=inbox.emit, report=inbox.report)
     source.sweep()
@@ -578,11 +587,11 @@ def test_the_store_is_asked_and_told_in_batches(drop: Path, inbox: Inbox) -> Non
     asked: list[int] = []
     told: list[int] = []
 
-    def known(ids: Sequence[str]) -> set[str]:
-        asked.append(len(ids))
+    def known(versions: Sequence[FileVersion]) -> set[str]:
+        asked.append(len(versions))
         return set()
 
-    source = source_of(inbox, watch_of(drop), known=known, emit=lambda events: told.append(len(events)))
+    source = source_of(inbox, watch_of(drop), known=known, emit=lambda events, _: told.append(len(events)))
     source.sweep()
     source.sweep()
     assert asked == told == [500, 500, 201]
@@ -622,7 +631,7 @@ def test_a_root_may_be_a_link(drop: Path, inbox: Inbox) -> None:
 
 
 def test_F05_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: Inbox) -> None:
-    with running(inbox, watch_of(drop), sweep_every=0.2):
+    with running(inbox, watch_of(drop), poll=0.2):
         for number in range(3):
             reports = len(inbox.reports)
             shutil.rmtree(drop)
@@ -633,7 +642,7 @@ def test_F05_a_root_deleted_and_made_again_is_watched_again(drop: Path, inbox: I
     assert len(inbox.reports) == 6
 
 
-def test_a_root_that_comes_or_is_replaced_is_noticed_between_listings(drop: Path, inbox: Inbox) -> None:
+def test_F06_a_root_that_comes_or_is_replaced_is_noticed_between_listings(drop: Path, inbox: Inbox) -> None:
     root = drop / "root"
     source = source_of(inbox, watch_of(root))
     assert source.sweep() <= 5
@@ -711,7 +720,7 @@ def test_F09_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbo
     assert all(count == 1 for count in Counter(event.id for event in inbox.events).values())
 
 
-def test_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, inbox: Inbox) -> None:
+def test_F10_a_file_written_while_it_runs_is_reported_when_it_is_closed(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop)):
         with (drop / "slow.pdf").open("wb", buffering=0) as slow:
             slow.write(b"half")
@@ -761,7 +770,7 @@ def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -
 
 
 def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
-    with running(inbox, watch_of(drop), sweep_every=0.2) as source:
+    with running(inbox, watch_of(drop), poll=0.2) as source:
         hints = source._listing.hints
         assert hints
         hints._inotify.stop()
@@ -804,7 +813,7 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
         from wbox_notify.triggers.file import FileSource, Watch
         again = threading.Semaphore(0)
         root = pathlib.Path(sys.argv[1])
-        emit = lambda events: print(events[0].data["name"], flush=True) or again.release()
+        emit = lambda events, _: print(events[0].data["name"], flush=True) or again.release()
         source = FileSource([Watch(root, lambda path: True, frozenset())],
             known=lambda ids: set(), emit=emit, report=lambda line: print(line, flush=True))
         source.start()
@@ -871,13 +880,13 @@ class Drops(RuleBasedStateMachine):
             [watch], known=self.inbox.known, emit=self.emit, report=self.inbox.report, clock=self.clock
         )
 
-    def emit(self, events: Sequence[Event]) -> None:
+    def emit(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         written = {os.fstat(writer.fileno()).st_ino for writer in self.writers}
         for event in events:
             status = Path(event.data["path"]).stat()
             assert status.st_ino not in written, "reported while somebody writes it"
             assert status.st_size == event.data["size"] == len(event.data["text"])
-        self.inbox.emit(events)
+        self.inbox.emit(events, versions)
 
     @rule(name=names, content=some)
     def write(self, name: str, content: bytes) -> None:
@@ -953,7 +962,7 @@ class Drops(RuleBasedStateMachine):
             self.clock.now += 5
         self.source.sweep()
         self.nothing_is_reported_twice()
-        there = {version_id(str(path), path.stat()) for path in self.root.rglob("*.pdf")}
+        there = {FileVersion.of(str(path), "", path.stat()).id for path in self.root.rglob("*.pdf")}
         assert there <= {event.id for event in self.inbox.events}
         shutil.rmtree(self.root)
 

@@ -110,6 +110,8 @@ def test_the_name_of_a_url_is_its_scheme_and_six_digits_and_never_changes() -> N
         (Text(phone=PHONE, message="*hi*"), "*hi*"),
         (Media(phone=PHONE, url="https://e.x/a.jpg", caption="look"), "look\nhttps://e.x/a.jpg"),
         (Media(phone=PHONE, url="https://e.x/a.jpg"), "https://e.x/a.jpg"),
+        (Media(phone=PHONE, file="/srv/own/günaydın.jpg", caption="look"), "look\ngünaydın.jpg"),
+        (Media(phone=PHONE, file="/srv/own/broken \udcff"), "broken ?"),
         (
             CalendarEvent(phone=PHONE, title="Meet", start="2026-12-01", description="Room"),
             "Meet\n2026-12-01\nRoom",

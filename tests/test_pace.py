@@ -132,6 +132,7 @@ def test_the_same_text_to_the_same_phone_goes_out_once_in_ten_minutes_and_is_acc
     [left_out] = store.history.deliveries("b")
     assert (left_out.state, left_out.reason) == (State.CANCELLED, "the same text went out 10 s before")
     assert [row["stage"] for row in store.history.decisions("b")] == ["same_text"]
+    assert (store.history.repeated_since(0.0), store.history.repeated_since(60.0)) == (1, 0)
     put(store, "d", text("down"), now=700.0)
     assert send(store, 700.0, Pace())
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import Workplace, until
+from workplace import until
 
 from wbox_notify.deliveries import OPEN, STUCK, WAITING, Decision, Delivery, Memory, Plan, Planned, State
 from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
 from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
@@ -143,14 +144,24 @@ def test_an_event_that_was_planned_late_stays_as_long_after_that(store: Store) -
     assert pruned(store, before=NOW) == 1
 
 
-def test_of_a_file_stays_that_it_was_seen_and_a_log_says_so(place: Workplace) -> None:
-    store = open_store(place.store)
-    live_through(store, "e1", Past(type="file", deliveries=((State.SENT, 100),)))
-    assert pruned(store) == 4
+def test_of_a_file_stays_that_it_was_seen(store: Store) -> None:
+    version = FileVersion("/drop/a", "/drop", device=1, inode=1, size=1, mtime_ns=1)
+    event = Event(id=version.id, type="file", at=datetime(2026, 1, 1, tzinfo=UTC), data={"path": "/drop/a"})
+    store.put_events([event], OLD, files={version: Fate.SEEN}).result()
+    store.put_plans([Plan(event_id=event.id)], OLD).result()
+    assert pruned(store) == 1
+    assert store.known([event.id]) == set()
+    assert store.files.known([version]) == {version.id}
+
+
+def test_a_file_that_is_still_to_be_put_away_keeps_its_event(store: Store) -> None:
+    version = FileVersion("/drop/a", "/drop", device=1, inode=1, size=1, mtime_ns=1)
+    event = Event(id=version.id, type="file", at=datetime(2026, 1, 1, tzinfo=UTC), data={"path": "/drop/a"})
+    store.put_events([event], OLD, files={version: Fate.OPEN}).result()
+    store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 0
-    assert store.known(["e1"]) == {"e1"}
-    store.close()
-    assert "only that it was seen" in place.run("log").stdout
+    store.files.settle(version, Fate.DONE, "", OLD).result()
+    assert pruned(store) == 1
 
 
 def test_what_a_group_told_of_an_event_that_is_gone_goes_too(store: Store) -> None:
@@ -261,10 +272,10 @@ def test_pruning_changes_nothing_that_is_still_to_be_told_or_sent(pasts: Sequenc
                 live_through(store, f"e{number}", past)
         pruned(kept, most=most)
         assert told(kept) == told(untouched)
-        again = [f"e{number}" for number, past in enumerate(pasts) if past.age < 7 or past.type == "file"]
+        again = [f"e{number}" for number, past in enumerate(pasts) if past.age < 7]
         assert kept.known(again) == set(again)
         for number, past in enumerate(pasts):
-            gone = past.planned and past.age > 90 and past.type != "file"
+            gone = past.planned and past.age > 90
             gone = gone and all(state in FINISHED and age > 90 for state, age in past.deliveries)
             assert bool(kept.known([f"e{number}"])) is not gone
         assert to_be_sent(kept) == to_be_sent(untouched)

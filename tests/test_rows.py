@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.rows import event_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulebook import mistake, rule
@@ -22,7 +23,7 @@ from wbox_notify.planner import Planner
 from wbox_notify.readers import Reading
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
-from wbox_notify.triggers.file import FileSource, RowFiles, Watch
+from wbox_notify.triggers.file import RowFiles
 
 NOW = 1_795_400_000.0
 
@@ -50,15 +51,6 @@ def a_project(folder: Path, rules: str = RULES, guard: int = 50) -> Project:
     loaded = load(folder, {"WBOX_API_KEY": "sk_x"})
     assert [problem.message for problem in loaded.problems if problem.severity == "error"] == []
     return loaded
-
-
-def dropped(path: Path) -> Event:
-    """Return what the file source tells of a file."""
-    found: list[Event] = []
-    watch = Watch(root=path.parent, accepts=lambda one: one == str(path), reads=frozenset(), settle=0)
-    FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None).sweep()
-    (event,) = found
-    return event
 
 
 def csv_of(rows: list[tuple[str, str]]) -> str:
@@ -92,7 +84,7 @@ class Place:
     def drop(self, text: str, name: str = "today.csv") -> Event:
         path = self.folder / "drop" / name
         path.write_text(text, encoding="utf-8")
-        event = dropped(path)
+        event = event_of(path)
         self.store.put_events([event], self.now).result()
         return event
 
@@ -530,7 +522,7 @@ rules:
         ("trigger: {file: {path: x, read: {as: json, columns: [a]}}}", "`columns` is for CSV, and not for json", None),
         (
             "trigger: {missing: {of: {file: {path: x, read: csv}}, by: '09:00', window: 1h}}",
-            "`read` has no meaning here: this rule tells of a file that does not come",
+            "`read` has no meaning here: this rule does not take the file",
             None,
         ),
         ("trigger: {file: {path: x, burst: {over: 0}}}", "0 is too few", "write 1 or more"),
@@ -585,7 +577,7 @@ def test_planning_an_event_reads_nothing(tmp_path: Path) -> None:
     project = a_project(tmp_path)
     path = tmp_path / "drop" / "a.csv"
     path.write_text(csv_of([("shipped", "")]))
-    event = dropped(path)
+    event = event_of(path)
     path.unlink()
     made = plan(project, event, Nothing(), datetime.fromtimestamp(NOW, UTC))
     assert made.messages == ()

@@ -86,6 +86,23 @@ def test_a_kill_between_rows_goes_on_with_the_next_one(place: Workplace, wbox: S
     assert "800 messages of 30800 rows" in log
 
 
+def test_a_file_is_put_away_when_all_its_rows_are_sent_and_not_before(
+    place: Workplace, wbox: Simulator
+) -> None:
+    settings(place, 3)
+    place.rule(RULES.replace('match: "*.csv"', 'match: "*.csv", done: done/'))
+    begin(place)
+    (place.drop / "today.csv").write_text(orders(4))
+    link = re.search(r"http\S+", wbox.wait_for(1)[0]["body"]["message"])
+    assert link
+    (place.drop / "few.csv").write_text(orders(2))
+    until((place.drop / "done" / "few.csv").exists)
+    assert (place.drop / "today.csv").exists()
+    assert requests.post(link[0], timeout=10).status_code == 200
+    until((place.drop / "done" / "today.csv").exists)
+    assert len(numbers(wbox)) == 6
+
+
 def test_a_dry_run_shows_what_all_rows_would_send(place: Workplace) -> None:
     settings(place, 50)
     path = place.folder / "elsewhere.csv"

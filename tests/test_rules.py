@@ -190,15 +190,26 @@ MISTAKES = [
     ("on: x", "WBX210", (5, 5), "unknown key `on`", "did you mean `trigger`?"),
     ("when: x", "WBX210", (5, 5), "unknown key `when`", "did you mean `if`?"),
     *((f"{key}: 1", "WBX214", (5, 5), f"`{key}` is not in this version yet", None) for key in ("vars",)),
-    *(
-        (
-            f"trigger: {{file: {{path: x, {key}: y}}}}",
-            "WBX214",
-            (5, 31),
-            f"`{key}` is not in this version yet",
-            None,
-        )
-        for key in ("ready", "done", "failed", "duplicate", "existing", "min_size", "poll")
+    ("trigger: {file: {path: x, ready: a/b}}", "WBX215", (5, 38), "the name of a file beside", "}}.ok"),
+    (
+        "trigger: {file: {path: x, ready: '{{ file.size }}'}}",
+        "WBX215",
+        (5, 38),
+        "the name of a file",
+        "}}.ok",
+    ),
+    ("trigger: {file: {path: x, existing: old}}", "WBX215", (5, 41), "`old` is not known here", "process"),
+    ("trigger: {file: {path: x, min_size: big}}", "WBX215", (5, 41), "`big` is not a size", "10MB"),
+    ("trigger: {file: {path: x, poll: 10ms}}", "WBX215", (5, 37), "this is too often", "`1s`"),
+    ("trigger: {file: {path: x, done: ' '}}", "WBX215", (5, 37), "`done` is empty", "name a folder"),
+    ("trigger: {file: {path: x, done: '{{ body }}/'}}", "WBX308", (5, 41), "there is no `body` here", None),
+    ("trigger: {file: {path: x, failed: '{{ file.text }}'}}", "WBX308", (5, 48), "no `text`", None),
+    (
+        "trigger: {missing: {of: {file: {path: x, done: y}}, by: '09:00', window: 1h}}",
+        "WBX210",
+        (5, 46),
+        "`done` has no meaning here",
+        None,
     ),
     ("trigger: [file]", "WBX213", (5, 15), "each of `trigger` must be a map", None),
     ("trigger: []", "WBX215", (5, 14), "the list is empty", None),
@@ -327,8 +338,10 @@ MISTAKES = [
     ("send: {template: x.j2}", "WBX307", (5, 22), "there is no template 'x.j2'", None),
     ("send: {template: bad.j2}", "WBX306", (5, 22), "templates/bad.j2, line 2: ", None),
     ("send: {template: name.j2}", "WBX308", (5, 22), "`file` has no `nmae`, in templates/name.j2", "`name`?"),
-    ("send: {media: {file: x}}", "WBX214", (5, 20), "`file` is not in this version yet", "give `url`"),
-    ("send: {media: {caption: x}}", "WBX212", (5, 12), "the key `url` is missing", None),
+    ("send: {media: {file: x}}", "WBX340", (5, 26), "at which one it finds this machine", "public_url"),
+    ("send: {media: {file: x, url: y}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
+    ("send: {media: {caption: x}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
+    ("send: {media: {url: 'file:///etc/passwd'}}", "WBX311", (5, 25), "not an absolute http(s)", "`file:`"),
     ("send: {media: {url: a.jpg}}", "WBX311", (5, 25), "not an absolute http(s) address", "public URL"),
     (
         'send: {media: {url: "ftp://x/{{ file.name }}", caption: "{{ nmae }}"}}',

@@ -178,7 +178,7 @@ def test_two_daemons_on_one_store_make_one_event(memory: Memory) -> None:
     assert len(memory.emitted) == 6
 
 
-def test_a_clock_that_goes_back_an_hour_fires_nothing_twice(memory: Memory) -> None:
+def test_T01_a_clock_that_goes_back_an_hour_fires_nothing_twice(memory: Memory) -> None:
     machine = Machine(memory, table(at="*/20 * * * *"))
     machine.run(9 * HOUR + 10 * MINUTE)
     before = len(memory.events)
@@ -216,7 +216,7 @@ SLEPT = [
 
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize(("missed", "late", "fired"), SLEPT)
-def test_after_sleep_or_a_pause_a_missed_run_follows_its_policy(
+def test_T05_after_sleep_or_a_pause_a_missed_run_follows_its_policy(
     memory: Memory, missed: Missed, late: float, fired: list[str], *, restarted: bool
 ) -> None:
     machine = Machine(memory, table(missed=missed))
@@ -238,7 +238,7 @@ MANY = [
 
 
 @pytest.mark.parametrize(("missed", "fired"), MANY)
-def test_after_eight_hours_of_sleep_there_is_no_flood(
+def test_T05_after_eight_hours_of_sleep_there_is_no_flood(
     memory: Memory, missed: Missed, fired: list[str]
 ) -> None:
     machine = Machine(memory, table(at="*/30 * * * *", missed=missed))
@@ -339,8 +339,8 @@ def test_a_commit_whose_answer_was_lost_changes_nothing_when_repeated(memory: Me
 
 
 CLOCK_CHANGES = [
-    ("02:30", 2026, 3, 29, ["01:00Z"]),  # 02:30 does not come; 03:00 summer time
-    ("02:30", 2026, 10, 25, ["00:30Z"]),  # 02:30 comes twice; the first
+    pytest.param("02:30", 2026, 3, 29, ["01:00Z"], id="T03 02:30 does not come: 03:00 summer time"),
+    pytest.param("02:30", 2026, 10, 25, ["00:30Z"], id="T04 02:30 comes twice: the first"),
     ("09:00", 2026, 3, 29, ["07:00Z"]),
     ("09:00", 2026, 10, 25, ["08:00Z"]),
     ("0 * * * *", 2026, 3, 29, 23),

@@ -87,7 +87,7 @@ FORMS = [
     ("0 9 LW * ?", ["Mon 2026-11-30 09:00", "Thu 2026-12-31 09:00", "Fri 2027-01-29 09:00"]),
     ("0 9 1 * MON", ["Mon 2026-11-23 09:00", "Mon 2026-11-30 09:00", "Tue 2026-12-01 09:00"]),
     ("0 9 */2 * MON", ["Mon 2026-11-23 09:00", "Mon 2026-12-07 09:00"]),
-    ("0 0 29 2 *", ["Tue 2028-02-29 00:00", "Sun 2032-02-29 00:00"]),
+    pytest.param("0 0 29 2 *", ["Tue 2028-02-29 00:00", "Sun 2032-02-29 00:00"], id="T06 29 February"),
 ]
 
 
@@ -115,7 +115,7 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("Mon- 09:00", "is not a day of the week", "Mon-Fri"),
     ("32nd 09:00", "no month has a day 32", "last day"),
     ("first weekdays 09:00", "is not a day of the week", "weekdays"),
-    ("0 0 30 2 *", "never due", "L is the last day"),
+    pytest.param("0 0 30 2 *", "never due", "L is the last day", id="T06 30 February"),
     ("0 0 31 4,6 *", "never due", "L is the last day"),
     ("60 9 * * *", "`60` can not be the minute", "0-59"),
     ("0 22-6 * * *", "`22-6` can not be the hour", "22-23,0-6"),
@@ -137,7 +137,12 @@ MISTAKES: list[tuple[object, str, str]] = [
     ({}, "needs one of at, cron, every", "Mon-Fri 09:00"),
     ({"at": "09:00", "every": "1h"}, "takes one of at and every", "Mon-Fri 09:00"),
     ({"att": "09:00"}, "unknown key `att`", "did you mean `at`?"),
-    ({"at": "09:00", "tz": "Europe/Istambul"}, "no time zone Europe/Istambul", "`Europe/Istanbul`"),
+    pytest.param(
+        {"at": "09:00", "tz": "Europe/Istambul"},
+        "no time zone Europe/Istambul",
+        "`Europe/Istanbul`",
+        id="T07 a zone that is not known",
+    ),
     ({"at": "09:00", "tz": 3}, "no time zone 3", "Europe/Istanbul"),
     ({"at": "09:00", "skip": "TR"}, "`skip` is a map", "holidays"),
     ({"at": "09:00", "skip": {"holiday": "TR"}}, "unknown key `holiday`", "`holidays`"),
@@ -485,7 +490,7 @@ def test_an_id_is_the_same_in_any_zone() -> None:
     assert nominal_id("pulse", moment + timedelta(seconds=10)) == "schedule:pulse:2026-11-23T06:00:10Z"
 
 
-def test_the_two_passes_of_an_hour_have_ids_of_their_own() -> None:
+def test_T04_the_two_passes_of_an_hour_have_ids_of_their_own() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     passes = [datetime(2027, 10, 31, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1)]
     assert len({nominal_id("r", moment) for moment in passes}) == 2
@@ -528,7 +533,7 @@ def test_an_edit_never_fires_back_in_time() -> None:
     assert edited.after(edited_at) == at("2026-11-24 11:59")
 
 
-def test_2038_and_times_before_1970_are_like_all_others() -> None:
+def test_T09_2038_and_times_before_1970_are_like_all_others() -> None:
     assert parse("09:00").after(at("2038-01-19 04:00")) == at("2038-01-19 09:00")
     assert parse({"every": "15m"}).after(at("1969-12-31 23:50")) == at("1970-01-01")
 

@@ -327,7 +327,7 @@ def test_other_texts_are_no_address(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../UTC", "Europe", "Mars/Base", "a\0b", "x" * 300])
-def test_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> None:
+def test_T07_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) -> None:
     with pytest.raises(ConfigError):
         as_zone(name)
     assert isinstance(system_zone({"TZ": name}), ZoneInfo)

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
+def test_P09_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
     ran = subprocess.run(
         [sys.executable, Path(__file__).with_name("soak.py")],
         env={**os.environ, "MINUTES": "0.7"},

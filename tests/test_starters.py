@@ -27,7 +27,12 @@ def events_of_the_examples() -> list[Event]:
     found: list[Event] = []
     examples = ROOT / "examples" / "drop"
     watch = Watch(root=examples, accepts=lambda _path: True, reads=frozenset({"text", "sha256"}))
-    source = FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None)
+    source = FileSource(
+        [watch],
+        known=lambda _ids: set(),
+        emit=lambda events, _: found.extend(events),
+        report=lambda _line: None,
+    )
     source.sweep()
     return [
         Event(

@@ -243,7 +243,7 @@ def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: 
     assert store.unplanned() == [odd]
 
 
-def test_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
+def test_S10_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
     assert store
     with pytest.raises(BusyError, match=r"in use by process \d+"):
         open_store(url)
@@ -262,7 +262,7 @@ def test_many_threads_share_commits_and_all_is_kept(store: Store) -> None:
     assert len(store.unplanned(1000)) == 400
 
 
-def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
+def test_S14_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     open_store(url).close()
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("insert into schema_version values (?)", (len(MIGRATIONS) + 1,))
@@ -273,7 +273,7 @@ def test_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     assert refused.value.exit_code == 78
 
 
-def test_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
+def test_S14_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir()
     connection = sqlite3.connect(path)
@@ -320,8 +320,8 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_text().startswith("my shopping list")
 
 
-def test_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """In a process whose files may not grow beyond 300 kB, as on a full disk."""
+def test_S01_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
+    """In a process whose files may not grow beyond 400 kB, as on a full disk."""
     script = f"""
 import resource, signal
 from datetime import UTC, datetime
@@ -330,7 +330,7 @@ from wbox_notify.store import open_store
 from wbox_notify.errors import StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = open_store("sqlite:///{tmp_path}/wbox.db")
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
 kept = 0
 try:
     for number in range(1000):

@@ -143,6 +143,17 @@ def test_a_store_of_ones_own_choice_may_be_written(place: Workplace) -> None:
     assert values(unit(place, "--system"), "ReadWritePaths") == ["/srv/wbox"]
 
 
+def test_a_folder_that_files_are_sent_from_is_seen_and_one_that_they_are_put_into_is_written(
+    place: Workplace,
+) -> None:
+    charts = place.folder / "charts"
+    place.rule(TEXT_RULE.replace("text:", f'media: {{file: "{charts}/{{{{ file.name }}}}"}} #'))
+    place.rule("media: {static: {folder: /srv/www, url: https://files.example.com}}\n", "wbox-notify.yaml")
+    text = unit(place, "--system")
+    assert f"-{charts}" in values(text, "BindReadOnlyPaths")
+    assert values(text, "ReadWritePaths") == ["/srv/www"]
+
+
 def test_secrets_in_files_become_credentials_and_others_are_named(place: Workplace) -> None:
     (place.folder / "hook.key").write_text("a secret that is long enough\n")
     settings = "secrets: {in-a-file: {file: hook.key}, in-the-shell: {env: HOOK}}\n"

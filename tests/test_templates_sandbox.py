@@ -134,7 +134,7 @@ HUGE = [
 
 
 @pytest.mark.parametrize("source", HUGE)
-def test_K08_nothing_huge_is_made(source: str) -> None:
+def test_C11_and_K08_nothing_huge_is_made(source: str) -> None:
     template = templates.text(f"{{{{ {source} }}}}")
     tracemalloc.start()
     try:
@@ -176,7 +176,7 @@ def test_an_include_that_doubles_itself_is_stopped(tmp_path: Path) -> None:
         Templates(tmp_path).file("a.j2").render({"n": 40})
 
 
-def test_K08_time_is_limited() -> None:
+def test_C11_and_K08_time_is_limited() -> None:
     with pytest.raises(TemplateError, match="takes too long"):
         Templates(seconds=0).text("{{ 1 }}").render({})
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
-from wbox_notify.times.windows import Window, WindowError, parse_size
+from wbox_notify.sizes import parse_size
+from wbox_notify.times.windows import Window, WindowError
 
 ISTANBUL, BERLIN = ZoneInfo("Europe/Istanbul"), ZoneInfo("Europe/Berlin")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -81,7 +82,7 @@ def test_a_size_is_so_many_bytes(text: str, size: int) -> None:
     "text", ["", "MB", "10XB", "-1MB", "1,5MB", "1.MB", "10 i", "10PB", "٣MB", 500, None, ["1"]]
 )
 def test_a_size_that_is_none_says_what_to_write(text: object) -> None:
-    with pytest.raises(WindowError) as caught:
+    with pytest.raises(ConfigError) as caught:
         parse_size(text)
     assert f"`{text}`" in str(caught.value)
     assert "10MB" in (caught.value.hint or "")

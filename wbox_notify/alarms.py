@@ -1,7 +1,7 @@
 """Alarms: what is told by other services, since WhatsApp can not carry its own obituary."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,11 +29,15 @@ _WHY = {
 
 
 class Alarms:
-    """Speaks through the project's ``fallback`` outlets; all of it is kept in the store and said once."""
+    """Speaks through the project's ``fallback`` outlets; all of it is kept in the store and said once.
 
-    def __init__(self, store: Store, project: Project) -> None:
+    ``wake`` tells whoever sends that there is something to say.
+    """
+
+    def __init__(self, store: Store, project: Project, wake: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._project = project
+        self._wake = wake
 
     def replace(self, project: Project) -> None:
         """Follow other settings and rules."""
@@ -97,9 +101,11 @@ class Alarms:
             for outlet in self._project.settings.fallback
         )
         self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
+        self._wake()
 
     def _put(self, event_id: str, planned: list[Planned], now: float) -> None:
         self._store.put_plans([Plan(event_id=event_id, messages=tuple(planned))], now).result()
+        self._wake()
 
 
 def _key(device: str, since: float) -> str:

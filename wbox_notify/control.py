@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from wbox_notify.deliveries import STUCK, WAITING, Plan, Planned, State
+from wbox_notify.errors import MessageError
 from wbox_notify.events import Event
 from wbox_notify.messages import Message, dump
 from wbox_notify.store import Store
@@ -28,11 +29,20 @@ _BY_HAND = Terms(critical=True, once=False)
 
 
 class Control:
-    """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news."""
+    """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news.
 
-    def __init__(self, store: Store, wake: Callable[[], None] = lambda: None) -> None:
+    ``keep`` takes in the files that a plan names.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        wake: Callable[[], None] = lambda: None,
+        keep: Callable[[Plan], Plan] = lambda plan: plan,
+    ) -> None:
         self._store = store
         self._wake = wake
+        self._keep = keep
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
         """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
@@ -59,13 +69,19 @@ class Control:
         return new
 
     def send(self, message: Message) -> int:
-        """Put one message into the queue; return the id of its delivery, which is then on disk."""
+        """Put one message into the queue; return the id of its delivery, which is then on disk.
+
+        Raises:
+            MessageError: its file can not be sent.
+        """
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
         planned = Planned(
             key=f"{event.id}:send:0:{message.recipient}", rule="send", message=message, terms=_BY_HAND
         )
-        plan = Plan(event_id=event.id, messages=(planned,))
+        plan = self._keep(Plan(event_id=event.id, messages=(planned,)))
+        if problem := plan.messages[0].problem:
+            raise MessageError("file", problem)
         ids = self._store.put_message(event, plan, now.timestamp()).result()
         self._wake()
         return ids[0]

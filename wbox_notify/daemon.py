@@ -19,16 +19,18 @@ from wbox_notify.client import Client
 from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
 from wbox_notify.documents.problems import Problem, errors
+from wbox_notify.drops import Drops
 from wbox_notify.errors import ConfigError
 from wbox_notify.events import Event
 from wbox_notify.housekeeping import Housekeeping
+from wbox_notify.media import MediaFiles
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
-from wbox_notify.sources import hooks, timetables, watches
+from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
-from wbox_notify.triggers.file import FileSource, RowFiles
+from wbox_notify.triggers.file import RowFiles
 from wbox_notify.triggers.schedule import Mark, ScheduleSource
 from wbox_notify.web import Guarded, Hooks, Links, application
 
@@ -64,13 +66,15 @@ class Daemon:
         self._link_key = _own_key(settings.data_dir / "link.key")
         self._reloading = threading.Lock()
         self._hooks = Hooks(hooks(project))
-        self.control = Control(self._store, self._wake)
+        self._media = MediaFiles(project, self._store.history.standings, serving=True)
+        self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings.listen, needed=bool(hooks(project)))
         self._project = self._completed(project)
-        self._alarms = Alarms(self._store, self._project)
+        self._media.replace(self._project)
+        self._alarms = Alarms(self._store, self._project, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
-            _means(project),
+            self._means(project),
             alarms=self._alarms,
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
@@ -80,10 +84,13 @@ class Daemon:
             self._store,
             planned=self._dispatcher.wake,
             rows=RowFiles(),
+            keep=self._media.keep,
             observer=on_plan,
             turned=partial(on_turn, "planner"),
         )
-        self._housekeeping = Housekeeping(self._store, lambda: self._project.settings.history)
+        self._housekeeping = Housekeeping(
+            self._store, lambda: self._project.settings.history, sweep=self._media.sweep
+        )
         self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -119,6 +126,7 @@ class Daemon:
         self._planner.stop()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
+            self._media.close()
         else:
             log.warning("a request is still under way; its outcome will be listed as unknown")
         card_path(self._project.settings.data_dir).unlink(missing_ok=True)
@@ -154,13 +162,19 @@ class Daemon:
         self._files.stop()
         self._schedules.stop()
         self._project = project
+        self._media.replace(project)
         self._planner.replace(project)
         self._alarms.replace(project)
-        self._dispatcher.replace(_means(project))
+        self._dispatcher.replace(self._means(project))
         self._hooks.replace(hooks(project))
         self._files, self._schedules = self._sources()
         self._files.start()
         self._schedules.start()
+
+    def _means(self, project: Project) -> dispatch.Means:
+        return dispatch.Means(
+            connect(project), Outlets(project.outlets), project.settings.pace, self._media.publish
+        )
 
     def _completed(self, project: Project) -> Project:
         """Return a project that knows where this daemon answers and how it signs its links."""
@@ -169,14 +183,17 @@ class Daemon:
             project, settings=replace(project.settings, public_url=public, link_key=self._link_key)
         )
 
-    def _sources(self) -> tuple[FileSource, ScheduleSource]:
-        files = FileSource(
-            watches(self._project), known=self._store.known, emit=self._accept, report=log.warning
+    def _sources(self) -> tuple[Drops, ScheduleSource]:
+        files = Drops(
+            self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
             timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
+
+    def _alarm(self, about: str, problem: str | None) -> None:
+        self._alarms.trouble(about, problem, time.time())
 
     def _serve(self, listen: tuple[str, int], *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
@@ -186,6 +203,7 @@ class Daemon:
             hooks=self._hooks,
             accept=self._accept_soon,
             links=Links(self._link_key),
+            files=self._media,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             token=self._token,
             hosts=["127.0.0.1", "localhost", "[::1]", host],
@@ -197,10 +215,6 @@ class Daemon:
                 raise
             log.warning("%s; it answers at a free port instead", error)
             return Server(app, host, 0, protocol=Guarded)
-
-    def _accept(self, events: Sequence[Event]) -> None:
-        """Keep events; once this returns they are on disk."""
-        self._accept_soon(events).result()
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
         kept = self._store.put_events(events, time.time())
@@ -254,10 +268,6 @@ class connect:  # noqa: N801 - called like a function
     def __call__(self) -> Client:
         """Return a client for one thread."""
         return Client(self._settings.url, self._settings.api_key or "")
-
-
-def _means(project: Project) -> dispatch.Means:
-    return dispatch.Means(connect(project), Outlets(project.outlets), project.settings.pace)
 
 
 def _own_key(path: Path) -> bytes:

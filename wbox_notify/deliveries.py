@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from wbox_notify.messages import Message
 from wbox_notify.terms import OnUnknown, Terms
@@ -35,6 +35,13 @@ OPEN = (*WAITING, State.SENDING)
 STUCK = (State.HELD, State.DEAD, State.EXPIRED)
 
 
+class Standing(NamedTuple):
+    """What became of a delivery: its state, and since when, in seconds since the epoch."""
+
+    state: State
+    since: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Why something was or was not sent: one step of one rule for one event.
@@ -54,10 +61,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A message that an event calls for, or the reason why it could not be made.
+    """A message that an event calls for, or the ``problem`` why it could not be made or can not be sent.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
-    the same event again adds nothing. ``held`` says why the message waits for a person, if it does.
+    the same event again adds nothing. ``held`` says why the message waits for a person, if it does;
+    ``events`` are the ids of all events that it tells of, where they are more than the one it follows from.
     """
 
     key: str
@@ -65,6 +73,7 @@ class Planned:
     message: Message | None
     problem: str | None = None
     held: str | None = None
+    events: tuple[str, ...] = ()
     terms: Terms = Terms()
 
 

@@ -1,4 +1,4 @@
-"""Housekeeping: forgets history that is older than it has to be, a little at a time."""
+"""Housekeeping: forgets what is older than it has to be, a little at a time."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ class Housekeeping:
     """A thread that prunes the store; ``history`` says for how many seconds finished things are kept.
 
     It looks ``every`` so many seconds; 50,000 rows can go in one look. What waits for the disk waits for one
-    slice of 500 rows at most.
+    slice of 500 rows at most. ``sweep`` is told the time at each look, and deletes copies that are over.
     """
 
     def __init__(
@@ -26,11 +26,13 @@ class Housekeeping:
         store: Store,
         history: Callable[[], float],
         *,
+        sweep: Callable[[float], object] = lambda _now: None,
         clock: Callable[[], float] = time.time,
         every: float = 60.0,
     ) -> None:
         self._store = store
         self._history = history
+        self._sweep = sweep
         self._clock = clock
         self._every = every
         self._stopping = threading.Event()
@@ -52,6 +54,7 @@ class Housekeeping:
     def _run(self) -> None:
         while not self._stopping.wait(self._every):
             try:
+                self._sweep(self._clock())
                 for _ in range(_SLICES):
                     if not self.step() or self._stopping.wait(_BREATH):
                         break

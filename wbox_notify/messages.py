@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -66,21 +67,34 @@ class Text(_Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media(_Message):
-    """An image, a video or a document that wbox fetches from a public address."""
+    """An image, a video or a document: one that stands on the web, or a file of this machine.
+
+    Attributes:
+        url: Where wbox fetches it.
+        file: Where it is here; it is given an address before it is handed to wbox.
+        caption: The text below it.
+    """
 
     kind = "media"
 
-    url: str
+    url: str | None = None
+    file: str | None = None
     caption: str | None = None
 
     def __post_init__(self) -> None:
         super(Media, self).__post_init__()
+        if self.url is not None and self.file is not None:
+            raise MessageError("file", "stands beside `url`, and media have one of them")
+        if self.file is not None:
+            _need("file", self.file)
+            return
         _need("url", self.url)
-        _web_address("url", self.url)
+        _web_address("url", self.url or "")
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body of ``POST /v1/send/media``."""
-        return self._addressed(media_url=self.url, message=_clean(self.caption) if self.caption else None)
+        """Return the JSON body of ``POST /v1/send/media``; a file without an address stands as ``file``."""
+        caption = _clean(self.caption) if self.caption else None
+        return self._addressed(media_url=self.url, file=self.file and _clean(self.file), message=caption)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +190,7 @@ def readable(kind: str, fields: Mapping[str, Any]) -> str:
         case "text":
             parts = [fields["message"]]
         case "media":
-            parts = [fields.get("caption"), fields["url"]]
+            parts = [fields.get("caption"), fields.get("url") or PurePath(fields["file"]).name]
         case "event":
             parts = [fields["title"], fields.get("start"), fields.get("description")]
         case _:
@@ -196,9 +210,11 @@ def load(fields: Mapping[str, Any]) -> Message:
     return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
 
 
-def _need(field: str, text: str) -> None:
+def _need(field: str, text: object) -> None:
     if not isinstance(text, str):
-        raise MessageError(field, f"must be text, not {type(text).__name__}")
+        raise MessageError(
+            field, "is missing" if text is None else f"must be text, not {type(text).__name__}"
+        )
     if not text.strip():
         raise MessageError(field, "is empty")
 
@@ -210,9 +226,8 @@ def _web_address(field: str, url: str) -> None:
     except ValueError:
         host = None
     if not host or parts.scheme not in {"http", "https"} or any(map(str.isspace, url)):
-        raise MessageError(
-            field, f"{url!r} is not an absolute http(s) address", hint="wbox fetches media from a public URL"
-        )
+        hint = "wbox fetches media from a public URL; `file:` sends a file of this machine"
+        raise MessageError(field, f"{url!r} is not an absolute http(s) address", hint=hint)
 
 
 def _clean(text: str) -> str:

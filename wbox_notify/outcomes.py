@@ -35,6 +35,7 @@ class Answer:
         status: The HTTP status, or None where no answer came.
         wait: Seconds that wbox asked to wait (``Retry-After``, at most 3600), if it did.
         latency: Seconds from the call to its end.
+        asked: Whether wbox was asked at all; what it was not asked says nothing about it.
     """
 
     outcome: Outcome
@@ -42,3 +43,4 @@ class Answer:
     status: int | None = None
     wait: float | None = None
     latency: float = 0.0
+    asked: bool = True

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from wbox_notify.careful import Backlog
 from wbox_notify.deliveries import Decision, Memory, Plan
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.rows import SLICE, wanted
@@ -27,25 +28,29 @@ Observer = Callable[[Event | None, Plan], None]
 class Planner:
     """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
 
-    ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most.
-    ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
+    ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
+    in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
+    which is every 30 seconds at least.
     """
 
-    def __init__(  # noqa: PLR0913 - each of them is something else that the engine must not know
+    def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         project: Project,
         store: Store,
         *,
         planned: Callable[[], None],
         rows: Callable[[Wanted], Slice],
+        keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._project = project
         self._store = store
+        self._backlog = Backlog(store)
         self._planned = planned
         self._rows = rows
+        self._keep = keep
         self._observer = observer
         self._turned = turned
         self._clock = clock
@@ -85,11 +90,13 @@ class Planner:
             plans.append(_guarded(partial(wake, project, due, overlay, moment, found), later))
             overlay.add(plans[-1].memories)
         woken = len(plans)
-        events = self._store.unplanned()
+        events = self._backlog.next(now)
         for event in events:
-            plans.append(_guarded(partial(plan, project, event, overlay, moment), Plan(event_id=event.id)))
+            making = partial(plan, project, event, overlay, moment)
+            plans.append(self._backlog.aside(event) or _guarded(making, Plan(event_id=event.id)))
             overlay.add(plans[-1].memories)
         if plans:
+            plans = [self._keep(made) for made in plans]
             self._store.put_plans(plans, now).result()
             self._planned()
             self._tell([*[None] * woken, *events], plans)

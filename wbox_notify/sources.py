@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
@@ -13,14 +13,24 @@ from wbox_notify.triggers.schedule import Timetable
 from wbox_notify.web import Hook
 
 
-def watches(project: Project) -> list[Watch]:
+class Beginnings(Protocol):
+    """Whoever knows which rules have listed their folders once, as `existing: ignore` needs it."""
+
+    def is_new(self, rule: str, root: Path) -> bool:
+        """Return whether a rule has never listed a folder."""
+
+    def begun(self, rule: str, root: Path) -> None:
+        """Note that it has now. Raises StoreError."""
+
+
+def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watch]:
     """Return one watch for each folder that rules name."""
     by_root: dict[Path, list[tuple[FileTrigger, Rule]]] = {}
     for rule in project.rules:
         for trigger in _awaited(rule):
             if isinstance(trigger, FileTrigger):
                 by_root.setdefault(trigger.root, []).append((trigger, rule))
-    return [_watch(root, group, _own(root, project.settings)) for root, group in by_root.items()]
+    return [_watch(root, group, _own(root, project.settings), beginnings) for root, group in by_root.items()]
 
 
 def hooks(project: Project) -> list[Hook]:
@@ -62,16 +72,36 @@ def _own(root: Path, settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _watch(root: Path, group: list[tuple[FileTrigger, Rule]], own: tuple[str, ...]) -> Watch:
+def _watch(
+    root: Path, group: list[tuple[FileTrigger, Rule]], own: tuple[str, ...], beginnings: Beginnings | None
+) -> Watch:
+    new = {
+        rule.id: trigger
+        for trigger, rule in group
+        if trigger.existing == "ignore" and beginnings and beginnings.is_new(rule.id, root)
+    }
+
+    def taking(path: str) -> Iterator[tuple[FileTrigger, Rule]]:
+        return (one for one in group if one[0].accepts(path))
+
     def reads(path: str) -> frozenset[str]:
-        needs = (rule.needs - {"json"} for trigger, rule in group if trigger.accepts(path))
-        return frozenset().union(*needs)
+        return frozenset().union(*(rule.needs - {"json"} for _, rule in taking(path)))
+
+    def begun() -> None:
+        for rule in new:
+            if beginnings:
+                beginnings.begun(rule, root)
 
     return Watch(
         root=root,
-        accepts=lambda path: not path.startswith(own) and any(trigger.accepts(path) for trigger, _ in group),
+        accepts=lambda path: not path.startswith(own) and any(True for _ in taking(path)),
         reads=reads,
         settle=max(trigger.settle for trigger, _ in group),
+        poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),
+        least=lambda path: min(trigger.min_size for trigger, _ in taking(path)),
+        markers=lambda path: [mark for trigger, _ in taking(path) if (mark := trigger.marker(path))],
+        history=lambda path: all(rule.id in new for _, rule in taking(path)),
+        begun=begun,
     )
 
 

@@ -81,7 +81,13 @@ def event_of(path: Path) -> Event:
     """Return what the file source tells of a file."""
     found: list[Event] = []
     watch = Watch(root=path.parent, accepts=lambda one: one == os.fspath(path), reads=frozenset(), settle=0)
-    FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None).sweep()
+    source = FileSource(
+        [watch],
+        known=lambda _versions: set(),
+        emit=lambda events, _versions: found.extend(events),
+        report=lambda _line: None,
+    )
+    source.sweep()
     return found[0]
 
 

@@ -2,16 +2,20 @@
 
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wbox_notify.engine import plan
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
 from wbox_notify.rules import Project, load
-from wbox_notify.store import open_store
+from wbox_notify.store import Store, open_store
+from wbox_notify.triggers.file import FileSource, Watch
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ROUNDS = 7
@@ -21,6 +25,70 @@ def main() -> None:
     """Print all measurements."""
     rules_against_time()
     commits_together()
+    files_when_closed()
+    files_in_a_burst()
+
+
+def files_when_closed(number: int = 500) -> None:
+    """Time from the closing of a file to its event on disk, beside a bare commit on the same disk."""
+    with watched() as (drop, store, kept):
+        costs: dict[str, list[float]] = {"a commit alone": [], "closed to on disk": []}
+        for count in range(number):
+            began = time.perf_counter()
+            store.put_events([an_event(f"bare{count}")], 1.0).result()
+            costs["a commit alone"].append(time.perf_counter() - began)
+            with (drop / f"{count}.pdf").open("wb") as file:
+                file.write(b"x" * 100)
+            began = time.perf_counter()
+            kept.acquire(timeout=10)
+            costs["closed to on disk"].append(time.perf_counter() - began)
+            time.sleep(0.03)
+    show(f"{number} files, one after the other", costs)
+    for name, seconds in costs.items():
+        p50, *_, p99 = statistics.quantiles(seconds, n=100)[49:]
+        print(f"  {name:<20} p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")  # noqa: T201 - what it is for
+
+
+def files_in_a_burst(number: int = 100_000) -> None:
+    """Time from the first of many files that come at once to the last event on disk."""
+    with watched() as (drop, store, kept):
+        began = time.perf_counter()
+        for count in range(number):
+            if not count % 1000:
+                (drop / str(count // 1000)).mkdir()
+            (drop / str(count // 1000) / f"{count}.pdf").write_bytes(b"x")
+        written = time.perf_counter() - began
+        for _ in range(number):
+            if not kept.acquire(timeout=60):
+                raise SystemExit(f"{store.history.last_event()} of {number} files")
+        taken = time.perf_counter() - began
+        if store.history.last_event() != number:
+            raise SystemExit(f"{store.history.last_event()} events of {number} files")
+    show(f"{number} files at once", {"written": [written], "all on disk": [taken]})
+
+
+@contextmanager
+def watched() -> Iterator[tuple[Path, Store, threading.Semaphore]]:
+    """Give a watched folder, its store, and a semaphore that is released for each file that is kept."""
+    kept = threading.Semaphore(0)
+    with tempfile.TemporaryDirectory() as folder:
+        drop = Path(folder, "drop")
+        drop.mkdir()
+        store = open_store(f"sqlite:///{folder}/bench.db")
+
+        def emit(events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
+            store.put_events(events, 1.0, files=dict.fromkeys(versions, Fate.SEEN)).result()
+            kept.release(max(len(events), 1))
+
+        watch = Watch(drop, lambda _path: True, frozenset())
+        source = FileSource([watch], known=store.files.known, emit=emit, report=print)
+        source.start()
+        source.listed(10)
+        try:
+            yield drop, store, kept
+        finally:
+            source.stop()
+            store.close()
 
 
 def rules_against_time() -> None:

@@ -92,14 +92,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         code = _INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except WboxError as error:
         code = fail(str(error), error.hint, error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
         code = fail(problem, "please report this, with what you typed", _INTERNAL, as_json=as_json)
+    _say_the_rest()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_the_rest() -> None:
+    """Print what is not printed yet; what nobody takes must not change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _colour() -> bool | None:

@@ -1,12 +1,16 @@
 """``wbox-notify check``."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import count, open_project, print_problems
-from wbox_notify.documents.problems import errors
+from wbox_notify.documents.problems import errors, in_order
+from wbox_notify.errors import StoreError
+from wbox_notify.files import FileVersion
+from wbox_notify.rules import Project
 from wbox_notify.rules.check import check, summary
 
 
@@ -20,17 +24,43 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
 
     Ends with 0 when all is well and with 1 when something has to be mended.
     """
+    from wbox_notify.survey import survey
+
     project = open_project(path or config)
-    problems = check(project)
+    found = survey(project, _known(project))
+    problems = list(in_order([*check(project), *found.problems]))
     wrong = len(errors(problems))
     warnings = len(problems) - wrong
     if as_json:
-        rules = [{"id": rule.id, "file": rule.file, "line": rule.line} for rule in project.rules]
+        rules = [
+            {"id": rule.id, "file": rule.file, "line": rule.line, "files": found.files[rule.id]}
+            for rule in project.rules
+        ]
         say_json({"rules": rules, "problems": [problem.as_json() for problem in problems]})
     else:
         for rule in project.rules:
-            say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}")
+            waiting = _waiting(found.files[rule.id], whole=found.whole)
+            say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}{waiting}")
         print_problems(problems)
         totals = (count(len(project.rules), "rule"), count(wrong, "error"), count(warnings, "warning"))
         say(f"{', '.join(totals)} in {project.settings.folder}")
     return 1 if wrong or (strict and warnings) else 0
+
+
+def _waiting(files: int, *, whole: bool) -> str:
+    """Return how many files a rule would take now, as the end of a line."""
+    least = "" if whole else "at least "
+    return f" ({least}{count(files, 'new file')})" if files else ""
+
+
+def _known(project: Project) -> Callable[[Sequence[FileVersion]], set[str]]:
+    """Return who knows the files that were seen; where there is no store yet, all are new."""
+    from wbox_notify.store import open_history
+
+    try:
+        history = open_history(project.settings.store)
+        if history:
+            history.seen([])  # an older version of wbox-notify made a store without this
+    except StoreError:
+        history = None
+    return history.seen if history else lambda _versions: set()

@@ -26,7 +26,7 @@ from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 
 _KINDS = ("text", "media", "event", "poll")
-_RULES = ("new-file", "picture", "meeting", "poll", "shipped", "disk-full", "lunch-poll")
+_RULES = ("new-file", "picture", "meeting", "poll", "shipped", "photo", "disk-full", "lunch-poll")
 _PATIENCE = 20.0
 
 
@@ -47,7 +47,7 @@ def command(once: bool, keep: Path | None, as_json: bool) -> int:
     log_to_stderr()
     stop = stop_on_signals()
     feed = Feed(as_json=as_json)
-    with Simulator() as simulator, _project_folder(keep, simulator.url) as folder:
+    with Simulator(fetch_media=True) as simulator, _project_folder(keep, simulator.url) as folder:
         daemon = _daemon(folder, feed)
         daemon.start()
         if not as_json:
@@ -73,11 +73,13 @@ def gallery() -> Path:
 
 
 def drop_examples(folder: Path, address: str) -> None:
-    """Copy the examples into a watched folder; the picture's address becomes one that ``address`` serves."""
+    """Copy the examples and a picture into a watched folder; an address becomes one that we serve."""
     for example in sorted((gallery() / "examples" / "drop").iterdir()):
         text = example.read_text(encoding="utf-8")
         text = text.replace("https://example.com/harbour.png", f"{address}/sim/sample.png")
         (folder / example.name).write_text(text, encoding="utf-8")
+    picture = importlib.resources.files("wbox_notify.simulator") / "pages" / "sample.png"
+    (folder / "sailing.png").write_bytes(picture.read_bytes())
 
 
 def call_hook(url: str, body: Path) -> None:
@@ -113,6 +115,7 @@ def _furnish(folder: Path, address: str) -> None:
         (folder / "drop").mkdir(parents=True, exist_ok=True)
         for part in ("rules", "templates"):
             shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
+        shutil.copytree(gallery() / "examples" / "rules", folder / "rules", dirs_exist_ok=True)
         (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
     except OSError as error:
         raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
@@ -134,6 +137,7 @@ def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say(f"  Folder   {folder / 'drop'}   watched by the rules in {folder / 'rules'}\n")
     say("Try this in another terminal:")
     say(f"  cp README.md {folder / 'drop'}/")
+    say(f"  cp PICTURE.jpg {folder / 'drop'}/")
     say(f'  echo "Tea or coffee?" > {folder / "drop"}/tea.poll.txt')
     say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full\n')
     say("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).\n")

@@ -1,8 +1,11 @@
 """Each step of the daemon as a line on the screen, as it happens."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import wraps
+from typing import ParamSpec
 
 import click
 
@@ -14,13 +17,28 @@ from wbox_notify.messages import Message, Notice
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.phones import masked
 
+P = ParamSpec("P")
+
+
+def _to_whom_it_reaches(printing: Callable[P, None]) -> Callable[P, None]:
+    @wraps(printing)
+    def printed(*words: P.args, **named: P.kwargs) -> None:
+        with suppress(OSError):
+            printing(*words, **named)
+
+    return printed
+
 
 class Feed:
-    """Prints events, what was decided and attempts; as NDJSON if asked to."""
+    """Prints events, what was decided and attempts; as NDJSON if asked to.
+
+    Where nobody takes what is printed, nothing is printed, and the work goes on.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
+    @_to_whom_it_reaches
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event and what the rules made of it; without an event, what became due."""
         if self._as_json:
@@ -34,6 +52,7 @@ class Feed:
         for made in plan.decisions:
             say(f"{at}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
 
+    @_to_whom_it_reaches
     def attempted(self, delivery: Delivery, answer: Answer, then: After) -> None:
         """Print how an attempt ended and what follows."""
         if self._as_json:
@@ -64,8 +83,6 @@ def _at(event: Event | None) -> float:
 def subject(event: Event) -> str:
     """Return what an event is about, such as the file's path and size."""
     match event.type:
-        case "file" if not event.data:
-            return "a file, of which only that it was seen is still kept"
         case "file":
             return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
         case "webhook":

@@ -82,6 +82,7 @@ def log_to_stderr() -> None:
         raise ConfigError(f"WBOX_LOG_LEVEL: there is no level {level}", hint=f"one of {', '.join(_LEVELS)}")
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_Line("%(asctime)s  %(levelname)s  %(message)s", "%H:%M:%S"))
+    stream.addFilter(_Once())
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_ended
@@ -90,6 +91,23 @@ def log_to_stderr() -> None:
 def _thread_ended(what: threading.ExceptHookArgs) -> None:
     name = what.thread.name if what.thread else "a thread"
     log.error("%s ended: %s: %s", name, what.exc_type.__name__, what.exc_value)
+
+
+class _Once(logging.Filter):
+    """Passes over the same line for some seconds: where no file can be opened, asyncio says so 2048 times."""
+
+    _seconds = 5.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = ("", 0.0)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text, since = self._last
+        if record.getMessage() == text and record.created - since < self._seconds:
+            return False
+        self._last = (record.getMessage(), record.created)
+        return True
 
 
 class _Line(logging.Formatter):

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from wbox_notify.control import Action, Control
 from wbox_notify.documents.problems import Problem, errors, render
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.events import Event, event_fields
+from wbox_notify.media import MediaFiles
 from wbox_notify.messages import Message, dump
 from wbox_notify.redaction import redacted
 from wbox_notify.rules import Project, load
@@ -166,10 +167,13 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
     except BusyError:
         yield Remote(settings.data_dir), None
         return
-    try:
-        yield Control(store), store
-    finally:
-        store.close()
+    with closing(store), closing(media_files(project, store)) as files:
+        yield Control(store, keep=files.keep), store
+
+
+def media_files(project: Project, store: Store) -> MediaFiles:
+    """Return the files that messages carry, for a command that serves none."""
+    return MediaFiles(project, store.history.standings, serving=False)
 
 
 def history(project: Project) -> History:

@@ -50,7 +50,8 @@ def command(config: Path | None, as_json: bool) -> int:
     signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())
     daemon.start()
     if not as_json:
-        introduce(project, daemon)
+        with suppress(OSError):
+            introduce(project, daemon)
     systemd.tell("READY=1")
     while not stop.wait(0.2):
         if again.is_set():

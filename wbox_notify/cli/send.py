@@ -4,20 +4,22 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wbox_notify import messages
+from wbox_notify.addresses import check_public
 from wbox_notify.cli.feed import target
 from wbox_notify.cli.output import json_option, say, say_json, shown
-from wbox_notify.cli.project import open_project, open_queue, sound
+from wbox_notify.cli.project import media_files, open_project, open_queue, sound
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.dispatch import ALL, Dispatcher, Means
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.messages import WhatsAppMessage
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project
@@ -63,12 +65,19 @@ def text(config: Path | None, to: str, message: str | None, **how: Any) -> int:
 
 @command.command("media")
 @click.argument("to")
-@click.argument("url")
+@click.argument("url", required=False)
+@click.option("--file", type=click.Path(path_type=Path), help="A file of this machine, instead of URL.")
 @click.option("--caption", help="Words below the picture or document.")
 @_shared
-def media(config: Path | None, to: str, url: str, caption: str | None, **how: Any) -> int:
-    """Send an image, a video or a document from a public URL."""
-    return _send(config, to, messages.Media, {"url": url, "caption": caption}, **how)
+def media(
+    config: Path | None, to: str, url: str | None, file: Path | None, caption: str | None, **how: Any
+) -> int:
+    """Send an image, a video or a document: from a public URL, or a file of this machine.
+
+    A file is served by the running daemon, at the address that public_url says.
+    """
+    fields = {"url": url, "file": str(file.absolute()) if file else None, "caption": caption}
+    return _send(config, to, messages.Media, fields, **how)
 
 
 @command.command("event")
@@ -108,7 +117,11 @@ def _send(
     device = project.settings.device_id if device is None else device
     made = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
     connect(project)().close()
+    for message in made:
+        _check_reach(project, message)
     with open_queue(project) as (queue, store):
+        if store is not None:
+            _check_served(project, made)
         ids = [queue.send(message) for message in made]
         if store is not None:
             _send_here(project, store, made)
@@ -118,16 +131,37 @@ def _send(
         return max(_report(past, number, **how) for number in ids)
 
 
+def _check_reach(project: Project, message: WhatsAppMessage) -> None:
+    """Refuse media that wbox can not fetch."""
+    settings = project.settings
+    if not isinstance(message, messages.Media):
+        return
+    if message.url:
+        check_public(message.url, settings.url)
+    elif not settings.lends_files:
+        hint = "set `public_url` or `media.static` in wbox-notify.yaml: see docs/media.md"
+        raise ConfigError("nothing says at which address wbox finds a file of this machine", hint=hint)
+
+
+def _check_served(project: Project, made: list[WhatsAppMessage]) -> None:
+    """Refuse files that nobody would serve once this command has ended."""
+    files = any(isinstance(message, messages.Media) and message.file for message in made)
+    if files and not project.settings.media.static:
+        hint = "start wbox-notify run, which serves it; or set `media.static` in wbox-notify.yaml"
+        raise ConfigError("no daemon runs that would serve this file to wbox", hint=hint)
+
+
 def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
-    dispatcher = Dispatcher(store, Means(connect(project), Outlets(project.outlets)))
-    client = connect(project)()
-    dispatcher.recover()
-    dispatcher.look_at_circuits(client, math.inf)
-    for phone in dict.fromkeys(message.phone for message in made):
-        while dispatcher.step(client, phone):
-            pass
-    client.close()
+    with closing(media_files(project, store)) as files, closing(connect(project)()) as client:
+        means = Means(connect(project), Outlets(project.outlets), publish=files.publish)
+        dispatcher = Dispatcher(store, means)
+        dispatcher.recover()
+        dispatcher.look_at_circuits(client, math.inf)
+        for phone in dict.fromkeys(message.phone for message in made):
+            while dispatcher.step(client, phone):
+                pass
+        files.sweep(time.time())
 
 
 def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:

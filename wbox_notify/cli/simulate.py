@@ -17,14 +17,15 @@ from wbox_notify.simulator import Simulator
 @click.option(
     "--api-key", envvar="WBOX_SIM_API_KEY", help="The only key that is good; else any that starts with sk_."
 )
+@click.option("--fetch-media", is_flag=True, help="Fetch media from this machine, and show them.")
 @json_option
-def command(port: int, host: str, api_key: str | None, as_json: bool) -> int:
+def command(port: int, host: str, api_key: str | None, fetch_media: bool, as_json: bool) -> int:
     """Run a stand-in for the wbox server. Nothing goes to WhatsApp.
 
     It answers as the wbox API document says and shows what it got on an inbox page.
     """
     stop = stop_on_signals()
-    with Simulator(host=host, port=port, api_key=api_key) as simulator:
+    with Simulator(host=host, port=port, api_key=api_key, fetch_media=fetch_media) as simulator:
         if as_json:
             say_json({"url": simulator.url})
         else:

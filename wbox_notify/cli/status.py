@@ -59,13 +59,14 @@ def _device(project: Project) -> tuple[dict[str, Any], int]:
 def _queue(project: Project) -> dict[str, Any]:
     past = open_history(project.settings.store)
     if past is None:
-        return {"waiting": 0, "stuck": {}, "sent_24h": 0, "oldest": None, "circuits": []}
-    counts = past.counts((*OPEN, *STUCK))
+        return {"waiting": 0, "stuck": {}, "sent_24h": 0, "repeated_24h": 0, "oldest": None, "circuits": []}
+    counts, yesterday = past.counts((*OPEN, *STUCK)), time.time() - _DAY
     oldest = past.oldest_waiting()
     found = {
         "waiting": sum(counts.get(state, 0) for state in OPEN),
         "stuck": {state.value: counts[state] for state in STUCK if state in counts},
-        "sent_24h": past.sent_since(time.time() - _DAY),
+        "sent_24h": past.sent_since(yesterday),
+        "repeated_24h": past.repeated_since(yesterday),
         "oldest": time.time() - oldest if oldest else None,
         "circuits": [
             {"device": row["device"], "reason": row["reason"], "trying": bool(row["trying"])}
@@ -79,6 +80,8 @@ def _queue(project: Project) -> dict[str, Any]:
 def _print_queue(queue: dict[str, Any]) -> None:
     oldest = lasted(queue["oldest"]) if queue["oldest"] is not None else "-"
     say(f"queue    {queue['waiting']} waiting   oldest {oldest}   sent in 24 h: {queue['sent_24h']}")
+    if queue["repeated_24h"]:
+        say(f"repeated {queue['repeated_24h']} texts in 24 h, which were sent once")
     if queue["stuck"]:
         stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
         say(f"stuck    {stuck}: wbox-notify queue list")

@@ -127,7 +127,13 @@ def _dropped(rule: Rule, path: Path) -> Event:
     watch = Watch(
         root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0
     )
-    FileSource([watch], known=lambda _ids: set(), emit=found.extend, report=lambda _line: None).sweep()
+    source = FileSource(
+        [watch],
+        known=lambda _versions: set(),
+        emit=lambda events, _versions: found.extend(events),
+        report=lambda _line: None,
+    )
+    source.sweep()
     if not found:
         raise WboxError(f"{path} is still being written", hint="try again when it is finished")
     place = {"path": str(trigger.root / path.name), "folder": str(trigger.root), "source": str(path)}

@@ -4,12 +4,13 @@ import grp
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.media import roots
 from wbox_notify.rules import Project
 from wbox_notify.sources import watches
 
@@ -95,7 +96,7 @@ class Unit:
         folder: The project folder.
         credentials: The files that systemd reads for us, by the names of what they hold.
         needed: What must be there to start: the interpreter and the packages.
-        watched: The folders that rules watch, which may come later.
+        watched: What rules watch or send from, which may come later.
         written: The folders that are written to, besides the state folder.
         lost: The secrets that come from the environment of this shell, which the daemon will not have.
     """
@@ -159,10 +160,25 @@ def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Pa
         folder=folder,
         credentials={"wbox_api_key": key.absolute(), **files},
         needed=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2]),
-        watched=tuple(dict.fromkeys(watch.root for watch in watches(project))),
-        written=(Path(project.settings.store.removeprefix("sqlite:///")).parent,) if store else (),
+        watched=tuple(dict.fromkeys(_read(project))),
+        written=tuple(_written(project, own_store=bool(store))),
         lost=tuple(sorted(project.settings.secrets.keys() - files)),
     )
+
+
+def _read(project: Project) -> Iterator[Path]:
+    """Yield what rules watch, and what they send from elsewhere."""
+    yield from (watch.root for watch in watches(project))
+    for rule in project.rules:
+        yield from roots(rule, project.settings.folder)
+
+
+def _written(project: Project, *, own_store: bool) -> Iterator[Path]:
+    """Yield the folders that are written to, besides the state folder."""
+    if own_store:
+        yield Path(project.settings.store.removeprefix("sqlite:///")).parent
+    if project.settings.media.static:
+        yield project.settings.media.static.folder
 
 
 def _hidden(paths: Iterable[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ _WAITS = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 _AGAIN_WHEN_UNKNOWN = 90.0
 _FAILED_TRIES = 3
 _LONGEST_PAUSE = 300.0
+_LONGEST_OF_A_MACHINE = 60.0
 
 _PAUSE = {Outcome.NOT_READY, Outcome.UNAUTHORIZED, Outcome.NOT_SENT, Outcome.LIMITED}
 _NO_TRY = _PAUSE - {Outcome.NOT_SENT}
@@ -34,9 +35,13 @@ def back_off(tries: int, chance: float) -> float:
     return longest * (0.5 + chance / 2)
 
 
-def probe_pause(probes: int) -> float:
-    """Return the seconds until a device that holds is looked at, growing with the looks taken."""
-    return min(5.0 * 2.0 ** min(probes, 16), _LONGEST_PAUSE)
+def probe_pause(probes: int, reason: Outcome = Outcome.NOT_READY) -> float:
+    """Return the seconds until a device that holds is looked at, growing with the looks taken.
+
+    Where a person has to do something it is looked at less often in the end than where a machine recovers.
+    """
+    recovers = reason in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+    return min(5.0 * 2.0 ** min(probes, 16), _LONGEST_OF_A_MACHINE if recovers else _LONGEST_PAUSE)
 
 
 def after(delivery: Delivery, answer: Answer, now: float, chance: float) -> After:

@@ -45,7 +45,7 @@ class Circuits:
 
     def note(self, delivery: Delivery, answer: Answer, pause: float | None) -> None:
         """Learn from the end of an attempt; ``pause`` in seconds is set where the device can not send."""
-        if isinstance(delivery.message, Notice):
+        if isinstance(delivery.message, Notice) or not answer.asked:
             return
         if pause is None and answer.outcome is Outcome.UNKNOWN:
             pause = self._pause_when_unclear(delivery.device)
@@ -80,7 +80,7 @@ class Circuits:
         now = self._clock()
         for circuit in self._store.circuits():
             if circuit["device"] == device:
-                pause = max(pause, probe_pause(circuit["probes"] + 1))
+                pause = max(pause, probe_pause(circuit["probes"] + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
 
     def _look_at(self, circuit: Mapping[str, Any], client: Client) -> None:
@@ -96,7 +96,7 @@ class Circuits:
         elif reason is None:
             self._close(circuit)
         else:
-            until = now + probe_pause(circuit["probes"] + 1)
+            until = now + probe_pause(circuit["probes"] + 1, reason)
             self._store.keep_circuit_open(device, reason, until).result()
             if now - circuit["since"] >= _TELL_AFTER and not circuit["told"] and self._alarms:
                 self._alarms.stopped(device, reason, circuit["since"], now)

@@ -14,7 +14,7 @@ from wbox_notify.client import Client
 from wbox_notify.deliveries import Delivery, State
 from wbox_notify.dispatch.after import After, after
 from wbox_notify.dispatch.circuits import Circuits
-from wbox_notify.errors import StoreError
+from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.messages import Message, Notice
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.outlets import Outlets
@@ -30,6 +30,10 @@ _JUMP = 600.0
 _LONGEST_REST = 30.0
 
 
+Publish = Callable[[Delivery, Message], Message]
+"""Returns a message of a delivery as wbox can take it; raises WboxError where it can not be made so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What messages are sent with.
@@ -38,11 +42,13 @@ class Means:
         connect: Makes the wbox client of one thread.
         outlets: Carries what goes to other services.
         pace: How quickly messages may follow each other.
+        publish: Gives a file of this machine the address at which wbox finds it.
     """
 
     connect: Callable[[], Client]
     outlets: Outlets = field(default_factory=lambda: Outlets({}))
     pace: Pace = UNLIMITED
+    publish: Publish = lambda _delivery, message: message
 
 
 class Observer(Protocol):
@@ -143,7 +149,7 @@ class Dispatcher:
         delivery = claimed.result()
         if delivery is None or delivery.message is None:
             return False
-        self._conclude(delivery, self._hand_over(client, delivery.message, delivery.key))
+        self._conclude(delivery, self._hand_over(client, delivery, delivery.message))
         return True
 
     def look_at_circuits(self, client: Client, due: float = math.inf) -> None:
@@ -158,10 +164,15 @@ class Dispatcher:
             log.warning("the clock was set by %+.0f s; the queue keeps its times", jump)
             self._store.clock_was_set(jump).result()
 
-    def _hand_over(self, client: Client, message: Message, key: str) -> Answer:
+    def _hand_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
+        try:
+            message = self._means.publish(delivery, message)
+        except WboxError as error:
+            outcome = Outcome.NOT_SENT if error.retry else Outcome.REFUSED
+            return Answer(outcome=outcome, detail=str(error), asked=False)
         if isinstance(message, Notice):
             return self._means.outlets.send(message)
-        return client.send(message, idempotency_key=key)
+        return client.send(message, idempotency_key=delivery.key)
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
         then = after(delivery, answer, self._clock(), random.random())  # noqa: S311 - spreads load

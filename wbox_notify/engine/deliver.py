@@ -74,7 +74,10 @@ def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -
 
 def _tell(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> int:
     drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
-    return turn.fill(reader, drafts, occasion.origin, context)
+    before = len(turn.messages)
+    made = turn.fill(reader, drafts, occasion.origin, context)
+    turn.messages[before:] = [replace(one, events=occasion.events) for one in turn.messages[before:]]
+    return made
 
 
 def _asks_sent(turn: Turn) -> bool:
@@ -93,7 +96,9 @@ def _merged(planned: list[Planned]) -> list[Planned]:
         place = last.get(text.device_id) if isinstance(text, Text) else None
         joined = _joined(merged[place].message, text) if place is not None else None
         if place is not None and joined:
-            merged[place] = replace(merged[place], message=joined)
+            merged[place] = replace(
+                merged[place], message=joined, events=(*merged[place].events, *one.events)
+            )
             continue
         if isinstance(text, Text):
             last[text.device_id] = len(merged)

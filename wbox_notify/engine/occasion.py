@@ -40,6 +40,11 @@ class Occasion:
         """The newest of the subjects, whose data the message sees."""
         return self.subjects[-1]
 
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of all events that it is made of."""
+        return tuple(dict.fromkeys(subject.event_id for subject in self.subjects))
+
     def keep(self) -> dict[str, Any]:
         """Return the occasion as JSON values, without the names that it adds; ``restore`` is the inverse."""
         return {

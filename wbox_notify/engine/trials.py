@@ -192,7 +192,7 @@ def _parts(message: Message) -> dict[str, Any]:
         case Text():
             return {"text": message.message}
         case Media():
-            return {"caption": message.caption, "url": message.url}
+            return {"caption": message.caption, "url": message.url, "file": message.file}
         case CalendarEvent():
             start = message.start
             return {

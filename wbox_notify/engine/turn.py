@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from wbox_notify.addresses import check_public
 from wbox_notify.deliveries import Decision, Memory, Planned
 from wbox_notify.engine.context import context
 from wbox_notify.engine.subject import Subject
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import Message, Notice, Text
+from wbox_notify.messages import Media, Message, Notice, Text
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.people import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
@@ -136,6 +137,8 @@ class Turn:
         for number, draft in enumerate(drafts):
             try:
                 message = addressed(draft, context, reader)
+                if isinstance(message, Media) and message.url:
+                    check_public(message.url, self.project.settings.url)
             except WboxError as error:
                 problem = f"send[{number}].{draft.kind} to {reader.name}: {error}"
                 self.fail("send", problem, f"{origin}:{number}:{reader.address}")

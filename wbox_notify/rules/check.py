@@ -1,12 +1,11 @@
 """Check: what a look at the disk, and at what is easily forgotten, adds to the problems of a project."""
 
-import ipaddress
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from wbox_notify.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules.people import Contact, OnCall
@@ -14,22 +13,10 @@ from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Draft, FileTrigger, MissingTrigger, Rule, Trigger, WebhookTrigger
 from wbox_notify.settings import Settings
 
-_INSIDE = (
-    ".localhost",
-    ".local",
-    ".internal",
-    ".intranet",
-    ".lan",
-    ".home",
-    ".home.arpa",
-    ".test",
-    ".invalid",
-)
-
 
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
-    found = [*project.problems, *_untested(project), *_links(project)]
+    found = [*project.problems, *_untested(project), *_links(project), *_media(project)]
     seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
@@ -37,8 +24,6 @@ def check(project: Project) -> list[Problem]:
             if what not in seen:
                 found += _source(source, spot, project.settings)
             seen.add(what)
-        for drafts, spot in _sent(rule):
-            found += _media(drafts, spot)
     return list(in_order(found))
 
 
@@ -137,19 +122,32 @@ def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:
 
 
 def _open(source: WebhookTrigger, trigger: Spot, host: str) -> Iterator[Problem]:
-    if source.scheme is None and not _is_loopback(host):
+    if source.scheme is None and not is_loopback_host(host):
         message = f"anybody who reaches {host or 'this machine'} can call the path `{source.path}`"
         hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
         yield trigger.at("webhook", "open").problem("WBX335", message, hint=hint, severity="warning")
 
 
-def _media(drafts: tuple[Draft, ...], sent: Spot) -> Iterator[Problem]:
-    for index, draft in enumerate(drafts):
-        spot = sent.at(index).at("media", "url")
-        if draft.kind == "media" and "{" not in spot.value and _is_inside(spot.value):
-            message = "nobody outside of your network can fetch this"
-            hint = "wbox fetches media from a public address"
-            yield spot.problem("WBX313", message, hint=hint, severity="warning")
+def _media(project: Project) -> Iterator[Problem]:
+    """Yield one warning if files of this machine are sent that wbox can not fetch from it."""
+    settings, static = project.settings, project.settings.media.static
+    url = static.url if static else settings.public_url
+    sent = (
+        sent.at(index).at("media", "file")
+        for rule in project.rules
+        for drafts, sent in _sent(rule)
+        for index, draft in enumerate(drafts)
+        if "file" in draft.fields
+    )
+    if not (spot := next(sent, None)):
+        return
+    if url and is_inside(url) and not is_loopback(settings.url):
+        message = f"wbox can not fetch a file from {url}"
+        hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
+        yield spot.problem("WBX341", message, hint=hint, severity="warning")
+    if static and not os.access(static.folder, os.W_OK | os.X_OK):
+        message = f"files can not be put into {static.folder}, which `media.static.folder` names"
+        yield spot.problem("WBX342", message, hint=f"mkdir -p {static.folder}", severity="warning")
 
 
 def _links(project: Project) -> Iterator[Problem]:
@@ -162,23 +160,7 @@ def _links(project: Project) -> Iterator[Problem]:
         for index, draft in enumerate(drafts)
         if any("ack_url" in template.names for template in draft.templates())
     )
-    if _is_inside(url) and (spot := next(linked, None)):
+    if is_inside(url) and (spot := next(linked, None)):
         message = f"`ack_url` begins with {url}, which a phone can not open"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
         yield spot.problem("WBX333", message, hint=hint, severity="warning")
-
-
-def _is_inside(url: str) -> bool:
-    """Return whether an address is of this machine or of a private network."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith(_INSIDE)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -25,17 +25,18 @@ ROWS = frozenset({"rows", "lines", "events"})
 CALL: Names = {"body": _ANY, "headers": _ANY, "query": _ANY}
 """What there is of a call before it is an event."""
 
+_FACTS = frozenset(["path", "name", "stem", "ext", "folder", "size", "mtime"])
+
 OF_TRIGGERS: Mapping[str, Names] = {
-    "file": {
-        "file": frozenset(
-            ["path", "name", "stem", "ext", "folder", "size", "mtime", "sha256", "text", "json"]
-        )
-    },
+    "file": {"file": _FACTS | {"sha256", "text", "json"}},
     "webhook": CALL,
     "schedule": {"schedule": frozenset({"at"})},
     "missing": {"missing": frozenset({"by", "window", "last_seen", "resolved"})},
 }
 """The names that each kind of trigger gives; the preset of a webhook gives more."""
+
+MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
+"""The names for where a file goes; ``now`` is when it was taken."""
 
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}

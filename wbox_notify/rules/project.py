@@ -33,7 +33,7 @@ class _Sources:
         if event.type == "file":
             path = event.data["path"]
             watching = (entry for root in _above(path) for entry in self._folders.get(root, ()))
-            found = {place: rule for place, rule, source in watching if source.accepts(path)}
+            found = {place: rule for place, rule, source in watching if source.takes(event.data)}
         else:
             found = self._hooks.get(event.data.get("path", ""), {})
         return tuple(found[place] for place in sorted(found))

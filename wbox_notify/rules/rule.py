@@ -25,6 +25,13 @@ IGNORED = (
 )
 """Names that are never a finished file: hidden ones, unfinished downloads, what other tools leave."""
 
+MARKED = re.compile(r"\{\{ *file\.(name|stem) *\}\}")
+"""The name of a file in the name of another one that says that it is finished."""
+
+
+Target = Template | Literal["delete"] | None
+"""What becomes of a file: it is moved to a folder, deleted, or left where it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Burst:
@@ -43,6 +50,13 @@ class FileTrigger:
         match: Globs below the folder, of which one must match.
         ignore: Globs that hide files and folders, beside ``IGNORED``.
         settle: Seconds that a file must rest where nothing else tells that it is finished.
+        poll: Seconds between two listings of the folder; None leaves it to the source.
+        min_size: Bytes that a file must have; a smaller one is waited for.
+        ready: The name of a file that says that another is finished; ``MARKED`` stands in it for that one.
+        existing: What becomes of files that are there when the rule is followed first.
+        done: What becomes of a file when all its messages are accepted.
+        failed: The same where one of them has finally failed.
+        duplicate: The same where it was nothing new.
         read: How its rows are read.
         burst: When many files are told of in one message, if ever.
 
@@ -54,6 +68,13 @@ class FileTrigger:
     match: tuple[str, ...] = ("**/*",)
     ignore: tuple[str, ...] = ()
     settle: float = 2.0
+    poll: float | None = None
+    min_size: int = 0
+    ready: str | None = None
+    existing: Literal["process", "ignore"] | None = None
+    done: Target = None
+    failed: Target = None
+    duplicate: Target = None
     read: Reading = field(default_factory=Reading)
     burst: Burst | None = None
     _matching: re.Pattern[str] = field(init=False, repr=False, compare=False)
@@ -70,6 +91,20 @@ class FileTrigger:
         if not path.startswith(root) or self._ignoring.fullmatch(below):
             return False
         return self._matching.fullmatch(below) is not None
+
+    def takes(self, file: Mapping[str, Any]) -> bool:
+        """Return whether a file with these facts sets off the rule."""
+        return self.accepts(file["path"]) and file.get("size", self.min_size) >= self.min_size
+
+    def marker(self, path: str) -> str | None:
+        """Return the file that must be there before the one at ``path`` is finished, if any must."""
+        file = Path(path)
+        return self.ready and str(file.with_name(MARKED.sub(lambda word: getattr(file, word[1]), self.ready)))
+
+    @property
+    def targets(self) -> tuple[Target, Target, Target]:
+        """What becomes of a file when it is done, has failed, or is nothing new."""
+        return self.done, self.failed, self.duplicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 import platformdirs
 
+from wbox_notify.addresses import is_loopback
 from wbox_notify.documents.problems import Problem, Severity
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import Pace
 from wbox_notify.redaction import learn
+from wbox_notify.settings.media import Media, Static
 from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
@@ -40,6 +42,7 @@ from wbox_notify.settings.values import (
     as_zone,
     system_zone,
 )
+from wbox_notify.sizes import parse_size
 
 T = TypeVar("T")
 
@@ -71,6 +74,7 @@ class Settings:
         lang: The language of dates and numbers, such as ``tr``.
         region: The country of phone numbers without a country code, such as ``TR``; None refuses them.
         public_url: The address at which people and other programs reach the daemon; None where nobody said.
+        media: How files of this machine reach wbox.
         storm_guard: An event that would send more messages than this waits, and asks.
         owner: Who is asked then, as ``to`` names people.
         pace: How quickly messages may follow each other.
@@ -92,6 +96,7 @@ class Settings:
     lang: str = "en"
     region: str | None = None
     public_url: str | None = None
+    media: Media = field(default_factory=Media)
     storm_guard: int = 50
     owner: str | None = None
     pace: Pace = field(default_factory=Pace)
@@ -99,6 +104,11 @@ class Settings:
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
+
+    @property
+    def lends_files(self) -> bool:
+        """Whether wbox can fetch a file of this machine: from the daemon, a web server, or beside us."""
+        return bool(self.public_url or self.media.static or is_loopback(self.url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,7 @@ class _Reading:
             lang=lang,
             region=self._chosen(as_region, None, "defaults", "region"),
             public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
+            media=self._media(),
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
             pace=self._pace(lang),
@@ -178,6 +189,20 @@ class _Reading:
             chosen = Pace(**{name: value for name, value in parts.items() if value is not None})
         backlog = self._chosen(as_count, None, "backlog")
         return replace(chosen, backlog=chosen.backlog if backlog is None else backlog, lang=lang)
+
+    def _media(self) -> Media:
+        usual = Media()
+        folder = self._chosen(partial(as_path, folder=self.folder), None, "media", "static", "folder")
+        url = self._chosen(as_public_url, None, "media", "static", "url")
+        return Media(
+            static=Static(folder, url) if folder and url else None,
+            quota=self._chosen(parse_size, None, "media", "quota") or usual.quota,
+            largest={
+                family: self._chosen(parse_size, None, "media", family) or most
+                for family, most in usual.largest.items()
+            },
+            fetches=self._chosen(int, None, "media", "fetches") or usual.fetches,
+        )
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
         """Return the value of the variable, else of the file; each that can not be read is a problem."""

@@ -114,6 +114,32 @@ OutletNames = Annotated[
 """Names of secrets that hold Apprise URLs, and such URLs themselves."""
 
 
+_Size = str | int
+
+
+class StaticPart(Strict):
+    """A folder that a web server of yours serves."""
+
+    folder: str = Field(description="where files are put")
+    url: str = Field(description="the address at which the folder is served")
+
+
+class MediaPart(Strict):
+    """How files of this machine reach wbox."""
+
+    static: StaticPart | None = Field(
+        default=None, description="a folder that a web server of yours serves, instead of the daemon"
+    )
+    quota: _Size = Field(default="1GB", description="how much of the disk the copies may take")
+    image: _Size = Field(default="5MB", description="the largest picture")
+    video: _Size = Field(default="16MB", description="the largest video")
+    audio: _Size = Field(default="16MB", description="the largest sound")
+    document: _Size = Field(default="100MB", description="the largest file of any other kind")
+    fetches: Annotated[int, AfterValidator(_one_or_more), Field(json_schema_extra={"minimum": 1})] = Field(
+        default=20, description="how often one link can be fetched whole"
+    )
+
+
 class SettingsFile(Strict):
     """The settings of a project."""
 
@@ -153,6 +179,9 @@ class SettingsFile(Strict):
     public_url: str | None = Field(
         default=None,
         description="the address at which people and other programs reach the daemon; WBOX_PUBLIC_URL",
+    )
+    media: Annotated[MediaPart, BeforeValidator(empty_map, json_schema_input_type=MediaPart | None)] = Field(
+        default=MediaPart(), description="how files of this machine reach wbox"
     )
     storm_guard: Annotated[int, AfterValidator(_one_or_more), Field(json_schema_extra={"minimum": 1})] = (
         Field(default=50, description="an event that would send more messages than this waits, and asks")

@@ -24,7 +24,8 @@ class Simulator:
 
     It runs in a thread of this process; ``with Simulator() as wbox:`` starts and stops it. Port 0 takes a
     free port, and keeps it when the simulator is started again. Any key that starts with ``sk_`` is good
-    unless one is given. ``now`` tells the time.
+    unless one is given. With ``fetch_media`` it fetches what media lead to on this machine, and nothing
+    elsewhere. ``now`` tells the time.
     """
 
     def __init__(
@@ -33,11 +34,12 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         api_key: str | None = None,
+        fetch_media: bool = False,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._host = host
         self._port = port
-        self._world = World(now)
+        self._world = World(now, fetching=fetch_media)
         self._app = app(self._world, host=host, api_key=api_key)
         self._server: Server | None = None
         self._url = ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import segno
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -126,7 +127,9 @@ class _Api:
         if fault or (delay and await request.is_disconnected()):
             return Cut()
         self._world.answer(accepted, 200)
-        return Json({"success": True, "message": "Message sent successfully", "to": body["phone"]})
+        said = {"success": True, "message": "Message sent successfully", "to": body["phone"]}
+        fetch = self._world.fetching and "media_url" in body
+        return Json(said, background=BackgroundTask(self._world.fetch, accepted) if fetch else None)
 
 
 def png(text: str) -> bytes:

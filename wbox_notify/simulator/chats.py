@@ -12,6 +12,7 @@ from wbox_notify.simulator.words import Words
 from wbox_notify.simulator.world import Accepted
 
 _MOST_SHOWN = 300
+_PICTURES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,24 @@ def kind(accepted: Accepted) -> str:
     if sent != "media":
         return sent
     guessed = mimetypes.guess_type(file_name(accepted.body["media_url"]))[0] or "image/*"
+    if accepted.fetched and accepted.fetched.content:
+        guessed = harmless(accepted.fetched.content_type)
     family = guessed.partition("/")[0]
     return family if family in {"image", "video", "audio"} else "document"
+
+
+def harmless(content_type: str) -> str:
+    """Return a media type if a browser runs nothing in it, else one that it only saves."""
+    kind = content_type.partition(";")[0].strip().lower()
+    shown = kind in _PICTURES or kind.startswith(("video/", "audio/"))
+    return kind if shown else "application/octet-stream"
+
+
+def source(accepted: Accepted) -> str:
+    """Return where a page finds the media of a message: what was fetched, else where the message says."""
+    if accepted.fetched and accepted.fetched.content:
+        return f"/sim/media/{accepted.number}"
+    return web_address(accepted.body["media_url"]) or ""
 
 
 def file_name(url: str) -> str:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.errors import WboxError
+from wbox_notify.simulator.chats import harmless
 from wbox_notify.simulator.faults import Fault
 from wbox_notify.simulator.wire import Json, checked_device, read_json
 from wbox_notify.simulator.world import World
@@ -22,6 +23,8 @@ def control(world: World) -> list[Route]:
         Route("/sim/faults", endpoints.faults, methods=["GET"]),
         Route("/sim/faults", endpoints.add_fault, methods=["POST"]),
         Route("/sim/faults", endpoints.clear_faults, methods=["DELETE"]),
+        Route("/sim/media", endpoints.media, methods=["GET", "POST"]),
+        Route("/sim/media/{number:int}", endpoints.content, methods=["GET"]),
         Route("/sim/scan", endpoints.scan, methods=["POST"]),
         Route("/sim/unlink", endpoints.unlink, methods=["POST"]),
     ]
@@ -58,6 +61,25 @@ class _Control:
         """Answer properly again."""
         self._world.clear_faults()
         return await self.faults(request)
+
+    async def media(self, request: Request) -> Response:
+        """Say whether what media lead to is fetched; ``{"fetch": true}`` does it from now on."""
+        if request.method == "POST":
+            body = await read_json(request)
+            fetching = body.get("fetch") if isinstance(body, dict) else None
+            if not isinstance(fetching, bool):
+                raise HTTPException(400, 'The body must be {"fetch": true} or {"fetch": false}.')
+            self._world.fetching = fetching
+        return Json({"fetch": self._world.fetching})
+
+    async def content(self, request: Request) -> Response:
+        """Give what was fetched for a message, by its number; a browser shows pictures and sound alone."""
+        number = request.path_params["number"]
+        found = next((one.fetched for one in self._world.accepted() if one.number == number), None)
+        if found is None or not found.content:
+            raise HTTPException(404, "Nothing was fetched for this message.")
+        headers = {"content-security-policy": "sandbox; default-src 'none'", "cache-control": "no-store"}
+        return Response(found.content, media_type=harmless(found.content_type), headers=headers)
 
     async def scan(self, request: Request) -> Response:
         """Link a device."""

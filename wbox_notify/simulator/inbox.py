@@ -46,7 +46,12 @@ class _Inbox:
         self._world = world
         templates = page_templates(_PAGES)
         templates.filters |= {"whatsapp": to_html, "local": _local, "address": chats.web_address}
-        templates.globals |= {"kind": chats.kind, "preview": chats.preview, "file_name": chats.file_name}
+        templates.globals |= {
+            "source": chats.source,
+            "kind": chats.kind,
+            "preview": chats.preview,
+            "file_name": chats.file_name,
+        }
         templates.globals |= {"date": chats.date, "presets": [(name, json.dumps(f)) for name, f in _PRESETS]}
         self._template = templates.get_template("inbox.html")
 

@@ -9,17 +9,22 @@ from typing import Any
 
 from wbox_notify.simulator.devices import Devices
 from wbox_notify.simulator.faults import Fault, Faults, Strike
+from wbox_notify.simulator.fetching import Fetched, fetch
 
 
 @dataclass(slots=True)
 class Accepted:
-    """A message that the simulator took; ``answered`` is None until the client has been told."""
+    """A message that the simulator took.
+
+    ``answered`` is None until the client has been told, ``fetched`` until what it leads to was asked for.
+    """
 
     endpoint: str
     device_id: int
     body: dict[str, Any]
     idempotency_key: str | None
     answered: int | None
+    fetched: Fetched | None = None
     number: int = field(init=False)
     at: datetime = field(init=False)
 
@@ -32,7 +37,11 @@ class Accepted:
             "body": dict(self.body),
             "answered": self.answered,
         }
-        return row if self.idempotency_key is None else {**row, "idempotency_key": self.idempotency_key}
+        if self.idempotency_key is not None:
+            row["idempotency_key"] = self.idempotency_key
+        if self.fetched:
+            row["media"] = self.fetched.entry()
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +55,14 @@ class Exchange:
 
 
 class World:
-    """Devices, faults and the ledger of accepted messages; may be used from any thread."""
+    """Devices, faults and the ledger of accepted messages; may be used from any thread.
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    With ``fetching`` what media lead to is fetched, if it is on this machine.
+    """
+
+    def __init__(self, now: Callable[[], datetime], *, fetching: bool = False) -> None:
         self.now = now
+        self.fetching = fetching
         self.version = 0
         self.closed = False
         self.last: Exchange | None = None
@@ -72,6 +85,12 @@ class World:
         """Write down what the client was told."""
         with self._change():
             accepted.answered = status
+
+    def fetch(self, accepted: Accepted) -> None:
+        """Fetch what a media message leads to."""
+        found = fetch(accepted.body["media_url"])
+        with self._change():
+            accepted.fetched = found
 
     def note(self, exchange: Exchange) -> None:
         """Remember the last request, accepted or not."""

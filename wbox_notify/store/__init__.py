@@ -4,10 +4,11 @@ from pathlib import Path
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.store.history import History
-from wbox_notify.store.sqlite import BusyError, Reader, SchemaError, Sqlite
+from wbox_notify.store.soundness import BusyError, UnsoundError
+from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
 from wbox_notify.store.store import Store
 
-__all__ = ["BusyError", "History", "SchemaError", "Store", "open_history", "open_store"]
+__all__ = ["BusyError", "History", "SchemaError", "Store", "UnsoundError", "open_history", "open_store"]
 
 
 def open_store(url: str) -> Store:
@@ -17,6 +18,7 @@ def open_store(url: str) -> Store:
         ConfigError: the address is not ``sqlite:///PATH``.
         BusyError: another process owns it.
         SchemaError: a newer version wrote it.
+        UnsoundError: it is damaged, gone, or on another machine's disk.
         StoreError: the file can not be used.
     """
     return Store(Sqlite(_path(url)))

@@ -4,12 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from wbox_notify.deliveries import Delivery, State
+from wbox_notify.deliveries import Delivery, Standing, State
+from wbox_notify.files import FileVersion
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
+from wbox_notify.store.files import seen_among
 from wbox_notify.store.rows import among
 
 Row = Mapping[str, Any]
+
+_AT_ONCE = 500
 
 
 class _Readable(Protocol):
@@ -42,6 +46,16 @@ class History:
         )
         return [rows.delivery(row) for row in found]
 
+    def standings(self, keys: Sequence[str]) -> dict[str, Standing]:
+        """Return the state of the deliveries with these keys, of those that are there."""
+        found: dict[str, Standing] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            marks, values = among(keys[start : start + _AT_ONCE])
+            asked = f"select key, state, changed from delivery where key in ({marks})"  # noqa: S608 - marks are ours
+            for row in self._database.read(asked, values):
+                found[row["key"]] = Standing(State(row["state"]), row["changed"])
+        return found
+
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""
         found = self._database.read(
@@ -50,6 +64,10 @@ class History:
         )
         value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
         return value
+
+    def seen(self, versions: Sequence[FileVersion]) -> set[str]:
+        """Return the ids of those versions of files that have been seen."""
+        return {row["event_id"] for row in seen_among(self._database, [version.id for version in versions])}
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
@@ -71,8 +89,15 @@ class History:
 
     def sent_since(self, since: float) -> int:
         """Return how many deliveries were sent since a time."""
+        return self._many("state = 'sent' and changed >= :since", since)
+
+    def repeated_since(self, since: float) -> int:
+        """Return how many deliveries were left out since a time, as their text had just been sent."""
+        return self._many("state = 'cancelled' and changed >= :since and reason like 'the same text%'", since)
+
+    def _many(self, condition: str, since: float) -> int:
         found = self._database.read(
-            "select count(*) as many from delivery where state = 'sent' and changed >= :since",
+            f"select count(*) as many from delivery where {condition}",  # noqa: S608 - the condition is ours
             {"since": since},
         )
         return int(found[0]["many"])

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 _FINISHED = "('sent', 'cancelled', 'dead', 'expired')"
 
-# A file that was reported is told from a new one by the id of its event alone: the row stays, empty.
-_ONLY_EMPTIED = {"file"}
-
 _DELIVERIES = f"""
 select d.id from delivery d
 where d.state in {_FINISHED} and d.changed <= :before
@@ -35,21 +32,23 @@ delete from decision where seq in (
 """
 
 _OLD_EVENTS = """
-select v.seq, v.type from event v
-where v.planned is not null and v.data <> '{}' and v.received <= :before and v.planned <= :before
+select v.seq, v.id from event v
+where v.planned is not null and v.received <= :before and v.planned <= :before
 and not exists (select 1 from delivery d where d.event_id = v.id)
+and not exists (select 1 from file f where f.event_id = v.id and f.fate = 'open')
 limit :most
 """
 
 _EVENT = "delete from event where seq = :seq"
 
-_EMPTY = "update event set data = '{}' where seq = :seq"
+_TOLD = "delete from told where event_id = :id"
 
 
 def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
     """Forget at most ``most`` rows of what was finished by then; return how many, 0 when nothing is left.
 
-    What one event caused goes when all of it is finished. Memories and events without a plan stay.
+    What one event caused goes when all of it is finished. Memories, events without a plan and those of
+    files that are still to be put away stay.
     """
     parameters = {"before": before, "most": most}
     if old := connection.execute(_DELIVERIES, parameters).fetchall():
@@ -59,7 +58,8 @@ def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
         return gone
     events = connection.execute(_OLD_EVENTS, parameters).fetchall()
     for row in events:
-        connection.execute(_EMPTY if row["type"] in _ONLY_EMPTIED else _EVENT, {"seq": row["seq"]})
+        connection.execute(_TOLD, {"id": row["id"]})
+        connection.execute(_EVENT, {"seq": row["seq"]})
     return len(events)
 
 

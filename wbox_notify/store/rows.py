@@ -34,7 +34,7 @@ def event(row: Mapping[str, Any]) -> Event:
 
 
 def delivery_row(planned: Planned, event_id: str, now: float) -> dict[str, Any]:
-    """Return the columns of a new delivery: queued, held for a person, or dead without a message."""
+    """Return the columns of a new delivery: queued, held for a person, or dead for a reason."""
     message = planned.message
     return {
         "key": planned.key,
@@ -62,7 +62,7 @@ def _sameness(message: Message | None) -> str:
 
 
 def _first_state(planned: Planned) -> State:
-    if planned.message is None:
+    if planned.message is None or planned.problem:
         return State.DEAD
     return State.HELD if planned.held else State.QUEUED
 

@@ -114,6 +114,35 @@ MIGRATIONS = (
     create index delivery_state on delivery (state, changed);
     drop index delivery_stuck;
     create index decision_at on decision (at);
-    create index event_told on event (received) where planned is not null and data <> '{}';
+    create index event_planned on event (received) where planned is not null;
+    """,
+    """
+    create table file (
+        seq $key,
+        event_id text not null unique,
+        path bytea,
+        root bytea,
+        device bigint,
+        inode bigint,
+        size bigint,
+        mtime_ns text,
+        fate text not null,
+        detail text not null default '',
+        changed double precision not null,
+        looked double precision not null,
+        gone double precision
+    );
+    create index file_open on file (seq) where fate = 'open';
+    create index file_looked on file (looked) where path is not null and fate <> 'open';
+    create index file_root on file (root, seq);
+    create index file_gone on file (gone) where gone is not null;
+    insert into file (event_id, fate, changed, looked)
+        select id, 'seen', received, received from event where type = 'file' order by seq;
+
+    create table told (
+        event_id text not null,
+        delivery text not null,
+        primary key (event_id, delivery)
+    );
     """,
 )

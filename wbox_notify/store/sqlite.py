@@ -1,17 +1,17 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
-import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from wbox_notify.errors import StoreError
 from wbox_notify.store.schema import MIGRATIONS
+from wbox_notify.store.soundness import Identity, Owner, look_over, suspicious
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -19,12 +19,6 @@ Work = Callable[[sqlite3.Connection], Any]
 
 _MOST_IN_ONE_COMMIT = 500
 _VERSION = "select coalesce(max(version), 0) as version from schema_version"
-
-
-class BusyError(StoreError):
-    """Another process owns the store."""
-
-    exit_code = 75
 
 
 class SchemaError(StoreError):
@@ -47,14 +41,17 @@ class Sqlite:
         self._reader = Reader(path)
         with _explained(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _own(path)
+            self._owner = Owner(path)
         try:
             with _explained(path):
-                self._connection = _open_for_writing(path)
+                self._identity = Identity.of(path, self._owner)
+                self._connection = _open_for_writing(path, look=suspicious(path))
                 _migrate(self._connection)
+                self._owner.made()
         except StoreError:
-            self._lock.close()
+            self._owner.close()
             raise
+        self._broken = False
         self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._writer.start()
 
@@ -77,7 +74,7 @@ class Sqlite:
         self._writer.join()
         self._reader.close()
         self._connection.close()
-        self._lock.close()
+        self._owner.close()
 
     def _write_all(self) -> None:
         last = False
@@ -97,13 +94,14 @@ class Sqlite:
         done: list[tuple[Future[Any], Any]] = []
         try:
             with _explained(self._path):
+                self._mend()
                 self._connection.execute("begin immediate")
                 for work, future in batch:
                     done.append((future, self._attempt(work, future)))
                 self._connection.execute("commit")
+                self._identity.check()
         except StoreError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            self._give_back(error)
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
@@ -111,6 +109,21 @@ class Sqlite:
         for future, result in done:
             if not future.done():
                 future.set_result(result)
+
+    def _give_back(self, error: StoreError) -> None:
+        """Undo what was begun; after an error of the disk, nobody knows what the connection holds."""
+        name = getattr(error.__cause__, "sqlite_errorname", "")
+        self._broken = self._broken or name.startswith("SQLITE_IOERR")
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+
+    def _mend(self) -> None:
+        """Open the file anew, and look it over, where an error of the disk has made it doubtful."""
+        if self._broken:
+            self._connection.close()
+            self._connection = _open_for_writing(self._path, look=True)
+            self._broken = False
 
     def _attempt(self, work: Work, future: Future[Any]) -> Any:
         """Run one job; an error of its own spoils it alone, an error of the database the whole batch."""
@@ -189,37 +202,24 @@ def _way_out(said: str) -> str | None:
         return "WBOX_DATA_DIR must name a folder that can be made and written"
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
         return "the folder and the file must be writable for the user that runs wbox-notify"
+    if "no such file" in text or "another file" in text:
+        return "it was moved away while wbox-notify ran: stop wbox-notify, put the file back, start it again"
     if "malformed" in text or "not a database" in text:
         return "move the file away and restore a backup, or start with an empty store"
     return None
 
 
-def _own(path: Path) -> Any:
-    """Take the lock that makes this process the only one that writes; it is freed when the process ends."""
-    lock = os.fdopen(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600), "r+", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read().strip()
-        lock.close()
-        raise BusyError(
-            f"the store {path} is in use by process {owner or 'unknown'}",
-            hint="one daemon for each store; stop the other one or set WBOX_DATA_DIR",
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def _open_for_writing(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
+    """Open the file that is there; ``look`` reads the whole of it first."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+    )
     connection.row_factory = sqlite3.Row
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma busy_timeout = 5000")
+    if look:
+        look_over(connection, path)
     return connection
 
 

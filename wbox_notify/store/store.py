@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer
 from wbox_notify.pace import UNLIMITED, Pace
 from wbox_notify.store import claims, rows, sql
+from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
 from wbox_notify.store.pruning import prune
 from wbox_notify.store.sqlite import Sqlite
@@ -32,21 +35,27 @@ class Store:
     def __init__(self, database: Sqlite) -> None:
         self._database = database
         self.history = History(database)
+        self.files = Files(database)
 
     def close(self) -> None:
         """Finish what is being written and give the store up."""
         self._database.close()
 
     def put_events(
-        self, events: Sequence[Event], now: float, memories: Sequence[Memory] = ()
+        self,
+        events: Sequence[Event],
+        now: float,
+        memories: Sequence[Memory] = (),
+        files: Mapping[FileVersion, Fate] = MappingProxyType({}),
     ) -> Future[list[bool]]:
         """Keep events; once the future is done they are never forgotten. False marks one known before.
 
-        What their source wants to remember is kept in the same transaction.
+        What their source wants to remember, and the files that they tell of, are kept together with them.
         """
 
         def work(connection: Connection) -> list[bool]:
             _remember(connection, memories)
+            see(connection, files, now)
             return [_insert_event(connection, event, now) for event in events]
 
         return self._database.write(work)
@@ -286,6 +295,7 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         sql.INSERT_DELIVERY,
         [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
     )
+    link(connection, plan)
     for rule in plan.release:
         connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
 

@@ -1,17 +1,13 @@
-"""Sizes, and windows of time such as ``22:00-07:30``, as people write them."""
+"""Windows of time such as ``22:00-07:30``, as people write them."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from fractions import Fraction
 from typing import NamedTuple, Self
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.times.wallclock import WEEK, moment, parse_days, parse_time
-
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGT]?)(?:I?B)?")
 
 _WINDOW = re.compile(r"(.*?)\s*([0-9]{1,2}:[0-9]{2})\s*[-\u2013]\s*([0-9]{1,2}:[0-9]{2})")
 _LONGEST_TEXT = 200
@@ -19,15 +15,7 @@ _DAY = 24 * 60
 
 
 class WindowError(ConfigError):
-    """A size or a window of time can not be used as written."""
-
-
-def parse_size(text: object) -> int:
-    """Return the bytes of a size: ``10MB``, ``1.5 GiB``, ``500``; 1 kB and 1 KiB are 1024 bytes."""
-    found = _SIZE.fullmatch(text.strip().upper()) if isinstance(text, str) else None
-    if not found:
-        raise WindowError(f"`{text}` is not a size", hint="write it like 500, 200kB, 10MB or 1.5GB")
-    return int(Fraction(found[1]) * 1024 ** _POWERS[found[2]])
+    """A window of time can not be used as written."""
 
 
 class Span(NamedTuple):

@@ -17,11 +17,13 @@ from starlette.types import ASGIApp
 from wbox_notify import messages
 from wbox_notify.control import Action, Control
 from wbox_notify.events import event_of
+from wbox_notify.media import MediaFiles
 from wbox_notify.web.ack import pages
 from wbox_notify.web.guard import Guard
 from wbox_notify.web.hooks import Hooks
 from wbox_notify.web.intake import intake
 from wbox_notify.web.links import Links
+from wbox_notify.web.media import media
 from wbox_notify.web.wire import REFUSALS, Accept, Limits, commit, read
 
 Reload = Callable[[], list[dict[str, Any]]]
@@ -36,6 +38,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     hooks: Hooks,
     accept: Accept,
     links: Links,
+    files: MediaFiles | None = None,
     reload: Reload | None,
     token: str,
     hosts: Sequence[str],
@@ -48,9 +51,10 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         hooks: The webhooks that are served.
         accept: Keeps events.
         links: Reads the links that stand in messages.
+        files: The files behind the links of media; None where there are none.
         reload: Reads the rules anew; None where that can not be asked for.
         token: What a command has to show.
-        hosts: The names that all but ``/hook/`` and ``/ack/`` answers to.
+        hosts: The names that all but ``/hook/``, ``/ack/`` and ``/m/`` answers to.
         limits: What the caller of a webhook may send.
     """
     inside = _Commands(control, reload, token, Limits(body=_LARGEST_MESSAGE, seconds=limits.seconds))
@@ -64,6 +68,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         routes=[
             intake(hooks, accept, limits),
             *pages(control, accept, links, limits),
+            *([media(files)] if files else []),
             Route("/livez", _alive),
             Route("/readyz", ready),
             Route("/-/queue", inside.queue, methods=["POST"]),

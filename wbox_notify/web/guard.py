@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wbox_notify.pages import with_headers
 
-_PUBLIC = ("/hook/", "/ack/")
+_PUBLIC = ("/hook/", "/ack/", "/m/")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from wbox_notify.addresses import check_public
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import MessageError
 from wbox_notify.messages import KINDS
@@ -103,12 +104,29 @@ def _made(part: _Part, fields: dict[str, Any], settings: Settings) -> Draft:
 def _check(shop: Workshop, part: _Part) -> None:
     """Report what can be known to be unsendable before there is an event."""
     tried = {name: _stand_in(name, text) for name, text in part.texts.items()}
+    code = "WBX311"
     try:
         KINDS[part.kind](phone=_SOMEBODY, **tried)
+        code = "WBX313"
+        if "url" in tried:
+            check_public(tried["url"], shop.settings.url)
     except MessageError as error:
         spot, message = part.spots[error.field], plain(error)
         message = f"`{spot.steps[-1]}` {message}" if message.startswith("is ") else message
-        shop.problems.append(spot.problem("WBX311", message, hint=error.hint))
+        shop.problems.append(spot.problem(code, message, hint=error.hint))
+    if "file" in tried:
+        _check_reach(shop, part.spots["file"])
+
+
+def _check_reach(shop: Workshop, spot: Spot) -> None:
+    """Report a file of this machine where wbox has no way to fetch it."""
+    if not shop.settings.lends_files:
+        message = "wbox fetches media from an address, and nothing says at which one it finds this machine"
+        hint = (
+            "set `public_url` (where the daemon is reached) or `media.static` (a folder that a web server"
+            " serves) in wbox-notify.yaml, or send `url`: see docs/media.md"
+        )
+        shop.problems.append(spot.problem("WBX340", message, hint=hint))
 
 
 def _stand_in(name: str, text: Any) -> Any:

@@ -19,12 +19,14 @@ from wbox_notify.rules.models.triggers import (
     TriggerSpec,
     WebhookSpec,
 )
-from wbox_notify.rules.names import CALL
+from wbox_notify.rules.names import CALL, MOVED
 from wbox_notify.rules.rule import (
+    MARKED,
     Burst,
     FileTrigger,
     MissingTrigger,
     ScheduleTrigger,
+    Target,
     Trigger,
     WebhookTrigger,
 )
@@ -32,6 +34,8 @@ from wbox_notify.settings.values import as_path
 from wbox_notify.times import Schedule, parse
 from wbox_notify.webhooks.presets import PRESETS
 from wbox_notify.webhooks.signatures import Scheme, scheme
+
+AFTERWARDS = ("done", "failed", "duplicate")
 
 _ANYBODY = "anybody could post here"
 _WAY_OUT = "give `secret: NAME`, or `open: true` if that is what you want"
@@ -77,15 +81,22 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
     for index, glob in enumerate(spec.ignore):
         shop.tried(ignore_pattern, glob, spot.at("ignore", index), "WBX309")
     root = shop.tried(partial(_root, folder=shop.settings.folder), spec.path, spot.at("path"), "WBX215")
+    if spec.ready is not None:
+        shop.tried(_marker, spec.ready, spot.at("ready"), "WBX215")
+    done, failed, duplicate = (_target(shop, getattr(spec, name), spot.at(name)) for name in AFTERWARDS)
     if root is None or not shop.is_right(before):
         return None
+    given = spec.model_dump(exclude={"path", "match", "ignore", "read", "burst", *AFTERWARDS})
     return FileTrigger(
         root=root,
         match=tuple(spec.match),
         ignore=tuple(spec.ignore),
-        settle=spec.settle,
+        done=done,
+        failed=failed,
+        duplicate=duplicate,
         read=_reading(spec.read),
         burst=Burst(spec.burst.over, spec.burst.within) if spec.burst else None,
+        **given,
     )
 
 
@@ -96,6 +107,25 @@ def _reading(spec: ReadSpec) -> Reading:
         delimiter=spec.delimiter or "",
         columns=tuple(spec.columns),
     )
+
+
+def _marker(text: str) -> str:
+    bare = MARKED.sub("", text)
+    if not text.strip() or "/" in bare or is_template(bare):
+        hint = "write it like `{{ file.name }}.ok`"
+        raise ConfigError("`ready` is the name of a file beside the other one", hint=hint)
+    return text
+
+
+def _target(shop: Workshop, text: str | None, spot: Spot) -> Target:
+    if text is None or text == "leave":
+        return None
+    if text == "delete":
+        return "delete"
+    if not text.strip():
+        shop.problems.append(spot.problem("WBX215", f"`{spot.steps[-1]}` is empty", hint="name a folder"))
+        return None
+    return shop.template(text, MOVED, spot)
 
 
 def _root(text: str, folder: Path) -> Path:
@@ -158,9 +188,11 @@ def _schedule(shop: Workshop, spec: ScheduleSpec, spot: Spot) -> ScheduleTrigger
 
 def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | None:
     awaited = _awaitable(shop, spec.of, spot.at("of"))
-    for name in sorted(spec.of.file.model_fields_set & {"read", "burst"}) if spec.of.file else ():
-        message = f"`{name}` has no meaning here: this rule tells of a file that does not come"
-        shop.problems.append(spot.at("of", "file", name).key_problem("WBX210", message))
+    given = spec.of.file.model_fields_set if spec.of.file else ()
+    for name in (*AFTERWARDS, "read", "burst"):
+        if name in given:
+            message = f"`{name}` has no meaning here: this rule does not take the file"
+            shop.problems.append(spot.at("of", "file", name).key_problem("WBX210", message))
     by = times(shop, spec.by, spot.at("by"))
     if awaited is None or by is None:
         return None

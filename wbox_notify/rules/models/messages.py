@@ -14,10 +14,22 @@ SEND_KINDS = ("text", "template", "media", "event", "poll")
 class MediaSpec(Strict):
     """An image, a video or a document."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = later("file", hint="give `url`: wbox fetches it from there")
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["url"]}]})
 
-    url: str = Field(description="where wbox fetches it: an address that is open to the world")
+    file: str | None = Field(
+        default=None, description="a file of this machine, `{{ file.path }}`; it needs `public_url`"
+    )
+    url: str | None = Field(
+        default=None, description="where wbox fetches it: an address that is open to the world"
+    )
     caption: str | None = Field(default=None, description="the text below it")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.url is None):
+            message = "`media` has a `file` of this machine or the `url` of one that stands on the web"
+            raise wrong("WBX211", message, 'write `{file: "{{ file.path }}"}` or `{url: https://...}`')
+        return self
 
 
 class EventSpec(Strict):

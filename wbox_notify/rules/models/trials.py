@@ -79,6 +79,7 @@ Match = Annotated[Any, BeforeValidator(_matchable, json_schema_input_type=str | 
 class ExpectedMedia(Strict):
     """What is expected of an image, a video or a document."""
 
+    file: Match = Field(default=None, description="where it is on this machine; it need not be there")
     url: Match = Field(default=None, description="its address")
     caption: Match = Field(default=None, description="the text below it")
 

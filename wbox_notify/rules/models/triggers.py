@@ -7,15 +7,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, later, listed, one_of, reading, some, wrong
+from wbox_notify.documents.shape import Refusal, Strict, listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.readers import KINDS as KINDS_OF_ROWS
 from wbox_notify.rules.models.values import (
     Count,
     Duration,
     HookPath,
+    Poll,
     PresetName,
     SecretNames,
+    Size,
     SomeTexts,
     Texts,
 )
@@ -26,6 +28,7 @@ KINDS = ("file", "webhook", "schedule", "missing")
 _RUNS = ("last", "all", "none")
 Runs = Literal["last", "all", "none"]
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
+Existing = Literal["process", "ignore"]
 _Times = str | list[str]
 
 
@@ -94,10 +97,6 @@ class BurstSpec(Strict):
 class FileSpec(Strict):
     """A finished file in a folder."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = later(
-        "ready", "done", "failed", "duplicate", "existing", "min_size", "poll"
-    )
-
     path: str = Field(description="the folder to watch; a relative one stands in the project folder")
     match: SomeTexts = Field(
         default=["**/*"],
@@ -115,6 +114,34 @@ class FileSpec(Strict):
     )
     burst: BurstSpec | None = Field(
         default=None, description="one message for many files that come together: `{over: 20}`"
+    )
+    ready: str | None = Field(
+        default=None,
+        description="a file that must lie beside it first, such as `{{ file.name }}.ok`; "
+        "`{{ file.name }}` and `{{ file.stem }}` stand in it",
+    )
+    min_size: Size = Field(default=0, description="a smaller file is waited for: `1`, `10MB`")
+    poll: Poll | None = Field(
+        default=None,
+        description="how often the folder is listed; left out, each minute, and every 2 seconds where the "
+        "kernel does not tell of new files",
+    )
+    existing: Annotated[
+        Existing | None, BeforeValidator(one_of("process", "ignore"), json_schema_input_type=Existing)
+    ] = Field(
+        default=None,
+        description="`ignore` passes over what is there when the rule is followed first; else `process`",
+    )
+    done: str | None = Field(
+        default=None,
+        description="where a file goes when all its messages are accepted: a folder (a template; a relative "
+        "one stands in `path`), `delete`, or `leave`",
+    )
+    failed: str | None = Field(
+        default=None, description="the same where one of them finally failed; a `.why.txt` lies beside it"
+    )
+    duplicate: str | None = Field(
+        default=None, description="the same where `dedupe` says that it is nothing new"
     )
 
 

@@ -19,6 +19,7 @@ from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.settings.values import SECRET_NAME, as_language, as_secret_name, as_zone
+from wbox_notify.sizes import parse_size
 from wbox_notify.webhooks.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -90,6 +91,16 @@ def _never(value: Any) -> Any:
     return None if value == "never" else _seconds(value)
 
 
+def _often(seconds: float) -> float:
+    if seconds < 1:
+        raise wrong("WBX215", "this is too often", "write `1s` or more")
+    return seconds
+
+
+def _bytes(size: str | int) -> int:
+    return parse_size(str(size))
+
+
 _seconds = reading(parse_duration, int, float)
 
 DurationText = Annotated[
@@ -107,8 +118,20 @@ Number = Annotated[int, Field(ge=10 ** (_SHORTEST - 1), lt=10**_LONGEST)]
 
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
 Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=DurationText)]
+Poll = Annotated[Duration, AfterValidator(_often)]
 DurationOrNever = Annotated[
     float | None, BeforeValidator(_never, json_schema_input_type=DurationText | Literal["never"])
+]
+Size = Annotated[
+    int,
+    BeforeValidator(
+        reading(_bytes, int),
+        json_schema_input_type=Annotated[int, Field(ge=0)]
+        | Annotated[
+            str,
+            Field(pattern="^ *[0-9]+([.][0-9]+)? *([kKMGT]i?)?[bB]? *$", examples=["200kB", "10MB", "1.5GB"]),
+        ],
+    ),
 ]
 Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
 Device = Annotated[int, AfterValidator(_device), Field(json_schema_extra={"minimum": 1})]

@@ -1,4 +1,4 @@
-"""What an event says of a file, and the id that one version of a file always has."""
+"""What an event says of a file."""
 
 import codecs
 import hashlib
@@ -10,19 +10,15 @@ from typing import Any
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
 
+_EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
+"""The years 1 and 9999 in seconds since the epoch, about: file systems have times that no calendar has."""
+
 _BLOCK = 1024 * 1024
 
 
 def version(status: os.stat_result) -> tuple[int, int]:
     """Return what tells one version of a file from the next: its size and its time in nanoseconds."""
     return status.st_size, status.st_mtime_ns
-
-
-def version_id(path: str, status: os.stat_result) -> str:
-    """Return the id of the event that tells of this version: the same after a restart and anywhere."""
-    size, mtime = version(status)
-    digest = hashlib.sha256(b"%s\0%d\0%d" % (os.fsencode(path), size, mtime))
-    return f"file:{digest.hexdigest()[:32]}"
 
 
 def describe(path: str, status: os.stat_result) -> dict[str, Any]:
@@ -35,7 +31,7 @@ def describe(path: str, status: os.stat_result) -> dict[str, Any]:
         "ext": pure.suffix,
         "folder": str(pure.parent),
         "size": status.st_size,
-        "mtime": status.st_mtime,
+        "mtime": max(_EARLIEST, min(status.st_mtime, _LATEST)),
     }
 
 

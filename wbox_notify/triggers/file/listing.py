@@ -14,6 +14,9 @@ from wbox_notify.triggers.file.hints import Hints
 from wbox_notify.triggers.file.watch import Found, Place, Watch
 from wbox_notify.triggers.troubles import Troubles
 
+HINTED = 60.0
+"""Seconds between two listings of a folder that inotify tells all about."""
+
 UNHINTED = 2.0
 """Seconds between two listings of a folder that inotify tells nothing, or not all, about."""
 
@@ -31,12 +34,10 @@ class Listing:
         troubles: Troubles,
         *,
         clock: Callable[[], float],
-        every: float,
         going: Callable[[], bool],
     ) -> None:
         self._troubles = troubles
         self._clock = clock
-        self._every = every
         self._going = going
         self._places: dict[str, Place] = {}
         roots = [(normpath(watch.root.absolute()), watch) for watch in watches]
@@ -65,6 +66,12 @@ class Listing:
                 place.due = -math.inf
             if place.due <= self._clock() and self._going():
                 yield from self._whole(place)
+
+    def begin(self) -> None:
+        """Note that all is kept of the places whose first listing is over. Raises what ``begun`` raises."""
+        for place in self._places.values():
+            if place.listed and not place.begun:
+                place.begin()
 
     def mark(self, found: Found) -> None:
         """Note that this version has been seen."""
@@ -98,15 +105,30 @@ class Listing:
         began = self._clock()
         place.hinted = self.hints is not None
         place.identity = _identity(place.path)
+        self._look_at_mount(place)
+        place.listed = True
         there = yield from self._tree(place, place.path)
+        place.listed = place.listed and self._going()
         for folder in place.seen.keys() - there:
             self._forget(place, folder)
         if place.hinted:
             self._troubles.over(f"inotify {place.path}")
         ended = self._clock()
         # A long listing is not begun again at once, so that listing takes a tenth of the time at most.
-        pause = self._every if place.hinted else min(self._every, max(UNHINTED, 9 * (ended - began)))
-        place.due = ended + pause
+        place.due = ended + self._pause(place, 9 * (ended - began))
+
+    def _pause(self, place: Place, least: float = 0.0) -> float:
+        return place.poll or (HINTED if place.hinted else min(HINTED, max(UNHINTED, least)))
+
+    def _look_at_mount(self, place: Place) -> None:
+        """Tell when a share or a disk is gone: the empty folder in its place says nothing about its files."""
+        about, mounted = f"mount {place.path}", os.path.ismount(place.path)
+        if mounted:
+            self._troubles.over(about, f"There is something mounted at {place.path!r} again.")
+        elif place.mounted and place.identity:
+            problem = f"Nothing is mounted at {place.path!r} any more: what lies there now is taken instead."
+            self._troubles.tell(about, problem, grave=True)
+        place.mounted = place.mounted or mounted
 
     def _tree(self, place: Place, top: str) -> Generator[Found, None, set[str]]:
         """Give the unseen files below a folder; return the folders that are there."""
@@ -123,7 +145,7 @@ class Listing:
             except OSError as error:
                 self._unlisted(place, folder, error)
             else:
-                self._troubles.over(folder, f"The folder {folder!r} can be read again.")
+                self._troubles.over(_about(folder), f"The folder {folder!r} can be read again.")
         return there
 
     def _folder(self, place: Place, folder: str, descriptor: int) -> Generator[Found, None, list[str]]:
@@ -156,7 +178,11 @@ class Listing:
                 return
         folder, name = split(path)
         is_new = place.seen.get(folder, {}).get(name) != version(status)
-        if is_new and stat.S_ISREG(status.st_mode):
+        if (
+            is_new
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size >= min(one.least(path) for one in watches)
+        ):
             yield Found(place, path, status, watches)
 
     def _watch(self, place: Place, folder: str, descriptor: int) -> None:
@@ -168,29 +194,38 @@ class Listing:
             place.hinted = place.hinted and is_local(descriptor)
         except OSError as error:
             place.hinted = False
-            self._troubles.tell(
-                f"inotify {place.path}",
-                f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
-                f" listed every {UNHINTED:.0f} seconds. Raise fs.inotify.max_user_watches to be quick again.",
-            )
+            if self.hints.alive:
+                self._troubles.tell(
+                    f"inotify {place.path}",
+                    f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
+                    f" listed every {self._pause(place):g} seconds. Raise fs.inotify.max_user_watches to be"
+                    " quick again.",
+                )
         if not place.hinted:
-            place.due = min(place.due, self._clock() + UNHINTED)
+            place.due = min(place.due, self._clock() + self._pause(place))
 
     def _unlisted(self, place: Place, folder: str, error: OSError) -> None:
-        if folder == place.path:
+        is_root, is_gone = folder == place.path, error.errno in _GONE
+        if is_root:
             place.identity = None
-        if error.errno not in _GONE:
-            self._troubles.tell(folder, f"The folder {folder!r} can not be read: {error.strerror}.")
-        elif folder == place.path:
-            self._troubles.tell(
-                folder, f"The folder {folder!r} is not there: {error.strerror}. It is waited for."
-            )
+            place.listed = is_gone
+        if not is_gone:
+            problem = f"The folder {folder!r} can not be read: {error.strerror}."
+        elif is_root:
+            problem = f"The folder {folder!r} is not there: {error.strerror}. It is waited for."
+        else:
+            return
+        self._troubles.tell(_about(folder), problem, grave=True)
 
     def _forget(self, place: Place, folder: str) -> None:
         place.seen.pop(folder, None)
-        self._troubles.over(folder)
+        self._troubles.over(_about(folder))
         if self.hints is not None:
             self.hints.leave([folder])
+
+
+def _about(folder: str) -> str:
+    return f"folder {folder}"
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -4,25 +4,27 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
+from wbox_notify.files import FileVersion
 from wbox_notify.triggers.file.contents import describe, read
 from wbox_notify.triggers.file.finished import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.hints import Hints
-from wbox_notify.triggers.file.listing import UNHINTED, Listing
+from wbox_notify.triggers.file.listing import HINTED, UNHINTED, Listing
 from wbox_notify.triggers.file.waiting import Waiting, mark
 from wbox_notify.triggers.file.watch import Found, Watch
-from wbox_notify.triggers.troubles import Troubles
+from wbox_notify.triggers.troubles import Alarm, Troubles, unheard
 
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
 _ROOTS_EVERY = 5.0
-_BREATH = 0.02
+_BREATH = 0.005
+_LONG = 3600.0
 _STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
@@ -34,31 +36,31 @@ class FileSource:
         self,
         watches: Sequence[Watch],
         *,
-        known: Callable[[Sequence[str]], set[str]],
-        emit: Callable[[Sequence[Event]], None],
+        known: Callable[[Sequence[FileVersion]], set[str]],
+        emit: Callable[[Sequence[Event], Sequence[FileVersion]], None],
         report: Callable[[str], None],
+        alarm: Alarm = unheard,
         clock: Callable[[], float] = time.monotonic,
-        sweep_every: float = 60.0,
     ) -> None:
         """Set up; nothing is touched yet.
 
         Args:
             watches: The folders; they may overlap.
-            known: Says which of these event ids the store has. May raise StoreError.
-            emit: Commits events; raises StoreError if it could not, and they are emitted again later.
+            known: Returns the ids of those versions that were emitted before. May raise StoreError.
+            emit: Commits events, and versions as known, of which some have no event: nobody wants those.
+                Raises StoreError if it could not, and all are emitted again later.
             report: Takes one line for a person: what is wrong with a folder, and when that is over.
+            alarm: Takes the same where a folder can not be watched as it should be.
             clock: Gives seconds that only ever grow.
-            sweep_every: Seconds between two listings of everything.
         """
         self._known = known
         self._emit = emit
         self._clock = clock
-        self._sweep_every = sweep_every
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._troubles = Troubles(report)
-        self._listing = Listing(watches, self._troubles, clock=clock, every=sweep_every, going=self._going)
+        self._troubles = Troubles(report, alarm)
+        self._listing = Listing(watches, self._troubles, clock=clock, going=self._going)
         self._waiting = Waiting(clock)
         self._store_pause = 0.0
         self._listed = threading.Event()
@@ -134,9 +136,11 @@ class FileSource:
     def _look(self, hinted: Iterable[str]) -> float:
         """Look at these paths and at what is due; return in how many seconds to look again."""
         due = self._waiting.due()
+        hinted = {*hinted}
         try:
-            for batch in _batches(self._listing.find([*hinted, *due])):
+            for batch in _batches(self._listing.find({*hinted, *self._waiting.beside(hinted), *due})):
                 self._take(batch)
+            self._listing.begin()
         except StoreError as error:
             self._store_pause = min(max(_STORE_SOON, self._store_pause * 2), _STORE_SELDOM)
             self._listing.expect()
@@ -153,19 +157,25 @@ class FileSource:
 
     def _until_next(self) -> float:
         pause = min(self._waiting.next, self._listing.due) - self._clock()
-        return max(0.0, min(pause, self._sweep_every, _ROOTS_EVERY))
+        return max(0.0, min(pause, _ROOTS_EVERY))
 
     def _take(self, batch: Sequence[Found]) -> None:
         """Emit what is finished of a batch and not known."""
-        fresh = {found.id: found for found in batch}
-        asked = [key for key, found in fresh.items() if not self._waiting.has(found)]
+        fresh = {found.version.id: found for found in batch}
+        asked = [found.version for found in fresh.values() if not self._waiting.has(found)]
         known = self._known(asked) if asked else set()
+        history = {key: found for key, found in fresh.items() if key not in known and found.is_history}
+        if history:
+            self._emit([], [found.version for found in history.values()])
+        for key in known | history.keys():
+            self._done(fresh.pop(key))
+        self._emit_finished(fresh)
+
+    def _emit_finished(self, fresh: Mapping[str, Found]) -> None:
         ready: list[tuple[Found, Event]] = []
         weight = 0
         for key, found in fresh.items():
-            if key in known:
-                self._done(found)
-            elif self._going() and (data := self._examine(found)) is not None:
+            if self._going() and (data := self._examine(found)) is not None:
                 ready.append((found, Event(id=key, type="file", at=datetime.now(UTC), data=data)))
                 weight += len(data.get("text", ""))
             if weight > _BATCH_TEXT:
@@ -175,7 +185,7 @@ class FileSource:
 
     def _hand_over(self, ready: Sequence[tuple[Found, Event]]) -> None:
         if ready:
-            self._emit([event for _, event in ready])
+            self._emit([event for _, event in ready], [found.version for found, _ in ready])
         for found, _ in ready:
             self._done(found)
 
@@ -189,6 +199,9 @@ class FileSource:
 
     def _examine(self, found: Found) -> dict[str, Any] | None:
         """Return an event's data, or None if the file is not finished."""
+        if not all(map(os.path.lexists, found.markers)):
+            self._unfinished(found, HINTED)
+            return None
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
         try:
             with opened(found.place.path, found.path, flags) as descriptor:
@@ -200,16 +213,25 @@ class FileSource:
         free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
         size = found.status.st_size
         if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
-            self._waiting.again(found)
+            self._unfinished(found)
             return None
-        if (free is None or size == 0) and not self._waiting.settled(found):
+        if (free is None or size == 0) and not found.markers and not self._waiting.settled(found):
             return None
         data = describe(found.path, found.status)
         data |= read(descriptor, found.reads, size=size, going=self._going)
         if mark(os.fstat(descriptor)) != mark(found.status) or not self._going():
-            self._waiting.again(found)
+            self._unfinished(found)
             return None
         return data
+
+    def _unfinished(self, found: Found, pause: float | None = None) -> None:
+        """Look at a file again later; one that takes very long is told, once."""
+        self._waiting.again(found, pause)
+        if self._waiting.age(found.path) > _LONG:
+            what = (
+                f"One of {sorted(found.markers)} is missing" if found.markers else "Somebody still writes it"
+            )
+            self._troubles.tell(found.path, f"The file {found.path!r} waits for over an hour. {what}.")
 
     def _examine_closed(self, found: Found, error: OSError) -> dict[str, Any] | None:
         if error.errno in _NOT_A_FILE:
@@ -218,7 +240,7 @@ class FileSource:
             self._waiting.again(found)
         elif found.reads or error.errno != errno.EACCES:
             self._troubles.tell(found.path, f"The file {found.path!r} can not be read: {error.strerror}.")
-            self._waiting.again(found, self._sweep_every)
+            self._waiting.again(found, HINTED)
         elif self._waiting.settled(found):
             return describe(found.path, found.status)
         return None

@@ -3,8 +3,9 @@
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from posixpath import dirname
 
 from wbox_notify.triggers.file.contents import version
 from wbox_notify.triggers.file.watch import Found
@@ -14,12 +15,17 @@ _SOON, _SELDOM = 0.05, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One file that is waited for: which version, since when, until when, and the last growing pause."""
+    """One file that is waited for: which version, since when, until when, and the last growing pause.
+
+    ``long`` is a wait for something else than its writer, ``first`` when the file was waited for first.
+    """
 
     mark: tuple[int, ...]
     since: float
     until: float
     pause: float
+    first: float
+    long: bool = False
 
 
 class Waiting:
@@ -39,12 +45,25 @@ class Waiting:
         now = self._clock()
         return {path: wait for path, wait in self._waits.items() if wait.until <= now}
 
+    def beside(self, paths: Iterable[str]) -> set[str]:
+        """Return those that wait long and lie in the folder of one of the paths."""
+        folders = {dirname(path) for path in paths}
+        return {path for path, wait in self._waits.items() if wait.long and dirname(path) in folders}
+
     def again(self, found: Found, pause: float | None = None) -> None:
         """Look at a file again after a pause: that given, or one that grows from time to time."""
         last = self._waits.get(found.path)
         grown = min(last.pause * 2, _SELDOM) if last else _SOON
         now = self._clock()
-        self._waits[found.path] = Wait(mark(found.status), now, now + (pause or grown), grown)
+        first = last.first if last else now
+        self._waits[found.path] = Wait(
+            mark(found.status), now, now + (pause or grown), grown, first, pause is not None
+        )
+
+    def age(self, path: str) -> float:
+        """Return for how many seconds a file has been waited for."""
+        last = self._waits.get(path)
+        return self._clock() - last.first if last else 0.0
 
     def settled(self, found: Found) -> bool:
         """Whether a file has rested as long as it must; if not, it is looked at when it may have."""
@@ -53,7 +72,8 @@ class Waiting:
         since = last.since if last is not None and last.mark == mark(found.status) else now
         if now - since >= found.settle:
             return True
-        self._waits[found.path] = Wait(mark(found.status), since, since + found.settle, _SOON)
+        first = last.first if last else since
+        self._waits[found.path] = Wait(mark(found.status), since, since + found.settle, _SOON, first)
         return False
 
     def has(self, found: Found) -> bool:

@@ -2,11 +2,12 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import normpath
 
-from wbox_notify.triggers.file.contents import version_id
+from wbox_notify.files import FileVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,11 @@ class Watch:
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel can not tell that it is finished.
         lease: False if writers come and go within one file (a folder that this machine serves to others).
+        poll: Seconds between two listings; None leaves it to the source.
+        least: Says of a path how many bytes a file must have; a smaller one is waited for.
+        markers: Says of a path which other files must be there before it is finished.
+        history: Says of a path whether it is passed over if it is there at the first listing.
+        begun: Is called when the first listing of the folder is over, and all in it is kept.
     """
 
     root: Path
@@ -26,6 +32,11 @@ class Watch:
     reads: frozenset[str] | Callable[[str], frozenset[str]]
     settle: float = 2.0
     lease: bool = True
+    poll: float | None = None
+    least: Callable[[str], int] = lambda _path: 0
+    markers: Callable[[str], Collection[str]] = lambda _path: ()
+    history: Callable[[str], bool] = lambda _path: False
+    begun: Callable[[], None] = lambda: None
 
     def reads_of(self, path: str) -> frozenset[str]:
         """Return what to read of one file."""
@@ -41,7 +52,22 @@ class Place:
     identity: tuple[int, int] | None = None
     due: float = -math.inf
     hinted: bool = False
+    mounted: bool = False
+    listed: bool = False
+    begun: bool = False
     seen: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def poll(self) -> float | None:
+        """Seconds between two listings, if somebody has said so."""
+        return min((watch.poll for watch in self.watches if watch.poll is not None), default=None)
+
+    def begin(self) -> None:
+        """Note that all that was there at first is kept."""
+        self.begun = True
+        for watch in self.watches:
+            if normpath(watch.root.absolute()) == self.path:
+                watch.begun()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +80,19 @@ class Found:
     watches: Sequence[Watch]
 
     @property
-    def id(self) -> str:
-        """The id of the event that would tell of it."""
-        return version_id(self.path, self.status)
+    def version(self) -> FileVersion:
+        """What it is known by."""
+        return FileVersion.of(self.path, self.place.path, self.status)
+
+    @property
+    def is_history(self) -> bool:
+        """Whether it was there before anybody watched, and nobody wants it for that."""
+        return not self.place.begun and all(watch.history(self.path) for watch in self.watches)
+
+    @property
+    def markers(self) -> frozenset[str]:
+        """The other files that must be there before it is finished."""
+        return frozenset().union(*(watch.markers(self.path) for watch in self.watches))
 
     @property
     def reads(self) -> frozenset[str]:

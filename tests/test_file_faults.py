@@ -1,0 +1,418 @@
+"""Fault cases of watched folders: each test proves the one whose number it has."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rulebook import project, rule
+from test_afterwards import SHM, House
+from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
+from workplace import until
+
+from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
+from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.store import open_store
+from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.triggers.file.finished import is_local
+
+__all__ = ["drop", "inbox"]
+
+
+def in_a_namespace(script: str, *arguments: str) -> list[str]:
+    """Run a script where it may mount; return the lines that it prints."""
+    enter = ["unshare", "--user", "--map-root-user", "--mount"]
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*enter, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no user namespaces here")
+    prelude = """
+        import os, pathlib, subprocess, sys, time
+        from wbox_notify.triggers.file import FileSource, Watch
+        names, seen = [], set()
+
+        def known(versions):
+            return {version.id for version in versions} & seen
+
+        def emit(events, versions):
+            names.extend(event.data["name"] for event in events)
+            seen.update(version.id for version in versions)
+
+        def source_of(root, clock=time.monotonic, alarm=lambda about, problem: None):
+            watch = Watch(root, lambda path: True, frozenset(), settle=0.0)
+            return FileSource([watch], known=known, emit=emit, report=print, alarm=alarm, clock=clock)
+    """
+    command = [*enter, sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_F07_an_unmounted_folder_is_an_alarm_and_its_files_are_not_new_when_it_is_back(drop: Path) -> None:
+    script = """
+        root, alarms = pathlib.Path(sys.argv[1]), []
+        kept = root.parent / "kept"
+        kept.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "none", str(kept)], check=True)
+        bind = ["mount", "--bind", str(kept), str(root)]
+        subprocess.run(bind, check=True)
+        (root / "a.pdf").write_bytes(b"x")
+        source = source_of(root, alarm=lambda about, problem: alarms.append((about, bool(problem))))
+        source.sweep()
+        subprocess.run(["umount", str(root)], check=True)
+        source._look(()), source._look(())
+        print(alarms == [(f"mount {root}", True)])
+        subprocess.run(bind, check=True)
+        (root / "b.pdf").write_bytes(b"x")
+        source._look(())
+        print(alarms[1:] == [(f"mount {root}", False)], names)
+    """
+    problem, alarm, relief, over = in_a_namespace(script, str(drop))
+    assert problem == f"Nothing is mounted at '{drop}' any more: what lies there now is taken instead."
+    assert relief == f"There is something mounted at '{drop}' again."
+    assert (alarm, over) == ("True", "True ['a.pdf', 'b.pdf']")
+
+
+def test_F23_a_file_system_that_others_may_write_to_is_listed_every_two_seconds(drop: Path) -> None:
+    script = """
+        root = pathlib.Path(sys.argv[1])
+        subprocess.run(["mount", "-t", "ramfs", "none", str(root)], check=True)
+        now = [0.0]
+        source = source_of(root, clock=lambda: now[0])
+        source.start()
+        source.listed(20)
+        source.stop()
+        print(source._listing.due)
+    """
+    assert in_a_namespace(script, str(drop)) == ["2.0"]
+
+
+def test_F23_what_is_local_is_told_by_the_kernel(drop: Path) -> None:
+    for path, local in ((drop, True), (Path("/proc"), False)):
+        descriptor = os.open(path, os.O_RDONLY)
+        assert is_local(descriptor) is local
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("away", ["moved", "deleted", "a file"])
+def test_F04_F05_F06_a_root_that_is_away_is_one_alarm_and_one_relief(
+    drop: Path, inbox: Inbox, away: str
+) -> None:
+    source = source_of(inbox, watch_of(drop))
+    (drop / "a.pdf").write_bytes(b"x")
+    source.sweep()
+    aside = drop.parent / "aside"
+    drop.rename(aside)
+    if away == "deleted":
+        shutil.rmtree(aside)
+    elif away == "a file":
+        drop.write_bytes(b"no folder")
+    source.sweep()
+    source.sweep()
+    assert inbox.alarms == [(f"folder {drop}", True)]
+    drop.unlink(missing_ok=True)
+    aside.rename(drop) if aside.exists() else drop.mkdir()
+    (drop / "b.pdf").write_bytes(b"x")
+    source.sweep()
+    source.sweep()
+    assert inbox.alarms == [(f"folder {drop}", True), (f"folder {drop}", False)]
+    assert inbox.names == ["a.pdf", "b.pdf"]
+
+
+def test_F16_an_alarm_about_a_folder_whose_name_is_no_text_can_be_kept(drop: Path, inbox: Inbox) -> None:
+    source_of(inbox, watch_of(drop / os.fsdecode(b"\xff"))).sweep()
+    ((about, _),) = inbox.alarms
+    assert about.encode("utf-8").endswith(b"\\udcff")
+
+
+def test_F08_files_from_while_it_was_down_are_taken_and_those_from_before_are_not_again(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, "trigger: {file: {path: drop}}")
+    house.file("before.pdf")
+    assert house.take() == 1
+    house.store.close()
+    house.file("meanwhile.pdf")
+    house = House(tmp_path, "trigger: {file: {path: drop}}")
+    assert house.take() == 2
+    house.store.close()
+
+
+def test_F08_what_was_there_first_can_be_passed_over_once(tmp_path: Path) -> None:
+    house = House(tmp_path, "trigger: {file: {path: drop, existing: ignore}}")
+    house.file("history.pdf")
+    assert house.take() == 0
+    house.file("new.pdf")
+    assert house.take() == 1
+    house.store.close()
+    house.file("meanwhile.pdf")
+    house = House(tmp_path, "trigger: {file: {path: drop, existing: ignore}}")
+    assert house.take() == 2
+    house.file("history.pdf", b"a new version")
+    assert house.take() == 3
+    house.store.close()
+
+
+def test_F08_a_store_that_refuses_forgets_no_history(drop: Path, inbox: Inbox) -> None:
+    begun: list[int] = []
+    watch = watch_of(drop, history=lambda _: True, begun=lambda: begun.append(1))
+    source = source_of(inbox, watch)
+    (drop / "history.pdf").write_bytes(b"x")
+    inbox.refusals = 1
+    source.sweep()
+    assert begun == []
+    source.sweep()
+    (drop / "new.pdf").write_bytes(b"x")
+    source.sweep()
+    assert begun == [1]
+    assert inbox.names == ["new.pdf"]
+
+
+def test_F10_a_file_waits_for_its_marker(drop: Path, inbox: Inbox) -> None:
+    watch = watch_of(drop, markers=lambda path: [f"{path}.ok"])
+    with running_marked(inbox, watch) as source:
+        (drop / "a.pdf").write_bytes(b"x")
+        until(lambda: source._waiting._waits)
+        assert "a.pdf" not in inbox.names
+        (drop / "a.pdf.ok").touch()
+        inbox.wait_for("a.pdf")
+
+
+def running_marked(inbox: Inbox, watch: Watch) -> AbstractContextManager[FileSource]:
+    (watch.root / "first.pdf.ok").touch()
+    return running(inbox, watch)
+
+
+def test_F10_a_marker_does_not_make_a_file_finished_that_somebody_writes(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop, markers=lambda path: [f"{path}.ok"]))
+    (drop / "a.pdf.ok").touch()
+    with (drop / "a.pdf").open("wb", buffering=0) as file:
+        file.write(b"half")
+        source.sweep()
+        assert inbox.events == []
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_F10_a_file_that_is_not_finished_for_an_hour_is_told_once(
+    drop: Path,
+    inbox: Inbox,
+    marked: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    clock = Clock()
+    watch = watch_of(drop, markers=(lambda path: [f"{path}.ok"]) if marked else (lambda _: ()))
+    source = source_of(inbox, watch, clock=clock)
+    with (drop / "a.pdf").open("wb", buffering=0) as file:
+        for _ in range(5):
+            file.write(b"more")
+            source.sweep()
+            clock.now += 1200
+        (report,) = inbox.reports
+        assert "a.pdf' waits for over an hour. " in report
+    (drop / "a.pdf.ok").touch()
+    source.sweep()
+    assert inbox.names == ["a.pdf"]
+    assert len(inbox.reports) == 1
+
+
+def test_F10_a_marker_names_its_file(tmp_path: Path) -> None:
+    (trigger,) = rule(
+        tmp_path, "trigger: {file: {path: /in, ready: '.{{ file.stem }}-{{file.name}}'}}"
+    ).triggers
+    assert isinstance(trigger, FileTrigger)
+    assert trigger.marker("/in/deep/a.b.pdf") == "/in/deep/.a.b-a.b.pdf"
+
+
+def test_F11_only_the_last_name_of_a_published_file_counts(tmp_path: Path) -> None:
+    house = House(tmp_path, "trigger: {file: {path: drop}}")
+    for name in (".a.pdf", "b.pdf.part", "c.pdf.tmp", "d.pdf.crdownload", "e.pdf~", "~$f.pdf", "g.pdf.swp"):
+        house.file(name)
+    assert house.take() == 0
+    house.file("b.pdf.part").rename(house.drop / "b.pdf")
+    assert house.take() == 1
+    house.store.close()
+
+
+def test_F13_a_file_that_is_too_small_is_waited_for(drop: Path, inbox: Inbox) -> None:
+    source = source_of(inbox, watch_of(drop, least=lambda _: 3))
+    for content in (b"", b"12", b"123"):
+        assert inbox.events == []
+        (drop / "a.pdf").write_bytes(content)
+        source.sweep()
+    assert inbox.sizes == [3]
+
+
+def test_F13_each_rule_has_its_own_least_size(tmp_path: Path) -> None:
+    one = (
+        "  - {id: ID, trigger: {file: {path: drop, min_size: SIZE}}, to: '+905551112233', send: {text: ID}}\n"
+    )
+    rules = "".join(
+        one.replace("ID", name).replace("SIZE", size) for name, size in (("a", "1"), ("b", "1kB"))
+    )
+    found = project(tmp_path, {"rules/a.yaml": f"version: 1\nrules:\n{rules}"})
+    for size, wanted in ((0, []), (1, ["a"]), (1024, ["a", "b"])):
+        data = {"path": f"{tmp_path}/drop/x.pdf", "size": size}
+        event = Event(id="e", type="file", at=datetime.now(UTC), data=data)
+        assert [rule.id for rule in found.rules_for(event)] == wanted
+
+
+def test_F14_of_a_sparse_file_of_ten_gigabytes_only_the_beginning_is_read(drop: Path, inbox: Inbox) -> None:
+    with (drop / "sparse.pdf").open("wb") as file:
+        file.truncate(10 * 1024**3)
+    source_of(inbox, watch_of(drop, reads=frozenset({"text"}))).sweep()
+    (event,) = inbox.events
+    assert (event.data["size"], len(event.data["text"])) == (10 * 1024**3, 256 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("caf\u00e9.pdf", "cafe\u0301.pdf"), ("Rapor.pdf", "rapor.pdf"), ("ı.pdf", "i.pdf")]
+)
+def test_F17_F25_twins_in_form_or_case_are_two_files(drop: Path, inbox: Inbox, one: str, other: str) -> None:
+    for name in (one, other):
+        (drop / name).write_bytes(b"x")
+        os.utime(drop / name, (1, 1))
+    source_of(inbox, watch_of(drop)).sweep()
+    assert sorted(inbox.names) == sorted([one, other])
+
+
+def test_F18_links_that_go_round_and_links_out_are_not_followed(drop: Path, inbox: Inbox) -> None:
+    (drop / "shadow.pdf").symlink_to("/etc/shadow")
+    (drop / "a").symlink_to(drop / "b")
+    (drop / "b").symlink_to(drop / "a")
+    (drop / "up").symlink_to("..")
+    (drop / "real.pdf").write_bytes(b"x")
+    source_of(inbox, watch_of(drop, accepts=lambda _: True)).sweep()
+    assert inbox.names == ["real.pdf"]
+
+
+def test_each_name_of_a_hard_link_is_a_file(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    (drop / "b.pdf").hardlink_to(drop / "a.pdf")
+    source = source_of(inbox, watch_of(drop))
+    source.sweep()
+    (drop / "c.pdf").hardlink_to(drop / "a.pdf")
+    source.sweep()
+    assert sorted(inbox.names) == ["a.pdf", "b.pdf", "c.pdf"]
+
+
+def test_F20_a_pipe_with_a_writer_and_a_device_stop_nothing(drop: Path, inbox: Inbox) -> None:
+    os.mkfifo(drop / "pipe.pdf")
+    if os.geteuid() == 0:
+        os.mknod(drop / "null.pdf", 0o20666, os.makedev(1, 3))
+    pipe = os.open(drop / "pipe.pdf", os.O_RDWR | os.O_NONBLOCK)
+    (drop / "real.pdf").write_bytes(b"x")
+    source_of(inbox, watch_of(drop, reads=frozenset({"text"}))).sweep()
+    os.close(pipe)
+    assert inbox.names == ["real.pdf"]
+
+
+def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) -> None:
+    script = """
+        import os, pathlib, sys
+        from wbox_notify.triggers.file import FileSource, Watch
+        root = pathlib.Path(sys.argv[1])
+        (root / "in").mkdir()
+        (root / "in" / "a.pdf").write_bytes(b"x")
+        root.chmod(0o755), (root / "in").chmod(0o755)
+        os.geteuid() or (os.chown(root / "in", 65534, 65534), os.setuid(65534))
+        watch = Watch(root / "in", lambda path: True, frozenset(), settle=0.0)
+        emit = lambda events, versions: print([event.data["name"] for event in events])
+        source = FileSource([watch], known=lambda versions: set(), emit=emit, report=lambda line: None,
+            alarm=lambda about, problem: print(about.removeprefix(f"folder {root}"), bool(problem)))
+        (root / "in").chmod(0)
+        source.sweep(), source.sweep()
+        (root / "in").chmod(0o755)
+        source.sweep()
+    """
+    folder = Path("/tmp" if os.geteuid() == 0 else drop) / f"wbox-notify-f21-{os.getpid()}"
+    folder.mkdir()
+    command = [sys.executable, "-c", textwrap.dedent(script), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
+    shutil.rmtree(folder)
+    assert done.stdout.splitlines() == ["/in True", "/in False", "['a.pdf']"], done.stderr
+
+
+@pytest.mark.parametrize("seconds", [-(10**11), -(2**31), 0, 13 * 10**9, 10**12])
+def test_a_time_that_no_calendar_or_database_takes_stops_nothing(seconds: int) -> None:
+    with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
+        house = House(Path(folder), 'trigger: {file: {path: drop}}\nsend: {text: "{{ file.mtime.year }}"}')
+        os.utime(house.file("far.pdf"), (1, seconds))
+        house.file("a.pdf")
+        assert house.take() == 2
+        house.enter()
+        assert house.take() == 2
+        house.store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path) -> None:
+    """Through the store, with hints, beside a listing; the kernel's queue overflows on the way."""
+    drop, number = tmp_path / "drop", 100_000
+    drop.mkdir()
+    store = open_store(f"sqlite:///{tmp_path}/a.db")
+    told: Counter[str] = Counter()
+
+    def emit(events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
+        store.put_events(events, 1.0, files=dict.fromkeys(versions, Fate.SEEN)).result()
+        told.update(event.data["name"] for event in events)
+
+    source = FileSource(
+        [Watch(drop, pdf, frozenset())], known=store.files.known, emit=emit, report=lambda _line: None
+    )
+    source.start()
+    for count in range(number):
+        if not count % 1000:
+            (drop / str(count // 1000)).mkdir()
+        with (drop / str(count // 1000) / f"{count}.pdf").open("wb") as file:
+            file.write(b"x")
+    deadline = time.monotonic() + 500
+    while len(told) < number and time.monotonic() < deadline:
+        threading.Event().wait(0.1)
+    source.stop()
+    assert len(told) == number
+    assert set(told.values()) == {1}
+    assert store.history.last_event() == number
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -> None:
+    script = """
+        import os, pathlib, resource, sys
+        from wbox_notify.triggers.file import FileSource, Watch
+        folder = os.open(sys.argv[1], os.O_RDONLY)
+        for number in range(300_000):
+            os.close(os.open(f"{number}.pdf", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+        count = [0]
+        def known(versions):
+            count[0] += len(versions)
+            return {version.id for version in versions}
+        watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True, frozenset())
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        FileSource([watch], known=known, emit=lambda *_: None, report=print).sweep()
+        print(count[0], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, megabytes = map(int, done.stdout.split())
+    assert count == 300_000
+    assert megabytes < 200

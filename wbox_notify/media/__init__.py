@@ -1,0 +1,8 @@
+"""Files of this machine as media: copied when a message is made, given a link when it is sent."""
+
+from wbox_notify.media.files import MediaFiles, Opened
+from wbox_notify.media.opening import MediaError
+from wbox_notify.media.roots import roots
+from wbox_notify.media.standings import Standings
+
+__all__ = ["MediaError", "MediaFiles", "Opened", "Standings", "roots"]

@@ -1,0 +1,211 @@
+"""MediaFiles: what becomes of a file that a message names, from the plan to the end of its link."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from wbox_notify import links
+from wbox_notify.addresses import check_public
+from wbox_notify.deliveries import Decision, Delivery, Plan, Planned
+from wbox_notify.errors import ConfigError, StoreError, WboxError
+from wbox_notify.media import static
+from wbox_notify.media.opening import MediaError
+from wbox_notify.media.roots import roots
+from wbox_notify.media.spool import Copy, Item, Spool
+from wbox_notify.media.standings import GRACE, LATEST, Standings, is_needed
+from wbox_notify.media.taking import FullError, take
+from wbox_notify.messages import Media, Message
+from wbox_notify.rules import Project
+from wbox_notify.settings.values import as_path
+
+log = logging.getLogger(__name__)
+
+_LINK = "media"
+_BY_HAND = "send:"
+"""What the key of a message begins with that no rule made: a person chose the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A copy that is being served: what it is, and a descriptor that its reader closes."""
+
+    item: Item
+    descriptor: int
+
+
+class MediaFiles:
+    """The files of this machine that messages carry. Any thread may call.
+
+    A file is copied when its message is planned, for it may change afterwards; a link to the copy is made
+    when the message is handed to wbox.
+
+    Args:
+        project: Whose rules and settings count.
+        standings: Tells what became of deliveries.
+        serving: Whether somebody answers at ``public_url`` from now on.
+        clock: The time in seconds since the epoch.
+    """
+
+    def __init__(
+        self, project: Project, standings: Standings, *, serving: bool, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._project = project
+        self._spool = Spool(project.settings.data_dir / "media")
+        self._standings = standings
+        self._serving = serving
+        self._clock = clock
+        self._lock = threading.RLock()
+
+    def replace(self, project: Project) -> None:
+        """Follow other rules and settings from now on."""
+        self._project = project
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._spool.close()
+
+    def keep(self, plan: Plan) -> Plan:
+        """Take in the files that a plan names; where one can not be sent, that is its message's problem."""
+        if not any(_file(planned.message) for planned in plan.messages):
+            return plan
+        messages = self._taken_in(plan.messages)
+        failed = {
+            Decision(rule=planned.rule, stage="send", outcome="failed", detail=planned.problem): None
+            for planned, before in zip(messages, plan.messages, strict=True)
+            if planned.problem and planned is not before
+        }
+        return replace(plan, messages=messages, decisions=(*plan.decisions, *failed))
+
+    def publish(self, delivery: Delivery, message: Message) -> Message:
+        """Return a message of a delivery as wbox can take it: a file has an address now.
+
+        Raises:
+            WboxError: there is none; ``retry`` says whether there may be later.
+        """
+        if not isinstance(message, Media) or message.file is None:
+            return message
+        item = self._spool.of(delivery.key)
+        if item is None:
+            # A person has tried again what could not be taken in, or what was given up long ago.
+            self._take_in([delivery.key], delivery.rule, message.file)
+            item = self._spool.of(delivery.key)
+        if item is None:
+            raise MediaError(f"the copy of {message.file} is gone", retry=True)
+        try:
+            url = self._address(item, delivery.expires)
+        except OSError as error:
+            raise MediaError(f"{item.name} can not be published: {error.strerror}", retry=True) from None
+        check_public(url, self._project.settings.url)
+        return replace(message, file=None, url=url)
+
+    def open(self, token: str, name: str) -> Opened | None:
+        """Return the copy that a link leads to; None where the link is not ours, is over or was changed."""
+        now = self._clock()
+        kind, value = links.read(self._project.settings.link_key, token) or ("", "")
+        item_id, _, ends = value.partition(".")
+        item = self._spool.item(item_id) if kind == _LINK and now < float(ends or 0) else None
+        if item is None or item.name != name:
+            return None
+        if not is_needed(self._standings([item.key]).get(item.key), item.created, now):
+            return None
+        try:
+            descriptor = os.open(self._spool.path(item.sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        if os.fstat(descriptor).st_size == item.size:
+            return Opened(item, descriptor)
+        os.close(descriptor)
+        return None
+
+    def reserve(self, item: Item, size: int) -> bool:
+        """Count bytes that are about to be served; False where the link has been used up."""
+        return self._spool.reserve(item, size, item.size * self._project.settings.media.fetches)
+
+    def give_back(self, item: Item, size: int) -> None:
+        """Count no longer what was not served after all."""
+        self._spool.give_back(item, size)
+
+    def sweep(self, now: float) -> int:
+        """Delete what no message needs any more; return how many. What fails is left to the next sweep."""
+        with self._lock:
+            try:
+                items = self._spool.items()
+                standings = self._standings([item.key for item in items])
+                over = [item for item in items if not is_needed(standings.get(item.key), item.created, now)]
+                gone = [item for item in over if self._taken_away(item)]
+                self._spool.remove(gone)
+            except (OSError, StoreError) as error:
+                log.warning("copies of files that nobody needs stay for now: %s", error)
+                return 0
+        return len(gone)
+
+    def _taken_away(self, item: Item) -> bool:
+        """Return whether a copy is no longer where a web server may find it."""
+        if place := self._project.settings.media.static:
+            try:
+                static.take_away(place, item)
+            except OSError as error:
+                log.warning("%s can not be deleted from %s: %s", item.name, place.folder, error.strerror)
+                return False
+        return True
+
+    def _taken_in(self, messages: Sequence[Planned]) -> tuple[Planned, ...]:
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for planned in messages:
+            file = _file(planned.message)
+            if file is not None and planned.problem is None:
+                wanted.setdefault((planned.rule, file), []).append(planned.key)
+        problems: dict[str, str] = {}
+        for (rule_id, file), keys in wanted.items():
+            try:
+                self._take_in(keys, rule_id, file)
+            except WboxError as error:
+                problem = f"{error}; {error.hint}" if error.hint else str(error)
+                problems |= dict.fromkeys(keys, problem)
+        return tuple(
+            replace(planned, problem=problems[planned.key]) if planned.key in problems else planned
+            for planned in messages
+        )
+
+    def _take_in(self, keys: Sequence[str], rule_id: str, file: str) -> None:
+        """Copy a file for the deliveries with these keys that have none yet."""
+        with self._lock:
+            if new := [key for key in keys if not self._spool.of(key)]:
+                self._spool.add(dict.fromkeys(new, self._take(new[0], rule_id, file)), self._clock())
+
+    def _take(self, key: str, rule_id: str, file: str) -> Copy:
+        settings = self._project.settings
+        rule = self._project.rule(rule_id)
+        allowed = None if key.startswith(_BY_HAND) else list(roots(rule, settings.folder)) if rule else []
+        try:
+            path = as_path(file, settings.folder)
+        except ConfigError as error:
+            raise MediaError(str(error)) from None
+        try:
+            return take(self._spool, path, allowed, settings)
+        except FullError:
+            if not self.sweep(self._clock()):
+                raise
+            return take(self._spool, path, allowed, settings)
+
+    def _address(self, item: Item, expires: float) -> str:
+        """Return where wbox finds an item until an hour after the delivery's end."""
+        settings, copy = self._project.settings, self._spool.path(item.sha256)
+        if not copy.is_file() or copy.stat().st_size != item.size:
+            raise MediaError(f"the copy of {item.name} is gone from {copy.parent}")
+        if settings.media.static:
+            return static.place(settings.media.static, item, copy)
+        if not self._serving or not settings.public_url:
+            hint = "wbox-notify run serves it; or set `media.static` in wbox-notify.yaml"
+            raise MediaError(f"nobody would serve {item.name} to wbox", hint=hint, retry=True)
+        ends = int(min(expires + GRACE, self._clock() + LATEST))
+        token = links.token(settings.link_key, _LINK, f"{item.id}.{ends}")
+        return f"{settings.public_url}/m/{token}/{quote(item.name)}"
+
+
+def _file(message: Message | None) -> str | None:
+    return message.file if isinstance(message, Media) else None

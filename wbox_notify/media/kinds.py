@@ -1,0 +1,142 @@
+"""Kinds: what a file is, by what is in it; its name is believed only where bytes can not tell."""
+
+import re
+import unicodedata
+from pathlib import PurePath
+from typing import NamedTuple
+
+HEAD = 4096
+"""How many of a file's first bytes are looked at."""
+
+_OFFICE = {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".zip": "application/zip",
+}
+_OLD_OFFICE = {
+    ".doc": "application/msword",
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
+}
+_TEXT = {".csv": "text/csv; charset=utf-8"}
+_MP4 = {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"MSNV", b"dash"}
+_LONGEST, _LONGEST_SUFFIX = 150, 16  # bytes, letters: with an id before it, a folder takes the name
+_UNSAFE = re.compile(
+    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|%#\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]'
+)
+_HARMLESS = {".pdf", ".txt", ".csv", ".doc", ".xls", ".ppt", *_OFFICE}
+"""Endings by which a web server says nothing that a browser would run."""
+
+
+class Kind(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        type: Its media type.
+        family: What WhatsApp takes it for: ``image``, ``video``, ``audio`` or ``document``.
+        suffixes: What a name of it ends in, one of them; nothing where any name will do.
+    """
+
+    type: str
+    family: str
+    suffixes: tuple[str, ...] = ()
+
+
+_DOCUMENT = Kind("application/octet-stream", "document")
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", Kind("image/jpeg", "image", (".jpg", ".jpeg"))),
+    (b"\x89PNG\r\n\x1a\n", Kind("image/png", "image", (".png",))),
+    (b"GIF8", Kind("image/gif", "image", (".gif",))),
+    (b"%PDF-", Kind("application/pdf", "document", (".pdf",))),
+    (b"ID3", Kind("audio/mpeg", "audio", (".mp3",))),
+    (b"OggS", Kind("audio/ogg", "audio", (".ogg", ".oga", ".opus"))),
+    (b"#!AMR", Kind("audio/amr", "audio", (".amr",))),
+)
+_WEBP = Kind("image/webp", "image", (".webp",))
+_VIDEO = Kind("video/mp4", "video", (".mp4", ".m4v"))
+_3GP = Kind("video/3gpp", "video", (".3gp",))
+_M4A = Kind("audio/mp4", "audio", (".m4a",))
+_MP3 = Kind("audio/mpeg", "audio", (".mp3",))
+_AAC = Kind("audio/aac", "audio", (".aac",))
+
+
+def recognise(head: bytes, name: str) -> Kind:
+    """Return what a file is, by its first bytes; its name tells kinds apart that begin alike."""
+    for beginning, kind in _BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _WEBP
+    if head[4:8] == b"ftyp":
+        return _film(head[8:12])
+    return _sound(head) or _document(head, PurePath(name).suffix.lower())
+
+
+def safe_name(name: str, kind: Kind) -> str:
+    """Return a name that may stand in an address and in a folder, and that ends as its kind does."""
+    text = " ".join(_UNSAFE.sub("_", unicodedata.normalize("NFC", name)).split()).strip(" .")
+    stem, dot, suffix = text.rpartition(".")
+    if not stem or len(suffix) > _LONGEST_SUFFIX:
+        stem, dot, suffix = text, "", ""
+    stem = stem.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "file"
+    whole = f"{stem}{dot}{suffix}"
+    fits = not kind.suffixes or whole.lower().endswith(kind.suffixes)
+    return whole if fits else f"{whole}{kind.suffixes[0]}"
+
+
+def static_name(name: str, family: str) -> str:
+    """Return a name by which a web server of somebody else's serves nothing that a browser would run."""
+    risky = family == "document" and PurePath(name).suffix.lower() not in _HARMLESS
+    return f"{name}.bin" if risky else name
+
+
+def shown_inline(kind_type: str) -> bool:
+    """Return whether a browser may show it in place: pictures, films, sounds and PDF."""
+    return kind_type.startswith(("image/", "video/", "audio/")) or kind_type == "application/pdf"
+
+
+def _film(brand: bytes) -> Kind:
+    if brand[:3] in {b"3gp", b"3g2"}:
+        return _3GP
+    if brand in {b"M4A ", b"M4B "}:
+        return _M4A
+    return _VIDEO if brand in _MP4 else _DOCUMENT
+
+
+def _sound(head: bytes) -> Kind | None:
+    """Return the kind of a sound that begins with its first frame; text in UTF-16 begins much like one."""
+    if len(head) < 4 or head[0] != 0xFF:  # noqa: PLR2004 - eleven or twelve bits are set
+        return None
+    if head[1] in {0xF1, 0xF9} and head[2] >> 2 & 0xF < 13:  # noqa: PLR2004 - there are 13 sampling rates
+        return _AAC
+    layer_3 = head[1] in {0xFB, 0xFA, 0xF3, 0xF2}
+    known = head[2] >> 4 not in {0, 15} and head[2] >> 2 & 3 != 3  # noqa: PLR2004 - bit rate, sampling rate
+    return _MP3 if layer_3 and known else None
+
+
+def _document(head: bytes, suffix: str) -> Kind:
+    """Return the kind of any other file; within those that begin alike its ending tells."""
+    if head.startswith(b"PK\x03\x04"):
+        types = _OFFICE
+    elif head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        types = _OLD_OFFICE
+    elif _is_text(head):
+        return Kind(_TEXT.get(suffix, "text/plain; charset=utf-8"), "document")
+    else:
+        return _DOCUMENT
+    return Kind(types.get(suffix, _DOCUMENT.type), "document")
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        # A character may be cut in two at the end of the head.
+        head[: max(len(head) - 3, 0)].decode() if len(head) == HEAD else head.decode()
+    except UnicodeDecodeError as error:
+        return len(head) == HEAD and error.start >= len(head) - 6
+    return True

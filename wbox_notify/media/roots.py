@@ -1,0 +1,34 @@
+"""Roots: the folders that a rule may take files from: those that it watches, and those that it names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules import Rule
+from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.settings.values import as_path
+from wbox_notify.templates import Template
+
+
+def roots(rule: Rule, folder: Path) -> Iterator[Path]:
+    """Yield the folders (or files) that a rule may take files from; ``folder`` is that of the project.
+
+    What is filled into a path comes from outside: only what is written before it is the rule's own word.
+    """
+    for source in rule.sources():
+        if isinstance(source, FileTrigger):
+            yield source.root
+    for drafts in (rule.send, *(step.send for step in rule.escalate)):
+        for draft in drafts:
+            file = draft.fields.get("file")
+            written = _written(file.source) if isinstance(file, Template) else ""
+            if written:
+                try:
+                    yield as_path(written, folder)
+                except ConfigError:
+                    continue
+
+
+def _written(source: str) -> str:
+    """Return a whole path, or the folder that one begins with; nothing where it begins with a template."""
+    return source.partition("{")[0].rpartition("/")[0] if "{" in source else source.strip()

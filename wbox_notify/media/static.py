@@ -1,0 +1,35 @@
+"""A folder that a web server of somebody else's serves."""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from wbox_notify.media.kinds import static_name
+from wbox_notify.media.spool import Item, sync
+from wbox_notify.settings.media import Static
+
+
+def place(static: Static, item: Item, copy: Path) -> str:
+    """Put a copy there under a name that nobody can guess, unless it is there; return its address."""
+    name = _name(item)
+    target = static.folder / name
+    if not target.exists():
+        part = static.folder / f".{item.id}.part"
+        with copy.open("rb") as reading, part.open("wb") as writing:
+            shutil.copyfileobj(reading, writing)
+            os.fchmod(writing.fileno(), 0o644)
+            writing.flush()
+            os.fsync(writing.fileno())
+        part.replace(target)
+        sync(static.folder)
+    return f"{static.url}/{quote(name)}"
+
+
+def take_away(static: Static, item: Item) -> None:
+    """Delete a copy from there."""
+    (static.folder / _name(item)).unlink(missing_ok=True)
+
+
+def _name(item: Item) -> str:
+    return f"{item.id}-{static_name(item.name, item.family)}"

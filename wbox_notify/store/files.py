@@ -1,0 +1,215 @@
+"""The table of file versions: which have been seen, and what became of them.
+
+A version is known by its row here and not by its event, so that old events can go.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wbox_notify.deliveries import Decision, Plan
+from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
+from wbox_notify.store import rows
+from wbox_notify.store.sqlite import Sqlite
+
+_LARGEST = 2**63 - 1
+
+_SEE = """
+insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked)
+values (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :fate, :now, :now)
+on conflict (event_id) do nothing
+"""
+
+_LEARN = """
+update file
+set path = :path, root = :root, device = :device, inode = :inode, size = :size, mtime_ns = :mtime_ns
+where event_id = :event_id
+"""
+
+_SLICE = "select event_id, seq from file where fate = 'open' and seq > :after order by seq limit :most"
+
+_MINE = "(d.event_id = :id or d.key in (select t.delivery from told t where t.event_id = :id))"
+"""The deliveries that tell of an event, alone or together with others."""
+
+_IS_FINAL = f"""
+select e.* from event e
+where e.id = :id and e.planned is not null
+and not exists (
+    select 1 from delivery d where {_MINE} and d.state in ('queued', 'unknown', 'sending', 'held')
+)
+and not exists (
+    select 1 from decision c join memory m on m.rule = c.rule and m.kind = c.stage
+    where c.event_id = :id and c.outcome = 'waits' and m.value like '%' || :id || '%'
+)
+"""  # noqa: S608 - ours
+
+_FAILED = (
+    f"select * from delivery d where {_MINE} and d.state in ('dead', 'expired', 'cancelled') order by id"  # noqa: S608 - ours
+)
+
+_UNLOOKED = """
+select f.*, (select n.device from file n where n.root = f.root order by n.seq desc limit 1) as newest
+from file f where f.looked < :before and f.fate <> 'open' and f.path is not null
+order by f.looked limit :most
+"""
+
+_LOOKED = """
+update file
+set looked = :now, gone = case when :gone is null then null else coalesce(gone, :gone) end
+where event_id = :id
+"""
+
+
+class Readable(Protocol):
+    """Whatever can be asked."""
+
+    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+        """Return the rows of a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A file that is to be put away, since nothing can follow from its event any more.
+
+    Attributes:
+        decisions: What was decided about it.
+        failures: One line for each message that was finally not sent.
+    """
+
+    version: FileVersion
+    event: Event
+    decisions: Sequence[Decision]
+    failures: Sequence[str]
+
+
+class Files:
+    """What the store knows of files; every ``now`` is in seconds since the epoch."""
+
+    def __init__(self, database: Sqlite) -> None:
+        self._database = database
+
+    def known(self, versions: Sequence[FileVersion]) -> set[str]:
+        """Return the ids of those versions that have been seen."""
+        by_id = {version.id: version for version in versions}
+        found = seen_among(self._database, list(by_id))
+        # A store from before this table knows the ids alone.
+        if bare := [_row(by_id[row["event_id"]]) for row in found if row["path"] is None]:
+            self._database.write(lambda connection: connection.executemany(_LEARN, bare))
+        return {row["event_id"] for row in found}
+
+    def see(self, versions: Mapping[FileVersion, Fate], now: float) -> Future[None]:
+        """Keep versions that no event tells of."""
+        return self._database.write(lambda connection: see(connection, versions, now))
+
+    def finals(self, after: int, most: int = 500) -> tuple[list[Final], int]:
+        """Look through so many of the open files; return those that are final, and where to go on.
+
+        ``after`` is where the last call ended; 0 begins anew, and is returned at the end.
+        """
+        looked = self._database.read(_SLICE, {"after": after, "most": most})
+        found = [final for row in looked if (final := self._final(row["event_id"]))]
+        return found, looked[-1]["seq"] if len(looked) == most else 0
+
+    def _final(self, event_id: str) -> Final | None:
+        asked = {"id": event_id}
+        event = self._database.read(_IS_FINAL, asked)
+        if not event:
+            return None
+        (row,) = self._database.read("select * from file where event_id = :id", asked)
+        decisions = self._database.read("select * from decision where event_id = :id order by seq", asked)
+        dead = self._database.read(_FAILED, asked)
+        return Final(
+            version=_version(row),
+            event=rows.event(event[0]),
+            decisions=[
+                Decision(**{name: one[name] for name in ("rule", "stage", "outcome", "detail")})
+                for one in decisions
+            ],
+            failures=[f"{one['rule']}, {one['recipient']}: {one['state']}, {one['reason']}" for one in dead],
+        )
+
+    def settle(self, version: FileVersion, fate: Fate, detail: str, now: float) -> Future[None]:
+        """Keep what became of a file, and one line about it."""
+        detail = detail.encode("utf-8", "backslashreplace").decode("utf-8")
+        said = {"id": version.id, "fate": fate, "detail": detail, "now": now}
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "update file set fate = :fate, detail = :detail, changed = :now where event_id = :id", said
+            )
+
+        return self._database.write(work)
+
+    def unlooked(self, before: float, most: int = 500) -> list[FileVersion]:
+        """Return settled versions that nobody has looked for since a time.
+
+        Each has the device that the newest file of its root was on.
+        """
+        found = self._database.read(_UNLOOKED, {"before": before, "most": most})
+        return [_version({**row, "device": row["newest"]}) for row in found]
+
+    def look(
+        self, there: Iterable[FileVersion], gone: Iterable[FileVersion], now: float, forget: float
+    ) -> Future[None]:
+        """Keep that versions are there or gone; what is gone since before ``forget`` is forgotten."""
+        looked: list[dict[str, Any]] = [{"id": version.id, "now": now, "gone": None} for version in there]
+        looked += [{"id": version.id, "now": now, "gone": now} for version in gone]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_LOOKED, looked)
+            connection.execute("delete from file where gone < :forget", {"forget": forget})
+
+        return self._database.write(work)
+
+
+def seen_among(database: Readable, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of those versions that have been seen; the path of some is not known."""
+    marks, values = rows.among(ids)
+    return database.read(f"select event_id, path from file where event_id in ({marks})", values)  # noqa: S608 - marks are ours
+
+
+def see(connection: sqlite3.Connection, versions: Mapping[FileVersion, Fate], now: float) -> None:
+    """Keep versions, in the transaction of their events."""
+    seen = [{**_row(version), "fate": fate, "now": now} for version, fate in versions.items()]
+    connection.executemany(_SEE, seen)
+
+
+def link(connection: sqlite3.Connection, plan: Plan) -> None:
+    """Keep which messages of a plan tell of other events too, as those of a group or a digest do."""
+    connection.executemany(
+        "insert into told (event_id, delivery) values (:event_id, :delivery) on conflict do nothing",
+        [
+            {"event_id": event_id, "delivery": planned.key}
+            for planned in plan.messages
+            for event_id in planned.events
+            if event_id != plan.event_id
+        ],
+    )
+
+
+def _row(version: FileVersion) -> dict[str, Any]:
+    """Return the columns of a version; nanoseconds may be too many for a number of the database."""
+    return {
+        "event_id": version.id,
+        "path": os.fsencode(version.path),
+        "root": os.fsencode(version.root),
+        "device": min(version.device, _LARGEST),
+        "inode": min(version.inode, _LARGEST),
+        "size": version.size,
+        "mtime_ns": str(version.mtime_ns),
+    }
+
+
+def _version(row: Mapping[str, Any]) -> FileVersion:
+    return FileVersion(
+        path=os.fsdecode(row["path"]),
+        root=os.fsdecode(row["root"]),
+        device=row["device"],
+        inode=row["inode"],
+        size=row["size"],
+        mtime_ns=int(row["mtime_ns"]),
+    )

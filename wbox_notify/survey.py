@@ -1,0 +1,105 @@
+"""Survey: what lies in the watched folders now, and what would come of it."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.events import Event
+from wbox_notify.files import FileVersion
+from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.sources import watches
+from wbox_notify.triggers.file.finished import is_local
+from wbox_notify.triggers.file.listing import UNHINTED, Listing
+from wbox_notify.triggers.troubles import Troubles
+
+_WITHIN = 10.0
+_BATCH = 500
+
+Known = Callable[[Sequence[FileVersion]], set[str]]
+"""Returns the ids of the versions that the store has seen."""
+
+
+class Survey(NamedTuple):
+    """What was found: how many new files each rule would take, by its id, and warnings about folders.
+
+    ``whole`` is False where the folders hold more than can be looked at in ten seconds.
+    """
+
+    files: Counter[str]
+    problems: list[Problem]
+    whole: bool
+
+
+def survey(project: Project, known: Known) -> Survey:
+    """Look through all watched folders, without reading a file."""
+    deadline = time.monotonic() + _WITHIN
+    listing = Listing(
+        watches(project),
+        Troubles(lambda _line: None),
+        clock=time.monotonic,
+        going=lambda: time.monotonic() < deadline,
+    )
+    files = Counter[str]()
+    found = listing.find(())
+    while batch := [one.version for one in islice(found, _BATCH)]:
+        seen = known(batch)
+        new = (_event(version) for version in batch if version.id not in seen)
+        files.update(rule.id for event in new for rule in project.rules_for(event))
+    problems = [problem for rule in project.rules for problem in _warnings(project, rule, files[rule.id])]
+    return Survey(files, problems, time.monotonic() < deadline)
+
+
+def _event(version: FileVersion) -> Event:
+    """Return as much of an event as tells which rules it would set off."""
+    data = {"path": version.path, "size": version.size}
+    return Event(id=version.id, type="file", at=datetime.now(UTC), data=data)
+
+
+def _triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Spot]]:
+    """Yield the folders that set off a rule, and where they are named."""
+    for index, trigger in enumerate(rule.triggers):
+        if isinstance(trigger, FileTrigger):
+            yield trigger, rule.spot.at("trigger").at(index).at("file", "path")
+
+
+def _warnings(project: Project, rule: Rule, files: int) -> Iterator[Problem]:
+    for trigger, spot in _triggers(rule):
+        if trigger.existing is None and files > project.settings.storm_guard:
+            yield spot.problem(
+                "WBX337",
+                f"{files} files wait that were never seen: `{rule.id}` would send {_messages(rule, files)}",
+                hint="`existing: ignore` passes over them, `existing: process` says that you want this",
+                severity="warning",
+            )
+        if trigger.poll is None and _is_shared(trigger.root):
+            yield spot.problem(
+                "WBX338",
+                f"nothing tells of new files in {trigger.root}: it is listed every {UNHINTED:.0f} seconds",
+                hint="it is on a network or a special file system; `poll` says how often is right",
+                severity="warning",
+            )
+
+
+def _messages(rule: Rule, files: int) -> str:
+    if rule.group or rule.digest:
+        return "messages about all of them"
+    return f"{files * len(rule.to) * len(rule.send)} messages"
+
+
+def _is_shared(root: Path) -> bool:
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False  # that is said elsewhere
+    try:
+        return not is_local(descriptor)
+    finally:
+        os.close(descriptor)
