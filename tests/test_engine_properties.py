@@ -22,7 +22,6 @@ from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.planner import Planner
 from wbox_notify.rules import Project, load
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file import RowFiles
 
 EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "1000"))
 """How many sequences each property is tried with; `make test-slow` takes thousands."""
@@ -237,7 +236,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
     world.wait_for(7200)
     clock = Clock()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/wbox.db")
-    planner = Planner(the_project(), store, planned=lambda: None, rows=RowFiles(), clock=clock)
+    planner = Planner(the_project(), store, planned=lambda: None, clock=clock)
 
     def step() -> None:
         while planner.step():
