@@ -39,6 +39,7 @@ reliability: .venv/ready ## Run all that proves a case of the catalogue of fault
 bench: .venv/ready ## Measure; compares in one run
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/history.py
+	$(BIN)/python tests/bench/rows.py
 
 wheel: .venv/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel

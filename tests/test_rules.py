@@ -190,13 +190,6 @@ MISTAKES = [
     ("on: x", "WBX210", (5, 5), "unknown key `on`", "did you mean `trigger`?"),
     ("when: x", "WBX210", (5, 5), "unknown key `when`", "did you mean `if`?"),
     *((f"{key}: 1", "WBX214", (5, 5), f"`{key}` is not in this version yet", None) for key in ("vars",)),
-    (
-        "trigger: {file: {path: x, burst: y}}",
-        "WBX214",
-        (5, 31),
-        "`burst` is not in this version yet",
-        "`group` makes one message",
-    ),
     ("trigger: {file: {path: x, ready: a/b}}", "WBX215", (5, 38), "the name of a file beside", "}}.ok"),
     (
         "trigger: {file: {path: x, ready: '{{ file.size }}'}}",

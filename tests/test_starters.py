@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.engine import plan
+from wbox_notify.deliveries import Planned
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.engine.trials import run_all
 from wbox_notify.events import Event
@@ -18,18 +18,8 @@ from wbox_notify.triggers.file import FileSource, Watch
 ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-
-
-class Nothing:
-    """A memory in which nothing is."""
-
-    def remembered(self, rule: str, kind: str, key: str) -> None:
-        del rule, kind, key
-
-    def sent(self, prefix: str) -> bool:
-        del prefix
-        return False
+ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS, re.DOTALL)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -55,6 +45,14 @@ def events_of_the_examples() -> list[Event]:
     ]
 
 
+def whole(event: Event, now: datetime) -> list[Planned]:
+    """Return all messages of an event, with those of the rows of its file."""
+    world = World(STARTERS, now, contents={event.data["path"]: event.data["text"].encode()})
+    world.happen(event)
+    world.wait(now)
+    return [planned for _, planned in world.messages]
+
+
 def test_the_repository_is_a_valid_project() -> None:
     assert [problem.message for problem in STARTERS.problems if problem.severity == "error"] == []
     assert STARTERS.rules
@@ -68,9 +66,9 @@ def test_every_starter_rule_has_tests_and_they_pass() -> None:
 
 def test_every_dropped_example_sets_off_a_rule_and_all_four_kinds_are_sent() -> None:
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    plans = [plan(STARTERS, event, Nothing(), now) for event in events_of_the_examples()]
-    assert all(made.messages for made in plans)
-    messages = [planned for made in plans for planned in made.messages]
+    plans = [whole(event, now) for event in events_of_the_examples()]
+    assert all(plans)
+    messages = [planned for made in plans for planned in made]
     assert [planned.problem for planned in messages if planned.problem] == []
     assert {planned.message.kind for planned in messages if planned.message} == set(KINDS)
 
@@ -94,7 +92,9 @@ def test_every_template_is_named_by_a_rule_or_another_template() -> None:
 
 
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
-def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> None:
+def test_every_yaml_block_of_the_readme_and_of_rows_loads_and_passes_its_tests(
+    block: str, tmp_path: Path
+) -> None:
     name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
     (tmp_path / "rules").mkdir()
     key = tmp_path / "key"
@@ -104,6 +104,7 @@ def test_every_yaml_block_of_the_readme_loads(block: str, tmp_path: Path) -> Non
     project = load(tmp_path, {"GITHUB_SECRET": "a secret that is long enough"})
     assert [problem.message for problem in project.problems if problem.severity == "error"] == []
     assert project.rules or name == "wbox-notify.yaml"
+    assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []
 
 
 def test_the_readme_names_every_command_and_every_exit_code() -> None:

@@ -30,6 +30,7 @@ from wbox_notify.serve import PortError, Server
 from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
+from wbox_notify.triggers.file import RowFiles
 from wbox_notify.triggers.schedule import Mark, ScheduleSource
 from wbox_notify.web import Guarded, Hooks, Links, application
 
@@ -82,6 +83,7 @@ class Daemon:
             self._project,
             self._store,
             planned=self._dispatcher.wake,
+            rows=RowFiles(),
             keep=self._media.keep,
             observer=on_plan,
             turned=partial(on_turn, "planner"),

@@ -97,12 +97,16 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that follows from an event, or from a memory that was due; it is stored in one transaction."""
+    """All that follows from an event, or from a memory that was due; it is stored in one transaction.
+
+    ``release`` are the rules whose messages of the event the storm guard holds no longer.
+    """
 
     event_id: str
     decisions: tuple[Decision, ...] = ()
     messages: tuple[Planned, ...] = ()
     memories: tuple[Memory, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

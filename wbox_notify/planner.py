@@ -3,15 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from wbox_notify.careful import Backlog
-from wbox_notify.deliveries import Decision, Plan
+from wbox_notify.deliveries import Decision, Memory, Plan
 from wbox_notify.engine import Overlay, plan, wake
+from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.events import Event
+from wbox_notify.readers import Slice, Wanted
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
 
@@ -26,8 +28,9 @@ Observer = Callable[[Event | None, Plan], None]
 class Planner:
     """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
 
-    ``keep`` takes in the files that a plan names, before it is stored. ``turned`` is called whenever the loop
-    has turned, which is every 30 seconds at least.
+    ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
+    in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
+    which is every 30 seconds at least.
     """
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
@@ -36,6 +39,7 @@ class Planner:
         store: Store,
         *,
         planned: Callable[[], None],
+        rows: Callable[[Wanted], Slice] = lambda _wanted: Slice(problem="nobody reads files here"),
         keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
@@ -45,6 +49,7 @@ class Planner:
         self._store = store
         self._backlog = Backlog(store)
         self._planned = planned
+        self._rows = rows
         self._keep = keep
         self._observer = observer
         self._turned = turned
@@ -80,9 +85,9 @@ class Planner:
         moment = datetime.fromtimestamp(now, UTC)
         project, overlay = self._project, Overlay(self._store)
         plans = []
-        for due in self._store.memories_due(now):
+        for due, found in self._due(project, now):
             later = Plan(event_id="", memories=(replace(due, due=now + _AGAIN),))
-            plans.append(_guarded(partial(wake, project, due, overlay, moment), later))
+            plans.append(_guarded(partial(wake, project, due, overlay, moment, found), later))
             overlay.add(plans[-1].memories)
         woken = len(plans)
         events = self._backlog.next(now)
@@ -96,6 +101,25 @@ class Planner:
             self._planned()
             self._tell([*[None] * woken, *events], plans)
         return len(plans)
+
+    def _due(self, project: Project, now: float) -> Iterator[tuple[Memory, Slice | None]]:
+        """Yield what rules want to be woken with, and the rows they need; the rest of them next time."""
+        left = SLICE
+        for due in self._store.memories_due(now):
+            asked = wanted(project, due, left)
+            if asked is None:
+                yield due, None
+            elif left:
+                found = self._read(asked)
+                left -= min(left, len(found.rows) + 1)
+                yield due, found
+
+    def _read(self, asked: Wanted) -> Slice:
+        try:
+            return self._rows(asked)
+        except Exception as error:  # noqa: BLE001 - one file must not stop all others
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
+            return Slice(problem=f"internal error: {error!r}")
 
     def _tell(self, events: Sequence[Event | None], plans: Sequence[Plan]) -> None:
         for event, made in zip(events, plans, strict=True):

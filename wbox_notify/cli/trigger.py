@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,15 +14,16 @@ from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import open_project, open_queue, sound
 from wbox_notify.client import ENDPOINTS
 from wbox_notify.deliveries import Plan
-from wbox_notify.engine import Overlay, plan
+from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.rehearsal import World
+from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.messages import Notice
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
-from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.triggers.file import FileSource, RowFiles, Watch
 
 _NOTHING = 3
 
@@ -71,7 +72,18 @@ def command(
 def _planned(project: Project, event: Event) -> Plan:
     history = open_history(project.settings.store)
     now = datetime.fromtimestamp(time.time(), UTC)
-    made = plan(project, event, Overlay(history or World(project, now)), now)
+    overlay = Overlay(history or World(project, now))
+    made = plan(project, event, overlay, now)
+    files = RowFiles()
+    while due := next((one for one in made.memories if wanted(project, one, SLICE)), None):
+        overlay.add(made.memories)
+        asked = wanted(project, due, SLICE)
+        next_ = wake(project, due, overlay, now, files(asked) if asked else None)
+        made = replace(
+            next_,
+            decisions=(*made.decisions, *next_.decisions),
+            messages=(*made.messages, *next_.messages),
+        )
     if history:
         history.close()
     return made
@@ -124,7 +136,8 @@ def _dropped(rule: Rule, path: Path) -> Event:
     source.sweep()
     if not found:
         raise WboxError(f"{path} is still being written", hint="try again when it is finished")
-    data = {**found[0].data, "path": str(trigger.root / path.name), "folder": str(trigger.root)}
+    place = {"path": str(trigger.root / path.name), "folder": str(trigger.root), "source": str(path)}
+    data = {**found[0].data, **place}
     return Event(id=f"{found[0].id}:{uuid.uuid4()}", type="file", at=found[0].at, data=data)
 
 

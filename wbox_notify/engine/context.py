@@ -23,6 +23,9 @@ def context(project: Project, rule: Rule, subject: Subject, now: datetime) -> di
     data = {name: _with_times(name, value, project) for name, value in subject.data.items()}
     if "json" in rule.needs and "file" in data:
         data["file"] = {**data["file"], "json": _json(data["file"])}
+    if rule.reads == "events" and rule.for_each and rule.for_each[0] in data:
+        name = rule.for_each[0]
+        data[name] = {**data[name], **_begin_and_end(data[name], project)}
     return {
         **data,
         "event": {"id": subject.event_id, "type": subject.type, "at": moment(subject.at).astimezone(zone)},
@@ -36,6 +39,14 @@ def _with_times(name: str, value: Any, project: Project) -> Any:
         return value
     times = {field: _time(value[field], project) for field in _TIMES[name] if value.get(field) is not None}
     return {**value, **times}
+
+
+def _begin_and_end(event: Mapping[str, Any], project: Project) -> dict[str, Any]:
+    """Return the times of an event of a calendar; where they have no zone, they are in the project's."""
+    zone = project.settings.tz
+    texts = {name: event[name] for name in ("start", "end") if event[name]}
+    found = {name: datetime.fromisoformat(text) for name, text in texts.items()}
+    return {name: at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone) for name, at in found.items()}
 
 
 def _time(value: float | str, project: Project) -> datetime:

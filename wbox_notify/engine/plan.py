@@ -8,16 +8,16 @@ from functools import partial
 from typing import Any
 
 from wbox_notify.deliveries import Decision, Memory, Plan, Planned
-from wbox_notify.engine import deliver, digest, escalate, group, missing, noise, quiet
+from wbox_notify.engine import burst, deliver, digest, escalate, group, missing, noise, quiet, rows
 from wbox_notify.engine.occasion import about, single
 from wbox_notify.engine.subject import Subject, subjects
-from wbox_notify.engine.turn import Remembers, Turn, one_line, short
+from wbox_notify.engine.turn import Remembers, Turn, one_line, short, text_to
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.links import token
-from wbox_notify.messages import Message, Notice, Text
+from wbox_notify.messages import Text
+from wbox_notify.readers import Slice
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.people import Outlet, Reader
 from wbox_notify.rules.rule import Group, MissingTrigger, Throttle
 
 _AGAIN = 300.0
@@ -36,8 +36,8 @@ def plan(project: Project, event: Event, memory: Remembers, now: datetime) -> Pl
     return _gathered(project, event.id, turns, now)
 
 
-def wake(project: Project, due: Memory, memory: Remembers, now: datetime) -> Plan:
-    """Return all that follows when a memory is due."""
+def wake(project: Project, due: Memory, memory: Remembers, now: datetime, found: Slice | None = None) -> Plan:
+    """Return all that follows when a memory is due; ``found`` is what ``rows.wanted`` says that it needs."""
     rule = project.rule(due.rule)
     if rule is None:
         gone = f"the rule {due.rule} is gone; its {due.kind} is forgotten"
@@ -45,9 +45,31 @@ def wake(project: Project, due: Memory, memory: Remembers, now: datetime) -> Pla
         decision = Decision(rule=due.rule, stage=due.kind, outcome="stopped", detail=gone)
         return Plan(event_id=_event_of(due.value), decisions=(decision,), memories=(forgotten,))
     turn = Turn(project, rule, memory, now)
+    if due.kind == rows.KIND:
+        return _of_rows(turn, due.key, found)
     if not _guarded(turn, due.kind, f"{due.kind}:{short(due.key)}", partial(_woken, turn, due)):
         turn.remember(due.kind, due.key, due.value or {}, now.timestamp() + _AGAIN)
     return _gathered(project, _event_of(due.value), [turn], now)
+
+
+def _of_rows(turn: Turn, event_id: str, found: Slice | None) -> Plan:
+    """Return what follows from some rows of a file: all its messages count together for the storm guard."""
+    storm = rows.wake(turn, event_id, found, _one)
+    made = Plan(
+        event_id=event_id,
+        decisions=tuple(turn.decisions),
+        messages=tuple(turn.messages),
+        memories=turn.memories,
+    )
+    if storm is None:
+        return made
+    if not storm.asks:
+        return replace(made, release=storm.rules)
+    reason = f"storm guard: {storm.made} messages at once"
+    asked = Decision(rule=turn.rule.id, stage="storm_guard", outcome="waits", detail=reason)
+    what = f"{storm.made} messages at once for {storm.about}"
+    question = _question(turn.project, event_id, turn.rule.id, what, turn.now)
+    return replace(made, decisions=(*made.decisions, asked), messages=(*made.messages, *question))
 
 
 def _concerned(project: Project, event: Event) -> Sequence[Rule]:
@@ -76,10 +98,16 @@ def _event(turn: Turn, event: Event) -> None:
     if event.type == "ack":
         escalate.acknowledge(turn, event.data["key"])
         return
+    if turn.rule.reads:
+        rows.begin(turn, event)
+        return
     for place, subject in enumerate(_each(turn, event)):
-        numbered = replace(subject, place=place)
-        origin = f"{event.id}:{place}" if place else event.id
-        _guarded(turn, "if", origin, partial(_follow, turn, numbered))
+        _one(turn, replace(subject, place=place))
+
+
+def _one(turn: Turn, subject: Subject) -> None:
+    origin = f"{subject.event_id}:{subject.place}" if subject.place else subject.event_id
+    _guarded(turn, "if", origin, partial(_follow, turn, subject))
 
 
 def _each(turn: Turn, event: Event) -> Iterator[Subject]:
@@ -119,6 +147,16 @@ def _follow(turn: Turn, subject: Subject) -> None:
     turn.stage = noise.DEDUPE
     if rule.dedupe and not noise.is_new(turn, rule.dedupe, subject):
         return
+    trigger = rule.trigger_of(subject.data["file"]["path"]) if subject.type == "file" else None
+    if trigger and trigger.burst:
+        turn.stage = burst.KIND
+        burst.add(turn, trigger.burst, str(trigger.root), subject)
+    else:
+        _throttled(turn, subject)
+
+
+def _throttled(turn: Turn, subject: Subject) -> None:
+    rule = turn.rule
     turn.stage = noise.THROTTLE
     if rule.throttle and not noise.passes(turn, rule.throttle, subject):
         return
@@ -160,6 +198,9 @@ def _woken(turn: Turn, due: Memory) -> None:
             escalate.wake(turn, due.key)
         case noise.THROTTLE:
             _let_go(turn, due.key)
+        case burst.KIND:
+            for subject in burst.wake(turn, due.key):
+                _throttled(turn, subject)
         case _:
             turn.forget(due.kind, due.key)
 
@@ -173,15 +214,9 @@ def _let_go(turn: Turn, key: str) -> None:
         occasion = single(last)
         for reader in turn.readers(about(turn, occasion)):
             words = _LEFT_OUT.get(reader.lang or turn.project.settings.lang, _LEFT_OUT["en"])
-            message = _text(reader, words.format(number=left_out, rule=turn.rule.name), turn.rule.name)
+            message = text_to(reader, words.format(number=left_out, rule=turn.rule.name), turn.rule.name)
             turn.say(message, f"{occasion.origin}:left out", "0")
         turn.decide(noise.THROTTLE, "passed", f"told that {left_out} were left out")
-
-
-def _text(reader: Reader, text: str, title: str) -> Message:
-    if isinstance(reader, Outlet):
-        return Notice(outlet=reader.name, text=text, title=title)
-    return Text(phone=reader.phone, message=text)
 
 
 _LEFT_OUT: Mapping[str, str] = {
@@ -199,7 +234,7 @@ def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datet
         reason = f"storm guard: {made} messages at once"
         decisions.append(Decision(rule=rule, stage="storm_guard", outcome="waits", detail=reason))
         messages = [replace(planned, held=reason) for planned in messages]
-        messages += _question(project, event_id, rule, made, now)
+        messages += _question(project, event_id, rule, f"{made} messages at once", now)
     return Plan(
         event_id=event_id,
         decisions=tuple(decisions),
@@ -208,13 +243,13 @@ def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datet
     )
 
 
-def _question(project: Project, event_id: str, rule: str, made: int, now: datetime) -> list[Planned]:
+def _question(project: Project, event_id: str, rule: str, what: str, now: datetime) -> list[Planned]:
     """Return the messages that ask the owner what is to become of a storm."""
     settings = project.settings
     if not settings.owner:
         return []
     link = f"{settings.public_url or ''}/ack/{token(settings.link_key, 'release', event_id)}"
-    text = one_line(f"wbox-notify: the rule {rule} would send {made} messages at once. They wait. {link}")
+    text = one_line(f"wbox-notify: the rule {rule} would send {what}. They wait. {link}")
     return [
         Planned(
             key=f"{event_id}:storm:{contact.phone}",

@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 
 from wbox_notify.deliveries import Decision, Memory, Plan, Planned
 from wbox_notify.engine.plan import plan, wake
+from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.engine.subject import moment
+from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.messages import WhatsAppMessage, notice_of
+from wbox_notify.readers import Rows, Slice
 from wbox_notify.rules import Project
 
 
@@ -18,6 +22,7 @@ class World:
 
     It is what the store, the planner and the clock are for the daemon, and the same engine. While
     ``api_down``, wbox takes nothing; what it should have taken goes to the fallback of the rule, if any.
+    ``contents`` are those of files whose rows are followed, by path.
     """
 
     project: Project
@@ -26,6 +31,7 @@ class World:
     memories: dict[tuple[str, str, str], Memory] = field(default_factory=dict)
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
     messages: list[tuple[datetime, Planned]] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
     _events: set[str] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
 
@@ -53,7 +59,7 @@ class World:
         """Move the clock on, and wake rules when they want to be woken."""
         while (due := self._next(until)) is not None:
             self.now = max(self.now, moment(due.due or 0.0))
-            self._take(wake(self.project, due, self, self.now))
+            self._take(wake(self.project, due, self, self.now, self._rows(due)))
         self.now = max(self.now, until)
 
     def wait_for(self, seconds: float) -> None:
@@ -65,6 +71,17 @@ class World:
         first = min(due, key=lambda memory: (memory.due, memory.rule, memory.kind, memory.key), default=None)
         return first if first and (first.due or 0.0) <= until.timestamp() else None
 
+    def _rows(self, due: Memory) -> Slice | None:
+        """Return the rows that a memory needs, of the files whose contents are given."""
+        asked = wanted(self.project, due, SLICE)
+        if asked is None:
+            return None
+        try:
+            file = BytesIO(self.contents.get(asked.path, b""))
+            return Rows(file, asked.path, asked.reading).take(asked.start, asked.most)
+        except WboxError as error:
+            return Slice(problem=str(error))
+
     def _take(self, made: Plan) -> None:
         for memory in made.memories:
             place = memory.rule, memory.kind, memory.key
@@ -74,6 +91,12 @@ class World:
                 self.memories[place] = memory
         self.decisions += [(self.now, decision) for decision in made.decisions]
         self.messages += [(self.now, planned) for planned in self._new(made.messages)]
+        if made.release:
+            self.messages = [(at, self._released(planned, made)) for at, planned in self.messages]
+
+    def _released(self, planned: Planned, made: Plan) -> Planned:
+        mine = planned.rule in made.release and planned.key.startswith(f"{made.event_id}:")
+        return replace(planned, held=None) if mine else planned
 
     def _new(self, messages: Sequence[Planned]) -> Iterator[Planned]:
         for planned in messages:

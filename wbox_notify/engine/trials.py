@@ -82,6 +82,7 @@ def _file(world: World, rule: Rule, given: Given) -> Event:
     name = str(given.data.get("name", "file.txt"))
     path = trigger.root / name
     text = str(given.data.get("text", ""))
+    world.contents[str(path)] = text.encode("utf-8", "surrogatepass")
     facts = {
         "path": str(path),
         "name": path.name,

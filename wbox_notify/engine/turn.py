@@ -11,7 +11,7 @@ from wbox_notify.deliveries import Decision, Memory, Planned
 from wbox_notify.engine.context import context
 from wbox_notify.engine.subject import Subject
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import Media, Message
+from wbox_notify.messages import Media, Message, Notice, Text
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.people import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
@@ -66,35 +66,38 @@ class Turn:
         self.messages: list[Planned] = []
         self.stage = ""
         self._memory = memory
-        self._changes: dict[tuple[str, str], Memory] = {}
+        self._changes: dict[tuple[str, str, str], Memory] = {}
 
     @property
     def memories(self) -> tuple[Memory, ...]:
         """All that the rule has come to remember or forget in this turn."""
         return tuple(self._changes.values())
 
-    def snapshot(self) -> dict[tuple[str, str], Memory]:
+    def snapshot(self) -> dict[tuple[str, str, str], Memory]:
         """Return what has changed in memory so far, for ``restore``."""
         return dict(self._changes)
 
-    def restore(self, snapshot: Mapping[tuple[str, str], Memory]) -> None:
+    def restore(self, snapshot: Mapping[tuple[str, str, str], Memory]) -> None:
         """Go back to what had changed in memory at a snapshot."""
         self._changes = dict(snapshot)
 
-    def recall(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return what the rule keeps under a key, as a copy that may be changed."""
-        changed = self._changes.get((kind, key))
-        value = changed.value if changed else self._memory.remembered(self.rule.id, kind, key)
+    def recall(self, kind: str, key: str, rule: str = "") -> dict[str, Any] | None:
+        """Return what the rule, or another one, keeps under a key, as a copy that may be changed."""
+        rule = rule or self.rule.id
+        changed = self._changes.get((rule, kind, key))
+        value = changed.value if changed else self._memory.remembered(rule, kind, key)
         copy: dict[str, Any] | None = json.loads(json.dumps(value))
         return copy
 
     def remember(self, kind: str, key: str, value: Mapping[str, Any], due: float | None = None) -> None:
         """Keep something in mind, and be woken with it when it is due."""
-        self._changes[kind, key] = Memory(rule=self.rule.id, kind=kind, key=key, value=value, due=due)
+        rule = self.rule.id
+        self._changes[rule, kind, key] = Memory(rule=rule, kind=kind, key=key, value=value, due=due)
 
-    def forget(self, kind: str, key: str) -> None:
-        """Keep something in mind no longer."""
-        self._changes[kind, key] = Memory(rule=self.rule.id, kind=kind, key=key, value=None)
+    def forget(self, kind: str, key: str, rule: str = "") -> None:
+        """Let the rule, or another one, keep something in mind no longer."""
+        rule = rule or self.rule.id
+        self._changes[rule, kind, key] = Memory(rule=rule, kind=kind, key=key, value=None)
 
     def decide(self, stage: str, outcome: str, detail: str) -> None:
         """Note why something was or was not done."""
@@ -176,6 +179,13 @@ def addressed(draft: Draft, context: Mapping[str, Any], reader: Reader) -> Messa
     if isinstance(reader, Outlet):
         return draft.notice(context, reader.name)
     return draft.build(context, reader.phone)
+
+
+def text_to(reader: Reader, text: str, title: str) -> Message:
+    """Return a text of our own for a reader."""
+    if isinstance(reader, Outlet):
+        return Notice(outlet=reader.name, text=text, title=title)
+    return Text(phone=reader.phone, message=text)
 
 
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:

@@ -19,6 +19,9 @@ _ANY: frozenset[str] = frozenset()
 FIRST: Names = {"event": frozenset({"id", "type", "at"})}
 LAST: Names = {"rule": frozenset({"id", "name"}), "now": _ANY}
 
+ROWS = frozenset({"rows", "lines", "events"})
+"""What of a file is read row by row; it stands alone in ``for_each``, and nowhere else."""
+
 CALL: Names = {"body": _ANY, "headers": _ANY, "query": _ANY}
 """What there is of a call before it is an event."""
 
@@ -90,6 +93,11 @@ def scope(spec: RuleSpec) -> Scope:
     return Scope(event, item, told, DIGESTED if spec.digest else {})
 
 
+def with_rows(offered: Names) -> Names:
+    """Return names with what of a file is read row by row."""
+    return {**offered, "file": offered["file"] | ROWS} if "file" in offered else offered
+
+
 def is_free(name: str) -> bool:
     """Return whether an item can have this name: it is one, and has no meaning of its own."""
     return bool(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)) and name.lower() not in _taken()
@@ -129,7 +137,11 @@ def unknown(made: Expression | Template, offered: Names, spot: Spot) -> Iterator
                 made, rf"(?<![\w.])({re.escape(name)})\b", spot, f"there is no `{name}` here", hint
             )
         for field in sorted(fields - offered.get(name, fields)) if offered.get(name) else ():
-            hint = meant(field, offered[name]) or f"it has {', '.join(sorted(offered[name]))}"
+            hint = (
+                _rows_hint(name, field)
+                or meant(field, offered[name])
+                or f"it has {', '.join(sorted(offered[name]))}"
+            )
             pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
             yield _problem(made, pattern, spot, f"`{name}` has no `{field}`", hint)
 
@@ -145,6 +157,12 @@ def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
             # Which fields of the gathered files they use can only be told from the words.
             needed |= _READ & {*re.findall(r"\w+", part.source)}
     return frozenset(needed | ({"text"} if "json" in needed else set()))
+
+
+def _rows_hint(name: str, field: str) -> str | None:
+    if name != "file" or field not in ROWS:
+        return None
+    return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
 
 
 def _problem(made: Expression | Template, pattern: str, spot: Spot, message: str, hint: str) -> Problem:

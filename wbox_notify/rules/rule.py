@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.messages import KINDS, Notice, WhatsAppMessage, readable
+from wbox_notify.readers import Reading
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.people import Contact, OnCall, Outlet
 from wbox_notify.templates import Expression, Template
@@ -32,6 +33,14 @@ Target = Template | Literal["delete"] | None
 """What becomes of a file: it is moved to a folder, deleted, or left where it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """More than ``over`` files ``within`` seconds of the first are told of in one message."""
+
+    over: int
+    within: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTrigger:
     """Sets off a rule for each finished file in a folder.
@@ -48,6 +57,8 @@ class FileTrigger:
         done: What becomes of a file when all its messages are accepted.
         failed: The same where one of them has finally failed.
         duplicate: The same where it was nothing new.
+        read: How its rows are read.
+        burst: When many files are told of in one message, if ever.
 
     Raises:
         ConfigError: for a bad glob.
@@ -64,6 +75,8 @@ class FileTrigger:
     done: Target = None
     failed: Target = None
     duplicate: Target = None
+    read: Reading = field(default_factory=Reading)
+    burst: Burst | None = None
     _matching: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _ignoring: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
@@ -298,6 +311,7 @@ class Rule:
     Attributes:
         triggers: What sets it off, any of them.
         for_each: The name of one item, and the expression that gives a list of them.
+        reads: What of the file is followed row by row instead: ``rows``, ``lines`` or ``events``.
         conditions: What must hold, all of them.
         to: Contacts, who is on call, and templates that name some.
         via: The outlets that are told the same.
@@ -314,6 +328,7 @@ class Rule:
     name: str
     triggers: tuple[Trigger, ...]
     for_each: tuple[str, Expression] | None = None
+    reads: str | None = None
     conditions: tuple[Expression, ...] = ()
     dedupe: Dedupe | None = None
     throttle: Throttle | None = None
@@ -332,6 +347,11 @@ class Rule:
     file: str
     line: int
     spot: Spot = field(repr=False, compare=False)
+
+    def trigger_of(self, path: str) -> FileTrigger | None:
+        """Return the trigger that a file sets off."""
+        files = (one for one in self.triggers if isinstance(one, FileTrigger))
+        return next((one for one in files if one.accepts(path)), None)
 
     def sources(self) -> Iterator[FileTrigger | WebhookTrigger]:
         """Yield the folders and hooks that have to be looked after for this rule."""

@@ -178,6 +178,22 @@ REQUEUE = (
     """,
 )
 
+LET_GO = """
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, reason = ''
+where event_id = :id and state = 'held' and reason like 'storm guard:%' and :rule in ('', rule)
+"""
+
+ANSWER_STORMS = """
+insert into memory (rule, kind, key, value, due)
+select rule, 'storm', event_id, :value, :due from delivery
+where state = 'held' and reason like 'storm guard:%' and :id in ('', event_id)
+union
+select rule, 'storm', key, :value, :due from memory where kind = 'rows' and :id in ('', key)
+on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
+"""
+"""What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
+
 REPLAN = (
     "update event set planned = null where id = (select event_id from delivery where id = :id)",
     "delete from delivery where id = :id",

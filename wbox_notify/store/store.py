@@ -1,5 +1,6 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -20,6 +21,9 @@ from wbox_notify.store.pruning import prune
 from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
+
+_ANSWERED = 90 * 86400.0
+"""Seconds for which the answer to a storm holds, also for rows that are tried again."""
 
 
 class Store:
@@ -220,6 +224,8 @@ class Store:
 
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, states)
+            if ids is None and State.HELD in states:
+                _answer_storms(connection, "released", now)
             for row in found:
                 statements = sql.REQUEUE if row["message"] else sql.REPLAN
                 for statement in statements:
@@ -232,12 +238,8 @@ class Store:
         """Let go all that the storm guard holds of one event; return how many."""
 
         def work(connection: Connection) -> int:
-            return connection.execute(
-                "update delivery"
-                " set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, reason = ''"
-                " where event_id = :id and state = 'held' and reason like 'storm guard:%'",
-                {"id": event_id, "now": now},
-            ).rowcount
+            _answer_storms(connection, "released", now, event_id)
+            return connection.execute(sql.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
 
         return self._database.write(work)
 
@@ -246,6 +248,8 @@ class Store:
 
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, (*WAITING, *STUCK))
+            if ids is None:
+                _answer_storms(connection, "dropped", now)
             for row in found:
                 connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
             return [row["id"] for row in found]
@@ -292,6 +296,14 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
     )
     link(connection, plan)
+    for rule in plan.release:
+        connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+
+
+def _answer_storms(connection: Connection, then: str, now: float, event_id: str = "") -> None:
+    """Keep what a person says of the storm of one event, or of all."""
+    answer = {"value": json.dumps({"then": then}), "id": event_id, "due": now + _ANSWERED}
+    connection.execute(sql.ANSWER_STORMS, answer)
 
 
 def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[State]) -> list[sqlite3.Row]:

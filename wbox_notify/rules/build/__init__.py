@@ -26,11 +26,13 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
     triggers = tuple(one for one in found if one is not None)
     to = flow.recipients(shop, spec.to, offered.told, spot.at("to"))
     zone = zone_of(triggers, shop.settings.tz)
+    each = flow.for_each(shop, spec, offered, spot.at("for_each"))
     rule = Rule(
         id=spec.id,
         name=spec.name or spec.id,
         triggers=triggers,
-        for_each=flow.for_each(shop, spec, offered, spot.at("for_each")),
+        for_each=each,
+        reads=flow.reads(shop, spec, each, spot.at("for_each")),
         conditions=shop.expressions(spec.conditions, offered.item, spot.at("if")),
         dedupe=flow.dedupe(shop, spec.dedupe, offered, spot.at("dedupe")),
         throttle=flow.throttle(shop, spec.throttle, offered, spot.at("throttle")),

@@ -1,5 +1,7 @@
 """Flow: from the shape of what a rule does about noise to what the engine follows."""
 
+import re
+
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import MessageError
 from wbox_notify.outlets import is_url
@@ -8,24 +10,47 @@ from wbox_notify.rules.build.triggers import times
 from wbox_notify.rules.build.workshop import Workshop, is_template
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.flow import DedupeSpec, GroupSpec, QuietSpec, StepSpec, ThrottleSpec
-from wbox_notify.rules.names import Names, Scope, is_free
+from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
 from wbox_notify.rules.people import Outlet, Person, distinct, plain
 from wbox_notify.rules.rule import Dedupe, Digest, Group, QuietHours, Step, Throttle
 from wbox_notify.templates import Expression, Template
 
 Recipient = Person | Template
 
+_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
+
 
 def for_each(shop: Workshop, spec: RuleSpec, offered: Scope, spot: Spot) -> tuple[str, Expression] | None:
     """Return the name of an item and the list of them."""
+    for trigger in spec.trigger if spec.for_each else ():
+        if trigger.file and trigger.file.burst:
+            message = "`burst` counts files, and `for_each` follows what is in them"
+            shop.problems.append(spot.key_problem("WBX317", message, hint="leave one of them out"))
     for name, text in spec.for_each.items():
         if not is_free(name):
             hint = "call it `row` or `item`: a name with letters that means nothing yet"
             message = f"an item can not be called `{name}`"
             shop.problems.append(spot.at(name).key_problem("WBX318", message, hint=hint))
-        items = shop.expression(text, offered.event, spot.at(name))
+        items = shop.expression(text, with_rows(offered.event), spot.at(name))
         return (name, items) if items else None
     return None
+
+
+def reads(shop: Workshop, spec: RuleSpec, each: tuple[str, Expression] | None, spot: Spot) -> str | None:
+    """Return what of a file a rule follows row by row, if it does."""
+    name, items = each or ("", None)
+    found = items.names.get("file", frozenset()) & ROWS if items else frozenset()
+    if items is None or not found:
+        return None
+    field = min(found)
+    if not _ALONE.fullmatch(items.source):
+        hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
+        shop.problems.append(spot.at(name).problem("WBX318", f"`file.{field}` stands alone", hint=hint))
+    if any(one.file is None for one in spec.trigger):
+        hint = "make every `trigger` of the rule a `file`"
+        message = f"`file.{field}` needs a file each time"
+        shop.problems.append(spot.at(name).problem("WBX318", message, hint=hint))
+    return field
 
 
 def dedupe(shop: Workshop, spec: DedupeSpec | None, offered: Scope, spot: Spot) -> Dedupe | None:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import ConfigError
+from wbox_notify.readers import Reading
 from wbox_notify.rules.build.workshop import Workshop, is_template
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
     FileSpec,
     MissingSpec,
+    ReadSpec,
     ScheduleSpec,
     TimesSpec,
     TriggerSpec,
@@ -20,6 +22,7 @@ from wbox_notify.rules.models.triggers import (
 from wbox_notify.rules.names import CALL, MOVED
 from wbox_notify.rules.rule import (
     MARKED,
+    Burst,
     FileTrigger,
     MissingTrigger,
     ScheduleTrigger,
@@ -83,7 +86,7 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
     done, failed, duplicate = (_target(shop, getattr(spec, name), spot.at(name)) for name in AFTERWARDS)
     if root is None or not shop.is_right(before):
         return None
-    given = spec.model_dump(exclude={"path", "match", "ignore", *AFTERWARDS})
+    given = spec.model_dump(exclude={"path", "match", "ignore", "read", "burst", *AFTERWARDS})
     return FileTrigger(
         root=root,
         match=tuple(spec.match),
@@ -91,7 +94,18 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
         done=done,
         failed=failed,
         duplicate=duplicate,
+        read=_reading(spec.read),
+        burst=Burst(spec.burst.over, spec.burst.within) if spec.burst else None,
         **given,
+    )
+
+
+def _reading(spec: ReadSpec) -> Reading:
+    return Reading(
+        kind=spec.kind or "",
+        encoding=spec.encoding or "",
+        delimiter=spec.delimiter or "",
+        columns=tuple(spec.columns),
     )
 
 
@@ -174,8 +188,9 @@ def _schedule(shop: Workshop, spec: ScheduleSpec, spot: Spot) -> ScheduleTrigger
 
 def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | None:
     awaited = _awaitable(shop, spec.of, spot.at("of"))
-    for name in AFTERWARDS if spec.of.file else ():
-        if getattr(spec.of.file, name) is not None:
+    given = spec.of.file.model_fields_set if spec.of.file else ()
+    for name in (*AFTERWARDS, "read", "burst"):
+        if name in given:
             message = f"`{name}` has no meaning here: this rule does not take the file"
             shop.problems.append(spot.at("of", "file", name).key_problem("WBX210", message))
     by = times(shop, spec.by, spot.at("by"))

@@ -67,7 +67,8 @@ class RuleSpec(Strict):
         AfterValidator(_named_once),
     ] = Field(
         default={},
-        description="a name, and an expression that gives a list: the rule is followed for each item",
+        description="a name, and an expression that gives a list: the rule is followed for each item;"
+        " `file.rows`, `file.lines` and `file.events` (of a calendar) are read row by row, however many",
     )
     conditions: SomeTexts = Field(
         default=[], alias="if", description="an expression, or a list of which all must hold: `file.size > 0`"

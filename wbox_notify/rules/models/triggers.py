@@ -1,13 +1,17 @@
 """The shape of triggers."""
 
+import codecs
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, later, listed, one_of, some, wrong
+from wbox_notify.documents.shape import Refusal, Strict, listed, one_of, reading, some, wrong
+from wbox_notify.errors import ConfigError
+from wbox_notify.readers import KINDS as KINDS_OF_ROWS
 from wbox_notify.rules.models.values import (
+    Count,
     Duration,
     HookPath,
     Poll,
@@ -23,14 +27,75 @@ KINDS = ("file", "webhook", "schedule", "missing")
 
 _RUNS = ("last", "all", "none")
 Runs = Literal["last", "all", "none"]
+ReadKind = Literal["csv", "json", "ndjson", "lines"]
 Existing = Literal["process", "ignore"]
 _Times = str | list[str]
 
 
+def _delimiter(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise ConfigError("a delimiter is one character", hint='write it like ";" or "\\t"')
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        codecs.lookup(text)
+        "".encode(text)
+    except LookupError:
+        hint = "write it like utf-8, windows-1254 or utf-16"
+        raise ConfigError(f"`{text}` is no encoding", hint=hint) from None
+    return text
+
+
+class ReadSpec(Strict):
+    """How the rows of a file are read; what is left out is found in the file."""
+
+    kind: Annotated[ReadKind | None, BeforeValidator(one_of(*KINDS_OF_ROWS))] = Field(
+        default=None,
+        alias="as",
+        description="`csv`, `json` (a list), `ndjson` or `lines`; else the ending of the name says it",
+    )
+    encoding: Annotated[str | None, BeforeValidator(reading(_encoding), json_schema_input_type=str)] = Field(
+        default=None,
+        description="such as `windows-1254`; found where left out: UTF-8, UTF-16 or Windows-1254",
+    )
+    delimiter: Annotated[
+        str | None,
+        BeforeValidator(
+            reading(_delimiter),
+            json_schema_input_type=Annotated[str, Field(min_length=1, max_length=1)],
+        ),
+    ] = Field(default=None, description="what stands between the cells of a CSV; found where left out")
+    columns: Texts = Field(
+        default=[], description="the names of the columns of a CSV that has none in its first row"
+    )
+
+    @model_validator(mode="after")
+    def _only_csv(self) -> Self:
+        given = [name for name in ("delimiter", "columns") if getattr(self, name)]
+        if given and self.kind not in {None, "csv"}:
+            raise wrong("WBX211", f"`{given[0]}` is for CSV, and not for {self.kind}")
+        return self
+
+
+def _read_as(value: Any) -> Any:
+    return {"as": value} if isinstance(value, str) else value
+
+
+class BurstSpec(Strict):
+    """One message for many files that come together."""
+
+    over: Count = Field(description="how many files are told of one by one at most")
+    within: Duration = Field(default=10.0, description="how long after the first of them the others come")
+    then: Annotated[Literal["summarize"], BeforeValidator(one_of("summarize"))] = Field(
+        default="summarize",
+        description="what becomes of more: `summarize`, one message with their number and their names",
+    )
+
+
 class FileSpec(Strict):
     """A finished file in a folder."""
-
-    refused: ClassVar[Mapping[str, Refusal]] = later("burst", hint="`group` makes one message of many files")
 
     path: str = Field(description="the folder to watch; a relative one stands in the project folder")
     match: SomeTexts = Field(
@@ -43,6 +108,12 @@ class FileSpec(Strict):
     )
     settle: Duration = Field(
         default=2.0, description="how long a file must rest where nothing else tells that it is finished"
+    )
+    read: Annotated[ReadSpec, BeforeValidator(_read_as, json_schema_input_type=ReadKind | ReadSpec)] = Field(
+        default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map"
+    )
+    burst: BurstSpec | None = Field(
+        default=None, description="one message for many files that come together: `{over: 20}`"
     )
     ready: str | None = Field(
         default=None,

@@ -1,0 +1,6 @@
+"""What is inside a dropped file, row by row: CSV, JSON, NDJSON, lines and calendars, in bounded memory."""
+
+from wbox_notify.readers.rows import KINDS, Reading, Rows, Slice, Wanted, rows
+from wbox_notify.readers.text import Row
+
+__all__ = ["KINDS", "Reading", "Row", "Rows", "Slice", "Wanted", "rows"]
