@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from workplace import Workplace, ended, until
 
 from wbox_notify.cli import COMMANDS
@@ -347,3 +348,18 @@ def test_demo_and_simulate_stop_when_they_are_told_to(place: Workplace) -> None:
         else:
             until(lambda: list(Path("/tmp").glob("wbox-demo-*/data/daemon.json")))
         assert ended(process)[0] == 0
+
+
+def test_what_a_person_sends_goes_before_what_programs_sent(place: Workplace, wbox: Simulator) -> None:
+    place.start("run")
+    until((place.folder / "data" / "daemon.json").exists)
+    card = json.loads((place.folder / "data" / "daemon.json").read_text())
+    wbox.unlink(1)
+    token = {"Authorization": f"Bearer {card['token']}"}
+    body = {"kind": "text", "phone": "905551234567", "message": "from a program"}
+    assert requests.post(f"{card['url']}/-/send", json=body, headers=token, timeout=20).status_code == 202
+    until(lambda: place.json("status")["queue"]["circuits"])
+    place.run("send", "text", "+905551234567", "from a person", "--wait", "0")
+    wbox.scan(1)
+    wbox.wait_for(2, 60)
+    assert [one["body"]["message"] for one in wbox.messages()] == ["from a person", "from a program"]

@@ -25,9 +25,6 @@ class Action(StrEnum):
     """Cancel."""
 
 
-_BY_HAND = Terms(critical=True, once=False)
-
-
 class Control:
     """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news.
 
@@ -68,8 +65,10 @@ class Control:
         self._wake()
         return new
 
-    def send(self, message: Message) -> int:
+    def send(self, message: Message, *, critical: bool = False) -> int:
         """Put one message into the queue; return the id of its delivery, which is then on disk.
+
+        It goes out though its text has just been sent; what is critical goes before what others sent.
 
         Raises:
             MessageError: its file can not be sent.
@@ -77,7 +76,10 @@ class Control:
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
         planned = Planned(
-            key=f"{event.id}:send:0:{message.recipient}", rule="send", message=message, terms=_BY_HAND
+            key=f"{event.id}:send:0:{message.recipient}",
+            rule="send",
+            message=message,
+            terms=Terms(critical=critical, once=False),
         )
         plan = self._keep(Plan(event_id=event.id, messages=(planned,)))
         if problem := plan.messages[0].problem:

@@ -86,7 +86,7 @@ class Queue(Protocol):
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
         """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
 
-    def send(self, message: Message) -> int:
+    def send(self, message: Message, *, critical: bool) -> int:
         """Put one message into the queue; return the id of its delivery."""
 
     def accept(self, event: Event) -> bool:
@@ -112,9 +112,9 @@ class Remote:
         changed: list[int] = self._post("/-/queue", {"action": action, "ids": ids})["ids"]
         return changed
 
-    def send(self, message: Message) -> int:
+    def send(self, message: Message, *, critical: bool) -> int:
         """Ask the daemon to take a message."""
-        return int(self._post("/-/send", dump(message))["id"])
+        return int(self._post(f"/-/send{'?critical' if critical else ''}", dump(message))["id"])
 
     def accept(self, event: Event) -> bool:
         """Ask the daemon to take an event."""

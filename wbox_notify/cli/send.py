@@ -122,7 +122,8 @@ def _send(
     with open_queue(project) as (queue, store):
         if store is not None:
             _check_served(project, made)
-        ids = [queue.send(message) for message in made]
+        # Somebody waits for it at a keyboard.
+        ids = [queue.send(message, critical=True) for message in made]
         if store is not None:
             _send_here(project, store, made)
         past = store.history if store else open_history(project.settings.store)

@@ -109,13 +109,15 @@ class _Commands:
         return JSONResponse({"ids": await run_in_threadpool(self._control.queue, action, ids)})
 
     async def send(self, request: Request) -> Response:
-        """Take one message; answers ``{"id": 1}`` once it is on disk."""
+        """Take one message; answers ``{"id": 1}`` once it is on disk. With ``?critical`` it goes first."""
         asked = await self._asked(request)
         try:
             message = messages.load(asked)
         except (KeyError, TypeError):
             raise HTTPException(400, "not a message") from None
-        return JSONResponse({"id": await run_in_threadpool(self._control.send, message)}, 202)
+        critical = "critical" in request.query_params
+        number = await run_in_threadpool(self._control.send, message, critical=critical)
+        return JSONResponse({"id": number}, 202)
 
     async def event(self, request: Request) -> Response:
         """Take one event; answers ``{"new": true}`` once it is on disk."""
