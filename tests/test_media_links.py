@@ -18,8 +18,9 @@ from workplace import until
 
 from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
 from wbox_notify.media import MediaFiles
+from wbox_notify.media.kinds import disposition
 from wbox_notify.messages import Media
-from wbox_notify.web.media import disposition, wanted
+from wbox_notify.web.media import wanted
 from wbox_notify.web.protocol import Guarded
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 800
@@ -179,7 +180,7 @@ def test_a_range_is_the_bytes_from_its_first_to_its_last(first: int, last: int, 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=40))
 def test_any_name_makes_one_header_line(name: str) -> None:
-    line = disposition(name, inline=False)
+    line = disposition(name, "text/plain")
     assert line.isascii()
     assert line.isprintable()
     assert re.fullmatch(r'attachment; filename="[^"\\]*"; filename\*=UTF-8\'\'[\w.~%-]*', line, re.ASCII)

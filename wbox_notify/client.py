@@ -53,7 +53,7 @@ _HINTS = {
 }
 _NOT_READY = re.compile(r"not[\W_]*ready|(?<![a-z0-9])qr(?:code)?(?![a-z0-9])", re.IGNORECASE)
 _PROXY = re.compile(r"nginx|cloudflare|openresty|varnish|haproxy|envoy|traefik|caddy|apache", re.IGNORECASE)
-_LINK = re.compile(r"/m/[a-z2-7]{40,}")
+_LINK = re.compile(r"(/m/)[a-z2-7]{40,}|((?i:X-Amz-))[^\s\"'<>]+")
 """The link of a file that we lend to wbox: whoever has it can fetch the file."""
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -220,7 +220,7 @@ class Client:
     def _line(self, text: str) -> str:
         """Return text as one short line that is safe to print and holds no key."""
         words = "".join(char if char.isprintable() else " " for char in text).split()
-        line = _LINK.sub("/m/***", self._secrets.sub("sk_***", " ".join(words)))
+        line = _LINK.sub(r"\1\2***", self._secrets.sub("sk_***", " ".join(words)))
         return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"
 
     def _word(self, value: object) -> str | None:

@@ -177,7 +177,7 @@ class _Exchange:
         if unusable and not self._left:
             return Silence(outcome=Outcome.REFUSED, reason=f"this can not be sent: {error}")
         way = "the answer did not come" if self._left else "wbox could not be reached"
-        return self.silence(f"{way}: {_cause(error)}")
+        return self.silence(f"{way}: {cause(error)}")
 
     def _latency(self) -> float:
         return time.monotonic() - self._started
@@ -242,11 +242,11 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
             if len(body) > LIMIT:
                 return b"", "the answer is longer than 64 KiB"
     except (HTTPError, HTTPException, OSError, ValueError) as error:
-        return b"", f"the answer broke off: {_cause(error)}"
+        return b"", f"the answer broke off: {cause(error)}"
     return bytes(body), None
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """Return the innermost reason: the outer ones name objects of the library."""
     while inner := error.__cause__ or error.__context__:
         error = inner

@@ -140,15 +140,17 @@ def _check_reach(project: Project, message: WhatsAppMessage) -> None:
     if message.url:
         check_public(message.url, settings.url)
     elif not settings.lends_files:
-        hint = "set `public_url` or `media.static` in wbox-notify.yaml: see docs/media.md"
+        hint = "set `public_url`, `media.static` or `media.bucket` in wbox-notify.yaml: see docs/media.md"
         raise ConfigError("nothing says at which address wbox finds a file of this machine", hint=hint)
 
 
 def _check_served(project: Project, made: list[WhatsAppMessage]) -> None:
     """Refuse files that nobody would serve once this command has ended."""
     files = any(isinstance(message, messages.Media) and message.file for message in made)
-    if files and not project.settings.media.static:
-        hint = "start wbox-notify run, which serves it; or set `media.static` in wbox-notify.yaml"
+    if files and not project.settings.media.elsewhere:
+        hint = (
+            "start wbox-notify run, which serves it; or set `media.static` or `media.bucket`: docs/media.md"
+        )
         raise ConfigError("no daemon runs that would serve this file to wbox", hint=hint)
 
 

@@ -20,6 +20,7 @@ from wbox_notify.media.standings import GRACE, LATEST, Standings, is_needed
 from wbox_notify.media.taking import FullError, take
 from wbox_notify.messages import Media, Message
 from wbox_notify.rules import Project
+from wbox_notify.settings import Settings
 from wbox_notify.settings.values import as_path
 
 log = logging.getLogger(__name__)
@@ -131,27 +132,32 @@ class MediaFiles:
 
     def sweep(self, now: float) -> int:
         """Delete what no message needs any more; return how many. What fails is left to the next sweep."""
-        with self._lock:
-            try:
-                items = self._spool.items()
-                standings = self._standings([item.key for item in items])
-                over = [item for item in items if not is_needed(standings.get(item.key), item.created, now)]
-                gone = [item for item in over if self._taken_away(item)]
+        try:
+            items = self._spool.items()
+            standings = self._standings([item.key for item in items])
+            over = [item for item in items if not is_needed(standings.get(item.key), item.created, now)]
+            gone = self._taken_away(over)
+            with self._lock:
                 self._spool.remove(gone)
-            except (OSError, StoreError) as error:
-                log.warning("copies of files that nobody needs stay for now: %s", error)
-                return 0
+        except (OSError, StoreError) as error:
+            log.warning("copies of files that nobody needs stay for now: %s", error)
+            return 0
         return len(gone)
 
-    def _taken_away(self, item: Item) -> bool:
-        """Return whether a copy is no longer where a web server may find it."""
-        if place := self._project.settings.media.static:
+    def _taken_away(self, items: Sequence[Item]) -> list[Item]:
+        """Return those that are no longer where others may find them."""
+        settings = self._project.settings
+        gone = []
+        for item in items:
             try:
-                static.take_away(place, item)
-            except OSError as error:
-                log.warning("%s can not be deleted from %s: %s", item.name, place.folder, error.strerror)
-                return False
-        return True
+                _take_away(item, settings)
+                gone.append(item)
+            except (OSError, MediaError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                log.warning("%s can not be deleted from %s: %s", item.name, settings.media.elsewhere, reason)
+                if isinstance(error, MediaError) and error.retry:
+                    break
+        return gone
 
     def _taken_in(self, messages: Sequence[Planned]) -> tuple[Planned, ...]:
         wanted: dict[tuple[str, str], list[str]] = {}
@@ -195,16 +201,30 @@ class MediaFiles:
     def _address(self, item: Item, expires: float) -> str:
         """Return where wbox finds an item until an hour after the delivery's end."""
         settings, copy = self._project.settings, self._spool.path(item.sha256)
+        now = self._clock()
+        ends = int(min(expires + GRACE, now + LATEST))
         if not copy.is_file() or copy.stat().st_size != item.size:
             raise MediaError(f"the copy of {item.name} is gone from {copy.parent}")
         if settings.media.static:
             return static.place(settings.media.static, item, copy)
+        if settings.media.bucket:
+            from wbox_notify.media import bucket  # noqa: PLC0415 - its library is an extra
+
+            return bucket.place(settings.media.bucket, item, copy, now, ends)
         if not self._serving or not settings.public_url:
-            hint = "wbox-notify run serves it; or set `media.static` in wbox-notify.yaml"
+            hint = "wbox-notify run serves it; or set `media.static` or `media.bucket` in wbox-notify.yaml"
             raise MediaError(f"nobody would serve {item.name} to wbox", hint=hint, retry=True)
-        ends = int(min(expires + GRACE, self._clock() + LATEST))
         token = links.token(settings.link_key, _LINK, f"{item.id}.{ends}")
         return f"{settings.public_url}/m/{token}/{quote(item.name)}"
+
+
+def _take_away(item: Item, settings: Settings) -> None:
+    if settings.media.static:
+        static.take_away(settings.media.static, item)
+    elif settings.media.bucket:
+        from wbox_notify.media import bucket  # noqa: PLC0415 - its library is an extra
+
+        bucket.take_away(settings.media.bucket, item)
 
 
 def _file(message: Message | None) -> str | None:

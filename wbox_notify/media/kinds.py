@@ -4,6 +4,7 @@ import re
 import unicodedata
 from pathlib import PurePath
 from typing import NamedTuple
+from urllib.parse import quote
 
 HEAD = 4096
 """How many of a file's first bytes are looked at."""
@@ -94,9 +95,12 @@ def static_name(name: str, family: str) -> str:
     return f"{name}.bin" if risky else name
 
 
-def shown_inline(kind_type: str) -> bool:
-    """Return whether a browser may show it in place: pictures, films, sounds and PDF."""
-    return kind_type.startswith(("image/", "video/", "audio/")) or kind_type == "application/pdf"
+def disposition(name: str, kind_type: str) -> str:
+    """Return what a browser is to do with a file: show pictures, films, sounds and PDF, save all else."""
+    inline = kind_type.startswith(("image/", "video/", "audio/")) or kind_type == "application/pdf"
+    plain = re.sub(r'[^ -~]|["\\]', "_", name)
+    how = "inline" if inline else "attachment"
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _film(brand: bytes) -> Kind:

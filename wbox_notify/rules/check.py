@@ -131,7 +131,7 @@ def _open(source: WebhookTrigger, trigger: Spot, host: str) -> Iterator[Problem]
 def _media(project: Project) -> Iterator[Problem]:
     """Yield one warning if files of this machine are sent that wbox can not fetch from it."""
     settings, static = project.settings, project.settings.media.static
-    url = static.url if static else settings.public_url
+    url = settings.media.elsewhere or settings.public_url
     sent = (
         sent.at(index).at("media", "file")
         for rule in project.rules

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import Pace
 from wbox_notify.redaction import learn
+from wbox_notify.settings.bucket import PARTS, Bucket
 from wbox_notify.settings.media import Media, Static
 from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.secrets import Secrets, exposed, mending
@@ -107,8 +109,8 @@ class Settings:
 
     @property
     def lends_files(self) -> bool:
-        """Whether wbox can fetch a file of this machine: from the daemon, a web server, or beside us."""
-        return bool(self.public_url or self.media.static or is_loopback(self.url))
+        """Whether wbox can fetch a file of this machine: from the daemon, from elsewhere, or beside us."""
+        return bool(self.public_url or self.media.elsewhere or is_loopback(self.url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class _Reading:
         url = self._chosen(as_public_url, None, "media", "static", "url")
         return Media(
             static=Static(folder, url) if folder and url else None,
+            bucket=self._bucket(),
             quota=self._chosen(parse_size, None, "media", "quota") or usual.quota,
             largest={
                 family: self._chosen(parse_size, None, "media", family) or most
@@ -203,6 +206,22 @@ class _Reading:
             },
             fetches=self._chosen(int, None, "media", "fetches") or usual.fetches,
         )
+
+    def _bucket(self) -> Bucket | None:
+        if not isinstance(self._value("media", "bucket"), dict):
+            return None
+        path = ("media", "bucket")
+        spot = self.document.at(*path)
+        found = {part: self._chosen(read, None, *path, part) for part, read in PARTS.items()}
+        if name := self._chosen(str, None, *path, "secret"):
+            found["secret"] = self.secrets.declared(name, spot.at("secret"))
+        given = {part: text for part, text in found.items() if text is not None}
+        if not find_spec("minio"):
+            hint = "pip install 'wbox_notify[s3]'"
+            self._report(spot, "WBX343", "a bucket needs an extra that is not installed", hint)
+        elif {*PARTS, "secret"} - {*given} <= {"prefix"}:
+            return Bucket(**given)
+        return None
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
         """Return the value of the variable, else of the file; each that can not be read is a problem."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wbox_notify.settings.bucket import Bucket
+
 _MB = 1 << 20
 
 
@@ -25,12 +27,21 @@ class Media:
 
     Attributes:
         static: Where they are put for a web server; None leaves it to the daemon to serve them.
+        bucket: Where they are uploaded to instead.
         quota: How many bytes the copies may take together.
         largest: How many bytes a file may have: an ``image``, a ``video``, ``audio`` or a ``document``.
         fetches: How often one link can be fetched whole.
     """
 
     static: Static | None = None
+    bucket: Bucket | None = None
     quota: int = 1 << 30
     largest: Mapping[str, int] = field(default_factory=lambda: LARGEST)
     fetches: int = 20
+
+    @property
+    def elsewhere(self) -> str | None:
+        """The address that lends files in place of the daemon, or None."""
+        if self.bucket:
+            return self.bucket.endpoint
+        return self.static.url if self.static else None

@@ -67,6 +67,13 @@ class Secrets:
             self._keep(name, self._undeclared(name))
         return self.found[name]
 
+    def declared(self, name: str, spot: Spot) -> str | None:
+        """Return a secret that the settings declare; else that is a problem, which does not show the name."""
+        if name not in self.found and name not in self._broken:
+            hint = "write its name here, and `secrets: {NAME: {file: PATH}}` or `{env: VARIABLE}`"
+            self._report(spot, "WBX324", "`secrets` has no entry of this name", hint)
+        return self.found.get(name)
+
     def _keep(self, name: str, value: str) -> None:
         learn(value)
         self.found[name] = value

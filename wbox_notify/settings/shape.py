@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, listed, some, wrong
+from wbox_notify.settings.bucket import PREFIX
 
 OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"
 _NO_KEY = Refusal("WBX321", "an API key does not belong in this file", OUT)
@@ -124,11 +125,25 @@ class StaticPart(Strict):
     url: str = Field(description="the address at which the folder is served")
 
 
+class BucketPart(Strict):
+    """A bucket of S3, or of what speaks like it: R2, MinIO, Backblaze B2."""
+
+    name: str = Field(description="what the bucket is called")
+    endpoint: str = Field(description="the address of its service: `https://s3.eu-central-1.amazonaws.com`")
+    region: str = Field(description="its region, such as `eu-central-1`; `auto` where there are none")
+    key_id: str = Field(description="the id of the access key")
+    secret: str = Field(description="the name of the entry in `secrets` that holds the secret access key")
+    prefix: str = Field(default=PREFIX, description="what the names of all objects begin with")
+
+
 class MediaPart(Strict):
     """How files of this machine reach wbox."""
 
     static: StaticPart | None = Field(
         default=None, description="a folder that a web server of yours serves, instead of the daemon"
+    )
+    bucket: BucketPart | None = Field(
+        default=None, description="a bucket that files are uploaded to, instead of the daemon"
     )
     quota: _Size = Field(default="1GB", description="how much of the disk the copies may take")
     image: _Size = Field(default="5MB", description="the largest picture")
@@ -138,6 +153,12 @@ class MediaPart(Strict):
     fetches: Annotated[int, AfterValidator(_one_or_more), Field(json_schema_extra={"minimum": 1})] = Field(
         default=20, description="how often one link can be fetched whole"
     )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.static and self.bucket:
+            raise wrong("WBX215", "files are put into `static` or into `bucket`, not into both")
+        return self
 
 
 class SettingsFile(Strict):

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wbox_notify.media import MediaFiles, Opened
-from wbox_notify.media.kinds import shown_inline
+from wbox_notify.media.kinds import disposition
 
 _PIECE = 64 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
@@ -56,7 +55,7 @@ class _Answer(StreamingResponse):
             **_HEADERS,
             "content-type": item.type,
             "content-length": str(len(self._rest)),
-            "content-disposition": disposition(item.name, inline=shown_inline(item.type)),
+            "content-disposition": disposition(item.name, item.type),
         }
         status = 200
         if span is None:
@@ -103,10 +102,3 @@ def wanted(asked: str, size: int) -> range | None:
     if last < first:
         return range(size)
     return range(first, min(last + 1, size)) if first < size else None
-
-
-def disposition(name: str, *, inline: bool) -> str:
-    """Return what a browser is to do with a file of this name: show it, or save it."""
-    plain = re.sub(r'[^ -~]|["\\]', "_", name)
-    how = "inline" if inline else "attachment"
-    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

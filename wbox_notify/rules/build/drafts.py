@@ -123,8 +123,8 @@ def _check_reach(shop: Workshop, spot: Spot) -> None:
     if not shop.settings.lends_files:
         message = "wbox fetches media from an address, and nothing says at which one it finds this machine"
         hint = (
-            "set `public_url` (where the daemon is reached) or `media.static` (a folder that a web server"
-            " serves) in wbox-notify.yaml, or send `url`: see docs/media.md"
+            "set `public_url` (where the daemon is reached), `media.static` (a folder that a web server"
+            " serves) or `media.bucket` in wbox-notify.yaml, or send `url`: see docs/media.md"
         )
         shop.problems.append(spot.problem("WBX340", message, hint=hint))
 

@@ -1,0 +1,103 @@
+"""A bucket of S3, or of what speaks like it: copies are uploaded, and lent by addresses that end.
+
+Import it late: its library is an extra.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
+
+import certifi
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+
+from wbox_notify.media.kinds import disposition
+from wbox_notify.media.opening import MediaError
+from wbox_notify.media.spool import Item
+from wbox_notify.settings.bucket import Bucket
+from wbox_notify.transport import cause
+
+_TIMEOUT = Timeout(connect=10.0, read=60.0)
+_SERVER_ERROR = 500
+_PASSING = {"RequestTimeout", "RequestTimeTooSkewed", "TooManyRequests"}
+"""What a bucket refuses for now, though it calls it the mistake of whoever asks."""
+
+
+def place(bucket: Bucket, item: Item, copy: Path, now: float, ends: float) -> str:
+    """Upload a copy unless it is there; return its address, signed, which works until ``ends``.
+
+    Raises:
+        MediaError: the bucket does not take it; ``retry`` says whether it may later.
+    """
+    name = _name(bucket, item)
+    headers = {"Content-Disposition": disposition(item.name, item.type), "Cache-Control": "private, no-store"}
+    with _talking(bucket) as client:
+        if not _is_there(client, bucket, item):
+            with copy.open("rb") as reading:
+                # One part after the other: each is held in memory.
+                client.put_object(
+                    bucket.name, name, reading, item.size, item.type, {**headers}, num_parallel_uploads=1
+                )
+        return client.presigned_get_object(
+            bucket.name,
+            name,
+            timedelta(seconds=max(int(ends - now), 1)),
+            request_date=datetime.fromtimestamp(now, UTC),
+        )
+
+
+def take_away(bucket: Bucket, item: Item) -> None:
+    """Delete a copy from there.
+
+    Raises:
+        MediaError: it is still there; ``retry`` says that the bucket can not be asked at all.
+    """
+    with _talking(bucket) as client:
+        client.remove_object(bucket.name, _name(bucket, item))
+
+
+def _is_there(client: Minio, bucket: Bucket, item: Item) -> bool:
+    try:
+        return client.stat_object(bucket.name, _name(bucket, item)).size == item.size
+    except S3Error:
+        return False  # also where we may not look: the upload tells what is wrong
+
+
+@contextmanager
+def _talking(bucket: Bucket) -> Iterator[Minio]:
+    """Give a client; what it raises is said without what an answer holds, which may quote a signature."""
+    parts = urlsplit(bucket.endpoint)
+    # Nothing of the environment, no redirect that would take a signature elsewhere, no second try: the
+    # queue has its own.
+    pool = PoolManager(timeout=_TIMEOUT, retries=False, ca_certs=certifi.where())
+    try:
+        yield Minio(
+            parts.netloc,
+            bucket.key_id,
+            bucket.secret,
+            secure=parts.scheme == "https",
+            region=bucket.region,
+            http_client=pool,
+        )
+    except S3Error as error:
+        code = re.sub("[^A-Za-z].*", "", error.code or "", flags=re.DOTALL)[:50]
+        retry = error.response.status >= _SERVER_ERROR or code in _PASSING
+        raise MediaError(f"the bucket {bucket.name} refuses: {code}", retry=retry) from None
+    except (MinioException, ParseError, UnicodeDecodeError):
+        raise MediaError(f"{parts.netloc} does not answer as a bucket does", retry=True) from None
+    except HTTPError as error:
+        raise MediaError(f"{parts.netloc} can not be reached: {cause(error)}", retry=True) from None
+    except ValueError as error:
+        raise MediaError(f"the bucket {bucket.name} can not be used: {error}") from None
+    finally:
+        pool.clear()
+
+
+def _name(bucket: Bucket, item: Item) -> str:
+    return f"{bucket.prefix}{item.id}/{item.name}"
