@@ -18,7 +18,7 @@ _KEPT = ("content-type", "content-disposition", "cache-control")
 class ObjectStore:
     """A bucket on this machine; ``refuse`` maps a method to the status and code of all its answers.
 
-    Its clock is ``now``, or that of the machine where that is None.
+    Its clock is ``now``, or that of the machine where that is None. It answers while it is ``open``.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,8 @@ class ObjectStore:
         self.heard: list[str] = []
         self.refuse: dict[str, tuple[int, str]] = {}
         self.location = ""
+        self.open = threading.Event()
+        self.open.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answers", (_Answers,), {"store": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -64,6 +66,7 @@ class _Answers(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.store.asked.append(f"{self.command}{' ' + '&'.join(query) if 'uploads' in query else ''}")
         self.store.heard.append(f"{self.path} {self.headers}")
+        self.store.open.wait(30)
         refusal = self.store.refuse.get(self.command) or self._checked(parts.path, parts.query, body)
         if refusal:
             moved = {"Location": self.store.location + self.path} if self.store.location else {}

@@ -401,6 +401,29 @@ def test_a_dropped_picture_arrives_through_the_bucket_and_nothing_keeps_what_ope
         assert hidden.encode() not in kept
 
 
+def test_a_daemon_that_ends_during_an_upload_leaves_the_message_to_a_person(
+    studio: Workplace, wbox: Simulator, bucket: ObjectStore
+) -> None:
+    bucket.open.clear()
+    process = studio.start("run")
+    until(studio.card.exists)
+    (studio.drop / "a.png").write_bytes(PNG)
+    until(lambda: bucket.asked)
+    process.kill()
+    process.communicate(timeout=10)
+    studio.card.unlink()
+    bucket.open.set()
+    studio.start("run")
+    until(studio.card.exists)
+    history = open_history(studio.store)
+    until(lambda: history and history.queue([State.HELD]))
+    assert history
+    history.close()
+    assert studio.run("queue", "retry", "1").returncode == 0
+    until(lambda: wbox.messages() and "media" in wbox.messages()[0])
+    assert requests.get(f"{wbox.url}/sim/media/1", timeout=10).content == PNG
+
+
 def test_a_bucket_needs_no_daemon(studio: Workplace, wbox: Simulator, bucket: ObjectStore) -> None:
     (studio.drop / "a.png").write_bytes(PNG)
     sent = studio.run("send", "media", f"+{PHONE}", "--file", "drop/a.png")
