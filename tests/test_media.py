@@ -653,11 +653,12 @@ BLOCKS = re.findall(r"```yaml\n(# (.*?)(?:: .*?)?\n.*?)```", PAGE, re.DOTALL)
 
 
 def test_every_block_of_the_page_is_right(tmp_path: Path) -> None:
-    assert [name for _, name in BLOCKS] == ["rules/invoices.yaml", *["wbox-notify.yaml"] * 3]
+    assert [name for _, name in BLOCKS] == ["rules/invoices.yaml", *["wbox-notify.yaml"] * 4]
     rule = BLOCKS[0][0]
-    for text, _ in BLOCKS[1:3]:
-        assert project(tmp_path, {"rules/a.yaml": rule, "wbox-notify.yaml": text}).problems == ()
-    defaults = project(tmp_path, {"wbox-notify.yaml": BLOCKS[3][0]}).settings.media
+    for text, _ in BLOCKS[1:4]:
+        found = project(tmp_path, {"rules/a.yaml": rule, "wbox-notify.yaml": text}, BUCKET_KEY="secret")
+        assert found.problems == ()
+    defaults = project(tmp_path, {"wbox-notify.yaml": BLOCKS[4][0]}).settings.media
     (problem,) = project(tmp_path, {"wbox-notify.yaml": ""}).problems
     assert (problem.code, problem.line) == ("WBX340", 9)
     assert defaults == project(tmp_path, {}).settings.media
