@@ -153,28 +153,32 @@ def _at_work(history: History) -> bool:
 
 
 def refuses(soak: Soak, chance: random.Random) -> None:
-    """Wbox answers a few sends with an error, or says that it is too much."""
-    fault = chance.choice(
-        [
-            {"status": 500},
-            {"status": 502},
-            {"status": 503, "message": "Service Unavailable"},
-            {"status": 503},
-            {"status": 429, "retry_after": chance.randint(1, 3)},
-            {"success": False},
-        ]
-    )
-    soak.wbox.fault(**fault, count=chance.randint(1, 2))
+    """Wbox answers with an error for a while, or says that it is too much."""
+    faults: list[dict[str, object]] = [
+        {"status": 500},
+        {"status": 502},
+        {"status": 503, "message": "Service Unavailable"},
+        {"status": 503},
+        {"status": 429, "retry_after": chance.randint(1, 3)},
+        {"success": False},
+    ]
+    _for_a_while(soak, chance, chance.choice(faults))
 
 
-def loses_the_answer(soak: Soak, _chance: random.Random) -> None:
-    """Wbox takes a message and cuts the connection."""
-    soak.wbox.fault(lost=True, count=1)
+def loses_the_answer(soak: Soak, chance: random.Random) -> None:
+    """Wbox takes messages and cuts the connection."""
+    _for_a_while(soak, chance, {"lost": True})
 
 
 def is_slow(soak: Soak, chance: random.Random) -> None:
-    """Wbox takes its time for a while."""
-    soak.wbox.fault(delay=round(chance.uniform(0.05, 1.5), 2), count=chance.randint(3, 15))
+    """Wbox takes its time."""
+    _for_a_while(soak, chance, {"delay": round(chance.uniform(0.05, 1.5), 2)})
+
+
+def _for_a_while(soak: Soak, chance: random.Random, fault: dict[str, object]) -> None:
+    soak.wbox.fault(**fault)
+    soak.pause(chance.uniform(0.2, 2.0))
+    soak.wbox.clear_faults()
 
 
 def unlinks(soak: Soak, chance: random.Random) -> None:

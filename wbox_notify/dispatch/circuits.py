@@ -79,7 +79,8 @@ class Circuits:
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
         for circuit in self._store.circuits():
-            if circuit["device"] == device:
+            # A limit lasts as long as wbox says; for all else nobody knows.
+            if circuit["device"] == device and reason is not Outcome.LIMITED:
                 pause = max(pause, probe_pause(circuit["probes"] + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
 
