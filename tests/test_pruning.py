@@ -54,7 +54,12 @@ def live_through(store: Store, name: str, past: Past) -> None:
     if not past.planned:
         return
     messages = tuple(
-        Planned(key=f"{name}:{place}", rule="r", message=Text(phone=phone(name, place), message="hi"))
+        Planned(
+            key=f"{name}:{place}",
+            rule="r",
+            # A device of its own, since one has no more than four messages in flight.
+            message=Text(phone=phone(name, place), message="hi", device_id=int(name[1:]) + 1),
+        )
         for place, _ in enumerate(past.deliveries)
     )
     decision = Decision(rule="r", stage="if", outcome="passed", detail="yes")
