@@ -24,7 +24,7 @@ imports: .venv/ready
 	$(BIN)/lint-imports
 
 tests: .venv/ready
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-slow: .venv/ready ## Run what takes minutes
 	$(BIN)/pytest -m slow
