@@ -45,12 +45,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def wbox() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def client(wbox: Simulator) -> Iterator[Client]:
     client = Client(wbox.url, "sk_test")
     yield client

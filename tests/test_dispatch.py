@@ -126,12 +126,6 @@ class Clock:
 
 
 @pytest.fixture
-def wbox() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     store = open_store(f"sqlite:///{tmp_path}/wbox.db")
     yield store

@@ -64,7 +64,7 @@ class Alarms:
         Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
         """
         own = {rule.id: rule.fallback for rule in self._project.rules if rule.fallback}
-        for delivery in self._store.history.unheard(list(own), now - _DAY):
+        for delivery in self._store.history.unheard(list(own), now - _DAY) if own else ():
             self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
         if self._project.settings.fallback:
             for row in self._store.history.given_up(now - _HOUR):
