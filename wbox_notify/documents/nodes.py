@@ -14,6 +14,8 @@ MAX_NODES = 20_000
 MAX_ALIASES = 50
 MAX_DEPTH = 40
 
+_TOO_DEEP = f"this is nested more than {MAX_DEPTH} deep"
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 _GLUED = re.compile(r"\s+(#[^\s#].*)")
@@ -54,7 +56,15 @@ def read(text: str, source: Source) -> tuple[Node | None, list[Problem]]:
     except _Stopped as stopped:
         return None, [*reading.problems, stopped.problem]
     except yaml.MarkedYAMLError as error:
-        return None, [*reading.problems, explain(error, source)]
+        return None, [*reading.problems, _explained(error, source)]
+
+
+def _explained(error: yaml.MarkedYAMLError, source: Source) -> Problem:
+    # The parser reads ahead of us, and since PyYAML 6.0.4 it has a limit of its own, far beyond ours.
+    if error.problem_mark and "maximum nesting depth" in (error.problem or ""):
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        return source.problem(Place(line, column, column + 1), "WBX102", _TOO_DEEP)
+    return explain(error, source)
 
 
 class _Stopped(Exception):  # noqa: N818 - it carries the problem
@@ -213,7 +223,7 @@ class _Reading:
         if self.nodes > MAX_NODES:
             raise self._stopped(event, "WBX102", f"there are more than {MAX_NODES} values in the file", None)
         if depth > MAX_DEPTH:
-            raise self._stopped(event, "WBX102", f"this is nested more than {MAX_DEPTH} deep", None)
+            raise self._stopped(event, "WBX102", _TOO_DEEP, None)
 
     def _stopped(self, event: Any, code: str, message: str, hint: str | None) -> _Stopped:
         return _Stopped(self.source.problem(self._place(event), code, message, hint=hint))
