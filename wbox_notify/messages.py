@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from wbox_notify.errors import MessageError
-from wbox_notify.phones import normalise
+from wbox_notify.phones import international
 
 APPRISE = "apprise"
 """The device of all notices."""
@@ -29,7 +29,7 @@ class _Message:
     device_id: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "phone", normalise(self.phone))
+        object.__setattr__(self, "phone", international(self.phone))
 
     @property
     def recipient(self) -> str:

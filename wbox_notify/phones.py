@@ -8,10 +8,18 @@ from wbox_notify.errors import MessageError
 
 _JID = re.compile(r"@(g\.us|s\.whatsapp\.net|c\.us|lid|newsletter|broadcast)$")
 _ALLOWED = re.compile(r"[+\d\s().\-/\u00a0\u200e\u202a\u202c]+")
+_SPREADSHEET = re.compile(r"\d+\.0|\d([.,]\d+)?[Ee]\+?\d+")
+"""What is left of a number that a spreadsheet took for an amount: ``5551234567.0``, ``9.05551E+11``."""
+
+_INTERNATIONAL = 11
+"""Digits of a number with its country code; one with fewer may as well be somebody's national number."""
 
 
 def normalise(number: str, region: str | None = None) -> str:
     """Return ``number`` as digits with its country code, as ``905551234567``.
+
+    What begins with ``+`` or ``00`` says its country. All else must be a valid number of one country only (of
+    the region, where there is one), so that a missing digit sends nothing to a stranger.
 
     Args:
         number: As a person writes it: ``+90 555 123 45 67``, ``00905551234567``, ``905551234567``; with a
@@ -21,24 +29,36 @@ def normalise(number: str, region: str | None = None) -> str:
     Raises:
         MessageError: with the field ``phone`` when this can not be a phone number.
     """
-    text = number.strip()
-    if _JID.search(text):
-        raise MessageError("phone", f"{text!r} is a WhatsApp id; wbox takes phone numbers only")
-    if not _ALLOWED.fullmatch(text) or not any(map(str.isdigit, text)):
-        raise MessageError("phone", f"{text!r} is not a phone number", hint="write it as +905551234567")
-    if text.startswith("00"):
-        text = "+" + text[2:]
+    text = _cleaned(number)
     if text.startswith("+"):
-        return _international(text, number)
-    if region and (national := _national(text, region)):
-        return national
-    if text.startswith("0"):
-        raise MessageError(
-            "phone",
-            f"{number.strip()!r} has no country code",
-            hint=f"write it as +90{text[1:].replace(' ', '')} with your own code, or set defaults.region",
-        )
-    return _international("+" + text, number)
+        return international(text)
+    complete = _complete(text)
+    home = _national(text, region.upper()) if region else complete
+    if home is None:
+        raise _unknown(text, region)
+    if complete and complete != home:
+        hint = "write the + of the one that you mean"
+        raise MessageError("phone", f"{text!r} can be +{home} or +{complete}", hint=hint)
+    return home
+
+
+def international(number: str) -> str:
+    """Return a number that begins with its country code, with or without ``+``, as digits.
+
+    Raises:
+        MessageError: with the field ``phone`` when no number of that country is like it.
+    """
+    text = _cleaned(number)
+    parsed = _parsed(text if text.startswith("+") else f"+{text}")
+    if parsed is None or not phonenumbers.is_possible_number(parsed):
+        hint = "country code first, then the whole number: +905551234567"
+        raise MessageError("phone", f"{number.strip()!r} is not a possible phone number", hint=hint)
+    return _digits(parsed)
+
+
+def is_spoiled(text: str) -> bool:
+    """Return whether a spreadsheet has made an amount of a number: its digits are not known any more."""
+    return bool(_SPREADSHEET.fullmatch(text.strip()))
 
 
 def masked(phone: str) -> str:
@@ -46,26 +66,55 @@ def masked(phone: str) -> str:
     return f"+{phone[:5]}***{phone[-4:]}" if len(phone) > 9 else f"+{phone[:2]}***"  # noqa: PLR2004
 
 
-def _international(text: str, asked: str) -> str:
-    try:
-        parsed = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
-        raise MessageError(
-            "phone",
-            f"{asked.strip()!r} is not a possible phone number",
-            hint="country code first, then the whole number: +905551234567",
-        )
-    return _digits(parsed)
+def _cleaned(number: str) -> str:
+    """Return a number with ``+`` for ``00``; MessageError where it is something else."""
+    text = number.strip()
+    if _JID.search(text):
+        raise MessageError("phone", f"{text!r} is a WhatsApp id; wbox takes phone numbers only")
+    if is_spoiled(text):
+        hint = "format the column as text and enter the numbers again"
+        raise MessageError("phone", f"{text!r} is a phone number that a spreadsheet has spoiled", hint=hint)
+    if not _ALLOWED.fullmatch(text) or not any(map(str.isdigit, text)):
+        raise MessageError("phone", f"{text!r} is not a phone number", hint="write it as +905551234567")
+    return f"+{text[2:]}" if text.startswith("00") else text
 
 
 def _national(text: str, region: str) -> str | None:
+    """Return a number without ``+`` as a region reads it, as digits; None where it is not valid there."""
+    code = str(phonenumbers.country_code_for_region(region))
+    digits = re.sub(r"\D", "", text)
+    if digits.startswith(code) and (whole := _valid(f"+{digits}")):
+        return whole
+    return _valid(text, region)
+
+
+def _complete(text: str) -> str | None:
+    """Return a number that begins with its country code though it has no ``+``."""
+    if text.startswith("0") or sum(map(str.isdigit, text)) < _INTERNATIONAL:
+        return None
+    return _valid(f"+{text}")
+
+
+def _unknown(text: str, region: str | None) -> MessageError:
+    """Return what is wrong with a number without ``+``, and what to write."""
+    if region:
+        hint = "look for a missing digit; a number of another country begins with + and its code"
+        return MessageError("phone", f"{text!r} is not a phone number of {region.upper()}", hint=hint)
+    example = f"+90{text.removeprefix('0').replace(' ', '')}"
+    hint = f"write it as {example} with your own code, or set defaults.region"
+    return MessageError("phone", f"{text!r} has no country code", hint=hint)
+
+
+def _valid(text: str, region: str | None = None) -> str | None:
+    parsed = _parsed(text, region)
+    return _digits(parsed) if parsed and phonenumbers.is_valid_number(parsed) else None
+
+
+def _parsed(text: str, region: str | None = None) -> phonenumbers.PhoneNumber | None:
     try:
-        parsed = phonenumbers.parse(text, region.upper())
+        return phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    return _digits(parsed) if phonenumbers.is_valid_number(parsed) else None
 
 
 def _digits(parsed: phonenumbers.PhoneNumber) -> str:

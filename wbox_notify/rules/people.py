@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from wbox_notify.documents.shape import meant
 from wbox_notify.errors import MessageError
-from wbox_notify.phones import normalise
+from wbox_notify.phones import is_spoiled, normalise
 from wbox_notify.times.wallclock import moment as moment_of
 from wbox_notify.times.windows import Window
 
@@ -147,7 +147,7 @@ def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapp
 
     A text with letters is taken for a misspelt one of the names: MessageError.
     """
-    if any(map(str.isalpha, text)):
+    if any(map(str.isalpha, text)) and not is_spoiled(text):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=meant(text, names))
     phone = normalise(text, region)
     known = (contact for contact in contacts.values() if contact.phone == phone)
