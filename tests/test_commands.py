@@ -142,6 +142,26 @@ def test_what_can_not_be_sent_now_stays_in_the_queue_and_goes_out_later_in_order
     assert [message["body"]["message"] for message in wbox.messages()] == ["first", "second"]
 
 
+def test_what_needs_no_rules_works_while_a_rule_file_is_broken(place: Workplace) -> None:
+    place.rule("version: 1\nrules:\n  - id: [\n", "rules/broken.yaml")
+    assert place.run("send", "text", PHONE, "hi").returncode == 0
+    status = place.run("status")
+    assert status.returncode == 69  # no daemon runs
+    assert "1 ready" in status.stdout
+    assert "broken   1 error in the rules" in status.stdout
+    assert place.json("status")["errors"] == 1
+    assert place.run("queue", "retry", "--all").returncode == 3
+    assert place.run("run").returncode == 78
+
+
+def test_mistakes_of_the_settings_end_with_78(place: Workplace) -> None:
+    (place.folder / "wbox-notify.yaml").write_text("listen: nowhere\n")
+    for words in (["status"], ["send", "text", PHONE, "hi"], ["queue", "drop", "1"]):
+        ran = place.run(*words)
+        assert ran.returncode == 78
+        assert "wbox-notify.yaml:1:9" in ran.stderr
+
+
 def test_an_unreachable_wbox_keeps_the_message(place: Workplace) -> None:
     ran = place.run("send", "text", PHONE, "hi", WBOX_API_URL="http://127.0.0.1:9")
     assert ran.returncode == 75

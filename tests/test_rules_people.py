@@ -83,6 +83,7 @@ def test_a_text_names_tags_and_turns(
         ("tag:opz", "nobody has the tag `opz`", "did you mean `ops`?"),
         ("dutty", "neither a contact nor a group", "did you mean `duty`?"),
         ("duty", "somebody else from time to time", None),
+        ('["+905551112233", "+905552223344"]', "names a list", "join it: {{ … | join(', ') }}"),
     ],
 )
 def test_nobody_is_meant_by_an_unknown_tag_or_a_turn_without_a_moment(

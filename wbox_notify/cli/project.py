@@ -59,7 +59,21 @@ def open_project(config: Path | None) -> Project:
 
 def sound(project: Project) -> Project:
     """Return a project that has no errors; print those that it has and end with 78."""
+    return _without(errors(project.problems), project)
+
+
+def usable(project: Project) -> Project:
+    """Return a project whose settings have no errors, for what needs no rules; else end with 78."""
     wrong = errors(project.problems)
+    return _without([problem for problem in wrong if not is_of_rules(problem)], project)
+
+
+def is_of_rules(problem: Problem) -> bool:
+    """Return whether a problem stands in a rule file, and so keeps nothing from working but its rules."""
+    return problem.file.split("/")[0] == "rules"
+
+
+def _without(wrong: Sequence[Problem], project: Project) -> Project:
     if wrong:
         print_problems(wrong)
         raise ConfigError(

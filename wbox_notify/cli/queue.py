@@ -6,7 +6,7 @@ import click
 
 from wbox_notify.cli.feed import listed
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import history, open_project, open_queue, sound
+from wbox_notify.cli.project import history, open_project, open_queue, usable
 from wbox_notify.control import Action
 from wbox_notify.deliveries import OPEN, STUCK, Delivery, State
 from wbox_notify.errors import WboxError
@@ -68,7 +68,7 @@ def _verb(action: Action, text: str) -> None:
     def run(config: Path | None, ids: tuple[int, ...], everything: bool, as_json: bool) -> int:
         if bool(ids) == everything:
             raise click.UsageError("give the numbers that `queue list` shows, or --all")
-        project = sound(open_project(config))
+        project = usable(open_project(config))
         past = history(project)
         unknown = [number for number in ids if past.delivery(number) is None]
         past.close()

@@ -14,7 +14,7 @@ from wbox_notify import messages
 from wbox_notify.addresses import check_public
 from wbox_notify.cli.feed import target
 from wbox_notify.cli.output import json_option, say, say_json, shown
-from wbox_notify.cli.project import media_files, open_project, open_queue, sound
+from wbox_notify.cli.project import media_files, open_project, open_queue, usable
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
@@ -113,7 +113,7 @@ def _send(
     device: int | None,
     **how: Any,
 ) -> int:
-    project = sound(open_project(config))
+    project = usable(open_project(config))
     device = project.settings.device_id if device is None else device
     made = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
     connect(project)().close()

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
-from wbox_notify.cli.project import daemon_answers, open_project, sound
+from wbox_notify.cli.project import count, daemon_answers, open_project, usable
 from wbox_notify.client import ApiError
 from wbox_notify.daemon import connect
 from wbox_notify.deliveries import OPEN, STUCK, State
 from wbox_notify.dispatch import ALL
+from wbox_notify.documents.problems import errors
 from wbox_notify.rules import Project
 from wbox_notify.store import open_history
 
@@ -29,15 +30,19 @@ def command(config: Path | None, as_json: bool) -> int:
     Ends with 0 when messages flow, 69 when the daemon or wbox can not be reached, 75 when the phone is not
     linked, 77 when the key is refused.
     """
-    project = sound(open_project(config))
+    project = usable(open_project(config))
     device, code = _device(project)
     running = daemon_answers(project.settings.data_dir)
     queue = _queue(project)
+    wrong = len(errors(project.problems))
     if as_json:
-        say_json({"daemon": running, "rules": len(project.rules), "device": device, "queue": queue})
+        rules = {"rules": len(project.rules), "errors": wrong}
+        say_json({"daemon": running, **rules, "device": device, "queue": queue})
     else:
         say(f"daemon   {'running' if running else 'not running: wbox-notify run'}")
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
+        if wrong:
+            say(f"broken   {count(wrong, 'error')} in the rules: wbox-notify check")
         say(f"device   {shown(device['text'])}   {project.settings.url}")
         _print_queue(queue)
     return code if code or running else _UNREACHABLE

@@ -114,6 +114,8 @@ class People:
 
     def named(self, text: str) -> tuple[Person, ...]:
         """Return the same, with turns as they are; raises the same."""
+        if text.lstrip().startswith("["):
+            raise MessageError("to", "names a list", hint="join it: {{ … | join(', ') }}")
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
             raise MessageError("to", "names nobody")
