@@ -85,6 +85,32 @@ def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"), [("empty", "rules/*.yaml"), ("rules", "the project is the folder above")]
+)
+def test_a_folder_without_rules_is_an_error(tmp_path: Path, name: str, hint: str) -> None:
+    (tmp_path / name).mkdir()
+    (problem,) = check(load(tmp_path / name, {}))
+    assert (problem.code, problem.severity, problem.message) == ("WBX350", "error", "there are no rules here")
+    assert hint in (problem.hint or "")
+
+
+def test_a_file_in_place_of_the_folder_for_what_is_done_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o755)
+    (tmp_path / "drop" / "done").touch()
+    (problem,) = checked(tmp_path, "drop, done: done/2026")
+    assert (problem.code, problem.severity) == ("WBX351", "warning")
+    assert problem.message == f"{tmp_path}/drop/done is a file, not a folder"
+    assert checked(tmp_path, "drop, done: '{{ file.stem }}/'") == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write every folder")
+def test_a_folder_that_files_can_not_be_moved_out_of_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o555)
+    problems = checked(tmp_path, "drop, done: ../done")
+    assert [problem.message for problem in problems] == [f"files can not be moved out of {tmp_path}/drop"]
+
+
+@pytest.mark.parametrize(
     ("url", "inside"),
     [
         ("http://localhost/a.jpg", True),

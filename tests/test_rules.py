@@ -340,6 +340,20 @@ MISTAKES = [
     ("send: {template: name.j2}", "WBX308", (5, 22), "`file` has no `nmae`, in templates/name.j2", "`name`?"),
     ("send: {media: {file: x}}", "WBX340", (5, 26), "at which one it finds this machine", "public_url"),
     ("send: {media: {file: x, url: y}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
+    (
+        'send: {media: "{{ file.path }}"}',
+        "WBX213",
+        (5, 19),
+        "a `file` of this machine or a `url`",
+        'write `{file: "{{ file.path }}"}`',
+    ),
+    (
+        "trigger: {webhook: {path: a, open: true}}\nif: body.present-value > 1",
+        "WBX308",
+        (6, 22),
+        "there is no `value` here",
+        "brackets: body['present-value']",
+    ),
     ("send: {media: {caption: x}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
     ("send: {media: {url: 'file:///etc/passwd'}}", "WBX311", (5, 25), "not an absolute http(s)", "`file:`"),
     ("send: {media: {url: a.jpg}}", "WBX311", (5, 25), "not an absolute http(s) address", "public URL"),
@@ -425,9 +439,34 @@ def test_each_mistake_in_a_file_has_its_place(
     assert any(message in problem.message for problem in problems)
 
 
-def test_a_bad_id_comes_with_a_good_one(tmp_path: Path) -> None:
-    problems = project(tmp_path, {"rules/a.yaml": "version: 1\nrules:\n  - id: Fatura PDF!\n"}).problems
-    assert "write `fatura-pdf`" in [problem.hint for problem in problems]
+@pytest.mark.parametrize(("bad", "good"), [("Fatura PDF!", "fatura-pdf"), ("Öğle Işığı", "ogle-isigi")])
+def test_a_bad_id_comes_with_a_good_one(tmp_path: Path, bad: str, good: str) -> None:
+    problems = project(tmp_path, {"rules/a.yaml": f"version: 1\nrules:\n  - id: {bad}\n"}).problems
+    assert f"write `{good}`" in [problem.hint for problem in problems]
+
+
+def test_a_missing_version_says_what_to_write(tmp_path: Path) -> None:
+    (problem,) = project(tmp_path, {"rules/a.yaml": "rules: []\n"}).problems
+    assert problem.hint == "write `version: 1` at the top of the file"
+
+
+def test_a_file_that_ends_in_capitals_is_read(tmp_path: Path) -> None:
+    assert [rule.id for rule in project(tmp_path, {"rules/a.YAML": rule_file("")}).rules] == ["a"]
+
+
+def test_mistakes_of_the_settings_come_before_those_that_follow_from_them(tmp_path: Path) -> None:
+    hook = "trigger: {webhook: {path: a, secret: hook}}"
+    files = {"wbox-notify.yaml": "secrets: {hook: {env: UNSET}}\n", "rules/a.yaml": rule_file(hook)}
+    problems = project(tmp_path, files).problems
+    assert [problem.file for problem in problems] == ["wbox-notify.yaml", "rules/a.yaml"]
+
+
+def test_a_cron_expression_with_both_kinds_of_days_is_a_warning(tmp_path: Path) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file('trigger: {schedule: {cron: "0 9 1-7 * 1"}}')})
+    (problem,) = found.problems
+    assert (problem.code, problem.severity) == ("WBX352", "warning")
+    assert "MON#1" in (problem.hint or "")
+    assert found.rules
 
 
 def test_a_file_without_rules_is_a_warning_but_one_with_contacts_is_fine(tmp_path: Path) -> None:
@@ -665,10 +704,10 @@ def test_who_names_a_broken_contact_is_told_and_not_sent_half(tmp_path: Path) ->
     people = "version: 1\ncontacts: {ayse: '0555', boss: '+905559990011'}\ngroups: {all: [boss, ayse]}\n"
     found = project(tmp_path, {"wbox-notify.yaml": people, "rules/a.yaml": rule_file("to: [boss, all]")})
     assert [(problem.file, problem.code) for problem in found.problems] == [
-        ("rules/a.yaml", "WBX303"),
         ("wbox-notify.yaml", "WBX302"),
+        ("rules/a.yaml", "WBX303"),
     ]
-    assert "`all` can not be used" in found.problems[0].message
+    assert "`all` can not be used" in found.problems[1].message
     assert found.rules == ()
 
 

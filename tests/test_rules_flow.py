@@ -208,6 +208,13 @@ MISTAKES = [
     ("digest: {at: '25:00'}", "WBX326", (5, 18), "`25:00` is not a time of day", None),
     ("digest: {every: 1h, missed: all}", "WBX210", (5, 25), "unknown key `missed`", None),
     ("quiet_hours: nigth", "WBX327", (5, 18), "nigth", "did you mean `night`?"),
+    (
+        "quiet_hours: gece",
+        "WBX327",
+        (5, 18),
+        "there is no window `gece`",
+        "time_windows: {gece: 22:00-07:30}",
+    ),
     ("quiet_hours: 22:00", "WBX327", (5, 18), "not a window of time", "22:00-07:30"),
     ("quiet_hours: {window: night, then: wait}", "WBX215", (5, 40), "`wait` is not known here", "hold, drop"),
     ("quiet_hours: {window: night, unless: fiel.size}", "WBX308", (5, 42), "no `fiel` here", "`file`?"),

@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     logging.getLogger().addHandler(logging.NullHandler())
+    _have_a_home()
     try:
         code = group.main(words, prog_name="wbox-notify", standalone_mode=False)
     except click.ClickException as error:
@@ -100,6 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail(problem, "please report this, with what you typed", _INTERNAL, as_json=as_json)
     _say_the_rest()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _have_a_home() -> None:
+    """Give a user without a home the one that containers give, so that what is kept there can say why not."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
 
 
 def _say_the_rest() -> None:

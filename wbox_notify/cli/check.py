@@ -42,8 +42,9 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
             waiting = _waiting(found.files[rule.id], whole=found.whole)
             say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}{waiting}")
         print_problems(problems)
-        totals = (count(len(project.rules), "rule"), count(wrong, "error"), count(warnings, "warning"))
-        say(f"{', '.join(totals)} in {project.settings.folder}")
+        good = f"{count(len(project.rules), 'rule')} without errors"
+        totals = ", ".join((good, count(wrong, "error"), count(warnings, "warning")))
+        say(f"{totals} in {project.settings.folder}")
     return 1 if wrong or (strict and warnings) else 0
 
 

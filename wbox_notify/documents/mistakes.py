@@ -12,6 +12,9 @@ _QUOTED = "a value that starts with a quote must end with it"
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
+_ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
+_INNER = {'"': "'", "'": '"'}
+
 
 class _Cure(NamedTuple):
     """What to say of a value that starts with one of ``signs``."""
@@ -41,7 +44,12 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
     if found := re.match(r" *\t", text):
         tab = Place(line + 1, found.end(), found.end() + 1)
         return source.problem(tab, "WBX109", "a tab is used to indent", hint="indent with spaces")
-    return _escape(error, source) or _cured(source, line, column) or _misplaced(error, source, line, column)
+    return (
+        _escape(error, source)
+        or _cured(source, line, column)
+        or _cured(source, *_where(error.problem_mark))
+        or _misplaced(error, source, line, column)
+    )
 
 
 def bare_template(source: Source, line: int, column: int) -> Problem:
@@ -55,7 +63,10 @@ def bare_template(source: Source, line: int, column: int) -> Problem:
 def _spot(error: yaml.MarkedYAMLError) -> tuple[int, int]:
     """Return line and column: of what was begun wrongly where the parser knows, else of where it stopped."""
     begun = error.context_mark if _BEGUN.search(error.context or "") else None
-    mark = begun or error.problem_mark
+    return _where(begun or error.problem_mark)
+
+
+def _where(mark: yaml.Mark | None) -> tuple[int, int]:
     return (mark.line, mark.column) if mark else (0, 0)
 
 
@@ -69,14 +80,27 @@ def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
 
 
 def _cured(source: Source, line: int, column: int) -> Problem | None:
-    text = source.lines[line]
+    text = source.lines[line].rstrip()
     value = _VALUE.match(text)
-    for start in (column, value.end() if value else column):
+    begin = value.end() if value else column
+    if begin < column and (quote := text[column - 1]) in _INNER:
+        place = Place(line + 1, column, column + 1)
+        hint = f"write {_INNER[quote]} inside of it, or around it"
+        return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
+    for start in (column, begin):
         for cure in _CURES:
-            if text[start : start + 1] in {*cure.signs}:
-                place = Place(line + 1, start + 1, len(text.rstrip()) + 1)
+            if text[start : start + 1] in {*cure.signs} and not _is_closed(text[start:]):
+                place = Place(line + 1, start + 1, len(text) + 1)
                 return source.problem(place, cure.code, cure.message, hint=cure.hint)
     return None
+
+
+def _is_closed(value: str) -> bool:
+    """Return whether a value ends with the sign that closes the one it starts with, and only there."""
+    end = _ENDS.get(value[0])
+    if end is None or len(value) == 1 or not value.endswith(end):
+        return False
+    return end not in _INNER or end not in value[1:-1]
 
 
 def _misplaced(error: yaml.MarkedYAMLError, source: Source, line: int, column: int) -> Problem:

@@ -86,8 +86,13 @@ class Source:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, by file, line and column."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.message)))
+    """Return each problem once, by file, line and column; those of the rules last, as they may follow."""
+    return tuple(sorted(dict.fromkeys(problems), key=_order))
+
+
+def _order(problem: Problem) -> tuple[bool, str, int, int, str, str]:
+    follows = problem.file.startswith("rules/")
+    return follows, problem.file, problem.line, problem.column, problem.code, problem.message
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

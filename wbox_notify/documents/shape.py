@@ -147,7 +147,8 @@ def _problem(detail: ErrorDetails, model: type[Strict], spot: Spot) -> Problem:
     if kind == "extra_forbidden":
         return _unknown(str(loc[-1]), _model(model, loc[:-1]), at)
     if kind == "missing":
-        return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing")
+        hint = "write `version: 1` at the top of the file" if loc == ("version",) else None
+        return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
     wanted = _WANTED.get(kind, "can not be used as written")
     return _mistyped(_name(at), wanted, detail["input"], at)
 

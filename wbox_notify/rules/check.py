@@ -10,13 +10,22 @@ from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
-from wbox_notify.rules.rule import Draft, FileTrigger, MissingTrigger, Rule, Trigger, WebhookTrigger
+from wbox_notify.rules.rule import (
+    Draft,
+    FileTrigger,
+    MissingTrigger,
+    Rule,
+    Target,
+    Trigger,
+    WebhookTrigger,
+)
 from wbox_notify.settings import Settings
+from wbox_notify.templates import Template
 
 
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
-    found = [*project.problems, *_untested(project), *_links(project), *_media(project)]
+    found = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
     seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
@@ -24,6 +33,7 @@ def check(project: Project) -> list[Problem]:
             if what not in seen:
                 found += _source(source, spot, project.settings)
             seen.add(what)
+        found += _put_away(rule)
     return list(in_order(found))
 
 
@@ -66,6 +76,17 @@ def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Spot]]:
     yield rule.send, rule.spot.at("send")
     for index, step in enumerate(rule.escalate):
         yield step.send, rule.spot.at("escalate").at(index).at("send")
+
+
+def _empty(project: Project) -> Iterator[Problem]:
+    """Yield an error for a folder that has no rules, good or bad."""
+    if project.rules or project.problems:
+        return
+    folder = project.settings.folder
+    hint = "a project has its rules in rules/*.yaml"
+    if folder.name == "rules":
+        hint = f"the project is the folder above: {folder.parent}"
+    yield Problem(file=str(folder), code="WBX350", message="there are no rules here", hint=hint)
 
 
 def _untested(project: Project) -> Iterator[Problem]:
@@ -112,6 +133,31 @@ def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
         yield spot.problem(
             "WBX315", message, hint=f"chmod o-w {root}, or chmod +t {root}", severity="warning"
         )
+
+
+def _put_away(rule: Rule) -> Iterator[Problem]:
+    """Yield a warning for each folder that files can not be moved to, or out of."""
+    for index, trigger in enumerate(rule.triggers):
+        if isinstance(trigger, FileTrigger) and any(trigger.targets):
+            spot = rule.spot.at("trigger").at(index).at("file")
+            if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
+                hint = "give the user that runs this the right to write there"
+                message = f"files can not be moved out of {trigger.root}"
+                yield spot.at("path").problem("WBX351", message, hint=hint, severity="warning")
+            for name in ("done", "failed", "duplicate"):
+                yield from _target(getattr(trigger, name), trigger.root, spot.at(name))
+
+
+def _target(target: Target, root: Path, spot: Spot) -> Iterator[Problem]:
+    if not isinstance(target, Template) or "{" in target.source:
+        return
+    folder = root / target.source
+    above = next(one for one in (folder, *folder.parents) if one.exists())
+    if not above.is_dir():
+        yield spot.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
+    elif not os.access(above, os.W_OK | os.X_OK):
+        hint = "give the user that runs this the right to write there"
+        yield spot.problem("WBX351", f"files can not be moved to {folder}", hint=hint, severity="warning")
 
 
 def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:

@@ -132,7 +132,7 @@ def unknown(made: Expression | Template, offered: Names, spot: Spot) -> Iterator
     """Yield a problem for each name that is not offered, at its place in the text at ``spot``."""
     for name, fields in made.names.items():
         if name not in offered:
-            hint = meant(name, offered) or f"there are {', '.join(offered)}"
+            hint = _dashed(made.source, name) or meant(name, offered) or f"there are {', '.join(offered)}"
             yield _problem(
                 made, rf"(?<![\w.])({re.escape(name)})\b", spot, f"there is no `{name}` here", hint
             )
@@ -157,6 +157,12 @@ def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
             # Which fields of the gathered files they use can only be told from the words.
             needed |= _READ & {*re.findall(r"\w+", part.source)}
     return frozenset(needed | ({"text"} if "json" in needed else set()))
+
+
+def _dashed(source: str, name: str) -> str | None:
+    """Return how to write a field with a dash in it, where the unknown name is what follows the dash."""
+    found = re.search(rf"([\w.]+)\.(\w+(?:-\w+)*-{re.escape(name)})\b", source)
+    return f"a name with a dash stands in brackets: {found[1]}['{found[2]}']" if found else None
 
 
 def _rows_hint(name: str, field: str) -> str | None:

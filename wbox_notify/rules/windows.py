@@ -47,7 +47,11 @@ class Windows:
         try:
             return Window.parse(text)
         except ConfigError as error:
-            raise ConfigError(str(error), hint=meant(text, self._entries) or error.hint) from None
+            near = meant(text, self._entries)
+            if any(map(str.isdigit, text)):
+                raise ConfigError(str(error), hint=near or error.hint) from None
+            hint = near or f"write its hours, or `time_windows: {{{text}: 22:00-07:30}}`"
+            raise ConfigError(f"there is no window `{text}`, and no such day", hint=hint) from None
 
 
 def _window(

@@ -100,9 +100,15 @@ class Identity:
         return cls(path)
 
     def check(self) -> None:
-        """Raise an OSError where the file has been moved, removed or replaced."""
-        if self._now() != self._at_first:
-            raise FileNotFoundError(0, "it was replaced by another file")
+        """Raise a StoreError where the file has been moved, removed or replaced."""
+        try:
+            now = self._now()
+        except FileNotFoundError:
+            now = None
+        if now != self._at_first:
+            what = "replaced by another file" if now else "removed or moved away"
+            hint = "stop wbox-notify, put the file back, start it again"
+            raise StoreError(f"the store {self._path} was {what} while wbox-notify ran", hint=hint)
 
     def _now(self) -> tuple[int, int]:
         found = self._path.stat()

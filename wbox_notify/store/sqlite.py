@@ -1,5 +1,6 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -190,23 +191,29 @@ class _explained:  # noqa: N801 - reads as a word
         if isinstance(error, sqlite3.Error | OSError):
             said = error.strerror if isinstance(error, OSError) else str(error)
             raise StoreError(
-                f"the store {self._path} can not be used: {said}", hint=_way_out(str(said))
+                f"the store {self._path} can not be used: {said}", hint=_way_out(error)
             ) from error
 
 
-def _way_out(said: str) -> str | None:
-    text = said.lower()
-    if "full" in text or "no space" in text:
-        return "free some space; everything that was accepted is kept"
-    if "not a directory" in text or "no such file" in text or "not permitted" in text:
-        return "WBOX_DATA_DIR must name a folder that can be made and written"
-    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
-        return "the folder and the file must be writable for the user that runs wbox-notify"
-    if "no such file" in text or "another file" in text:
-        return "it was moved away while wbox-notify ran: stop wbox-notify, put the file back, start it again"
-    if "malformed" in text or "not a database" in text:
-        return "move the file away and restore a backup, or start with an empty store"
-    return None
+_SPACE = "free some space; everything that was accepted is kept"
+_FOLDER = "WBOX_DATA_DIR must name a folder that can be made and written"
+_RIGHTS = "the folder and the file must be writable for the user that runs wbox-notify"
+_DAMAGED = "move the file away and restore a backup, or start with an empty store"
+_WAYS_OUT: Mapping[str, str] = {
+    **dict.fromkeys(("SQLITE_FULL", "ENOSPC", "EDQUOT"), _SPACE),
+    **dict.fromkeys(("ENOTDIR", "ENOENT", "EPERM"), _FOLDER),
+    **dict.fromkeys(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "EACCES", "EROFS"), _RIGHTS),
+    **dict.fromkeys(("SQLITE_CORRUPT", "SQLITE_NOTADB"), _DAMAGED),
+}
+
+
+def _way_out(error: sqlite3.Error | OSError) -> str | None:
+    """Return what a person can do about an error, by its code."""
+    if isinstance(error, OSError):
+        return _WAYS_OUT.get(errno.errorcode.get(error.errno or 0, ""))
+    name = getattr(error, "sqlite_errorname", "")
+    # Extended codes begin with the plain one: SQLITE_READONLY_DBMOVED.
+    return next((way for code, way in _WAYS_OUT.items() if name.startswith(code)), None)
 
 
 def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:

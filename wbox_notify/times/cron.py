@@ -36,6 +36,14 @@ _RANGE = re.compile(r"([0-7])-([0-7])(?:/([1-9][0-9]?))?")
 _START = datetime(2000, 1, 1)  # noqa: DTZ001 - cronsim is given the readings of a clock, which have no zone
 
 
+def takes_either_day(expression: str) -> bool:
+    """Return whether a day of the month and a day of the week are both given: one of them is enough then."""
+    fields = expression.split()
+    return len(fields) == len(_FIELDS) and not any(
+        fields[place].startswith("*") for place in (2, _DAYS_OF_WEEK)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cron:
     """A cron expression of five fields, as cronsim takes it."""

@@ -32,6 +32,7 @@ from wbox_notify.rules.rule import (
 )
 from wbox_notify.settings.values import as_path
 from wbox_notify.times import Schedule, parse
+from wbox_notify.times.cron import takes_either_day
 from wbox_notify.webhooks.presets import PRESETS
 from wbox_notify.webhooks.signatures import Scheme, scheme
 
@@ -63,6 +64,11 @@ def times(shop: Workshop, spec: TimesSpec, spot: Spot) -> Schedule | None:
     for index, text in enumerate(texts):
         if shop.tried(parse, {kind: text}, spot.at(kind).at(index), "WBX326") is None:
             return None
+    for text in texts or [options[kind]]:
+        if kind == "cron" and takes_either_day(text):
+            hint = "for both of them write the day of the week as MON#1, or the other one under `if`"
+            message = "this is due on these days of the month and on these days of the week, as cron does"
+            shop.problems.append(spot.at(kind).problem("WBX352", message, hint=hint, severity="warning"))
     return shop.tried(partial(parse, zone=shop.settings.tz), options, spot.at(kind), "WBX326")
 
 

@@ -1,7 +1,7 @@
 """The shape of what is sent."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -23,6 +23,14 @@ class MediaSpec(Strict):
         default=None, description="where wbox fetches it: an address that is open to the world"
     )
     caption: str | None = Field(default=None, description="the text below it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            hint = f"write `{{file: {value!r}}}` or `{{url: {value!r}}}`".replace("'", '"')
+            raise wrong("WBX213", "`media` says whether this is a `file` of this machine or a `url`", hint)
+        return value
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

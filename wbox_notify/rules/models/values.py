@@ -1,6 +1,7 @@
 """Values: the plain words of the language, each with the shorthands that an editor has to know."""
 
 import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -43,10 +44,16 @@ def as_moment(text: str) -> datetime:
 
 def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
-        near = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:64]
+        near = re.sub(r"[^a-z0-9_-]+", "-", _plain(text)).strip("-_")[:64]
         message = "an id has small letters, digits, `-` and `_`, 64 at most"
         raise wrong("WBX215", message, f"write `{near}`" if near else "write it like `new-invoice`")
     return text
+
+
+def _plain(text: str) -> str:
+    """Return a text in small letters without their accents: ``fatura ogle`` for ``Fatura Öğle``."""
+    letters = unicodedata.normalize("NFKD", text.lower().replace("\N{LATIN SMALL LETTER DOTLESS I}", "i"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _hook(text: str) -> str:
