@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import requests
 from fault_server import FaultServer, Visit, answer
-from workplace import Workplace, ended, until
+from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.simulator import Simulator
 
@@ -152,6 +152,39 @@ def test_trigger_shows_what_a_rule_would_do_and_does_it(
     start()
     assert place.run("trigger", "disk", "--data", '{"disk": "/home", "used": 95}').returncode == 0
     assert wbox.wait_for(1)[0]["body"]["message"] == "/home"
+
+
+def test_trigger_says_with_its_exit_code_what_became_of_it(place: Workplace) -> None:
+    rule = place.folder / "rules" / "fails.yaml"
+    rule.write_text(
+        "version: 1\nrules:\n  - id: fails\n    trigger: {webhook: {path: fails, open: true}}\n"
+        "    to: '+905551234567'\n    send: {text: '{{ body.x }}'}\n"
+        "  - id: waits\n    trigger: {webhook: {path: waits, open: true}}\n    digest: {at: '18:00'}\n"
+        "    to: '+905551234567'\n    send: {text: hi}\n"
+    )
+    failed = place.run("trigger", "fails", "--data", "{}", "--dry-run")
+    assert (failed.returncode, failed.stdout.split()[0]) == (1, "failed")
+    assert place.run("trigger", "waits", "--data", "{}", "--dry-run").returncode == 0
+    unknown = place.run("trigger", "fail")
+    assert "did you mean `fails`?" in unknown.stderr
+    rule.write_text("version: 1\nrules: [\n")
+    (place.folder / "a.txt").write_text("hi")
+    place.rule(TEXT_RULE)
+    assert place.run("trigger", "new-file", "--file", "a.txt", "--dry-run").returncode == 0
+    broken = place.run("trigger", "fails")
+    assert broken.returncode == 78
+    assert "rules/fails.yaml:" in broken.stderr
+
+
+def test_trigger_takes_a_file_by_any_path_and_says_why_not(place: Workplace) -> None:
+    (place.folder / "a.txt").write_text("hi")
+    (place.folder / "link.txt").symlink_to("a.txt")
+    place.rule(TEXT_RULE)
+    taken = place.run("trigger", "new-file", "--file", "drop/../a.txt", "--dry-run")
+    assert (taken.returncode, "a.txt: hi" in taken.stdout) == (0, True)
+    refused = place.run("trigger", "new-file", "--file", "link.txt", "--dry-run")
+    assert refused.returncode == 1
+    assert "links are not followed" in refused.stderr
 
 
 def test_rule_tests_pass_fail_and_say_why(place: Workplace, start: Start) -> None:

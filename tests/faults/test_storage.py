@@ -1,5 +1,6 @@
 """What the disk does to the store, and what the daemon does then."""
 
+import errno
 import os
 import resource
 import sqlite3
@@ -18,12 +19,14 @@ from faults.walks import Calls, Drops, begun, drop, url
 from workplace import Workplace, ended, until
 
 from wbox_notify.deliveries import Plan, Planned, State
+from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, UnsoundError, open_store
 from wbox_notify.store.soundness import remote
+from wbox_notify.store.sqlite import _explained
 
 SOURCES = Path(__file__).parents[2] / "wbox_notify"
 
@@ -216,6 +219,39 @@ def test_S08_a_first_start_that_was_cut_short_does_not_hinder_the_next(store_url
     """The lock is there, the store is not, or has nothing in it."""
     Path(f"{path_of(store_url)}.lock").write_text("4711")
     open_store(store_url).close()
+
+
+@pytest.mark.parametrize(("other", "what"), [(False, "removed or moved away"), (True, "replaced by another")])
+def test_S09_a_file_that_is_gone_is_said_with_the_way_out(
+    store_url: str,
+    other: bool,  # noqa: FBT001 - a column of the table
+    what: str,
+) -> None:
+    store = open_store(store_url)
+    path_of(store_url).rename(path_of(store_url).with_name("aside"))
+    if other:
+        path_of(store_url).touch()
+    with pytest.raises(StoreError, match=f"{what}.* while wbox-notify ran") as caught:
+        store.put_events([an_event("a")], 1.0).result()
+    assert caught.value.hint == "stop wbox-notify, put the file back, start it again"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (OSError(errno.ENOSPC, "kein Platz"), "free some space"),
+        (NotADirectoryError(errno.ENOTDIR, "x"), "WBOX_DATA_DIR must name a folder"),
+        (PermissionError(errno.EACCES, "x"), "must be writable"),
+        (OSError(errno.EIO, "disk is full of holes"), "None"),
+    ],
+)
+def test_S01_the_way_out_follows_from_the_code_of_an_error_and_not_from_its_words(
+    tmp_path: Path, error: OSError, hint: str
+) -> None:
+    with pytest.raises(StoreError) as caught, _explained(tmp_path):
+        raise error
+    assert hint in str(caught.value.hint)
 
 
 def test_S09_a_file_that_is_taken_away_is_noticed_at_the_next_call(place: Workplace, wbox: Simulator) -> None:

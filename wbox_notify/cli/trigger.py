@@ -1,19 +1,23 @@
 """``wbox-notify trigger``."""
 
 import json
+import os
+import stat
 import time
 import uuid
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from wbox_notify.cli.feed import decision
 from wbox_notify.cli.output import json_option, say, say_json, shown
-from wbox_notify.cli.project import open_project, open_queue, sound
+from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.client import ENDPOINTS
 from wbox_notify.deliveries import Plan
+from wbox_notify.documents.shape import meant
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.rehearsal import World
 from wbox_notify.engine.rows import SLICE, wanted
@@ -47,19 +51,15 @@ def command(
 ) -> int:
     """Set off one rule by hand, as if its file, call or time had come.
 
-    Ends with 0, or with 3 when the rule sends nothing.
+    Ends with 0 when a message is sent or waits, 1 when the rule fails, 3 when it sends nothing.
     """
-    project = sound(open_project(config))
-    rule = project.rule(name)
-    if rule is None:
-        raise WboxError(
-            f"there is no rule {name!r}", hint=f"there are {', '.join(one.id for one in project.rules)}"
-        )
+    project = usable(open_project(config))
+    rule = project.rule(name) or _unknown(project, name)
     event = _event(rule, path, data)
     if dry_run:
         made = _planned(project.only(rule), event)
         _print(made, as_json=as_json)
-        return 0 if made.messages or made.memories else _NOTHING
+        return _exit_code(made)
     with open_queue(project) as (queue, _):
         new = queue.accept(event)
     if as_json:
@@ -67,6 +67,22 @@ def command(
     else:
         say(f"event {event.id} is on disk; wbox-notify log shows what becomes of it")
     return 0 if new else _NOTHING
+
+
+def _unknown(project: Project, name: str) -> NoReturn:
+    """Say that there is no such rule; where a file has errors, those come first."""
+    known = [rule.id for rule in sound(project).rules]
+    hint = meant(name, known) or f"there are {', '.join(known)}"
+    raise WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
+
+
+def _exit_code(made: Plan) -> int:
+    if any(planned.message for planned in made.messages):
+        return 0
+    outcomes = {decision.outcome for decision in made.decisions}
+    if "failed" in outcomes:
+        return 1
+    return 0 if "waits" in outcomes else _NOTHING
 
 
 def _planned(project: Project, event: Event) -> Plan:
@@ -122,7 +138,9 @@ def _dropped(rule: Rule, path: Path) -> Event:
     trigger = next(filter(None, map(_file_trigger, rule.triggers)), None)
     if trigger is None:
         raise WboxError(f"the rule {rule.id} does not wait for a file")
-    path = path.absolute()
+    path = Path(os.path.normpath(path.absolute()))
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise WboxError(f"{path} is not a file, and links are not followed")
     found: list[Event] = []
     watch = Watch(
         root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0
