@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,7 @@ def test_run_prints_each_step_and_log_and_status_tell_it_again(place: Workplace,
     lines = [json.loads(line) for line in printed.splitlines()]
     assert [line.get("type", line.get("outcome")) for line in lines] == ["file", "sent"]
     log = place.run("log").stdout
+    assert log.startswith(datetime.now().astimezone().strftime("%Y-%m-%d "))
     assert "\x1b" not in log
     assert "a\\x1b[31m.txt (5 bytes)" in log
     assert "stopped never if: if[0] file.size > 999 (file.size = 5)" in log
@@ -357,6 +359,25 @@ def test_demo_once_delivers_all_four_kinds_and_leaves_nothing_behind(
         "poll",
     }
     assert list(tmp_path.glob("wbox-demo-*")) == []
+    read = place.run("demo", "--once", TMPDIR=str(tmp_path)).stdout.partition("What arrived")[2]
+    assert "Weekly review  Room 2  2026-12-01T14:00" in read
+    assert "{" not in read
+
+
+def unshared(*words: str) -> list[str]:
+    """Return a command for a user without a home; skip where this machine makes none."""
+    nobody = ["unshare", "--user", "--map-user=54321", "--map-group=54321"]
+    if not shutil.which("unshare") or subprocess.run([*nobody, "true"], check=False).returncode:
+        pytest.skip("no user without a home can be made here")
+    return [*nobody, "env", "-i", *words]
+
+
+def test_a_user_without_a_home_is_told_what_to_set(place: Workplace) -> None:
+    command = unshared("WBOX_API_KEY=sk_a", "WBOX_DATA_DIR=/proc/nowhere", sys.executable)
+    command += ["-m", "wbox_notify", "-c", str(place.folder), "run"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 74, ran.stderr
+    assert "internal error" not in ran.stderr
 
 
 def test_demo_and_simulate_stop_when_they_are_told_to(place: Workplace) -> None:

@@ -164,11 +164,23 @@ def _arrived(simulator: Simulator, *, as_json: bool) -> int:
     else:
         say("\nWhat arrived at the simulator:")
         for message in messages:
-            body = {name: value for name, value in message["body"].items() if name != "phone"}
-            say(f"  {_kind(message):<6} +{message['body']['phone']}  {shown(str(body))}")
+            say(f"  {_kind(message):<6} +{message['body']['phone']}  {shown(_words(message['body']))}")
     if missing:
         raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
     return 0
+
+
+def _words(body: dict[str, Any]) -> str:
+    """Return what a message says, on one line."""
+    said: list[str] = []
+    for name, value in body.items():
+        if isinstance(value, dict):
+            said.append(_words(value))
+        elif isinstance(value, list):
+            said.append(", ".join(value))
+        elif name not in {"phone", "device_id"}:
+            said.append(" ".join(str(value).split()))
+    return "  ".join(said)
 
 
 def _missing(messages: list[dict[str, Any]]) -> list[str]:

@@ -59,6 +59,11 @@ def clock(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
 
 
+def moment(seconds: float) -> str:
+    """Return a time with its day: ``2026-11-29 09:04:02``."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def lasted(seconds: float) -> str:
     """Return a length of time for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
     if seconds < 1:

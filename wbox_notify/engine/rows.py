@@ -177,7 +177,8 @@ class _Tally:
         """Leave what was decided with the turn."""
         turn.decisions += self.failed
         for (stage, outcome, _), (number, first) in self.alike.items():
-            turn.decide(stage, outcome, f"{span}: {number} times, the first in {first}")
+            times = "once, " if number == 1 else f"{number} times, the first "
+            turn.decide(stage, outcome, f"{span}: {times}in {first}")
         if self.unlisted:
             numbers = ", ".join(_spans(self.unlisted))
             turn.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
