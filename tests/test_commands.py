@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from workplace import Workplace, ended, until
+from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.cli import COMMANDS
 from wbox_notify.simulator import Simulator
@@ -194,11 +194,40 @@ def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, 
     [held] = place.json("queue", "list")
     assert held["state"] == "held"
     assert "may have been sent" in held["reason"]
-    assert place.json("queue", "release", "1") == {"ids": [1]}
+    assert place.json("queue", "release", "1") == {"ids": [1], "count": 1}
     assert place.run("queue", "release", "1").returncode == 3
-    assert place.json("queue", "drop", "--all") == {"ids": [1]}
+    asked = place.run("queue", "drop", "--all")
+    assert (asked.returncode, "drops 1 message for good: say --yes" in asked.stderr) == (2, True)
+    assert place.json("queue", "drop", "--all", "--yes") == {"ids": [1], "count": 1}
     assert place.run("queue", "list").stdout == "nothing waits\n"
     assert place.run("queue", "retry", "7").returncode == 1
+
+
+def test_the_queue_is_filtered_by_rule_event_and_state_and_names_the_file(
+    place: Workplace, wbox: Simulator
+) -> None:
+    wbox.unlink()
+    place.rule(TEXT_RULE.replace("{{ file.name }}: {{ file.text }}", "{{ file.json.title }}"))
+    place.rule(TEXT_RULE.replace("new-file", "other"), "rules/other.yaml")
+    for name in ("a.txt", "b.txt"):
+        (place.drop / name).write_text("no json")
+    process = place.start("run")
+    until(lambda: place.has_store() and len(place.json("queue", "list")) == 4)
+    assert ended(process)[0] == 0
+    listed = place.run("queue", "list", "--rule", "new-file").stdout.splitlines()
+    assert [f"{place.drop}/{name}" in line for line, name in zip(listed, ("a.txt", "b.txt"), strict=True)]
+    assert all("dead" in line and datetime.now().astimezone().strftime("%Y-%m-%d") in line for line in listed)
+    dead = place.json("queue", "list", "--state", "dead")
+    assert {(one["rule"], one["file"]) for one in dead} == {
+        ("new-file", f"{place.drop}/a.txt"),
+        ("new-file", f"{place.drop}/b.txt"),
+    }
+    assert place.run("queue", "list", "-n", "1").stdout.splitlines()[1].startswith("1 of 4")
+    assert place.run("queue", "drop", "--rule", "nobody", "--yes").returncode == 3
+    assert place.run("queue", "drop", "1", "--rule", "new-file").returncode == 2
+    assert place.json("queue", "drop", "--event", dead[0]["event"], "--yes")["count"] == 2
+    assert place.json("queue", "drop", "--state", "queued", "--yes")["count"] == 1
+    assert [one["id"] for one in place.json("queue", "list")] == [dead[1]["id"]]
 
 
 def test_S10_S11_commands_reach_a_running_daemon(
@@ -209,7 +238,7 @@ def test_S10_S11_commands_reach_a_running_daemon(
     assert place.run("send", "text", PHONE, "through the daemon").returncode == 0
     wbox.unlink()
     assert place.run("send", "text", PHONE, "later").returncode == 75
-    assert place.json("queue", "drop", "2") == {"ids": [2]}
+    assert place.json("queue", "drop", "2") == {"ids": [2], "count": 1}
     wbox.scan()
     assert place.run("status").returncode == 0
     assert "daemon   running" in place.run("status").stdout
@@ -328,7 +357,7 @@ def test_K07_a_bad_event_is_a_dead_delivery_that_can_be_retried_when_the_rule_is
     assert ended(process)[0] == 0
     assert "is not JSON" in place.run("queue", "list").stdout
     place.rule(rule)
-    assert place.json("queue", "retry", "--all") == {"ids": [1]}
+    assert place.json("queue", "retry", "--all") == {"ids": [1], "count": 1}
     process = place.start("run")
     assert wbox.wait_for(1, 20)[0]["body"]["message"] == "a.txt: no json"
     assert ended(process)[0] == 0

@@ -1,17 +1,59 @@
 """``wbox-notify queue list|retry|release|drop``."""
 
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from wbox_notify.cli.feed import listed
-from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import history, open_project, open_queue, usable
+from wbox_notify.cli.feed import state as coloured
+from wbox_notify.cli.feed import subject, target
+from wbox_notify.cli.output import json_option, moment, say, say_json, shown
+from wbox_notify.cli.project import count, history, open_project, open_queue, usable
 from wbox_notify.control import Action
-from wbox_notify.deliveries import OPEN, STUCK, Delivery, State
+from wbox_notify.deliveries import OPEN, STUCK, WAITING, Delivery, State
 from wbox_notify.errors import WboxError
+from wbox_notify.events import Event
+from wbox_notify.store import History
 
 _NOTHING_DONE = 3
+_MOST_IDS = 20
+_AT_ONCE = 10_000
+
+_FITTING: dict[Action, Sequence[State]] = {
+    Action.RETRY: (*WAITING, *STUCK),
+    Action.RELEASE: (State.HELD,),
+    Action.DROP: (*WAITING, *STUCK),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filter:
+    """Which deliveries are meant; what is empty does not matter."""
+
+    state: str | None
+    rule: str
+    event: str
+
+    def states(self, fitting: Sequence[State]) -> Sequence[State]:
+        """Return those of the states that are meant."""
+        return [one for one in fitting if self.state in {None, one}]
+
+    def __bool__(self) -> bool:
+        return bool(self.state or self.rule or self.event)
+
+
+def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
+    states = click.Choice([state.value for state in State])
+    for option in (
+        click.option("--state", type=states, help="Only those in this state."),
+        click.option("--rule", default="", metavar="RULE", help="Only those of this rule."),
+        click.option("--event", default="", metavar="ID", help="Only those of this event."),
+    ):
+        function = option(function)
+    return function
 
 
 @click.group("queue")
@@ -20,26 +62,41 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option(
-    "--state", type=click.Choice([state.value for state in State]), help="Only those in this state."
-)
+@_filtered
 @click.option(
     "-n", "--most", type=click.IntRange(1), default=200, show_default=True, help="At most this many."
 )
 @json_option
 @click.pass_obj
-def list_(config: Path | None, state: str | None, most: int, as_json: bool) -> int:
-    """List what waits, is held or could not be sent, oldest first."""
+def list_(config: Path | None, /, most: int, *, as_json: bool, **given: Any) -> int:
+    """List what waits, is held or could not be sent, oldest first: when it was made, why, and of what."""
+    chosen = _Filter(**given)
+    states = chosen.states(tuple(State)) if chosen.state else [*OPEN, *STUCK]
     past = history(open_project(config))
-    deliveries = past.queue([State(state)] if state else [*OPEN, *STUCK], most)
+    deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
+    events = past.events_of(deliveries)
     if as_json:
-        say_json([as_fields(delivery) for delivery in deliveries])
-    elif deliveries:
-        listed(deliveries)
+        say_json([_with_source(delivery, events.get(delivery.event_id)) for delivery in deliveries])
     else:
-        say("nothing waits")
+        for delivery in deliveries:
+            say(_line(delivery, events.get(delivery.event_id)))
+        _say_the_count(past, states, chosen, len(deliveries))
     past.close()
     return 0
+
+
+def _say_the_count(past: History, states: Sequence[State], chosen: _Filter, told: int) -> None:
+    whole = len(past.queued(states, rule=chosen.rule, event=chosen.event))
+    if not whole:
+        say("nothing waits")
+    elif whole > told:
+        say(f"{told} of {whole}: -n {whole} shows all, --rule, --event and --state some")
+
+
+def _line(delivery: Delivery, event: Event | None) -> str:
+    parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
+    parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
+    return "  ".join([*parts, *filter(None, [shown(delivery.reason)])])
 
 
 def as_fields(delivery: Delivery) -> dict[str, object]:
@@ -59,28 +116,76 @@ def as_fields(delivery: Delivery) -> dict[str, object]:
     }
 
 
+def _with_source(delivery: Delivery, event: Event | None) -> dict[str, object]:
+    path = event.data.get("path") if event and event.type == "file" else None
+    return {**as_fields(delivery), "file": path}
+
+
 def _verb(action: Action, text: str) -> None:
     @command.command(action.value, help=text)
     @click.argument("ids", nargs=-1, type=int)
-    @click.option("--all", "everything", is_flag=True, help="All that it fits.")
+    @click.option("--all", "everything", is_flag=True, help="All deliveries this applies to.")
+    @_filtered
+    @click.option("--yes", is_flag=True, help="Do not ask before several are dropped.")
     @json_option
     @click.pass_obj
-    def run(config: Path | None, ids: tuple[int, ...], everything: bool, as_json: bool) -> int:
-        if bool(ids) == everything:
-            raise click.UsageError("give the numbers that `queue list` shows, or --all")
+    def run(
+        config: Path | None,
+        /,
+        ids: tuple[int, ...],
+        *,
+        everything: bool,
+        yes: bool,
+        as_json: bool,
+        **given: Any,
+    ) -> int:
+        chosen = _Filter(**given)
+        if bool(ids) + everything + bool(chosen) != 1:
+            raise click.UsageError(
+                "give the numbers that `queue list` shows; or --rule, --event, --state; or --all"
+            )
         project = usable(open_project(config))
         past = history(project)
-        unknown = [number for number in ids if past.delivery(number) is None]
+        meant = _known(past, ids) if ids else _fitting(past, action, chosen)
         past.close()
-        if unknown:
-            raise WboxError(f"there is no delivery {unknown[0]}", hint="wbox-notify queue list")
+        if action is Action.DROP and not ids and not yes:
+            _ask(len(meant))
         with open_queue(project) as (queue, _):
-            done = queue.queue(action, None if everything else ids)
+            slices = [meant[start : start + _AT_ONCE] for start in range(0, len(meant), _AT_ONCE)]
+            done = queue.queue(action, None) if everything else []
+            for part in () if everything else slices:
+                done += queue.queue(action, part)
         if as_json:
-            say_json({"ids": done})
+            say_json({"ids": done, "count": len(done)})
         else:
-            say(f"{action.value}: {', '.join(map(str, done)) or 'nothing that it fits'}")
+            say(f"{action.value}: {_numbers(done)}")
         return 0 if done else _NOTHING_DONE
+
+
+def _known(past: History, ids: Sequence[int]) -> Sequence[int]:
+    for number in ids:
+        if past.delivery(number) is None:
+            raise WboxError(f"there is no delivery {number}", hint="wbox-notify queue list")
+    return ids
+
+
+def _fitting(past: History, action: Action, chosen: _Filter) -> Sequence[int]:
+    states = chosen.states(_FITTING[action])
+    return past.queued(states, rule=chosen.rule, event=chosen.event) if states else []
+
+
+def _ask(number: int) -> None:
+    """Ask before many deliveries are dropped; where nobody can answer, refuse."""
+    if number and not sys.stdin.isatty():
+        raise click.UsageError(f"this drops {count(number, 'message')} for good: say --yes")
+    if number:
+        click.confirm(f"Drop {count(number, 'message')} for good?", abort=True, err=True)
+
+
+def _numbers(done: Sequence[int]) -> str:
+    if len(done) > _MOST_IDS:
+        return count(len(done), "message")
+    return ", ".join(map(str, done)) or "no matching deliveries"
 
 
 _verb(Action.RETRY, "Try deliveries again now, also those that are dead, held or expired.")

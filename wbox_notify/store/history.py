@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, Standing, State
+from wbox_notify.events import Event
 from wbox_notify.files import FileVersion
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
@@ -22,6 +23,12 @@ class _Readable(Protocol):
     def close(self) -> None: ...
 
 
+def _chosen(states: Sequence[State]) -> str:
+    """Return the condition for deliveries in some states, of the named rule and event."""
+    listed = ", ".join(f"'{state.value}'" for state in states)
+    return f"state in ({listed}) and :rule in ('', rule) and :event in ('', event_id)"
+
+
 class History:
     """Questions that the commands ask; times are seconds since the epoch."""
 
@@ -37,14 +44,29 @@ class History:
         found = self._database.read("select * from delivery where id = :id", {"id": number})
         return rows.delivery(found[0]) if found else None
 
-    def queue(self, states: Sequence[State], most: int = 200) -> list[Delivery]:
-        """Return the deliveries in any of the states, oldest first."""
-        marks, values = among(states)
+    def queue(
+        self, states: Sequence[State], most: int = 200, *, rule: str = "", event: str = ""
+    ) -> list[Delivery]:
+        """Return the deliveries in any of the states, oldest first; of one rule or one event where asked."""
         found = self._database.read(
-            f"select * from delivery where state in ({marks}) order by id limit :most",  # noqa: S608 - marks are ours
-            {**values, "most": most},
+            f"select * from delivery where {_chosen(states)} order by id limit :most",  # noqa: S608 - ours
+            {"most": most, "rule": rule, "event": event},
         )
         return [rows.delivery(row) for row in found]
+
+    def queued(self, states: Sequence[State], *, rule: str = "", event: str = "") -> list[int]:
+        """Return the ids of the same deliveries, all of them."""
+        found = self._database.read(
+            f"select id from delivery where {_chosen(states)} order by id",  # noqa: S608 - ours
+            {"rule": rule, "event": event},
+        )
+        return [row["id"] for row in found]
+
+    def events_of(self, deliveries: Sequence[Delivery]) -> dict[str, Event]:
+        """Return the events that deliveries came of, by id; without those that are forgotten."""
+        marks, values = among(list({delivery.event_id for delivery in deliveries}))
+        found = self._database.read(f"select * from event where id in ({marks})", values)  # noqa: S608 - marks are ours
+        return {row["id"]: rows.event(row) for row in found}
 
     def standings(self, keys: Sequence[str]) -> dict[str, Standing]:
         """Return the state of the deliveries with these keys, of those that are there."""

@@ -94,7 +94,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     file = folder / settings.FILE
     if found := _status(file):
         yield file, found
-    yield from ((path, found) for path, found in _listed(folder / "rules") if path.suffix in _RULES)
+    yield from ((path, found) for path, found in _listed(folder / "rules") if path.suffix.lower() in _RULES)
     yield from _below(folder / "templates", set())
 
 
