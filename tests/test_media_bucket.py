@@ -346,7 +346,7 @@ def test_without_the_extra_the_problem_says_what_to_install(
     [problem] = [problem for problem in found.problems if problem.code == "WBX343"]
     assert (problem.line, problem.hint) == (
         1,
-        "pip install 'minio>=7.2.20,<8', where wbox_notify is installed",
+        "pip install 'minio>=7.2.20,<8' in the environment of the daemon",
     )
 
 

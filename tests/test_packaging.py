@@ -18,6 +18,10 @@ GROUPS = PYPROJECT["dependency-groups"]
 DECLARED = PYPROJECT["project"]["dependencies"]
 EXTRA = PYPROJECT["project"]["optional-dependencies"]["s3"]
 
+INSTALL = r"(?:\b(?:pipx?|pip3|uvx?)\b|EXTRA_PACKAGES=)[^\n`]*?"
+"""What begins a command that installs."""
+BY_NAME = re.compile(INSTALL + r"(?<![/\w.-])wbox[-_]notify(?![\w./*-])")
+
 
 def pinned(lock: str) -> Iterator[tuple[str, str]]:
     """Yield name and version of each package in a lock file, for whichever Python it is meant."""
@@ -70,3 +74,36 @@ def test_the_locks_hold_what_builds_the_package() -> None:
 def test_a_library_whose_inside_is_used_has_an_upper_bound(name: str) -> None:
     [wanted] = [one for one in map(Requirement, [*DECLARED, *EXTRA]) if one.name == name]
     assert any(one.operator == "<" for one in wanted.specifier)
+
+
+def test_nobody_is_told_to_install_our_name_from_an_index() -> None:
+    """It is not ours there: whoever takes it would be installed."""
+    places = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*"), ROOT / "Makefile"]
+    places += ROOT.glob("wbox_notify/**/*.py")
+    told = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in places
+        if path.is_file()
+        for found in BY_NAME.finditer(path.read_text(errors="replace"))
+    ]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("pip install wbox-notify", True),
+        ("pip install 'wbox_notify[s3]'", True),
+        ("pip install --no-deps wbox_notify==0.1", True),
+        ("EXTRA_PACKAGES=wbox-notify", True),
+        ("uvx wbox-notify demo", True),
+        ("pip install .", False),
+        ("pip install dist/wbox_notify-0.1.0-py3-none-any.whl", False),
+        ("EXTRA_PACKAGES=/wheels/wbox_notify-0.1.0-py3-none-any.whl", False),
+        ("the `apprise` of pipx: `wbox-notify install apprise`", False),
+    ],
+)
+def test_a_command_that_installs_our_name_is_told_from_one_that_installs_a_file(
+    text: str, *, wrong: bool
+) -> None:
+    assert bool(BY_NAME.search(text)) is wrong
