@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -158,14 +159,29 @@ def _after_installing(made: Unit) -> list[str]:
     missing = [path for path in made.credentials.values() if not path.exists()]
     state = "sudo WBOX_DATA_DIR=/var/lib/wbox-notify " if made.system else ""
     return [
-        *(f"{sudo}install -D -m 600 /dev/stdin {path}    # paste it, then Ctrl-D" for path in missing),
+        *(
+            f"{sudo}install -D -m 600 /dev/stdin {path}    # paste it, then Ctrl-D"
+            for path in map(_quoted, missing)
+        ),
         *(f"let a group read {path}: the daemon runs as a user of its own" for path in made.barred()),
+        *(
+            f"let a group write {path} (chmod g+rwxs): a user of its own puts files away there"
+            for path in made.locked()
+        ),
+        *(
+            f"make the folder {path}, and let a group write it (chmod g+rwxs): files are put away there"
+            for path in made.missing()
+        ),
         *(f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in made.lost),
         f"{control} daemon-reload",
         f"{control} enable --now wbox-notify",
         *([] if made.system else ["loginctl enable-linger    # so that it runs while you are logged out"]),
-        f"{state}{_me()} -c {made.folder} status",
+        f"{state}{_me()} -c {_quoted(made.folder)} status",
     ]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _after_removal(*, system: bool) -> list[str]:
