@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -11,7 +13,27 @@ import pytest
 from wbox_notify.simulator import Simulator
 
 BIN = Path(sys.executable).parent
-PLUGIN = Path(__file__).parent.parent / "wbox_notify" / "apprise_plugin.py"
+ROOT = Path(__file__).parent.parent
+PLUGIN = ROOT / "wbox_notify" / "apprise_plugin.py"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    """Return the Python of an environment with Apprise, in which wbox_notify is not installed."""
+    return new_environment(tmp_path / "host", sysconfig.get_path("purelib"))
+
+
+def new_environment(folder: Path, *places: str) -> Path:
+    """Return the Python of a new environment that finds packages in these places too."""
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    (packages(python) / "places.pth").write_text("\n".join(places))
+    return python
+
+
+def packages(python: Path) -> Path:
+    [folder] = python.parent.parent.glob("lib/python*/site-packages")
+    return folder
 
 
 @pytest.fixture
@@ -66,17 +88,114 @@ def test_the_environment_names_the_file(home: Path, wbox: Simulator) -> None:
     assert (done.returncode, arrived(wbox)) == (0, ["hi"]), done.stderr
 
 
-def test_install_makes_the_command_know_it_and_remove_makes_it_forget(home: Path, wbox: Simulator) -> None:
-    installed = run(home, str(BIN / "wbox-notify"), "install", "apprise")
+def test_install_makes_the_command_know_it_and_remove_makes_it_forget(
+    tmp_path: Path, home: Path, wbox: Simulator
+) -> None:
+    ours = str(new_environment(tmp_path / "ours", sysconfig.get_path("purelib"), str(ROOT)))
+    installed = run(home, ours, "-m", "wbox_notify", "install", "apprise")
     target = home / ".config" / "apprise" / "plugins" / "wbox.py"
     assert str(target) in installed.stdout
     assert len(target.read_text().splitlines()) == 1
     assert run(home, str(BIN / "apprise"), "-b", "hi", url(wbox)).returncode == 0
     assert arrived(wbox) == ["hi"]
-    assert "removed" in run(home, str(BIN / "wbox-notify"), "install", "apprise", "--remove").stdout
+    assert "removed" in run(home, ours, "-m", "wbox_notify", "install", "apprise", "--remove").stdout
     assert not target.exists()
-    assert "not there" in run(home, str(BIN / "wbox-notify"), "install", "apprise", "--remove").stdout
+    assert "not there" in run(home, ours, "-m", "wbox_notify", "install", "apprise", "--remove").stdout
     assert run(home, str(BIN / "apprise"), "-b", "hi", url(wbox)).returncode != 0
+
+
+PROGRAM = "import apprise, sys; a = apprise.Apprise(); sys.exit(not (a.add(sys.argv[1]) and a.notify('hi')))"
+"""What a host such as borgmatic does: it knows Apprise, and no plugin folder."""
+
+
+def test_install_makes_the_programs_of_its_own_environment_know_it(
+    tmp_path: Path, home: Path, wbox: Simulator
+) -> None:
+    ours = new_environment(tmp_path / "ours", sysconfig.get_path("purelib"), str(ROOT))
+    assert run(home, str(ours), "-c", PROGRAM, url(wbox)).returncode == 1
+    assert run(home, str(ours), "-m", "wbox_notify", "install", "apprise").returncode == 0
+    assert run(home, str(ours), "-c", PROGRAM, url(wbox)).returncode == 0
+    assert arrived(wbox) == ["hi"]
+    loaded = run(
+        home, str(ours), "-c", "import apprise, sys; print('wbox_notify.apprise_plugin' in sys.modules)"
+    )
+    assert loaded.stdout == "True\n", "where all of it is installed, the copy stands back"
+
+
+def test_an_environment_gets_the_provider_and_nothing_else_and_gives_it_back(
+    home: Path, wbox: Simulator, host: Path
+) -> None:
+    before = sorted(packages(host).iterdir())
+    install = [str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host)]
+    done = run(home, *install)
+    assert (done.returncode, done.stderr) == (0, "")
+    added = {path.name for path in packages(host).iterdir()} - {path.name for path in before}
+    assert added == {"wbox_notify_apprise", "wbox_notify_apprise.pth"}
+    assert not (home / ".config").exists()
+    assert run(home, str(host), "-c", PROGRAM, url(wbox)).returncode == 0
+    assert run(home, *install).returncode == 0, "again, after an update"
+    assert "removed" in run(home, *install, "--remove").stdout
+    assert sorted(packages(host).iterdir()) == before
+    assert run(home, str(host), "-c", PROGRAM, url(wbox)).returncode == 1
+    assert arrived(wbox) == ["hi"]
+
+
+def test_a_python_that_knows_it_does_not_load_apprise_when_it_starts(home: Path, host: Path) -> None:
+    run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host))
+    code = (
+        "import sys; print([m for m in ('apprise', 'requests', 'wbox_notify_apprise') if m in sys.modules])"
+    )
+    assert run(home, str(host), "-c", code).stdout == "['wbox_notify_apprise']\n"
+
+
+def test_a_host_starts_though_its_apprise_is_too_old(tmp_path: Path, home: Path, host: Path) -> None:
+    run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host))
+    (tmp_path / "old" / "apprise").mkdir(parents=True)
+    (tmp_path / "old" / "apprise" / "__init__.py").write_text("__version__ = '1.4.5'\n")
+    code = "import apprise; print(apprise.__version__)"
+    done = run(home, str(host), "-c", code, PYTHONPATH=str(tmp_path / "old"))
+    assert (done.returncode, done.stdout) == (0, "1.4.5\n")
+    assert "wbox:// is not known: it needs Apprise 1.9.1 or newer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(None, "has no Apprise"), ("1.4.5", "has Apprise 1.4.5"), ("1.9.0", "has Apprise 1.9.0")],
+)
+def test_an_environment_whose_apprise_can_not_work_is_left_alone(
+    tmp_path: Path, home: Path, version: str | None, said: str
+) -> None:
+    python = new_environment(tmp_path / "host")
+    if version:
+        folder = packages(python) / f"apprise-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: apprise\nVersion: {version}\n")
+    before = sorted(packages(python).iterdir())
+    done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(python))
+    assert (done.returncode, said in done.stderr, "1.9.1" in done.stderr) == (1, True, True)
+    assert sorted(packages(python).iterdir()) == before
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false", "/bin/echo", "."])
+def test_what_is_not_a_python_is_an_error(home: Path, python: str) -> None:
+    done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", python)
+    assert (done.returncode, "is not a Python that runs" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_package_of_somebody_else_stays_in_an_environment(home: Path, host: Path) -> None:
+    theirs = packages(host) / "wbox_notify_apprise"
+    theirs.mkdir()
+    (theirs / "__init__.py").write_text("mine = 1\n")
+    for words in ([], ["--remove"]):
+        done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host), *words)
+        assert (done.returncode, "is not ours" in done.stderr) == (1, True)
+    assert (theirs / "__init__.py").read_text() == "mine = 1\n"
+
+
+def test_a_folder_and_an_environment_at_once_are_a_mistake(home: Path) -> None:
+    words = ["--to", "plugin", "--python", sys.executable]
+    assert run(home, str(BIN / "wbox-notify"), "install", "apprise", *words).returncode == 2
 
 
 def test_install_to_a_folder_copies_the_whole_file_for_a_container(home: Path) -> None:

@@ -344,7 +344,10 @@ def test_without_the_extra_the_problem_says_what_to_install(
     found = settings(tmp_path, f"{{{BUCKET}}}")
     assert found.settings.media.bucket is None
     [problem] = [problem for problem in found.problems if problem.code == "WBX343"]
-    assert (problem.line, problem.hint) == (1, "pip install 'wbox_notify[s3]'")
+    assert (problem.line, problem.hint) == (
+        1,
+        "pip install 'minio>=7.2.20,<8' in the environment of the daemon",
+    )
 
 
 def test_who_has_no_bucket_does_not_load_its_library() -> None:

@@ -8,6 +8,8 @@ import pytest
 import requests
 from doorway import GITHUB, SECRET, Doorway
 from fault_server import FaultServer, answer, replying
+from packaging.requirements import Requirement
+from packaging.version import Version
 from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.rules import load
@@ -30,10 +32,23 @@ def test_each_place_that_is_pointed_at_is_there(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-def test_the_template_engine_is_not_older_than_its_last_known_way_out() -> None:
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    (floor,) = (name.partition(">=")[2] for name in wanted if name.startswith("jinja2"))
-    assert tuple(map(int, floor.split("."))) >= (3, 1, 6)
+@pytest.mark.parametrize(
+    ("name", "mended"),
+    [
+        ("certifi", "2024.7.4"),  # CVE-2024-39689
+        ("click", "8.3.3"),  # CVE-2026-7246
+        ("jinja2", "3.1.6"),  # CVE-2025-27516
+        ("requests", "2.33"),  # CVE-2024-47081, CVE-2026-25645
+        ("starlette", "1.3.1"),  # CVE-2026-48710, CVE-2026-54283
+        ("urllib3", "2.7"),  # CVE-2026-44431, CVE-2026-44432
+    ],
+)
+def test_no_library_may_be_older_than_the_mending_of_its_last_known_fault(name: str, mended: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["s3"]]
+    [wanted] = [one for one in map(Requirement, declared) if one.name == name]
+    [floor] = [one.version for one in wanted.specifier if one.operator == ">="]
+    assert Version(floor) >= Version(mended)
 
 
 def test_what_a_sender_writes_is_never_read_as_a_template(place: Workplace, wbox: Simulator) -> None:

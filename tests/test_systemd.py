@@ -154,6 +154,53 @@ def test_a_folder_that_files_are_sent_from_is_seen_and_one_that_they_are_put_int
     assert values(text, "ReadWritePaths") == ["/srv/www"]
 
 
+def test_folders_that_files_are_put_away_from_and_to_are_written(place: Workplace) -> None:
+    away = 'path: "{}", done: "{}", failed: "/srv/bad/{{{{ file.ext }}}}/x", duplicate: /home/shop/twice'
+    inside, outside = place.folder / "in", Path("/srv/in")
+    place.rule(TEXT_RULE.replace("path: drop", away.format(inside, "done/{{ now | date }}")))
+    place.rule(
+        TEXT_RULE.replace("path: drop", "path: /srv/x/../in, done: ok").replace("new-file", "b"),
+        "rules/b.yaml",
+    )
+    place.rule(TEXT_RULE.replace("path: drop", "path: /home/c").replace("new-file", "c"), "rules/c.yaml")
+    text = unit(place, "--system")
+    assert set(values(text, "BindPaths")) == {f"-{inside}", f"-{inside}/done", "-/home/shop/twice"}
+    assert set(values(text, "ReadWritePaths")) == {"-/srv/bad", f"-{outside}", f"-{outside}/ok"}
+    assert "-/home/c" in values(text, "BindReadOnlyPaths")
+    assert not [path for path in values(text, "BindReadOnlyPaths") if str(inside) in path]
+    assert values(text, "UMask") == ["0007"], "a folder that is made is for those who look into it, too"
+    assert values(unit(place, "--user"), "UMask") == ["0077"]
+
+
+def test_where_files_are_deleted_their_folder_is_written(place: Workplace) -> None:
+    place.rule(TEXT_RULE.replace("path: drop", "path: /srv/in, done: delete"))
+    assert values(unit(place, "--system"), "ReadWritePaths") == ["-/srv/in"]
+
+
+def test_folders_for_files_that_are_put_away_are_for_a_group_that_may_write(place: Workplace) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder to another group")
+    place.rule(TEXT_RULE.replace("path: drop", f"path: drop, done: ok, failed: {place.folder}/bad"))
+    group = grp.getgrall()[1]
+    os.chown(place.drop, 0, group.gr_gid)
+    place.drop.chmod(0o2770)
+    assert values(unit(place, "--system"), "SupplementaryGroups") == [group.gr_name]
+    steps = place.json("install", "service", "--system", "--to", "units")["next"]
+    assert not [step for step in steps if f"write {place.drop} " in step]
+    assert [step for step in steps if step.startswith(f"make the folder {place.folder}/bad, and let a group")]
+    place.drop.chmod(0o2750)
+    steps = place.json("install", "service", "--system", "--to", "units")["next"]
+    said = f"let a group write {place.drop} (chmod g+rwxs): a user of its own puts files away there"
+    assert said in steps
+
+
+def test_the_unit_says_how_its_own_kind_is_changed(place: Workplace) -> None:
+    assert unit(place, "--user").startswith(
+        "# written by wbox-notify install service; your own changes: systemctl --user edit wbox-notify\n"
+    )
+    assert "changes: systemctl edit wbox-notify\n" in unit(place, "--system")
+
+
 def test_secrets_in_files_become_credentials_and_others_are_named(place: Workplace) -> None:
     (place.folder / "hook.key").write_text("a secret that is long enough\n")
     settings = "secrets: {in-a-file: {file: hook.key}, in-the-shell: {env: HOOK}}\n"
@@ -226,7 +273,26 @@ def test_a_folder_with_an_odd_name_stays_one_word(place: Workplace, name: str) -
 def test_a_folder_that_no_unit_can_name_is_an_error(place: Workplace) -> None:
     place.rule(TEXT_RULE.replace("path: drop", 'path: "/tmp/a:b"'))
     ran = place.run("install", "service", "--system", "--print")
-    assert (ran.returncode, "systemd can not hold" in ran.stderr) == (78, True)
+    assert (ran.returncode, "a path in a unit of systemd can not hold" in ran.stderr) == (78, True)
+
+
+@pytest.mark.parametrize("odd", ['a"b', "a'b", "a\\b", "a\nExecStartPre=/bin/evil", "a\tb"], ids=ascii)
+@pytest.mark.parametrize("kind", ["--system", "--user"])
+def test_a_folder_whose_name_would_begin_a_line_or_a_word_of_a_unit_is_an_error(
+    place: Workplace, odd: str, kind: str
+) -> None:
+    (place.folder / odd / "rules").mkdir(parents=True)
+    place.rule(TEXT_RULE, f"{odd}/rules/rule.yaml")
+    ran = place.run("-c", odd, "install", "service", kind, "--print")
+    assert (ran.returncode, "a path in a unit of systemd can not hold" in ran.stderr) == (78, True)
+    assert ran.stdout == ""
+
+
+def test_what_is_left_to_do_can_be_pasted_whatever_the_folder_is_called(place: Workplace) -> None:
+    (place.folder / "my rules" / "rules").mkdir(parents=True)
+    place.rule(TEXT_RULE, "my rules/rules/rule.yaml")
+    steps = place.json("-c", "my rules", "install", "service", "--user", "--to", "units")["next"]
+    assert f" -c '{place.folder}/my rules' status" in steps[-1]
 
 
 def test_the_example_is_what_the_command_writes() -> None:

@@ -1,23 +1,27 @@
 """Makes ``import wbox_notify`` enough for ``wbox://`` in Apprise, whichever is imported first.
 
 Apprise takes half a second to load, so it is not loaded here: the provider is registered when Apprise is
-there, or as soon as somebody imports it.
+there, or as soon as somebody imports it. Like the provider, this file is written for Python 3.9 also, and
+works as a copy in a package of another name.
 """
+
+from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_PLUGIN = "wbox_notify.apprise_plugin"
+_PLUGIN = f"{__package__}.apprise_plugin"
 
 
 def watch_for_apprise() -> None:
     """Register the provider now if Apprise is imported, else when it is."""
     if "apprise" in sys.modules:
-        importlib.import_module(_PLUGIN)
+        _register()
     else:
         sys.meta_path.insert(0, _Watch())
 
@@ -42,6 +46,16 @@ class _Watch:
 def _and_register(load: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
     def load_and_register(module: ModuleType) -> None:
         load(module)
-        importlib.import_module(_PLUGIN)
+        _register()
 
     return load_and_register
+
+
+def _register() -> None:
+    try:
+        importlib.import_module(_PLUGIN)
+    except ImportError as error:
+        # A host may change its Apprise at any time, and must start all the same.
+        logging.getLogger("apprise").warning(
+            "wbox:// is not known: it needs Apprise 1.9.1 or newer (%s)", error
+        )

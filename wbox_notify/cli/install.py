@@ -2,13 +2,18 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wbox_notify.cli.environment import MARK as MARK_PLUGIN
+from wbox_notify.cli.environment import Environment, environment
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import open_project, sound
 from wbox_notify.cli.unit import MARK, Unit, unit
@@ -16,7 +21,6 @@ from wbox_notify.errors import WboxError
 from wbox_notify.settings import read
 
 _NAME = "wbox.py"
-_MARK = "# written by wbox-notify install apprise"
 _UNIT = "wbox-notify.service"
 
 
@@ -26,27 +30,69 @@ def command() -> None:
 
 
 @command.command("apprise")
-@click.option("--to", type=click.Path(path_type=Path), help="Copy the whole plugin into this folder.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Copy the whole plugin into this folder, and no more."
+)
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    help="Make it known to the programs of this Python (/opt/borgmatic/bin/python), and no more.",
+)
 @click.option("--remove", is_flag=True, help="Take it away again.")
 @json_option
-def apprise(to: Path | None, remove: bool, as_json: bool) -> int:
-    """Make wbox:// known to the apprise command, whichever way that was installed.
+def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -> int:
+    """Make wbox:// known to Apprise: to the apprise command, and to the programs of an environment.
 
-    Writes one line into your Apprise plugin folder, which loads the provider from here. With --to the
-    provider itself is copied, for a container or another machine.
+    Writes one line into your Apprise plugin folder, which loads the provider from here, and a copy into the
+    environment that wbox-notify is installed in, for programs there that look into no plugin folder. --python
+    names another environment: it gets the copy and no other package. With --to the provider goes into a
+    folder, for a container or another machine.
     """
-    target = (to or plugin_folder()) / _NAME
-    try:
-        done = _remove(target, _MARK) if remove else _install(target, copy=to is not None)
-    except OSError as error:
-        raise WboxError(f"{target}: {error.strerror}", hint="choose another folder with --to") from error
+    if to and python:
+        raise click.UsageError("--to and --python are two different ways: choose one")
+    done: dict[Path, str] = {}
+    if not python:
+        target = (to or plugin_folder()) / _NAME
+        with _writing(target):
+            done[target] = _remove(target, MARK_PLUGIN) if remove else _install(target, copy=to is not None)
+    if not to:
+        done.update(_in_environment(environment(python or Path(sys.executable)), remove, told=bool(python)))
     if as_json:
-        say_json({"path": str(target), "done": done})
-    else:
-        say(f"{done}: {target}")
-        if not remove and to is None:
-            say('Try it: apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"')
+        [path, *_] = done
+        say_json(
+            {"path": str(path), "done": done[path], "all": {str(one): what for one, what in done.items()}}
+        )
+        return 0
+    say("\n".join(f"{what}: {path}" for path, what in done.items()))
+    if not (remove or to or python):
+        say('Try it: apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"')
     return 0
+
+
+def _in_environment(there: Environment, remove: bool, *, told: bool) -> dict[Path, str]:
+    """Return what was done in an environment.
+
+    This user may not be allowed to write into our own, and few need it there: that is no error.
+    """
+    try:
+        with _writing(there.link):
+            if remove:
+                return {there.link: there.remove()}
+            there.check()
+            return {there.link: there.install()}
+    except WboxError as error:
+        if told:
+            raise
+        return {there.link: f"not written ({error})"}
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "use an account that may write there, or another folder with --to"
+        raise WboxError(f"{target}: {error.strerror}", hint=hint) from error
 
 
 @command.command("service")
@@ -113,14 +159,29 @@ def _after_installing(made: Unit) -> list[str]:
     missing = [path for path in made.credentials.values() if not path.exists()]
     state = "sudo WBOX_DATA_DIR=/var/lib/wbox-notify " if made.system else ""
     return [
-        *(f"{sudo}install -D -m 600 /dev/stdin {path}    # paste it, then Ctrl-D" for path in missing),
+        *(
+            f"{sudo}install -D -m 600 /dev/stdin {path}    # paste it, then Ctrl-D"
+            for path in map(_quoted, missing)
+        ),
         *(f"let a group read {path}: the daemon runs as a user of its own" for path in made.barred()),
+        *(
+            f"let a group write {path} (chmod g+rwxs): a user of its own puts files away there"
+            for path in made.locked()
+        ),
+        *(
+            f"make the folder {path}, and let a group write it (chmod g+rwxs): files are put away there"
+            for path in made.missing()
+        ),
         *(f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in made.lost),
         f"{control} daemon-reload",
         f"{control} enable --now wbox-notify",
         *([] if made.system else ["loginctl enable-linger    # so that it runs while you are logged out"]),
-        f"{state}{_me()} -c {made.folder} status",
+        f"{state}{_me()} -c {_quoted(made.folder)} status",
     ]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _after_removal(*, system: bool) -> list[str]:
@@ -141,7 +202,7 @@ def plugin_folder() -> Path:
 
 
 def _install(target: Path, *, copy: bool) -> str:
-    _check_ours(target, _MARK)
+    _check_ours(target, MARK_PLUGIN)
     spec = importlib.util.find_spec("wbox_notify.apprise_plugin")
     if spec is None or spec.origin is None:
         raise WboxError("the provider is not part of this installation", hint="install wbox-notify again")
@@ -151,7 +212,7 @@ def _install(target: Path, *, copy: bool) -> str:
         return "copied"
     # Run by its path: the apprise command may live in an environment that has no wbox_notify.
     path = repr(spec.origin)
-    line = f'exec(compile(open({path}, encoding="utf-8").read(), {path}, "exec"))  {_MARK}\n'
+    line = f'exec(compile(open({path}, encoding="utf-8").read(), {path}, "exec"))  {MARK_PLUGIN}\n'
     target.write_text(line, encoding="utf-8")
     return "installed"
 

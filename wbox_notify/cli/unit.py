@@ -11,10 +11,13 @@ from typing import Any
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.media import roots
+from wbox_notify.media.roots import fixed
 from wbox_notify.rules import Project
+from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.sources import watches
+from wbox_notify.templates import Template
 
-MARK = "# written by wbox-notify install service; your own changes: systemctl edit wbox-notify"
+MARK = "# written by wbox-notify install service"
 
 # The planner rests for 30 seconds at most, and a commit on a slow disk takes its time.
 _START = """\
@@ -39,7 +42,7 @@ KillMode=mixed
 Environment=PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
 LimitNOFILE=8192
 LimitCORE=0
-UMask=0077
+UMask={umask}
 """
 
 _ALWAYS = """\
@@ -83,7 +86,12 @@ RemoveIPC=yes
 
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - what the unit hides
 
-_ALL, _GROUP = 0o5, 0o50  # to read and to enter a folder
+_READ, _WRITE = 0o5, 0o7  # to read and to enter a folder; to move files out of it and into it too
+
+_BIND = {False: "BindReadOnlyPaths", True: "BindPaths"}
+
+_ODD = r"""[\x00-\x1f\x7f"'\\\ud800-\udfff]"""
+"""What has no safe way into a unit: it would end a line or a word, or begin a second one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,7 @@ class Unit:
         needed: What must be there to start: the interpreter and the packages.
         watched: What rules watch or send from, which may come later.
         written: The folders that are written to, besides the state folder.
+        moved: The folders that files are moved out of and into, which may come later.
         lost: The secrets that come from the environment of this shell, which the daemon will not have.
     """
 
@@ -108,13 +117,25 @@ class Unit:
     needed: tuple[Path, ...]
     watched: tuple[Path, ...]
     written: tuple[Path, ...] = ()
+    moved: tuple[Path, ...] = ()
     lost: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return the unit as systemd reads it."""
-        words = [str(self.python), "-m", "wbox_notify", "-c", str(self.folder), "run"]
-        lines = [MARK, _START.format(command=" ".join(_word(word).replace("$", "$$") for word in words))]
-        lines += [f"LoadCredential={name}:{_path(path)}\n" for name, path in self.credentials.items()]
+        """Return the unit as systemd reads it.
+
+        Raises:
+            ConfigError: a path can not stand in a unit.
+        """
+        # A `$` is written twice in an argument, but can not be in the name of the program.
+        folder = _path(self.folder).replace("$", "$$")
+        command = f"{_path(self.python, odd='[$]')} -m wbox_notify -c {folder} run"
+        # Folders that are made for files which are put away belong to those who look into them too.
+        umask = "0007" if self.system and self.moved else "0077"
+        own = "systemctl edit" if self.system else "systemctl --user edit"
+        lines = [f"{MARK}; your own changes: {own} wbox-notify", _START.format(command=command, umask=umask)]
+        lines += [
+            f"LoadCredential={name}:{_path(path, odd=':')}\n" for name, path in self.credentials.items()
+        ]
         lines += [_SYSTEM, *self._places()] if self.system else []
         target = "multi-user.target" if self.system else "default.target"
         lines += [_ALWAYS, f"\n[Install]\nWantedBy={target}\n"]
@@ -122,18 +143,44 @@ class Unit:
 
     def barred(self) -> list[Path]:
         """Return the folders that the unit's own user will not be allowed to read."""
-        places = (self.folder, *self.watched) if self.system else ()
-        return [place for place in places if place.is_dir() and not (_open_to_all(place) or _group(place))]
+        return [place for place in (self.folder, *self.watched) if self._is_barred(place, _READ)]
+
+    def locked(self) -> list[Path]:
+        """Return the folders that files are moved out of and into, and that its user may not write."""
+        return [place for place in self.moved if self._is_barred(place, _WRITE)]
+
+    def missing(self) -> list[Path]:
+        """Return the folders for files that are put away which its user can not make."""
+        if not self.system:
+            return []
+        return [
+            place
+            for place in self.moved
+            if not place.exists() and not any(place.is_relative_to(other) for other in self.watched)
+        ]
+
+    def _is_barred(self, place: Path, wanted: int) -> bool:
+        return self.system and place.is_dir() and not (_open_to_all(place, wanted) or _group(place, wanted))
 
     def _places(self) -> list[str]:
         """Return what is opened of what the unit hides, and the groups that folders are for."""
-        groups = sorted({name for place in (self.folder, *self.watched) if (name := _group(place))})
-        seen = [_path(path) for path in _hidden((*self.needed, self.folder))]
+        wanted = {**dict.fromkeys((self.folder, *self.watched), _READ), **dict.fromkeys(self.moved, _WRITE)}
+        groups = sorted({name for place, mode in wanted.items() if (name := _group(place, mode))})
+        required = _hidden((*self.needed, self.folder, *self.written))
+        writable = _hidden((*self.written, *self.moved))
         # A folder that is not there yet must not keep the others from being watched.
-        seen += [_path(path, "-") for path in _hidden(self.watched) if _path(path) not in seen]
+        binds = [
+            f"{_BIND[name in writable]}={_path(name, '' if name in required else '-', odd=':')}\n"
+            for name in dict.fromkeys((*required, *_hidden(self.watched), *writable))
+        ]
+        opened = [
+            f"ReadWritePaths={_path(place, '' if place in self.written else '-')}\n"
+            for place in dict.fromkeys((*self.written, *self.moved))
+            if not _hidden([place])
+        ]
         return [
-            *(f"BindReadOnlyPaths={path}\n" for path in seen),
-            *(f"ReadWritePaths={_path(path)}\n" for path in self.written),
+            *binds,
+            *opened,
             *([f"SupplementaryGroups={' '.join(groups)}\n"] if groups else []),
         ]
 
@@ -147,21 +194,23 @@ def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Pa
         system: Whether it is for the whole machine.
         key: The file with the API key; None takes that of the settings, else a file in the usual place.
     """
-    folder = project.settings.folder
+    folder = _normal(project.settings.folder)
     declared = (settings.get("secrets") or {}).items()
     files = {name: folder / Path(entry["file"]).expanduser() for name, entry in declared if "file" in entry}
     usual = Path("/etc" if system else Path.home() / ".config", "wbox-notify", "api-key")
     named = (settings.get("wbox") or {}).get("api_key_file")
     key = key or (folder / Path(named).expanduser() if named else usual)
     store = settings.get("store") or os.environ.get("WBOX_STORE")
+    credentials = {"wbox_api_key": key.absolute(), **files}
     return Unit(
         system=system,
         python=Path(sys.executable),
         folder=folder,
-        credentials={"wbox_api_key": key.absolute(), **files},
+        credentials={name: _normal(path) for name, path in credentials.items()},
         needed=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2]),
-        watched=tuple(dict.fromkeys(_read(project))),
-        written=tuple(_written(project, own_store=bool(store))),
+        watched=tuple(dict.fromkeys(map(_normal, _read(project)))),
+        written=tuple(dict.fromkeys(map(_normal, _written(project, own_store=bool(store))))),
+        moved=tuple(dict.fromkeys(map(_normal, _moved(project)))),
         lost=tuple(sorted(project.settings.secrets.keys() - files)),
     )
 
@@ -181,30 +230,52 @@ def _written(project: Project, *, own_store: bool) -> Iterator[Path]:
         yield project.settings.media.static.folder
 
 
+def _moved(project: Project) -> Iterator[Path]:
+    """Yield the folders that files are moved out of, and those that they are put into.
+
+    Of a folder with a template in its name it is what stands before that: the rest is made below it.
+    """
+    for rule in project.rules:
+        for trigger in rule.triggers:
+            if isinstance(trigger, FileTrigger) and any(trigger.targets):
+                yield trigger.root
+                for target in trigger.targets:
+                    if isinstance(target, Template):
+                        yield trigger.root / Path(fixed(target.source)).expanduser()
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
 def _hidden(paths: Iterable[Path]) -> list[Path]:
     """Return those that the unit would hide, under each name that leads to them."""
     names = dict.fromkeys(name for path in paths for name in (path, Path(os.path.realpath(path))))
     return [name for name in names if any(name.is_relative_to(place) for place in _HIDDEN)]
 
 
-def _open_to_all(place: Path) -> bool:
-    return place.stat().st_mode & _ALL == _ALL
+def _open_to_all(place: Path, wanted: int) -> bool:
+    return place.stat().st_mode & wanted == wanted
 
 
-def _group(place: Path) -> str | None:
+def _group(place: Path, wanted: int) -> str | None:
     """Return the group that a folder is open to, where it is not open to all."""
     try:
         status = place.stat()
         name = grp.getgrgid(status.st_gid).gr_name
     except (OSError, KeyError):
         return None
-    open_to_it = status.st_gid and status.st_mode & _GROUP == _GROUP
-    return name if open_to_it and not _open_to_all(place) else None
+    open_to_it = status.st_gid and status.st_mode >> 3 & wanted == wanted
+    return name if open_to_it and not _open_to_all(place, wanted) else None
 
 
-def _path(path: Path, before: str = "") -> str:
-    if re.search(r"""[\x00-\x1f:"'\\]""", str(path)):
-        raise ConfigError(f"{str(path)!r} has a character that a unit of systemd can not hold in a path")
+def _path(path: Path, before: str = "", *, odd: str = "") -> str:
+    """Return a path as a word of a unit; ``odd`` is what must not stand in it at this place besides."""
+    if found := re.search(f"{_ODD}|{odd}" if odd else _ODD, str(path)):
+        raise ConfigError(
+            f"{str(path)!r} has the character {found[0]!r}, which a path in a unit of systemd can not hold",
+            hint="rename the folder, or reach it by a link with another name",
+        )
     return _word(f"{before}{path}")
 
 

@@ -21,7 +21,7 @@ def roots(rule: Rule, folder: Path) -> Iterator[Path]:
     for drafts in (rule.send, *(step.send for step in rule.escalate)):
         for draft in drafts:
             file = draft.fields.get("file")
-            written = _written(file.source) if isinstance(file, Template) else ""
+            written = fixed(file.source) if isinstance(file, Template) else ""
             if written:
                 try:
                     yield as_path(written, folder)
@@ -29,6 +29,6 @@ def roots(rule: Rule, folder: Path) -> Iterator[Path]:
                     continue
 
 
-def _written(source: str) -> str:
+def fixed(source: str) -> str:
     """Return a whole path, or the folder that one begins with; nothing where it begins with a template."""
     return source.partition("{")[0].rpartition("/")[0] if "{" in source else source.strip()

@@ -217,8 +217,8 @@ class _Reading:
             found["secret"] = self.secrets.declared(name, spot.at("secret"))
         given = {part: text for part, text in found.items() if text is not None}
         if not find_spec("minio"):
-            hint = "pip install 'wbox_notify[s3]'"
-            self._report(spot, "WBX343", "a bucket needs an extra that is not installed", hint)
+            hint = "pip install 'minio>=7.2.20,<8' in the environment of the daemon"
+            self._report(spot, "WBX343", "a bucket needs a library that is not installed", hint)
         elif {*PARTS, "secret"} - {*given} <= {"prefix"}:
             return Bucket(**given)
         return None
