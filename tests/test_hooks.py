@@ -508,6 +508,7 @@ VALUES = st.one_of(
         [b"application/json", b"text/plain", b"sha256=00", b"v0=00", b"v1,AAAA", b"ping", b"%d" % time.time()]
     ),
 )
+LINES = VALUES.filter(lambda value: b"\r\n" not in value)
 PATHS = st.one_of(
     st.sampled_from([b"push", b"open", b"alerts", b"slack", b"team/standard", b"open?a=%00&%C3%A7"]),
     st.binary(max_size=30),
@@ -529,7 +530,7 @@ def test_W03_nothing_but_the_documented_statuses_comes_out(
 
 
 @settings(max_examples=300, deadline=None)
-@given(body=BODIES | st.text(max_size=100).map(str.encode), kind=VALUES, event=VALUES, delivery=VALUES)
+@given(body=BODIES | st.text(max_size=100).map(str.encode), kind=LINES, event=LINES, delivery=LINES)
 def test_what_is_proven_may_be_anything_too(
     running: Doorway, body: bytes, kind: bytes, event: bytes, delivery: bytes
 ) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from wbox_notify.serve import Connection
 
 
 def _room() -> int:
@@ -15,7 +18,7 @@ def _room() -> int:
     return min(512, files // 2) if files > 0 else 512
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Connection):
     """One connection; what a client may take of our time and memory is bounded.
 
     Attributes:
@@ -26,7 +29,6 @@ class Guarded(HttpToolsProtocol):
         largest_head: Bytes of the first line and the headers.
         most_headers: How many headers there may be.
         largest_frame: Bytes of a body that are not the body itself: sizes of chunks, trailers.
-        most_ahead: How many requests may be asked before the first of them is answered.
         most: How many connections there may be at once.
     """
 
@@ -37,12 +39,12 @@ class Guarded(HttpToolsProtocol):
     largest_head: ClassVar[int] = 16 * 1024
     most_headers: ClassVar[int] = 100
     largest_frame: ClassVar[int] = 256 * 1024
-    most_ahead: ClassVar[int] = 16
     most: ClassVar[int] = _room()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin to wait for a head; where there is no room, who has let us wait longest makes some."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, lambda: self.busy)
         self.access_log = False  # a path may be a signed link, a query may hold a secret
         self.timeout_keep_alive = self.idle_within  # type: ignore[assignment] # it is a call_later's
         self._head = _Deadline(self.loop)
@@ -65,7 +67,12 @@ class Guarded(HttpToolsProtocol):
     @property
     def owes(self) -> bool:
         """Whether the client has yet to send us something before we can do anything."""
-        return self._asked is None or self._asked.more_body
+        return self._asked is None or self.owes_body
+
+    @property
+    def owes_body(self) -> bool:
+        """Whether the head of a request came, and not yet all of its body."""
+        return bool(self._asked and self._asked.more_body)
 
     @property
     def _asked(self) -> RequestResponseCycle | None:
@@ -79,14 +86,28 @@ class Guarded(HttpToolsProtocol):
         self.connections.discard(oldest)
         oldest.transport.abort()
 
+    @property
+    def hears(self) -> bool:
+        """Whether what comes now is read now."""
+        return not self._deaf and super().hears
+
     def data_received(self, data: bytes) -> None:
-        """Read on, unless it is too much or we have stopped to listen."""
-        if self._deaf:
-            return
+        """Read on, unless we have stopped to listen."""
+        if not self._deaf:
+            super().data_received(data)
+
+    def read_on(self) -> None:
+        """Read what is here, and nothing behind it before it is answered: little of each client is held."""
+        super().read_on()
+        if self.busy:
+            self.flow.pause_reading()
+
+    def feed(self, part: memoryview) -> None:
+        """Read some bytes, unless it is too much."""
         if self._in_head and not self._head.running:
             self._head.start(self.head_within, self._too_slow)
-        self._raw += len(data)
-        super().data_received(data)
+        self._raw += len(part)
+        super().feed(part)
         if self._raw > (self.largest_head if self._in_head else self.largest_frame) and not self._deaf:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
@@ -98,7 +119,7 @@ class Guarded(HttpToolsProtocol):
         if len(self.headers) > self.most_headers:
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    def on_headers_complete(self) -> None:
+    def on_head(self) -> None:
         """Begin to answer, if there is one way only to understand this head."""
         self._head.stop()
         self._in_head = False
@@ -108,9 +129,9 @@ class Guarded(HttpToolsProtocol):
             > self.largest_head
         ):
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if len(self.pipeline) >= self.most_ahead or not _plain(self.headers, self.parser.get_http_version()):
+        if not _plain(self.headers, self.parser.get_http_version()):
             self._fail(HTTPStatus.BAD_REQUEST)
-        super().on_headers_complete()
+        super().on_head()
         self.cycle.transport = cast("asyncio.Transport", _Answer(self))
 
     def on_body(self, body: bytes) -> None:
@@ -118,18 +139,23 @@ class Guarded(HttpToolsProtocol):
         self._raw -= len(body)
         super().on_body(body)
 
-    def on_message_complete(self) -> None:
+    def on_end(self) -> None:
         """Wait for the next head."""
         self._in_head = True
         self._raw = 0
-        super().on_message_complete()
+        super().on_end()
 
     def on_response_complete(self) -> None:
         """Go on with the next request; hang up on a client that still sends what was answered already."""
-        super().on_response_complete()
         self.since = self.loop.time()
         if self.cycle.response_complete and self.cycle.more_body:
             self.leave()
+        super().on_response_complete()
+
+    def eof_received(self) -> None:
+        """Refuse what broke off; what was asked whole has been answered by now."""
+        if not self._deaf and (self._raw or self.owes_body):
+            self._refuse(HTTPStatus.BAD_REQUEST)
 
     def pause_writing(self) -> None:
         """Do not wait for ever for a client that takes nothing."""
@@ -156,6 +182,7 @@ class Guarded(HttpToolsProtocol):
     def leave(self) -> None:
         """Hang up, so that the client can read what was answered even while it sends."""
         self._deaf = True
+        self.unread = b""
         self._head.stop()
         self._exit.start(self.linger, self.transport.abort)
         if self.transport.is_closing():
@@ -192,6 +219,19 @@ class Guarded(HttpToolsProtocol):
         line = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         self.transport.write(line.encode("ascii"))
         self.leave()
+
+
+class _Flow(FlowControl):
+    """Reads nothing more while a request waits for its answer, whoever asks for more."""
+
+    def __init__(self, transport: asyncio.Transport, busy: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._busy = busy
+
+    def resume_reading(self) -> None:
+        """Read on, unless what was read is still to be answered."""
+        if not self._busy():
+            super().resume_reading()
 
 
 class _Answer:

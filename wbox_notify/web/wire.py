@@ -34,10 +34,11 @@ async def read(request: Request, limits: Limits) -> bytes:
     """Return the body.
 
     Raises:
-        HTTPException: 413 if it is too large, 408 if it takes too long.
+        HTTPException: 413 if it is too large, 408 if it takes too long, 400 if it is not what was announced.
     """
     too_large = HTTPException(413, f"the body is larger than {limits.body // 1024} KiB")
-    if int(request.headers.get("content-length", 0)) > limits.body:
+    announced = request.headers.get("content-length")
+    if int(announced or 0) > limits.body:
         raise too_large
     body = bytearray()
     try:
@@ -48,6 +49,8 @@ async def read(request: Request, limits: Limits) -> bytes:
                     raise too_large
     except TimeoutError:
         raise HTTPException(408, f"the body took longer than {limits.seconds:g} s") from None
+    if announced is not None and int(announced) != len(body):
+        raise HTTPException(400, f"the body has {len(body)} bytes and not the {announced} announced")
     return bytes(body)
 
 
