@@ -10,6 +10,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from wbox_notify.serve import Connection
+from wbox_notify.web.refusals import address
 
 
 def _room() -> int:
@@ -20,6 +21,8 @@ def _room() -> int:
 
 class Guarded(Connection):
     """One connection; what a client may take of our time and memory is bounded.
+
+    ``refused`` hears of requests that no application gets to see: from whom, and with which status.
 
     Attributes:
         head_within: Seconds for the head of a request, from its first byte or from the connection on.
@@ -40,6 +43,12 @@ class Guarded(Connection):
     most_headers: ClassVar[int] = 100
     largest_frame: ClassVar[int] = 256 * 1024
     most: ClassVar[int] = _room()
+
+    def __init__(
+        self, *args: Any, refused: Callable[[str, int], None] = lambda _call, _status: None, **named: Any
+    ) -> None:
+        super().__init__(*args, **named)
+        self._tell = refused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin to wait for a head; where there is no room, who has let us wait longest makes some."""
@@ -213,6 +222,8 @@ class Guarded(Connection):
         if self._asked:
             self._asked.disconnected = True
             self._asked.message_event.set()
+        else:
+            self._tell(f"a request from {address(self.client)}", int(status))
         if self.pipeline:
             self.transport.abort()
             return
