@@ -11,6 +11,7 @@ from hashlib import sha256
 from hmac import digest
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from workplace import until
 
+from wbox_notify import events
 from wbox_notify.errors import StoreError, WboxError
-from wbox_notify.events import Event
 from wbox_notify.web import Hook, Limits
 from wbox_notify.webhooks.presets import PRESETS
 from wbox_notify.webhooks.signatures import scheme
@@ -54,7 +55,7 @@ def fresh() -> str:
     return f"delivery-{next(_numbers)}"
 
 
-def kept(door: Doorway, answer: requests.Response) -> Event:
+def kept(door: Doorway, answer: requests.Response) -> events.Event:
     assert answer.status_code == 202
     (event,) = [event for event in door.events() if event.id == answer.json()["id"]]
     return event
@@ -458,11 +459,29 @@ def test_an_id_that_is_long_or_not_printable_is_hashed(orders: Doorway, order: s
     assert orders.post("/hook/orders?shop=1", {"order": order}).json()["duplicate"]
 
 
+def test_while_the_id_of_one_call_is_worked_out_others_are_answered(tmp_path: Path) -> None:
+    begun, end = Event(), Event()
+
+    def slowly(_values: object) -> str:
+        begun.set()
+        assert end.wait(20)
+        return "slow"
+
+    hook = Hook(path="slow", scheme=None, preset=PRESETS["json"], id=slowly)
+    with Doorway(tmp_path, [hook, OPEN]) as door, ThreadPoolExecutor() as pool:
+        slow = [pool.submit(door.post, "/hook/slow") for _ in range(3)]
+        assert begun.wait(20)
+        assert requests.get(f"{door.url}/livez", timeout=10).status_code == 200
+        assert door.post("/hook/open", {}).status_code == 202
+        end.set()
+        assert sorted(answer.result().status_code for answer in slow) == [200, 200, 202]
+
+
 # When the store is away
 
 
 def test_W11_while_the_store_is_away_the_sender_is_asked_to_come_again(tmp_path: Path) -> None:
-    def away(_events: Sequence[Event]) -> Future[list[bool]]:
+    def away(_events: Sequence[events.Event]) -> Future[list[bool]]:
         future: Future[list[bool]] = Future()
         future.set_exception(StoreError("the store can not be used: disk is full"))
         return future
@@ -475,7 +494,7 @@ def test_W11_while_the_store_is_away_the_sender_is_asked_to_come_again(tmp_path:
 
 
 def test_a_store_that_is_closed_already_is_away_too(tmp_path: Path) -> None:
-    def closed(_events: Sequence[Event]) -> Future[list[bool]]:
+    def closed(_events: Sequence[events.Event]) -> Future[list[bool]]:
         raise StoreError("the store is closed")
 
     with Doorway(tmp_path, accept=closed) as door:

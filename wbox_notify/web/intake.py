@@ -9,7 +9,6 @@ from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +24,7 @@ from wbox_notify.events import Event
 from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.origins import foreign
 from wbox_notify.web.room import Desk, Room
-from wbox_notify.web.wire import Accept, Limits, commit, in_time, read, skip
+from wbox_notify.web.wire import Accept, Limits, in_time, kept, read, skip
 from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
 from wbox_notify.webhooks.signatures import Call, Scheme, SignatureError, scheme
 
@@ -38,6 +37,8 @@ _LONGEST_ID = 300
 _BODIES = 4
 _WORKED_OUT = 1 << 20
 _THREADS = 8
+_AT_ONCE = 4 * 1024
+"""A body of so few bytes is read in less than a millisecond; to hand it to a thread would take as long."""
 _IN_A_PATH = "/@:!$&'()*+,;="
 _UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
 _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
@@ -56,17 +57,24 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Cont
         head = _head(request)
         hook = _served(hooks, request.path_params["path"], head.path)
         request.state.hook = hook.path if hook else ""
-        if hook and not hook.scheme and foreign(request.headers, ours()):
+        if hook and not hook.scheme and foreign(request.headers, ours):
             raise HTTPException(403, "this hook is not for pages of other web sites")
         shown = _shows_the_secret(hook, head)
         with (proven if shown else unproven).share() as share:
             body = await skip(request, limits) if shown is False else await read(request, limits, share)
-            async with in_time(), desk.place(len(body)):
-                understood = partial(_understood, hook, replace(head, body=body))
-                event = await get_running_loop().run_in_executor(threads, understood)
-                if isinstance(event, Response):
-                    return event
-                new = await commit(accept, [event])
+            async with in_time():
+                await desk.sit(len(body))
+                try:
+                    call = replace(head, body=body)
+                    if len(body) <= _AT_ONCE and not (hook and hook.id):
+                        event = _understood(hook, call)
+                    else:
+                        event = await get_running_loop().run_in_executor(threads, _understood, hook, call)
+                    if isinstance(event, Response):
+                        return event
+                    new = await kept(accept, [event])
+                finally:
+                    desk.rise(len(body))
         if new == [True]:
             return JSONResponse({"id": event.id}, 202)
         return JSONResponse({"id": event.id, "duplicate": True})

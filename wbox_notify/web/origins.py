@@ -1,7 +1,7 @@
 """Origins: whether a request comes from a page of another web site, as browsers tell."""
 
 import ipaddress
-from collections.abc import Container
+from collections.abc import Callable, Container
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 _OURS = {"same-origin", "none"}
 
 
-def foreign(headers: Headers, ours: Container[str]) -> bool:
+def foreign(headers: Headers, ours: Callable[[], Container[str]]) -> bool:
     """Return whether a browser sends this for a page that is not of this host, and ours.
 
     A browser sends ``Origin`` with each request that can change something, and most send ``Sec-Fetch-Site``
@@ -22,13 +22,13 @@ def foreign(headers: Headers, ours: Container[str]) -> bool:
     return bool(origins) and not _same(origins[0], headers.get("host", ""), ours)
 
 
-def _same(origin: str, host: str, ours: Container[str]) -> bool:
+def _same(origin: str, host: str, ours: Callable[[], Container[str]]) -> bool:
     scheme, _, place = origin.lower().partition("://")
     try:
         name = urlsplit(f"//{place}").hostname or ""
     except ValueError:
         return False
-    return scheme in {"http", "https"} and place == host.lower() and (name in ours or _is_address(name))
+    return scheme in {"http", "https"} and place == host.lower() and (name in ours() or _is_address(name))
 
 
 def _is_address(name: str) -> bool:

@@ -60,6 +60,7 @@ class Guarded(Connection):
         self._exit = _Deadline(self.loop)
         self._in_head = True
         self._deaf = False
+        self._ended = False
         self._raw = 0
         self._status = HTTPStatus.BAD_REQUEST
         self.since = self.loop.time()
@@ -105,12 +106,6 @@ class Guarded(Connection):
         if not self._deaf:
             super().data_received(data)
 
-    def read_on(self) -> None:
-        """Read what is here, and nothing behind it before it is answered: little of each client is held."""
-        super().read_on()
-        if self.busy:
-            self.flow.pause_reading()
-
     def feed(self, part: memoryview) -> None:
         """Read some bytes, unless it is too much."""
         if self._in_head and not self._head.running:
@@ -141,7 +136,7 @@ class Guarded(Connection):
         if not _plain(self.headers, self.parser.get_http_version()):
             self._fail(HTTPStatus.BAD_REQUEST)
         super().on_head()
-        self.cycle.transport = cast("asyncio.Transport", _Answer(self))
+        self.cycle.transport = cast("asyncio.Transport", _Answer(self, self.cycle))
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -160,11 +155,21 @@ class Guarded(Connection):
         if self.cycle.response_complete and self.cycle.more_body:
             self.leave()
         super().on_response_complete()
+        if self._ended and not self.busy:
+            self._break_off()
 
-    def eof_received(self) -> None:
-        """Refuse what broke off; what was asked whole has been answered by now."""
-        if not self._deaf and (self._raw or self.owes_body):
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio keeps what is True open
+        """Answer what was asked whole, then refuse what broke off; no more comes."""
+        self._ended = True
+        if not self._deaf and not self.busy:
+            self._break_off()
+        return True
+
+    def _break_off(self) -> None:
+        if self._raw or self.owes_body:
             self._refuse(HTTPStatus.BAD_REQUEST)
+        else:
+            self.leave()
 
     def pause_writing(self) -> None:
         """Do not wait for ever for a client that takes nothing."""
@@ -246,12 +251,22 @@ class _Flow(FlowControl):
 
 
 class _Answer:
-    """What an answer is written to: where uvicorn closes it, the connection is left."""
+    """What an answer is written to: its head goes with its first part, and to close it is to leave."""
 
-    def __init__(self, connection: Guarded) -> None:
-        self.write = connection.transport.write
+    def __init__(self, connection: Guarded, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._write = connection.transport.write
+        self._head: bytes | None = None
         self.is_closing = connection.transport.is_closing
         self.close = connection.leave
+
+    def write(self, part: bytes) -> None:
+        """Send a part of the answer; a head waits for what follows it, if anything does: one packet less."""
+        if self._head is None and self._cycle.response_started and self._cycle.scope["method"] != "HEAD":
+            self._head = part
+            return
+        self._write((self._head or b"") + part)
+        self._head = b""
 
 
 class _Deadline:

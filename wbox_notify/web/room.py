@@ -1,8 +1,8 @@
 """Room: how many bytes of bodies may be in memory at once, and how many of them may be worked out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 ALWAYS = 32 * 1024
 """So many bytes of each body are taken whatever others send: the number of connections is bounded too."""
@@ -90,8 +90,7 @@ class Desk:
         self._door = asyncio.Lock()
         self._news = asyncio.Event()
 
-    @asynccontextmanager
-    async def place(self, size: int) -> AsyncIterator[None]:
+    async def sit(self, size: int) -> None:
         """Wait for a place for so many bytes; who came first has it first, or large ones waited for ever."""
         size = min(size, self._size)
         async with self._door:
@@ -99,8 +98,8 @@ class Desk:
                 self._news.clear()
                 await self._news.wait()
             self._used += size
-        try:
-            yield
-        finally:
-            self._used -= size
-            self._news.set()
+
+    def rise(self, size: int) -> None:
+        """Leave the place of so many bytes."""
+        self._used -= min(size, self._size)
+        self._news.set()

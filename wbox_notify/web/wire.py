@@ -101,12 +101,14 @@ async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
     Raises:
         StoreError: they are not, in words that any caller may read.
     """
-    try:
-        async with in_time():
-            # The shield: a future that is cancelled under the hands of the store's writer would break it.
-            return await asyncio.shield(asyncio.wrap_future(accept(events)))
-    except StoreError as error:
-        raise StoreError(_NOT_NOW) from (error.__cause__ or error)
+    async with in_time():
+        return await kept(accept, events)
+
+
+async def kept(accept: Accept, events: Sequence[Event]) -> list[bool]:
+    """Return the same, however long it takes; to be called within ``in_time``."""
+    # The shield: a future that is cancelled under the hands of the store's writer would break it.
+    return await asyncio.shield(asyncio.wrap_future(accept(events)))
 
 
 @asynccontextmanager
@@ -114,11 +116,13 @@ async def in_time() -> AsyncIterator[None]:
     """Bound the time of what a caller waits for; the end of the daemon ends it too.
 
     Raises:
-        StoreError: it takes too long, in words that any caller may read.
+        StoreError: it takes too long, or the store can not be used, in words that any caller may read.
     """
     try:
         async with asyncio.timeout(_COMMIT_WITHIN):
             yield
+    except StoreError as error:
+        raise StoreError(_NOT_NOW) from error
     except (TimeoutError, asyncio.CancelledError):
         raise StoreError(_NOT_NOW) from StoreError("it took too long, or the daemon ends")
 
