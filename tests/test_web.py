@@ -1,6 +1,7 @@
 """The daemon's HTTP side: what a connection may be, whom it answers, and the pages behind links."""
 
 import asyncio
+import json
 import re
 import select
 import socket
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 from doorway import TOKEN, Doorway, Hasty, rest, status
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wbox_notify import links
@@ -419,6 +420,48 @@ def test_looking_at_a_command_does_nothing(running: Doorway) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"action": "burn", "ids": []}', b'{"action": "drop"}'])
 def test_a_command_that_makes_no_sense_is_refused(running: Doorway, body: bytes) -> None:
     assert running.post("/-/queue", body, **SHOWN).status_code == 400
+
+
+numbers = st.integers() | st.floats() | st.sampled_from([1e400, -1e400, float("nan"), 1 << 63, 10**30, True])
+values = st.recursive(
+    st.none()
+    | numbers
+    | st.text(max_size=8)
+    | st.sampled_from(["text", "905551234567", "retry", "\ud800", "\0"]),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+    max_leaves=6,
+)
+VERBS = {
+    "queue": {
+        "action": st.sampled_from(["retry", "release", "drop"]) | values,
+        "ids": st.lists(values) | values,
+    },
+    "send": {
+        "kind": st.sampled_from(["text", "media", "poll", "location", "event", "notice"]) | values,
+        **dict.fromkeys(["phone", "message", "device_id", "outlet", "media", "options", "caption"], values),
+    },
+    "event": dict.fromkeys(("id", "type", "at", "data"), values) | {"at": numbers | values},
+}
+commands = st.sampled_from(sorted(VERBS)).flatmap(
+    lambda verb: st.tuples(st.just(verb), st.fixed_dictionaries({}, optional=VERBS[verb]) | values)
+)
+
+
+@settings(max_examples=400)
+@given(commands)
+@example(("queue", {"action": "drop", "ids": [1e400]}))
+@example(("queue", {"action": "drop", "ids": [10**30]}))
+@example(("event", {"id": "a", "type": "b", "at": 1e400, "data": {}}))
+@example(("event", {"id": "a", "type": "b", "at": True, "data": {"a": 1e400}}))
+@example(("event", {"id": "\ud800", "type": "b", "at": 1, "data": {}}))
+@example(("event", {"id": 1, "type": [], "at": 1, "data": 1}))
+@example(("send", {"kind": "text", "phone": "905551234567", "message": "\ud800"}))
+@example(("send", {"kind": "text", "phone": "905551234567", "message": "a", "device_id": 1 << 70}))
+def test_no_command_that_makes_no_sense_is_our_fault(running: Doorway, command: tuple[str, Any]) -> None:
+    verb, asked = command
+    answer = running.post(f"/-/{verb}", json.dumps(asked).encode(), **SHOWN)
+    assert answer.status_code in {200, 202, 400, 422}
+    assert "error" in answer.json() or answer.ok
 
 
 def test_a_message_is_in_the_queue_before_the_command_is_answered(door: Doorway) -> None:
