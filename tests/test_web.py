@@ -627,7 +627,7 @@ def test_pressing_the_button_releases_what_the_storm_guard_holds(door: Doorway) 
     assert state(door, delivery) is State.QUEUED
 
 
-def test_when_it_can_not_be_kept_the_button_stays(tmp_path: Path) -> None:
+def test_when_it_can_not_be_kept_the_button_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def away(_events: object) -> Future[list[bool]]:
         raise StoreError("the store can not be used")
 
@@ -636,6 +636,8 @@ def test_when_it_can_not_be_kept_the_button_stays(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert "That did not work" in answer.text
         assert "I am on it" in answer.text
+    told = "/ack/… from 127.0.0.1 is refused with 503: the store can not be used"
+    assert [line for line in caplog.messages if "store" in line] == [told]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -65,6 +65,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         refusals: Tells of calls that are refused; None where the log alone is told.
         public: Gives the address at which others reach the daemon, if there is one.
     """
+    refusals = refusals or Refusals()
     small = replace(limits, body=min(limits.body, _LARGEST_FORM))
 
     def ours() -> set[str]:
@@ -84,7 +85,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     app = Starlette(
         routes=[
             intake(hooks, accept, limits, ours),
-            *pages(control, accept, links, small),
+            *pages(control, accept, links, small, refusals),
             *([media(files)] if files else []),
             Route("/livez", _alive),
             Route("/readyz", ready),
@@ -94,7 +95,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
             Route("/-/reload", inside.reload, methods=["POST"]),
         ],
         middleware=[Middleware(Guard, hosts=hosts)],
-        exception_handlers=refusing(refusals or Refusals()),
+        exception_handlers=refusing(refusals),
     )
     app.router.redirect_slashes = False
     return app
