@@ -5,6 +5,7 @@ import hmac
 import json
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from wbox_notify.events import Event
 from wbox_notify.media import MediaFiles
 from wbox_notify.serve import Server
 from wbox_notify.store import open_store
-from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, application
+from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, Refusals, application
 from wbox_notify.web.wire import Accept
 from wbox_notify.webhooks.presets import PRESETS
 from wbox_notify.webhooks.signatures import scheme
@@ -55,6 +56,7 @@ class Doorway:
         self.store = open_store(f"sqlite:///{folder}/store.db")
         self.hooks = Hooks(hooks)
         self.links = Links(b"the key of the links of a test")
+        refusals = Refusals(lambda event, plan: self.store.put_message(event, plan, 1.0))
         app = application(
             control=Control(self.store),
             hooks=self.hooks,
@@ -65,8 +67,11 @@ class Doorway:
             token=TOKEN,
             hosts=["127.0.0.1", "localhost", "[::1]"],
             limits=limits or Limits(),
+            refusals=refusals,
+            public=lambda: "https://notify.example.com/wbox",
         )
-        self.server = Server(app, "127.0.0.1", 0, protocol=protocol)
+        connection = partial(protocol, refused=refusals.tell_of_none)
+        self.server = Server(app, "127.0.0.1", 0, protocol=connection)
         self.url = self.server.url
 
     def __enter__(self) -> Self:
@@ -80,6 +85,15 @@ class Doorway:
     def events(self) -> list[Event]:
         """Return all that was kept."""
         return self.store.unplanned(10_000)
+
+    def refusals(self) -> list[str]:
+        """Return what was kept of the calls that were refused: what was called, and why it was not taken."""
+        past = self.store.history
+        return [
+            f"{json.loads(row['data'])['call']}: {past.decisions(row['id'])[0]['detail']}"
+            for row in past.events(most=1000)
+            if row["type"] == "refused"
+        ]
 
     def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
         """Post bytes as they are, and all else as JSON."""

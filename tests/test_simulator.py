@@ -17,6 +17,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from workplace import until
 
 from wbox_notify.errors import WboxError
 from wbox_notify.simulator import Simulator
@@ -857,6 +858,31 @@ def test_our_own_page_changes_what_it_likes(sim: Simulator) -> None:
     headers = {"Origin": sim.url}
     assert requests.post(f"{sim.url}/sim/unlink", headers=headers, timeout=10).status_code == 200
     assert requests.delete(f"{sim.url}/sim/messages", headers=headers, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "fetched"),
+    [
+        ({}, True),
+        ({"Origin": "own"}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://evil.example", "Host": "evil.example"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+    ],
+)
+def test_a_page_of_another_site_makes_the_simulator_fetch_nothing(
+    headers: dict[str, str], *, fetched: bool
+) -> None:
+    with Simulator(fetch_media=True) as sim:
+        own = {"Origin": sim.url} if headers.get("Origin") == "own" else {}
+        body = {"phone": "905551234567", "media_url": f"{sim.url}/sim/sample.png"}
+        answer = requests.post(f"{sim.url}/v1/send/media", json=body, headers=KEY | headers | own, timeout=10)
+        assert answer.status_code == 200
+        until(lambda: "media" in sim.messages()[0])
+        media = sim.messages()[0]["media"]
+        assert media.get("status") == (200 if fetched else None)
+        assert fetched or media == {"error": "not fetched: a page of another web site sent it"}
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,13 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
+from wbox_notify.settings import Settings
 from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
 from wbox_notify.triggers.file import RowFiles
 from wbox_notify.triggers.schedule import Mark, ScheduleSource
-from wbox_notify.web import Guarded, Hooks, Links, application
+from wbox_notify.web import Guarded, Hooks, Limits, Links, Refusals, application
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Daemon:
         self._hooks = Hooks(hooks(project))
         self._media = MediaFiles(project, self._store.history.standings, serving=True)
         self.control = Control(self._store, self._wake, self._media.keep)
-        self._server = self._serve(settings.listen, needed=bool(hooks(project)))
+        self._server = self._serve(settings, needed=bool(hooks(project)))
         self._project = self._completed(project)
         self._media.replace(self._project)
         self._alarms = Alarms(self._store, self._project, self._wake)
@@ -195,9 +196,10 @@ class Daemon:
     def _alarm(self, about: str, problem: str | None) -> None:
         self._alarms.trouble(about, problem, time.time())
 
-    def _serve(self, listen: tuple[str, int], *, needed: bool) -> Server:
+    def _serve(self, settings: Settings, *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
-        host, port = listen
+        host, port = settings.listen
+        refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, time.time()))
         app = application(
             control=self.control,
             hooks=self._hooks,
@@ -207,14 +209,18 @@ class Daemon:
             reload=lambda: [problem.as_json() for problem in self.reload()],
             token=self._token,
             hosts=["127.0.0.1", "localhost", "[::1]", host],
+            limits=Limits(body=settings.body),
+            refusals=refusals,
+            public=lambda: self._project.settings.public_url,
         )
+        connection = partial(Guarded, refused=refusals.tell_of_none)
         try:
-            return Server(app, host, port, protocol=Guarded)
+            return Server(app, host, port, protocol=connection)
         except PortError as error:
             if not error.taken or needed:
                 raise
             log.warning("%s; it answers at a free port instead", error)
-            return Server(app, host, 0, protocol=Guarded)
+            return Server(app, host, 0, protocol=connection)
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
         kept = self._store.put_events(events, time.time())

@@ -30,6 +30,14 @@ def event_fields(event: Event) -> dict[str, Any]:
 
 
 def event_of(fields: Mapping[str, Any]) -> Event:
-    """Return the event that ``event_fields`` gave the values of."""
+    """Return the event that ``event_fields`` gave the values of.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: they are those of no event.
+    """
     at = datetime.fromtimestamp(fields["at"], UTC)
+    for text in (fields["id"], fields["type"]):
+        str.encode(text)
+    if not isinstance(fields["data"], Mapping):
+        raise TypeError("the data of an event are a map")
     return Event(id=fields["id"], type=fields["type"], at=at, data=fields["data"])

@@ -29,6 +29,9 @@ class _Message:
     device_id: int | None = None
 
     def __post_init__(self) -> None:
+        _be_text("phone", self.phone)
+        if self.device_id is not None and type(self.device_id) is not int:
+            raise MessageError("device_id", "must be the number of a device")
         object.__setattr__(self, "phone", international(self.phone))
 
     @property
@@ -83,6 +86,7 @@ class Media(_Message):
 
     def __post_init__(self) -> None:
         super(Media, self).__post_init__()
+        _be_text("caption", self.caption or "")
         if self.url is not None and self.file is not None:
             raise MessageError("file", "stands beside `url`, and media have one of them")
         if self.file is not None:
@@ -110,6 +114,8 @@ class CalendarEvent(_Message):
     def __post_init__(self) -> None:
         super(CalendarEvent, self).__post_init__()
         _need("title", self.title)
+        _be_text("description", self.description or "")
+        _be_text("start", self.start or "")
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/event``."""
@@ -161,7 +167,9 @@ class Notice:
     title: str = ""
 
     def __post_init__(self) -> None:
+        _need("outlet", self.outlet)
         _need("text", self.text)
+        _be_text("title", self.title)
 
     @property
     def recipient(self) -> str:
@@ -210,12 +218,16 @@ def load(fields: Mapping[str, Any]) -> Message:
     return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
 
 
-def _need(field: str, text: object) -> None:
+def _be_text(field: str, text: object) -> None:
     if not isinstance(text, str):
         raise MessageError(
             field, "is missing" if text is None else f"must be text, not {type(text).__name__}"
         )
-    if not text.strip():
+
+
+def _need(field: str, text: str | None) -> None:
+    _be_text(field, text)
+    if not (text or "").strip():
         raise MessageError(field, "is empty")
 
 

@@ -13,6 +13,8 @@ from answering import Answering, many_files
 from doorway import Doorway, rest, status
 from workplace import Workplace
 
+from wbox_notify.deliveries import Plan
+from wbox_notify.events import Event
 from wbox_notify.simulator import Simulator
 from wbox_notify.web.refusals import Refusals
 
@@ -122,14 +124,36 @@ def test_W10_of_many_refusals_a_few_are_written_and_the_rest_is_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = 0.0
-    refusals = Refusals(lambda: now)
+    refusals = Refusals(clock=lambda: now)
     for _ in range(25):
-        refusals.tell("push", "push is refused")
-        refusals.tell("other", "other is refused")
-    assert caplog.messages.count("push is refused") == caplog.messages.count("other is refused") == 10
+        refusals.tell("push", 401, "/hook/push from 10.0.0.7", "no secret")
+        refusals.tell("other", 413, "/hook/other from 10.0.0.7", "too large")
+    one, other = "/hook/push from 10.0.0.7 is refused with 401: no secret", "with 413: too large"
+    assert caplog.messages.count(one) == sum(other in line for line in caplog.messages) == 10
     now = 60.0
-    refusals.tell("push", "push is refused again")
-    assert caplog.messages[-2:] == ["15 more calls like these were refused", "push is refused again"]
+    refusals.tell("push", 401, "/hook/push from 10.0.0.8", "no secret")
+    assert caplog.messages[-3:] == [
+        *["15 more calls like these were refused"] * 2,
+        "/hook/push from 10.0.0.8 is refused with 401: no secret",
+    ]
+
+
+def test_W10_of_many_refusals_three_an_hour_are_kept_and_the_rest_is_counted() -> None:
+    now = 0.0
+    kept: list[tuple[Event, Plan]] = []
+    refusals = Refusals(lambda event, plan: kept.append((event, plan)), clock=lambda: now)
+    for _ in range(1000):
+        refusals.tell("push", 413, "/hook/push from 10.0.0.7", "too large")
+        refusals.tell("", 401, "/hook/x from 10.0.0.7", "no rule has such a path")
+    assert len(kept) == 6
+    now = 3600.0
+    refusals.sum_up()
+    refusals.sum_up()
+    assert [plan.decisions[0].detail for _, plan in kept[6:]] == [
+        "413, 997 more calls like these were refused within the hour",
+        "401, 997 more calls like these were refused within the hour",
+    ]
+    assert [event.data["call"] for event, _ in kept[6:]] == ["/hook/push", "elsewhere"]
 
 
 @pytest.mark.slow

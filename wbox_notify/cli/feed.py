@@ -87,6 +87,8 @@ def subject(event: Event) -> str:
             return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
         case "webhook":
             return f"/hook/{shown(event.data['path'])}"
+        case "refused":
+            return shown(str(event.data["call"]))
         case "send":
             return shown(str(event.data["kind"]))
     return shown(str(event.data.get("rule", "")))

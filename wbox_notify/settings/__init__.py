@@ -25,12 +25,14 @@ from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
+    BODY,
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_URL,
     HISTORY,
     PACE_PARTS,
     as_address,
+    as_body,
     as_count,
     as_device,
     as_history,
@@ -77,6 +79,7 @@ class Settings:
         region: The country of phone numbers without a country code, such as ``TR``; None refuses them.
         public_url: The address at which people and other programs reach the daemon; None where nobody said.
         media: How files of this machine reach wbox.
+        body: How many bytes the body of a webhook may have.
         storm_guard: An event that would send more messages than this waits, and asks.
         owner: Who is asked then, as ``to`` names people.
         pace: How quickly messages may follow each other.
@@ -99,6 +102,7 @@ class Settings:
     region: str | None = None
     public_url: str | None = None
     media: Media = field(default_factory=Media)
+    body: int = BODY
     storm_guard: int = 50
     owner: str | None = None
     pace: Pace = field(default_factory=Pace)
@@ -173,6 +177,7 @@ class _Reading:
             region=self._chosen(as_region, None, "defaults", "region"),
             public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
             media=self._media(),
+            body=self._chosen(as_body, "WBOX_LIMITS_BODY", "limits", "body") or BODY,
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
             pace=self._pace(lang),

@@ -161,6 +161,14 @@ class MediaPart(Strict):
         return self
 
 
+class LimitsPart(Strict):
+    """How much others may send."""
+
+    body: _Size | None = Field(
+        default=None, description="the largest body of a webhook: `4MiB`; WBOX_LIMITS_BODY"
+    )
+
+
 class SettingsFile(Strict):
     """The settings of a project."""
 
@@ -203,6 +211,9 @@ class SettingsFile(Strict):
     )
     media: Annotated[MediaPart, BeforeValidator(empty_map, json_schema_input_type=MediaPart | None)] = Field(
         default=MediaPart(), description="how files of this machine reach wbox"
+    )
+    limits: Annotated[LimitsPart, BeforeValidator(empty_map, json_schema_input_type=LimitsPart | None)] = (
+        Field(default=LimitsPart(), description="how much others may send")
     )
     storm_guard: Annotated[int, AfterValidator(_one_or_more), Field(json_schema_extra={"minimum": 1})] = (
         Field(default=50, description="an event that would send more messages than this waits, and asks")

@@ -13,6 +13,7 @@ from wbox_notify.documents.shape import meant
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.sizes import parse_size
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
@@ -23,6 +24,10 @@ SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 HISTORY = 90 * 86_400.0
 """Seconds for which finished things are kept, where nothing is said."""
 
+BODY = 4 << 20
+"""Bytes that a webhook's body may have, where nothing is said: 2,000 alerts of Alertmanager have 1 MiB."""
+
+_LEAST_BODY, _MOST_BODY = 1 << 10, 64 << 20
 _LEAST_HISTORY = 7 * 86_400.0
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
@@ -118,6 +123,14 @@ def as_address(text: str) -> tuple[str, int]:
             f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:{DEFAULT_PORT}"
         )
     return (found[1] or DEFAULT_HOST).strip("[]"), int(found[2])
+
+
+def as_body(text: str) -> int:
+    """Return how many bytes the body of a webhook may have."""
+    size = parse_size(text)
+    if not _LEAST_BODY <= size <= _MOST_BODY:
+        raise ConfigError(f"{text} is not between 1KiB and 64MiB", hint="write a size, such as 4MiB")
+    return size
 
 
 def as_zone(text: str) -> ZoneInfo:

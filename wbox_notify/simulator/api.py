@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from wbox_notify.simulator.checks import KINDS, problem
 from wbox_notify.simulator.faults import Fault
+from wbox_notify.simulator.guard import of_another_site
 from wbox_notify.simulator.wire import REFUSALS, Cut, Json, checked_device, pause, read_json, refusal
 from wbox_notify.simulator.world import Accepted, Exchange, World
 
@@ -29,9 +30,12 @@ _WORDS = {
 }
 
 
-def api(world: World, api_key: str | None) -> Starlette:
-    """Return what stands under ``/v1``; any key that starts with ``sk_`` is good unless one is given."""
-    endpoints = _Api(world, api_key)
+def api(world: World, api_key: str | None, host: str) -> Starlette:
+    """Return what stands under ``/v1``; any key that starts with ``sk_`` is good unless one is given.
+
+    Pages of any site may call it, as the document's examples for a browser do.
+    """
+    endpoints = _Api(world, api_key, host)
     routes = [Route(f"/send/{kind}", endpoints.send, methods=["POST"]) for kind in KINDS]
     routes += [
         Route("/session/status", endpoints.status, methods=["GET"]),
@@ -52,9 +56,10 @@ def api(world: World, api_key: str | None) -> Starlette:
 class _Api:
     """The endpoints over one world."""
 
-    def __init__(self, world: World, api_key: str | None) -> None:
+    def __init__(self, world: World, api_key: str | None, host: str) -> None:
         self._world = world
         self._key = api_key
+        self._host = host.lower()
 
     async def send(self, request: Request) -> Response:
         """Take a message, and remember the request whatever came of it."""
@@ -128,8 +133,10 @@ class _Api:
             return Cut()
         self._world.answer(accepted, 200)
         said = {"success": True, "message": "Message sent successfully", "to": body["phone"]}
-        fetch = self._world.fetching and "media_url" in body
-        return Json(said, background=BackgroundTask(self._world.fetch, accepted) if fetch else None)
+        if not self._world.fetching or "media_url" not in body:
+            return Json(said)
+        page = of_another_site(request.headers, self._host)
+        return Json(said, background=BackgroundTask(self._world.fetch, accepted, for_page=page))
 
 
 def png(text: str) -> bytes:

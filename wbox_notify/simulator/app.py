@@ -20,4 +20,4 @@ def app(world: World, *, host: str = "127.0.0.1", api_key: str | None = None) ->
         exception_handlers=REFUSALS,
     )
     own.router.redirect_slashes = False
-    return Starlette(routes=[Mount("/v1", api(world, api_key)), Mount("/", own)])
+    return Starlette(routes=[Mount("/v1", api(world, api_key, host)), Mount("/", own)])

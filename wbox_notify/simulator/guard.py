@@ -32,23 +32,31 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request or refuse it."""
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._ours(host):
+        if not _ours(headers.get("host", ""), self._bound):
             words = f"The simulator's pages answer to localhost, 127.0.0.1 and {self._bound} only."
             await refusal(421, words)(scope, receive, send)
-        elif scope["method"] not in {"GET", "HEAD"} and origin and origin.partition("://")[2] != host:
+        elif scope["method"] not in {"GET", "HEAD"} and of_another_site(headers, self._bound):
             await refusal(403, "This request comes from a page of another site.")(scope, receive, send)
         else:
             await self._app(scope, receive, with_headers(send, _HEADERS))
 
-    def _ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name in {"localhost", "127.0.0.1", "::1", self._bound}:
-            return True
-        return _address(self._bound, "is_unspecified") and _address(name)
+
+def of_another_site(headers: Headers, bound: str) -> bool:
+    """Return whether a browser sends this for a page that does not come from the simulator itself."""
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        return True
+    return origin is not None and (origin.partition("://")[2] != host or not _ours(host, bound))
+
+
+def _ours(host: str, bound: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in {"localhost", "127.0.0.1", "::1", bound}:
+        return True
+    return _address(bound, "is_unspecified") and _address(name)
 
 
 def _address(name: str, kind: str = "version") -> bool:

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from wbox_notify.serve import Connection
 from wbox_notify.simulator.checks import device_problem
 from wbox_notify.simulator.world import World
 
@@ -87,7 +87,7 @@ async def pause(world: World, seconds: float) -> None:
                 changed.clear()
 
 
-class Severable(HttpToolsProtocol):
+class Severable(Connection):
     """A connection that an answer can cut."""
 
     def on_message_begin(self) -> None:

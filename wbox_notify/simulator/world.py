@@ -86,9 +86,10 @@ class World:
         with self._change():
             accepted.answered = status
 
-    def fetch(self, accepted: Accepted) -> None:
-        """Fetch what a media message leads to."""
-        found = fetch(accepted.body["media_url"])
+    def fetch(self, accepted: Accepted, *, for_page: bool) -> None:
+        """Fetch what a media message leads to, unless a page of another site could look around with it."""
+        page = Fetched("not fetched: a page of another web site sent it")
+        found = page if for_page else fetch(accepted.body["media_url"])
         with self._change():
             accepted.fetched = found
 

@@ -4,6 +4,7 @@ from wbox_notify.web.app import application
 from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.links import Links
 from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.wire import Limits
 
-__all__ = ["Guarded", "Hook", "Hooks", "Limits", "Links", "application"]
+__all__ = ["Guarded", "Hook", "Hooks", "Limits", "Links", "Refusals", "application"]

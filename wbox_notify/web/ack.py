@@ -18,16 +18,17 @@ from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
 from wbox_notify.pages import page_templates
 from wbox_notify.web.links import ACK, RELEASE, Links
-from wbox_notify.web.wire import Accept, Limits, commit, read
+from wbox_notify.web.refusals import Refusals
+from wbox_notify.web.wire import Accept, Limits, caller, commit, read
 from wbox_notify.web.words import words
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("page.css", "icon.svg")
 
 
-def pages(control: Control, accept: Accept, links: Links, limits: Limits) -> list[Route]:
+def pages(control: Control, accept: Accept, links: Links, limits: Limits, refusals: Refusals) -> list[Route]:
     """Return the routes of the pages and of their files."""
-    signed = _Signed(control, accept, links, limits)
+    signed = _Signed(control, accept, links, limits, refusals)
     files = [Route(f"/ack/{name}", _file) for name in _FILES]
     return [*files, Route("/ack/{token}", signed.answer, methods=["GET", "POST"])]
 
@@ -35,11 +36,14 @@ def pages(control: Control, accept: Accept, links: Links, limits: Limits) -> lis
 class _Signed:
     """The page of each signed link."""
 
-    def __init__(self, control: Control, accept: Accept, links: Links, limits: Limits) -> None:
+    def __init__(
+        self, control: Control, accept: Accept, links: Links, limits: Limits, refusals: Refusals
+    ) -> None:
         self._control = control
         self._accept = accept
         self._links = links
         self._limits = limits
+        self._refusals = refusals
         self._template = page_templates(_PAGES).get_template("page.html")
 
     async def answer(self, request: Request) -> Response:
@@ -52,7 +56,8 @@ class _Signed:
             return self._page(request, kind, button=kind, **about)
         try:
             shown = await (self._acknowledge(request, value) if kind == ACK else self._release(value))
-        except StoreError:
+        except StoreError as error:
+            self._refusals.tell("", 503, caller(request), str(error.__cause__ or error))
             return self._page(request, "unkept", button=kind, status=503, **about)
         return self._page(request, **shown, **about)
 

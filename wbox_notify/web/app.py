@@ -3,7 +3,9 @@
 import hmac
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,12 +26,14 @@ from wbox_notify.web.hooks import Hooks
 from wbox_notify.web.intake import intake
 from wbox_notify.web.links import Links
 from wbox_notify.web.media import media
-from wbox_notify.web.wire import REFUSALS, Accept, Limits, commit, read
+from wbox_notify.web.refusals import Refusals
+from wbox_notify.web.wire import Accept, Limits, commit, read, refusing
 
 Reload = Callable[[], list[dict[str, Any]]]
 """Reads the rules anew; returns the problems that it found."""
 
 _LARGEST_MESSAGE = 1 << 20
+_LARGEST_FORM = 16 * 1024
 
 
 def application(  # noqa: PLR0913 - all that the daemon puts together, each by its name
@@ -43,6 +47,8 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     token: str,
     hosts: Sequence[str],
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    refusals: Refusals | None = None,
+    public: Callable[[], str | None] = lambda: None,
 ) -> ASGIApp:
     """Return the application.
 
@@ -56,8 +62,20 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         token: What a command has to show.
         hosts: The names that all but ``/hook/``, ``/ack/`` and ``/m/`` answers to.
         limits: What the caller of a webhook may send.
+        refusals: Tells of calls that are refused; None where the log alone is told.
+        public: Gives the address at which others reach the daemon, if there is one.
     """
-    inside = _Commands(control, reload, token, Limits(body=_LARGEST_MESSAGE, seconds=limits.seconds))
+    refusals = refusals or Refusals()
+    small = replace(limits, body=min(limits.body, _LARGEST_FORM))
+
+    def ours() -> set[str]:
+        """Return the hosts whose pages may call hooks that ask for no proof."""
+        return {
+            *(host.strip("[]").lower() for host in hosts),
+            urlsplit(public() or "").hostname or "localhost",
+        }
+
+    inside = _Commands(control, reload, token, replace(limits, body=_LARGEST_MESSAGE))
 
     async def ready(_request: Request) -> Response:
         """Answer that events can be kept."""
@@ -66,8 +84,8 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     app = Starlette(
         routes=[
-            intake(hooks, accept, limits),
-            *pages(control, accept, links, limits),
+            intake(hooks, accept, limits, ours),
+            *pages(control, accept, links, small, refusals),
             *([media(files)] if files else []),
             Route("/livez", _alive),
             Route("/readyz", ready),
@@ -77,7 +95,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
             Route("/-/reload", inside.reload, methods=["POST"]),
         ],
         middleware=[Middleware(Guard, hosts=hosts)],
-        exception_handlers=REFUSALS,
+        exception_handlers=refusing(refusals),
     )
     app.router.redirect_slashes = False
     return app
@@ -104,7 +122,7 @@ class _Commands:
             action, ids = Action(asked["action"]), asked["ids"]
             if ids is not None:
                 ids = [int(number) for number in ids]
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, OverflowError):
             raise HTTPException(400, "action must be retry, release or drop, with ids") from None
         return JSONResponse({"ids": await run_in_threadpool(self._control.queue, action, ids)})
 

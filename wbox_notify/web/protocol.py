@@ -6,7 +6,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from wbox_notify.serve import Connection
+from wbox_notify.web.refusals import address
 
 
 def _room() -> int:
@@ -15,8 +19,10 @@ def _room() -> int:
     return min(512, files // 2) if files > 0 else 512
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Connection):
     """One connection; what a client may take of our time and memory is bounded.
+
+    ``refused`` hears of requests that no application gets to see: from whom, and with which status.
 
     Attributes:
         head_within: Seconds for the head of a request, from its first byte or from the connection on.
@@ -26,7 +32,6 @@ class Guarded(HttpToolsProtocol):
         largest_head: Bytes of the first line and the headers.
         most_headers: How many headers there may be.
         largest_frame: Bytes of a body that are not the body itself: sizes of chunks, trailers.
-        most_ahead: How many requests may be asked before the first of them is answered.
         most: How many connections there may be at once.
     """
 
@@ -37,18 +42,25 @@ class Guarded(HttpToolsProtocol):
     largest_head: ClassVar[int] = 16 * 1024
     most_headers: ClassVar[int] = 100
     largest_frame: ClassVar[int] = 256 * 1024
-    most_ahead: ClassVar[int] = 16
     most: ClassVar[int] = _room()
+
+    def __init__(
+        self, *args: Any, refused: Callable[[str, int], None] = lambda _call, _status: None, **named: Any
+    ) -> None:
+        super().__init__(*args, **named)
+        self._tell = refused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin to wait for a head; where there is no room, who has let us wait longest makes some."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, lambda: self.busy)
         self.access_log = False  # a path may be a signed link, a query may hold a secret
         self.timeout_keep_alive = self.idle_within  # type: ignore[assignment] # it is a call_later's
         self._head = _Deadline(self.loop)
         self._exit = _Deadline(self.loop)
         self._in_head = True
         self._deaf = False
+        self._ended = False
         self._raw = 0
         self._status = HTTPStatus.BAD_REQUEST
         self.since = self.loop.time()
@@ -65,7 +77,12 @@ class Guarded(HttpToolsProtocol):
     @property
     def owes(self) -> bool:
         """Whether the client has yet to send us something before we can do anything."""
-        return self._asked is None or self._asked.more_body
+        return self._asked is None or self.owes_body
+
+    @property
+    def owes_body(self) -> bool:
+        """Whether the head of a request came, and not yet all of its body."""
+        return bool(self._asked and self._asked.more_body)
 
     @property
     def _asked(self) -> RequestResponseCycle | None:
@@ -79,14 +96,22 @@ class Guarded(HttpToolsProtocol):
         self.connections.discard(oldest)
         oldest.transport.abort()
 
+    @property
+    def hears(self) -> bool:
+        """Whether what comes now is read now."""
+        return not self._deaf and super().hears
+
     def data_received(self, data: bytes) -> None:
-        """Read on, unless it is too much or we have stopped to listen."""
-        if self._deaf:
-            return
+        """Read on, unless we have stopped to listen."""
+        if not self._deaf:
+            super().data_received(data)
+
+    def feed(self, part: memoryview) -> None:
+        """Read some bytes, unless it is too much."""
         if self._in_head and not self._head.running:
             self._head.start(self.head_within, self._too_slow)
-        self._raw += len(data)
-        super().data_received(data)
+        self._raw += len(part)
+        super().feed(part)
         if self._raw > (self.largest_head if self._in_head else self.largest_frame) and not self._deaf:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
@@ -98,7 +123,7 @@ class Guarded(HttpToolsProtocol):
         if len(self.headers) > self.most_headers:
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    def on_headers_complete(self) -> None:
+    def on_head(self) -> None:
         """Begin to answer, if there is one way only to understand this head."""
         self._head.stop()
         self._in_head = False
@@ -108,27 +133,42 @@ class Guarded(HttpToolsProtocol):
             > self.largest_head
         ):
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if len(self.pipeline) >= self.most_ahead or not _plain(self.headers, self.parser.get_http_version()):
+        if not _plain(self.headers, self.parser.get_http_version()):
             self._fail(HTTPStatus.BAD_REQUEST)
-        super().on_headers_complete()
-        self.cycle.transport = cast("asyncio.Transport", _Answer(self))
+        super().on_head()
+        self.cycle.transport = cast("asyncio.Transport", _Answer(self, self.cycle))
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._raw -= len(body)
         super().on_body(body)
 
-    def on_message_complete(self) -> None:
+    def on_end(self) -> None:
         """Wait for the next head."""
         self._in_head = True
         self._raw = 0
-        super().on_message_complete()
+        super().on_end()
 
     def on_response_complete(self) -> None:
         """Go on with the next request; hang up on a client that still sends what was answered already."""
-        super().on_response_complete()
         self.since = self.loop.time()
         if self.cycle.response_complete and self.cycle.more_body:
+            self.leave()
+        super().on_response_complete()
+        if self._ended and not self.busy:
+            self._break_off()
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio keeps what is True open
+        """Answer what was asked whole, then refuse what broke off; no more comes."""
+        self._ended = True
+        if not self._deaf and not self.busy:
+            self._break_off()
+        return True
+
+    def _break_off(self) -> None:
+        if self._raw or self.owes_body:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+        else:
             self.leave()
 
     def pause_writing(self) -> None:
@@ -156,6 +196,7 @@ class Guarded(HttpToolsProtocol):
     def leave(self) -> None:
         """Hang up, so that the client can read what was answered even while it sends."""
         self._deaf = True
+        self.unread = b""
         self._head.stop()
         self._exit.start(self.linger, self.transport.abort)
         if self.transport.is_closing():
@@ -186,6 +227,8 @@ class Guarded(HttpToolsProtocol):
         if self._asked:
             self._asked.disconnected = True
             self._asked.message_event.set()
+        else:
+            self._tell(f"a request from {address(self.client)}", int(status))
         if self.pipeline:
             self.transport.abort()
             return
@@ -194,13 +237,36 @@ class Guarded(HttpToolsProtocol):
         self.leave()
 
 
-class _Answer:
-    """What an answer is written to: where uvicorn closes it, the connection is left."""
+class _Flow(FlowControl):
+    """Reads nothing more while a request waits for its answer, whoever asks for more."""
 
-    def __init__(self, connection: Guarded) -> None:
-        self.write = connection.transport.write
+    def __init__(self, transport: asyncio.Transport, busy: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._busy = busy
+
+    def resume_reading(self) -> None:
+        """Read on, unless what was read is still to be answered."""
+        if not self._busy():
+            super().resume_reading()
+
+
+class _Answer:
+    """What an answer is written to: its head goes with its first part, and to close it is to leave."""
+
+    def __init__(self, connection: Guarded, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._write = connection.transport.write
+        self._head: bytes | None = None
         self.is_closing = connection.transport.is_closing
         self.close = connection.leave
+
+    def write(self, part: bytes) -> None:
+        """Send a part of the answer; a head waits for what follows it, if anything does: one packet less."""
+        if self._head is None and self._cycle.response_started and self._cycle.scope["method"] != "HEAD":
+            self._head = part
+            return
+        self._write((self._head or b"") + part)
+        self._head = b""
 
 
 class _Deadline:

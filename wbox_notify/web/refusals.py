@@ -1,37 +1,111 @@
-"""Refusals in the log: a few in full, the rest as a number, so that nobody can fill the disk from outside."""
+"""Refusals in the log and in the store: a few in full, the rest as a number, so that neither fills up."""
 
+import asyncio
+import ipaddress
 import logging
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from wbox_notify.deliveries import Decision, Plan
+from wbox_notify.errors import StoreError
+from wbox_notify.events import Event
+from wbox_notify.redaction import redacted
 
 log = logging.getLogger(__name__)
 
-_WINDOW = 60.0
-_MOST = 10
+Keep = Callable[[Event, Plan], object]
+"""Begins to keep an event of which nothing follows."""
+
+_LONGEST = 300
 
 
 @dataclass(slots=True)
 class _Window:
-    began: float
+    """A span of time in which ``most`` calls are told of in full.
+
+    Attributes:
+        seconds: How long it is.
+        most: How many calls are told of.
+        over: When it ends.
+        count: How many calls there were.
+    """
+
+    seconds: float
+    most: int
+    over: float = 0.0
     count: int = 0
 
 
 class Refusals:
-    """Writes at most ten lines a minute about each hook; of the others it tells how many there were."""
+    """Tells of calls that were refused, each with whom it came from and why.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    The log gets at most ten lines a minute about each hook. The store, which keeps what it gets for the
+    history, gets three events an hour about each hook and status. What is left out is told as a number when
+    the time is over. What is no hook of ours shares one name, the empty one.
+    """
+
+    def __init__(
+        self, keep: Keep = lambda _event, _plan: None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._keep = keep
         self._clock = clock
-        self._windows: dict[str, _Window] = {}
+        self._lines: dict[str, _Window] = {}
+        self._events: dict[tuple[str, int], _Window] = {}
 
-    def tell(self, hook: str, line: str) -> None:
-        """Write a line about a hook, or count it; what is no hook of ours shares one name."""
+    def tell(self, hook: str, status: int, call: str, why: str) -> None:
+        """Tell of a call, such as ``/hook/push from 10.0.0.7``, to a hook that was answered with a status."""
+        self.sum_up()
+        why = redacted(why)[:_LONGEST]
+        if self._in_full(self._lines.setdefault(hook, _Window(60.0, 10))):
+            log.warning("%s is refused with %d: %s", call, status, why)
+        if self._in_full(self._events.setdefault((hook, status), _Window(3600.0, 3))):
+            self._store(call, status, why)
+
+    def tell_of_none(self, call: str, status: int) -> None:
+        """Tell of what was no request that could be read, such as ``a request from 10.0.0.7``."""
+        self.tell("", status, call, HTTPStatus(status).phrase.lower())
+
+    def sum_up(self) -> None:
+        """Say how many more calls there were in each span of time that is over."""
         now = self._clock()
-        window = self._windows.setdefault(hook, _Window(now))
-        if now - window.began >= _WINDOW:
-            if window.count > _MOST:
-                log.warning("%d more calls like these were refused", window.count - _MOST)
-            self._windows[hook] = window = _Window(now)
+        for hook in [hook for hook, window in self._lines.items() if window.over <= now]:
+            window = self._lines.pop(hook)
+            if window.count > window.most:
+                log.warning("%d more calls like these were refused", window.count - window.most)
+        for key in [key for key, window in self._events.items() if window.over <= now]:
+            window = self._events.pop(key)
+            if window.count > window.most:
+                hook, status = key
+                more = f"{window.count - window.most} more calls like these were refused within the hour"
+                self._store(f"/hook/{hook}" if hook else "elsewhere", status, more)
+
+    def _in_full(self, window: _Window) -> bool:
+        """Count a call; return whether it is to be told of."""
+        if not window.count:
+            window.over = self._clock() + window.seconds
         window.count += 1
-        if window.count <= _MOST:
-            log.warning("%s", line)
+        if window.count == window.most + 1:
+            with suppress(RuntimeError):  # no loop runs, as in a test: then the next call sums up
+                asyncio.get_running_loop().call_later(window.seconds + 1, self.sum_up)
+        return window.count <= window.most
+
+    def _store(self, call: str, status: int, why: str) -> None:
+        number = f"refused:{uuid.uuid4().hex}"
+        data = {"call": redacted(call), "status": status}
+        event = Event(id=number, type="refused", at=datetime.now(UTC), data=data)
+        said = Decision(rule="-", stage="webhook", outcome="failed", detail=f"{status}, {why}")
+        with suppress(StoreError):  # the log has said it
+            self._keep(event, Plan(event_id=number, decisions=(said,)))
+
+
+def address(client: tuple[str, int] | None) -> str:
+    """Return from where a client calls; a proxy may say anything about that."""
+    try:
+        return str(ipaddress.ip_address(client[0] if client else ""))
+    except ValueError:
+        return "an unknown address"
