@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import textwrap
@@ -377,6 +378,16 @@ def test_a_file_goes_to_another_file_system_with_its_time_and_rights(tmp_path: P
     assert not file.exists()
     assert sorted(one.name for one in far.iterdir()) == ["a (2).pdf", "a.pdf"]
     assert kept[-1].id == version_of(path, tmp_path).id
+
+
+def test_a_copy_of_a_foreign_file_runs_as_nobody_but_its_caller(tmp_path: Path, far: Path) -> None:
+    file = tmp_path / "a.sh"
+    file.write_bytes(b"x")
+    for mode in (0o7777, 0o4755, 0o2755, 0o1644):
+        file.write_bytes(b"x")
+        file.chmod(mode)
+        path = Path(move(version_of(file, tmp_path), str(far), ours))
+        assert stat.S_IMODE(path.stat().st_mode) == mode & 0o777
 
 
 def test_what_is_no_file_any_more_is_neither_moved_nor_deleted(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def daemon_answers(data_dir: Path) -> bool:
 def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
     """Give the queue, through the daemon if one runs; else also the store, opened for this command."""
     settings = project.settings
+    os.umask(0o077)  # what the daemon keeps is for its own user's eyes, whoever makes it first
     try:
         store = open_store(settings.store)
     except BusyError:

@@ -16,7 +16,8 @@ def place(static: Static, item: Item, copy: Path) -> str:
     target = static.folder / name
     if not target.exists():
         part = static.folder / f".{item.id}.part"
-        with copy.open("rb") as reading, part.open("wb") as writing:
+        part.unlink(missing_ok=True)  # what a crash left, or a link that somebody put there
+        with copy.open("rb") as reading, part.open("xb") as writing:
             shutil.copyfileobj(reading, writing)
             os.fchmod(writing.fileno(), 0o644)
             writing.flush()
