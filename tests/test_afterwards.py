@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from wbox_notify.drops import Drops
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.planner import Planner
+from wbox_notify.settings.own import KEY, Own, Part
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_history, open_store
 
@@ -298,6 +300,18 @@ def test_a_folder_that_can_not_be_made_is_an_alarm_and_tried_again(house: Callab
     one.after()
     assert one.there == ["drop/done/a.pdf"]
     assert one.alarms == [("putting files away", True), ("putting files away", False)]
+
+
+def test_a_file_that_became_a_key_meanwhile_stays(house: Callable[[str], House]) -> None:
+    one = house(RULE)
+    file = one.file()
+    one.take()
+    one.end()
+    own = Own((*one.project.settings.own.parts, Part(file, KEY)))
+    one.project = replace(one.project, settings=replace(one.project.settings, own=own))
+    one.enter()
+    one.after()
+    assert one.there == ["drop/a.pdf"]
 
 
 def test_a_target_that_somebody_made_a_link_is_not_followed(

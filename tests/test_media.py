@@ -329,7 +329,9 @@ def test_what_stands_before_a_template_is_the_folder_that_a_rule_names(
 def test_what_the_daemon_keeps_for_itself_is_never_sent(desk: Desk) -> None:
     (desk.folder / "data").mkdir()
     (desk.folder / "data" / "link.key").write_bytes(b"key")
-    assert "the daemon's own data" in str(desk.keep(desk.folder / "data" / "link.key", key="send:"))
+    assert "belongs to the daemon (its own data)" in str(
+        desk.keep(desk.folder / "data" / "link.key", key="send:")
+    )
 
 
 @pytest.mark.parametrize("name", ["a\udcff.png", "a\n.png", "a\x1b[31m.png", "🙂" * 60 + ".png", "-rf.png"])

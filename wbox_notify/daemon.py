@@ -27,6 +27,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
+from wbox_notify.settings.own import CARD, LINK_KEY
 from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
@@ -63,7 +64,7 @@ class Daemon:
         connect(project)().close()
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
-        self._link_key = _own_key(settings.data_dir / "link.key")
+        self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._reloading = threading.Lock()
         self._hooks = Hooks(hooks(project))
         self._media = MediaFiles(project, self._store.history.standings, serving=True)
@@ -247,7 +248,7 @@ class Daemon:
 
 def card_path(data_dir: Path) -> Path:
     """Return the file that tells commands where the daemon of a data folder answers."""
-    return data_dir / "daemon.json"
+    return data_dir / CARD
 
 
 class connect:  # noqa: N801 - called like a function

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ from wbox_notify.redaction import learn
 from wbox_notify.settings.bucket import PARTS, Bucket
 from wbox_notify.settings.media import Media, Static
 from wbox_notify.settings.outlets import OutletBook, open_secret
+from wbox_notify.settings.own import Own, own
 from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
@@ -84,6 +86,7 @@ class Settings:
         outlets: The Apprise URLs of all outlets of the settings, by name.
         secrets: The values of secrets by name, of those that were found.
         link_key: What signs our links; whoever makes or reads links fills it in.
+        own: What belongs to the daemon, which no rule reads, sends or moves.
     """
 
     folder: Path
@@ -106,6 +109,7 @@ class Settings:
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
+    own: Own = field(default_factory=Own, repr=False)
 
     @property
     def lends_files(self) -> bool:
@@ -157,14 +161,15 @@ class _Reading:
 
     def settings(self) -> Settings:
         data_dir = self._data_dir()
-        store = partial(as_store, folder=self.folder)
+        read_store = partial(as_store, folder=self.folder)
+        store = self._chosen(read_store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db"
         lang = self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en"
         return Settings(
             folder=self.folder,
             url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
             api_key=self._key(),
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
-            store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
+            store=store,
             data_dir=data_dir,
             history=self._chosen(as_history, "WBOX_HISTORY", "history") or HISTORY,
             listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
@@ -179,6 +184,7 @@ class _Reading:
             fallback=self._fallback(),
             outlets=self.outlets.found,
             secrets=dict(self.secrets.found),
+            own=own(self.folder, data_dir, store, self._keys()),
         )
 
     def _pace(self, lang: str) -> Pace:
@@ -289,6 +295,15 @@ class _Reading:
             if os.path.lexists(path):
                 yield path, _CREDENTIALS
         yield from self._given(None, "wbox", "api_key_file")
+
+    def _keys(self) -> Iterator[Path]:
+        """Yield all that holds a key or a secret, also what is not used now."""
+        yield from self.secrets.files
+        if credentials := self.environ.get(_CREDENTIALS):
+            yield Path(credentials)
+        for text, origin in self._key_files():
+            with suppress(ConfigError):
+                yield as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
         try:
