@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from wbox_notify.media.kinds import static_name
-from wbox_notify.media.spool import Item, sync
+from wbox_notify.media.spool import Item
+from wbox_notify.private import sync
 from wbox_notify.settings.media import Static
 
 

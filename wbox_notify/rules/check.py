@@ -8,6 +8,7 @@ from wbox_notify.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules import reach
+from wbox_notify.rules.exposure import exposures
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Draft, FileTrigger, MissingTrigger, Rule, Trigger, WebhookTrigger
@@ -17,6 +18,7 @@ from wbox_notify.settings import Settings
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
     found = [*project.problems, *_untested(project), *_links(project), *_media(project)]
+    found += exposures(project.settings, running=False)
     seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
