@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import platformdirs
 
-from wbox_notify.addresses import is_loopback
+from wbox_notify.addresses import is_in_the_clear, is_loopback
 from wbox_notify.documents.problems import Problem, Severity
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
@@ -35,6 +35,7 @@ from wbox_notify.settings.values import (
     as_address,
     as_count,
     as_device,
+    as_flag,
     as_history,
     as_language,
     as_pace,
@@ -163,10 +164,12 @@ class _Reading:
         data_dir = self._data_dir()
         read_store = partial(as_store, folder=self.folder)
         store = self._chosen(read_store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db"
+        insecure = self._chosen(as_flag, "WBOX_INSECURE", "wbox", "insecure") or False
+        read_url = partial(as_url, insecure=insecure)
         lang = self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en"
         return Settings(
             folder=self.folder,
-            url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
+            url=self._chosen(read_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
             api_key=self._key(),
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
             store=store,
@@ -176,7 +179,7 @@ class _Reading:
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
             lang=lang,
             region=self._chosen(as_region, None, "defaults", "region"),
-            public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
+            public_url=self._road("WBOX_PUBLIC_URL", "public_url"),
             media=self._media(),
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
             owner=self._chosen(str, None, "owner"),
@@ -201,7 +204,7 @@ class _Reading:
     def _media(self) -> Media:
         usual = Media()
         folder = self._chosen(partial(as_path, folder=self.folder), None, "media", "static", "folder")
-        url = self._chosen(as_public_url, None, "media", "static", "url")
+        url = self._road(None, "media", "static", "url")
         return Media(
             static=Static(folder, url) if folder and url else None,
             bucket=self._bucket(),
@@ -212,6 +215,14 @@ class _Reading:
             },
             fetches=self._chosen(int, None, "media", "fetches") or usual.fetches,
         )
+
+    def _road(self, variable: str | None, *path: str) -> str | None:
+        """Return an address that others are given; that they can be listened to on the way is a warning."""
+        for text, origin in self._given(variable, *path):
+            if is_in_the_clear(text):
+                message = "over http:// everybody on the way can read links and what they lead to"
+                self._report(origin, "WBX363", message, "write https://", "warning")
+        return self._chosen(as_public_url, variable, *path)
 
     def _bucket(self) -> Bucket | None:
         if not isinstance(self._value("media", "bucket"), dict):
