@@ -30,7 +30,9 @@ def place(static: Static, item: Item, copy: Path) -> str:
 
 def take_away(static: Static, item: Item) -> None:
     """Delete a copy from there."""
-    (static.folder / _name(item)).unlink(missing_ok=True)
+    # Version 0.1.0 kept all endings of a name.
+    for name in (_name(item), f"{item.id}-{item.name}", f"{item.id}-{item.name}.bin"):
+        (static.folder / name).unlink(missing_ok=True)
 
 
 def _name(item: Item) -> str:
