@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from wbox_notify.drops import Drops
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.planner import Planner
+from wbox_notify.settings.own import KEY, Own, Part
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_history, open_store
 
@@ -299,6 +302,18 @@ def test_a_folder_that_can_not_be_made_is_an_alarm_and_tried_again(house: Callab
     assert one.alarms == [("putting files away", True), ("putting files away", False)]
 
 
+def test_a_file_that_became_a_key_meanwhile_stays(house: Callable[[str], House]) -> None:
+    one = house(RULE)
+    file = one.file()
+    one.take()
+    one.end()
+    own = Own((*one.project.settings.own.parts, Part(file, KEY)))
+    one.project = replace(one.project, settings=replace(one.project.settings, own=own))
+    one.enter()
+    one.after()
+    assert one.there == ["drop/a.pdf"]
+
+
 def test_a_target_that_somebody_made_a_link_is_not_followed(
     house: Callable[[str], House], tmp_path: Path
 ) -> None:
@@ -377,6 +392,16 @@ def test_a_file_goes_to_another_file_system_with_its_time_and_rights(tmp_path: P
     assert not file.exists()
     assert sorted(one.name for one in far.iterdir()) == ["a (2).pdf", "a.pdf"]
     assert kept[-1].id == version_of(path, tmp_path).id
+
+
+def test_a_copy_of_a_foreign_file_runs_as_nobody_but_its_caller(tmp_path: Path, far: Path) -> None:
+    file = tmp_path / "a.sh"
+    file.write_bytes(b"x")
+    for mode in (0o7777, 0o4755, 0o2755, 0o1644):
+        file.write_bytes(b"x")
+        file.chmod(mode)
+        path = Path(move(version_of(file, tmp_path), str(far), ours))
+        assert stat.S_IMODE(path.stat().st_mode) == mode & 0o777
 
 
 def test_what_is_no_file_any_more_is_neither_moved_nor_deleted(tmp_path: Path) -> None:

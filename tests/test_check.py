@@ -128,7 +128,6 @@ def test_a_folder_that_files_can_not_be_moved_out_of_is_a_warning(tmp_path: Path
         ("http://[::ffff:10.0.0.1]/a.jpg", True),
         ("http://[2002:7f00:1::]/a.jpg", True),
         ("http://224.0.0.1/a.jpg", True),
-        ("http://someone@10.0.0.1/a.jpg", True),
         ("http://[fe80::1]/a.jpg", True),
         ("http://nas/a.jpg", True),
         ("http://nas.local/a.jpg", True),
@@ -213,14 +212,14 @@ def test_a_short_secret_is_a_warning_that_does_not_show_it(tmp_path: Path) -> No
 def test_a_link_that_no_phone_can_open_is_a_warning(tmp_path: Path) -> None:
     rules = hook(send='{text: "{{ ack_url }}"}') + TEST
     assert [code for code, _, _ in lint(tmp_path, rules)] == ["WBX333"]
-    assert [code for code, _, _ in lint(tmp_path, rules, "public_url: http://192.168.1.5")] == ["WBX333"]
+    assert [code for code, _, _ in lint(tmp_path, rules, "public_url: https://192.168.1.5")] == ["WBX333"]
     assert lint(tmp_path, rules, "public_url: https://notify.example.com") == []
 
 
 def test_a_file_that_wbox_can_not_fetch_from_here_is_a_warning(tmp_path: Path) -> None:
     step = "    escalate: {after: 1m, to: '+905551112233', send: {media: {file: /srv/a.jpg}}}\n"
-    inside = lint(tmp_path, hook() + TEST + step, "public_url: http://192.168.1.5")
-    assert inside == [("WBX341", 8, "wbox can not fetch a file from http://192.168.1.5")]
+    inside = lint(tmp_path, hook() + TEST + step, "public_url: https://192.168.1.5")
+    assert inside == [("WBX341", 8, "wbox can not fetch a file from https://192.168.1.5")]
     assert lint(tmp_path, hook() + TEST + step, "public_url: https://notify.example.com") == []
     static = f"media: {{static: {{folder: {tmp_path}/gone, url: https://files.example.com}}}}"
     assert [code for code, _, _ in lint(tmp_path, hook() + TEST + step, static)] == ["WBX342"]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rulebook import PHONE, project, rule_file
 from workplace import until
@@ -113,11 +113,27 @@ def test_a_name_can_stand_in_an_address_and_ends_as_its_kind_does(
 
 
 def test_a_web_server_is_given_nothing_that_a_browser_would_run() -> None:
-    assert static_name("a.html", "document") == "a.html.bin"
-    assert static_name("a.svg", "document") == "a.svg.bin"
+    assert static_name("a.html", "document") == "a_html.bin"
+    assert static_name("a.svg", "document") == "a_svg.bin"
+    assert static_name("README", "document") == "README.bin"
     assert static_name("a.pdf", "document") == "a.pdf"
     assert static_name("a.png", "image") == "a.png"
     assert Kind("x", "document").suffixes == ()
+
+
+@given(
+    st.text(min_size=1, max_size=40), st.sampled_from([b"", b"%PDF-", b"\xff\xd8\xff", b"PK\x03\x04", PNG])
+)
+@example("evil.php.pdf", b"%PDF-")
+@example("evil.php.jpg", b"\xff\xd8\xff")
+@example("evil.php.bin", b"\0")
+@example("a.shtml.txt", b"text")
+@example("a.PHP.docx", b"PK\x03\x04")
+def test_a_web_server_is_given_one_ending_for_it_may_run_by_any(name: str, head: bytes) -> None:
+    kind = recognise(head, name)
+    given_to_it = static_name(safe_name(name, kind), kind.family)
+    assert given_to_it.count(".") == 1
+    assert not given_to_it.startswith(".")
 
 
 class Desk:
@@ -329,7 +345,9 @@ def test_what_stands_before_a_template_is_the_folder_that_a_rule_names(
 def test_what_the_daemon_keeps_for_itself_is_never_sent(desk: Desk) -> None:
     (desk.folder / "data").mkdir()
     (desk.folder / "data" / "link.key").write_bytes(b"key")
-    assert "the daemon's own data" in str(desk.keep(desk.folder / "data" / "link.key", key="send:"))
+    assert "belongs to the daemon (its own data)" in str(
+        desk.keep(desk.folder / "data" / "link.key", key="send:")
+    )
 
 
 @pytest.mark.parametrize("name", ["a\udcff.png", "a\n.png", "a\x1b[31m.png", "🙂" * 60 + ".png", "-rf.png"])
@@ -486,7 +504,7 @@ def test_a_static_folder_is_given_the_file_and_loses_it_after_its_use(tmp_path: 
     urls = [desk.publish(key="0"), desk.publish(key="1")]
     names = [url.rpartition("/")[2] for url in urls]
     assert all(url.startswith("https://files.example.com/m/") for url in urls)
-    assert [name.partition("-")[2] for name in names] == ["a.png", "page.html.bin"]
+    assert [name.partition("-")[2] for name in names] == ["a.png", "page_html.bin"]
     assert (static / names[0]).read_bytes() == PNG
     assert (static / names[0]).stat().st_mode & 0o777 == 0o644
     assert desk.publish(key="0") == urls[0], "a second try is the same address"

@@ -155,6 +155,27 @@ def test_only_our_user_can_read_what_the_daemon_keeps(place: Workplace, wbox: Si
     assert ended(process)[0] == 0
 
 
+def test_a_command_that_runs_before_the_daemon_makes_its_folder_for_our_user_alone(place: Workplace) -> None:
+    (place.folder / "a.pdf").write_bytes(b"%PDF-1.4")
+    (place.folder / "web").mkdir()
+    place.rule("media: {static: {folder: web, url: 'https://files.example.com'}}", "wbox-notify.yaml")
+    os.umask(0)
+    try:
+        place.run(
+            "send",
+            "media",
+            "+905551112233",
+            "--file",
+            "a.pdf",
+            WBOX_STORE=f"sqlite:///{place.folder}/queue.db",
+        )
+    finally:
+        os.umask(0o022)
+    data = place.folder / "data"
+    assert (data / "media" / "spool.db").exists()
+    assert {path.stat().st_mode & 0o077 for path in (data, *data.rglob("*"))} == {0}
+
+
 def test_a_daemon_can_leave_no_core_dump(place: Workplace) -> None:
     process = place.start("run")
     until((place.folder / "data" / "daemon.json").exists)

@@ -267,6 +267,13 @@ def test_each_mistake_in_the_file_has_its_place(
         ("WBOX_API_URL", "ftp://x", "not the address of a wbox server"),
         ("WBOX_API_URL", "https://me:pw@server", "not the address of a wbox server"),
         ("WBOX_API_URL", "http://[", "not the address of a wbox server"),
+        ("WBOX_API_URL", "http://10.0.0.1", "could read the API key"),
+        ("WBOX_API_URL", "HTTP://wbox.example", "could read the API key"),
+        ("WBOX_API_URL", "http://localhost.example.com", "could read the API key"),
+        ("WBOX_API_URL", "http://localhost%2eexample.com", "not the address of a wbox server"),
+        ("WBOX_API_URL", "http://wbox.example\\.localhost", "not the address of a wbox server"),
+        ("WBOX_API_URL", "http://[64:ff9b::127.0.0.1]", "could read the API key"),
+        ("WBOX_INSECURE", "1", "1 is neither true nor false"),
         ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
         ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
         ("WBOX_HISTORY", "0d", "0d is too short"),
@@ -287,6 +294,41 @@ def test_a_bad_variable_is_named_and_leaves_the_file_in_force(
     assert message in problem.message
     assert "pw@" not in render(problem)
     assert found.settings == setup(tmp_path, text).settings
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://localhost", "http://a.localhost", "http://[::1]"]
+)
+def test_the_key_may_go_to_this_machine_without_tls(tmp_path: Path, url: str) -> None:
+    assert setup(tmp_path, f"wbox: {{url: '{url}'}}").problems == ()
+
+
+def test_the_key_goes_to_another_machine_without_tls_only_where_somebody_says_so(tmp_path: Path) -> None:
+    text = "wbox:\n  url: http://10.0.0.1:8080\n"
+    problem = only(setup(tmp_path, text))
+    assert (problem.severity, problem.line) == ("error", 2)
+    assert "insecure: true" in (problem.hint or "")
+    for found in (
+        setup(tmp_path, f"{text}  insecure: true\n"),
+        setup(tmp_path, text, {"WBOX_INSECURE": "true"}),
+    ):
+        assert (found.problems, found.settings.url) == ((), "http://10.0.0.1:8080")
+    assert only(setup(tmp_path, f"{text}  insecure: true\n", {"WBOX_INSECURE": "false"})).severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("public_url: http://notify.example.com", 1),
+        ("public_url: http://10.0.0.1", 1),
+        ("media:\n  static: {folder: web, url: http://files.example.com}", 2),
+        ("public_url: http://127.0.0.1:8725", 0),
+        ("public_url: https://notify.example.com", 0),
+    ],
+)
+def test_links_that_travel_in_the_clear_are_a_warning(tmp_path: Path, text: str, line: int) -> None:
+    found = [(one.code, one.severity, one.line) for one in setup(tmp_path, text).problems]
+    assert found == ([("WBX363", "warning", line)] if line else [])
 
 
 def test_one_bad_setting_leaves_the_others(tmp_path: Path) -> None:

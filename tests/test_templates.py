@@ -1,6 +1,7 @@
 """Expressions and templates: what they give, what they refuse, and what they can not use up."""
 
 import json
+import os
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -430,7 +431,63 @@ def test_nothing_outside_of_the_folder_is_a_template(tmp_path: Path, name: str) 
     with pytest.raises(TemplateError):
         Templates(folder).file(name)
     with pytest.raises(TemplateError):
-        Templates(folder).text("{% include x %}").render({"x": name})
+        Templates(folder).text(f"{{% include {json.dumps(name)} %}}")
+
+
+def test_no_template_leads_out_of_its_folder_by_a_link(tmp_path: Path) -> None:
+    tmp_path.joinpath("secret.j2").write_text("x")
+    tmp_path.joinpath("outside").mkdir()
+    tmp_path.joinpath("outside", "a.j2").write_text("x")
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    folder.joinpath("file.j2").symlink_to("../secret.j2")
+    folder.joinpath("twice.j2").symlink_to("file.j2")
+    folder.joinpath("folder").symlink_to("../outside")
+    for name in ("file.j2", "twice.j2", "folder/a.j2"):
+        with pytest.raises(TemplateError, match="is a link that leads out of"):
+            Templates(folder).file(name)
+        for tag in ("include 'NAME'", "include 'NAME' ignore missing", "include ['NAME', 'no.j2']"):
+            with pytest.raises(TemplateError, match="is a link that leads out of"):
+                Templates(folder).text(f"{{% {tag} %}}".replace("NAME", name))
+
+
+def test_links_within_the_folder_and_to_it_are_followed(tmp_path: Path) -> None:
+    real = tmp_path / "mounted" / "..data"
+    real.mkdir(parents=True)
+    real.joinpath("a.j2").write_text("hello")
+    tmp_path.joinpath("mounted", "a.j2").symlink_to("..data/a.j2")
+    tmp_path.joinpath("templates").symlink_to("mounted")
+    assert Templates(tmp_path / "templates").file("a.j2").render({}) == "hello"
+
+
+def test_a_pipe_is_no_template_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.j2")
+    with pytest.raises(TemplateError, match="there is no template"):
+        Templates(tmp_path).file("a.j2")
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{% include x %}",
+        "{% include x.y %}",
+        "{% include 'a' ~ x %}",
+        "{% include x if x else 'a.j2' %}",
+        "{% include ['a.j2', x] %}",
+        "{% include x ignore missing %}",
+        "{% extends x %}",
+        "{% import x as m %}",
+        "{% from x import m %}",
+        "{% include 7 %}",
+        "{% if 0 %}{% include x %}{% endif %}",
+    ],
+)
+def test_no_data_chooses_a_file(tmp_path: Path, tag: str) -> None:
+    folder = files(tmp_path, a="x", page=f"\n{tag}")
+    for make in (folder.text, lambda _: folder.file("page.j2")):
+        with pytest.raises(TemplateError, match="no data may choose it") as caught:
+            make(f"\n{tag}")
+        assert (caught.value.line, caught.value.hint is None) == (2, False)
 
 
 def test_a_missing_file_is_named_with_its_folder_and_near_names(tmp_path: Path) -> None:

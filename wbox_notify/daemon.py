@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from wbox_notify import dispatch, planner
+from wbox_notify import dispatch, planner, private
 from wbox_notify.alarms import Alarms
 from wbox_notify.client import Client
 from wbox_notify.control import Control
@@ -28,6 +27,7 @@ from wbox_notify.outlets import Outlets
 from wbox_notify.rules import Project, load
 from wbox_notify.serve import PortError, Server
 from wbox_notify.settings import Settings
+from wbox_notify.settings.own import CARD, LINK_KEY
 from wbox_notify.sources import hooks, timetables
 from wbox_notify.store import open_store
 from wbox_notify.triggers.changes import Changes
@@ -64,7 +64,7 @@ class Daemon:
         connect(project)().close()
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
-        self._link_key = _own_key(settings.data_dir / "link.key")
+        self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._reloading = threading.Lock()
         self._hooks = Hooks(hooks(project))
         self._media = MediaFiles(project, self._store.history.standings, serving=True)
@@ -245,15 +245,13 @@ class Daemon:
     def _leave_card(self) -> None:
         """Write down where commands find this daemon, for its own user's eyes only."""
         path = card_path(self._project.settings.data_dir)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
         card = {"pid": os.getpid(), "url": self.url, "token": self._token}
-        _write_private(path, json.dumps(card).encode("utf-8"))
+        private.write(path, json.dumps(card).encode("utf-8"))
 
 
 def card_path(data_dir: Path) -> Path:
     """Return the file that tells commands where the daemon of a data folder answers."""
-    return data_dir / "daemon.json"
+    return data_dir / CARD
 
 
 class connect:  # noqa: N801 - called like a function
@@ -277,17 +275,24 @@ class connect:  # noqa: N801 - called like a function
 
 
 def _own_key(path: Path) -> bytes:
-    """Return the key that signs this daemon's links, made when it first runs."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        _write_private(path, secrets.token_bytes(_KEY_BYTES))
-    return path.read_bytes()
+    """Return the key that signs this daemon's links, made when it first runs and where it can not be trusted.
 
-
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    A key of no bytes, which a crash can leave, would let anybody make links; so would one that others know.
+    """
+    try:
+        key = private.read(path)
+        flaw = "" if len(key) == _KEY_BYTES else f"{path} is damaged"
+    except FileNotFoundError:
+        key, flaw = b"", ""
+    except (private.ForeignError, PermissionError) as error:
+        key, flaw = b"", str(error)
+    if key and not flaw:
+        return key
+    if flaw:
+        log.warning("%s, so it is made anew: links in messages that were sent before lead nowhere now", flaw)
+    key = secrets.token_bytes(_KEY_BYTES)
+    private.write(path, key)
+    return key
 
 
 def _in_settings(problems: Sequence[Problem]) -> bool:

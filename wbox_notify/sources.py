@@ -1,13 +1,14 @@
 """What the rules of a project wait for, as their sources want it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, Protocol
 
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.settings import Settings
+from wbox_notify.settings.own import Own, Part
 from wbox_notify.triggers.file import Watch
 from wbox_notify.triggers.schedule import Timetable
 from wbox_notify.web import Hook
@@ -30,7 +31,7 @@ def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watc
         for trigger in _awaited(rule):
             if isinstance(trigger, FileTrigger):
                 by_root.setdefault(trigger.root, []).append((trigger, rule))
-    return [_watch(root, group, _own(root, project.settings), beginnings) for root, group in by_root.items()]
+    return [_watch(root, group, project.settings, beginnings) for root, group in by_root.items()]
 
 
 def hooks(project: Project) -> list[Hook]:
@@ -60,21 +61,19 @@ def _awaited(rule: Rule) -> Iterator[Trigger]:
 
 
 def _own(root: Path, settings: Settings) -> tuple[str, ...]:
-    """Return how the daemon's own paths below a folder begin: to report one would write another."""
-    # Path.resolve raises where links go round in circles.
-    places = (root, settings.data_dir, settings.store.removeprefix("sqlite:///"))
-    real, folder, store = (Path(os.path.realpath(place)) for place in places)
-    if real.is_relative_to(folder):
-        return (str(root),)
-    begins = {folder: "/", store: ""}
-    return tuple(
-        f"{root / own.relative_to(real)}{end}" for own, end in begins.items() if own.is_relative_to(real)
-    )
+    """Return the paths below a folder that are not reported, with all below them."""
+    if settings.own.at(root):
+        return (normpath(root),)
+    own, static = settings.own, settings.media.static
+    if static:  # what is put there for wbox would be reported, sent and put there again
+        own = Own((*own.parts, Part(static.folder, "")))
+    return tuple(normpath(root / below) for _, below in own.below(root))
 
 
 def _watch(
-    root: Path, group: list[tuple[FileTrigger, Rule]], own: tuple[str, ...], beginnings: Beginnings | None
+    root: Path, group: list[tuple[FileTrigger, Rule]], settings: Settings, beginnings: Beginnings | None
 ) -> Watch:
+    own = _own(root, settings)
     new = {
         rule.id: trigger
         for trigger, rule in group
@@ -87,6 +86,11 @@ def _watch(
     def reads(path: str) -> frozenset[str]:
         return frozenset().union(*(rule.needs - {"json"} for _, rule in taking(path)))
 
+    hidden, below = frozenset(own), tuple(f"{path.rstrip('/')}/" for path in own)
+
+    def accepts(path: str) -> bool:
+        return path not in hidden and not path.startswith(below) and any(True for _ in taking(path))
+
     def begun() -> None:
         for rule in new:
             if beginnings:
@@ -94,7 +98,8 @@ def _watch(
 
     return Watch(
         root=root,
-        accepts=lambda path: not path.startswith(own) and any(True for _ in taking(path)),
+        accepts=accepts,
+        own=settings.own.has,
         reads=reads,
         settle=max(trigger.settle for trigger, _ in group),
         poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),

@@ -90,6 +90,8 @@ class Afterwards(Lookout):
         return True
 
     def _put(self, final: Final) -> tuple[Fate, str]:
+        if part := self._project.settings.own.at(final.version.path):
+            return Fate.LEFT, f"it belongs to the daemon ({part.what})"
         chosen = verdict(self._project, final)
         if chosen is None:
             return Fate.LEFT, "no rule that wanted it says where it goes"

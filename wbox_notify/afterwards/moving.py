@@ -24,6 +24,7 @@ _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_RIGHTS = 0o777  # neither set-uid nor set-gid nor sticky
 _BLOCK = 1024 * 1024
 _LONGEST, _LONGEST_EXT = 255, 32
 
@@ -148,7 +149,8 @@ def _copied(version: FileVersion, source: int, shelf: _Shelf) -> str:
             new.write(block)
         new.flush()
         status = os.fstat(old.fileno())
-        os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode))
+        # The copy belongs to us: what ran as whoever dropped the file must not begin to run as us.
+        os.fchmod(new.fileno(), status.st_mode & _RIGHTS)
         os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
         os.fsync(new.fileno())
     try:

@@ -60,14 +60,17 @@ def folder(project: Project, chosen: Verdict, template: Template, event: Event) 
     """Return the folder that a file goes to, absolute; ``now`` is when the file was taken, in it.
 
     Raises:
-        WboxError: the template fails, or leads out of where it begins.
+        WboxError: the template fails, or leads out of where it begins or to what is the daemon's own.
     """
     rule = replace(chosen.rule, needs=frozenset())  # what is in the file has no say in it
     (subject,) = subjects(rule, event)
     text = template.render(context(project, rule, subject, event.at))
     if not text.strip("/ ") or ".." in PurePath(text).parts or "\0" in text:
         raise WboxError(f"{text!r} is not a folder for {event.data['name']!r}")
-    return normpath(Path(chosen.trigger.root, text).expanduser())
+    target = normpath(Path(chosen.trigger.root, text).expanduser())
+    if part := project.settings.own.at(target):
+        raise WboxError(f"{target!r} belongs to the daemon ({part.what}), so nothing is put there")
+    return target
 
 
 def _wanted(decisions: Sequence[Decision]) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 from platformdirs import site_config_path, user_config_path
 
+from wbox_notify import private
 from wbox_notify.control import Action, Control
 from wbox_notify.documents.problems import Problem, errors, render
 from wbox_notify.errors import ConfigError, WboxError
@@ -21,6 +22,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.messages import Message, dump
 from wbox_notify.redaction import redacted
 from wbox_notify.rules import Project, load
+from wbox_notify.settings.own import CARD
 from wbox_notify.store import BusyError, History, Store, open_history, open_store
 
 _SETTINGS = "wbox-notify.yaml"
@@ -112,14 +114,18 @@ class Remote:
 
     def __init__(self, data_dir: Path) -> None:
         try:
-            card = json.loads((data_dir / "daemon.json").read_text())
-        except (OSError, ValueError) as error:
+            card = json.loads(private.read(data_dir / CARD))
+            self._address = urlsplit(str(card["url"]))
+            self._token = str(card["token"])
+        except private.ForeignError as error:
             raise UnreachableError(
-                f"another process holds the store, but {data_dir}/daemon.json does not say where it answers",
+                f"{error}, so it cannot tell where the daemon answers", hint="start the daemon again"
+            ) from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UnreachableError(
+                f"another process holds the store, but {data_dir}/{CARD} does not say where it answers",
                 hint="it may be starting or stopping: try again",
             ) from error
-        self._address = urlsplit(card["url"])
-        self._token = card["token"]
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
         """Ask the daemon to do it."""
@@ -176,6 +182,7 @@ def daemon_answers(data_dir: Path) -> bool:
 def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
     """Give the queue, through the daemon if one runs; else also the store, opened for this command."""
     settings = project.settings
+    os.umask(0o077)  # what the daemon keeps is for its own user's eyes, whoever makes it first
     try:
         store = open_store(settings.store)
     except BusyError:

@@ -1,6 +1,7 @@
 """``wbox-notify run``."""
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -13,12 +14,16 @@ import click
 from wbox_notify import __version__
 from wbox_notify.cli.feed import Feed
 from wbox_notify.cli.output import json_option, log_to_stderr, say, shown
-from wbox_notify.cli.project import count, open_project, sound
+from wbox_notify.cli.project import count, open_project, print_problems, sound
 from wbox_notify.daemon import Daemon
+from wbox_notify.documents.problems import errors
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import summary
+from wbox_notify.rules.exposure import exposures
 from wbox_notify.systemd import Systemd
+
+log = logging.getLogger(__name__)
 
 _PR_SET_DUMPABLE = 4
 
@@ -35,7 +40,7 @@ def command(config: Path | None, as_json: bool) -> int:
     log_to_stderr()
     keep_to_ourselves()
     stop = stop_on_signals()
-    project = sound(open_project(config))
+    project = _guarded(sound(open_project(config)))
     if not project.rules:
         raise ConfigError(
             f"there are no rules in {project.settings.folder / 'rules'}",
@@ -62,6 +67,17 @@ def command(config: Path | None, as_json: bool) -> int:
     systemd.tell("STOPPING=1")
     daemon.stop()
     return 0
+
+
+def _guarded(project: Project) -> Project:
+    """Return a project that others cannot change; for root that is an error, else only told."""
+    found = list(exposures(project.settings, running=True))
+    if wrong := errors(found):
+        print_problems(wrong)
+        raise ConfigError("others can decide what a daemon of root does", hint="mend what is listed above")
+    for problem in found:
+        log.warning("%s (%s)", problem.message, problem.hint)
+    return project
 
 
 def keep_to_ourselves() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.media import roots
-from wbox_notify.media.roots import fixed
 from wbox_notify.rules import Project
+from wbox_notify.rules.roots import written
 from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.sources import watches
 from wbox_notify.templates import Template
@@ -241,7 +241,7 @@ def _moved(project: Project) -> Iterator[Path]:
                 yield trigger.root
                 for target in trigger.targets:
                     if isinstance(target, Template):
-                        yield trigger.root / Path(fixed(target.source)).expanduser()
+                        yield trigger.root / Path(written(target.source)).expanduser()
 
 
 def _normal(path: Path) -> Path:

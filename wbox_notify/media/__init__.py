@@ -2,7 +2,7 @@
 
 from wbox_notify.media.files import MediaFiles, Opened
 from wbox_notify.media.opening import MediaError
-from wbox_notify.media.roots import roots
 from wbox_notify.media.standings import Standings
+from wbox_notify.rules.roots import roots
 
 __all__ = ["MediaError", "MediaFiles", "Opened", "Standings", "roots"]

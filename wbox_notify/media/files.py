@@ -14,12 +14,12 @@ from wbox_notify.deliveries import Decision, Delivery, Plan, Planned
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.media import static
 from wbox_notify.media.opening import MediaError
-from wbox_notify.media.roots import roots
 from wbox_notify.media.spool import Copy, Item, Spool
 from wbox_notify.media.standings import GRACE, LATEST, Standings, is_needed
 from wbox_notify.media.taking import FullError, take
 from wbox_notify.messages import Media, Message
 from wbox_notify.rules import Project
+from wbox_notify.rules.roots import roots
 from wbox_notify.settings import Settings
 from wbox_notify.settings.values import as_path
 

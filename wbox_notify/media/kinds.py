@@ -90,9 +90,14 @@ def safe_name(name: str, kind: Kind) -> str:
 
 
 def static_name(name: str, family: str) -> str:
-    """Return a name by which a web server of somebody else's serves nothing that a browser would run."""
-    risky = family == "document" and PurePath(name).suffix.lower() not in _HARMLESS
-    return f"{name}.bin" if risky else name
+    """Return a name by which a web server of somebody else's runs nothing, and a browser neither.
+
+    It has one ending: Apache takes `a.php.pdf` for PHP where it was told so with AddHandler.
+    """
+    path = PurePath(name)
+    if family == "document" and path.suffix.lower() not in _HARMLESS:
+        return f"{name.replace('.', '_')}.bin"
+    return f"{path.stem.replace('.', '_')}{path.suffix}"
 
 
 def disposition(name: str, kind_type: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wbox_notify.errors import WboxError
+from wbox_notify.settings.own import Own
 
 
 class MediaError(WboxError):
@@ -20,13 +21,13 @@ class MediaError(WboxError):
 
 
 @contextmanager
-def opened(path: Path, roots: Iterable[Path] | None, private: Path) -> Iterator[int]:
+def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
     """Give a descriptor of a regular file, and close it after.
 
     Args:
         path: The file; no link, and no second name of a file.
         roots: The folders of which it must be in one; None allows any.
-        private: A folder of which it must not be in any part.
+        own: What belongs to the daemon, of which it must be no part.
 
     Raises:
         MediaError: it can not be sent, and why.
@@ -37,7 +38,7 @@ def opened(path: Path, roots: Iterable[Path] | None, private: Path) -> Iterator[
     except (OSError, ValueError) as error:
         raise MediaError(f"{path} can not be opened: {_reason(error)}") from None
     try:
-        _check(path, os.fstat(found), Path(f"/proc/self/fd/{found}").readlink(), roots, private)
+        _check(path, os.fstat(found), Path(f"/proc/self/fd/{found}").readlink(), roots, own)
         descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MediaError(f"{path} can not be read: {_reason(error)}") from None
@@ -49,9 +50,7 @@ def opened(path: Path, roots: Iterable[Path] | None, private: Path) -> Iterator[
         os.close(descriptor)
 
 
-def _check(
-    path: Path, status: os.stat_result, real: Path, roots: Iterable[Path] | None, private: Path
-) -> None:
+def _check(path: Path, status: os.stat_result, real: Path, roots: Iterable[Path] | None, own: Own) -> None:
     """Refuse what is no file of its own, and what is not where files may be taken from."""
     if stat.S_ISLNK(status.st_mode):
         raise MediaError(f"{path} is a link, and links are not followed", hint="name the file itself")
@@ -60,8 +59,8 @@ def _check(
     if status.st_nlink > 1:
         hint = "somebody may have put another's file there under a name of their own: copy it instead"
         raise MediaError(f"{path} has a second name (a hard link)", hint=hint)
-    if real.is_relative_to(os.path.realpath(private)):
-        raise MediaError(f"{path} is in the folder of the daemon's own data")
+    if part := own.at(real):
+        raise MediaError(f"{path} belongs to the daemon ({part.what}) and is never sent")
     if roots is not None and not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
         hint = "begin `file:` with a folder, as in `file: /srv/charts/{{ body.name }}.png`"
         raise MediaError(f"{path} is in no folder that the rule watches or names", hint=hint)

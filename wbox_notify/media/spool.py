@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify.errors import StoreError
+from wbox_notify.private import sync
 
 _BLOCK = 1 << 20
 _PARTIAL = ".part-"
@@ -197,12 +198,3 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
     while block := os.pread(descriptor, min(_BLOCK, size - position), position):
         position += len(block)
         yield block
-
-
-def sync(folder: Path) -> None:
-    """Make sure that names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from wbox_notify.media.kinds import static_name
-from wbox_notify.media.spool import Item, sync
+from wbox_notify.media.spool import Item
+from wbox_notify.private import sync
 from wbox_notify.settings.media import Static
 
 
@@ -16,7 +17,8 @@ def place(static: Static, item: Item, copy: Path) -> str:
     target = static.folder / name
     if not target.exists():
         part = static.folder / f".{item.id}.part"
-        with copy.open("rb") as reading, part.open("wb") as writing:
+        part.unlink(missing_ok=True)  # what a crash left, or a link that somebody put there
+        with copy.open("rb") as reading, part.open("xb") as writing:
             shutil.copyfileobj(reading, writing)
             os.fchmod(writing.fileno(), 0o644)
             writing.flush()
@@ -28,7 +30,9 @@ def place(static: Static, item: Item, copy: Path) -> str:
 
 def take_away(static: Static, item: Item) -> None:
     """Delete a copy from there."""
-    (static.folder / _name(item)).unlink(missing_ok=True)
+    # Version 0.1.0 kept all endings of a name.
+    for name in (_name(item), f"{item.id}-{item.name}", f"{item.id}-{item.name}.bin"):
+        (static.folder / name).unlink(missing_ok=True)
 
 
 def _name(item: Item) -> str:

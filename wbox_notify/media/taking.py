@@ -24,7 +24,7 @@ def take(spool: Spool, path: Path, allowed: Iterable[Path] | None, settings: Set
     Raises:
         MediaError: it can not be sent, and why.
     """
-    with opened(path, allowed, settings.data_dir) as descriptor:
+    with opened(path, allowed, settings.own) as descriptor:
         before = os.fstat(descriptor)
         try:
             kind = recognise(os.pread(descriptor, HEAD, 0), path.name)

@@ -8,6 +8,8 @@ from pathlib import Path
 from wbox_notify.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.rules import reach
+from wbox_notify.rules.exposure import exposures
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import (
@@ -26,6 +28,7 @@ from wbox_notify.templates import Template
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
     found = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
+    found += exposures(project.settings, running=False)
     seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
@@ -33,6 +36,11 @@ def check(project: Project) -> list[Problem]:
             if what not in seen:
                 found += _source(source, spot, project.settings)
             seen.add(what)
+            if isinstance(source, FileTrigger):
+                found += reach.watched(source, spot.at("file"), project.settings.own)
+        for drafts, spot in _sent(rule):
+            for index, draft in enumerate(drafts):
+                found += reach.sent(draft, spot.at(index), project.settings.own, project.settings.folder)
         found += _put_away(rule)
     return list(in_order(found))
 
@@ -103,10 +111,7 @@ def _source(source: FileTrigger | WebhookTrigger, spot: Spot, settings: Settings
     if isinstance(source, WebhookTrigger):
         yield from _secret(source, spot)
         yield from _open(source, spot, settings.listen[0])
-    elif Path(os.path.realpath(source.root)).is_relative_to(os.path.realpath(settings.data_dir)):
-        message = f"{source.root} belongs to the daemon, so nothing in it is ever reported"
-        yield spot.at("file", "path").problem("WBX334", message, severity="warning")
-    else:
+    elif not settings.own.at(source.root):
         yield from _folder(source, spot)
 
 

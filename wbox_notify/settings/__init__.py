@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import platformdirs
 
-from wbox_notify.addresses import is_loopback
+from wbox_notify.addresses import is_in_the_clear, is_loopback
 from wbox_notify.documents.problems import Problem, Severity
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
@@ -22,6 +23,7 @@ from wbox_notify.redaction import learn
 from wbox_notify.settings.bucket import PARTS, Bucket
 from wbox_notify.settings.media import Media, Static
 from wbox_notify.settings.outlets import OutletBook, open_secret
+from wbox_notify.settings.own import Own, own
 from wbox_notify.settings.secrets import Secrets, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
@@ -35,6 +37,7 @@ from wbox_notify.settings.values import (
     as_body,
     as_count,
     as_device,
+    as_flag,
     as_history,
     as_language,
     as_pace,
@@ -87,6 +90,7 @@ class Settings:
         outlets: The Apprise URLs of all outlets of the settings, by name.
         secrets: The values of secrets by name, of those that were found.
         link_key: What signs our links; whoever makes or reads links fills it in.
+        own: What belongs to the daemon, which no rule reads, sends or moves.
     """
 
     folder: Path
@@ -110,6 +114,7 @@ class Settings:
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
+    own: Own = field(default_factory=Own, repr=False)
 
     @property
     def lends_files(self) -> bool:
@@ -161,21 +166,24 @@ class _Reading:
 
     def settings(self) -> Settings:
         data_dir = self._data_dir()
-        store = partial(as_store, folder=self.folder)
+        read_store = partial(as_store, folder=self.folder)
+        store = self._chosen(read_store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db"
+        insecure = self._chosen(as_flag, "WBOX_INSECURE", "wbox", "insecure") or False
+        read_url = partial(as_url, insecure=insecure)
         lang = self._chosen(as_language, "WBOX_LANG", "defaults", "lang") or "en"
         return Settings(
             folder=self.folder,
-            url=self._chosen(as_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
+            url=self._chosen(read_url, "WBOX_API_URL", "wbox", "url") or DEFAULT_URL,
             api_key=self._key(),
             device_id=self._chosen(as_device, "WBOX_DEVICE_ID", "wbox", "device"),
-            store=self._chosen(store, "WBOX_STORE", "store") or f"sqlite:///{data_dir}/wbox-notify.db",
+            store=store,
             data_dir=data_dir,
             history=self._chosen(as_history, "WBOX_HISTORY", "history") or HISTORY,
             listen=self._chosen(as_address, "WBOX_LISTEN", "listen") or (DEFAULT_HOST, DEFAULT_PORT),
             tz=self._chosen(as_zone, None, "defaults", "tz") or system_zone(self.environ),
             lang=lang,
             region=self._chosen(as_region, None, "defaults", "region"),
-            public_url=self._chosen(as_public_url, "WBOX_PUBLIC_URL", "public_url"),
+            public_url=self._road("WBOX_PUBLIC_URL", "public_url"),
             media=self._media(),
             body=self._chosen(as_body, "WBOX_LIMITS_BODY", "limits", "body") or BODY,
             storm_guard=self._chosen(int, None, "storm_guard") or 50,
@@ -184,6 +192,7 @@ class _Reading:
             fallback=self._fallback(),
             outlets=self.outlets.found,
             secrets=dict(self.secrets.found),
+            own=own(self.folder, data_dir, store, self._keys()),
         )
 
     def _pace(self, lang: str) -> Pace:
@@ -200,7 +209,7 @@ class _Reading:
     def _media(self) -> Media:
         usual = Media()
         folder = self._chosen(partial(as_path, folder=self.folder), None, "media", "static", "folder")
-        url = self._chosen(as_public_url, None, "media", "static", "url")
+        url = self._road(None, "media", "static", "url")
         return Media(
             static=Static(folder, url) if folder and url else None,
             bucket=self._bucket(),
@@ -211,6 +220,14 @@ class _Reading:
             },
             fetches=self._chosen(int, None, "media", "fetches") or usual.fetches,
         )
+
+    def _road(self, variable: str | None, *path: str) -> str | None:
+        """Return an address that others are given; that they can be listened to on the way is a warning."""
+        for text, origin in self._given(variable, *path):
+            if is_in_the_clear(text):
+                message = "over http:// everybody on the way can read links and what they lead to"
+                self._report(origin, "WBX363", message, "write https://", "warning")
+        return self._chosen(as_public_url, variable, *path)
 
     def _bucket(self) -> Bucket | None:
         if not isinstance(self._value("media", "bucket"), dict):
@@ -294,6 +311,15 @@ class _Reading:
             if os.path.lexists(path):
                 yield path, _CREDENTIALS
         yield from self._given(None, "wbox", "api_key_file")
+
+    def _keys(self) -> Iterator[Path]:
+        """Yield all that holds a key or a secret, also what is not used now."""
+        yield from self.secrets.files
+        if credentials := self.environ.get(_CREDENTIALS):
+            yield Path(credentials)
+        for text, origin in self._key_files():
+            with suppress(ConfigError):
+                yield as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
         try:

@@ -24,11 +24,13 @@ class Secrets:
 
     Attributes:
         found: All values known so far, by name.
+        files: The files that hold declared ones, whether they can be read or not.
         problems: What is wrong with the entries.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self.found: dict[str, str] = {}
+        self.files: list[Path] = []
         self.problems: list[Problem] = []
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
@@ -102,7 +104,9 @@ class Secrets:
             if spec.file is None:
                 self._keep(name, self._variable(spec.env or ""))
             else:
-                self._keep(name, self._credential(name) or self._file(spec.file, spot.at("file")))
+                path = as_path(spec.file, self._folder)
+                self.files.append(path)
+                self._keep(name, self._credential(name) or self._file(spec.file, path, spot.at("file")))
         except ConfigError as error:
             at = spot.at("env" if spec.file is None else "file")
             self.problems.append(at.problem("WBX324", str(error), hint=error.hint))
@@ -112,8 +116,7 @@ class Secrets:
             return value
         raise ConfigError(f"the variable {variable} is not set", hint="set it where the daemon is started")
 
-    def _file(self, text: str, spot: Spot) -> str:
-        path = as_path(text, self._folder)
+    def _file(self, text: str, path: Path, spot: Spot) -> str:
         value, status = _read(path)
         if flaw := exposed(status):
             message = f"{flaw} the secret in {text}"

@@ -58,6 +58,9 @@ class WboxPart(Strict):
     refused: ClassVar[Mapping[str, Refusal]] = {"api_key": _NO_KEY}
 
     url: str | None = Field(default=None, description="the address of wbox; WBOX_API_URL")
+    insecure: bool = Field(
+        default=False, description="whether `url` may be http:// on another machine; WBOX_INSECURE"
+    )
     api_key_file: str | None = Field(default=None, description="the file with the API key; WBOX_API_KEY_FILE")
     device: int | None = Field(
         default=None, description="the number of the device that sends; WBOX_DEVICE_ID"

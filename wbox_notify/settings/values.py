@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from wbox_notify.addresses import host_of, is_in_the_clear
 from wbox_notify.documents.shape import meant
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
@@ -42,11 +43,23 @@ def as_path(text: str, folder: Path) -> Path:
         raise ConfigError(f"{text} begins with the home of somebody unknown") from None
 
 
-def as_url(text: str) -> str:
-    """Return the address of a wbox server, which may end in a path."""
+def as_url(text: str, *, insecure: bool = False) -> str:
+    """Return the address of a wbox server, which may end in a path; without TLS only if ``insecure``."""
     if not _is_address(text):
         raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
+    if is_in_the_clear(text) and not insecure:
+        raise ConfigError(
+            "over http:// everybody on the way could read the API key",
+            hint="write https://, or `insecure: true` beside it if the way is yours alone",
+        )
     return text.rstrip("/")
+
+
+def as_flag(text: str) -> bool:
+    """Return whether a text says yes."""
+    if text.lower() not in {"true", "false"}:
+        raise ConfigError(f"{text} is neither true nor false")
+    return text.lower() == "true"
 
 
 def as_public_url(text: str) -> str:
@@ -62,7 +75,7 @@ def _is_address(text: str) -> bool:
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         return False
-    return bool(usable) and not re.search(r"[@?#\s]", text)
+    return bool(usable and host_of(text)) and not re.search(r"[@?#\s]", text)
 
 
 def as_pace(text: str) -> Pace:

@@ -18,7 +18,7 @@ from jinja2.parser import Parser
 from wbox_notify.templates import patterns
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.faults import FAILURES, TemplateError, failure, syntax_fault
-from wbox_notify.templates.files import Folder
+from wbox_notify.templates.files import ABSENT, Folder
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.layout import clean, layout
 from wbox_notify.templates.names import check, leaves, look, names, pulled
@@ -106,13 +106,20 @@ class Template:
 class Templates:
     """All expressions and templates of a project: strict, sandboxed, with files from one folder.
 
-    ``tz`` and ``lang`` are those of the readers; ``seconds`` is the CPU time that one evaluation may take.
+    ``tz`` and ``lang`` are those of the readers; ``seconds`` is the CPU time that one evaluation may take;
+    ``is_private`` says of a file that it holds a key.
     """
 
     def __init__(
-        self, folder: Path | None = None, *, tz: tzinfo = UTC, lang: str = "en", seconds: float = 2.0
+        self,
+        folder: Path | None = None,
+        *,
+        tz: tzinfo = UTC,
+        lang: str = "en",
+        seconds: float = 2.0,
+        is_private: Callable[[Path], bool] = lambda _path: False,
     ) -> None:
-        self._folder = Folder(folder)
+        self._folder = Folder(folder, is_private)
         self._sandbox = Sandbox(self._folder, Locale(tz, lang))
         self._seconds = seconds
 
@@ -168,7 +175,8 @@ class Templates:
             try:
                 source = self._folder.read(file)
             except TemplateError as error:
-                if needed:
+                # What may be missing is still wrong where it is there and can not be read.
+                if needed or not error.problem.startswith(ABSENT):
                     raise error.at(by, line) from None
                 continue
             found[file] = self._parse(source, file)

@@ -25,7 +25,7 @@ _PULLING: tuple[type[_Pulling], ...] = (nodes.Extends, nodes.FromImport, nodes.I
 
 
 def check(environment: Environment, tree: nodes.Template, name: str | None = None) -> None:
-    """Raise TemplateError for a filter, a test or a word that does not exist."""
+    """Raise TemplateError for a filter, a test or a word that does not exist, and a file that data names."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         what, known = (
             ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
@@ -41,17 +41,33 @@ def check(environment: Environment, tree: nodes.Template, name: str | None = Non
             raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
     for switch in tree.find_all(nodes.ScopedEvalContextModifier):
         raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
+    for pulling in tree.find_all(_PULLING):
+        if not all(map(_is_written, _choices(pulling))):
+            raise TemplateError(
+                "the name of a file stands here in quotes: no data may choose it",
+                hint='write it out, as in {% include "footer.j2" %}, and choose with {% if … %}',
+                line=pulling.lineno,
+                name=name,
+            )
 
 
 def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
     """Yield the name of each file that a template names, whether it has to exist, and the line."""
     for node in tree.find_all(_PULLING):
-        target = node.template
-        choices = target.items if isinstance(target, nodes.List | nodes.Tuple) else None
-        needed = choices is None and not getattr(node, "ignore_missing", False)
-        for choice in choices or [target]:
-            if isinstance(choice, nodes.Const) and isinstance(choice.value, str):
+        needed = isinstance(node.template, nodes.Const) and not getattr(node, "ignore_missing", False)
+        for choice in _choices(node):
+            if isinstance(choice, nodes.Const):
                 yield choice.value, needed, node.lineno
+
+
+def _choices(pulling: _Pulling) -> list[nodes.Expr]:
+    """Return what a file is named by, or each of several that are tried in their order."""
+    target = pulling.template
+    return target.items if isinstance(target, nodes.List | nodes.Tuple) else [target]
+
+
+def _is_written(choice: nodes.Expr) -> bool:
+    return isinstance(choice, nodes.Const) and isinstance(choice.value, str)
 
 
 def names(environment: Environment, family: Iterable[nodes.Template]) -> Mapping[str, frozenset[str]]:

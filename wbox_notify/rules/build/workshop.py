@@ -1,6 +1,7 @@
 """Workshop: what all who build parts of a rule share, and how they say what is wrong."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from wbox_notify.rules.people import People
 from wbox_notify.rules.windows import Windows
 from wbox_notify.settings import Settings
 from wbox_notify.settings.outlets import OutletBook, open_secret
+from wbox_notify.settings.own import TEMPLATES
 from wbox_notify.settings.secrets import Secrets
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
 
@@ -38,8 +40,14 @@ class Workshop:
         locale = (str(zone), lang)
         if locale not in self._locales:
             folder = self.settings.folder / "templates"
-            self._locales[locale] = Templates(folder if folder.is_dir() else None, tz=zone, lang=lang)
+            self._locales[locale] = Templates(
+                folder if folder.is_dir() else None, tz=zone, lang=lang, is_private=self._is_private
+            )
         return self._locales[locale]
+
+    def _is_private(self, path: Path) -> bool:
+        part = self.settings.own.at(path)
+        return part is not None and part.what != TEMPLATES
 
     def is_right(self, since: int) -> bool:
         """Return whether there is no error among the problems since there were so many."""

@@ -182,6 +182,7 @@ class Listing:
             is_new
             and stat.S_ISREG(status.st_mode)
             and status.st_size >= min(one.least(path) for one in watches)
+            and not any(one.own(status) for one in watches)
         ):
             yield Found(place, path, status, watches)
 

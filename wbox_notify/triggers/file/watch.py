@@ -17,6 +17,7 @@ class Watch:
     Attributes:
         root: The folder; all below it is watched too. It may be a link, nothing below it is followed.
         accepts: Says of an absolute path whether some rule wants it.
+        own: Says by its status that a file is one of the daemon's own, by another name.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel can not tell that it is finished.
         lease: False if writers come and go within one file (a folder that this machine serves to others).
@@ -30,6 +31,7 @@ class Watch:
     root: Path
     accepts: Callable[[str], bool]
     reads: frozenset[str] | Callable[[str], frozenset[str]]
+    own: Callable[[os.stat_result], bool] = lambda _status: False
     settle: float = 2.0
     lease: bool = True
     poll: float | None = None

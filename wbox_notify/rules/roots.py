@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules import Rule
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.rule import Draft, FileTrigger, Rule
 from wbox_notify.settings.values import as_path
 from wbox_notify.templates import Template
 
@@ -20,15 +19,20 @@ def roots(rule: Rule, folder: Path) -> Iterator[Path]:
             yield source.root
     for drafts in (rule.send, *(step.send for step in rule.escalate)):
         for draft in drafts:
-            file = draft.fields.get("file")
-            written = fixed(file.source) if isinstance(file, Template) else ""
-            if written:
-                try:
-                    yield as_path(written, folder)
-                except ConfigError:
-                    continue
+            if found := named(draft, folder):
+                yield found
 
 
-def fixed(source: str) -> str:
+def named(draft: Draft, folder: Path) -> Path | None:
+    """Return the folder (or the file) that a draft names itself as the place of what it sends, if any."""
+    file = draft.fields.get("file")
+    place = written(file.source) if isinstance(file, Template) else ""
+    try:
+        return as_path(place, folder) if place else None
+    except ConfigError:
+        return None
+
+
+def written(source: str) -> str:
     """Return a whole path, or the folder that one begins with; nothing where it begins with a template."""
     return source.partition("{")[0].rpartition("/")[0] if "{" in source else source.strip()

@@ -1,0 +1,102 @@
+"""Private files: written whole, for our own user alone, and believed where nobody else had a hand in them."""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from wbox_notify.errors import WboxError
+
+_MOST = 64 * 1024
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class ForeignError(WboxError):
+    """Somebody else can have read or written a file that is to be ours alone."""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a power cut. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)  # what a crash left
+    try:
+        with os.fdopen(os.open(part, _NEW, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def read(path: Path) -> bytes:
+    """Return the first 64 KiB of a file that was written so.
+
+    It may be root that asks, of a daemon that runs as another user: whose the folder is may own the file too.
+
+    Raises:
+        ForeignError: it is no plain file, another user owns it, or others can read or change it.
+        OSError: it can not be read.
+    """
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ForeignError(f"{path} is a link") from None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ForeignError(f"{path} is not a file")
+        if status.st_uid not in {os.geteuid(), path.parent.stat().st_uid}:
+            raise ForeignError(f"another user owns {path}")
+        if status.st_mode & 0o077:
+            raise ForeignError(f"others can read or change {path}")
+        return file.read(_MOST)
+
+
+def sync(folder: Path) -> None:
+    """Make sure that names in a folder survive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def writers(path: Path) -> str | None:
+    """Return who else can write to a file or a folder, as the beginning of a sentence; None for nobody."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None  # it is not there, which is told elsewhere
+    if status.st_mode & stat.S_IWOTH:
+        return "everybody on this machine can write to"
+    # A group of our own is ours: many systems give each user one, and let it write.
+    if status.st_mode & stat.S_IWGRP and status.st_gid not in {0, os.getegid()}:
+        return "a group can write to"
+    return None
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether a file or a folder belongs to a user who is neither we nor root."""
+    try:
+        return path.stat().st_uid not in {0, os.geteuid()}
+    except OSError:
+        return False
+
+
+def doorway(path: Path) -> Path | None:
+    """Return a folder above one, if any, in which everybody can put another in its place."""
+    for folder in Path(os.path.realpath(path)).parents:
+        with suppress(OSError):
+            mode = folder.stat().st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                return folder
+    return None

@@ -1,0 +1,66 @@
+"""Reach: what `check` says of rules that reach for what belongs to the daemon itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wbox_notify.documents.problems import Problem
+from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules.roots import named, written
+from wbox_notify.rules.rule import Draft, FileTrigger
+from wbox_notify.settings.own import KEY, Own, Part
+from wbox_notify.settings.values import as_path
+from wbox_notify.templates import Template
+
+_ASIDE = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"
+_NARROW = "give this rule a folder of its own"
+
+
+def watched(trigger: FileTrigger, spot: Spot, own: Own) -> Iterator[Problem]:
+    """Yield the problems with the folder of a trigger, and with those that it puts files into."""
+    at = spot.at("path")
+    if part := own.at(trigger.root):
+        message = f"{trigger.root} belongs to the daemon ({part.what}), so nothing in it is ever reported"
+        yield at.problem("WBX334", message, severity="warning")
+    else:
+        found = [
+            (part, below)
+            for part, below in own.below(trigger.root)
+            if trigger.accepts(str(trigger.root / below))
+        ]
+        yield from _told(found, f"{trigger.root}, which this rule watches", at)
+    for name, target in zip(("done", "failed", "duplicate"), trigger.targets, strict=True):
+        folder = _begins(target, trigger.root) if isinstance(target, Template) else None
+        if folder and (part := own.at(folder)):
+            message = f"{folder} belongs to the daemon ({part.what}), so no file is put there"
+            yield spot.at(name).problem("WBX361", message, hint="name another folder")
+
+
+def sent(draft: Draft, spot: Spot, own: Own, folder: Path) -> Iterator[Problem]:
+    """Yield the problem with what a draft names as its file; ``folder`` is that of the project."""
+    if place := named(draft, folder):
+        at = spot.at("media", "file")
+        if part := own.at(place):
+            message = f"{place} belongs to the daemon ({part.what}) and is never sent"
+            yield at.problem("WBX361", message, hint="name another file")
+        else:
+            yield from _told(list(own.below(place)), f"{place}, which `file` names", at)
+
+
+def _told(found: list[tuple[Part, Path]], where: str, spot: Spot) -> Iterator[Problem]:
+    keys = [str(below) for part, below in found if part.what == KEY]
+    others = list(dict.fromkeys(below.parts[0] for part, below in found if part.what != KEY))
+    if keys:
+        message = f"a key or a secret lies in {where}: {', '.join(keys)}"
+        yield spot.problem("WBX360", message, hint=_ASIDE)
+    elif others:
+        message = f"what belongs to the daemon lies in {where}, and is passed over: {', '.join(others)}"
+        yield spot.problem("WBX360", message, hint=_NARROW, severity="warning")
+
+
+def _begins(target: Template, root: Path) -> Path | None:
+    """Return the folder that a target is, or that it begins with; None where a template says it."""
+    try:
+        return as_path(text, root) if (text := written(target.source)) else None
+    except ConfigError:
+        return None

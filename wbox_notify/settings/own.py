@@ -1,0 +1,84 @@
+"""Own: what belongs to the daemon itself, which no rule reads, sends or moves."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+CARD = "daemon.json"
+"""The file in the data folder that tells commands where the daemon answers."""
+
+LINK_KEY = "link.key"
+"""The file in the data folder that holds the key of links."""
+
+DATA, KEY, SETTINGS, TEMPLATES = "its own data", "a key or a secret", "its settings", "its templates"
+
+_COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")
+
+
+class Part(NamedTuple):
+    """A file, or a folder with all that is in it, and what it is to the daemon."""
+
+    path: Path
+    what: str
+
+    @property
+    def real(self) -> Path:
+        """Where it is, whatever links lead to it. Unlike Path.resolve it never raises."""
+        return Path(os.path.realpath(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The one list of what belongs to the daemon."""
+
+    parts: tuple[Part, ...] = ()
+
+    def at(self, path: Path | str) -> Part | None:
+        """Return the part that a path is or lies in, whatever links lead there; None where it is not ours."""
+        real = Path(os.path.realpath(path))
+        holding = [part for part in self.parts if real.is_relative_to(part.real)]
+        return max(holding, key=lambda part: len(part.real.parts), default=None)
+
+    def below(self, folder: Path) -> Iterator[tuple[Part, Path]]:
+        """Yield the parts in a folder, each with its path seen from there."""
+        real = Path(os.path.realpath(folder))
+        for part in self.parts:
+            if part.real.is_relative_to(real):
+                yield part, part.real.relative_to(real)
+
+    def has(self, status: os.stat_result) -> bool:
+        """Return whether a file is one of ours by another name: a hard link to it."""
+        if status.st_nlink < 2:  # noqa: PLR2004 - it has no other name
+            return False
+        return any(os.path.samestat(status, one) for one in self._stats())
+
+    def _stats(self) -> Iterator[os.stat_result]:
+        for part in self.parts:
+            try:
+                yield part.path.stat()
+            except OSError:
+                continue
+
+
+def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
+    """Return what belongs to the daemon of a project folder.
+
+    Args:
+        folder: The project folder.
+        data_dir: Where the daemon keeps what is its own.
+        store: The address of the store.
+        keys: All files and folders that hold a key or a secret.
+    """
+    database = store.removeprefix("sqlite:///")
+    data = (data_dir, data_dir / CARD, data_dir / LINK_KEY, *(Path(database + end) for end in _COMPANIONS))
+    return Own(
+        (
+            *(Part(path, KEY) for path in dict.fromkeys(keys)),
+            *(Part(path, DATA) for path in data),
+            Part(folder / "wbox-notify.yaml", SETTINGS),
+            Part(folder / "rules", SETTINGS),
+            Part(folder / "templates", TEMPLATES),
+        )
+    )
