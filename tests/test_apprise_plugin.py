@@ -6,6 +6,7 @@ import logging
 import re
 import string
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,33 @@ def test_a_poll_or_event_without_words_is_refused(
     assert bodies(wbox) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "declared"),
+    [
+        (" ", None),
+        (" \n ", "text"),
+        ("<!-- nothing -->", "html"),
+        ("&nbsp;", "html"),
+        ('<img src="cid:1">', "html"),
+        ("![](chart.png)", "markdown"),
+    ],
+)
+def test_a_body_without_a_word_is_a_failure_that_is_told(
+    wbox: Simulator, caplog: pytest.LogCaptureFixture, body: str, declared: str | None
+) -> None:
+    assert not tell(at(wbox.url), body, body_format=declared)
+    assert "nothing to send" in caplog.text
+    assert bodies(wbox) == []
+    assert tell(at(wbox.url), body, title="A title", body_format=declared)
+    assert texts(wbox) == ["*A title*"]
+
+
+def test_of_pictures_alone_their_addresses_are_sent(wbox: Simulator) -> None:
+    assert tell(at(wbox.url), "![](https://e.x/a.png) ![](https://e.x/b.png)", body_format="markdown")
+    assert tell(at(wbox.url), '<p>so <img src="https://e.x/a.png"></p>', body_format="html")
+    assert texts(wbox) == ["https://e.x/a.png\nhttps://e.x/b.png", "so"]
+
+
 # How it is written
 
 MARKDOWN = (
@@ -237,6 +265,28 @@ def test_plain_text_arrives_as_it_was_written(
 @given(st.text('ab<>/&;"= \nphrliuotdbc!-', max_size=200))
 def test_no_html_is_too_broken_to_read(source: str) -> None:
     assert not re.search("[\x00-\x08]", whatsapp(source))
+
+
+SHAPES = ("<a ", "<a", "<a/", "<a b='", "<a\n", "<a =", "<", "<!--", "<!-- >", "<![", "<![CDATA[", "<?", "</", "</a", "&", "&#9", "<script>", "<style></", "<u> ", "<b>\n", "<b>*", "<li>", "<td>", "<p>", "~~a ", "<title>")  # fmt: skip  # noqa: E501 - a table
+
+
+@pytest.mark.parametrize("tail", ["", ">", "-->", "]]>"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_html_of_a_stranger_is_read_in_time(shape: str, tail: str) -> None:
+    body = shape * (NotifyWbox.body_maxlen // len(shape)) + tail
+    began = time.thread_time()
+    assert "\x01" not in whatsapp(body)
+    assert time.thread_time() - began < 1.0  # a bound of safety; without care it takes minutes
+
+
+def test_what_is_longer_than_the_parser_is_given_goes_as_it_is(wbox: Simulator) -> None:
+    long = "<b>a</b> " * 20_000
+    assert tell(at(wbox.url, overflow="upstream"), long, body_format="html")
+    assert [text.startswith("*a* *a*") and text.endswith("<b>a</b>") for text in texts(wbox)] == [True]
+
+
+def test_a_section_for_one_reader_of_mail_is_left_out() -> None:
+    assert whatsapp("<![if !mso]>a<![endif]> b <![CDATA[c]]>d") == "a b d"
 
 
 def test_deeply_nested_html_is_read_in_time() -> None:

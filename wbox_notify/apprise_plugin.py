@@ -116,7 +116,7 @@ class _Wbox(NotifyBase):
     notify_format = NotifyFormat.HTML
     title_maxlen = 1000
     # Text is cut below, after it was turned into WhatsApp's formatting: here a cut could go through a tag.
-    body_maxlen = 262144
+    body_maxlen = 131072
     overflow_mode = OverflowMode.SPLIT
     text_maxlen = 4096
 
@@ -325,7 +325,9 @@ class _Wbox(NotifyBase):
         as_it_is = undeclared and not (self._forced and re.search(r"<[A-Za-z/!][^<>]*>", body))
         if as_it_is or self.notify_format == NotifyFormat.TEXT:
             return body.lstrip("\r\n").rstrip()
-        return whatsapp(body).rstrip()
+        # Apprise cuts at this length, but not with ?overflow=upstream: the rest goes unread.
+        most = self.body_maxlen
+        return (whatsapp(body[:most]) + body[most:]).rstrip()
 
     def _links(self, attach: Any) -> tuple[list[str], bool]:
         """Return what wbox can fetch by itself, and whether something else was attached."""
@@ -346,7 +348,12 @@ class _Wbox(NotifyBase):
         elif self.mode == "event":
             first = self._event(text, title)
         else:
-            return self._texts(_titled(text, title), links)
+            texts = self._texts(_titled(text, title), links)
+            if not texts:
+                self.logger.warning(
+                    "wbox: nothing to send: no title, no text that can be seen, no link to a file"
+                )
+            return texts or None
         return None if first is None else [first, *_media(links)]
 
     def _poll(self, text: str, title: str) -> _Piece | None:
@@ -759,14 +766,14 @@ class _WhatsApp(HTMLParser):
         self._frames: list[tuple[str, str, list[str]]] = [("", "", [])]
         self._lists: list[int | None] = []
         self._cells = 0
+        self._pictures: list[str] = []
 
     def text(self) -> str:
-        """Return all that was read."""
+        """Return all that was read; where that is nothing, the addresses of the pictures."""
         while len(self._frames) > 1:
             self._close()
-        return (
-            self._settled(self._frames[0][2]).replace(self.SPACE, " ").replace(self.NEWLINE, "\n").strip("\n")
-        )
+        read = self._settled(self._frames[0][2]).replace(self.SPACE, " ").replace(self.NEWLINE, "\n")
+        return read.strip("\n") if read.strip() else "\n".join(dict.fromkeys(self._pictures))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open what a tag opens."""
@@ -791,6 +798,8 @@ class _WhatsApp(HTMLParser):
             self._put(f"{self.PARAGRAPH}———{self.PARAGRAPH}")
         elif tag == "img":
             self._put(told.get("alt", ""))
+            if _is_web_link(told.get("src", "")):
+                self._pictures.append(told["src"])
         else:
             self._cells = 0 if tag == "tr" else self._cells
             self._block(tag)
@@ -892,7 +901,9 @@ class _WhatsApp(HTMLParser):
     def _settled(self, parts: list[str]) -> str:
         """Return text in which each beginning of a line or paragraph has become line ends."""
         text = re.sub(f"{self.BULLET}[ \n{self.LINE}{self.PARAGRAPH}]*", "", "".join(parts))
-        text = re.sub(f" *[\n{self.LINE}{self.PARAGRAPH}][ \n{self.LINE}{self.PARAGRAPH}]*", self._ends, text)
+        text = re.sub(
+            f"(?<! ) *[\n{self.LINE}{self.PARAGRAPH}][ \n{self.LINE}{self.PARAGRAPH}]*", self._ends, text
+        )
         return text.strip(" \n")
 
     def _ends(self, run: re.Match[str]) -> str:
@@ -906,9 +917,22 @@ def whatsapp(body: str) -> str:
         plain = body.replace("<br/>", "\n").replace("&nbsp;", " ").replace("&emsp;", "\t")
         return html.unescape(plain).replace("\r\n", "\n").strip("\r\n")
     reader = _WhatsApp()
-    reader.feed(body)
+    reader.feed(_closed(body))
     reader.close()
     return reader.text()
+
+
+def _closed(body: str) -> str:
+    """Return HTML in which whatever begins also ends; a beginning without an end is text.
+
+    Python's parser would look for that end anew from each beginning, in a time that grows with their square.
+    A section in brackets, at which it gives up, is the odd comment that browsers see in it.
+    """
+    body = body.replace("<![", "<! [")
+    for beginning, end in (("<!--", "-->"), ("<", ">")):
+        at = body.rfind(end) + 1
+        body = body[:at] + body[at:].replace(beginning, html.escape(beginning))
+    return body
 
 
 def split(text: str, limit: int) -> list[str]:

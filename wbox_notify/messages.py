@@ -15,6 +15,7 @@ APPRISE = "apprise"
 # What WhatsApp itself can show: as wbox gives no receipt, more than that could vanish without a word.
 _LONGEST_TEXT = 65_536
 _LONGEST_QUESTION = 255
+_LONGEST_ADDRESS = 8192
 _LONGEST_OPTION = 100
 _MOST_OPTIONS = 12
 
@@ -232,6 +233,11 @@ def _need(field: str, text: str | None) -> None:
 
 
 def _web_address(field: str, url: str) -> None:
+    # Before it is parsed: Python puts the marks of a host in order, in a time that grows with their square.
+    if len(url) > _LONGEST_ADDRESS:
+        raise MessageError(
+            field, f"is an address of {len(url):,} characters, and has {_LONGEST_ADDRESS:,} at most"
+        )
     try:
         parts = urlsplit(url)
         host = parts.hostname

@@ -4,93 +4,141 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from zoneinfo import ZoneInfo
+from typing import BinaryIO, NamedTuple
 
-from wbox_notify.readers.text import LONGEST, Row
+from wbox_notify.errors import WboxError
+from wbox_notify.readers.text import LONGEST, Row, decoded, lines, raw_lines, wide
+from wbox_notify.readers.zones import Zones
 
-_LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\":;]*))*):(.*)", re.DOTALL)
-_ZONE = re.compile(r";TZID=\"?([^\";:]+)", re.IGNORECASE)
+_LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\":;])*)*):(.*)", re.DOTALL)
+_ZONE = re.compile(r";TZID=(?:\"([^\"]*)\"|([^\";]*))", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([\\;,nN])")
-_OUTLOOKS = {
-    "Turkey Standard Time": "Europe/Istanbul",
-    "GTB Standard Time": "Europe/Bucharest",
-    "W. Europe Standard Time": "Europe/Berlin",
-    "Central Europe Standard Time": "Europe/Budapest",
-    "Romance Standard Time": "Europe/Paris",
-    "GMT Standard Time": "Europe/London",
-}
-"""What Outlook calls the zones that our users are in."""
+_COUNT = re.compile("[0-9]{1,9}")
 
 _TEXTS = ("uid", "summary", "description", "location", "url", "status")
 
 
-def calendar(found: Iterator[str]) -> Iterator[Row]:
-    """Yield each event of a calendar as a map; ``start`` and ``end`` are ISO 8601, with a zone if known."""
-    number, depth, size = 0, 0, 0
-    event: dict[str, tuple[str, str]] | None = None
-    for name, parameters, value in _properties(found):
-        kind = value.strip().upper()
-        if event is None:
-            if (name, kind) == ("BEGIN", "VEVENT"):
-                number, event, depth, size = number + 1, {}, 0, 0
-        elif (name, kind) == ("END", "VEVENT"):
-            yield _row(number, event, size)
-            event = None
-        elif name in {"BEGIN", "END"}:
-            depth += 1 if name == "BEGIN" else -1
-        elif not depth and (size := size + len(value)) <= LONGEST:
-            event[name] = (parameters, value)
-    if event is not None:
-        yield Row(number, None, "the calendar ends within this event")
+class _Property(NamedTuple):
+    """A line of a calendar: ``NAME;PARAMETERS:VALUE``."""
+
+    name: str
+    parameters: str
+    value: str
 
 
-def _properties(found: Iterator[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, parameters and value of each line, with the lines put together that belong together."""
-    whole = ""
-    for line in chain(found, ("END:",)):
-        bare = line.rstrip("\r\n")
-        if bare[:1] in {" ", "\t"} and len(whole) <= LONGEST:
-            whole += bare[1:]
+_Event = dict[str, _Property]
+
+
+def calendar(file: BinaryIO, encoding: str) -> Iterator[Row]:
+    """Yield each event of a calendar as a map; ``start`` and ``end`` are ISO 8601, with a zone if known.
+
+    Raises:
+        WboxError: it is no calendar.
+    """
+    number, method, zones, known = 0, "", Zones(), False
+    found = _properties(file, encoding)
+    for line in found:
+        begun = line.value.strip().upper() if line.name == "BEGIN" else ""
+        if begun == "VTIMEZONE":
+            zones.define([(part.name, part.value) for part in _inside(found, begun)])
+        elif begun == "VEVENT":
+            number += 1
+            yield _row(number, _event(_inside(found, begun)), method, zones)
+        elif line.name == "METHOD":
+            method = line.value.strip().upper()
+        known = known or begun in {"VCALENDAR", "VEVENT"}
+    if not known:
+        raise WboxError("this is no calendar: nothing in it is BEGIN:VCALENDAR")
+
+
+def _inside(found: Iterator[_Property], kind: str) -> Iterator[_Property]:
+    """Yield what stands between a beginning and its end; what is wrong with it has no name."""
+    size = 0
+    for line in found:
+        if line.name == "END" and line.value.strip().upper() == kind:
+            if size > LONGEST:
+                yield _Property("", "", f"it is longer than {LONGEST} characters")
+            return
+        size += len(line.value)
+        if size <= LONGEST:
+            yield line
+    yield _Property("", "", "the calendar ends within this event")
+
+
+def _event(found: Iterator[_Property]) -> _Event:
+    """Return the lines of an event by their names, without those of its alarms."""
+    depth, event = 0, {}
+    for line in found:
+        if line.name in {"BEGIN", "END"}:
+            depth += 1 if line.name == "BEGIN" else -1
+        elif not depth or not line.name:
+            event[line.name] = line
+    return event
+
+
+def _properties(file: BinaryIO, encoding: str) -> Iterator[_Property]:
+    """Yield each line, put together from those that go on with it.
+
+    They are put together as bytes: a program that counts 75 of them cuts a letter in two (RFC 5545, 3.1).
+    """
+    many = wide(file, encoding)
+    raw = (line.encode() for line in lines(file, many)) if many else raw_lines(file)
+    whole, size = [b""], 0
+    for line in chain(raw, (b"END:",)):
+        bare = line.rstrip(b"\r\n")
+        if bare[:1] in {b" ", b"\t"}:
+            size += len(bare)
+            whole += [bare[1:]] if size <= LONGEST else []
             continue
-        if parts := _LINE.fullmatch(whole):
-            yield parts[1].upper(), parts[2], parts[3]
-        whole = bare
+        text = decoded(b"".join(whole), "" if many else encoding).removeprefix("\ufeff")
+        if parts := _LINE.fullmatch(text):
+            yield _Property(parts[1].upper(), parts[2], parts[3])
+        whole, size = [bare], 0
 
 
-def _row(number: int, event: dict[str, tuple[str, str]], size: int) -> Row:
-    if size > LONGEST:
-        return Row(number, None, f"it is longer than {LONGEST} characters")
+def _row(number: int, event: _Event, method: str, zones: Zones) -> Row:
+    if "" in event:
+        return Row(number, None, event[""].value)
     try:
-        start = _time(*event["DTSTART"])
-        end = _time(*event["DTEND"]) if "DTEND" in event else ""
-        sequence = int(event.get("SEQUENCE", ("", "0"))[1])
-    except KeyError as error:
-        missing = str(error.args[0])
-        return Row(number, None, "it has no DTSTART" if missing == "DTSTART" else missing)
+        times = _times(event, zones)
     except ValueError as error:
         return Row(number, None, str(error))
-    texts = {name: _ESCAPED.sub(_plain, event.get(name.upper(), ("", ""))[1]) for name in _TEXTS}
-    all_day = "T" not in event["DTSTART"][1].upper()
-    repeats = "RRULE" in event
-    times = {"start": start, "end": end, "all_day": all_day, "repeats": repeats}
-    return Row(number, {**texts, "sequence": sequence, **times})
+    texts = {name: _text(event, name.upper()) for name in _TEXTS}
+    if method == "CANCEL" and not texts["status"]:
+        texts["status"] = "CANCELLED"
+    return Row(number, {**texts, **times, "repeats": "RRULE" in event})
 
 
-def _time(parameters: str, value: str) -> str:
-    text = value.strip().upper()
+def _times(event: _Event, zones: Zones) -> dict[str, object]:
+    if "DTSTART" not in event:
+        raise ValueError("it has no DTSTART")
+    counted = _text(event, "SEQUENCE").strip() or "0"
+    if not _COUNT.fullmatch(counted):
+        raise ValueError(f"its SEQUENCE is {counted[:40]!r}, and has to be a number")
+    return {
+        "sequence": int(counted),
+        "start": _time(event["DTSTART"], zones),
+        "end": _time(event["DTEND"], zones) if "DTEND" in event else "",
+        "all_day": "T" not in event["DTSTART"].value.upper(),
+    }
+
+
+def _text(event: _Event, name: str) -> str:
+    return _ESCAPED.sub(_plain, event[name].value) if name in event else ""
+
+
+def _time(line: _Property, zones: Zones) -> str:
+    text = line.value.strip().upper()
     try:
         found = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
-        raise ValueError(f"{value.strip()!r} is not a time") from None
-    zone = _ZONE.search(parameters)
+        raise ValueError(f"{line.value.strip()[:40]!r} is not a time") from None
+    zone = _ZONE.search(line.parameters)
     if text.endswith("Z"):
         return found.replace(tzinfo=UTC).isoformat()
     if not zone:
         return found.isoformat()
-    try:
-        return found.replace(tzinfo=ZoneInfo(_OUTLOOKS.get(zone[1], zone[1]))).isoformat()
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"the time zone {zone[1]!r} is not known") from None
+    return found.replace(tzinfo=zones.find(zone[1] or zone[2] or "")).isoformat()
 
 
 def _plain(escaped: re.Match[str]) -> str:

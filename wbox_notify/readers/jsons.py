@@ -1,32 +1,72 @@
 """JSON: a list, item by item, and NDJSON, a value in each line."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any
 
-from wbox_notify.readers.text import LONGEST, Row, ruled
+from wbox_notify.readers.text import LONGEST, Row, ruled, spoiled
 
 _SPACE = " \t\r\n"
 _AFTER = frozenset((*_SPACE, ",", "]"))
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no value")
+class _Decoder:
+    """Reads JSON as strictly as a webhook does: no NaN, no infinity, and no key twice in one object."""
 
+    def __init__(self) -> None:
+        self._problem = ""
+        self._json = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_constant=self._no_number, parse_float=self._finite
+        )
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+    def read(self, text: str, at: int) -> tuple[Any, int, str]:
+        """Return the value that begins at a place, where it ends, and what is wrong with it.
+
+        Raises:
+            ValueError: it is no JSON, so nobody knows where it ends.
+        """
+        self._problem = ""
+        value, end = self._json.raw_decode(text, at)
+        problem = self._problem or spoiled(text[at:end])
+        return (None if problem else value), end, problem
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+            self._problem = f"the key {json.dumps(twice[:60], ensure_ascii=False)} comes twice in one object"
+        return made
+
+    def _no_number(self, name: str) -> None:
+        self._problem = f"{name} is not a number in JSON"
+
+    def _finite(self, digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            self._problem = f"the number {digits[:20]} is too large"
+        return number
 
 
 def ndjson(found: Iterator[str]) -> Iterator[Row]:
     """Yield the value of each line; a line that is no JSON is a problem, an empty one is left out."""
+    decoder = _Decoder()
     for number, line, problem in ruled(found):
         if problem:
             yield Row(number, None, problem)
         elif line.strip():
-            try:
-                yield Row(number, _DECODER.decode(line))
-            except (ValueError, RecursionError) as error:
-                yield Row(number, None, f"it is not JSON: {error}")
+            yield _row(number, line.strip(), decoder)
+
+
+def _row(number: int, line: str, decoder: _Decoder) -> Row:
+    try:
+        value, end, problem = decoder.read(line, 0)
+    except (ValueError, RecursionError) as error:
+        return Row(number, None, f"it is not JSON: {error}")
+    if end < len(line):
+        return Row(number, None, f"it is not JSON: something follows the value, from character {end + 1} on")
+    return Row(number, value, problem)
 
 
 def json_list(pieces: Iterator[str]) -> Iterator[Row]:
@@ -41,7 +81,7 @@ def json_list(pieces: Iterator[str]) -> Iterator[Row]:
     number = 1
     while True:
         try:
-            yield Row(number, text.value())
+            yield Row(number, *text.value())
         except (ValueError, RecursionError) as error:
             yield Row(number, None, f"it is not JSON, and nothing after it can be read: {error}")
             return
@@ -62,6 +102,7 @@ class _Ahead:
         self._pieces = pieces
         self._text = ""
         self._at = 0
+        self._decoder = _Decoder()
 
     def sign(self) -> str:
         """Return the next character that is no space; empty at the end."""
@@ -77,12 +118,12 @@ class _Ahead:
         """Pass over one character."""
         self._at += 1
 
-    def value(self) -> object:
-        """Return the value that comes next; ValueError where there is none."""
+    def value(self) -> tuple[Any, str]:
+        """Return the value that comes next and what is wrong with it; ValueError where there is none."""
         self.sign()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
+                value, end, problem = self._decoder.read(self._text, self._at)
             except ValueError:
                 if len(self._text) - self._at > LONGEST or not self._more():
                     raise
@@ -91,7 +132,7 @@ class _Ahead:
             if self._text[end : end + 1] not in _AFTER and self._more():
                 continue
             self._at = end
-            return value
+            return value, problem
 
     def _more(self) -> bool:
         piece = next(self._pieces, "")

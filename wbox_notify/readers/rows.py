@@ -10,7 +10,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.readers.calendar import calendar
 from wbox_notify.readers.jsons import json_list, ndjson
 from wbox_notify.readers.table import table
-from wbox_notify.readers.text import Row, characters, lines, ruled
+from wbox_notify.readers.text import Row, characters, check_text, lines, mended, ruled
 
 KINDS = ("csv", "json", "ndjson", "lines")
 """What the rows of a file can be read as; the events of a calendar are ``ics``, which is never guessed."""
@@ -114,7 +114,7 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
     """Yield the rows of a file; one that is wrong says so, and the others follow all the same.
 
     Raises:
-        WboxError: nothing says what the file is.
+        WboxError: nothing says what the file is, or it is no text.
     """
     kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower())
     if kind is None:
@@ -122,6 +122,7 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
             f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
         )
         raise WboxError(f"the name of {PurePath(name).name!r} does not say what its rows are", hint=hint)
+    check_text(file, reading.encoding, strict=kind != "lines")
     if kind == "csv":
         return table(file, reading.encoding, reading.delimiter, reading.columns)
     return _READERS[kind](file, reading.encoding)
@@ -130,7 +131,7 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
 def _text_rows(file: BinaryIO, encoding: str) -> Iterator[Row]:
     for number, line, problem in ruled(lines(file, encoding)):
         if problem or line.strip():
-            yield Row(number, line.rstrip("\r\n"), problem)
+            yield Row(number, mended(line.rstrip("\r\n")), problem)
 
 
 def _ndjson(file: BinaryIO, encoding: str) -> Iterator[Row]:
@@ -141,13 +142,9 @@ def _json(file: BinaryIO, encoding: str) -> Iterator[Row]:
     return json_list(characters(file, encoding))
 
 
-def _calendar(file: BinaryIO, encoding: str) -> Iterator[Row]:
-    return calendar(lines(file, encoding))
-
-
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
     "json": _json,
     "ndjson": _ndjson,
     "lines": _text_rows,
-    "ics": _calendar,
+    "ics": calendar,
 }

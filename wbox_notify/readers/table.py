@@ -5,11 +5,11 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import BinaryIO
 
 from wbox_notify.errors import WboxError
-from wbox_notify.readers.text import LONGEST, Row, lines
+from wbox_notify.readers.text import LONGEST, Row, lines, spoiled
 
 _DELIMITERS = ";\t|,"
 """Those that are rare in cells come first: where two fit as well, it is the first."""
@@ -17,6 +17,15 @@ _DELIMITERS = ";\t|,"
 _LOOKED_AT = 20
 _SAID = re.compile(r'sep=([^"\w ])[\r\n]*', re.IGNORECASE)
 
+_HTML = re.compile(
+    r"\s*<(?:!--|(?:!doctype|\?xml|html|head|body|table|meta|div|script|style)\b)", re.IGNORECASE
+)
+
+_MOST_LINES = 10_000
+"""How many lines a record may have; Excel allows 254 in a cell. A quote that is never closed ends there, so
+that lines which each open one are not read again from each of them to the end."""
+
+_TOO_MANY = f"has more than {_MOST_LINES} lines: a quote in it is not closed"
 _TOO_LONG = f"is longer than {LONGEST} characters, or a quote in it is not closed"
 _WORDS = {
     "field larger than field limit": "a cell is longer than 131072 characters, or a quote is not closed",
@@ -32,10 +41,13 @@ def table(file: BinaryIO, encoding: str, delimiter: str, columns: Sequence[str])
     Rows are counted as a spreadsheet does, that with the names and empty ones too; empty ones are left out.
 
     Raises:
-        WboxError: the names are of no use.
+        WboxError: there are no names, they are of no use, or it is a page of the web.
     """
     found = lines(file, encoding)
     head = list(islice(found, _LOOKED_AT))
+    if _HTML.match(next(filter(str.strip, head), "")):
+        hint = "export it anew as CSV; a page to log in may have been saved in its place"
+        raise WboxError("this is HTML, a page of the web, and no CSV", hint=hint)
     if head and (said := _SAID.fullmatch(head[0])):
         delimiter = delimiter or said[1]
         records = _Records(chain(head[1:], found), delimiter, first=2)
@@ -49,10 +61,19 @@ def table(file: BinaryIO, encoding: str, delimiter: str, columns: Sequence[str])
             continue
         elif not names:
             names = _named(cells)
-        elif len(cells) != len(names):
-            yield Row(number, None, f"it has {len(cells)} cells, and there are {len(names)} columns")
         else:
-            yield Row(number, dict(zip(names, cells, strict=True)))
+            yield _row(number, cells, names)
+    if not names:
+        raise WboxError("the file is empty: not even the names of its columns are there")
+
+
+def _row(number: int, cells: Sequence[str], names: Sequence[str]) -> Row:
+    """Return a row; spreadsheets leave out empty cells at its end, and add some."""
+    if problem := spoiled("".join(cells)):
+        return Row(number, None, problem)
+    if any(cell.strip() for cell in cells[len(names) :]):
+        return Row(number, None, f"it has {len(cells)} cells, and there are {len(names)} columns")
+    return Row(number, dict(zip_longest(names, cells[: len(names)], fillvalue="")))
 
 
 def delimiter_of(head: Sequence[str]) -> str:
@@ -73,6 +94,8 @@ def _fit(head: Sequence[str], delimiter: str) -> tuple[bool, int, int]:
 def _named(cells: Sequence[str]) -> list[str]:
     """Return the names of columns; one without a name is called by its place, such as ``column_3``."""
     names = [cell.strip() or f"column_{place}" for place, cell in enumerate(cells, 1)]
+    if problem := spoiled("".join(names)):
+        raise WboxError(f"in the row with the names of the columns, {problem}")
     twice = [name for name, many in Counter(names).items() if many > 1]
     if twice:
         raise WboxError(f"there are two columns with the name {twice[0]!r}", hint="give each its own name")
@@ -116,6 +139,8 @@ class _Records:
             self._mine.append(line)
             if size > LONGEST:
                 raise csv.Error(_TOO_LONG)
+            if len(self._mine) > _MOST_LINES:
+                raise csv.Error(_TOO_MANY)
             yield line
 
 

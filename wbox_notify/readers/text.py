@@ -2,14 +2,18 @@
 
 import codecs
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple, TextIO
+
+from wbox_notify.errors import WboxError
 
 LONGEST = 1024 * 1024
 """How many characters one row may have."""
 
 _BLOCK = 256 * 1024
+_HEAD = 4096
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -18,6 +22,13 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _TURKISH = "cp1254"
+_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+_END_OF_FILE = "\x1a"
+"""What DOS and its heirs put at the end of a text."""
+
+# Bytes that are no character come as these from Python's ``surrogateescape``.
+_ODD = re.compile("[\udc80-\udcff]")
+_SPOILED = re.compile("[\0\udc80-\udcff]")
 
 
 class Row(NamedTuple):
@@ -28,36 +39,108 @@ class Row(NamedTuple):
     problem: str = ""
 
 
+def check_text(file: BinaryIO, encoding: str, *, strict: bool) -> None:
+    """Refuse a file that is no text by its first bytes; ``strict`` also one with NUL in it.
+
+    Raises:
+        WboxError: it is a workbook, or it holds NUL.
+    """
+    if not file.seekable():
+        return
+    head = file.read(_HEAD)
+    file.seek(0)
+    if head.startswith(_PACKED):
+        hint = "in Excel: Save As, CSV UTF-8; in LibreOffice: Save As, Text CSV"
+        raise WboxError("this is an Excel workbook, or another file that is packed, and no text", hint=hint)
+    if strict and b"\0" in head and not wide(file, encoding):
+        raise WboxError("this is no text: there are NUL bytes in it", hint="save it as UTF-8 text")
+
+
+def wide(file: BinaryIO, encoding: str) -> str:
+    """Return the encoding of a file if it has two or four bytes for each sign, else nothing.
+
+    It goes back to the beginning of the file.
+    """
+    if encoding:
+        return encoding if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")) else ""
+    head = file.read(_HEAD)
+    file.seek(0)
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    if marked:
+        return marked.removeprefix("utf-8-sig")
+    # Without a mark, every letter of Europe has a NUL beside it, and always on the same side.
+    first, second = head[0::2].count(0), head[1::2].count(0)
+    if min(first, second) or max(first, second) * 4 < len(head) // 2 or len(head) < 4:  # noqa: PLR2004 - two letters
+        return ""
+    return "utf-16-be" if first else "utf-16-le" if second else ""
+
+
 def encoding_of(file: BinaryIO) -> str:
-    """Return the encoding of a file: that of its mark, else UTF-8 if all of it is, else Windows-1254.
+    """Return the encoding of a file: that of its mark, else UTF-8 if most of it is, else Windows-1254.
 
     It reads the file to its end and goes back to the beginning.
     """
-    head = file.read(4)
-    for mark, encoding in _MARKS:
-        if head.startswith(mark):
-            file.seek(0)
-            return encoding
+    if many := wide(file, ""):
+        return many
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        decoder.decode(head)
         while block := file.read(_BLOCK):
             decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return _TURKISH
+        file.seek(0)
+        return "utf-8" if is_mostly_utf8(iter(lambda: file.read(_BLOCK), b"")) else _TURKISH
     finally:
         file.seek(0)
     return "utf-8"
 
 
+def is_mostly_utf8(blocks: Iterable[bytes]) -> bool:
+    """Return whether bytes hold no fewer letters of UTF-8 than bytes that do not belong to it.
+
+    In a text of any other encoding the letters beyond ASCII hardly ever make sense as UTF-8; so one odd byte
+    is no reason to read a whole file in another way.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    right = wrong = 0
+    for text in map(decoder.decode, blocks):
+        odd = len(_ODD.findall(text))
+        wrong += odd
+        right += len(text) - len(text.encode("ascii", "ignore")) - odd
+    return right >= wrong
+
+
+def decoded(raw: bytes, encoding: str) -> str:
+    """Return the text of some bytes: in the encoding if there is one, else UTF-8 or Windows-1254."""
+    with suppress(UnicodeDecodeError):
+        return raw.decode(encoding or "utf-8")
+    return raw.decode(encoding or ("utf-8" if is_mostly_utf8([raw]) else _TURKISH), "replace")
+
+
+def spoiled(text: str) -> str:
+    """Return what is wrong with a text that holds what is no character; nothing if all is well."""
+    found = _SPOILED.search(text)
+    if not found:
+        return ""
+    if found[0] == "\0":
+        return "there is a NUL byte in it"
+    byte = f"0x{ord(found[0]) - 0xDC00:02X}"
+    return f"a byte of it ({byte}) is no character: save the file as UTF-8, or say its `encoding`"
+
+
+def mended(text: str) -> str:
+    """Return a text with ``\ufffd`` for what is no character."""
+    return _ODD.sub("\ufffd", text)
+
+
 @contextmanager
 def text_of(file: BinaryIO, encoding: str) -> Iterator[TextIO]:
-    """Give the text of a file with its line ends; what is no character is ``\ufffd``. The file stays open."""
+    """Give the text of a file with its line ends; see ``spoiled`` and ``mended``. The file stays open."""
     found = encoding or encoding_of(file)
+    errors = "replace" if wide(file, found) else "surrogateescape"
     if codecs.lookup(found).name == "utf-8":
         found = "utf-8-sig"
-    text = io.TextIOWrapper(file, found, errors="replace", newline="")
+    text = io.TextIOWrapper(file, found, errors=errors, newline="")
     try:
         yield text
     finally:
@@ -76,9 +159,18 @@ def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield the lines of a file with their ends; of one that is too long no more than its beginning."""
     with text_of(file, encoding) as text:
         while line := text.readline(LONGEST + 1):
-            yield line
+            if kept := line.rstrip(_END_OF_FILE):
+                yield kept
             while len(line) > LONGEST and not line.endswith(("\n", "\r")):
                 line = text.readline(LONGEST + 1)
+
+
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file as bytes; of one that is too long no more than its beginning."""
+    while line := file.readline(LONGEST + 1):
+        yield line
+        while len(line) > LONGEST and not line.endswith(b"\n"):
+            line = file.readline(LONGEST + 1)
 
 
 def ruled(found: Iterator[str]) -> Iterator[Row]:

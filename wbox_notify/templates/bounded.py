@@ -6,26 +6,35 @@ from functools import partial, wraps
 from typing import Any
 
 import jinja2
-from jinja2.filters import FILTERS, make_attrgetter
+from jinja2.filters import FILTERS, ignore_case, make_attrgetter
 from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
-from wbox_notify.templates.budget import counted, spend, weigh, weighed
+from wbox_notify.templates.budget import STEP, counted, spend, weigh, weighed
 from wbox_notify.templates.faults import TemplateError, brief
 from wbox_notify.templates.filters import Locale
 
 _LONGEST_RANGE = 10_000
 _MOST_BITS = 10_000
 _FINEST = 20
-_WIDE_FIELD = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(?:\*|\d{4}|\d*\.(?:\*|\d{4}))")
+_LONGEST_ATTRIBUTE = 300
+_TOO_LARGE = "this number would have more than 3000 digits"
+# No part of it gives back what it took, so a text is looked through once, whatever stands in it.
+_FIELD = re.compile(
+    r"%(?:\([^()]*+\))?+[-+ #0]*+(?P<width>\*|\d*+)(?:\.(?P<precision>\*|\d*+))?+[hlL]?+(?P<kind>.?)",
+    re.DOTALL,
+)
 _WIDE_SPEC = re.compile(r"\d{4}")
 _WIDEST_FIELD = 999
+_ESCAPED = len(r"\U0001f468")
+_LONGEST_HASHED = 60  # bits: of longer numbers, anybody can choose many that Python's sets take for one
 
 # What a call can make at most, from its arguments; a call that costs more than there is room for is not made.
 _PRICES: Mapping[str, Callable[..., int]] = {
     "batch": lambda _, linecount, fill_with=None: _times(linecount, fill_with or ""),
     "center": lambda _, width=80: width,
-    "groupby": lambda _, value, __, default=None, *___, **____: _times(len(value), default),
+    # Its time for an item is that of four steps.
+    "groupby": lambda _, value, __, default=None, *___, **____: len(value) * (4 * STEP + weigh(default)),
     "indent": lambda s, width=4, *_, **__: (
         (str(s).count("\n") + 1) * (width if isinstance(width, int) else len(width))
     ),
@@ -41,6 +50,21 @@ _METHOD_PRICES: Mapping[str, Callable[..., int]] = {
     "rjust": lambda _, width, *__: width,
     "zfill": lambda _, width: width,
 }
+# Where the name of an attribute stands among the arguments, if it is not named.
+_ATTRIBUTE_AT = {
+    "groupby": 2,
+    "join": 3,
+    "map": 99,
+    "max": 3,
+    "min": 3,
+    "rejectattr": 2,
+    "selectattr": 2,
+    "sort": 4,
+    "sum": 2,
+    "unique": 3,
+}
+METHODS = frozenset({*_METHOD_PRICES, "format", "join"})
+"""The methods of a text that are bounded; those that make nothing long are in ``sandbox``."""
 
 # Left out: what reaches around the sandbox, what makes HTML, and what gives another answer each time.
 WITHOUT = {
@@ -59,7 +83,14 @@ WITHOUT = {
 def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
     """Return all filters by name: Jinja's, with those that could grow bounded, and our own."""
     jinjas = {name: filter_ for name, filter_ in FILTERS.items() if name not in WITHOUT}
-    bounded = {"format": printf, "join": _join(locale), "round": _round, "sum": _sum}
+    bounded = {
+        "format": printf,
+        "join": _join(locale),
+        "int": _int,
+        "round": _round,
+        "sum": _sum,
+        "unique": _unique,
+    }
     every = {**jinjas, **bounded, **locale.filters()}
     return {name: _careful(name, filter_) for name, filter_ in every.items()}
 
@@ -95,9 +126,9 @@ def printf(value: str, *args: Any, **kwargs: Any) -> str:
         raise TemplateError("format takes values with names or without, not both")
     _demand(args)
     values = kwargs or (args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
-    if _WIDE_FIELD.search(value):
-        raise TemplateError(f"a width in {brief(value)} has more than 3 digits, or is a *")
-    spend(value.count("%") * (_WIDEST_FIELD + weigh(values)))
+    many, size = value.count("%"), weigh(values)
+    spend(many * (_WIDEST_FIELD + size))
+    spend(many * size * _ESCAPED if _kinds(value) & {"a", "r"} else 0)
     return value % values
 
 
@@ -127,6 +158,17 @@ def short_range(*args: int) -> range:
     return numbers
 
 
+def mapping(*args: Any, **fields: Any) -> dict[Any, Any]:
+    """Return what ``dict`` makes; TemplateError for a number as a name that is too large for one."""
+    made = [one if isinstance(one, Mapping) else list(one) for one in args]
+    pairs = [pair for one in made if isinstance(one, list) for pair in one]
+    if any(_spread(pair[0]) is not pair[0] for pair in pairs if isinstance(pair, list | tuple) and pair):
+        raise TemplateError(
+            "a number this large can not be the name of a field", hint="make it a text: | string"
+        )
+    return weighed(dict(*made, **fields))  # type: ignore[no-any-return]
+
+
 class _Fields(SandboxedFormatter):
     """``"{:.2f}".format(x)`` with the sandbox's rules for fields, and a bound on widths."""
 
@@ -139,6 +181,18 @@ class _Fields(SandboxedFormatter):
         return text
 
 
+def _kinds(value: str) -> set[str]:
+    """Return the letters that end the fields of a printf-style text; TemplateError if one is too wide."""
+    kinds = set()
+    for field in _FIELD.finditer(value):
+        if field["kind"] == "(":
+            raise TemplateError(f"a name in {brief(value)} is not closed, or has a parenthesis in it")
+        if any(part == "*" or len(part or "") > len(str(_WIDEST_FIELD)) for part in field.group(1, 2)):
+            raise TemplateError(f"a width in {brief(value)} has more than 3 digits, or is a *")
+        kinds.add(field["kind"])
+    return kinds
+
+
 def _careful(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
     """Return a filter that is paid for, gives no generator, and does not pass over a missing value."""
     price = _PRICES.get(name)
@@ -147,10 +201,18 @@ def _careful(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
     def careful(*args: Any, **kwargs: Any) -> Any:
         if name not in {"d", "default"}:
             _demand(args)
+        if name in _ATTRIBUTE_AT:
+            _bound_attribute(kwargs.get("attribute"), *args[_ATTRIBUTE_AT[name] :][:1])
         spend(price(*args, **kwargs) if price else 0)
         return counted(filter_(*args, **kwargs))
 
     return careful
+
+
+def _bound_attribute(*names: Any) -> None:
+    """Refuse a name that has many parts: each of them is looked up in each item."""
+    if any(isinstance(name, str) and len(name) > _LONGEST_ATTRIBUTE for name in names):
+        raise TemplateError(f"the name of an attribute has at most {_LONGEST_ATTRIBUTE} characters")
 
 
 def _demand(values: tuple[Any, ...]) -> None:
@@ -173,7 +235,7 @@ def _longest(values: Iterable[Any]) -> int:
 def _bound_bits(operator: str, left: int, right: int) -> None:
     bits = {"*": left.bit_length() + right.bit_length(), "**": left.bit_length() * max(right, 0)}
     if bits.get(operator, 0) > _MOST_BITS:
-        raise TemplateError("this number would have more than 3000 digits")
+        raise TemplateError(_TOO_LARGE)
 
 
 def _join(locale: Locale) -> Callable[..., str]:
@@ -192,6 +254,13 @@ def _joined(glue: str, parts: list[str]) -> str:
     return glue.join(parts)
 
 
+def _int(value: Any, default: Any = 0, base: int = 10) -> Any:
+    number = FILTERS["int"](value, default, base)
+    if isinstance(number, int) and number.bit_length() > _MOST_BITS:
+        raise TemplateError(_TOO_LARGE)
+    return number
+
+
 def _round(value: float, precision: int = 0, method: str = "common") -> float:
     if abs(precision) > _FINEST:
         raise TemplateError(f"round takes at most {_FINEST} digits")
@@ -208,3 +277,27 @@ def _sum(
     return sum(
         iterable if attribute is None else map(make_attrgetter(environment, attribute), iterable), start
     )
+
+
+@jinja2.pass_environment
+def _unique(
+    environment: jinja2.Environment,
+    value: Any,
+    case_sensitive: bool = False,  # noqa: FBT001, FBT002 - Jinja's
+    attribute: str | int | None = None,
+) -> list[Any]:
+    key_of = make_attrgetter(environment, attribute, None if case_sensitive else ignore_case)
+    found: dict[Any, Any] = {}
+    for item in value:
+        found.setdefault(_spread(key_of(item)), item)
+    return list(found.values())
+
+
+def _spread(key: Any) -> Any:
+    """Return a key that stands for the same value, and of which nobody can choose many that meet in a set.
+
+    Python's hash of a number is what is left of it after a division; that of a text nobody can foretell.
+    """
+    number = int(key) if isinstance(key, float) and key.is_integer() else key
+    large = isinstance(number, int) and number.bit_length() > _LONGEST_HASHED
+    return (hex(number), "number") if large else key

@@ -164,6 +164,11 @@ def _in_words(message: str) -> tuple[str, str | None]:
     compared = re.match(r"'(\S+)' not supported between instances of (.+) and (.+)", words)
     if compared:
         words = f"{compared[1]} can not compare {compared[2]} with {compared[3]}"
+    if "not all arguments converted" in message:
+        return (
+            "% found a text on its left and nothing in it to fill",
+            "a text becomes a number with | int or | float",
+        )
     if {"a text", "a number"} <= set(re.findall(r"a text|a number", words)):
         return words, "a text becomes a number with | int or | float"
     if "concatenate str" in message:

@@ -11,6 +11,9 @@ _PARTS = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+_FAR_ON = re.compile("[\u0300-\U0010ffff]{31,}")  # no combining mark stands before U+0300
+_MOST_MARKS = 30
+_JOINER = "\u034f"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -27,7 +30,27 @@ def layout(source: str) -> str:
 
 def clean(text: str) -> str:
     """Return a text without control characters (but with its newlines and tabs), normalised to NFC."""
-    return unicodedata.normalize("NFC", _CONTROLS.sub("", text))
+    return composed(_CONTROLS.sub("", text))
+
+
+def composed(text: str) -> str:
+    """Return a text in NFC, with a joiner that nobody sees after each 30 combining marks in a row.
+
+    This is Unicode's own Stream-Safe Text Format (UAX #15): marks are put in order as far as a letter goes,
+    and the time for that grows with the square of their number. No language writes so many on one letter.
+    """
+    return unicodedata.normalize("NFC", _FAR_ON.sub(_parted, text))
+
+
+def _parted(found: re.Match[str]) -> str:
+    parts, marks = [], 0
+    for char in found[0]:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks > _MOST_MARKS:
+            parts.append(_JOINER)
+            marks = 1
+        parts.append(char)
+    return "".join(parts)
 
 
 def _untrimmed(found: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from wbox_notify.templates.filters import Locale, strftime
 
 _SEARCHED = 2000
 
-_TEXT_METHODS = (
+TEXT_METHODS = (
     "capitalize casefold count endswith find index isalnum isalpha isascii isdecimal isdigit islower"
     " isnumeric isspace istitle isupper lower lstrip partition removeprefix removesuffix rfind rindex"
     " rpartition rsplit rstrip split splitlines startswith strip swapcase title upper"
@@ -30,7 +30,7 @@ _TEXT_METHODS = (
 _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
     (of, frozenset(names.split()))
     for of, names in (
-        (str, _TEXT_METHODS),
+        (str, TEXT_METHODS),
         (float, "is_integer"),
         (
             datetime,
@@ -117,7 +117,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         tests = {**self.tests, **patterns.tests()}
         self.tests = {name: t if name in quiet else bounded.present(t) for name, t in tests.items()}
         self.globals = {
-            "dict": lambda *args, **fields: weighed(dict(*args, **fields)),
+            "dict": bounded.mapping,
             "namespace": Namespace,
             "range": bounded.short_range,
         }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import PurePath
 from typing import Any
 
+from wbox_notify.readers.text import is_mostly_utf8
+
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
 
@@ -65,7 +67,7 @@ def _blocks(descriptor: int, size: int, going: Callable[[], bool]) -> Iterator[b
 
 
 def decode(raw: bytes, *, whole: bool = True) -> str:
-    """Return bytes as text: UTF-8, UTF-16 if marked so, else Windows-1254, else Latin-1.
+    """Return bytes as text: UTF-8 if most of it is, UTF-16 if marked so, else Windows-1254, else Latin-1.
 
     A mark at the beginning is left out, and so is a character cut in two where it is not the ``whole`` file.
     """
@@ -74,5 +76,6 @@ def decode(raw: bytes, *, whole: bool = True) -> str:
         try:
             return codecs.getincrementaldecoder(encoding)().decode(raw, final=whole)
         except UnicodeDecodeError:
-            continue
+            if not marked and is_mostly_utf8([raw]):
+                return raw.decode("utf-8-sig", "replace")
     return raw.decode("latin-1")
