@@ -8,6 +8,7 @@ from wbox_notify.deliveries import Delivery, Standing, State
 from wbox_notify.files import FileVersion
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
+from wbox_notify.store.claims import SAME
 from wbox_notify.store.files import seen_among
 from wbox_notify.store.rows import among
 
@@ -93,7 +94,7 @@ class History:
 
     def repeated_since(self, since: float) -> int:
         """Return how many deliveries were left out since a time, as their text had just been sent."""
-        return self._many("state = 'cancelled' and changed >= :since and reason like 'the same text%'", since)
+        return self._many(f"state = 'cancelled' and changed >= :since and reason like '{SAME}%'", since)
 
     def _many(self, condition: str, since: float) -> int:
         found = self._database.read(

@@ -20,6 +20,8 @@ delete from attempt where delivery_id = :id
 and number in (select number from attempt where delivery_id = :id limit :most)
 """
 
+_MERGED = "delete from memory where rule = '-' and kind = 'merged' and key = :key"
+
 _DELIVERY = "delete from delivery where id = :id"
 
 _DECISIONS = """
@@ -66,6 +68,7 @@ def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
 def _forget(connection: sqlite3.Connection, deliveries: Sequence[int], most: int) -> int:
     left = most
     for number in deliveries:
+        connection.execute(_MERGED, {"key": str(number)})
         for statement in (_ATTEMPTS, _DELIVERY):
             if left > 0:
                 left -= connection.execute(statement, {"id": number, "most": left}).rowcount

@@ -10,6 +10,8 @@ on conflict (rule, kind, key) do update set value = excluded.value, due = exclud
 
 FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 
+REMEMBERED = "select value from memory where rule = :rule and kind = :kind and key = :key"
+
 INSERT_DELIVERY = """
 insert into delivery
     (key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
@@ -104,6 +106,10 @@ and created <= :before order by id limit 200
 
 LEAVE_OUT = "update delivery set state = 'cancelled', changed = :now, reason = :reason where id = :id"
 
+ALONE_AGAIN = """
+update delivery set state = 'queued', due = :now, tries = 0, failures = 0, changed = :now where id = :id
+"""
+
 DECIDE = """
 insert into decision (event_id, rule, stage, outcome, detail, at)
 values (:event_id, :rule, :stage, :outcome, :detail, :at)
@@ -124,6 +130,10 @@ where delivery_id = :id and number = :claims
 EXPIRE = f"""
 update delivery set state = 'expired', changed = :now, reason = 'was not sent in time: ' || reason
 where {_OPEN} and state <> 'sending' and expires <= :now
+"""  # noqa: S608 - all of it is ours
+
+EXPIRES_IN_DOUBT = f"""
+select id, unknowns from delivery where {_OPEN} and state <> 'sending' and expires <= :now and unknowns > 0
 """  # noqa: S608 - all of it is ours
 
 OPEN_CIRCUIT = """

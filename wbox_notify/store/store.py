@@ -14,7 +14,7 @@ from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, rows, sql
+from wbox_notify.store import claims, merging, rows, sql
 from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
 from wbox_notify.store.pruning import prune
@@ -152,6 +152,8 @@ class Store:
             changed = connection.execute(sql.FINISH, {**after, **claim, "failed": failed, "now": now})
             ended = {**asdict(answer), **claim}
             connection.execute(sql.FINISH_ATTEMPT, ended)
+            if changed.rowcount:
+                merging.settle(connection, delivery, after["state"], now)
             return changed.rowcount == 1
 
         return self._database.write(work)
@@ -163,7 +165,15 @@ class Store:
 
     def expire(self, now: float) -> Future[int]:
         """Give up on waiting deliveries whose time is over; return how many."""
-        return self._database.write(lambda connection: connection.execute(sql.EXPIRE, {"now": now}).rowcount)
+
+        def work(connection: Connection) -> int:
+            doubtful = connection.execute(sql.EXPIRES_IN_DOUBT, {"now": now}).fetchall()
+            expired = connection.execute(sql.EXPIRE, {"now": now}).rowcount
+            for row in doubtful:
+                merging.give_up(connection, row["id"], row["unknowns"], now)
+            return expired
+
+        return self._database.write(work)
 
     def clock_was_set(self, jump: float) -> Future[None]:
         """Follow a wall clock that was set by ``jump`` seconds: nothing expires of it, and nothing waits."""
@@ -252,6 +262,7 @@ class Store:
                 _answer_storms(connection, "dropped", now)
             for row in found:
                 connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
+                merging.give_up(connection, row["id"], row["unknowns"], now)
             return [row["id"] for row in found]
 
         return self._database.write(work)
@@ -310,7 +321,7 @@ def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[
     """Return the deliveries in the states, of the ids or all of them, oldest first."""
     marks, values = rows.among(states)
     found = connection.execute(
-        f"select id, message from delivery where state in ({marks}) order by id",  # noqa: S608 - marks are ours
+        f"select * from delivery where state in ({marks}) order by id",  # noqa: S608 - marks are ours
         values,
     ).fetchall()
     return found if ids is None else [row for row in found if row["id"] in set(ids)]
