@@ -47,6 +47,10 @@ and not exists (
     select 1 from decision c join memory m on m.rule = c.rule and m.kind = c.stage
     where c.event_id = :id and c.outcome = 'waits' and m.value like '%' || :id || '%'
 )
+and not exists (
+    select 1 from memory m
+    where m.due is not null and m.kind = 'failed' and m.value like '%' || :id || '%'
+)
 """  # noqa: S608 - ours
 
 _FAILED = f"""

@@ -22,6 +22,8 @@ values
 on conflict (key) do nothing
 """
 
+OF_KEY = "select id, message from delivery where key = :key"
+
 _MOST_IN_FLIGHT = 4
 """Of one device, so that one whose answers take their time leaves threads for the others."""
 
@@ -179,14 +181,12 @@ select rule, hour, count(*) as many, max(reason) as reason from (
 ) as d group by rule, hour
 """  # noqa: S608 - all of it is ours
 
-REQUEUE = (
-    """
-    update delivery
-    set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
-        changed = :now, reason = '', same = ''
-    where id = :id
-    """,
-)
+REQUEUE = """
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
+    changed = :now, reason = '', same = ''
+where id = :id
+"""
 
 LET_GO = """
 update delivery
@@ -204,7 +204,14 @@ on conflict (rule, kind, key) do update set value = excluded.value, due = exclud
 """
 """What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
 
-REPLAN = (
-    "update event set planned = null where id = (select event_id from delivery where id = :id)",
-    "delete from delivery where id = :id",
-)
+DONE_AFTER_ALL = """
+update delivery set state = 'cancelled', changed = :now, reason = 'done after all: ' || reason
+where key = :key and state = 'dead' and message is null
+"""
+
+FORGET_DELIVERY = "delete from delivery where id = :id"
+
+FORGET_AGAIN = """
+delete from memory
+where kind = 'failed' and key = :key and rule in (select d.rule from delivery d where d.key = :key)
+"""

@@ -14,7 +14,7 @@ from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, merging, rows, sql
+from wbox_notify.store import claims, merging, retries, rows, sql
 from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
 from wbox_notify.store.pruning import prune
@@ -229,18 +229,14 @@ class Store:
     def requeue(self, ids: Sequence[int] | None, states: Sequence[State], now: float) -> Future[list[int]]:
         """Put deliveries in the given states back into the queue, due now; all of them where ids is None.
 
-        One that has no message, since its rule failed, gets its event planned anew instead.
+        Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
 
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, states)
             if ids is None and State.HELD in states:
                 _answer_storms(connection, "released", now)
-            for row in found:
-                statements = sql.REQUEUE if row["message"] else sql.REPLAN
-                for statement in statements:
-                    connection.execute(statement, {"now": now, "id": row["id"]})
-            return [row["id"] for row in found]
+            return [row["id"] for row in found if _requeue(connection, row, now)]
 
         return self._database.write(work)
 
@@ -302,13 +298,20 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
     )
     _remember(connection, plan.memories)
-    connection.executemany(
-        sql.INSERT_DELIVERY,
-        [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
-    )
+    for planned in plan.messages:
+        retries.put(connection, planned, plan.event_id, now)
+    for key in plan.over:
+        retries.over(connection, key, now)
     link(connection, plan)
     for rule in plan.release:
         connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+
+
+def _requeue(connection: Connection, row: sqlite3.Row, now: float) -> bool:
+    if row["message"] is None:
+        return retries.again(connection, row, now)
+    connection.execute(sql.REQUEUE, {"now": now, "id": row["id"]})
+    return True
 
 
 def _answer_storms(connection: Connection, then: str, now: float, event_id: str = "") -> None:
