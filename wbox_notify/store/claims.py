@@ -29,9 +29,14 @@ def claim(
 
 def _first(connection: sqlite3.Connection, now: float, recipient: str) -> Mapping[str, Any] | None:
     """Return the first of all devices that may send now."""
-    free = [row["device"] for row in connection.execute(sql.DEVICES).fetchall() if row["next"] <= now]
+    free = [row for row in connection.execute(sql.DEVICES).fetchall() if row["next"] <= now]
     asked = {"now": now, "recipient": recipient}
-    found = (connection.execute(sql.NEXT, {**asked, "device": device}).fetchone() for device in free)
+    found = (
+        connection.execute(
+            sql.NEXT_TO_TRY if row["tried"] else sql.NEXT, {**asked, "device": row["device"]}
+        ).fetchone()
+        for row in free
+    )
     return min(filter(None, found), key=lambda row: (-row["priority"], row["id"]), default=None)
 
 

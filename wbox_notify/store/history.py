@@ -129,6 +129,11 @@ class History:
         """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
         return self._database.read(sql.GIVEN_UP, {"since": since})
 
+    def others_passed(self, delivery: Delivery, *, everywhere: bool) -> bool:
+        """Return whether wbox took others since a delivery's last attempt but one; of any device if asked."""
+        asked = {"id": delivery.id, "before": delivery.claims - 1, "device": delivery.device}
+        return bool(self._database.read(sql.OTHERS_PASSED, {**asked, "everywhere": int(everywhere)}))
+
     def circuits(self) -> list[Row]:
         """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""
         return list(self._database.read("select * from circuit order by device"))

@@ -36,7 +36,8 @@ with recursive devices (device) as (
     select (select min(device) from delivery where {_OPEN} and device > devices.device)
     from devices where devices.device is not null
 )
-select d.device, coalesce(t.next, 0) as next
+select d.device, coalesce(t.next, 0) as next,
+    exists (select 1 from circuit c where c.device in (d.device, '*') and c.trying = 1) as tried
 from devices d left join turn t on t.device = d.device and t.recipient = ''
 where d.device is not null
 and (select count(*) from delivery s where s.state = 'sending' and s.device = d.device) < {_MOST_IN_FLIGHT}
@@ -59,14 +60,18 @@ and not exists (
 )
 """  # noqa: S608 - all of it is ours
 
-NEXT = f"""
+_DUE = f"""
 select d.* from delivery d
 where :recipient in ('', d.recipient) and d.recipient not in (
     select t.recipient from turn t where t.device = :device and t.next > :now
 )
 and {_FIRST} and +d.due <= :now and +d.expires > :now
-order by d.priority desc, d.id limit 1
 """  # noqa: S608 - all of it is ours
+
+NEXT = f"{_DUE} order by d.priority desc, d.id limit 1"
+
+NEXT_TO_TRY = f"{_DUE} order by d.claims, d.priority desc, d.id limit 1"
+"""What tries a device that could not send: what was tried least, since the fault may be a message's own."""
 
 NEXT_DUE = f"""
 select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due
@@ -157,6 +162,13 @@ WAITING = f"""
 select count(*) as many from delivery
 where {_OPEN} and state <> 'sending' and device <> 'apprise' and :device in (device, '*')
 """  # noqa: S608 - all of it is ours
+
+OTHERS_PASSED = """
+select 1 from delivery d
+where d.state = 'sent' and d.id <> :id and d.device <> 'apprise' and (:everywhere = 1 or d.device = :device)
+and d.changed > (select a.started from attempt a where a.delivery_id = :id and a.number = :before)
+limit 1
+"""
 
 _GIVEN_UP = "state in ('held', 'dead', 'expired')"
 

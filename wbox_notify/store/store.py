@@ -142,13 +142,14 @@ class Store:
         Args:
             delivery: as ``claim`` returned it; one that was claimed anew meanwhile is left alone.
             answer: what wbox said.
-            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``.
+            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``; ``failed`` where it is
+                not for the answer to say whether that was a failure of its own.
             now: the time of the end.
         """
 
         def work(connection: Connection) -> bool:
             claim = {"id": delivery.id, "claims": delivery.claims}
-            failed = int(answer.outcome is Outcome.FAILED)
+            failed = int(after.get("failed", answer.outcome is Outcome.FAILED))
             changed = connection.execute(sql.FINISH, {**after, **claim, "failed": failed, "now": now})
             ended = {**asdict(answer), **claim}
             connection.execute(sql.FINISH_ATTEMPT, ended)
