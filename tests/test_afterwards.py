@@ -21,6 +21,7 @@ from wbox_notify.deliveries import State
 from wbox_notify.drops import Drops
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.pace import Pace
 from wbox_notify.planner import Planner
 from wbox_notify.settings.own import KEY, Own, Part
 from wbox_notify.simulator import Simulator
@@ -562,3 +563,30 @@ def test_what_became_of_a_file_is_kept(house: Callable[[str], House]) -> None:
         (Fate.DONE, f"moved to {one.drop}/done/a.pdf"),
         (Fate.PUT, ""),
     ]
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["had just been told", "merged"])
+def test_Q03_a_file_whose_text_was_told_by_another_message_is_done(
+    house: Callable[[str], House],
+    same: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    rule = """
+    trigger: {file: {path: drop, done: done, failed: failed}}
+    send: {text: "$text"}
+    """.replace("$text", "a file came" if same else "{{ file.name }}")
+    one = house(rule)
+    for number in range(25):
+        one.file(f"{number}.pdf")
+    assert one.take() == 25
+    one.now += 100
+    pace = Pace(every=0, recipient_every=0, per_hour=0, per_day=0, recipient_per_hour=0)
+    pace = replace(pace, backlog=0) if same else replace(pace, same_text=0)
+    delivery = one.store.claim(one.now, pace).result()
+    assert delivery
+    then = {"state": State.SENT, "due": 0.0, "tries": 1, "unknowns": 0, "reason": ""}
+    one.store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), then, one.now).result()
+    assert one.store.claim(one.now, pace).result() is None
+    while not one.after():
+        pass
+    assert len(list((one.drop / "done").iterdir())) == 25
+    assert not (one.drop / "failed").exists()

@@ -97,6 +97,35 @@ def test_only_a_circuit_pauses_the_device_and_a_wait_that_was_asked_for_is_kept(
     assert after(a_delivery(), limited, NOW, 0.0).pause == 77.0
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status", "failures", "state"),
+    [
+        (Outcome.UNAUTHORIZED, 403, 0, State.QUEUED),
+        (Outcome.UNAUTHORIZED, 403, 5, State.DEAD),
+        (Outcome.NOT_SENT, 404, 5, State.DEAD),
+        (Outcome.NOT_READY, 503, 50, State.QUEUED),
+        (Outcome.LIMITED, 429, 50, State.QUEUED),
+    ],
+)
+def test_what_is_refused_while_others_pass_is_a_message_s_own_failure(
+    outcome: Outcome, status: int, failures: int, state: State
+) -> None:
+    answer = Answer(outcome=outcome, detail="why", status=status, wait=1000.0)
+    tried = replace(a_delivery(tries=1), failures=failures)
+    then = after(tried, answer, NOW, 0.0, alone=True)
+    assert (then.state, then.pause, then.failed, then.tries) == (state, None, True, 2)
+    assert then.due >= NOW + 1000, "it waits as long as was asked, and for itself alone"
+    first = after(a_delivery(), answer, NOW, 0.0, alone=True)
+    assert (first.state, first.pause) == (State.QUEUED, 1000.0), "the first time it speaks of the device"
+
+
+@pytest.mark.parametrize("status", [None, 503])
+def test_a_wbox_that_is_away_or_busy_is_never_a_message_s_own_failure(status: int | None) -> None:
+    answer = Answer(outcome=Outcome.NOT_SENT, detail="why", status=status)
+    then = after(replace(a_delivery(tries=5), failures=50), answer, NOW, 0.0, alone=True)
+    assert (then.state, then.failed) == (State.QUEUED, False)
+
+
 def test_a_text_with_an_unknown_outcome_waits_at_least_90_seconds() -> None:
     then = after(a_delivery(), Answer(outcome=Outcome.UNKNOWN, detail=""), NOW, 0.0)
     assert then.due == NOW + 90
@@ -244,7 +273,7 @@ def test_what_can_not_be_published_shows_nothing_of_a_device_that_is_being_tried
     client: Client,
     retry: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    put(store, TEXT, replace(TEXT, phone="905551234568"))
+    put(store, replace(TEXT, phone="905551234568"), TEXT)
     wbox.unlink(1)
     drain(dispatcher, client)
     wbox.scan(1)
@@ -288,7 +317,7 @@ def test_a_device_that_comes_and_goes_costs_one_attempt_each_time_and_doubles_no
         assert [row["trying"] for row in store.circuits()] == [1]
     assert pauses == sorted(pauses), "it is looked at less and less often"
     claims = [delivery.claims for number in ids if (delivery := store.history.delivery(number))]
-    assert claims == [6, 0, 0, 0, 0]
+    assert claims == [2, 1, 1, 1, 1], "each time another one tries it"
     drain(dispatcher, client)
     assert len(wbox.messages()) == 5
     assert store.circuits() == []

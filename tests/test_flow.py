@@ -408,12 +408,15 @@ def test_a_rule_does(rule: object, test: object) -> None:
     assert trial.complaints == ()
 
 
-def test_a_memory_of_a_rule_that_is_gone_is_forgotten() -> None:
+def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_tell() -> None:
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
-    due = Memory(rule="gone", kind="group", key="[]", value={"n": 1}, due=now.timestamp())
+    due = Memory(rule="gone", kind="dedupe", key="[]", value={"event": "e"}, due=now.timestamp())
     made = wake(the_project(), due, World(the_project(), now), now)
     assert made.messages == ()
     assert [(memory.rule, memory.value) for memory in made.memories] == [("gone", None)]
+    assert [decision.detail for decision in made.decisions] == [
+        "the rule gone is gone; its dedupe is forgotten"
+    ]
 
 
 def test_a_storm_is_held_and_the_owner_is_asked_with_a_link() -> None:

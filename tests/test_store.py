@@ -225,16 +225,52 @@ def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
     assert store.history.counts() == {State.QUEUED: 2, State.CANCELLED: 1}
 
 
-def test_a_delivery_without_a_message_gets_its_event_planned_anew(store: Store) -> None:
+def failed(again: dict[str, object] | None = None) -> Planned:
+    problem = "template: no field x"
+    return Planned(key="a:r:-", rule="r", message=None, problem=problem, again=again)
+
+
+def test_of_a_delivery_without_a_message_what_failed_is_followed_again_and_nothing_else(
+    store: Store,
+) -> None:
     store.put_events([an_event("a")], 1.0).result()
-    failed = Planned(key="a:r:-", rule="r", message=None, problem="template: no field x")
-    store.put_plans([Plan(event_id="a", messages=(failed,))], 1.0).result()
+    store.put_plans([Plan(event_id="a", messages=(failed({"do": "follow", "place": 3}),))], 1.0).result()
     [dead] = store.history.queue(STUCK)
     assert (dead.state, dead.message, dead.reason) == (State.DEAD, None, "template: no field x")
     assert store.claim(2.0).result() is None
+    assert store.memories_due(3.0) == []
     store.requeue([dead.id], STUCK, 3.0).result()
-    assert [event.id for event in store.unplanned()] == ["a"]
+    assert store.unplanned() == []
     assert store.history.queue(STUCK) == []
+    [due] = store.memories_due(3.0)
+    assert due.value
+    assert (due.rule, due.key, due.value["place"]) == ("r", "a:r:-", 3)
+    assert due.value["event"]["id"] == "a"
+
+
+def test_what_an_older_version_could_not_make_is_followed_again_by_its_rule_alone(store: Store) -> None:
+    store.put_events([an_event("a")], 1.0).result()
+    store.put_plans([Plan(event_id="a", messages=(failed(),))], 1.0).result()
+    store.requeue(None, STUCK, 3.0).result()
+    assert store.unplanned() == []
+    [due] = store.memories_due(3.0)
+    assert due.value
+    assert (due.rule, due.value["do"], due.value["event"]["id"]) == ("r", "event", "a")
+
+
+def test_a_failure_of_which_nothing_is_known_any_more_stays_on_the_list(store: Store) -> None:
+    store.put_plans([Plan(event_id="", messages=(failed(),))], 1.0).result()
+    assert store.requeue(None, STUCK, 3.0).result() == []
+    assert len(store.history.queue(STUCK)) == 1
+
+
+def test_a_failure_that_is_over_is_taken_off_the_list(store: Store) -> None:
+    store.put_plans([Plan(event_id="a", messages=(failed({"do": "wake"}),))], 1.0).result()
+    store.put_plans([Plan(event_id="a", over=("a:r:-",))], 2.0).result()
+    assert store.history.queue(STUCK) == []
+    [over] = store.history.deliveries("a")
+    assert (over.state, over.reason) == (State.CANCELLED, "done after all: template: no field x")
+    assert store.remembered("r", "failed", "a:r:-") is None
 
 
 def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The wbox HTTP API: its seven endpoints, and what an answer means."""
 
+import hashlib
 import json
 import logging
 import re
@@ -30,6 +31,8 @@ ENDPOINTS: Mapping[str, str] = {
 """The path that sends each kind of message."""
 
 _LONGEST_WAIT = 3600.0
+_DAY = 86400.0
+_LONGEST_KEY = 255
 _LONGEST_DETAIL = 300
 _SLOW = 1.0  # seconds: a 503 that took longer may come from behind, after the message was taken
 
@@ -37,7 +40,11 @@ _BY_STATUS = {
     401: Outcome.UNAUTHORIZED,
     403: Outcome.UNAUTHORIZED,
     408: Outcome.UNKNOWN,
+    # A proxy says these of the message itself, which will be as long the next time.
+    413: Outcome.REFUSED,
+    414: Outcome.REFUSED,
     429: Outcome.LIMITED,
+    431: Outcome.REFUSED,
 }
 _RETRY = {Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.LIMITED, Outcome.NOT_READY}
 _EXIT_CODES = {
@@ -112,9 +119,10 @@ class Client:
 
         Args:
             message: What to send; its kind picks the endpoint.
-            idempotency_key: Sent as ``Idempotency-Key``, the same for each attempt at one delivery.
+            idempotency_key: Sent as ``Idempotency-Key``, the same for each attempt at one delivery; where no
+                header can hold it, its ``sha256:`` stands for it.
         """
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        headers = {"Idempotency-Key": _header(idempotency_key)} if idempotency_key else None
         try:
             reply = self._call("POST", ENDPOINTS[message.kind], json=message.body(), headers=headers)
             said = self._object(reply)
@@ -188,11 +196,11 @@ class Client:
         return self._call("GET", "/v1/session/qr", params={"device_id": device_id, "format": form})
 
     def _call(self, method: str, path: str, **parts: Mapping[str, Any] | None) -> Reply:
-        """Return an answer with the status 200 and a body that could be read; raise ApiError for all else."""
+        """Return an answer of success whose body could be read; raise ApiError for all else."""
         reply = self._transport.exchange(method, path, **parts)
         if isinstance(reply, Silence):
             raise self._error(reply.outcome, reply.reason, reply)
-        if reply.status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
             raise self._error(_judge(reply), _explain(reply), reply)
         if reply.flaw:
             raise self._error(Outcome.UNKNOWN, reply.flaw, reply)
@@ -250,13 +258,27 @@ def _checked_key(key: str) -> str:
     return key
 
 
+def _header(key: str) -> str:
+    """Return an idempotency key as any header can hold it; the same and no other one for each key."""
+    if len(key) <= _LONGEST_KEY and re.fullmatch(r"[!-~]([ -~]*[!-~])?", key):
+        return key
+    return f"sha256:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def _judge(reply: Reply) -> Outcome:
-    """Return what an answer means whose status is not 200."""
+    """Return what an answer means whose status is none of success."""
     if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return _unavailable(reply)
     if reply.status in _BY_STATUS:
         return _BY_STATUS[reply.status]
-    return Outcome.REFUSED if 300 <= reply.status < 500 else Outcome.UNKNOWN  # noqa: PLR2004  # HTTP's own classes
+    if not 300 <= reply.status < 500:  # noqa: PLR2004  # HTTP's own classes
+        return Outcome.UNKNOWN
+    return Outcome.NOT_SENT if _is_of_another(reply) else Outcome.REFUSED
+
+
+def _is_of_another(reply: Reply) -> bool:
+    """Return whether what stands before wbox has answered: wbox sends nobody elsewhere, and speaks JSON."""
+    return reply.status < HTTPStatus.BAD_REQUEST or _parse(reply.body) is None
 
 
 def _unavailable(reply: Reply) -> Outcome:
@@ -272,13 +294,15 @@ def _explain(reply: Reply) -> str:
         to = reply.headers.get("Location", "nowhere")
         return f"HTTP {reply.status}: check the url of wbox, it is redirected to {to}"
     known = reply.flaw or responses.get(reply.status, "a status that HTTP does not know")
+    if not reply.flaw and _judge(reply) is Outcome.NOT_SENT and _is_of_another(reply):
+        return f"HTTP {reply.status}: {known}, and it is not wbox that says so: check its url, and any proxy"
     return f"HTTP {reply.status}: {_quote(_parse(reply.body), known)}"
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object in a body, or None where there is none that every reader would read alike."""
     try:
-        said = json.loads(body.decode())
+        said = json.loads(body.decode("utf-8-sig"))
         # What can not be written again (NaN, half a surrogate pair) was no JSON to rely on.
         json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
@@ -303,14 +327,22 @@ def _stray(said: Mapping[str, Any], phone: str) -> str:
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks to wait, at most an hour; None where it asks nothing."""
+    """Return the seconds that a ``Retry-After`` asks to wait, at most an hour; None where it asks nothing.
+
+    A number of more than a day is a point in time, in seconds or milliseconds since the epoch.
+    """
     if value is None:
         return None
     if _SECONDS.fullmatch(value.strip()):
-        return min(float(value), _LONGEST_WAIT)
+        number = float(value)
+        if number <= _DAY:
+            return min(number, _LONGEST_WAIT)
+        since = now.timestamp()
+        seconds = (number / 1000 if number > 100 * since else number) - since
+        return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
     try:
         date = parsedate_to_datetime(value)
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(seconds.total_seconds(), _LONGEST_WAIT) if seconds.total_seconds() > 0 else None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None

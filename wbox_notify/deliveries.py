@@ -27,12 +27,16 @@ class State(StrEnum):
     EXPIRED = "expired"
     """Was not sent in time."""
     CANCELLED = "cancelled"
-    """Dropped by a person."""
+    """Dropped by a person, or left out for a ``reason`` such as that its recipient has the text already."""
 
 
 WAITING = (State.QUEUED, State.UNKNOWN)
 OPEN = (*WAITING, State.SENDING)
 STUCK = (State.HELD, State.DEAD, State.EXPIRED)
+
+
+AGAIN = "failed"
+"""The kind of memory in which the ``again`` of a message that could not be made is kept, by its key."""
 
 
 class Standing(NamedTuple):
@@ -64,8 +68,10 @@ class Planned:
     """A message that an event calls for, or the ``problem`` why it could not be made or can not be sent.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
-    the same event again adds nothing. ``held`` says why the message waits for a person, if it does;
-    ``events`` are the ids of all events that it tells of, where they are more than the one it follows from.
+    the same event again adds nothing; of what is made of several events it names all of them. ``held`` says
+    why the message waits for a person, if it does; ``events`` are the ids of all events that it tells of,
+    where they are more than the one it follows from. ``again`` are the JSON values that say what a retry
+    follows, where there is no message to send again.
     """
 
     key: str
@@ -74,6 +80,7 @@ class Planned:
     problem: str | None = None
     held: str | None = None
     events: tuple[str, ...] = ()
+    again: Mapping[str, Any] | None = None
     terms: Terms = Terms()
 
 
@@ -99,7 +106,8 @@ class Memory:
 class Plan:
     """All that follows from an event, or from a memory that was due; it is stored in one transaction.
 
-    ``release`` are the rules whose messages of the event the storm guard holds no longer.
+    ``release`` are the rules whose messages of the event the storm guard holds no longer; ``over`` are the
+    keys of failures that are over, since what failed has been done after all.
     """
 
     event_id: str
@@ -107,6 +115,7 @@ class Plan:
     messages: tuple[Planned, ...] = ()
     memories: tuple[Memory, ...] = ()
     release: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

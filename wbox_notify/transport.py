@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ LIMIT = 64 * 1024
 IDLE = 4.0
 """Seconds that a connection may rest and be used again; an older one may be closed just as we write."""
 
+_GZIP = {"gzip", "x-gzip"}
+_WITH_A_GZIP_HEADER = 16 + zlib.MAX_WBITS
 _CLOCK_FLAWS = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -61,7 +64,7 @@ class Transport:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base = base
-        # An encoded body could be a bomb, so none is asked for and none is opened.
+        # An encoded body could be a bomb, so none is asked for; one that comes is opened up to the limit.
         self._headers = {**headers, "Accept-Encoding": "identity"}
         self._connect = connect
         self._deadline = deadline
@@ -233,7 +236,8 @@ class _Adapter(HTTPAdapter):
 
 def _read(response: requests.Response) -> tuple[bytes, str | None]:
     """Return the body and None, or nothing and the reason why it can not be read."""
-    if response.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity", *_GZIP}:
         return b"", "the answer is compressed, which was not asked for"
     body = bytearray()
     try:
@@ -243,7 +247,21 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
                 return b"", "the answer is longer than 64 KiB"
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         return b"", f"the answer broke off: {cause(error)}"
-    return bytes(body), None
+    return _opened(bytes(body)) if encoding in _GZIP and body else (bytes(body), None)
+
+
+def _opened(body: bytes) -> tuple[bytes, str | None]:
+    """Return what a proxy has compressed, and None; or nothing and the reason why it can not be read."""
+    opener = zlib.decompressobj(wbits=_WITH_A_GZIP_HEADER)
+    try:
+        whole = opener.decompress(body, LIMIT + 1)
+    except zlib.error:
+        return b"", "the answer is compressed, and damaged"
+    if len(whole) > LIMIT:
+        return b"", "the answer is longer than 64 KiB"
+    if not opener.eof or opener.unused_data:
+        return b"", "the answer is compressed, and damaged"
+    return whole, None
 
 
 def cause(error: BaseException) -> str:

@@ -193,6 +193,58 @@ def test_N15_minutes_of_5xx_under_500_messages_are_no_storm_of_tries(tmp_path: P
         assert len(wbox.messages()) == 500, "a 500 of the simulator took no message"
 
 
+class Picky(FaultServer):
+    """A wbox that says of some messages, and of those alone, what it says of a device that can not send."""
+
+    def __init__(self, *refusal: Any, poison: tuple[str, ...]) -> None:
+        super().__init__(self._speak)
+        self.refusal = answer(*refusal)
+        self.poison = poison
+
+    def _speak(self, visit: Visit) -> None:
+        while asked := visit.request():
+            ready = answer(200, '{"success": true, "isReady": true}')
+            refused = asked.method == "POST" and asked.json["message"] in self.poison
+            visit.say(self.refusal if refused else OK if asked.method == "POST" else ready)
+
+
+NOT_READY = '{"success": false, "message": "WhatsApp client not ready (Scan QR code)."}'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "minutes"),
+    [
+        ((401, '{"error": "no"}'), 1),
+        ((403, "<html>blocked</html>"), 1),
+        ((503, NOT_READY), 1),
+        ((404, "<html>not here</html>"), 1),
+        ((429, "", "Retry-After: 86400"), 62),
+    ],
+    ids=["401", "403", "503", "404", "429"],
+)
+@pytest.mark.parametrize("number", [1, 3])
+def test_N27_messages_that_alone_are_refused_hold_up_no_other(
+    tmp_path: Path, refusal: Any, minutes: int, number: int
+) -> None:
+    bad = tuple(f"bad {place}" for place in range(number))
+    with Picky(*refusal, poison=bad) as wbox, a_line(tmp_path, wbox.url) as line:
+        poisoned = line.put(*(text(place, words) for place, words in enumerate(bad)))
+        good = line.put(*(text(100 + place, "good") for place in range(10)))
+        for _ in range(minutes * number * 12):
+            line.go(5)
+        assert {line.delivery(one).state for one in good} == {State.SENT}
+        for place in range(36):
+            later = line.put(text(200 + place, "good"))
+            line.go(300)
+            line.go(5)
+            assert {line.delivery(one).state for one in later} == {State.SENT}, "nor what comes later"
+        for one in poisoned:
+            left = line.delivery(one)
+            assert left.state is (State.QUEUED if refusal[0] in {429, 503} else State.DEAD)
+            assert left.reason.startswith("refused while others pass: HTTP")
+            assert left.claims < 30, "it backs off"
+
+
 def test_N16_a_key_that_is_revoked_in_the_middle_stops_all_sending_until_it_is_good_again(
     tmp_path: Path,
 ) -> None:

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 ALL = "*"
 """What stands for all devices, where it is the key or wbox itself that fails."""
 
-_FOR_ALL = {Outcome.UNAUTHORIZED, Outcome.NOT_SENT}
+FOR_ALL = {Outcome.UNAUTHORIZED, Outcome.NOT_SENT}
+"""What is the trouble of wbox or of the key, and so of all devices."""
 _ANSWERED = {Outcome.SENT, Outcome.FAILED, Outcome.REFUSED}
 _UNCLEAR_IN_A_ROW = 3
 _TELL_AFTER = 60.0
@@ -29,7 +30,8 @@ _TELL_AFTER = 60.0
 class Circuits:
     """Opens a device's circuit when it can not send, asks wbox again and again, and closes it.
 
-    After a good answer one message goes through first; so one that comes and goes costs no more than that.
+    After a good answer one message goes through first; so one that comes and goes costs no more than that. It
+    is one that was tried least, so that none that is always refused stands in the way of the others.
     ``alarms`` hears of a circuit that stays open for a minute, once, and once of its end.
     """
 
@@ -52,7 +54,7 @@ class Circuits:
         if answer.outcome is not Outcome.UNKNOWN:
             self._unclear.pop(delivery.device, None)
         if pause is not None:
-            self._open(ALL if answer.outcome in _FOR_ALL else delivery.device, answer.outcome, pause)
+            self._open(ALL if answer.outcome in FOR_ALL else delivery.device, answer.outcome, pause)
         elif answer.outcome in _ANSWERED:
             for circuit in self._store.circuits():
                 if circuit["trying"] and circuit["device"] in {delivery.device, ALL}:
@@ -88,20 +90,25 @@ class Circuits:
         device, now = circuit["device"], self._clock()
         if circuit["reason"] == Outcome.LIMITED:
             if circuit["until"] <= now:
-                self._close(circuit)
+                self._try(circuit)
             return
         reason = _probe(client, device)
-        if reason is None and self._store.history.waiting(device):
-            self._store.try_circuit(device).result()
-            self._wake()
-        elif reason is None:
-            self._close(circuit)
+        if reason is None:
+            self._try(circuit)
         else:
             until = now + probe_pause(circuit["probes"] + 1, reason)
             self._store.keep_circuit_open(device, reason, until).result()
             if now - circuit["since"] >= _TELL_AFTER and not circuit["told"] and self._alarms:
                 self._alarms.stopped(device, reason, circuit["since"], now)
                 self._store.tell_circuit(device).result()
+
+    def _try(self, circuit: Mapping[str, Any]) -> None:
+        """Let one message show whether a device sends again."""
+        if self._store.history.waiting(circuit["device"]):
+            self._store.try_circuit(circuit["device"]).result()
+            self._wake()
+        else:
+            self._close(circuit)
 
     def _close(self, circuit: Mapping[str, Any]) -> None:
         if circuit["told"] and self._alarms:
@@ -123,5 +130,5 @@ def _probe(client: Client, device: str) -> Outcome | None:
         status = client.session_status(int(device) if device not in {"", ALL} else None)
     except ApiError as error:
         outcome = error.answer.outcome
-        return outcome if outcome in _FOR_ALL else None if device == ALL else Outcome.NOT_READY
+        return outcome if outcome in FOR_ALL else None if device == ALL else Outcome.NOT_READY
     return None if status.ready or device == ALL else Outcome.NOT_READY

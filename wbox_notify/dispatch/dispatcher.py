@@ -12,8 +12,8 @@ from typing import Protocol
 from wbox_notify.alarms import Alarms
 from wbox_notify.client import Client
 from wbox_notify.deliveries import Delivery, State
-from wbox_notify.dispatch.after import After, after
-from wbox_notify.dispatch.circuits import Circuits
+from wbox_notify.dispatch.after import After, after, may_be_its_own
+from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.messages import Message, Notice
 from wbox_notify.outcomes import Answer, Outcome
@@ -175,7 +175,11 @@ class Dispatcher:
         return client.send(message, idempotency_key=delivery.key)
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
-        then = after(delivery, answer, self._clock(), random.random())  # noqa: S311 - spreads load
+        alone = may_be_its_own(delivery, answer) and self._store.history.others_passed(
+            delivery, everywhere=answer.outcome in FOR_ALL
+        )
+        chance = random.random()  # noqa: S311 - spreads load
+        then = after(delivery, answer, self._clock(), chance, alone=alone)
         try:
             self._write(delivery, answer, then)
         except StoreError:
@@ -200,6 +204,7 @@ class Dispatcher:
             "tries": then.tries,
             "unknowns": then.unknowns,
             "reason": then.reason,
+            "failed": then.failed or answer.outcome is Outcome.FAILED,
         }
         self._store.finish(delivery, answer, changes, self._clock()).result()
 

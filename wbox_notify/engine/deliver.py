@@ -1,17 +1,26 @@
 """To and send: messages for everybody who is to have them, when they may be disturbed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from wbox_notify.deliveries import Planned
-from wbox_notify.engine import escalate, quiet
-from wbox_notify.engine.occasion import Occasion, about, restore
+from wbox_notify.engine import escalate, left_out, quiet
+from wbox_notify.engine.names import short
+from wbox_notify.engine.occasion import Occasion, about, restore, retold, single
+from wbox_notify.engine.subject import Subject
 from wbox_notify.engine.turn import Turn, messages_of
+from wbox_notify.errors import WboxError
 from wbox_notify.messages import Message, Text
-from wbox_notify.rules.people import Reader
+from wbox_notify.rules import Contact
+from wbox_notify.rules.people import OnCall, Reader
+from wbox_notify.rules.rule import Draft
+from wbox_notify.templates import Template
 
 _LONGEST = 4000
+_WITH = ":with:"
+"""What stands in the key of a text before the name of those that it was put together with."""
 
 
 def deliver(turn: Turn, occasion: Occasion) -> None:
@@ -46,20 +55,76 @@ def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
 
 def release(turn: Turn, address: str) -> None:
     """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
-    held = turn.recall(quiet.KIND, address)
+    held = turn.recall(quiet.KIND, address) or {"held": []}
     turn.forget(quiet.KIND, address)
     reader = turn.project.reader(address)
-    before = len(turn.messages)
-    for kept in held["held"] if held else ():
-        occasion = restore(turn, kept)
-        context = about(turn, occasion)
-        if _still_matters(turn, occasion, context) and not quiet.holds(turn, reader, occasion, context):
-            _escalate(turn, occasion, _tell(turn, reader, occasion, context))
+    before, left = len(turn.messages), []
+    for kept in _as_they_are_told_now(turn, held["held"]):
+        origin = f"{kept['origin']}:{address}"
+        again = {"do": "tell", "occasion": kept, "reader": address}
+        if not held.get("anyway") and not _is_told_of(turn, address, kept):
+            left.append(kept)
+        else:
+            turn.guarded(quiet.KIND, origin, partial(_release, turn, reader, kept), again)
     if not _asks_sent(turn):
         turn.messages[before:] = _merged(turn.messages[before:])
-    made = len(turn.messages) - before
+    made = len([one for one in turn.messages[before:] if one.message])
+    if held["held"] and held.get("more"):
+        left_out.tell(turn, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"])
+    if left:
+        why = f"{reader.name} is not told by this rule any more"
+        turn.hold(quiet.KIND, address, {"held": left, "anyway": True}, why)
     if made:
         turn.decide(quiet.KIND, "passed", f"{messages_of(made)} to {reader.name}")
+
+
+def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[str, Any]) -> int:
+    """Make those of an occasion's messages for a reader that a retry is about; return how many."""
+    drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
+    made = _told(turn, reader, drafts, occasion, about(turn, occasion), again)
+    _escalate(turn, occasion, made)
+    return made
+
+
+def is_told(turn: Turn, address: str, context: Mapping[str, Any]) -> bool:
+    """Return whether the rule still tells a reader of something; turns count with all who take them."""
+    if any(outlet.address == address for outlet in turn.rule.via):
+        return True
+    return any(address in _phones(turn, one, context) for one in turn.rule.to)
+
+
+def _phones(turn: Turn, one: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
+    """Return the phones of all that a part of `to` may mean; none where it means nobody that is known."""
+    try:
+        people = turn.project.people.named(one.render(context)) if isinstance(one, Template) else (one,)
+    except WboxError:
+        return set()
+    return {
+        contact.phone
+        for person in people
+        for contact in (person.rotation if isinstance(person, OnCall) else (person,))
+    }
+
+
+def _is_told_of(turn: Turn, address: str, kept: Mapping[str, Any]) -> bool:
+    return is_told(turn, address, about(turn, single(Subject(**kept["subjects"][-1]))))
+
+
+def _release(turn: Turn, reader: Reader, kept: Mapping[str, Any]) -> None:
+    occasion = restore(turn, kept)
+    context = about(turn, occasion)
+    if _still_matters(turn, occasion, context) and not quiet.holds(turn, reader, occasion, context):
+        _escalate(turn, occasion, _tell(turn, reader, occasion, context))
+
+
+def _as_they_are_told_now(turn: Turn, held: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield occasions; the parts of a group or a digest by themselves where the rule has none any more."""
+    for kept in held:
+        ungrouped = kept["group"] is not None and not turn.rule.group
+        if (ungrouped or (kept["digest"] and not turn.rule.digest)) and not kept["healed"]:
+            yield from (single(Subject(**subject)).keep() for subject in kept["subjects"])
+        else:
+            yield kept
 
 
 def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
@@ -74,8 +139,19 @@ def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -
 
 def _tell(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> int:
     drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
+    return _told(turn, reader, drafts, occasion, context, retold(turn, occasion))
+
+
+def _told(
+    turn: Turn,
+    reader: Reader,
+    drafts: Sequence[Draft],
+    occasion: Occasion,
+    context: Mapping[str, Any],
+    again: Mapping[str, Any],
+) -> int:
     before = len(turn.messages)
-    made = turn.fill(reader, drafts, occasion.origin, context)
+    made = turn.fill(reader, drafts, occasion.origin, context, again)
     turn.messages[before:] = [replace(one, events=occasion.events) for one in turn.messages[before:]]
     return made
 
@@ -88,7 +164,10 @@ def _asks_sent(turn: Turn) -> bool:
 
 
 def _merged(planned: list[Planned]) -> list[Planned]:
-    """Return the messages with the texts of each device put together, as far as one message can hold them."""
+    """Return the messages with the texts of each device put together, as far as one message can hold them.
+
+    The key of what is put together names all that is in it.
+    """
     merged: list[Planned] = []
     last: dict[int | None, int] = {}
     for one in planned:
@@ -96,9 +175,9 @@ def _merged(planned: list[Planned]) -> list[Planned]:
         place = last.get(text.device_id) if isinstance(text, Text) else None
         joined = _joined(merged[place].message, text) if place is not None else None
         if place is not None and joined:
-            merged[place] = replace(
-                merged[place], message=joined, events=(*merged[place].events, *one.events)
-            )
+            first = merged[place]
+            key = f"{first.key.partition(_WITH)[0]}{_WITH}{short(f'{first.key} {one.key}')}"
+            merged[place] = replace(first, key=key, message=joined, events=(*first.events, *one.events))
             continue
         if isinstance(text, Text):
             last[text.device_id] = len(merged)

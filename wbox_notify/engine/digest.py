@@ -1,14 +1,19 @@
 """Digest: all that came up to a nominal time, in one message for each reader."""
 
-from wbox_notify.engine.deliver import deliver_to
-from wbox_notify.engine.occasion import Occasion, about, event_names, single
+from functools import partial
+
+from wbox_notify.engine import left_out
+from wbox_notify.engine.deliver import deliver_to, is_told
+from wbox_notify.engine.occasion import Occasion, about, event_names, made_of, single
 from wbox_notify.engine.subject import Subject
 from wbox_notify.engine.turn import Turn
+from wbox_notify.rules.people import Reader
 from wbox_notify.rules.rule import Digest
 
 KIND = "digest"
 
-_MOST = 2000
+MOST = 2000
+"""How many events one digest holds; of more the number is told."""
 
 
 def add(turn: Turn, how: Digest, subject: Subject) -> None:
@@ -19,12 +24,13 @@ def add(turn: Turn, how: Digest, subject: Subject) -> None:
         if kept is None:
             kept = {"subjects": [], "due": due.timestamp() if due else turn.time}
         others = [one for one in kept["subjects"] if Subject(**one).identity != subject.identity]
-        if len(others) >= _MOST:
-            turn.decide(KIND, "stopped", f"dropped: the digest for {reader.name} holds {_MOST} already")
-            continue
-        kept["subjects"] = [*others, subject.dump()]
+        if len(others) >= MOST:
+            kept["more"] = kept.get("more", 0) + 1
+            turn.decide(KIND, "stopped", f"the digest for {reader.name} is full ({MOST:,}); it will say so")
+        else:
+            kept["subjects"] = [*others, subject.dump()]
+            turn.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {reader.name}")
         turn.remember(KIND, reader.address, kept, kept["due"])
-        turn.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {reader.name}")
 
 
 def wake(turn: Turn, address: str) -> None:
@@ -33,12 +39,36 @@ def wake(turn: Turn, address: str) -> None:
     turn.forget(KIND, address)
     if kept is None:
         return
+    reader = turn.project.reader(address)
     subjects = [Subject(**subject) for subject in kept["subjects"]]
-    occasion = Occasion(
-        origin=f"{subjects[0].event_id}:{subjects[0].place}:digest",
+    if not kept.get("anyway"):
+        others = [one for one in subjects if not is_told(turn, address, about(turn, single(one)))]
+        subjects = [one for one in subjects if one not in others]
+        if others:
+            left = {"subjects": [one.dump() for one in others], "due": turn.time, "anyway": True}
+            turn.hold(KIND, address, left, f"{reader.name} is not told by this rule any more")
+    if subjects and turn.rule.digest:
+        deliver_to(turn, reader, _occasion(turn, subjects))
+    else:
+        _one_by_one(turn, reader, subjects)
+    if subjects and kept.get("more"):
+        left_out.tell(turn, [reader], subjects[-1], kept["more"])
+
+
+def _one_by_one(turn: Turn, reader: Reader, subjects: list[Subject]) -> None:
+    """Tell what waited for a digest that the rule has no more."""
+    for subject in subjects:
+        occasion = single(subject)
+        again = {"do": "tell", "subject": subject.dump(), "reader": reader.address}
+        origin = f"{occasion.origin}:{reader.address}"
+        turn.guarded(KIND, origin, partial(deliver_to, turn, reader, occasion), again)
+
+
+def _occasion(turn: Turn, subjects: list[Subject]) -> Occasion:
+    return Occasion(
+        origin=f"{subjects[0].event_id}:{subjects[0].place}:digest:{made_of(subjects)}",
         subjects=subjects,
         extra={"events": event_names(turn, subjects)},
         alert=f"digest:{subjects[0].identity}",
         digest=True,
     )
-    deliver_to(turn, turn.project.reader(address), occasion)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wbox_notify.engine.occasion import Occasion, about, restore
-from wbox_notify.engine.turn import Turn, messages_of, short
+from wbox_notify.engine.names import short
+from wbox_notify.engine.occasion import Occasion, about, restore, retold
+from wbox_notify.engine.turn import Turn, messages_of
+from wbox_notify.rules.people import Reader
 
 KIND = "escalate"
 
@@ -54,13 +56,29 @@ def _take(turn: Turn, value: Mapping[str, Any]) -> None:
     elif step.condition and not step.condition.truth(context):
         turn.decide(stage, "stopped", f"if {step.condition.source}")
     else:
-        origin = f"{occasion.origin}:{stage}"
-        what = step if step.send else turn.rule
+        again = {**retold(turn, occasion), "step": number, "answers": answers}
         made = sum(
-            turn.fill(reader, turn.drafts_for(reader, what.send, what.translations), origin, context)
+            _say(turn, reader, occasion, context, again)
             for reader in [*turn.recipients(step.to, context), *step.via]
         )
         turn.decide(stage, "passed", messages_of(made))
+
+
+def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[str, Any]) -> int:
+    """Make those of a step's messages for a reader that a retry is about; return how many."""
+    if again["step"] >= len(turn.rule.escalate):
+        return 0
+    return _say(turn, reader, occasion, {**about(turn, occasion), **again["answers"]}, again)
+
+
+def _say(
+    turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any], again: Mapping[str, Any]
+) -> int:
+    number = again["step"]
+    step = turn.rule.escalate[number]
+    what = step if step.send else turn.rule
+    drafts = turn.drafts_for(reader, what.send, what.translations)
+    return turn.fill(reader, drafts, f"{occasion.origin}:escalate[{number}]", context, again)
 
 
 def _wait(turn: Turn, key: str, value: Mapping[str, Any]) -> None:

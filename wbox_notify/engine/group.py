@@ -4,9 +4,10 @@ from typing import Any
 
 from wbox_notify.engine import escalate
 from wbox_notify.engine.deliver import deliver
-from wbox_notify.engine.occasion import GROUP, Occasion, group_names
+from wbox_notify.engine.names import key_of, short
+from wbox_notify.engine.occasion import GROUP, Occasion, group_names, made_of
 from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, key_of, short, values_of
+from wbox_notify.engine.turn import Turn, values_of
 from wbox_notify.rules.rule import Group
 
 KIND = GROUP
@@ -51,10 +52,25 @@ def wake(turn: Turn, how: Group, key: str) -> None:
     turn.forget(KIND, key)
 
 
+def scattered(turn: Turn, key: str) -> list[Subject]:
+    """Forget a group, as the rule has none any more; return what nobody was told of."""
+    group = turn.recall(KIND, key)
+    turn.forget(KIND, key)
+    return [Subject(**item) for item in untold(group or {"items": {}, "told": None})]
+
+
+def untold(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the members that burn and that nobody was told of."""
+    told = group["told"] or {}
+    return [
+        item for name, item in group["items"].items() if item["status"] != "resolved" and name not in told
+    ]
+
+
 def _speak(turn: Turn, key: str, group: dict[str, Any], *, healed: bool) -> None:
     subjects = [Subject(**item) for item in group["items"].values()]
     occasion = Occasion(
-        origin=f"{group['opened']}:{short(key)}:{group['spoken']}",
+        origin=f"{group['opened']}:{short(key)}:{group['spoken']}:{made_of(subjects)}",
         subjects=subjects,
         extra={"group": group_names(turn, key, group)},
         alert=_alert(key, group),

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from wbox_notify.engine.names import key_of
 from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, key_of, values_of
+from wbox_notify.engine.turn import Turn, values_of
 from wbox_notify.rules.rule import Dedupe, Throttle
 
 DEDUPE, THROTTLE = "dedupe", "throttle"
 
-_MOST_QUEUED = 1000
+MOST = 1000
+"""How many wait in one queue; of more the number is told."""
 
 
 def is_new(turn: Turn, how: Dedupe, subject: Subject) -> bool:
@@ -33,11 +35,11 @@ def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
         state["times"].append(turn.time)
         _keep(turn, how, key, state)
         return True
-    if how.overflow == "queue" and len(state["queue"]) < _MOST_QUEUED:
+    if how.overflow == "queue" and len(state["queue"]) < MOST:
         state["queue"].append(subject.dump())
         turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
     else:
-        if how.overflow == "summarize":
+        if how.overflow != "drop":
             state = {**state, "left_out": state["left_out"] + 1, "last": subject.dump()}
         full = ", and the queue is full" if how.overflow == "queue" else ""
         turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s{full}")
@@ -66,5 +68,7 @@ def _state(turn: Turn, how: Throttle, key: str) -> dict[str, Any]:
 def _keep(turn: Turn, how: Throttle, key: str, state: dict[str, Any]) -> None:
     if state["times"]:
         turn.remember(THROTTLE, key, state, state["times"][0] + how.per)
+    elif state["queue"] or state["left_out"]:
+        turn.remember(THROTTLE, key, state, turn.time)
     else:
         turn.forget(THROTTLE, key)

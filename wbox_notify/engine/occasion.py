@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wbox_notify.engine.names import short
 from wbox_notify.engine.subject import Subject, moment
-from wbox_notify.engine.turn import Turn, short
+from wbox_notify.engine.turn import Turn
 from wbox_notify.links import token
 
 GROUP = "group"
@@ -57,15 +58,38 @@ class Occasion:
         }
 
 
-def restore(turn: Turn, kept: Mapping[str, Any]) -> Occasion:
-    """Return an occasion that was kept; a group is shown as it is now."""
+def restore(turn: Turn, kept: Mapping[str, Any], members: Mapping[str, Any] | None = None) -> Occasion:
+    """Return an occasion that was kept; a group is shown as it is now, or with the members that are given."""
     subjects = [Subject(**subject) for subject in kept["subjects"]]
     extra: dict[str, Any] = {}
     if kept["group"] is not None:
-        extra["group"] = group_names(turn, kept["group"], turn.recall(GROUP, kept["group"]))
+        now = members or turn.recall(GROUP, kept["group"])
+        extra["group"] = group_names(turn, kept["group"], now)
     if kept["digest"]:
         extra["events"] = event_names(turn, subjects)
     return Occasion(**{**kept, "subjects": subjects, "extra": extra})
+
+
+def retold(turn: Turn, occasion: Occasion) -> dict[str, Any]:
+    """Return what a retry needs to tell an occasion again, as JSON values."""
+    if occasion.group is None and not occasion.digest:
+        return found_again(turn, occasion.subject)
+    kept: dict[str, Any] = {"occasion": occasion.keep()}
+    if occasion.group is not None:
+        kept["members"] = turn.recall(GROUP, occasion.group)
+    return kept
+
+
+def found_again(turn: Turn, subject: Subject) -> dict[str, Any]:
+    """Return where a subject is in the event that is followed, or the whole of it where it came otherwise."""
+    if subject.event_id == turn.event_id:
+        return {"place": subject.place}
+    return {"subject": subject.dump()}
+
+
+def made_of(subjects: Sequence[Subject]) -> str:
+    """Return a short name of some subjects, so that what is told of others has another one."""
+    return short(json.dumps([[one.event_id, one.place, one.status] for one in subjects]))
 
 
 def single(subject: Subject) -> Occasion:

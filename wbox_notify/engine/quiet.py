@@ -10,7 +10,8 @@ from wbox_notify.rules.people import Reader
 
 KIND = "quiet_hours"
 
-_MOST_HELD = 500
+MOST = 500
+"""How much waits for one reader at most; of more the number is told."""
 _ENDLESS = timedelta(days=1)
 
 
@@ -23,17 +24,18 @@ def holds(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, 
     if hours and hours.then == "drop":
         turn.decide(KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
         return True
-    held = (turn.recall(KIND, reader.address) or {"held": []})["held"]
-    others = [one for one in held if one["alert"] != occasion.alert]
-    if occasion.healed and len(others) < len(held):
+    kept = turn.recall(KIND, reader.address) or {"held": []}
+    others = [one for one in kept["held"] if one["alert"] != occasion.alert]
+    if occasion.healed and len(others) < len(kept["held"]):
         turn.decide(KIND, "stopped", f"healed before {reader.name} was told")
-    elif len(others) >= _MOST_HELD:
-        turn.decide(KIND, "stopped", f"dropped: {_MOST_HELD} wait for {reader.name} already")
+    elif len(others) >= MOST:
+        kept["more"] = kept.get("more", 0) + 1
+        turn.decide(KIND, "stopped", f"{MOST} wait for {reader.name} already, who is told how many more came")
     else:
         others.append(occasion.keep())
         turn.decide(KIND, "waits", f"{reader.name} is not disturbed before {end:%H:%M}")
     if others:
-        turn.remember(KIND, reader.address, {"held": others}, end.timestamp())
+        turn.remember(KIND, reader.address, {**kept, "held": others}, end.timestamp())
     else:
         turn.forget(KIND, reader.address)
     return True

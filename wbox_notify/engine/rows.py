@@ -1,10 +1,10 @@
 """Rows: a file whose rows are followed one by one, a slice in each plan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wbox_notify.deliveries import Decision, Memory, Planned
+from wbox_notify.deliveries import AGAIN, Decision, Memory, Planned
 from wbox_notify.engine.subject import Subject, subjects
 from wbox_notify.engine.turn import Turn, messages_of
 from wbox_notify.events import Event, event_fields, event_of
@@ -25,6 +25,7 @@ _AGAIN = 2.0
 """Seconds until a rule looks again whether the others have followed all rows of its file."""
 
 Follow = Callable[[Turn, Subject], None]
+Retry = Callable[[Turn, Subject, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,41 @@ class Storm:
 
 def begin(turn: Turn, event: Event) -> None:
     """Let the rows of a file be followed, from the first on."""
+    turn.remember(KIND, event.id, _beginning(turn, event, 1), turn.time)
+    turn.decide(KIND, "waits", "its rows are followed next")
+
+
+def rest(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+    """Let the rest of a file be followed that could not be read, once nothing of it is being followed."""
+    event = event_of(value["event"])
+    if turn.recall(KIND, event.id):
+        turn.remember(AGAIN, key, value, turn.time + _AGAIN)
+        return
+    turn.remember(KIND, event.id, _beginning(turn, event, value["place"]), turn.time)
+    turn.decide(KIND, "waits", f"its rows are followed from row {value['place']} on")
+
+
+def again(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+    """Let one row be read again, with others of its file, and what failed about it be followed."""
+    event, row = event_of(value["event"]), value["place"]
+    state = turn.recall(KIND, event.id) or {**_beginning(turn, event, row), "only": {}}
+    if "only" not in state or state["rows"]:
+        turn.remember(AGAIN, key, value, turn.time + _AGAIN)
+        return
+    kept = {**{name: one for name, one in value.items() if name != "event"}, "key": key}
+    state["only"].setdefault(str(row), []).append(kept)
+    turn.remember(KIND, event.id, {**state, "next": min(state["next"], row)}, turn.time)
+
+
+def _beginning(turn: Turn, event: Event, row: int) -> dict[str, Any]:
+    """Return what is kept of a file before the first of its rows is followed."""
     kept = event_fields(event)
     if "text" not in turn.rule.needs:
         kept["data"].pop("text", None)
     if (turn.recall(STORM, event.id) or {}).get("then") == "dropped":
         turn.forget(STORM, event.id)
-    state = {"event_id": event.id, "event": kept, "next": 1, "rows": 0, "made": 0, "failed": 0, "first": ""}
-    state["done"] = False
-    turn.remember(KIND, event.id, state, turn.time)
-    turn.decide(KIND, "waits", "its rows are followed next")
+    counts = {"rows": 0, "made": 0, "failed": 0}
+    return {"event_id": event.id, "event": kept, "next": row, **counts, "first": "", "done": False}
 
 
 def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
@@ -80,8 +107,11 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     )
 
 
-def wake(turn: Turn, key: str, found: Slice | None, follow: Follow) -> Storm | None:
-    """Follow some rows; return what all of them came to when these were the last."""
+def wake(turn: Turn, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
+    """Follow some rows; return what all of them came to when these were the last.
+
+    ``retry`` follows what failed about a row that is read again.
+    """
     state = turn.recall(KIND, key)
     if state is None:
         return None
@@ -92,7 +122,11 @@ def wake(turn: Turn, key: str, found: Slice | None, follow: Follow) -> Storm | N
         return None
     released = then == "released"
     if not state["done"]:
-        _take(turn, state, found or Slice(problem="the rule does not read this file any more"), follow)
+        taken = found or Slice(problem="the rule does not read this file any more")
+        if "only" in state:
+            _take_again(turn, state, taken, retry)
+        else:
+            _take(turn, state, taken, follow)
         _hold(turn, state, released=released)
         if state["done"]:
             turn.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
@@ -106,8 +140,44 @@ def _take(turn: Turn, state: dict[str, Any], found: Slice, follow: Follow) -> No
     if found.rows:
         _follow_all(turn, state, found.rows, follow)
     if found.problem:
-        turn.fail(KIND, f"from row {state['next']} on: {found.problem}", state["event_id"])
+        retry = {"do": "rest", "place": state["next"]}
+        turn.fail(KIND, f"from row {state['next']} on: {found.problem}", state["event_id"], retry)
     state["done"] = not found.more
+
+
+def _take_again(turn: Turn, state: dict[str, Any], found: Slice, retry: Retry) -> None:
+    """Follow what failed about some of the rows; one that is not there any more has failed again."""
+    subject, only = _subject(turn, state), state["only"]
+    for row in found.rows:
+        made = len(turn.messages)
+        for value in only.pop(str(row.number), ()):
+            if row.problem:
+                _fail_again(turn, value, row.problem)
+            else:
+                retry(turn, _of_row(turn, subject, row), value)
+        turn.messages[made:] = _numbered(turn.messages[made:], row.number, listed=True)
+        state.update(next=row.number + 1, rows=state["rows"] + 1)
+    state["done"] = not (found.more and only)
+    if state["done"]:
+        for number, values in only.items():
+            for value in values:
+                _fail_again(turn, value, f"row {number}: {found.problem or 'it is not there any more'}")
+
+
+def _fail_again(turn: Turn, value: Mapping[str, Any], problem: str) -> None:
+    retry = {name: one for name, one in value.items() if name not in {"key", "event_id"}}
+    turn.fail(KIND, problem, value["key"].removesuffix(f":{turn.rule.id}:-"), retry)
+
+
+def _subject(turn: Turn, state: dict[str, Any]) -> Subject:
+    [subject] = subjects(turn.rule, event_of(state["event"]))
+    return subject
+
+
+def _of_row(turn: Turn, subject: Subject, row: Row) -> Subject:
+    """Return the subject that a row is."""
+    name = turn.rule.for_each[0] if turn.rule.for_each else ""
+    return replace(subject, data={**subject.data, name: row.value}, place=row.number)
 
 
 def _end(turn: Turn, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
@@ -185,15 +255,15 @@ class _Tally:
 
 
 def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
-    [subject] = subjects(turn.rule, event_of(state["event"]))
-    name = turn.rule.for_each[0] if turn.rule.for_each else ""
+    subject = _subject(turn, state)
     tally, before = _Tally(), turn.decisions
     for row in rows:
         turn.decisions, made = [], len(turn.messages)
         if row.problem:
-            turn.fail(KIND, row.problem, f"{subject.event_id}:{row.number}")
+            retry = {"do": "follow", "stage": "if", "place": row.number}
+            turn.fail(KIND, row.problem, f"{subject.event_id}:{row.number}", retry)
         else:
-            follow(turn, replace(subject, data={**subject.data, name: row.value}, place=row.number))
+            follow(turn, _of_row(turn, subject, row))
         wrong = [one for one in turn.decisions if one.outcome == "failed"]
         tally.add(row.number, [one for one in turn.decisions if one.outcome != "failed"])
         if wrong:

@@ -1,14 +1,14 @@
 """Turn: one rule at work, from what it remembers to what follows."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from wbox_notify.addresses import check_public
 from wbox_notify.deliveries import Decision, Memory, Planned
 from wbox_notify.engine.context import context
+from wbox_notify.engine.held import held
 from wbox_notify.engine.subject import Subject
 from wbox_notify.errors import WboxError
 from wbox_notify.messages import Media, Message, Notice, Text
@@ -65,6 +65,8 @@ class Turn:
         self.decisions: list[Decision] = []
         self.messages: list[Planned] = []
         self.stage = ""
+        self.event_id = ""
+        """The event that is followed, where a subject can be found in it again by its place."""
         self._memory = memory
         self._changes: dict[tuple[str, str, str], Memory] = {}
 
@@ -105,12 +107,33 @@ class Turn:
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
         )
 
-    def fail(self, stage: str, problem: str, origin: str) -> None:
-        """Note that the rule can not be followed; the event stays in the queue as dead until it is mended."""
+    def fail(self, stage: str, problem: str, origin: str, again: Mapping[str, Any]) -> None:
+        """Note that the rule can not be followed: that stays in the queue as dead until it is mended.
+
+        ``again`` says what a retry follows; ``engine.again`` reads it.
+        """
         problem = one_line(problem)
         self.decide(stage, "failed", problem)
         key = f"{origin}:{self.rule.id}:-"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=problem))
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=problem, again=again))
+
+    def hold(self, kind: str, key: str, value: Mapping[str, Any], why: str) -> None:
+        """Let something that the rule keeps in mind wait in the queue for a person."""
+        self.messages.append(held(self.rule.id, kind, key, value, why))
+        self.decide(kind, "waits", f"for a person: {why}")
+
+    def guarded(self, stage: str, origin: str, work: Callable[[], None], again: Mapping[str, Any]) -> bool:
+        """Do some work; where the rule can not be followed, undo what it remembered and note the failure."""
+        before = self.snapshot()
+        try:
+            work()
+        except WboxError as error:
+            self.restore(before)
+            self.fail(self.stage or stage, f"{self.stage or stage}: {error}", origin, again)
+            return False
+        finally:
+            self.stage = ""
+        return True
 
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
@@ -129,19 +152,32 @@ class Turn:
         locale = (str(reader.zone or settings.tz), reader.lang or settings.lang)
         return translations.get(locale, drafts)
 
-    def fill(self, reader: Reader, drafts: Sequence[Draft], origin: str, about: Mapping[str, Any]) -> int:
-        """Make messages of drafts for one reader; one that fails spoils no other. Return how many."""
+    def fill(
+        self,
+        reader: Reader,
+        drafts: Sequence[Draft],
+        origin: str,
+        about: Mapping[str, Any],
+        again: Mapping[str, Any],
+    ) -> int:
+        """Make messages of drafts for one reader; one that fails spoils no other. Return how many.
+
+        ``again`` says what a retry of one tells of; where it names a ``draft``, that one alone is made.
+        """
         person = {"name": reader.name, "phone": reader.phone, "lang": reader.lang or ""}
         context = {**about, "contact": person}
         made = 0
         for number, draft in enumerate(drafts):
+            if again.get("draft") not in {None, number}:
+                continue
             try:
                 message = addressed(draft, context, reader)
                 if isinstance(message, Media) and message.url:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
                 problem = f"send[{number}].{draft.kind} to {reader.name}: {error}"
-                self.fail("send", problem, f"{origin}:{number}:{reader.address}")
+                retry = {**again, "do": "tell", "reader": reader.address, "draft": number}
+                self.fail("send", problem, f"{origin}:{number}:{reader.address}", retry)
                 continue
             self.say(message, origin, str(number))
             made += 1
@@ -192,16 +228,6 @@ def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> li
     """Return the values of expressions as JSON values."""
     made: list[Any] = json.loads(json.dumps([one.value(about) for one in expressions], default=str))
     return made
-
-
-def key_of(values: Sequence[Any]) -> str:
-    """Return one text for values, the same whenever they are."""
-    return json.dumps(values, sort_keys=True)
-
-
-def short(key: str) -> str:
-    """Return a short name of a key that can stand in an id or an address."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def messages_of(number: int) -> str:

@@ -14,6 +14,8 @@ from wbox_notify.deliveries import Decision, Plan
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.store import rows
+from wbox_notify.store.claims import SAME
+from wbox_notify.store.merging import TOLD
 from wbox_notify.store.sqlite import Sqlite
 
 _LARGEST = 2**63 - 1
@@ -45,11 +47,19 @@ and not exists (
     select 1 from decision c join memory m on m.rule = c.rule and m.kind = c.stage
     where c.event_id = :id and c.outcome = 'waits' and m.value like '%' || :id || '%'
 )
+and not exists (
+    select 1 from memory m
+    where m.due is not null and m.kind = 'failed' and m.value like '%' || :id || '%'
+)
 """  # noqa: S608 - ours
 
-_FAILED = (
-    f"select * from delivery d where {_MINE} and d.state in ('dead', 'expired', 'cancelled') order by id"  # noqa: S608 - ours
-)
+_FAILED = f"""
+select * from delivery d where {_MINE} and (
+    d.state in ('dead', 'expired')
+    or d.state = 'cancelled' and d.reason not like '{TOLD} %' and d.reason not like '{SAME} %'
+) order by id
+"""  # noqa: S608 - ours
+"""A message that was left out since its recipient has its text has not failed."""
 
 _UNLOOKED = """
 select f.*, (select n.device from file n where n.root = f.root order by n.seq desc limit 1) as newest

@@ -9,6 +9,7 @@ from wbox_notify.events import Event
 from wbox_notify.files import FileVersion
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
+from wbox_notify.store.claims import SAME
 from wbox_notify.store.files import seen_among
 from wbox_notify.store.rows import among
 
@@ -115,7 +116,7 @@ class History:
 
     def repeated_since(self, since: float) -> int:
         """Return how many deliveries were left out since a time, as their text had just been sent."""
-        return self._many("state = 'cancelled' and changed >= :since and reason like 'the same text%'", since)
+        return self._many(f"state = 'cancelled' and changed >= :since and reason like '{SAME}%'", since)
 
     def _many(self, condition: str, since: float) -> int:
         found = self._database.read(
@@ -149,6 +150,11 @@ class History:
     def given_up(self, since: float) -> list[Row]:
         """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
         return self._database.read(sql.GIVEN_UP, {"since": since})
+
+    def others_passed(self, delivery: Delivery, *, everywhere: bool) -> bool:
+        """Return whether wbox took others since a delivery's last attempt but one; of any device if asked."""
+        asked = {"id": delivery.id, "before": delivery.claims - 1, "device": delivery.device}
+        return bool(self._database.read(sql.OTHERS_PASSED, {**asked, "everywhere": int(everywhere)}))
 
     def circuits(self) -> list[Row]:
         """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""

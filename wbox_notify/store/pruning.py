@@ -20,6 +20,15 @@ delete from attempt where delivery_id = :id
 and number in (select number from attempt where delivery_id = :id limit :most)
 """
 
+_KEPT_FOR_IT = (
+    "delete from memory where rule = '-' and kind = 'merged' and key = cast(:id as text)",
+    """
+    delete from memory
+    where kind = 'failed' and (rule, key) = (select d.rule, d.key from delivery d where d.id = :id)
+    """,
+)
+"""What is kept in mind of a delivery for as long as it is there."""
+
 _DELIVERY = "delete from delivery where id = :id"
 
 _DECISIONS = """
@@ -66,6 +75,8 @@ def prune(connection: sqlite3.Connection, before: float, most: int) -> int:
 def _forget(connection: sqlite3.Connection, deliveries: Sequence[int], most: int) -> int:
     left = most
     for number in deliveries:
+        for statement in _KEPT_FOR_IT:
+            connection.execute(statement, {"id": number})
         for statement in (_ATTEMPTS, _DELIVERY):
             if left > 0:
                 left -= connection.execute(statement, {"id": number, "most": left}).rowcount

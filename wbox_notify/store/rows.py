@@ -62,7 +62,7 @@ def _sameness(message: Message | None) -> str:
 
 
 def _first_state(planned: Planned) -> State:
-    if planned.message is None or planned.problem:
+    if planned.problem or not (planned.message or planned.held):
         return State.DEAD
     return State.HELD if planned.held else State.QUEUED
 

@@ -10,6 +10,8 @@ on conflict (rule, kind, key) do update set value = excluded.value, due = exclud
 
 FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 
+REMEMBERED = "select value from memory where rule = :rule and kind = :kind and key = :key"
+
 INSERT_DELIVERY = """
 insert into delivery
     (key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
@@ -19,6 +21,8 @@ values
     :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
 """
+
+OF_KEY = "select id, message from delivery where key = :key"
 
 _MOST_IN_FLIGHT = 4
 """Of one device, so that one whose answers take their time leaves threads for the others."""
@@ -32,7 +36,8 @@ with recursive devices (device) as (
     select (select min(device) from delivery where {_OPEN} and device > devices.device)
     from devices where devices.device is not null
 )
-select d.device, coalesce(t.next, 0) as next
+select d.device, coalesce(t.next, 0) as next,
+    exists (select 1 from circuit c where c.device in (d.device, '*') and c.trying = 1) as tried
 from devices d left join turn t on t.device = d.device and t.recipient = ''
 where d.device is not null
 and (select count(*) from delivery s where s.state = 'sending' and s.device = d.device) < {_MOST_IN_FLIGHT}
@@ -55,14 +60,18 @@ and not exists (
 )
 """  # noqa: S608 - all of it is ours
 
-NEXT = f"""
+_DUE = f"""
 select d.* from delivery d
 where :recipient in ('', d.recipient) and d.recipient not in (
     select t.recipient from turn t where t.device = :device and t.next > :now
 )
 and {_FIRST} and +d.due <= :now and +d.expires > :now
-order by d.priority desc, d.id limit 1
 """  # noqa: S608 - all of it is ours
+
+NEXT = f"{_DUE} order by d.priority desc, d.id limit 1"
+
+NEXT_TO_TRY = f"{_DUE} order by d.claims, d.priority desc, d.id limit 1"
+"""What tries a device that could not send: what was tried least, since the fault may be a message's own."""
 
 NEXT_DUE = f"""
 select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due
@@ -104,6 +113,10 @@ and created <= :before order by id limit 200
 
 LEAVE_OUT = "update delivery set state = 'cancelled', changed = :now, reason = :reason where id = :id"
 
+ALONE_AGAIN = """
+update delivery set state = 'queued', due = :now, tries = 0, failures = 0, changed = :now where id = :id
+"""
+
 DECIDE = """
 insert into decision (event_id, rule, stage, outcome, detail, at)
 values (:event_id, :rule, :stage, :outcome, :detail, :at)
@@ -126,6 +139,10 @@ update delivery set state = 'expired', changed = :now, reason = 'was not sent in
 where {_OPEN} and state <> 'sending' and expires <= :now
 """  # noqa: S608 - all of it is ours
 
+EXPIRES_IN_DOUBT = f"""
+select id, unknowns from delivery where {_OPEN} and state <> 'sending' and expires <= :now and unknowns > 0
+"""  # noqa: S608 - all of it is ours
+
 OPEN_CIRCUIT = """
 insert into circuit (device, reason, since, until, probes) values (:device, :reason, :now, :until, 0)
 on conflict (device) do update
@@ -145,6 +162,13 @@ WAITING = f"""
 select count(*) as many from delivery
 where {_OPEN} and state <> 'sending' and device <> 'apprise' and :device in (device, '*')
 """  # noqa: S608 - all of it is ours
+
+OTHERS_PASSED = """
+select 1 from delivery d
+where d.state = 'sent' and d.id <> :id and d.device <> 'apprise' and (:everywhere = 1 or d.device = :device)
+and d.changed > (select a.started from attempt a where a.delivery_id = :id and a.number = :before)
+limit 1
+"""
 
 _GIVEN_UP = "state in ('held', 'dead', 'expired')"
 
@@ -169,14 +193,12 @@ select rule, hour, count(*) as many, max(reason) as reason from (
 ) as d group by rule, hour
 """  # noqa: S608 - all of it is ours
 
-REQUEUE = (
-    """
-    update delivery
-    set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
-        changed = :now, reason = '', same = ''
-    where id = :id
-    """,
-)
+REQUEUE = """
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
+    changed = :now, reason = '', same = ''
+where id = :id
+"""
 
 LET_GO = """
 update delivery
@@ -194,7 +216,14 @@ on conflict (rule, kind, key) do update set value = excluded.value, due = exclud
 """
 """What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
 
-REPLAN = (
-    "update event set planned = null where id = (select event_id from delivery where id = :id)",
-    "delete from delivery where id = :id",
-)
+DONE_AFTER_ALL = """
+update delivery set state = 'cancelled', changed = :now, reason = 'done after all: ' || reason
+where key = :key and state = 'dead' and message is null
+"""
+
+FORGET_DELIVERY = "delete from delivery where id = :id"
+
+FORGET_AGAIN = """
+delete from memory
+where kind = 'failed' and key = :key and rule in (select d.rule from delivery d where d.key = :key)
+"""

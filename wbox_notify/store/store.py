@@ -14,7 +14,7 @@ from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, rows, sql
+from wbox_notify.store import claims, merging, retries, rows, sql
 from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
 from wbox_notify.store.pruning import prune
@@ -142,16 +142,19 @@ class Store:
         Args:
             delivery: as ``claim`` returned it; one that was claimed anew meanwhile is left alone.
             answer: what wbox said.
-            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``.
+            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``; ``failed`` where it is
+                not for the answer to say whether that was a failure of its own.
             now: the time of the end.
         """
 
         def work(connection: Connection) -> bool:
             claim = {"id": delivery.id, "claims": delivery.claims}
-            failed = int(answer.outcome is Outcome.FAILED)
+            failed = int(after.get("failed", answer.outcome is Outcome.FAILED))
             changed = connection.execute(sql.FINISH, {**after, **claim, "failed": failed, "now": now})
             ended = {**asdict(answer), **claim}
             connection.execute(sql.FINISH_ATTEMPT, ended)
+            if changed.rowcount:
+                merging.settle(connection, delivery, after["state"], now)
             return changed.rowcount == 1
 
         return self._database.write(work)
@@ -163,7 +166,15 @@ class Store:
 
     def expire(self, now: float) -> Future[int]:
         """Give up on waiting deliveries whose time is over; return how many."""
-        return self._database.write(lambda connection: connection.execute(sql.EXPIRE, {"now": now}).rowcount)
+
+        def work(connection: Connection) -> int:
+            doubtful = connection.execute(sql.EXPIRES_IN_DOUBT, {"now": now}).fetchall()
+            expired = connection.execute(sql.EXPIRE, {"now": now}).rowcount
+            for row in doubtful:
+                merging.give_up(connection, row["id"], row["unknowns"], now)
+            return expired
+
+        return self._database.write(work)
 
     def clock_was_set(self, jump: float) -> Future[None]:
         """Follow a wall clock that was set by ``jump`` seconds: nothing expires of it, and nothing waits."""
@@ -219,18 +230,14 @@ class Store:
     def requeue(self, ids: Sequence[int] | None, states: Sequence[State], now: float) -> Future[list[int]]:
         """Put deliveries in the given states back into the queue, due now; all of them where ids is None.
 
-        One that has no message, since its rule failed, gets its event planned anew instead.
+        Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
 
         def work(connection: Connection) -> list[int]:
             found = _chosen(connection, ids, states)
             if ids is None and State.HELD in states:
                 _answer_storms(connection, "released", now)
-            for row in found:
-                statements = sql.REQUEUE if row["message"] else sql.REPLAN
-                for statement in statements:
-                    connection.execute(statement, {"now": now, "id": row["id"]})
-            return [row["id"] for row in found]
+            return [row["id"] for row in found if _requeue(connection, row, now)]
 
         return self._database.write(work)
 
@@ -252,6 +259,7 @@ class Store:
                 _answer_storms(connection, "dropped", now)
             for row in found:
                 connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
+                merging.give_up(connection, row["id"], row["unknowns"], now)
             return [row["id"] for row in found]
 
         return self._database.write(work)
@@ -291,13 +299,20 @@ def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
         [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
     )
     _remember(connection, plan.memories)
-    connection.executemany(
-        sql.INSERT_DELIVERY,
-        [rows.delivery_row(planned, plan.event_id, now) for planned in plan.messages],
-    )
+    for planned in plan.messages:
+        retries.put(connection, planned, plan.event_id, now)
+    for key in plan.over:
+        retries.over(connection, key, now)
     link(connection, plan)
     for rule in plan.release:
         connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+
+
+def _requeue(connection: Connection, row: sqlite3.Row, now: float) -> bool:
+    if row["message"] is None:
+        return retries.again(connection, row, now)
+    connection.execute(sql.REQUEUE, {"now": now, "id": row["id"]})
+    return True
 
 
 def _answer_storms(connection: Connection, then: str, now: float, event_id: str = "") -> None:
@@ -310,7 +325,7 @@ def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[
     """Return the deliveries in the states, of the ids or all of them, oldest first."""
     marks, values = rows.among(states)
     found = connection.execute(
-        f"select id, message from delivery where state in ({marks}) order by id",  # noqa: S608 - marks are ours
+        f"select * from delivery where state in ({marks}) order by id",  # noqa: S608 - marks are ours
         values,
     ).fetchall()
     return found if ids is None else [row for row in found if row["id"] in set(ids)]

@@ -1,0 +1,137 @@
+"""Course: the stages through which a rule takes what an event tells of."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from wbox_notify.engine import burst, deliver, digest, group, missing, noise, rows
+from wbox_notify.engine.occasion import found_again, single
+from wbox_notify.engine.subject import Subject, subjects
+from wbox_notify.engine.turn import Turn
+from wbox_notify.errors import WboxError
+from wbox_notify.events import Event
+from wbox_notify.rules.rule import MissingTrigger
+
+Stage = Callable[[Turn, Subject], None]
+
+
+def run(turn: Turn, event: Event) -> None:
+    """Take all that an event tells of through the rule."""
+    if turn.rule.reads:
+        rows.begin(turn, event)
+        return
+    begin(turn, event.id)
+    for subject in each(turn, event):
+        follow(turn, subject)
+
+
+def begin(turn: Turn, event_id: str) -> None:
+    """Note which event is followed: a retry finds a subject in it again, unless that depends on the time."""
+    if not _awaited(turn):
+        turn.event_id = event_id
+
+
+def follow(turn: Turn, subject: Subject) -> None:
+    """Take one subject through the rule from the beginning."""
+    _guarded(turn, "if", subject, _from_the_beginning)
+
+
+def go_on(turn: Turn, stage: str, found: Iterable[Subject]) -> None:
+    """Take subjects through the rule from a stage on: ``if``, ``throttle`` or ``send``."""
+    for subject in found:
+        _guarded(turn, stage, subject, _STAGES[stage])
+
+
+def _guarded(turn: Turn, stage: str, subject: Subject, work: Stage) -> None:
+    origin = f"{subject.event_id}:{subject.place}" if subject.place else subject.event_id
+    again = {**found_again(turn, subject), "do": "follow", "stage": stage}
+    turn.guarded(stage, origin, partial(work, turn, subject), again)
+
+
+def each(turn: Turn, event: Event) -> Iterator[Subject]:
+    """Yield what the rule is to follow of an event, for each item of ``for_each`` one, by their places."""
+    for place, subject in enumerate(_items(turn, event)):
+        yield replace(subject, place=place)
+
+
+def _items(turn: Turn, event: Event) -> Iterator[Subject]:
+    for subject in _told(turn, event):
+        if turn.rule.for_each is None:
+            yield subject
+            continue
+        turn.stage = "for_each"
+        name, expression = turn.rule.for_each
+        items = expression.value(turn.context(subject))
+        if not isinstance(items, list):
+            raise WboxError(f"{expression.source} is not a list", hint="for_each takes a list")
+        for item in json.loads(json.dumps(items, default=str)):
+            yield replace(subject, data={**subject.data, name: item}, key=None, status=None)
+
+
+def _told(turn: Turn, event: Event) -> Iterator[Subject]:
+    awaited = _awaited(turn)
+    if event.type == "missing" and awaited:
+        found = missing.due(turn, awaited, event)
+        yield from [found] if found else []
+        return
+    if awaited and turn.rule in turn.project.awaiting(event):
+        late = missing.arrived(turn, awaited, event)
+        yield from [late] if late else []
+    if turn.rule in turn.project.rules_for(event):
+        yield from subjects(turn.rule, event)
+
+
+def _awaited(turn: Turn) -> MissingTrigger | None:
+    return next((one for one in turn.rule.triggers if isinstance(one, MissingTrigger)), None)
+
+
+def _from_the_beginning(turn: Turn, subject: Subject) -> None:
+    """Take one subject through the stages of the rule, as far as it gets."""
+    rule = turn.rule
+    turn.stage = "if"
+    if not _holds(turn, subject):
+        return
+    turn.stage = noise.DEDUPE
+    if rule.dedupe and not noise.is_new(turn, rule.dedupe, subject):
+        return
+    trigger = rule.trigger_of(subject.data["file"]["path"]) if subject.type == "file" else None
+    if trigger and trigger.burst:
+        turn.stage = burst.KIND
+        burst.add(turn, trigger.burst, str(trigger.root), subject)
+    else:
+        _throttled(turn, subject)
+
+
+def _throttled(turn: Turn, subject: Subject) -> None:
+    rule = turn.rule
+    turn.stage = noise.THROTTLE
+    if rule.throttle and not noise.passes(turn, rule.throttle, subject):
+        return
+    _place(turn, subject)
+
+
+def _holds(turn: Turn, subject: Subject) -> bool:
+    about = turn.context(subject)
+    for number, condition in enumerate(turn.rule.conditions):
+        if not condition.truth(about):
+            seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(about).items())
+            turn.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
+            return False
+    return True
+
+
+def _place(turn: Turn, subject: Subject) -> None:
+    """Put a subject where the rule wants it: into a group, into a digest, or on its way."""
+    if turn.rule.group:
+        turn.stage = group.KIND
+        group.add(turn, turn.rule.group, subject)
+    elif turn.rule.digest:
+        turn.stage = digest.KIND
+        digest.add(turn, turn.rule.digest, subject)
+    else:
+        turn.stage = "send"
+        deliver.deliver(turn, single(subject))
+
+
+_STAGES: dict[str, Stage] = {"if": _from_the_beginning, "throttle": _throttled, "send": _place}

@@ -1,0 +1,22 @@
+"""Left out: what was too much to be told one by one is told as a number."""
+
+from collections.abc import Mapping, Sequence
+
+from wbox_notify.engine.occasion import single
+from wbox_notify.engine.subject import Subject
+from wbox_notify.engine.turn import Turn, text_to
+from wbox_notify.rules.people import Reader
+
+_WORDS: Mapping[str, str] = {
+    "en": "… and {number} more of “{rule}” that were left out",
+    "tr": "… ve “{rule}” için {number} bildirim daha geldi, gönderilmedi",
+}
+
+
+def tell(turn: Turn, readers: Sequence[Reader], last: Subject, number: int) -> None:
+    """Tell readers how many were left out, the last of which is given."""
+    for reader in readers:
+        words = _WORDS.get(reader.lang or turn.project.settings.lang, _WORDS["en"])
+        message = text_to(reader, words.format(number=number, rule=turn.rule.name), turn.rule.name)
+        turn.say(message, f"{single(last).origin}:left out", "0")
+    turn.decide("left_out", "passed", f"told that {number} were left out")

@@ -1,0 +1,72 @@
+"""Retries: deliveries as plans make them, and what is followed again where there was no message."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from wbox_notify.deliveries import AGAIN, Planned
+from wbox_notify.events import event_fields
+from wbox_notify.store import rows, sql
+
+_THE_RULE: Mapping[str, Any] = {"do": "event"}
+"""What is followed again where an older version did not say what failed: the rule, for the whole event."""
+
+
+def put(connection: sqlite3.Connection, planned: Planned, event_id: str, now: float) -> None:
+    """Keep a delivery, with what a retry follows where it has no message.
+
+    One with its key that says the same is the same. Of one that says something else nobody knows which is
+    meant, so the new one waits for a person.
+    """
+    row = rows.delivery_row(planned, event_id, now)
+    if connection.execute(sql.INSERT_DELIVERY, row).rowcount:
+        if planned.again is not None:
+            _remember(connection, planned.rule, planned.key, planned.again, None)
+        return
+    if row["message"] is None:
+        return
+    found = connection.execute(sql.OF_KEY, {"key": planned.key}).fetchone()
+    if found["message"] in {None, row["message"]}:
+        return
+    name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    reason = f"delivery {found['id']} has the same key and says something else"
+    other = replace(planned, key=f"{planned.key}:{name}", held=reason, problem=None)
+    if connection.execute(sql.INSERT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
+        decided = {"stage": "send", "outcome": "waits", "detail": f"held: {reason}", "at": now}
+        connection.execute(sql.DECIDE, {"event_id": event_id, "rule": planned.rule, **decided})
+
+
+def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
+    """Let what failed be followed again by its rule; False where nothing is known of it any more."""
+    place = {"rule": row["rule"], "kind": AGAIN, "key": row["key"]}
+    kept = connection.execute(sql.REMEMBERED, place).fetchone()
+    value = json.loads(kept["value"]) if kept else dict(_THE_RULE)
+    found = connection.execute("select * from event where id = :id", {"id": row["event_id"]}).fetchone()
+    if found is None and _needs_event(value):
+        return False
+    if _needs_event(value):
+        value["event"] = event_fields(rows.event(found))
+    value |= {"event_id": row["event_id"], "key": row["key"]}
+    _remember(connection, row["rule"], row["key"], value, now)
+    connection.execute(sql.FORGET_DELIVERY, {"id": row["id"]})
+    return True
+
+
+def over(connection: sqlite3.Connection, key: str, now: float) -> None:
+    """Take a failure off the list, since what failed has been done after all."""
+    connection.execute(sql.DONE_AFTER_ALL, {"key": key, "now": now})
+    connection.execute(sql.FORGET_AGAIN, {"key": key})
+
+
+def _needs_event(value: Mapping[str, Any]) -> bool:
+    return "place" in value or value["do"] == "event"
+
+
+def _remember(
+    connection: sqlite3.Connection, rule: str, key: str, value: Mapping[str, Any], due: float | None
+) -> None:
+    place = {"rule": rule, "kind": AGAIN, "key": key}
+    connection.execute(sql.REMEMBER, {**place, "value": json.dumps(value), "due": due})
