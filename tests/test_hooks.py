@@ -18,10 +18,12 @@ import requests
 from doorway import BEARER, GITHUB, OPEN, SECRET, Doorway, Hasty, signed, status
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rulebook import project, rule_file
 from workplace import until
 
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.events import Event
+from wbox_notify.sources import hooks
 from wbox_notify.web import Hook, Limits
 from wbox_notify.webhooks.presets import PRESETS
 from wbox_notify.webhooks.signatures import scheme
@@ -432,6 +434,44 @@ def test_an_id_that_is_long_or_not_printable_is_hashed(orders: Doorway, order: s
     answer = orders.post("/hook/orders?shop=1", {"order": order})
     assert answer.json()["id"] == f"webhook:{sha256(f'webhook:orders:1-{order}'.encode()).hexdigest()}"
     assert orders.post("/hook/orders?shop=1", {"order": order}).json()["duplicate"]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    """The hook of a rule with `id: body.id`."""
+    folder = tmp_path_factory.mktemp("named")
+    text = rule_file("trigger: {webhook: {path: named, open: true, id: body.id}}")
+    with Doorway(folder, hooks(project(folder, {"rules/a.yaml": text}))) as doorway:
+        yield doorway
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_calls_whose_id_is_nothing_are_known_by_the_id_of_the_sender(named: Doorway, nothing: Any) -> None:
+    keys = [fresh() for _ in range(3)]
+    answers = [named.post("/hook/named", {"id": nothing}, **{"Webhook-Id": key}) for key in keys]
+    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert [answer.json()["id"] for answer in answers] == [f"webhook:named:{key}" for key in keys]
+    unnamed = [named.post("/hook/named", {"id": nothing}).status_code for _ in range(3)]
+    assert unnamed == [202, 202, 202]
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"), [(True, "true or false"), ([], "a list"), ([1], "a list"), ({"a": 1}, "a map")]
+)
+def test_an_id_that_is_no_text_and_no_number_is_refused(named: Doorway, odd: Any, said: str) -> None:
+    answer = named.post("/hook/named", {"id": odd})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": f"`id` has to be a text or a number, and is {said} here"}
+
+
+@pytest.mark.parametrize("odd", ["ışık ✓", "\u202e", "a\x00b\r\nX-Y: z", "\x7f\x9f", "x" * 5000, 10**40, 0])
+def test_an_id_may_have_any_letters(named: Doorway, odd: Any) -> None:
+    odd = odd if isinstance(odd, int) else f"{odd} {fresh()}"
+    first, again = (named.post("/hook/named", {"id": odd}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 200)
+    event = kept(named, first)
+    assert event.id == first.json()["id"] == again.json()["id"]
+    assert event.id.isprintable()
 
 
 # When the store is away

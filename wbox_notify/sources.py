@@ -1,9 +1,9 @@
 """What the rules of a project wait for, as their sources want it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
@@ -106,14 +106,11 @@ def _watch(
 
 
 def _hook(trigger: WebhookTrigger) -> Hook:
-    def delivery_id(call: Mapping[str, Any]) -> str | None:
-        return str(trigger.id.value(call)) if trigger.id else None
-
     return Hook(
         path=trigger.path,
         scheme=trigger.scheme,
         preset=trigger.preset,
-        id=delivery_id if trigger.id else None,
+        id=trigger.delivery_id if trigger.id else None,
     )
 
 

@@ -55,12 +55,19 @@ WITHOUT = {
     "xmlattr": "a message is plain text",
 }
 
+# Jinja's filters of texts, to which none would be the word None.
+_TEXTS = (
+    *("capitalize", "center", "indent", "lower", "replace", "title"),
+    *("trim", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
+)
+
 
 def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
     """Return all filters by name: Jinja's, with those that could grow bounded, and our own."""
     jinjas = {name: filter_ for name, filter_ in FILTERS.items() if name not in WITHOUT}
     bounded = {"format": printf, "join": _join(locale), "round": _round, "sum": _sum}
     every = {**jinjas, **bounded, **locale.filters()}
+    every |= {name: _of_text(every[name]) for name in _TEXTS}
     return {name: _careful(name, filter_) for name, filter_ in every.items()}
 
 
@@ -151,6 +158,16 @@ def _careful(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         return counted(filter_(*args, **kwargs))
 
     return careful
+
+
+def _of_text(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter of texts to which none is an empty text."""
+
+    @wraps(filter_)
+    def of_text(*args: Any, **kwargs: Any) -> Any:
+        return filter_(*("" if one is None else one for one in args), **kwargs)
+
+    return of_text
 
 
 def _demand(values: tuple[Any, ...]) -> None:
