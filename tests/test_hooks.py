@@ -25,8 +25,9 @@ from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.events import Event
 from wbox_notify.sources import hooks
 from wbox_notify.web import Hook, Limits
+from wbox_notify.webhooks.headers import KNOWN
 from wbox_notify.webhooks.presets import PRESETS
-from wbox_notify.webhooks.signatures import scheme
+from wbox_notify.webhooks.signatures import delivery, scheme
 
 REFUSED = {"error": "the call is not authorised"}
 SLACK = Hook(path="slack", scheme=scheme("slack", [SECRET], {}), preset=PRESETS["slack"])
@@ -367,31 +368,75 @@ def test_W07_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
 # What is kept of the headers
 
 
-def test_headers_that_prove_something_are_not_kept(running: Doorway) -> None:
-    secret = {
-        "Authorization": "Bearer 1",
-        "Cookie": "a=1",
-        "X-Hub-Signature-256": "1",
-        "X-Gitlab-Token": "1",
-        "X-Api-Key": "1",
-        "X-Auth": "1",
-        "X-Webhook-Hmac": "1",
-        "Webhook-Signature": "1",
-        "Proxy-Authorization": "1",
-        "Accept": "*/*",
+PROVING = [
+    *("Authorization", "Proxy-Authorization", "Cookie", "X-Hub-Signature-256", "X-Gitlab-Token", "X-Api-Key"),
+    *("X-Auth", "X-Webhook-Hmac", "Webhook-Signature", "X-Goog-Iap-Jwt-Assertion", "X-Amzn-Oidc-Data"),
+    *("X-Ms-Client-Principal", "X-Jwt", "X-Otp", "X-Pass", "X-Pin", "X-Pwd", "X-Nonce", "X-Sig", "X-Ticket"),
+    *("X-Access-Key", "X-Client-Cert", "X-Session-Id", "Ce-Token", "X-Saml-Response", "X-User-Password"),
+]
+
+
+@pytest.fixture(scope="module")
+def naming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    """The hook of two rules that name headers, even some that they can not have."""
+    folder = tmp_path_factory.mktemp("naming")
+    one = rule_file(
+        "trigger: {webhook: {path: naming, open: true, id: 'headers[\"x-order\"]'}}\n"
+        'if: headers["x-kind"] == "paid"\n'
+    )
+    words = " ".join((*PROVING, "X-Other")).lower()
+    two = one.replace("id: a", "id: b").replace('"hi"', f'"{{{{ headers | items }}}} {words}"')
+    loaded = project(folder, {"rules/a.yaml": one, "rules/b.yaml": two})
+    assert loaded.problems == ()
+    with Doorway(folder, hooks(loaded)) as doorway:
+        yield doorway
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_headers_that_say_what_a_call_is_are_kept_and_no_others(running: Doorway, part: int) -> None:
+    known = {name.title(): f"{fresh()} of {name}" for name in sorted(KNOWN - {"content-type"})[part::6]}
+    others = {"X-Event": "b", "X-Author": "d", "Accept": "*/*", "X-Forwarded-For": "192.0.2.1"}
+    proofs = dict.fromkeys(PROVING, "canary")
+    event = kept(running, running.post("/hook/open", b"{}", **known, **others, **proofs))
+    found = {name: value for name, value in event.data["headers"].items() if name != "user-agent"}
+    assert found == {name.lower(): value for name, value in known.items() if name != "User-Agent"}
+
+
+def test_headers_that_rules_name_are_kept_but_for_those_that_prove_something(naming: Doorway) -> None:
+    named = {"X-Order": fresh(), "X-Kind": "paid", "X-Other": "1"}
+    proofs = dict.fromkeys(PROVING, "canary")
+    event = kept(naming, naming.post("/hook/naming", b"{}", **named, **proofs, **{"X-Unnamed": "1"}))
+    assert {name for name in event.data["headers"] if name.startswith("x-")} == {
+        "x-order",
+        "x-kind",
+        "x-other",
     }
-    kept_ones = {"X-Event": "b", "Content-Type": "application/json", "User-Agent": "c", "X-Author": "d"}
-    event = kept(running, running.post("/hook/open", b"{}", **secret, **kept_ones))
-    assert event.data["headers"] == {name.lower(): value for name, value in kept_ones.items()}
+    assert "canary" not in json.dumps(dict(event.data))
 
 
 def test_the_header_of_a_secret_is_not_kept_whatever_its_name(tmp_path: Path) -> None:
     guard = scheme("header", [SECRET], {"header": "X-Door"})
-    with Doorway(tmp_path, [Hook(path="door", scheme=guard, preset=PRESETS["json"])]) as door:
+    named = frozenset({"x-door", "x-other"})
+    hook = Hook(path="door", scheme=guard, preset=PRESETS["json"], named=named)
+    with Doorway(tmp_path, [hook]) as door:
         event = kept(door, door.post("/hook/door", b"{}", **{"X-Door": SECRET.decode(), "X-Other": "1"}))
         assert "x-door" not in event.data["headers"]
         assert event.data["headers"]["x-other"] == "1"
         assert SECRET.decode() not in json.dumps(dict(event.data))
+
+
+@pytest.mark.parametrize(
+    "name", ["Webhook-Id", "Idempotency-Key", "X-Gitea-Delivery", "X-Amz-Sns-Message-Id"]
+)
+def test_the_id_of_a_sender_counts_on_an_open_hook_too(running: Doorway, name: str) -> None:
+    delivery = fresh()
+    answers = [running.post("/hook/open", b"{}", **{name: delivery}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 200]
+
+
+def test_every_header_that_holds_the_id_of_a_delivery_is_kept() -> None:
+    kinds = [preset.scheme for preset in PRESETS.values()]
+    assert {header for kind in kinds for header in delivery(kind).headers} <= KNOWN
 
 
 # Which delivery it is
@@ -448,7 +493,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
 @pytest.mark.parametrize("nothing", [None, "", " "])
 def test_calls_whose_id_is_nothing_are_known_by_the_id_of_the_sender(named: Doorway, nothing: Any) -> None:
     keys = [fresh() for _ in range(3)]
-    answers = [named.post("/hook/named", {"id": nothing}, **{"Webhook-Id": key}) for key in keys]
+    answers = [named.post("/hook/named", {"id": nothing}, **{"Idempotency-Key": key}) for key in keys]
     assert [answer.status_code for answer in answers] == [202, 202, 202]
     assert [answer.json()["id"] for answer in answers] == [f"webhook:named:{key}" for key in keys]
     unnamed = [named.post("/hook/named", {"id": nothing}).status_code for _ in range(3)]

@@ -339,3 +339,27 @@ def test_rules_share_a_path_with_the_same_sender_only(tmp_path: Path) -> None:
     assert "the path `x` has another preset and secret and open elsewhere" in problem.message
     assert "rules/a.yaml:5" in (problem.hint or "")
     assert [one.id for one in found.rules] == ["a", "b"]
+
+
+NAMING = "trigger: {webhook: {path: x, open: true, id: \"headers['x-order']\"}}\n"
+
+
+def test_a_rule_knows_which_headers_it_may_look_at(tmp_path: Path) -> None:
+    found = rule(
+        tmp_path,
+        NAMING + 'if: headers["X-Kind"] is defined\n'
+        "send: {text: \"{{ headers.origin }}{% set h = headers %}{{ h['x-far'] }}{% include 'more.j2' %}\"}",
+        **{"templates/more.j2": "{{ headers['x-more'] }}"},
+    )
+    assert {"x-order", "x-kind", "origin", "x-far", "x-more"} <= found.headers
+
+
+def test_a_rule_without_a_webhook_looks_at_no_headers(tmp_path: Path) -> None:
+    assert rule(tmp_path, 'send: {text: "headers x-a"}').headers == frozenset()
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "authorization", "x-jwt"])
+def test_a_header_that_is_never_kept_is_a_mistake(tmp_path: Path, name: str) -> None:
+    found = mistake(tmp_path, f"trigger: {{webhook: {{path: x, open: true}}}}\nif: headers['{name}'] == 'a'")
+    assert (found.code, found.line, found.column) == ("WBX308", 6, 18)
+    assert found.message == f"the header `{name}` is not kept"

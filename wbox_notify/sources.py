@@ -35,13 +35,12 @@ def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watc
 
 def hooks(project: Project) -> list[Hook]:
     """Return one hook for each path that rules name."""
-    found = {
-        trigger.path: _hook(trigger)
-        for rule in project.rules
-        for trigger in _awaited(rule)
-        if isinstance(trigger, WebhookTrigger)
-    }
-    return list(found.values())
+    by_path: dict[str, list[tuple[WebhookTrigger, Rule]]] = {}
+    for rule in project.rules:
+        for trigger in _awaited(rule):
+            if isinstance(trigger, WebhookTrigger):
+                by_path.setdefault(trigger.path, []).append((trigger, rule))
+    return [_hook(group) for group in by_path.values()]
 
 
 def timetables(project: Project) -> list[Timetable]:
@@ -105,12 +104,14 @@ def _watch(
     )
 
 
-def _hook(trigger: WebhookTrigger) -> Hook:
+def _hook(group: list[tuple[WebhookTrigger, Rule]]) -> Hook:
+    trigger, _ = group[0]  # they say the same of it, or one of them is a mistake and not here
     return Hook(
         path=trigger.path,
         scheme=trigger.scheme,
         preset=trigger.preset,
         id=trigger.delivery_id if trigger.id else None,
+        named=frozenset().union(*(rule.headers for _, rule in group)),
     )
 
 

@@ -334,6 +334,7 @@ class Rule:
         translations: The same for readers with a zone or language of their own.
         terms: How the messages are to be sent.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
+        headers: The headers of a call that it may look at, in lower case.
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
     """
@@ -358,6 +359,7 @@ class Rule:
     terms: Terms = Terms()
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
     file: str
     line: int
     spot: Spot = field(repr=False, compare=False)

@@ -1,6 +1,5 @@
 """The intake of webhooks: a call is checked, read and on disk before it is answered with 2xx."""
 
-import re
 import secrets
 import time
 import uuid
@@ -23,13 +22,9 @@ from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.wire import Accept, Limits, commit, read
 from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
-from wbox_notify.webhooks.signatures import Call, Scheme, SignatureError, scheme
+from wbox_notify.webhooks.headers import kept
+from wbox_notify.webhooks.signatures import Call, SignatureError, scheme
 
-_KEPT = re.compile(r"(x|webhook|svix|shopify|ce)-.*|user-agent|content-type|idempotency-key")
-_SECRET = re.compile(
-    r"signature|hmac|token|secret|passw|cookie|credential|session|api-?key"
-    r"|(^|-)(auth|authorization|key|sig|sign)(-|$)"
-)
 _LONGEST_ID = 300
 _LARGE = 32 * 1024
 _IN_A_PATH = "/@:!$&'()*+,;="
@@ -48,7 +43,7 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits) -> Route:
         hook = _proven(hooks.find(request.path_params["path"]), call, refusals)
         try:
             values = await run_in_threadpool(_values, call) if len(call.body) > _LARGE else _values(call)
-            values["headers"] = _headers(call, hook.scheme)
+            values["headers"] = kept(call.headers, hook.named, hook.secret_headers)
             trying = hook.preset.answer(values["body"], values["headers"])
             if trying is not None:
                 return JSONResponse(trying)
@@ -128,18 +123,6 @@ def _content_type(call: Call) -> tuple[str, str]:
     kind, *parameters = [part.strip() for part in said.split(";")]
     charsets = [text.partition("=")[2].strip('"') for text in parameters if text.startswith("charset=")]
     return kind, ",".join(charsets)
-
-
-def _headers(call: Call, guard: Scheme | None) -> dict[str, str]:
-    """Return the headers that rules may see: none that proves anything or lets anybody in."""
-    hidden = guard.secret_headers if guard else frozenset()
-    found: dict[str, str] = {}
-    for raw, value in call.headers:
-        name = raw.decode("latin-1")
-        if raw not in hidden and _KEPT.fullmatch(name) and not _SECRET.search(name):
-            text = value.decode("latin-1")
-            found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
 
 
 def _event(hook: Hook, call: Call, values: Mapping[str, Any]) -> Event:

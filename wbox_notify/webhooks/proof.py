@@ -85,7 +85,9 @@ class Proof:
     signed: bytes = b"{body}"
     user: bytes = b""
     base64_key: bool = False
-    delivery: DeliveryId = DeliveryId(("webhook-id", "idempotency-key"))
+    delivery: DeliveryId = DeliveryId(
+        ("webhook-id", "idempotency-key", "x-gitea-delivery", "x-amz-sns-message-id")
+    )
 
 
 def check(proof: Proof, keys: Sequence[bytes], call: Call, now: float) -> None:
