@@ -12,6 +12,7 @@ from hmac import digest
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -37,6 +38,7 @@ STANDARD = Hook(
     preset=PRESETS["json"],
 )
 DOCUMENTED = {200, 202, 400, 401, 404, 405, 408, 413, 415, 431, 503}
+PUSH = {"X-GitHub-Event": "push"}
 _numbers = count()
 
 
@@ -105,7 +107,7 @@ def test_two_hundred_calls_at_once_are_all_kept(door: Doorway) -> None:
     connections = [door.connect() for _ in range(200)]
     for number, connection in enumerate(connections):
         connection.sendall(
-            request("/hook/push", body, **{"X-GitHub-Delivery": f"n-{number}"}, **signed(body))
+            request("/hook/push", body, **{"X-GitHub-Delivery": f"n-{number}"}, **PUSH, **signed(body))
         )
     answers = []
     for connection in connections:
@@ -131,7 +133,9 @@ def request(path: str, body: bytes = b"", **headers: str) -> bytes:
 def test_W16_who_does_not_wait_for_the_answer_is_heard_all_the_same(door: Doorway) -> None:
     body = b'{"gone": true}'
     with door.connect() as connection:
-        connection.sendall(request("/hook/push", body, **{"X-GitHub-Delivery": "gone"}, **signed(body)))
+        connection.sendall(
+            request("/hook/push", body, **{"X-GitHub-Delivery": "gone"}, **PUSH, **signed(body))
+        )
     until(door.events)
     assert [event.id for event in door.events()] == ["webhook:push:gone"]
 
@@ -263,11 +267,230 @@ def test_W13_a_ping_is_answered_and_is_no_event(door: Doorway) -> None:
 def test_W13_a_challenge_is_answered_only_to_who_has_the_secret(running: Doorway) -> None:
     body = b'{"type": "url_verification", "challenge": "c-1"}'
     assert running.post("/hook/slack", body).json() == REFUSED
+    answer = running.post("/hook/slack", body, **by_slack(body))
+    assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PRESSED: dict[str, Any] = {"type": "block_actions", "user": {"id": "U1"}, "actions": [{"value": "yes"}]}
+
+
+def posted(**fields: str) -> bytes:
+    return urlencode(fields).encode()
+
+
+def by_slack(body: bytes, **headers: str) -> dict[str, str]:
     stamp = str(int(time.time()))
     code = digest(SECRET, b"v0:" + stamp.encode() + b":" + body, "sha256").hex()
-    proof = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={code}"}
-    answer = running.post("/hook/slack", body, **proof, **{"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={code}", **headers}
+
+
+def test_a_form_of_github_is_read_as_the_json_in_it(running: Doorway) -> None:
+    body = posted(payload=json.dumps({"ref": "refs/heads/main"}))
+    event = kept(running, running.post("/hook/push", body, **PUSH, **FORM, **signed(body)))
+    assert event.data["body"] == {"ref": "refs/heads/main"}
+
+
+def test_a_ping_of_github_in_a_form_is_answered(running: Doorway) -> None:
+    body = posted(payload='{"zen": "…"}')
+    answer = running.post("/hook/push", body, **{"X-GitHub-Event": "ping"}, **FORM, **signed(body))
+    assert (answer.status_code, answer.json()) == (200, {"status": "pong"})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"zen=x", "`payload` is missing"),
+        (b"payload=", "this is not JSON: Expecting value, line 1, column 1"),
+        (b"payload=%7B%7D&payload=%7B%7D", "`payload` is not text"),
+    ],
+)
+def test_a_ping_whose_form_can_not_be_read_is_refused(running: Doorway, body: bytes, said: str) -> None:
+    answer = running.post("/hook/push", body, **{"X-GitHub-Event": "ping"}, **FORM, **signed(body))
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seen"),
+    [
+        (posted(command="/deploy", text="now please"), FORM, {"command": "/deploy", "text": "now please"}),
+        (posted(payload=json.dumps(PRESSED)), FORM, PRESSED),
+        (b'{"type": "app_rate_limited", "team_id": "T1"}', {}, {"type": "app_rate_limited", "team_id": "T1"}),
+        (b'{"event": {"type": "message"}}', {}, {"event": {"type": "message"}}),
+    ],
+)
+def test_what_slack_sends_is_read_and_answered_with_nothing(
+    tmp_path: Path, body: bytes, headers: dict[str, str], seen: Any
+) -> None:
+    with Doorway(tmp_path, [SLACK]) as door:
+        answer = door.post("/hook/slack", body, **by_slack(body, **headers))
+        assert (answer.status_code, answer.content) == (200, b"")
+        (event,) = door.events()
+        assert event.data["body"] == seen
+
+
+CONFIRM = (
+    b'{"Type":"SubscriptionConfirmation","MessageId":"m-1","Token":"t","TopicArn":"arn:aws:sns:eu:1:t",'
+    b'"Message":"please confirm","SubscribeURL":"https://sns.example.com/?Action=Confirm&Token=t"}'
+)
+TEXT = {"Content-Type": "text/plain; charset=UTF-8"}
+
+
+def test_amazon_sns_is_read_though_it_calls_its_json_plain_text(running: Doorway) -> None:
+    sent = {**TEXT, "X-Amz-Sns-Message-Type": "SubscriptionConfirmation", "X-Amz-Sns-Message-Id": fresh()}
+    event = kept(running, running.post("/hook/open", CONFIRM, **sent))
+    assert event.data["body"]["SubscribeURL"] == "https://sns.example.com/?Action=Confirm&Token=t"
+    assert event.data["headers"]["x-amz-sns-message-type"] == "SubscriptionConfirmation"
+    assert running.post("/hook/open", CONFIRM, **sent).status_code == 200
+
+
+ALERTS = b'{"alerts": [{"status": "firing", "labels": {"a": "b"}}]}'
+PROVEN = {"Authorization": f"Bearer {SECRET.decode()}"}
+
+
+@pytest.mark.parametrize("headers", [TEXT, {}, FORM, {"Content-Type": "application/json"}])
+def test_where_a_preset_wants_json_it_is_read_whatever_it_says_it_is(
+    running: Doorway, headers: dict[str, str]
+) -> None:
+    event = kept(running, running.post("/hook/alerts", ALERTS, **headers, **PROVEN))
+    assert event.data["body"] == json.loads(ALERTS)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        (b"{}", {}, "`alerts` is missing"),
+        (b"[]", {}, "the body is not a JSON object"),
+        (b'{"alerts": [{"status": "firing"}]}', {}, "`alerts[0].labels` is missing"),
+        (b"disk is full", TEXT, "this is not JSON: Expecting value, line 1, column 1"),
+        (b'{"a": 1, "a": 2}', TEXT, 'the key "a" comes twice in one object'),
+        (b"a=1", FORM, "this is a form, and this hook wants JSON"),
+    ],
+)
+def test_what_a_preset_can_not_read_is_refused_at_the_door(
+    door: Doorway, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str], said: str
+) -> None:
+    answer = door.post("/hook/alerts", body, **headers, **PROVEN)
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
+    assert door.events() == []
+    assert f"/hook/alerts: {said}" in caplog.text
+
+
+def test_a_call_without_the_header_that_names_its_event_is_refused(running: Doorway) -> None:
+    answer = running.post("/hook/push", b"{}", **signed(b"{}"))
+    assert (answer.status_code, answer.json()) == (400, {"error": "the header X-GitHub-Event is missing"})
+
+
+# Who only asks
+
+
+WOO = {"header": "X-WC-Webhook-Signature", "encoding": "base64"}
+SHOP = Hook(path="shop", scheme=scheme("hmac", [SECRET], WOO), preset=PRESETS["json"])
+HOOKSHOT = {"User-Agent": "WooCommerce/9.4 Hookshot (WordPress/6.7)"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    with Doorway(tmp_path_factory.mktemp("shop"), [SHOP, OPEN, BEARER]) as doorway:
+        yield doorway
+
+
+def test_the_unsigned_ping_of_woocommerce_gets_200_and_is_no_event(shop: Doorway) -> None:
+    for path in ("shop", "open"):
+        answer = shop.post(f"/hook/{path}", b"webhook_id=7", **FORM, **HOOKSHOT)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert shop.events() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("shop", b"webhook_id=7&a=1", HOOKSHOT),
+        ("shop", b"webhook_id=seven", HOOKSHOT),
+        ("shop", b"webhook_id=7", {"X-WC-Webhook-Signature": "AAAA"}),
+        ("shop", b"", HOOKSHOT),
+        ("alerts", b"webhook_id=7", HOOKSHOT),
+        ("nothing", b"webhook_id=7", HOOKSHOT),
+    ],
+)
+def test_nothing_else_passes_for_a_ping(
+    shop: Doorway, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    answer = shop.post(f"/hook/{path}", body, **FORM, **headers)
+    assert (answer.status_code, answer.json()) == (401, REFUSED)
+
+
+def test_a_signed_call_of_woocommerce_is_an_event(tmp_path: Path) -> None:
+    body = b'{"id": 727, "status": "processing"}'
+    code = b64encode(digest(SECRET, body, "sha256")).decode()
+    with Doorway(tmp_path, [SHOP]) as door:
+        answer = door.post(
+            "/hook/shop",
+            body,
+            **{
+                "Content-Type": "application/json",
+                "X-WC-Webhook-Signature": code,
+                "X-WC-Webhook-Topic": "order.created",
+            },
+        )
+        assert kept(door, answer).data["headers"]["x-wc-webhook-topic"] == "order.created"
+
+
+def test_a_form_from_anybody_else_is_an_event_on_an_open_hook(running: Doorway) -> None:
+    assert kept(running, running.post("/hook/open", b"webhook_id=7", **FORM)).data["body"] == {
+        "webhook_id": "7"
+    }
+
+
+GRID: dict[str, Any] = {
+    "id": "v1",
+    "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+    "data": {"validationCode": "ABC-1"},
+}
+
+
+def test_event_grid_gets_its_code_back(running: Doorway) -> None:
+    answer = running.post("/hook/open", [GRID])
+    assert (answer.status_code, answer.json()) == (200, {"validationResponse": "ABC-1"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GRID,
+        [GRID, GRID],
+        [GRID | {"eventType": "Contoso.Items.ItemReceived"}],
+        [GRID | {"data": {"validationCode": 7}}],
+        [GRID | {"data": None}],
+        [7],
+    ],
+)
+def test_what_is_no_question_of_event_grid_is_an_event(running: Doorway, body: Any) -> None:
+    assert running.post("/hook/open", body).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["push", "open", "nothing"])
+def test_who_asks_with_options_may_call_any_path_and_has_to_prove_itself_then(
+    running: Doorway, path: str
+) -> None:
+    asked = {"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+    answer = requests.options(f"{running.url}/hook/{path}", headers=asked, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"")
+    said = {
+        name: answer.headers[name] for name in ("allow", "webhook-allowed-origin", "webhook-allowed-rate")
+    }
+    assert said == {
+        "allow": "POST, PUT",
+        "webhook-allowed-origin": "eventgrid.azure.net",
+        "webhook-allowed-rate": "*",
+    }
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "ışık", "x" * 256, "<script>"])
+def test_an_origin_that_is_no_name_is_not_agreed_to(running: Doorway, origin: str) -> None:
+    asked = {"WebHook-Request-Origin": origin.encode()}
+    assert requests.options(f"{running.url}/hook/open", headers=asked, timeout=10).status_code == 405
 
 
 # What may be in a body
@@ -282,7 +505,21 @@ def test_W13_a_challenge_is_answered_only_to_who_has_the_secret(running: Doorway
         ("application/x-www-form-urlencoded", b' {"a": 1}', {"a": 1}),
         ("application/x-www-form-urlencoded", b"a=1&b=%C3%A7&b=x+y", {"a": "1", "b": ["ç", "x y"]}),
         ("text/plain; charset=utf-8", "Işık söndü".encode(), "Işık söndü"),
-        ("text/plain", b'{"a": 1}', '{"a": 1}'),
+        ("text/plain; charset=UTF-8", b'{"a": 1}', {"a": 1}),
+        ("text/plain", b' [{"a": 1}]', [{"a": 1}]),
+        ("text/plain", b'{"a": 1', '{"a": 1'),
+        ("text/plain", b"[error] disk is full", "[error] disk is full"),
+        ("text/plain", b"7", "7"),
+        ("text/plain", b'"a"', '"a"'),
+        ("text/plain", b"\xef\xbb\xbfhi", "hi"),
+        (
+            "application/json",
+            b'\xef\xbb\xbf{"value": [{"resource": "list-1"}]}',
+            {"value": [{"resource": "list-1"}]},
+        ),
+        ("application/x-www-form-urlencoded", b"\xef\xbb\xbfa=1&b=2", {"a": "1", "b": "2"}),
+        ("application/x-www-form-urlencoded", b"%EF%BB%BFa=1", {"a": "1"}),
+        ("application/x-www-form-urlencoded", b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         (None, b'{"a": 1}', {"a": 1}),
         (None, b"disk is full", "disk is full"),
         (None, b"", ""),
@@ -311,7 +548,8 @@ def test_a_body_is_read_as_what_it_says_it_is(
         ({"Content-Type": "application/json"}, b"1e999", 400),
         ({"Content-Type": "application/json"}, b"9" * 5000, 400),
         ({"Content-Type": "application/json"}, b'{"a": 1, "a": 2}', 400),
-        ({"Content-Type": "application/json"}, b"\xef\xbb\xbf{}", 400),
+        ({"Content-Type": "application/json"}, b"\xef\xbb\xbf\xef\xbb\xbf{}", 400),
+        ({"Content-Type": "application/json, text/plain"}, b"{}", 415),
         ({"Content-Type": "application/json"}, b'"\xff"', 400),
         ({"Content-Type": "text/plain"}, b"\xe7", 400),
         ({}, b"\xe7", 400),

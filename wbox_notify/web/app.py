@@ -66,7 +66,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     app = Starlette(
         routes=[
-            intake(hooks, accept, limits),
+            *intake(hooks, accept, limits),
             *pages(control, accept, links, limits),
             *([media(files)] if files else []),
             Route("/livez", _alive),

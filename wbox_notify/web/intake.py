@@ -1,5 +1,6 @@
 """The intake of webhooks: a call is checked, read and on disk before it is answered with 2xx."""
 
+import re
 import secrets
 import time
 import uuid
@@ -21,42 +22,57 @@ from wbox_notify.events import Event
 from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.wire import Accept, Limits, commit, read
-from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
+from wbox_notify.webhooks.bodies import KindError, form_body
 from wbox_notify.webhooks.headers import kept
+from wbox_notify.webhooks.pings import is_ping
 from wbox_notify.webhooks.signatures import Call, SignatureError, scheme
 
 _LONGEST_ID = 300
-_LARGE = 32 * 1024
 _IN_A_PATH = "/@:!$&'()*+,;="
-_UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
+_ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
 """What a call to a path that nobody serves is held against, so that it is refused as any other is."""
 
 
-def intake(hooks: Hooks, accept: Accept, limits: Limits) -> Route:
-    """Return the route of all hooks."""
+def intake(hooks: Hooks, accept: Accept, limits: Limits) -> list[Route]:
+    """Return the routes of all hooks."""
     refusals = Refusals()
 
     async def take(request: Request) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
         call = await _call(request, limits)
-        hook = _proven(hooks.find(request.path_params["path"]), call, refusals)
+        hook = _of_path(hooks, request.path_params["path"], call)
+        if hook and is_ping(call, hook.scheme):
+            return Response(status_code=200)
+        hook = _proven(hook, call, refusals)
         try:
-            values = await run_in_threadpool(_values, call) if len(call.body) > _LARGE else _values(call)
-            values["headers"] = kept(call.headers, hook.named, hook.secret_headers)
-            trying = hook.preset.answer(values["body"], values["headers"])
-            if trying is not None:
-                return JSONResponse(trying)
-            event = _event(hook, call, values)
+            # Whatever a sender wrote is worked out beside the loop that serves all others.
+            said = await run_in_threadpool(_said, hook, call)
         except WboxError as error:
             refusals.tell(hook.path, f"{_shown(call)}: {error}")
-            raise HTTPException(400, str(error)) from None
-        new = await commit(accept, [event])
-        if new == [True]:
-            return JSONResponse({"id": event.id}, 202)
-        return JSONResponse({"id": event.id, "duplicate": True})
+            raise HTTPException(415 if isinstance(error, KindError) else 400, str(error)) from None
+        if not isinstance(said, Event):
+            return JSONResponse(said)
+        return _taken(hook, said, new=await commit(accept, [said]) == [True])
 
-    return Route("/hook/{path:path}", take, methods=["POST", "PUT"])
+    path = "/hook/{path:path}"
+    return [Route(path, take, methods=["POST", "PUT"]), Route(path, _asked, methods=["OPTIONS"])]
+
+
+async def _asked(request: Request) -> Response:
+    """Answer who asks whether it may call, as CloudEvents has it; the calls have to prove themselves."""
+    origin = request.headers.get("webhook-request-origin", "")
+    if not _ORIGIN.fullmatch(origin):
+        raise HTTPException(405, headers={"Allow": "POST, PUT"})
+    agreed = {"Allow": "POST, PUT", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return Response(status_code=200, headers=agreed)
+
+
+def _taken(hook: Hook, event: Event, *, new: bool) -> Response:
+    """Return the answer to an event that is on disk."""
+    if hook.preset.silent:
+        return Response(status_code=200)
+    return JSONResponse({"id": event.id}, 202) if new else JSONResponse({"id": event.id, "duplicate": True})
 
 
 async def _call(request: Request, limits: Limits) -> Call:
@@ -72,10 +88,14 @@ async def _call(request: Request, limits: Limits) -> Call:
     )
 
 
+def _of_path(hooks: Hooks, path: str, call: Call) -> Hook | None:
+    """Return the hook of a path that is written as it has to be."""
+    hook = hooks.find(path)
+    return hook if hook and call.path == quote(f"/hook/{hook.path}", safe=_IN_A_PATH) else None
+
+
 def _proven(hook: Hook | None, call: Call, refusals: Refusals) -> Hook:
     """Return the hook that the call may set off; why it may not is for our log alone."""
-    if hook and call.path != quote(f"/hook/{hook.path}", safe=_IN_A_PATH):
-        hook = None
     guard = hook.scheme if hook else _NOBODY
     try:
         if guard:
@@ -93,39 +113,22 @@ def _shown(call: Call) -> str:
     return call.path[:100]
 
 
-def _values(call: Call) -> dict[str, Any]:
-    """Return query and body as plain data."""
-    return {"query": form_body(call.query), "body": _body(call)}
+def _said(hook: Hook, call: Call) -> Event | Mapping[str, Any]:
+    """Return the event that a call is, or what to answer one that only tries us out.
 
-
-def _body(call: Call) -> Any:
-    kind, charset = _content_type(call)
-    if charset not in _UTF_8:
-        raise HTTPException(415, "send the body in UTF-8")
-    if kind == "application/json" or kind.endswith("+json"):
-        return json_body(call.body)
-    if kind == "application/x-www-form-urlencoded":
-        # `curl -d '{…}'` calls JSON a form.
-        return json_body(call.body) if call.body.lstrip()[:1] in {b"{", b"["} else form_body(call.body)
-    if kind.startswith("text/"):
-        return text_body(call.body)
-    if kind:
-        raise HTTPException(415, "send JSON, a form or plain text")
-    try:
-        return json_body(call.body)
-    except BodyError:
-        return text_body(call.body)
-
-
-def _content_type(call: Call) -> tuple[str, str]:
-    """Return the type of the body and its charset, both empty where nothing is said of them."""
-    said = b",".join(call.values(b"content-type")).decode("latin-1").lower()
-    kind, *parameters = [part.strip() for part in said.split(";")]
-    charsets = [text.partition("=")[2].strip('"') for text in parameters if text.startswith("charset=")]
-    return kind, ",".join(charsets)
-
-
-def _event(hook: Hook, call: Call, values: Mapping[str, Any]) -> Event:
+    Raises:
+        WboxError: It can not be used; whatever the preset could not read later is refused now.
+    """
+    content_type = b",".join(call.values(b"content-type")).decode("latin-1")
+    values = {
+        "query": form_body(call.query),
+        "body": hook.preset.read(content_type, call.body),
+        "headers": kept(call.headers, hook.named, hook.secret_headers),
+    }
+    trying = hook.preset.answer(values["body"], values["headers"])
+    if trying is not None:
+        return trying
+    hook.preset.items(values["body"], values["headers"])
     data = {"method": call.method, "path": hook.path, **values}
     return Event(id=_event_id(hook, call, values), type="webhook", at=datetime.now(UTC), data=data)
 
