@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm, Request, build_opener
 
 import pytest
 import requests
@@ -342,6 +343,22 @@ def test_amazon_sns_is_read_though_it_calls_its_json_plain_text(running: Doorway
     assert event.data["body"]["SubscribeURL"] == "https://sns.example.com/?Action=Confirm&Token=t"
     assert event.data["headers"]["x-amz-sns-message-type"] == "SubscriptionConfirmation"
     assert running.post("/hook/open", CONFIRM, **sent).status_code == 200
+
+
+def test_who_shows_its_password_only_when_asked_is_asked(tmp_path: Path) -> None:
+    """Amazon SNS does so with the password in the address of its subscription."""
+    guard = scheme("basic", [SECRET], {"user": "sns"})
+    with Doorway(tmp_path, [Hook(path="sns", scheme=guard, preset=PRESETS["json"])]) as door:
+        asked = [door.post(f"/hook/{path}", CONFIRM, **TEXT) for path in ("sns", "nothing")]
+        assert [answer.status_code for answer in asked] == [401, 401]
+        assert {answer.headers["www-authenticate"] for answer in asked} == {
+            'Basic realm="wbox_notify", charset="UTF-8"'
+        }
+        opener = build_opener(HTTPBasicAuthHandler(HTTPPasswordMgrWithDefaultRealm()))
+        (handler,) = [one for one in opener.handlers if isinstance(one, HTTPBasicAuthHandler)]
+        handler.add_password("wbox_notify", door.url, "sns", SECRET.decode())
+        with opener.open(Request(f"{door.url}/hook/sns", CONFIRM, TEXT), timeout=10) as answer:
+            assert answer.status == 202
 
 
 ALERTS = b'{"alerts": [{"status": "firing", "labels": {"a": "b"}}]}'

@@ -29,6 +29,9 @@ from wbox_notify.webhooks.signatures import Call, SignatureError, scheme
 
 _LONGEST_ID = 300
 _IN_A_PATH = "/@:!$&'()*+,;="
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
+"""How to prove oneself: Amazon SNS, wget and others show their password only when they are asked for it."""
+
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
 """What a call to a path that nobody serves is held against, so that it is refused as any other is."""
@@ -105,7 +108,7 @@ def _proven(hook: Hook | None, call: Call, refusals: Refusals) -> Hook:
         refusals.tell(hook.path if hook else "", f"{_shown(call)} is refused: {why}")
         hook = None
     if hook is None:
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised")
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised", _CHALLENGE)
     return hook
 
 

@@ -11,7 +11,7 @@ _BODY = re.compile(rb"webhook_id=[0-9]{1,20}")
 def is_ping(call: Call, guard: Scheme | None) -> bool:
     """Return whether WooCommerce only looks whether a hook is there, as it does when the hook is saved.
 
-    It posts the number of the hook without a signature, and switches the hook off unless the answer is 200.
+    It posts the number of the hook without a signature, and shows an error unless the answer is 200.
     """
     if not _BODY.fullmatch(call.body) or call.values(_SIGNATURE):
         return False
