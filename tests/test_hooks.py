@@ -390,7 +390,8 @@ def test_what_a_preset_can_not_read_is_refused_at_the_door(
     answer = door.post("/hook/alerts", body, **headers, **PROVEN)
     assert (answer.status_code, answer.json()) == (400, {"error": said})
     assert door.events() == []
-    assert f"/hook/alerts: {said}" in caplog.text
+    assert "/hook/alerts" in caplog.text
+    assert said in caplog.text
 
 
 def test_a_call_without_the_header_that_names_its_event_is_refused(running: Doorway) -> None:
