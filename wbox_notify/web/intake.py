@@ -23,7 +23,7 @@ from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.wire import Accept, Limits, commit, read
 from wbox_notify.webhooks.bodies import KindError, form_body
-from wbox_notify.webhooks.headers import kept
+from wbox_notify.webhooks.headers import visible
 from wbox_notify.webhooks.pings import is_ping
 from wbox_notify.webhooks.signatures import Call, SignatureError, scheme
 
@@ -126,7 +126,7 @@ def _said(hook: Hook, call: Call) -> Event | Mapping[str, Any]:
     values = {
         "query": form_body(call.query),
         "body": hook.preset.read(content_type, call.body),
-        "headers": kept(call.headers, hook.named, hook.secret_headers),
+        "headers": visible(call.headers, hook.named, hook.secret_headers),
     }
     trying = hook.preset.answer(values["body"], values["headers"])
     if trying is not None:

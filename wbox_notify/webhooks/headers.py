@@ -36,7 +36,7 @@ def proves(name: str) -> bool:
     return name not in KNOWN and bool(_PROOF.search(name))
 
 
-def kept(
+def visible(
     headers: Iterable[tuple[bytes, bytes]], named: AbstractSet[str], secret: AbstractSet[bytes] = frozenset()
 ) -> dict[str, str]:
     """Return the headers of a call that rules may see; one that came twice is joined with a comma.
