@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
+from wbox_notify.webhooks.bodies import (
+    BodyError,
+    KindError,
+    any_body,
+    form_body,
+    json_body,
+    object_body,
+    text_body,
+)
 
 
 def says(body: bytes) -> str:
@@ -21,7 +30,8 @@ REFUSED = [
     (b"", "not JSON: Expecting value, line 1, column 1"),
     (b'{"a":\n 1,}', "line 2, column "),
     (b"{} {}", "Extra data"),
-    (b"\xef\xbb\xbf{}", "BOM"),
+    (b"\xef\xbb\xbf\xef\xbb\xbf{}", "BOM"),
+    (b'{"a": "\xff"}', "not in UTF-8: byte 8"),
     (b'"\xff"', "not in UTF-8: byte 2"),
     ('{"a": "ş"}'.encode("cp1254"), "not in UTF-8: byte 8"),
     ('{"a": 1}'.encode("utf-16"), "not in UTF-8"),
@@ -54,6 +64,7 @@ def test_W05_json_that_readers_disagree_on_is_refused_in_words(body: bytes, word
 READ = [
     (b'{"a": [1, 2.5, true, null, "x"]}', {"a": [1, 2.5, True, None, "x"]}),
     (b" 7 ", 7),
+    (b'\xef\xbb\xbf{"a": "\xef\xbb\xbf"}', {"a": "\ufeff"}),
     (b"[" * 32 + b"]" * 32, None),
     (b'["[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "\\\\"]', None),
     (b'["\\\\", "' + b"[" * 33 + b'"]', ["\\", "[" * 33]),
@@ -122,6 +133,30 @@ def test_a_form_gives_its_fields() -> None:
 def test_a_form_that_is_no_text_or_has_too_many_fields_is_refused(body: bytes, words: str) -> None:
     with pytest.raises(BodyError, match=words):
         form_body(body)
+
+
+def test_the_mark_of_utf_8_is_no_part_of_a_form_or_a_text() -> None:
+    assert form_body(b"\xef\xbb\xbfa=1&b=\xef\xbb\xbf2") == {"a": "1", "b": "\ufeff2"}
+    assert form_body(b"%EF%BB%BFa=1") == {"a": "1"}
+    assert text_body(b"\xef\xbb\xbfMerhaba") == "Merhaba"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["image/png", "multipart/form-data; boundary=x", "application/xml", "application/json; charset=latin1"],
+)
+def test_a_kind_that_is_not_read_is_told_from_one_that_is_spoilt(kind: str) -> None:
+    for reader in (any_body, object_body):
+        with pytest.raises(KindError):
+            reader(kind, b"{}")
+
+
+@given(st.binary() | st.lists(TOKENS, max_size=20).map(lambda parts: "".join(parts).encode()), st.text())
+def test_a_body_of_any_kind_is_read_or_refused(body: bytes, kind: str) -> None:
+    for said in (kind, "text/plain", "application/json", "application/x-www-form-urlencoded", ""):
+        for reader in (any_body, object_body):
+            with suppress(BodyError):
+                json.dumps(reader(said, body), allow_nan=False)
 
 
 def test_text_is_taken_up_to_256_kib() -> None:

@@ -245,6 +245,11 @@ def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:
         ),
         ('trigger: {file: {path: /srv/in, match: ["*.a", b]}}', "file /srv/in *.a, b -> text to 1 number"),
         ("trigger: {webhook: {path: x, open: true}}", "webhook /hook/x (open) -> text to 1 number"),
+        (
+            "trigger: {webhook: {path: x, secret: hook, verify: {scheme: hmac, header: X, algorithm: sha1}}}",
+            "webhook /hook/x (SHA-1, no signed time) -> text to 1 number",
+        ),
+        ("trigger: {webhook: {path: x, secret: hook}}", "webhook /hook/x -> text to 1 number"),
         ("trigger: {schedule: Mon-Fri 09:00}", "schedule Mon-Fri at 09:00 -> text to 1 number"),
         (
             "trigger: [{schedule: {every: 1h}}, {webhook: {path: x, open: true}}]",
@@ -268,8 +273,62 @@ def test_a_rule_in_one_line(tmp_path: Path, lines: str, line: str) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a.j2").write_text("{{ file.name }}", encoding="utf-8")
     (tmp_path / "rules" / "a.yaml").write_text(f"version: 1\nrules:\n  - id: a\n{body}", encoding="utf-8")
-    (rule,) = load(tmp_path, {}).rules
+    (rule,) = load(tmp_path, {"WBOX_SECRET_HOOK": "a secret of more than 24 bytes"}).rules
     assert summary(rule) == line
+
+
+RELAY = """\
+version: 1
+contacts: {{me: "+905551112244", boss: "+905551112255"}}
+rules:
+  - id: a
+    trigger: {{webhook: {{path: x, {door}}}}}
+    {for_each}
+    to: {to}
+    send: {{text: hi}}
+    escalate: {{after: 1h, to: {boss}, send: {{text: hi}}}}
+    tests: [{{name: t, when: {{webhook: {{}}}}, expect: []}}]
+"""
+
+
+def relays(folder: Path, **changed: str) -> list[tuple[str, int, str]]:
+    parts = {"door": "open: true", "for_each": "", "to": "me", "boss": "boss"} | changed
+    (folder / "rules").mkdir()
+    (folder / "rules" / "a.yaml").write_text(RELAY.format(**parts), encoding="utf-8")
+    found = check(load(folder, {"WBOX_SECRET_HOOK": "a secret of more than 24 bytes"}))
+    return [(one.code, one.line, one.message) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"to": '"{{ body.phone }}"'}, 7),
+        ({"to": '[me, "{{ query.to }}"]'}, 7),
+        ({"to": "\"{{ headers['x-to'] if body.x else 'me' }}\""}, 7),
+        ({"to": '"{% for one in body.to %}{{ one }},{% endfor %}"'}, 7),
+        ({"to": '"{{ one.phone }}"', "for_each": "for_each: {one: body.people}"}, 7),
+        ({"boss": '"{{ body.phone }}"'}, 9),
+        ({"to": '"{{ alert.labels.phone }}"', "door": "open: true, preset: grafana"}, 7),
+    ],
+)
+def test_an_open_hook_whose_callers_choose_the_recipients_is_a_warning(
+    tmp_path: Path, changed: dict[str, str], line: int
+) -> None:
+    message = "anybody who calls the path `x` can choose who gets a message"
+    assert relays(tmp_path, **changed) == [("WBX350", line, message)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"to": '"{{ body.phone }}"', "door": "secret: hook"},
+        {"to": "\"{{ 'boss' if body.severity == 'critical' else 'me' }}\""},
+        {"to": '"{% if body.severity %}boss{% else %}me{% endif %}"'},
+    ],
+)
+def test_who_only_looks_at_a_call_does_not_let_it_choose(tmp_path: Path, changed: dict[str, str]) -> None:
+    assert relays(tmp_path, **changed) == []
 
 
 @pytest.mark.parametrize(

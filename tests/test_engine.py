@@ -145,6 +145,37 @@ def test_the_same_value_is_followed_once_and_the_second_says_which_was_first(pro
 
 
 @pytest.mark.parametrize(
+    ("key", "first", "second", "messages"),
+    [
+        ("file.json.id", {"id": None}, {"id": None}, 2),
+        ("file.json.id", {"id": ""}, {"id": ""}, 2),
+        ("file.json.id | lower", {"id": None}, {"id": None}, 2),
+        ("[file.json.shop, file.json.id]", {"shop": 1, "id": None}, {"shop": 1, "id": None}, 2),
+        ("file.json.id", {"id": 0}, {"id": 0}, 1),
+        ("file.json.id", {"id": False}, {"id": False}, 1),
+        ("file.json.id", {"id": []}, {"id": []}, 1),
+        ("file.json.id", {"id": 1}, {"id": "1"}, 2),
+        ("file.json.id", {"id": None}, {"id": "None"}, 2),
+    ],
+)
+def test_what_dedupe_finds_empty_is_no_duplicate(
+    project: Loaded, key: str, first: Any, second: Any, messages: int
+) -> None:
+    loaded = project(ONE.format(more=f"dedupe: {key}", text="hi"))
+    memory = Overlay(Nothing())
+    made = []
+    for number, content in enumerate((first, second)):
+        event = a_file(at(loaded), "a.txt", f"file:{number}", text=json.dumps(content))
+        made.append(dropped(loaded, event, memory))
+        memory.add(made[-1].memories)
+    assert sum(len(one.messages) for one in made) == messages
+    if messages == 2 and first == second:
+        (decision, *_rest) = why(made[1])
+        assert decision[:2] == ("dedupe", "passed")
+        assert "is empty, so this is no duplicate" in decision[2]
+
+
+@pytest.mark.parametrize(
     ("more", "text", "stage", "said"),
     [
         ("", "{{ file.json.title }}", "if", "file.json: a.txt is not JSON"),

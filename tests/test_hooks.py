@@ -13,19 +13,24 @@ from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm, Request, build_opener
 
 import pytest
 import requests
 from doorway import BEARER, GITHUB, OPEN, SECRET, Doorway, Hasty, signed, status
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rulebook import project, rule_file
 from workplace import until
 
 from wbox_notify import events
 from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.sources import hooks
 from wbox_notify.web import Hook, Limits
+from wbox_notify.webhooks.headers import KNOWN
 from wbox_notify.webhooks.presets import PRESETS
-from wbox_notify.webhooks.signatures import scheme
+from wbox_notify.webhooks.signatures import delivery, scheme
 
 REFUSED = {"error": "the call is not authorised"}
 SLACK = Hook(path="slack", scheme=scheme("slack", [SECRET], {}), preset=PRESETS["slack"])
@@ -35,6 +40,7 @@ STANDARD = Hook(
     preset=PRESETS["json"],
 )
 DOCUMENTED = {200, 202, 400, 401, 404, 405, 408, 413, 415, 431, 503}
+PUSH = {"X-GitHub-Event": "push"}
 _numbers = count()
 
 
@@ -103,7 +109,7 @@ def test_two_hundred_calls_at_once_are_all_kept(door: Doorway) -> None:
     connections = [door.connect() for _ in range(200)]
     for number, connection in enumerate(connections):
         connection.sendall(
-            request("/hook/push", body, **{"X-GitHub-Delivery": f"n-{number}"}, **signed(body))
+            request("/hook/push", body, **{"X-GitHub-Delivery": f"n-{number}"}, **PUSH, **signed(body))
         )
     answers = []
     for connection in connections:
@@ -129,7 +135,9 @@ def request(path: str, body: bytes = b"", **headers: str) -> bytes:
 def test_W16_who_does_not_wait_for_the_answer_is_heard_all_the_same(door: Doorway) -> None:
     body = b'{"gone": true}'
     with door.connect() as connection:
-        connection.sendall(request("/hook/push", body, **{"X-GitHub-Delivery": "gone"}, **signed(body)))
+        connection.sendall(
+            request("/hook/push", body, **{"X-GitHub-Delivery": "gone"}, **PUSH, **signed(body))
+        )
     until(door.events)
     assert [event.id for event in door.events()] == ["webhook:push:gone"]
 
@@ -202,7 +210,7 @@ def test_W14_a_path_is_served_as_it_is_written_or_not_at_all(running: Doorway, p
 
 def test_one_slash_may_follow_a_path(running: Doorway) -> None:
     assert kept(running, running.post("/hook/open/")).data["path"] == "open"
-    assert running.post("/hook/push/", b"{}", **signed(b"{}")).status_code == 202
+    assert running.post("/hook/push/", b"{}", **PUSH, **signed(b"{}")).status_code == 202
     assert running.post("/hook/push/", b"{}").json() == REFUSED
 
 
@@ -268,11 +276,247 @@ def test_W13_a_ping_is_answered_and_is_no_event(door: Doorway) -> None:
 def test_W13_a_challenge_is_answered_only_to_who_has_the_secret(running: Doorway) -> None:
     body = b'{"type": "url_verification", "challenge": "c-1"}'
     assert running.post("/hook/slack", body).json() == REFUSED
+    answer = running.post("/hook/slack", body, **by_slack(body))
+    assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PRESSED: dict[str, Any] = {"type": "block_actions", "user": {"id": "U1"}, "actions": [{"value": "yes"}]}
+
+
+def posted(**fields: str) -> bytes:
+    return urlencode(fields).encode()
+
+
+def by_slack(body: bytes, **headers: str) -> dict[str, str]:
     stamp = str(int(time.time()))
     code = digest(SECRET, b"v0:" + stamp.encode() + b":" + body, "sha256").hex()
-    proof = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={code}"}
-    answer = running.post("/hook/slack", body, **proof, **{"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={code}", **headers}
+
+
+def test_a_form_of_github_is_read_as_the_json_in_it(running: Doorway) -> None:
+    body = posted(payload=json.dumps({"ref": "refs/heads/main"}))
+    event = kept(running, running.post("/hook/push", body, **PUSH, **FORM, **signed(body)))
+    assert event.data["body"] == {"ref": "refs/heads/main"}
+
+
+def test_a_ping_of_github_in_a_form_is_answered(running: Doorway) -> None:
+    body = posted(payload='{"zen": "…"}')
+    answer = running.post("/hook/push", body, **{"X-GitHub-Event": "ping"}, **FORM, **signed(body))
+    assert (answer.status_code, answer.json()) == (200, {"status": "pong"})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"zen=x", "`payload` is missing"),
+        (b"payload=", "this is not JSON: Expecting value, line 1, column 1"),
+        (b"payload=%7B%7D&payload=%7B%7D", "`payload` is not text"),
+    ],
+)
+def test_a_ping_whose_form_can_not_be_read_is_refused(running: Doorway, body: bytes, said: str) -> None:
+    answer = running.post("/hook/push", body, **{"X-GitHub-Event": "ping"}, **FORM, **signed(body))
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seen"),
+    [
+        (posted(command="/deploy", text="now please"), FORM, {"command": "/deploy", "text": "now please"}),
+        (posted(payload=json.dumps(PRESSED)), FORM, PRESSED),
+        (b'{"type": "app_rate_limited", "team_id": "T1"}', {}, {"type": "app_rate_limited", "team_id": "T1"}),
+        (b'{"event": {"type": "message"}}', {}, {"event": {"type": "message"}}),
+    ],
+)
+def test_what_slack_sends_is_read_and_answered_with_nothing(
+    tmp_path: Path, body: bytes, headers: dict[str, str], seen: Any
+) -> None:
+    with Doorway(tmp_path, [SLACK]) as door:
+        answer = door.post("/hook/slack", body, **by_slack(body, **headers))
+        assert (answer.status_code, answer.content) == (200, b"")
+        (event,) = door.events()
+        assert event.data["body"] == seen
+
+
+CONFIRM = (
+    b'{"Type":"SubscriptionConfirmation","MessageId":"m-1","Token":"t","TopicArn":"arn:aws:sns:eu:1:t",'
+    b'"Message":"please confirm","SubscribeURL":"https://sns.example.com/?Action=Confirm&Token=t"}'
+)
+TEXT = {"Content-Type": "text/plain; charset=UTF-8"}
+
+
+def test_amazon_sns_is_read_though_it_calls_its_json_plain_text(running: Doorway) -> None:
+    sent = {**TEXT, "X-Amz-Sns-Message-Type": "SubscriptionConfirmation", "X-Amz-Sns-Message-Id": fresh()}
+    event = kept(running, running.post("/hook/open", CONFIRM, **sent))
+    assert event.data["body"]["SubscribeURL"] == "https://sns.example.com/?Action=Confirm&Token=t"
+    assert event.data["headers"]["x-amz-sns-message-type"] == "SubscriptionConfirmation"
+    assert running.post("/hook/open", CONFIRM, **sent).status_code == 200
+
+
+def test_who_shows_its_password_only_when_asked_is_asked(tmp_path: Path) -> None:
+    """Amazon SNS does so with the password in the address of its subscription."""
+    guard = scheme("basic", [SECRET], {"user": "sns"})
+    with Doorway(tmp_path, [Hook(path="sns", scheme=guard, preset=PRESETS["json"])]) as door:
+        asked = [door.post(f"/hook/{path}", CONFIRM, **TEXT) for path in ("sns", "nothing")]
+        assert [answer.status_code for answer in asked] == [401, 401]
+        assert {answer.headers["www-authenticate"] for answer in asked} == {
+            'Basic realm="wbox_notify", charset="UTF-8"'
+        }
+        opener = build_opener(HTTPBasicAuthHandler(HTTPPasswordMgrWithDefaultRealm()))
+        (handler,) = [one for one in opener.handlers if isinstance(one, HTTPBasicAuthHandler)]
+        handler.add_password("wbox_notify", door.url, "sns", SECRET.decode())
+        with opener.open(Request(f"{door.url}/hook/sns", CONFIRM, TEXT), timeout=10) as answer:
+            assert answer.status == 202
+
+
+ALERTS = b'{"alerts": [{"status": "firing", "labels": {"a": "b"}}]}'
+PROVEN = {"Authorization": f"Bearer {SECRET.decode()}"}
+
+
+@pytest.mark.parametrize("headers", [TEXT, {}, FORM, {"Content-Type": "application/json"}])
+def test_where_a_preset_wants_json_it_is_read_whatever_it_says_it_is(
+    running: Doorway, headers: dict[str, str]
+) -> None:
+    event = kept(running, running.post("/hook/alerts", ALERTS, **headers, **PROVEN))
+    assert event.data["body"] == json.loads(ALERTS)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        (b"{}", {}, "`alerts` is missing"),
+        (b"[]", {}, "the body is not a JSON object"),
+        (b'{"alerts": [{"status": "firing"}]}', {}, "`alerts[0].labels` is missing"),
+        (b"disk is full", TEXT, "this is not JSON: Expecting value, line 1, column 1"),
+        (b'{"a": 1, "a": 2}', TEXT, 'the key "a" comes twice in one object'),
+        (b"a=1", FORM, "this is a form, and this hook wants JSON"),
+    ],
+)
+def test_what_a_preset_can_not_read_is_refused_at_the_door(
+    door: Doorway, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str], said: str
+) -> None:
+    answer = door.post("/hook/alerts", body, **headers, **PROVEN)
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
+    assert door.events() == []
+    assert "/hook/alerts" in caplog.text
+    assert said in caplog.text
+
+
+def test_a_call_without_the_header_that_names_its_event_is_refused(running: Doorway) -> None:
+    answer = running.post("/hook/push", b"{}", **signed(b"{}"))
+    assert (answer.status_code, answer.json()) == (400, {"error": "the header X-GitHub-Event is missing"})
+
+
+# Who only asks
+
+
+WOO = {"header": "X-WC-Webhook-Signature", "encoding": "base64"}
+SHOP = Hook(path="shop", scheme=scheme("hmac", [SECRET], WOO), preset=PRESETS["json"])
+HOOKSHOT = {"User-Agent": "WooCommerce/9.4 Hookshot (WordPress/6.7)"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    with Doorway(tmp_path_factory.mktemp("shop"), [SHOP, OPEN, BEARER]) as doorway:
+        yield doorway
+
+
+def test_the_unsigned_ping_of_woocommerce_gets_200_and_is_no_event(shop: Doorway) -> None:
+    for path in ("shop", "open"):
+        answer = shop.post(f"/hook/{path}", b"webhook_id=7", **FORM, **HOOKSHOT)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert shop.events() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("shop", b"webhook_id=7&a=1", HOOKSHOT),
+        ("shop", b"webhook_id=seven", HOOKSHOT),
+        ("shop", b"webhook_id=7", {"X-WC-Webhook-Signature": "AAAA"}),
+        ("shop", b"", HOOKSHOT),
+        ("alerts", b"webhook_id=7", HOOKSHOT),
+        ("nothing", b"webhook_id=7", HOOKSHOT),
+    ],
+)
+def test_nothing_else_passes_for_a_ping(
+    shop: Doorway, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    answer = shop.post(f"/hook/{path}", body, **FORM, **headers)
+    assert (answer.status_code, answer.json()) == (401, REFUSED)
+
+
+def test_a_signed_call_of_woocommerce_is_an_event(tmp_path: Path) -> None:
+    body = b'{"id": 727, "status": "processing"}'
+    code = b64encode(digest(SECRET, body, "sha256")).decode()
+    with Doorway(tmp_path, [SHOP]) as door:
+        answer = door.post(
+            "/hook/shop",
+            body,
+            **{
+                "Content-Type": "application/json",
+                "X-WC-Webhook-Signature": code,
+                "X-WC-Webhook-Topic": "order.created",
+            },
+        )
+        assert kept(door, answer).data["headers"]["x-wc-webhook-topic"] == "order.created"
+
+
+def test_a_form_from_anybody_else_is_an_event_on_an_open_hook(running: Doorway) -> None:
+    assert kept(running, running.post("/hook/open", b"webhook_id=7", **FORM)).data["body"] == {
+        "webhook_id": "7"
+    }
+
+
+GRID: dict[str, Any] = {
+    "id": "v1",
+    "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+    "data": {"validationCode": "ABC-1"},
+}
+
+
+def test_event_grid_gets_its_code_back(running: Doorway) -> None:
+    answer = running.post("/hook/open", [GRID])
+    assert (answer.status_code, answer.json()) == (200, {"validationResponse": "ABC-1"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GRID,
+        [GRID, GRID],
+        [GRID | {"eventType": "Contoso.Items.ItemReceived"}],
+        [GRID | {"data": {"validationCode": 7}}],
+        [GRID | {"data": None}],
+        [7],
+    ],
+)
+def test_what_is_no_question_of_event_grid_is_an_event(running: Doorway, body: Any) -> None:
+    assert running.post("/hook/open", body).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["push", "open", "nothing"])
+def test_who_asks_with_options_may_call_any_path_and_has_to_prove_itself_then(
+    running: Doorway, path: str
+) -> None:
+    asked = {"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+    answer = requests.options(f"{running.url}/hook/{path}", headers=asked, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"")
+    said = {
+        name: answer.headers[name] for name in ("allow", "webhook-allowed-origin", "webhook-allowed-rate")
+    }
+    assert said == {
+        "allow": "POST, PUT",
+        "webhook-allowed-origin": "eventgrid.azure.net",
+        "webhook-allowed-rate": "*",
+    }
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "ışık", "x" * 256, "<script>"])
+def test_an_origin_that_is_no_name_is_not_agreed_to(running: Doorway, origin: str) -> None:
+    asked = {"WebHook-Request-Origin": origin.encode()}
+    assert requests.options(f"{running.url}/hook/open", headers=asked, timeout=10).status_code == 405
 
 
 # What may be in a body
@@ -287,7 +531,21 @@ def test_W13_a_challenge_is_answered_only_to_who_has_the_secret(running: Doorway
         ("application/x-www-form-urlencoded", b' {"a": 1}', {"a": 1}),
         ("application/x-www-form-urlencoded", b"a=1&b=%C3%A7&b=x+y", {"a": "1", "b": ["ç", "x y"]}),
         ("text/plain; charset=utf-8", "Işık söndü".encode(), "Işık söndü"),
-        ("text/plain", b'{"a": 1}', '{"a": 1}'),
+        ("text/plain; charset=UTF-8", b'{"a": 1}', {"a": 1}),
+        ("text/plain", b' [{"a": 1}]', [{"a": 1}]),
+        ("text/plain", b'{"a": 1', '{"a": 1'),
+        ("text/plain", b"[error] disk is full", "[error] disk is full"),
+        ("text/plain", b"7", "7"),
+        ("text/plain", b'"a"', '"a"'),
+        ("text/plain", b"\xef\xbb\xbfhi", "hi"),
+        (
+            "application/json",
+            b'\xef\xbb\xbf{"value": [{"resource": "list-1"}]}',
+            {"value": [{"resource": "list-1"}]},
+        ),
+        ("application/x-www-form-urlencoded", b"\xef\xbb\xbfa=1&b=2", {"a": "1", "b": "2"}),
+        ("application/x-www-form-urlencoded", b"%EF%BB%BFa=1", {"a": "1"}),
+        ("application/x-www-form-urlencoded", b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         (None, b'{"a": 1}', {"a": 1}),
         (None, b"disk is full", "disk is full"),
         (None, b"", ""),
@@ -317,7 +575,8 @@ def test_a_body_is_read_as_what_it_says_it_is(
         ({"Content-Type": "application/json"}, b"1e999", 400),
         ({"Content-Type": "application/json"}, b"9" * 5000, 400),
         ({"Content-Type": "application/json"}, b'{"a": 1, "a": 2}', 400),
-        ({"Content-Type": "application/json"}, b"\xef\xbb\xbf{}", 400),
+        ({"Content-Type": "application/json"}, b"\xef\xbb\xbf\xef\xbb\xbf{}", 400),
+        ({"Content-Type": "application/json, text/plain"}, b"{}", 415),
         ({"Content-Type": "application/json"}, b'"\xff"', 400),
         ({"Content-Type": "text/plain"}, b"\xe7", 400),
         ({}, b"\xe7", 400),
@@ -390,31 +649,75 @@ def test_W07_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
 # What is kept of the headers
 
 
-def test_headers_that_prove_something_are_not_kept(running: Doorway) -> None:
-    secret = {
-        "Authorization": "Bearer 1",
-        "Cookie": "a=1",
-        "X-Hub-Signature-256": "1",
-        "X-Gitlab-Token": "1",
-        "X-Api-Key": "1",
-        "X-Auth": "1",
-        "X-Webhook-Hmac": "1",
-        "Webhook-Signature": "1",
-        "Proxy-Authorization": "1",
-        "Accept": "*/*",
+PROVING = [
+    *("Authorization", "Proxy-Authorization", "Cookie", "X-Hub-Signature-256", "X-Gitlab-Token", "X-Api-Key"),
+    *("X-Auth", "X-Webhook-Hmac", "Webhook-Signature", "X-Goog-Iap-Jwt-Assertion", "X-Amzn-Oidc-Data"),
+    *("X-Ms-Client-Principal", "X-Jwt", "X-Otp", "X-Pass", "X-Pin", "X-Pwd", "X-Nonce", "X-Sig", "X-Ticket"),
+    *("X-Access-Key", "X-Client-Cert", "X-Session-Id", "Ce-Token", "X-Saml-Response", "X-User-Password"),
+]
+
+
+@pytest.fixture(scope="module")
+def naming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    """The hook of two rules that name headers, even some that they can not have."""
+    folder = tmp_path_factory.mktemp("naming")
+    one = rule_file(
+        "trigger: {webhook: {path: naming, open: true, id: 'headers[\"x-order\"]'}}\n"
+        'if: headers["x-kind"] == "paid"\n'
+    )
+    words = " ".join((*PROVING, "X-Other")).lower()
+    two = one.replace("id: a", "id: b").replace('"hi"', f'"{{{{ headers | items }}}} {words}"')
+    loaded = project(folder, {"rules/a.yaml": one, "rules/b.yaml": two})
+    assert loaded.problems == ()
+    with Doorway(folder, hooks(loaded)) as doorway:
+        yield doorway
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_headers_that_say_what_a_call_is_are_kept_and_no_others(running: Doorway, part: int) -> None:
+    known = {name.title(): f"{fresh()} of {name}" for name in sorted(KNOWN - {"content-type"})[part::6]}
+    others = {"X-Event": "b", "X-Author": "d", "Accept": "*/*", "X-Forwarded-For": "192.0.2.1"}
+    proofs = dict.fromkeys(PROVING, "canary")
+    event = kept(running, running.post("/hook/open", b"{}", **known, **others, **proofs))
+    found = {name: value for name, value in event.data["headers"].items() if name != "user-agent"}
+    assert found == {name.lower(): value for name, value in known.items() if name != "User-Agent"}
+
+
+def test_headers_that_rules_name_are_kept_but_for_those_that_prove_something(naming: Doorway) -> None:
+    named = {"X-Order": fresh(), "X-Kind": "paid", "X-Other": "1"}
+    proofs = dict.fromkeys(PROVING, "canary")
+    event = kept(naming, naming.post("/hook/naming", b"{}", **named, **proofs, **{"X-Unnamed": "1"}))
+    assert {name for name in event.data["headers"] if name.startswith("x-")} == {
+        "x-order",
+        "x-kind",
+        "x-other",
     }
-    kept_ones = {"X-Event": "b", "Content-Type": "application/json", "User-Agent": "c", "X-Author": "d"}
-    event = kept(running, running.post("/hook/open", b"{}", **secret, **kept_ones))
-    assert event.data["headers"] == {name.lower(): value for name, value in kept_ones.items()}
+    assert "canary" not in json.dumps(dict(event.data))
 
 
 def test_the_header_of_a_secret_is_not_kept_whatever_its_name(tmp_path: Path) -> None:
     guard = scheme("header", [SECRET], {"header": "X-Door"})
-    with Doorway(tmp_path, [Hook(path="door", scheme=guard, preset=PRESETS["json"])]) as door:
+    named = frozenset({"x-door", "x-other"})
+    hook = Hook(path="door", scheme=guard, preset=PRESETS["json"], named=named)
+    with Doorway(tmp_path, [hook]) as door:
         event = kept(door, door.post("/hook/door", b"{}", **{"X-Door": SECRET.decode(), "X-Other": "1"}))
         assert "x-door" not in event.data["headers"]
         assert event.data["headers"]["x-other"] == "1"
         assert SECRET.decode() not in json.dumps(dict(event.data))
+
+
+@pytest.mark.parametrize(
+    "name", ["Webhook-Id", "Idempotency-Key", "X-Gitea-Delivery", "X-Amz-Sns-Message-Id"]
+)
+def test_the_id_of_a_sender_counts_on_an_open_hook_too(running: Doorway, name: str) -> None:
+    delivery = fresh()
+    answers = [running.post("/hook/open", b"{}", **{name: delivery}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 200]
+
+
+def test_every_header_that_holds_the_id_of_a_delivery_is_kept() -> None:
+    kinds = [preset.scheme for preset in PRESETS.values()]
+    assert {header for kind in kinds for header in delivery(kind).headers} <= KNOWN
 
 
 # Which delivery it is
@@ -475,6 +778,44 @@ def test_while_the_id_of_one_call_is_worked_out_others_are_answered(tmp_path: Pa
         assert door.post("/hook/open", {}).status_code == 202
         end.set()
         assert sorted(answer.result().status_code for answer in slow) == [200, 200, 202]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    """The hook of a rule with `id: body.id`."""
+    folder = tmp_path_factory.mktemp("named")
+    text = rule_file("trigger: {webhook: {path: named, open: true, id: body.id}}")
+    with Doorway(folder, hooks(project(folder, {"rules/a.yaml": text}))) as doorway:
+        yield doorway
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_calls_whose_id_is_nothing_are_known_by_the_id_of_the_sender(named: Doorway, nothing: Any) -> None:
+    keys = [fresh() for _ in range(3)]
+    answers = [named.post("/hook/named", {"id": nothing}, **{"Idempotency-Key": key}) for key in keys]
+    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert [answer.json()["id"] for answer in answers] == [f"webhook:named:{key}" for key in keys]
+    unnamed = [named.post("/hook/named", {"id": nothing}).status_code for _ in range(3)]
+    assert unnamed == [202, 202, 202]
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"), [(True, "true or false"), ([], "a list"), ([1], "a list"), ({"a": 1}, "a map")]
+)
+def test_an_id_that_is_no_text_and_no_number_is_refused(named: Doorway, odd: Any, said: str) -> None:
+    answer = named.post("/hook/named", {"id": odd})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": f"`id` has to be a text or a number, and is {said} here"}
+
+
+@pytest.mark.parametrize("odd", ["ışık ✓", "\u202e", "a\x00b\r\nX-Y: z", "\x7f\x9f", "x" * 5000, 10**40, 0])
+def test_an_id_may_have_any_letters(named: Doorway, odd: Any) -> None:
+    odd = odd if isinstance(odd, int) else f"{odd} {fresh()}"
+    first, again = (named.post("/hook/named", {"id": odd}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 200)
+    event = kept(named, first)
+    assert event.id == first.json()["id"] == again.json()["id"]
+    assert event.id.isprintable()
 
 
 # When the store is away

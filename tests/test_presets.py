@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wbox_notify.templates import Templates
 from wbox_notify.webhooks.bodies import BodyError, json_body
 from wbox_notify.webhooks.presets import PRESETS, Item
 from wbox_notify.webhooks.signatures import scheme
@@ -50,10 +51,52 @@ def test_the_same_alert_has_the_same_key_when_it_ends() -> None:
     assert told == [("9556f853bb27ef8b", "resolved"), ("c5bfa6e8c6ace5cc", "firing")]
 
 
-def test_an_alert_is_given_as_it_came_and_with_no_name_that_is_not_offered() -> None:
+def test_an_alert_is_given_as_it_came_with_every_name_that_is_offered() -> None:
     for item, sent in zip(items("alertmanager", FIRST), FIRST["alerts"], strict=True):
-        assert item.data["alert"] == sent
+        assert item.data["alert"] == {**sent, "truncatedAlerts": 0}
         assert item.data["alert"].keys() == offered("alertmanager")
+
+
+LEAST: dict[str, Any] = {
+    "alertmanager": {"alerts": [{"status": "firing", "labels": {}}]},
+    "grafana": {"alerts": [{"status": "firing", "labels": {}}]},
+    "uptime-kuma": {"msg": "", "heartbeat": {"status": 0}, "monitor": {"id": 7}},
+    "healthchecks": {"code": "f1-2", "status": "down"},
+}
+DOCUMENTED = [(name, field) for name in LEAST for field in PRESETS[name].fields["alert"]]
+
+
+def test_all_presets_with_names_of_their_own_have_a_least_that_they_need() -> None:
+    assert LEAST.keys() == {name for name, preset in PRESETS.items() if preset.fields}
+
+
+@pytest.mark.parametrize(("preset", "field"), DOCUMENTED)
+def test_a_documented_name_that_a_sender_leaves_out_is_empty(preset: str, field: str) -> None:
+    (item,) = items(preset, LEAST[preset])
+    empty = PRESETS[preset].fields["alert"][field]
+    given = {"status": "firing", "id": item.key, "fingerprint": item.key}
+    given |= {"monitor": {"id": 7}, "heartbeat": {"status": 0}}
+    assert item.data["alert"][field] in (empty, given.get(field))
+    assert str(Templates().text(f"{{{{ alert.{field} }}}}").render(item.data)) not in {"None", "null"}
+
+
+@pytest.mark.parametrize("field", [name for name in PRESETS["grafana"].fields["alert"] if name != "status"])
+def test_a_documented_name_that_grafana_sends_as_null_is_empty(field: str) -> None:
+    alert = {"status": "firing", "labels": {"a": "b"}, "fingerprint": "f"}
+    if field == "labels":
+        assert says("grafana", {"alerts": [alert | {field: None}]}) == "`alerts[0].labels` is not an object"
+        return
+    (item,) = items("grafana", {"alerts": [{**alert, field: None}]})
+    empty = item.key if field == "fingerprint" else PRESETS["grafana"].fields["alert"][field]
+    assert item.data["alert"][field] == empty
+
+
+def test_each_alert_says_how_many_alertmanager_left_out() -> None:
+    alerts = [{"status": "firing", "labels": {"a": str(number)}} for number in range(2)]
+    told = items("alertmanager", {"alerts": alerts, "truncatedAlerts": 37})
+    assert [item.data["alert"]["truncatedAlerts"] for item in told] == [37, 37]
+    odd = items("alertmanager", {"alerts": alerts, "truncatedAlerts": "many"})
+    assert [item.data["alert"]["truncatedAlerts"] for item in odd] == [0, 0]
 
 
 def test_without_a_fingerprint_the_labels_are_the_key_in_any_order() -> None:
@@ -76,7 +119,8 @@ def test_an_alert_of_grafana_brings_its_values() -> None:
     }
     (item,) = items("grafana", {"alerts": [alert], "orgId": 1})
     assert item.data["alert"]["values"] == {"B": 44.2}
-    assert item.data["alert"].keys() <= offered("grafana")
+    assert item.data["alert"]["orgId"] == 1
+    assert item.data["alert"].keys() == offered("grafana")
 
 
 KUMA = {
@@ -134,6 +178,9 @@ def test_the_sender_names_the_type_of_the_event() -> None:
     assert items("gitlab", {"object_kind": "push"}, x_gitlab_event="Push Hook") == [Item(type="Push Hook")]
     assert items("stripe", {"id": "evt_1", "type": "charge.failed"}) == [Item(type="charge.failed")]
     assert items("slack", {"type": "event_callback", "event": {"type": "message"}}) == [Item(type="message")]
+    assert items("slack", {"type": "app_rate_limited"}) == [Item(type="app_rate_limited")]
+    assert items("slack", {"type": "block_actions", "actions": []}) == [Item(type="block_actions")]
+    assert items("slack", {"command": "/deploy", "text": ""}) == [Item(type="slash_command")]
 
 
 @pytest.mark.parametrize("body", [{}, [], None, 7, "text", {"a": 1}])
@@ -143,11 +190,12 @@ def test_any_json_is_one_item(body: Any) -> None:
 
 MALFORMED: list[tuple[str, Any, str]] = [
     ("github", {}, "the header X-GitHub-Event is missing"),
-    ("github", {"payload": "{}"}, "sent a form"),
     ("gitlab", {}, "the header X-Gitlab-Event is missing"),
     ("stripe", {"id": "evt"}, "`type` is missing"),
     ("stripe", [], "the body is not a JSON object"),
     ("slack", {"event": {}}, "`event.type` is missing"),
+    ("slack", {"a": 1}, "`type` is missing"),
+    ("slack", "text", "the body is not a JSON object"),
     ("alertmanager", {}, "`alerts` is missing"),
     ("alertmanager", {"alerts": {}}, "`alerts` is not a list"),
     ("alertmanager", {"alerts": [7]}, "`alerts[0]` is not an object"),
@@ -158,7 +206,7 @@ MALFORMED: list[tuple[str, Any, str]] = [
     ("uptime-kuma", {"msg": "x"}, "`heartbeat` is missing"),
     ("uptime-kuma", KUMA | {"monitor": None}, "`monitor` is not an object"),
     ("uptime-kuma", KUMA | {"heartbeat": {"status": True}}, "`heartbeat.status` is not a whole number"),
-    ("healthchecks", {"code": "c", "status": "up"}, "`name` is missing"),
+    ("healthchecks", {"name": "n", "status": "up"}, "`code` is missing"),
     ("healthchecks", {"code": "c", "name": "n", "status": "$STATUS"}, "`status` is neither down nor up"),
 ]
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rulebook import mistake, project, rule, rule_file
 
+from wbox_notify.errors import WboxError
 from wbox_notify.rules import FileTrigger
 from wbox_notify.rules.rule import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.times import Missed, parse
@@ -67,6 +68,44 @@ def test_the_id_of_a_delivery_is_an_expression_over_the_call(tmp_path: Path) -> 
     found = webhook(tmp_path, '{path: x, open: true, id: "body.order ~ headers.a ~ query.b"}').id
     assert found
     assert found.value({"body": {"order": 7}, "headers": {"a": "-"}, "query": {"b": "x"}}) == "7-x"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("a-1", "a-1"),
+        (7, "7"),
+        (0, "0"),
+        (1.5, "1.5"),
+        (None, None),
+        ("", None),
+        (" \t", None),
+        ("ışık", "ışık"),
+    ],
+)
+def test_an_id_is_a_text_or_a_number_or_nothing(tmp_path: Path, value: object, found: str | None) -> None:
+    hook = webhook(tmp_path, "{path: x, open: true, id: body.id}")
+    assert hook.delivery_id({"body": {"id": value}, "headers": {}, "query": {}}) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [([], "a list"), ([1], "a list"), ({}, "a map"), (True, "true or false"), (False, "true")],
+)
+def test_an_id_that_is_no_text_and_no_number_is_an_error(tmp_path: Path, value: object, said: str) -> None:
+    hook = webhook(tmp_path, "{path: x, open: true, id: body.id}")
+    with pytest.raises(WboxError, match=f"`id` has to be a text or a number, and is {said}"):
+        hook.delivery_id({"body": {"id": value}, "headers": {}, "query": {}})
+
+
+@pytest.mark.parametrize("made", ["body.a ~ body.b", "body.a | lower", "body.a | trim", "body.a | string"])
+def test_what_an_id_makes_of_none_is_nothing_too(tmp_path: Path, made: str) -> None:
+    hook = webhook(tmp_path, f'{{path: x, open: true, id: "{made}"}}')
+    assert hook.delivery_id({"body": {"a": None, "b": None}, "headers": {}, "query": {}}) is None
+
+
+def test_a_webhook_without_an_id_says_nothing_of_it(tmp_path: Path) -> None:
+    assert webhook(tmp_path, "{path: x, open: true}").delivery_id({"body": {"id": 7}}) is None
 
 
 @pytest.mark.parametrize(
@@ -300,3 +339,27 @@ def test_rules_share_a_path_with_the_same_sender_only(tmp_path: Path) -> None:
     assert "the path `x` has another preset and secret and open elsewhere" in problem.message
     assert "rules/a.yaml:5" in (problem.hint or "")
     assert [one.id for one in found.rules] == ["a", "b"]
+
+
+NAMING = "trigger: {webhook: {path: x, open: true, id: \"headers['x-order']\"}}\n"
+
+
+def test_a_rule_knows_which_headers_it_may_look_at(tmp_path: Path) -> None:
+    found = rule(
+        tmp_path,
+        NAMING + 'if: headers["X-Kind"] is defined\n'
+        "send: {text: \"{{ headers.origin }}{% set h = headers %}{{ h['x-far'] }}{% include 'more.j2' %}\"}",
+        **{"templates/more.j2": "{{ headers['x-more'] }}"},
+    )
+    assert {"x-order", "x-kind", "origin", "x-far", "x-more"} <= found.headers
+
+
+def test_a_rule_without_a_webhook_looks_at_no_headers(tmp_path: Path) -> None:
+    assert rule(tmp_path, 'send: {text: "headers x-a"}').headers == frozenset()
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "authorization", "x-jwt"])
+def test_a_header_that_is_never_kept_is_a_mistake(tmp_path: Path, name: str) -> None:
+    found = mistake(tmp_path, f"trigger: {{webhook: {{path: x, open: true}}}}\nif: headers['{name}'] == 'a'")
+    assert (found.code, found.line, found.column) == ("WBX308", 6, 18)
+    assert found.message == f"the header `{name}` is not kept"

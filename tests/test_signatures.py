@@ -179,6 +179,34 @@ def test_the_old_signature_of_github_alone_is_refused() -> None:
     refused(scheme_of(vector), call([(b"x-hub-signature", f"sha1={old}".encode())], body), NOW, "is missing")
 
 
+@pytest.mark.parametrize("delivery", [b"msg.1800000000", b"msg.1", b".", b""])
+def test_an_id_with_a_dot_in_it_or_none_at_all_is_refused(delivery: bytes) -> None:
+    """What is signed is joined with dots: the id ``msg`` with the body ``T.{}`` is ``msg.T`` with ``{}``."""
+    made = scheme("standard", ["whsec_" + base64.b64encode(b"k" * 32).decode()], {})
+    stamp = b"%d" % NOW
+    signed = hmac.new(b"k" * 32, b"%s.%s.{}" % (delivery, stamp), hashlib.sha256).digest()
+    headers = [(b"webhook-timestamp", stamp), (b"webhook-signature", b"v1," + base64.b64encode(signed))]
+    refused(made, call([(b"webhook-id", delivery), *headers], b"{}"), NOW, "is empty or has a dot in it")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "notes"),
+    [
+        ("standard", {}, ()),
+        ("stripe", {}, ()),
+        ("bearer", {}, ()),
+        ("basic", {"user": "u"}, ()),
+        ("github", {}, ("no signed time",)),
+        ("hmac", {"header": "X", "algorithm": "sha1"}, ("SHA-1", "no signed time")),
+        ("hmac", {"header": "X", "timestamp_header": "Y", "signed": "{timestamp}.{body}"}, ()),
+    ],
+)
+def test_what_is_worth_knowing_of_a_proof_is_noted(
+    kind: str, options: dict[str, str], notes: tuple[str, ...]
+) -> None:
+    assert scheme(kind, ["c2VjcmV0"], options).notes == notes
+
+
 def test_shopify_may_sign_under_its_newer_header() -> None:
     vector = VECTORS["shopify"]
     came = call([(b"shopify-hmac-sha256", vector["computed"].encode())], vector["body"].encode())
@@ -265,10 +293,11 @@ IDS = [
     ("pagerduty", {}, '{"event": "01B"}', None),
     ("stripe", {}, '{"id": 7}', None),
     ("stripe", {}, '{"id": ""}', None),
-    ("stripe", {}, '{"id": "a\\nb"}', None),
+    ("stripe", {}, '{"id": " "}', None),
+    ("stripe", {}, '{"id": "a\\nb"}', "a\nb"),
     ("stripe", {}, "not JSON", None),
     ("stripe", {}, "[]", None),
-    ("github", {"x-github-delivery": "x" * 256}, "", None),
+    ("github", {"x-github-delivery": "x" * 256}, "", "x" * 256),
     ("github", {}, "", None),
 ]
 

@@ -14,12 +14,14 @@ from wbox_notify.events import Event
 from wbox_notify.messages import KINDS
 from wbox_notify.rules import load
 from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.webhooks.headers import KNOWN
 
 ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS, re.DOTALL)
+HOOKS = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS, re.DOTALL)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -91,8 +93,13 @@ def test_every_template_is_named_by_a_rule_or_another_template() -> None:
         assert any(template.name in text for text in texts), template.name
 
 
+def test_the_page_about_webhooks_lists_the_headers_that_are_kept() -> None:
+    (listed,) = re.findall(r"```text\n(.*?)```", HOOKS, re.DOTALL)
+    assert set(listed.split()) == KNOWN
+
+
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
-def test_every_yaml_block_of_the_readme_and_of_rows_loads_and_passes_its_tests(
+def test_every_yaml_block_of_the_readme_of_rows_and_of_webhooks_loads_and_passes_its_tests(
     block: str, tmp_path: Path
 ) -> None:
     name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
@@ -101,7 +108,9 @@ def test_every_yaml_block_of_the_readme_and_of_rows_loads_and_passes_its_tests(
     key.write_text("sk_x")
     key.chmod(0o600)
     (tmp_path / name).write_text(block.replace("/etc/wbox-notify/key", str(key)), encoding="utf-8")
-    project = load(tmp_path, {"GITHUB_SECRET": "a secret that is long enough"})
+    project = load(
+        tmp_path, dict.fromkeys(("GITHUB_SECRET", "WBOX_SECRET_SNS"), "a secret that is long enough")
+    )
     assert [problem.message for problem in project.problems if problem.severity == "error"] == []
     assert project.rules or name == "wbox-notify.yaml"
     assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []

@@ -1,9 +1,9 @@
 """What the rules of a project wait for, as their sources want it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from posixpath import normpath
-from typing import Any, Protocol
+from typing import Protocol
 
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
@@ -36,13 +36,12 @@ def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watc
 
 def hooks(project: Project) -> list[Hook]:
     """Return one hook for each path that rules name."""
-    found = {
-        trigger.path: _hook(trigger)
-        for rule in project.rules
-        for trigger in _awaited(rule)
-        if isinstance(trigger, WebhookTrigger)
-    }
-    return list(found.values())
+    by_path: dict[str, list[tuple[WebhookTrigger, Rule]]] = {}
+    for rule in project.rules:
+        for trigger in _awaited(rule):
+            if isinstance(trigger, WebhookTrigger):
+                by_path.setdefault(trigger.path, []).append((trigger, rule))
+    return [_hook(group) for group in by_path.values()]
 
 
 def timetables(project: Project) -> list[Timetable]:
@@ -110,15 +109,14 @@ def _watch(
     )
 
 
-def _hook(trigger: WebhookTrigger) -> Hook:
-    def delivery_id(call: Mapping[str, Any]) -> str | None:
-        return str(trigger.id.value(call)) if trigger.id else None
-
+def _hook(group: list[tuple[WebhookTrigger, Rule]]) -> Hook:
+    trigger, _ = group[0]  # they say the same of it, or one of them is a mistake and not here
     return Hook(
         path=trigger.path,
         scheme=trigger.scheme,
         preset=trigger.preset,
-        id=delivery_id if trigger.id else None,
+        id=trigger.delivery_id if trigger.id else None,
+        named=frozenset().union(*(rule.headers for _, rule in group)),
     )
 
 

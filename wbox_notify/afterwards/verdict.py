@@ -75,7 +75,7 @@ def folder(project: Project, chosen: Verdict, template: Template, event: Event) 
 
 def _wanted(decisions: Sequence[Decision]) -> bool:
     """Return whether a rule went on after `if` and `dedupe`; one that decided nothing had an empty list."""
-    further = any(one.outcome == "failed" or one.stage not in {"if", _DEDUPE} for one in decisions)
+    further = any(one.outcome != "stopped" or one.stage not in {"if", _DEDUPE} for one in decisions)
     return further or not decisions
 
 

@@ -1,5 +1,6 @@
 """Dedupe and throttle: what is not followed, or not now."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from wbox_notify.engine.names import key_of
@@ -14,8 +15,15 @@ MOST = 1000
 
 
 def is_new(turn: Turn, how: Dedupe, subject: Subject) -> bool:
-    """Return whether the rule has not followed the same before; it has now."""
-    key = key_of(values_of(how.key, turn.context(subject)))
+    """Return whether the rule has not followed the same before; it has now.
+
+    Where a value is missing, nothing shows that two events are the same: both are followed.
+    """
+    values = values_of(how.key, turn.context(subject))
+    if (place := _empty(values)) is not None:
+        turn.decide(DEDUPE, "passed", f"{how.key[place].source} is empty, so this is no duplicate")
+        return True
+    key = key_of(values)
     known = turn.recall(DEDUPE, key)
     mine = {"event": subject.event_id, "place": subject.place}
     kept = known is not None and (how.keep is None or known["at"] + how.keep > turn.time)
@@ -25,6 +33,11 @@ def is_new(turn: Turn, how: Dedupe, subject: Subject) -> bool:
         return False
     turn.remember(DEDUPE, key, {**mine, "at": turn.time}, None if how.keep is None else turn.time + how.keep)
     return True
+
+
+def _empty(values: Sequence[Any]) -> int | None:
+    """Return the place of the first value that is none or an empty text; None where all say something."""
+    return next((at for at, one in enumerate(values) if one is None or one == ""), None)
 
 
 def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:

@@ -102,9 +102,7 @@ def _call(world: World, rule: Rule, given: Given, number: int) -> Event:
     trigger = _trigger(rule, WebhookTrigger)
     headers = {str(name).lower(): str(value) for name, value in (given.data.get("headers") or {}).items()}
     call = {"body": given.data.get("body"), "headers": headers, "query": given.data.get("query") or {}}
-    found = trigger.preset.delivery_id(call["body"], headers)
-    if trigger.id:
-        found = str(trigger.id.value(call))
+    found = trigger.delivery_id(call) or trigger.preset.delivery_id(call["body"], headers)
     data = {"path": trigger.path, "method": "POST", **call}
     return Event(id=f"webhook:{trigger.path}:{found or number}", type="webhook", at=world.now, data=data)
 

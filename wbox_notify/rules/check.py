@@ -1,6 +1,7 @@
 """Check: what a look at the disk, and at what is easily forgotten, adds to the problems of a project."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from wbox_notify.documents.problems import Problem, in_order
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules import reach
 from wbox_notify.rules.exposure import exposures
+from wbox_notify.rules.names import CALL
 from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import (
@@ -29,6 +31,7 @@ def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
     found = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
     found += exposures(project.settings, running=False)
+    found += _relays(project)
     seen = set()
     for rule in project.rules:
         for source, spot in _sources(rule):
@@ -63,7 +66,8 @@ def _trigger(trigger: Trigger) -> str:
     if isinstance(trigger, FileTrigger):
         return f"file {trigger.root} {', '.join(trigger.match)}"
     if isinstance(trigger, WebhookTrigger):
-        return f"webhook /hook/{trigger.path}{'' if trigger.scheme else ' (open)'}"
+        notes = ", ".join(trigger.scheme.notes if trigger.scheme else ("open",))
+        return f"webhook /hook/{trigger.path}{f' ({notes})' if notes else ''}"
     if isinstance(trigger, MissingTrigger):
         return f"missing {_trigger(trigger.of)} by {trigger.by.describe('en')}"
     return f"schedule {trigger.schedule.describe('en')}"
@@ -215,3 +219,25 @@ def _links(project: Project) -> Iterator[Problem]:
         message = f"`ack_url` begins with {url}, which a phone can not open"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
         yield spot.problem("WBX333", message, hint=hint, severity="warning")
+
+
+def _relays(project: Project) -> Iterator[Problem]:
+    """Yield one warning for each place where an open hook lets anybody choose who gets a message."""
+    for rule in project.rules:
+        doors = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+        paths = [door.path for door in doors if door.scheme is None]
+        names = {*CALL, *(name for door in doors for name in door.preset.fields)}
+        names |= {rule.for_each[0]} if rule.for_each else set()
+        steps = [(step.to, rule.spot.at("escalate").at(at)) for at, step in enumerate(rule.escalate)]
+        for to, spot in [(rule.to, rule.spot), *steps] if paths else ():
+            if any(isinstance(one, Template) and _shown(one) & names for one in to):
+                message = f"anybody who calls the path `{paths[0]}` can choose who gets a message"
+                hint = "give it a `secret`, or let `to` name people"
+                yield spot.at("to").problem("WBX350", message, hint=hint, severity="warning")
+
+
+def _shown(template: Template) -> set[str]:
+    """Return the words of a template that can come out of it: not what only a condition looks at."""
+    parts = re.findall(r"\{\{(.*?)\}\}|\{%-?\s*(?:set|for)\b(.*?)%\}", template.source, re.DOTALL)
+    shown = re.sub(r"\bif\b.*?(\belse\b|$)", " ", " \n".join(map("".join, parts)), flags=re.MULTILINE)
+    return {*re.findall(r"\w+", shown)} & template.names.keys()

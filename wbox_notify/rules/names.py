@@ -10,6 +10,7 @@ from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
+from wbox_notify.webhooks.headers import proves
 from wbox_notify.webhooks.presets import PRESETS
 
 Names = Mapping[str, frozenset[str]]
@@ -144,6 +145,16 @@ def unknown(made: Expression | Template, offered: Names, spot: Spot) -> Iterator
             )
             pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
             yield _problem(made, pattern, spot, f"`{name}` has no `{field}`", hint)
+    if offered.get("headers") == _ANY:
+        yield from _proofs(made, spot)
+
+
+def _proofs(made: Expression | Template, spot: Spot) -> Iterator[Problem]:
+    """Yield a problem for each header that is never kept."""
+    for field in sorted(filter(proves, made.names.get("headers", _ANY))):
+        pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
+        hint = "a header with such a name proves who calls; let the sender put what you need into the body"
+        yield _problem(made, pattern, spot, f"the header `{field}` is not kept", hint)
 
 
 def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
@@ -163,6 +174,17 @@ def _dashed(source: str, name: str) -> str | None:
     """Return how to write a field with a dash in it, where the unknown name is what follows the dash."""
     found = re.search(rf"([\w.]+)\.(\w+(?:-\w+)*-{re.escape(name)})\b", source)
     return f"a name with a dash stands in brackets: {found[1]}['{found[2]}']" if found else None
+
+
+def headers(parts: Iterable[Expression | Template]) -> frozenset[str]:
+    """Return the headers of a call that these may look at, in lower case."""
+    named: set[str] = set()
+    for part in parts:
+        named |= part.names.get("headers", _ANY)
+        if "headers" in part.source:
+            # Where a name is put together or goes through a variable, only the words tell.
+            named |= {*re.findall(r"[\w-]+", part.source)}
+    return frozenset(name.lower() for name in named)
 
 
 def _rows_hint(name: str, field: str) -> str | None:

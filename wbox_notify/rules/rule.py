@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.errors import WboxError
 from wbox_notify.messages import KINDS, Notice, WhatsAppMessage, readable
 from wbox_notify.readers import Reading
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
@@ -122,6 +123,19 @@ class WebhookTrigger:
     preset: Preset
     scheme: Scheme | None = None
     id: Expression | None = None
+
+    def delivery_id(self, call: Mapping[str, Any]) -> str | None:
+        """Return what ``id`` makes of a call; None where it gives nothing, so that the sender's id counts.
+
+        Raises:
+            WboxError: It fails, or gives what can not tell one delivery from another.
+        """
+        value = self.id.value(call) if self.id else None
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise WboxError(f"`id` has to be a text or a number, and is {_kind(value)} here")
+        return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +334,7 @@ class Rule:
         translations: The same for readers with a zone or language of their own.
         terms: How the messages are to be sent.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
+        headers: The headers of a call that it may look at, in lower case.
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
     """
@@ -344,6 +359,7 @@ class Rule:
     terms: Terms = Terms()
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
     file: str
     line: int
     spot: Spot = field(repr=False, compare=False)
@@ -359,6 +375,12 @@ class Rule:
             source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
             if not isinstance(source, ScheduleTrigger):
                 yield source
+
+
+def _kind(value: Any) -> str:
+    """Return what a value is in the words of those who write rules."""
+    kinds = {bool: "true or false", list: "a list", dict: "a map"}
+    return kinds.get(type(value), "something else")
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str]:

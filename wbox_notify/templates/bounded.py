@@ -79,6 +79,12 @@ WITHOUT = {
     "xmlattr": "a message is plain text",
 }
 
+# Jinja's filters of texts, to which none would be the word None.
+_TEXTS = (
+    *("capitalize", "center", "indent", "lower", "replace", "title"),
+    *("trim", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
+)
+
 
 def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
     """Return all filters by name: Jinja's, with those that could grow bounded, and our own."""
@@ -92,6 +98,7 @@ def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
         "unique": _unique,
     }
     every = {**jinjas, **bounded, **locale.filters()}
+    every |= {name: _of_text(every[name]) for name in _TEXTS}
     return {name: _careful(name, filter_) for name, filter_ in every.items()}
 
 
@@ -213,6 +220,16 @@ def _bound_attribute(*names: Any) -> None:
     """Refuse a name that has many parts: each of them is looked up in each item."""
     if any(isinstance(name, str) and len(name) > _LONGEST_ATTRIBUTE for name in names):
         raise TemplateError(f"the name of an attribute has at most {_LONGEST_ATTRIBUTE} characters")
+
+
+def _of_text(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter of texts to which none is an empty text."""
+
+    @wraps(filter_)
+    def of_text(*args: Any, **kwargs: Any) -> Any:
+        return filter_(*("" if one is None else one for one in args), **kwargs)
+
+    return of_text
 
 
 def _demand(values: tuple[Any, ...]) -> None:

@@ -84,7 +84,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     app = Starlette(
         routes=[
-            intake(hooks, accept, limits, ours),
+            *intake(hooks, accept, limits, ours),
             *pages(control, accept, links, small, refusals),
             *([media(files)] if files else []),
             Route("/livez", _alive),

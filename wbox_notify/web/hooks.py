@@ -18,12 +18,19 @@ class Hook:
         preset: What is known of the sender.
         id: Returns what makes two deliveries the same, from ``body``, ``headers`` and ``query``; where it
             gives nothing, the sender's own id counts. A WboxError from it refuses the call.
+        named: The headers that rules name, in lower case; they are kept besides those that all senders have.
     """
 
     path: str
     scheme: Scheme | None
     preset: Preset
     id: Callable[[Mapping[str, Any]], str | None] | None = None
+    named: frozenset[str] = frozenset()
+
+    @property
+    def secret_headers(self) -> frozenset[bytes]:
+        """The headers that hold the proof of a call, in lower case."""
+        return self.scheme.secret_headers if self.scheme else frozenset()
 
 
 class Hooks:

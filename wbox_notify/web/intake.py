@@ -25,14 +25,11 @@ from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.origins import foreign
 from wbox_notify.web.room import Desk, Room
 from wbox_notify.web.wire import Accept, Limits, in_time, kept, read, skip
-from wbox_notify.webhooks.bodies import BodyError, form_body, json_body, text_body
-from wbox_notify.webhooks.signatures import Call, Scheme, SignatureError, scheme
+from wbox_notify.webhooks.bodies import KindError, form_body
+from wbox_notify.webhooks.headers import visible
+from wbox_notify.webhooks.pings import is_ping
+from wbox_notify.webhooks.signatures import Call, SignatureError, scheme
 
-_KEPT = re.compile(r"(x|webhook|svix|shopify|ce)-.*|user-agent|content-type|idempotency-key")
-_SECRET = re.compile(
-    r"signature|hmac|token|secret|passw|cookie|credential|session|api-?key"
-    r"|(^|-)(auth|authorization|key|sig|sign)(-|$)"
-)
 _LONGEST_ID = 300
 _BODIES = 4
 _WORKED_OUT = 1 << 20
@@ -40,13 +37,16 @@ _THREADS = 8
 _AT_ONCE = 4 * 1024
 """A body of so few bytes is read in less than a millisecond; to hand it to a thread would take as long."""
 _IN_A_PATH = "/@:!$&'()*+,;="
-_UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
+"""How to prove oneself: Amazon SNS, wget and others show their password only when they are asked for it."""
+
+_ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
 """What a call to a path that nobody serves is held against, so that it is refused as any other is."""
 
 
-def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Container[str]]) -> Route:
-    """Return the route of all hooks; ``ours`` are the hosts that a page which calls a hook may come from."""
+def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Container[str]]) -> list[Route]:
+    """Return the routes of all hooks; ``ours`` are the hosts that a page which calls a hook may come from."""
     # Who has shown the secret is not kept waiting by who has not.
     unproven, proven = Room(_BODIES * limits.body), Room(_BODIES * limits.body)
     desk = Desk(_WORKED_OUT)
@@ -75,11 +75,23 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Cont
                     new = await kept(accept, [event])
                 finally:
                     desk.rise(len(body))
+        if hook and hook.preset.silent:
+            return Response(status_code=200)
         if new == [True]:
             return JSONResponse({"id": event.id}, 202)
         return JSONResponse({"id": event.id, "duplicate": True})
 
-    return Route("/hook/{path:path}", take, methods=["POST", "PUT"])
+    path = "/hook/{path:path}"
+    return [Route(path, take, methods=["POST", "PUT"]), Route(path, _asked, methods=["OPTIONS"])]
+
+
+async def _asked(request: Request) -> Response:
+    """Answer who asks whether it may call, as CloudEvents has it; the calls have to prove themselves."""
+    origin = request.headers.get("webhook-request-origin", "")
+    if not _ORIGIN.fullmatch(origin):
+        raise HTTPException(405, headers={"Allow": "POST, PUT"})
+    agreed = {"Allow": "POST, PUT", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return Response(status_code=200, headers=agreed)
 
 
 def _head(request: Request) -> Call:
@@ -116,16 +128,14 @@ def _shows_the_secret(hook: Hook | None, head: Call) -> bool | None:
 
 def _understood(hook: Hook | None, call: Call) -> Event | Response:
     """Return the event that a call is, or the answer to one that only tries us out."""
+    if hook and is_ping(call, hook.scheme):
+        return Response(status_code=200)
     hook = _proven(hook, call)
     try:
-        values = _values(call)
-        values["headers"] = _headers(call, hook.scheme)
-        trying = hook.preset.answer(values["body"], values["headers"])
-        if trying is not None:
-            return JSONResponse(trying)
-        return _event(hook, call, values)
+        said = _said(hook, call)
     except WboxError as error:
-        raise HTTPException(400, str(error)) from None
+        raise HTTPException(415 if isinstance(error, KindError) else 400, str(error)) from None
+    return said if isinstance(said, Event) else JSONResponse(said)
 
 
 def _proven(hook: Hook | None, call: Call) -> Hook:
@@ -136,57 +146,28 @@ def _proven(hook: Hook | None, call: Call) -> Hook:
             guard.verify(call, time.time())
     except SignatureError as error:
         why = error if hook else SignatureError("no rule has such a path")
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised") from why
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised", _CHALLENGE) from why
     if hook is None:
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised")
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised", _CHALLENGE)
     return hook
 
 
-def _values(call: Call) -> dict[str, Any]:
-    """Return query and body as plain data."""
-    return {"query": form_body(call.query), "body": _body(call)}
+def _said(hook: Hook, call: Call) -> Event | Mapping[str, Any]:
+    """Return the event that a call is, or what to answer one that only tries us out.
 
-
-def _body(call: Call) -> Any:
-    kind, charset = _content_type(call)
-    if charset not in _UTF_8:
-        raise HTTPException(415, "send the body in UTF-8")
-    if kind == "application/json" or kind.endswith("+json"):
-        return json_body(call.body)
-    if kind == "application/x-www-form-urlencoded":
-        # `curl -d '{…}'` calls JSON a form.
-        return json_body(call.body) if call.body.lstrip()[:1] in {b"{", b"["} else form_body(call.body)
-    if kind.startswith("text/"):
-        return text_body(call.body)
-    if kind:
-        raise HTTPException(415, "send JSON, a form or plain text")
-    try:
-        return json_body(call.body)
-    except BodyError:
-        return text_body(call.body)
-
-
-def _content_type(call: Call) -> tuple[str, str]:
-    """Return the type of the body and its charset, both empty where nothing is said of them."""
-    said = b",".join(call.values(b"content-type")).decode("latin-1").lower()
-    kind, *parameters = [part.strip() for part in said.split(";")]
-    charsets = [text.partition("=")[2].strip('"') for text in parameters if text.startswith("charset=")]
-    return kind, ",".join(charsets)
-
-
-def _headers(call: Call, guard: Scheme | None) -> dict[str, str]:
-    """Return the headers that rules may see: none that proves anything or lets anybody in."""
-    hidden = guard.secret_headers if guard else frozenset()
-    found: dict[str, str] = {}
-    for raw, value in call.headers:
-        name = raw.decode("latin-1")
-        if raw not in hidden and _KEPT.fullmatch(name) and not _SECRET.search(name):
-            text = value.decode("latin-1")
-            found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
-
-
-def _event(hook: Hook, call: Call, values: Mapping[str, Any]) -> Event:
+    Raises:
+        WboxError: It can not be used; whatever the preset could not read later is refused now.
+    """
+    content_type = b",".join(call.values(b"content-type")).decode("latin-1")
+    values = {
+        "query": form_body(call.query),
+        "body": hook.preset.read(content_type, call.body),
+        "headers": visible(call.headers, hook.named, hook.secret_headers),
+    }
+    trying = hook.preset.answer(values["body"], values["headers"])
+    if trying is not None:
+        return trying
+    hook.preset.items(values["body"], values["headers"])
     data = {"method": call.method, "path": hook.path, **values}
     return Event(id=_event_id(hook, call, values), type="webhook", at=datetime.now(UTC), data=data)
 

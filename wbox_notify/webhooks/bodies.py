@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,12 +23,72 @@ MOST_FIELDS = 1000
 LONGEST_TEXT = 256 * 1024
 """How long a body that is plain text may be, in bytes."""
 
+FORM = "application/x-www-form-urlencoded"
+
+_UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class BodyError(WboxError):
     """What came in can not be used; the text says what is wrong with it."""
+
+
+class KindError(BodyError):
+    """What came in is of a kind that is not read at all."""
+
+
+def any_body(content_type: str, body: bytes) -> Any:
+    """Return a body as what it says it is; JSON in brackets is JSON, whatever it says.
+
+    ``curl -d '{…}'`` calls JSON a form, and browsers, Amazon SNS and many scripts call it plain text.
+
+    Raises:
+        KindError: It says that it is something else than JSON, a form or text, or not in UTF-8.
+        BodyError: It is not what it says.
+    """
+    kind = _kind(content_type)
+    if kind == FORM and not _is_bracketed(body):
+        return form_body(body)
+    if kind in {"application/json", FORM}:
+        return json_body(body)
+    if kind.startswith("text/") and not _is_bracketed(body):
+        return text_body(body)
+    try:
+        return json_body(body)
+    except BodyError:
+        return text_body(body)
+
+
+def object_body(content_type: str, body: bytes, form: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Return a body that has to be JSON, whatever it says it is; ``form`` makes it of the fields of a form.
+
+    Raises:
+        KindError: As ``any_body``.
+        BodyError: It is neither JSON nor a form of which JSON can be made.
+    """
+    if _kind(content_type) != FORM or _is_bracketed(body):
+        return json_body(body)
+    if form is None:
+        raise BodyError("this is a form, and this hook wants JSON")
+    return form(form_body(body))
+
+
+def _kind(content_type: str) -> str:
+    """Return the type of a body in lower case; all types of JSON are one, and nothing is ``""``."""
+    kind, *parameters = [part.strip() for part in content_type.lower().split(";")]
+    charsets = [text.partition("=")[2].strip('"') for text in parameters if text.startswith("charset=")]
+    if any(charset not in _UTF_8 for charset in charsets):
+        raise KindError("send the body in UTF-8")
+    if kind == "application/json" or kind.endswith("+json"):
+        return "application/json"
+    if kind and kind != FORM and not kind.startswith("text/"):
+        raise KindError("send JSON, a form or plain text")
+    return kind
+
+
+def _is_bracketed(body: bytes) -> bool:
+    return body.removeprefix(BOM_UTF8).lstrip()[:1] in {b"{", b"["}
 
 
 def json_body(body: bytes) -> Any:
@@ -66,7 +128,7 @@ def form_body(body: bytes) -> dict[str, Any]:
     except ValueError:
         raise BodyError(f"the form has more than {MOST_FIELDS} fields") from None
     for name, value in pairs:
-        fields.setdefault(_clean(name), []).append(_clean(value))
+        fields.setdefault(_clean(name.removeprefix("\ufeff")), []).append(_clean(value))
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 
@@ -82,8 +144,9 @@ def text_body(body: bytes) -> str:
 
 
 def _decoded(body: bytes) -> str:
+    """Return a body as text, without the mark of UTF-8 that some programs put before it."""
     try:
-        return body.decode()
+        return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise BodyError(f"the body is not in UTF-8: byte {error.start + 1} does not fit") from None
 

@@ -100,6 +100,13 @@ class Scheme:
         """The headers that hold a secret or a signature: never keep them."""
         return frozenset(names.code for names in self.proof.names)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of the proof, in a few words."""
+        hashed = self.proof.algorithm is not None
+        old = ("SHA-1",) if self.proof.algorithm == "sha1" else ()
+        return (*old, "no signed time") if hashed and b"{timestamp}" not in self.proof.signed else old
+
     def verify(self, call: Call, now: float) -> None:
         """Raise SignatureError unless one of the secrets made this call, about ``now`` (Unix seconds)."""
         check(self.proof, self.keys, call, now)

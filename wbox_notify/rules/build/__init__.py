@@ -10,8 +10,8 @@ from wbox_notify.rules.build.trials import trial, zone_of
 from wbox_notify.rules.build.triggers import trigger
 from wbox_notify.rules.build.workshop import Workshop
 from wbox_notify.rules.models import RuleSpec
-from wbox_notify.rules.names import needs, scope
-from wbox_notify.rules.rule import Draft, FileTrigger, Rule
+from wbox_notify.rules.names import headers, needs, scope
+from wbox_notify.rules.rule import Draft, FileTrigger, Rule, WebhookTrigger
 from wbox_notify.templates import Expression, Template
 from wbox_notify.terms import Terms
 
@@ -62,10 +62,13 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
 def _finished(shop: Workshop, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with what follows from its parts."""
     watches = any(isinstance(source, FileTrigger) for source in rule.sources())
+    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+    ids = [hook.id for hook in hooks if hook.id]
     return replace(
         rule,
         translations=translations(shop, spec.send, readers(rule.to, shop.people), rule.spot.at("send")),
         needs=needs(_parts(rule)) if watches else frozenset(),
+        headers=headers((*_parts(rule), *ids)) if hooks else frozenset(),
     )
 
 

@@ -30,7 +30,10 @@ _TextOrTexts = str | list[str]
 class DedupeSpec(Strict):
     """What makes two events the same."""
 
-    key: SomeTexts = Field(description="an expression, or a list of them")
+    key: SomeTexts = Field(
+        description="an expression, or a list of them; where one of them gives none or an empty text, the "
+        "event is no duplicate"
+    )
     keep: Duration | None = Field(
         default=None, alias="for", description="how long a value is kept in mind; for ever when left out"
     )
@@ -41,7 +44,10 @@ class ThrottleSpec(Strict):
 
     max: Count = Field(description="how many")
     per: Duration = Field(description="in which time")
-    key: Texts = Field(default=[], description="expressions; each value of them is counted by itself")
+    key: Texts = Field(
+        default=[],
+        description="expressions; each value of them is counted by itself, and none is a value too",
+    )
     overflow: Annotated[
         Overflow, BeforeValidator(one_of("summarize", "queue", "drop"), json_schema_input_type=Overflow)
     ] = Field(
@@ -53,7 +59,9 @@ class ThrottleSpec(Strict):
 class GroupSpec(Strict):
     """One message for what belongs together."""
 
-    by: Texts = Field(default=[], description="expressions: what is equal in all members of a group")
+    by: Texts = Field(
+        default=[], description="expressions: what is equal in all members of a group; none is equal to none"
+    )
     wait: Duration = Field(default=30.0, description="from the first member to the first message")
     interval: Duration = Field(
         default=300.0, description="from one message to the next that tells something new"

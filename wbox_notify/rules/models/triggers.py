@@ -189,8 +189,8 @@ class WebhookSpec(Strict):
     open: bool = Field(default=False, description="`true` lets anybody call it")
     id: str | None = Field(
         default=None,
-        description="an expression: what makes two calls the same delivery, where the sender has no id of "
-        "its own; it sees `body`, `headers` and `query`",
+        description="an expression: what makes two calls the same delivery, a text or a number; it sees "
+        "`body`, `headers` and `query`; where it gives none or an empty text, the sender's own id counts",
     )
 
 
