@@ -90,7 +90,7 @@ def test_a_folder_that_everybody_can_write_to_is_a_warning(tmp_path: Path) -> No
 def test_a_folder_without_rules_is_an_error(tmp_path: Path, name: str, hint: str) -> None:
     (tmp_path / name).mkdir()
     (problem,) = check(load(tmp_path / name, {}))
-    assert (problem.code, problem.severity, problem.message) == ("WBX350", "error", "there are no rules here")
+    assert (problem.code, problem.severity, problem.message) == ("WBX353", "error", "there are no rules here")
     assert hint in (problem.hint or "")
 
 

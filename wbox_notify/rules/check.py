@@ -98,7 +98,7 @@ def _empty(project: Project) -> Iterator[Problem]:
     hint = "a project has its rules in rules/*.yaml"
     if folder.name == "rules":
         hint = f"the project is the folder above: {folder.parent}"
-    yield Problem(file=str(folder), code="WBX350", message="there are no rules here", hint=hint)
+    yield Problem(file=str(folder), code="WBX353", message="there are no rules here", hint=hint)
 
 
 def _untested(project: Project) -> Iterator[Problem]:
