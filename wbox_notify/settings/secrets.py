@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.documents.masking import is_like_a_token
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Spot
@@ -86,6 +87,9 @@ class Secrets:
             return value
         if value := self._credential(name):
             return value
+        if is_like_a_token(name):
+            hint = "write its name here, and the secret itself into a file or the environment"
+            raise ConfigError("this is no name of a secret, and looks like one itself", hint=hint)
         hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
         raise ConfigError(f"there is no secret `{name}`", hint=hint)
 
