@@ -119,6 +119,17 @@ def test_what_a_dead_daemon_left_is_a_failure(
     assert said in warnings(caplog)[0]
 
 
+def test_a_card_that_others_can_write_is_no_card(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    card = tmp_path / "daemon.json"
+    with FaultServer(lambda visit: visit.say(answer(202, '{"id": 1}'))) as server:
+        card.write_text(json.dumps({"url": server.url, "token": "t0ken"}))
+        for mode in (0o620, 0o602):
+            card.chmod(mode)
+            assert not tell(at(tmp_path))
+    assert "can be changed by others" in warnings(caplog)[0]
+    assert server.requests == []
+
+
 def test_what_was_queued_is_not_queued_again_on_retry(tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -68,7 +68,7 @@ def test_a_folder_that_can_not_be_read_is_a_warning(tmp_path: Path) -> None:
     assert warning(checked(tmp_path, "drop")) == (
         "WBX312",
         5,
-        35,
+        36,
         f"the folder {tmp_path}/drop can not be read",
     )
 

@@ -433,3 +433,26 @@ def test_what_a_person_sends_goes_before_what_programs_sent(place: Workplace, wb
     wbox.scan(1)
     wbox.wait_for(2, 60)
     assert [one["body"]["message"] for one in wbox.messages()] == ["from a person", "from a program"]
+
+
+def test_nothing_that_a_command_prints_turns_writing_around(place: Workplace) -> None:
+    ran = place.run("send", "text", "a\u202eb\u2066", "hi")
+    as_json = place.run("send", "text", "a\u202eb\u2066", "hi", "--json")
+    for said in (ran.stderr, as_json.stderr):
+        assert "a\\u202eb\\u2066" in said
+        assert not {"\u202e", "\u2066"} & {*said}
+    assert "a\u202eb\u2066" in json.loads(as_json.stderr)["message"]
+
+
+def test_a_note_beside_a_failed_file_turns_no_writing_around(place: Workplace, wbox: Simulator) -> None:
+    rule = place.folder / "rules" / "rule.yaml"
+    text = rule.read_text().replace("path: drop", "path: drop, failed: failed").partition("    send:")[0]
+    rule.write_text(f'{text}    send: {{media: {{file: "{{{{ file.path }}}}"}}}}\n')
+    process = place.start("run")
+    (place.drop / "a\u202eb.txt").touch()
+    note = place.drop / "failed" / "a\u202eb.txt.why.txt"
+    until(note.exists)
+    assert "\u202e" not in note.read_text()
+    assert "\\u202e" in note.read_text()
+    assert ended(process)[0] == 0
+    assert wbox.messages() == []

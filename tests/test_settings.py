@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -443,8 +443,30 @@ def test_a_secret_is_found_in_a_variable_or_a_file_and_is_in_no_repr(tmp_path: P
     assert declared(tmp_path, "{env: HOOK}", {"HOOK": SECRET}).settings.secrets == {"hook": SECRET}
 
 
-def test_one_line_break_at_the_end_of_a_file_is_not_part_of_the_secret(tmp_path: Path) -> None:
-    for content, secret in ((b"a b", "a b"), (b"a b\r\n", "a b"), (b" a\n\n", " a\n"), ("ş".encode(), "ş")):
+SAVED: dict[str, Callable[[str], bytes]] = {
+    "bare": str.encode,
+    "CRLF": lambda text: f"{text}\r\n".encode(),
+    "blanks": lambda text: f"{text} \t\n\n".encode(),
+    "mark": lambda text: f"\ufeff{text}\r\n".encode(),
+    "UTF-16": lambda text: f"{text}\r\n".encode("utf-16"),
+    "UTF-16 BE": lambda text: f"\ufeff{text}\n".encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("saved", SAVED.values(), ids=SAVED)
+def test_a_key_or_a_secret_is_read_as_any_editor_saves_it(
+    tmp_path: Path, saved: Callable[[str], bytes]
+) -> None:
+    for text in ("a b", " a", "ş"):
+        key_file(tmp_path / "k").write_bytes(saved(text))
+        assert declared(tmp_path, "{file: k}").settings.secrets == {"hook": text}
+    key_file(tmp_path / "k").write_bytes(saved(KEY))
+    found = setup(tmp_path, "wbox: {api_key_file: k}")
+    assert (found.problems, found.settings.api_key) == ((), KEY)
+
+
+def test_the_beginning_of_a_secret_is_as_it_is_written(tmp_path: Path) -> None:
+    for content, secret in ((b"a b", "a b"), (b" a", " a"), ("ş".encode(), "ş")):
         (tmp_path / "k").write_bytes(content)
         (tmp_path / "k").chmod(0o600)
         assert declared(tmp_path, "{file: k}").settings.secrets == {"hook": secret}

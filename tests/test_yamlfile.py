@@ -118,6 +118,9 @@ MISTAKES = [
     ("a: b\x07\n", "WBX104", (1, 5, 6), "U+0007", "delete it"),
     ("a: b\ufeffc\n", "WBX104", (1, 5, 6), "U+FEFF", "delete it"),
     ('a: "b\\0"\n', "WBX104", (1, 4, 9), "no text can hold", "take it out"),
+    ("a\u202eb: 1\n", "WBX104", (1, 1, 4), "U+202E", "write it anew"),
+    ("a: {b\u2066: 1}\n", "WBX104", (1, 5, 7), "U+2066", "write it anew"),
+    ('"a\\u200F": 1\n', "WBX104", (1, 1, 10), "U+200F", "write it anew"),
     ("a: çay\n".encode("iso-8859-9"), "WBX104", (1, 4, 5), "not UTF-8", "save the file as UTF-8"),
     ("a: b\n".encode("utf-16"), "WBX104", (1, 1, 2), "not UTF-8", "save the file as UTF-8"),
 ]

@@ -618,7 +618,9 @@ class NotifyWboxQueue(_Wbox):
         """Hand one request to the daemon; return what went wrong, or None when it is on disk there."""
         folder = _at_home(self.data) if self.data else _data_folder()
         try:
-            card = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+            with (folder / "daemon.json").open(encoding="utf-8") as file:
+                status = os.fstat(file.fileno())
+                card = json.load(file)
             url, token = str(card["url"]), str(card["token"])
         except FileNotFoundError:
             return f"no daemon runs on {folder}: {_START}"
@@ -626,6 +628,9 @@ class NotifyWboxQueue(_Wbox):
             return f"{folder}/daemon.json can not be read ({error.strerror}): send as the daemon's own user"
         except (ValueError, KeyError, TypeError):
             return f"{folder}/daemon.json does not say where the daemon answers: start the daemon again"
+        # Whoever can write it could have messages sent to himself.
+        if status.st_mode & 0o022 or status.st_uid not in {0, os.geteuid(), folder.stat().st_uid}:
+            return f"{folder}/daemon.json can be changed by others: start the daemon again"
         call = _Call(
             _DAEMON,
             f"{url}/-/send",

@@ -10,6 +10,7 @@ from posixpath import normpath
 
 from wbox_notify.afterwards.moving import move, remove, write
 from wbox_notify.afterwards.verdict import folder, follows, verdict
+from wbox_notify.documents.problems import printable
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.rules import Project
@@ -102,8 +103,9 @@ class Afterwards(Lookout):
         where = folder(self._project, chosen, chosen.target, final.event)
         path = move(version, where, self._announce)
         if chosen.fate is Fate.FAILED:
-            why = "\n".join(final.failures) or "the rule could not be followed; see `wbox-notify log`"
-            write(version.root, f"{path}.why.txt", f"{why}\n", self._announce)
+            said = final.failures or ["the rule could not be followed; see `wbox-notify log`"]
+            why = "".join(f"{printable(line)}\n" for line in said)
+            write(version.root, f"{path}.why.txt", why, self._announce)
         return chosen.fate, f"moved to {path}"
 
     def _announce(self, version: FileVersion) -> None:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LEVELS = ("debug", "info", "warning", "error")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -38,7 +38,13 @@ def shown(text: str) -> str:
 
 def say_json(value: Any) -> None:
     """Print one JSON document on a line."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace"))
+    click.echo(_json(value).encode("utf-8", "backslashreplace"))
+
+
+def _json(value: Any) -> str:
+    """Return JSON that turns no writing around where a person looks at it."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
@@ -46,7 +52,7 @@ def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
     problem, hint = redacted(problem), hint and redacted(hint)
     if as_json:
         said = {"type": "error", "exit": code, "message": problem, "hint": hint}
-        click.echo(json.dumps(said, ensure_ascii=False), err=True)
+        click.echo(_json(said), err=True)
         return code
     click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(problem)}", err=True)
     if hint:

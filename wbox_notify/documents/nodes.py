@@ -18,6 +18,7 @@ _TOO_DEEP = f"this is nested more than {MAX_DEPTH} deep"
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GLUED = re.compile(r"\s+(#[^\s#].*)")
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+([eE][-+]?[0-9]{1,2})?|[eE][-+]?[0-9]{1,2})")
@@ -177,7 +178,11 @@ class _Reading:
     def _key(self, event: Any, depth: int) -> tuple[str, Place]:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._stopped(event, "WBX105", "a key must be plain text", None)
-        return event.value, self._node(event, depth).place
+        place = self._node(event, depth).place
+        if found := _TURNING.search(event.value):
+            message = f"the key holds U+{ord(found[0]):04X}, which nobody sees and which turns writing around"
+            self.problems.append(self.source.problem(place, "WBX104", message, hint="write it anew"))
+        return event.value, place
 
     def _new(self, name: str, place: Place, node: Node) -> bool:
         """Return whether a key may join the node; if not, say why."""

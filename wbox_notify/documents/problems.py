@@ -1,19 +1,17 @@
 """Problem: a mistake in a file, with its place, shown as a compiler shows one."""
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from wbox_notify.documents.masking import masked, starred
 
 Severity = Literal["error", "warning"]
 
 _TAB = " " * 4
 _WIDEST = 160
 _LONGEST = 400
-_SECRET = re.compile(r"(?<![A-Za-z0-9])(sk_)([!-~]{6,})|(\bapi_key[\"']?\s*:\s*)(\S.*)")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_OUTLET = re.compile(r"^\s*-\s+[\"']?https?://|\b(fallback|via)\b[\"']?\s*:")
 _JOINERS = "\u200c\u200d"
 
 
@@ -33,8 +31,7 @@ class Problem:
     Attributes:
         file: The file as the reader knows it, or the name of an environment variable.
         line: Counts from 1, as ``column`` and ``end_column`` do; 0 where the whole file is meant.
-        excerpt: The line itself, after the one before it; keys of the wbox API and what stands in the URLs
-            of outlets are starred out.
+        excerpt: The line itself, after the one before it, with what may be a secret starred out.
     """
 
     file: str
@@ -48,8 +45,8 @@ class Problem:
     excerpt: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _starred(_short(self.message)))
-        object.__setattr__(self, "hint", self.hint and _starred(self.hint))
+        object.__setattr__(self, "message", starred(_short(self.message)))
+        object.__setattr__(self, "hint", self.hint and starred(self.hint))
 
     def as_json(self) -> dict[str, Any]:
         """Return the problem as JSON values; a place that there is not is null."""
@@ -66,7 +63,7 @@ class Source:
     _safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_safe", tuple(map(_without_urls, map(_starred, self.lines))))
+        object.__setattr__(self, "_safe", masked(self.lines))
 
     def problem(
         self, place: Place, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
@@ -151,24 +148,3 @@ def _columns(character: str) -> int:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _starred(text: str) -> str:
-    """Return the text with every API key starred out, at the same length so that a caret stays right."""
-    if "sk_" not in text and "api_key" not in text:
-        return text
-    return _SECRET.sub(lambda found: (found[1] or found[3]) + "*" * len(found[2] or found[4]), text)
-
-
-def _without_urls(line: str) -> str:
-    """Return a line with all starred out that follows a URL of Apprise, which may hold a password."""
-    if "://" not in line:
-        return line
-    ends = (found.end() for found in _URL.finditer(line) if _is_private(found[0], line))
-    end = next(ends, len(line))
-    return line[:end] + "*" * len(line[end:])
-
-
-def _is_private(scheme: str, line: str) -> bool:
-    """Return whether a URL in a line can be one of Apprise's; it also takes those of web pages."""
-    return scheme.lower() not in {"http://", "https://", "sqlite://"} or bool(_OUTLET.search(line))

@@ -24,7 +24,7 @@ from wbox_notify.settings.bucket import PARTS, Bucket
 from wbox_notify.settings.media import Media, Static
 from wbox_notify.settings.outlets import OutletBook, open_secret
 from wbox_notify.settings.own import Own, own
-from wbox_notify.settings.secrets import Secrets, exposed, mending
+from wbox_notify.settings.secrets import Secrets, decoded, exposed, mending
 from wbox_notify.settings.shape import SettingsFile
 from wbox_notify.settings.values import (
     BODY,
@@ -326,7 +326,10 @@ class _Reading:
             path = as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
             with path.open("rb") as stream:
                 status = os.fstat(stream.fileno())
-                key = stream.read(_KEY_BYTES).decode("ascii", "replace").strip()
+                key = decoded(stream.read(_KEY_BYTES)).strip()
+        except UnicodeDecodeError:
+            self._report(origin, "WBX322", f"the key file {text} is not UTF-8 text", None)
+            return None
         except (OSError, ConfigError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._report(origin, "WBX322", f"the key file {text} can not be read: {reason}", None)

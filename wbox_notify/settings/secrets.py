@@ -1,5 +1,6 @@
 """Secrets: found by name, in the environment or in files; their values are in no message."""
 
+import codecs
 import os
 import stat
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.documents.masking import is_like_a_token
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Spot
@@ -86,6 +88,9 @@ class Secrets:
             return value
         if value := self._credential(name):
             return value
+        if is_like_a_token(name):
+            hint = "write its name here, and the secret itself into a file or the environment"
+            raise ConfigError("this is no name of a secret, and looks like one itself", hint=hint)
         hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
         raise ConfigError(f"there is no secret `{name}`", hint=hint)
 
@@ -128,6 +133,18 @@ class Secrets:
         self.problems.append(_without_excerpt(spot.key_problem(code, message, hint=hint)))
 
 
+def decoded(content: bytes) -> str:
+    """Return the secret in a file as editors save it: with a mark before it, in UTF-16, with a line end.
+
+    Blanks at its end are no part of it.
+
+    Raises:
+        UnicodeDecodeError: it is no text.
+    """
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig").rstrip()
+
+
 def exposed(status: os.stat_result) -> str | None:
     """Return who but us can get at a file with a secret, as the beginning of a sentence; None for nobody."""
     if not stat.S_ISREG(status.st_mode):
@@ -153,18 +170,17 @@ def _without_excerpt(problem: Problem) -> Problem:
 
 
 def _read(path: Path) -> tuple[str, os.stat_result]:
-    """Return what a file holds, without the line break at its end, and whose it is."""
+    """Return what a file holds, and whose it is."""
     try:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
             content = stream.read(_MOST_BYTES + 1)
-        value = content.decode("utf-8")
+        value = decoded(content)
     except UnicodeDecodeError:
         raise ConfigError(f"the file {path} is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"the file {path} can not be read: {reason}") from None
-    value = value.removesuffix("\n").removesuffix("\r")
     if not value or len(content) > _MOST_BYTES:
         raise ConfigError(f"the file {path} is {'too large' if value else 'empty'}")
     return value, status

@@ -1,0 +1,109 @@
+"""Masking: stars in place of what may be a secret, before a line of a file is shown beside a problem."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+_KEY = re.compile(r"(?<![A-Za-z0-9])(sk_)([!-~]{6,})|(\bapi_key[\"']?\s*:\s*)(\S.*)")
+_TOKEN = re.compile(
+    r"\b(?:gh[a-z]_|github_pat_|glpat-|xox[a-z]-|whsec_|shp[a-z]{2}_|AKIA|AIza|eyJ)[\w.+/=-]{6,}"
+    r"|(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20,}={0,2}"
+)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_OUTLET = re.compile(r"^\s*-\s+[\"']?https?://|\b(fallback|via)\b[\"']?\s*:")
+
+# The keys at which secrets are named, and by mistake written. What stands there is starred out whatever it
+# is: nothing tells the name of a secret from a secret.
+_KEYS = r"[\"']?[\w-]*(?:secrets?|passw(?:or)?d|token|api[_-]?key|authorization)[\w-]*[\"']?[ ]*:(?=\s|$)"
+_LINE = re.compile(rf"^(?P<key>[ #]*(?:-[ ]+)*{_KEYS}[ ]*)(?P<value>.*)", re.IGNORECASE)
+_WITHIN = re.compile(
+    rf"(?P<key>[{{,][ ]*{_KEYS}[ ]*)"
+    r"""(?P<value>"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$)|\[[^\]]*(?:\]|$)|\{.*|[^,}]*)""",
+    re.IGNORECASE,
+)
+
+# Where a secret is may be shown.
+_WHERE = re.compile(
+    r"(?:^|(?<=[\s{,]))(?:[\"']?[\w-]+[\"']?\s*:\s*\{\s*)?"
+    r"(?:env|file)[ ]*:[ ]+[^\s{},#\"'][^{},#]*(?=[},]|\s*$)"
+)
+_BARE = re.compile(r"\s*[\"']?[\w-]+[\"']?[ ]*:\s*")
+_HINT = re.compile(r"secret|passw|token|api.?key|authorization|[A-Za-z0-9]{20}", re.IGNORECASE)
+_LONGEST = 1000
+_CLOSING = {"{": "}", "[": "]", '"': '"', "'": "'"}
+
+
+def masked(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return lines of YAML without what may be a secret, each as long as before."""
+    return tuple(_without_urls(_TOKEN.sub(_stars, starred(line))) for line in _without_values(lines))
+
+
+def starred(text: str) -> str:
+    """Return text with every API key starred out, at the same length so that a caret stays right."""
+    if "sk_" not in text and "api_key" not in text:
+        return text
+    return _KEY.sub(lambda found: (found[1] or found[3]) + "*" * len(found[2] or found[4]), text)
+
+
+def is_like_a_token(text: str) -> bool:
+    """Return whether a text looks more like a secret than like the name of one."""
+    return bool(_KEY.search(text) or _TOKEN.search(text))
+
+
+def _without_values(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines without what stands after or below the keys of secrets."""
+    within, closing = -1, ""  # how far the key is indented that holds the lines below; what ends its value
+    for line in lines:
+        if len(line) > _LONGEST:
+            yield re.sub(r"\S", "*", line) if within >= 0 or _HINT.search(line) else line
+            continue
+        indent = len(line) - len(line.lstrip(" "))
+        below = indent > within or bool(closing) or (indent == within and line.lstrip().startswith("- "))
+        if within >= 0 and (below or not line.strip()):
+            yield _below(line)
+            closing = "" if closing and closing in line else closing
+        else:
+            found = _LINE.fullmatch(line) or _WITHIN.search(line)
+            within = len(re.sub(r"[#-]", " ", line)) - len(re.sub(r"^[ #-]*", "", line)) if found else -1
+            closing = _left_open(found["value"]) if found else ""
+            yield _WITHIN.sub(_valued, _LINE.sub(_valued, line))
+
+
+def _left_open(value: str) -> str:
+    """Return what ends a value that goes on below its line; nothing where it does not."""
+    sign = value[:1]
+    closing = _CLOSING.get(sign, "")
+    begun = 2 if closing == sign else value.count(sign)
+    return closing if closing and value.count(closing) < begun else ""
+
+
+def _below(line: str) -> str:
+    """Return a line below the key of secrets: where they are may be seen."""
+    return line if _BARE.fullmatch(line) else _hidden(line)
+
+
+def _valued(found: re.Match[str]) -> str:
+    return found["key"] + _hidden(found["value"])
+
+
+def _hidden(value: str) -> str:
+    """Return stars in place of a value, unless all of it says where secrets are."""
+    rest = _WHERE.sub("", value)
+    return re.sub(r"\S", "*", value) if rest.strip(" {},") else value
+
+
+def _stars(found: re.Match[str]) -> str:
+    return "*" * len(found[0])
+
+
+def _without_urls(line: str) -> str:
+    """Return a line with all starred out that follows a URL of Apprise, which may hold a password."""
+    if "://" not in line:
+        return line
+    ends = (found.end() for found in _URL.finditer(line) if _is_private(found[0], line))
+    end = next(ends, len(line))
+    return line[:end] + "*" * len(line[end:])
+
+
+def _is_private(scheme: str, line: str) -> bool:
+    """Return whether a URL in a line can be one of Apprise's; it also takes those of web pages."""
+    return scheme.lower() not in {"http://", "https://", "sqlite://"} or bool(_OUTLET.search(line))
