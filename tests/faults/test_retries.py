@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from wbox_notify.control import Action, Control
 from wbox_notify.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
@@ -408,7 +408,13 @@ class RetryMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestQ13RetryMachine = RetryMachine.TestCase
-TestQ13RetryMachine.settings = settings(
-    max_examples=40, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def test_Q13_whatever_breaks_goes_and_is_retried_each_event_is_told_once() -> None:
+    run_state_machine_as_test(
+        RetryMachine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
