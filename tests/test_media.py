@@ -1,11 +1,14 @@
 """Files of this machine as media: what they are, how they are taken in, and how long copies stay."""
 
+import errno
 import hashlib
 import os
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,10 +25,11 @@ from wbox_notify.control import Action, Control
 from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
 from wbox_notify.dispatch import Dispatcher, Means
 from wbox_notify.engine.trials import run_all
-from wbox_notify.errors import MessageError
+from wbox_notify.errors import MessageError, StoreError
 from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.media import MediaError, MediaFiles
 from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_name
+from wbox_notify.media.opening import passes
 from wbox_notify.messages import Media, Text
 from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
@@ -215,6 +219,35 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
     made.files.close()
+
+
+@contextmanager
+def no_file_can_be_opened() -> Iterator[None]:
+    """Let the system refuse this process one more file, as a disk refuses one more block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_Q11_what_the_system_can_not_take_in_now_is_taken_in_when_it_is_sent(desk: Desk) -> None:
+    path = desk.put("a.png")
+    desk.keep(desk.put("before.png"), key="before")
+    with no_file_can_be_opened():
+        assert desk.keep(path) == [None], "it is no fault of the message"
+        with pytest.raises(MediaError, match="Too many open files") as refused:
+            desk.publish(path)
+        assert refused.value.retry
+    assert desk.fetch(desk.publish(path)) == PNG
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE])
+def test_Q11_an_error_of_the_disk_may_pass(code: int) -> None:
+    assert passes(OSError(code, os.strerror(code)))
+    assert not passes(OSError(errno.ENOENT, "gone"))
+    assert not passes(ValueError("a NUL in a name"))
 
 
 def sha256(content: bytes) -> str:
@@ -540,7 +573,10 @@ def test_a_spool_that_can_not_be_used_stops_no_other_rule(desk: Desk) -> None:
     media = desk.folder / "data" / "media"
     media.mkdir(parents=True)
     (media / "spool.db").write_bytes(b"this is no database" * 1000)
-    assert "can not be used" in str(desk.keep(desk.put("a.png")))
+    assert desk.keep(desk.put("a.png")) == [None]
+    with pytest.raises(StoreError, match="can not be used") as refused:
+        desk.publish(desk.drop / "a.png")
+    assert refused.value.retry, "the message waits until somebody has mended it"
 
 
 class Office:

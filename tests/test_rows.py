@@ -348,6 +348,60 @@ def test_a_row_that_is_tried_again_after_a_storm_was_let_go_goes_without_a_quest
     assert len(place.texts()) == 61
 
 
+COUNTED = RULES.replace("dedupe: row.order", "throttle: {max: 3, per: 1h, overflow: queue}")
+
+
+def test_Q04_a_retry_of_rows_follows_those_rows_and_counts_no_other_again(tmp_path: Path) -> None:
+    broken = COUNTED.replace(
+        "{{ row.order }}", "{% if row.order in ['3', '700'] %}{{ row.nothing }}{% endif %}{{ row.order }}"
+    )
+    place = Place(tmp_path, broken, guard=100_000)
+    rows = [("packed", "")] * 800
+    rows[0] = rows[1] = rows[2] = rows[698] = ("shipped", "")
+    place.drop(csv_of(rows))
+    place.plan()
+    place.wait(3600)
+    assert [row.reason[:6] for row in place.deliveries() if row.state is State.DEAD] == ["row 3:", "send[0"]
+    place.project = a_project(tmp_path, COUNTED, 100_000)
+    place.restart()
+    place.store.requeue(None, [State.DEAD], place.now).result()
+    place.wait(10)
+    assert sorted(place.texts()) == ["order 2", "order 3", "order 4", "order 700"]
+    assert {row.state for row in place.deliveries()} == {State.QUEUED}
+    place.close()
+
+
+def test_Q04_rows_that_are_not_there_any_more_stand_on_the_list_again(place: Place) -> None:
+    place.drop(csv_of([("shipped", ",x"), ("shipped", ""), ("shipped", ",x")]))
+    place.plan()
+    (place.folder / "drop" / "today.csv").unlink()
+    before = {row.key for row in place.deliveries() if row.state is State.DEAD}
+    place.store.requeue(None, [State.DEAD], place.now).result()
+    place.wait(10)
+    dead = [row for row in place.deliveries() if row.state is State.DEAD]
+    assert {row.key for row in dead} == before
+    assert all("can not be read: No such file" in row.reason for row in dead)
+    assert place.texts() == ["order 3"]
+
+
+def test_Q04_the_rest_of_a_file_that_could_not_be_read_is_followed_by_a_retry(place: Place) -> None:
+    text = csv_of([("shipped", "")] * 1200)
+    place.drop(text)
+    path = place.folder / "drop" / "today.csv"
+    place.planner.step()
+    place.planner.step()
+    path.rename(place.folder / "away")
+    place.plan()
+    (dead,) = [row for row in place.deliveries() if row.state is State.DEAD]
+    assert dead.reason.startswith("from row 502 on: ")
+    (place.folder / "away").rename(path)
+    place.restart()
+    place.store.release_event(dead.event_id, place.now).result()
+    place.store.requeue([dead.id], [State.DEAD], place.now).result()
+    place.wait(10)
+    assert len({text for text in place.texts() if text.startswith("order")}) == 1200
+
+
 def test_many_files_are_read_side_by_side_and_each_row_once(tmp_path: Path) -> None:
     rules = RULES.replace("dedupe: row.order\n", "dedupe: [file.name, row.order]\n")
     place = Place(tmp_path, rules, guard=100_000)

@@ -167,7 +167,10 @@ CHANGES = [
     ("22:00-07:30", at("2027-03-27 23:00", BERLIN), at("2027-03-28 07:30", BERLIN), 7.5),
     ("22:00-07:30", at("2027-10-30 23:00", BERLIN), at("2027-10-31 07:30", BERLIN), 9.5),
     ("22:00-02:30", at("2027-03-27 23:00", BERLIN), at("2027-03-28 03:00", BERLIN), 3),
-    ("22:00-02:30", at("2027-10-30 23:00", BERLIN), at("2027-10-31 02:30", BERLIN), 3.5),
+    ("22:00-02:30", at("2027-10-30 23:00", BERLIN), at("2027-10-31 02:30", BERLIN, fold=1), 4.5),
+    ("22:00-02:30", at("2027-10-31 02:10", BERLIN, fold=1), at("2027-10-31 02:30", BERLIN, fold=1), 1 / 3),
+    ("22:00-02:00", at("2027-10-30 23:00", BERLIN), at("2027-10-31 02:00", BERLIN, fold=1), 4),
+    ("02:15-02:45", at("2027-10-31 02:20", BERLIN), at("2027-10-31 02:45", BERLIN, fold=1), 1 + 5 / 12),
     ("02:30-04:00", at("2027-03-28 03:00", BERLIN), at("2027-03-28 04:00", BERLIN), 1),
     ("02:30-04:00", at("2027-10-31 02:15", BERLIN, fold=1), at("2027-10-31 04:00", BERLIN), 1.75),
     (["22:00-02:00", "03:00-07:00"], at("2027-03-27 23:00", BERLIN), at("2027-03-28 07:00", BERLIN), 7),
@@ -175,7 +178,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("written", "moment", "over", "hours"), CHANGES)
-def test_a_window_is_as_long_as_the_clocks_make_it(
+def test_Q12_a_window_is_as_long_as_the_clocks_make_it(
     written: object, moment: datetime, over: datetime, hours: float
 ) -> None:
     end = Window.parse(written).ends_after(moment, BERLIN)

@@ -11,6 +11,7 @@ GROUPS = {
     "P": "The process",
     "U": "Pages and secrets",
     "G": "Devices and pace",
+    "Q": "What waits, and retries",
 }
 
 CASES = {
@@ -38,8 +39,8 @@ CASES = {
     "N10": "success: false: a few tries, then dead",
     "N11": "a page instead of an answer: unknown",
     "N12": "JSON that is broken, deep, huge or odd: unknown, and no exception",
-    "N13": "a redirection: refused; the key goes to no other host",
-    "N14": "429 with seconds, a date, nothing, nonsense or years: a wait of an hour at most",
+    "N13": "a redirection: not sent, tried again later; the key goes to no other host",
+    "N14": "429 with seconds, a date, a point in time, nothing, nonsense or years: an hour at most",
     "N15": "minutes of 5xx under many messages: no storm of tries",
     "N16": "the key is refused in the middle: sending stops, and is told once",
     "N17": "the device is not ready for hours: no try is used up, looks are rare, all goes out later",
@@ -50,6 +51,9 @@ CASES = {
     "N22": "a clock so wrong that no certificate fits: not sent, and the message names it",
     "N23": "wbox names another recipient than asked: written down",
     "N24": "ten seconds for each answer: other devices do not wait for it",
+    "N25": "a proxy answers in the place of wbox: not sent, tried again later; wbox's own words stay final",
+    "N26": "success in another 2xx, with a byte order mark or as gzip: sent, once",
+    "N27": "a few messages that alone are refused, as a device would be: the others go, and go first",
     "S01": "the disk is full when an event comes: 503 and never 2xx, and later all goes on",
     "S02": "the disk is full when an outcome is to be written: nothing more is sent until it can be",
     "S03": "a sync fails once: the connection is given up, the file is looked over, then work goes on",
@@ -160,6 +164,19 @@ CASES = {
     "G05": "a storm of session starts: one at a time, seldom",
     "G06": "a wrong device: an error with its cure",
     "G07": "media that wbox fetches late: still there, or held",
+    "Q01": "many texts wait for one phone on unequal terms: only those on the same terms become one",
+    "Q02": "a text that carries others is in doubt, refused, dropped or late: none is given up for it",
+    "Q03": "a text is merged into another or had just been told: its file is done, not failed",
+    "Q04": "a retry of what a rule could not tell: that is told, and nothing else is lost or told again",
+    "Q05": "a key that another text has taken: the message waits for a person, and the log says so",
+    "Q06": "a rule is removed or renamed while it holds events: they wait for a person",
+    "Q07": "`group` or `digest` is taken out of a rule while events wait in it: they are told one by one",
+    "Q08": "somebody is taken out of a rule while events wait for them: those wait for a person",
+    "Q09": "more events than a list holds: each has a row, and a message tells how many",
+    "Q10": "ids in any letters: a message goes out, under the same idempotency key at each try",
+    "Q11": "the disk refuses a copy of a file for now: the message waits and is tried again",
+    "Q12": "quiet hours that end in an hour that comes twice: over at the second end",
+    "Q13": "rules break, go and come back, and a person retries, by chance: all is told once",
 }
 
 NOT_HERE: dict[str, str] = {

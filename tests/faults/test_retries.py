@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from wbox_notify.control import Action, Control
 from wbox_notify.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
+from wbox_notify.engine import digest, noise, quiet
 from wbox_notify.events import Event
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
@@ -316,6 +317,36 @@ def test_Q08_what_waits_for_somebody_whom_the_rule_tells_no_more_waits_for_a_per
     assert house.told() == once(*(f"mine {n} to {to}" for n in (1, 2) for to in (1, 2)))
 
 
+@pytest.mark.parametrize(
+    ("module", "how", "items", "to"),
+    [
+        ("noise", "throttle: {max: 1, per: 1h, overflow: queue}", "[{'body': body}]", "queue"),
+        ("digest", DIGEST[0], DIGEST[1], "digest for a"),
+        ("quiet", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
+    ],
+    ids=["a queue of 1,000", "a digest of 2,000", "500 in quiet hours"],
+)
+def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
+    house: House, monkeypatch: pytest.MonkeyPatch, module: str, how: str, items: str, to: str
+) -> None:
+    monkeypatch.setattr(f"wbox_notify.engine.{module}.MOST", 3)
+    house.follow(a_rule("mine", how, items=items))
+    numbers = [house.post() for _ in range(9)]
+    fit = 4 if module == "noise" else 3
+    for number in numbers[fit:]:
+        assert [detail for detail in house.decisions(number) if to in detail], "each has a row that says so"
+    house.wait(DAY)
+    told = house.told()
+    assert told == once(*(f"mine {n} to 1" for n in numbers[:fit]))
+    texts = [one.message for one in house.store.history.queue([State.SENT], 100)]
+    said = "\n".join(one.message for one in texts if isinstance(one, Text))
+    assert f"and {9 - fit} more of “mine” that were left out" in said
+
+
+def test_Q09_the_lists_are_as_long_as_the_documentation_says() -> None:
+    assert (noise.MOST, digest.MOST, quiet.MOST) == (1000, 2000, 500)
+
+
 VARIANTS: dict[str, Callable[[str], str]] = {
     "good": lambda name: RULES[name](GOOD),
     "broken": lambda name: RULES[name](BAD),
@@ -377,7 +408,13 @@ class RetryMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestQ09RetryMachine = RetryMachine.TestCase
-TestQ09RetryMachine.settings = settings(
-    max_examples=40, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def test_Q13_whatever_breaks_goes_and_is_retried_each_event_is_told_once() -> None:
+    run_state_machine_as_test(
+        RetryMachine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

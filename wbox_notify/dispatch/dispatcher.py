@@ -176,7 +176,7 @@ class Dispatcher:
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
         alone = may_be_its_own(delivery, answer) and self._store.history.others_passed(
-            delivery, everywhere=answer.outcome in FOR_ALL
+            delivery, answer.outcome, everywhere=answer.outcome in FOR_ALL
         )
         chance = random.random()  # noqa: S311 - spreads load
         then = after(delivery, answer, self._clock(), chance, alone=alone)

@@ -70,7 +70,7 @@ def release(turn: Turn, address: str) -> None:
         turn.messages[before:] = _merged(turn.messages[before:])
     made = len([one for one in turn.messages[before:] if one.message])
     if held["held"] and held.get("more"):
-        left_out.tell(turn, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"])
+        left_out.tell(turn, quiet.KIND, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"])
     if left:
         why = f"{reader.name} is not told by this rule any more"
         turn.hold(quiet.KIND, address, {"held": left, "anyway": True}, why)

@@ -52,7 +52,7 @@ def wake(turn: Turn, address: str) -> None:
     else:
         _one_by_one(turn, reader, subjects)
     if subjects and kept.get("more"):
-        left_out.tell(turn, [reader], subjects[-1], kept["more"])
+        left_out.tell(turn, KIND, [reader], subjects[-1], kept["more"])
 
 
 def _one_by_one(turn: Turn, reader: Reader, subjects: list[Subject]) -> None:

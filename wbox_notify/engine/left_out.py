@@ -13,10 +13,10 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def tell(turn: Turn, readers: Sequence[Reader], last: Subject, number: int) -> None:
-    """Tell readers how many were left out, the last of which is given."""
+def tell(turn: Turn, stage: str, readers: Sequence[Reader], last: Subject, number: int) -> None:
+    """Tell readers how many a stage left out; ``last`` is of the rule's latest event before that."""
     for reader in readers:
         words = _WORDS.get(reader.lang or turn.project.settings.lang, _WORDS["en"])
         message = text_to(reader, words.format(number=number, rule=turn.rule.name), turn.rule.name)
-        turn.say(message, f"{single(last).origin}:left out", "0")
-    turn.decide("left_out", "passed", f"told that {number} were left out")
+        turn.say(message, f"{single(last).origin}:{stage}:left out", "0")
+    turn.decide(stage, "passed", f"told that {number} were left out")

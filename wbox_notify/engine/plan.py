@@ -152,7 +152,7 @@ def _let_go(turn: Turn, key: str) -> None:
     released, number, last = noise.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
     course.go_on(turn, "send", released)
     if number and last:
-        left_out.tell(turn, turn.readers(about(turn, single(last))), last, number)
+        left_out.tell(turn, noise.THROTTLE, turn.readers(about(turn, single(last))), last, number)
 
 
 def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datetime) -> Plan:

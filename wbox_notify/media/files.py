@@ -91,7 +91,7 @@ class MediaFiles:
             return message
         item = self._spool.of(delivery.key)
         if item is None:
-            # A person has tried again what could not be taken in, or what was given up long ago.
+            # The disk could not take it in before, or a person has tried again what was given up long ago.
             self._take_in([delivery.key], delivery.rule, message.file)
             item = self._spool.of(delivery.key)
         if item is None:
@@ -170,6 +170,11 @@ class MediaFiles:
             try:
                 self._take_in(keys, rule_id, file)
             except WboxError as error:
+                if (
+                    error.retry
+                ):  # it is taken in when the message is about to be sent, and tried again till then
+                    log.warning("%s", error)
+                    continue
                 problem = f"{error}; {error.hint}" if error.hint else str(error)
                 problems |= dict.fromkeys(keys, problem)
         return tuple(

@@ -1,5 +1,6 @@
 """Opening: a file that somebody dropped, without being led astray and without waiting."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -8,6 +9,14 @@ from pathlib import Path
 
 from wbox_notify.errors import WboxError
 from wbox_notify.settings.own import Own
+
+_PASSING = frozenset(
+    {
+        *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT),
+        *(errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
+"""What a disk or a system says when it can not do now what it may do later."""
 
 
 class MediaError(WboxError):
@@ -18,6 +27,11 @@ class MediaError(WboxError):
         line = problem.encode("utf-8", "backslashreplace").decode().replace("\n", " ").replace("\0", "")
         super().__init__(line, hint=hint)
         self.retry = retry
+
+
+def passes(error: OSError | ValueError) -> bool:
+    """Return whether the same may go well later."""
+    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 @contextmanager
@@ -36,12 +50,12 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
         # Looked at before it is opened: to open a device or a pipe may do something, or wait for somebody.
         found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise MediaError(f"{path} can not be opened: {_reason(error)}") from None
+        raise MediaError(f"{path} can not be opened: {_reason(error)}", retry=passes(error)) from None
     try:
         _check(path, os.fstat(found), Path(f"/proc/self/fd/{found}").readlink(), roots, own)
         descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MediaError(f"{path} can not be read: {_reason(error)}") from None
+        raise MediaError(f"{path} can not be read: {_reason(error)}", retry=passes(error)) from None
     finally:
         os.close(found)
     try:

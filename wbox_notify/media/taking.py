@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wbox_notify.media.kinds import HEAD, recognise, safe_name
-from wbox_notify.media.opening import MediaError, opened
+from wbox_notify.media.opening import MediaError, opened, passes
 from wbox_notify.media.spool import Copy, Spool
 from wbox_notify.settings import Settings
 from wbox_notify.settings.media import Media
@@ -32,7 +32,7 @@ def take(spool: Spool, path: Path, allowed: Iterable[Path] | None, settings: Set
             _check_room(path, before.st_size, spool.used(), settings.media)
             sha256 = spool.copy(descriptor, before.st_size)
         except OSError as error:
-            raise MediaError(f"{path} can not be copied: {error.strerror}") from None
+            raise MediaError(f"{path} can not be copied: {error.strerror}", retry=passes(error)) from None
         after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise MediaError(f"{path} was changed while it was copied")

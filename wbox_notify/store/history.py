@@ -151,10 +151,14 @@ class History:
         """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
         return self._database.read(sql.GIVEN_UP, {"since": since})
 
-    def others_passed(self, delivery: Delivery, *, everywhere: bool) -> bool:
-        """Return whether wbox took others since a delivery's last attempt but one; of any device if asked."""
-        asked = {"id": delivery.id, "before": delivery.claims - 1, "device": delivery.device}
-        return bool(self._database.read(sql.OTHERS_PASSED, {**asked, "everywhere": int(everywhere)}))
+    def others_passed(self, delivery: Delivery, outcome: str, *, everywhere: bool) -> bool:
+        """Return whether wbox took others after the attempt before a delivery's last one ended like this.
+
+        They are of the same device, or of any if asked.
+        """
+        asked = {"id": delivery.id, "before": delivery.claims - 1, "outcome": outcome}
+        where = {"device": delivery.device, "everywhere": int(everywhere)}
+        return bool(self._database.read(sql.OTHERS_PASSED, {**asked, **where}))
 
     def circuits(self) -> list[Row]:
         """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""

@@ -166,7 +166,10 @@ where {_OPEN} and state <> 'sending' and device <> 'apprise' and :device in (dev
 OTHERS_PASSED = """
 select 1 from delivery d
 where d.state = 'sent' and d.id <> :id and d.device <> 'apprise' and (:everywhere = 1 or d.device = :device)
-and d.changed > (select a.started from attempt a where a.delivery_id = :id and a.number = :before)
+and d.changed > (
+    select a.started from attempt a
+    where a.delivery_id = :id and a.number = :before and a.outcome = :outcome
+)
 limit 1
 """
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple, Self
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.times.wallclock import WEEK, moment, parse_days, parse_time
+from wbox_notify.times.wallclock import WEEK, moment, moments, parse_days, parse_time
 
 _WINDOW = re.compile(r"(.*?)\s*([0-9]{1,2}:[0-9]{2})\s*[-\u2013]\s*([0-9]{1,2}:[0-9]{2})")
 _LONGEST_TEXT = 200
@@ -30,8 +30,8 @@ class Span(NamedTuple):
 class Window:
     """A window of time that comes back each week; a start belongs to it, an end does not.
 
-    Where clocks change, a skipped time counts as the end of the gap, and of a time that comes twice the
-    first counts.
+    Where clocks change, a skipped time counts as the end of the gap. Of a time that comes twice, a window
+    opens at the first and closes at the last.
     """
 
     spans: tuple[Span, ...]
@@ -92,7 +92,7 @@ class Window:
         for span in self.spans:
             if day.isoweekday() in span.days:
                 start, end = (midnight + timedelta(minutes=minutes) for minutes in (span.start, span.end))
-                yield moment(start, zone), moment(end, zone)
+                yield moment(start, zone), (moments(end, zone) or [moment(end, zone)])[-1]
 
 
 def _span(written: object) -> Span:

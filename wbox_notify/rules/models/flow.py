@@ -52,7 +52,8 @@ class ThrottleSpec(Strict):
         Overflow, BeforeValidator(one_of("summarize", "queue", "drop"), json_schema_input_type=Overflow)
     ] = Field(
         default="summarize",
-        description="what becomes of more: `summarize` (one message says how many), `queue` (later), `drop`",
+        description="what becomes of more: `summarize` (one message says how many), `queue` (later; of more"
+        " than 1,000 that wait it says how many), `drop`",
     )
 
 
@@ -74,18 +75,24 @@ class GroupSpec(Strict):
 
 
 class DigestSpec(TimesSpec):
-    """When one message tells of all events since the last one."""
+    """When one message tells of all events since the last one, and of more than 2,000 how many more.
+
+    What waits for somebody whom the rule tells no more waits for you in `queue list` instead.
+    """
 
 
 class QuietSpec(Strict):
     """When nobody is to be disturbed."""
 
     window: SomeTexts = Field(
-        description="the name of a window in `time_windows`, or a window such as `22:00-07:30`"
+        description="the name of a window in `time_windows`, or a window such as `22:00-07:30`; where clocks"
+        " go back over its end, it lasts until they show its end the second time"
     )
     unless: str | None = Field(default=None, description="an expression: what is told all the same")
     then: Annotated[Then, BeforeValidator(one_of("hold", "drop"), json_schema_input_type=Then)] = Field(
-        default="hold", description="`hold` tells afterwards what still matters, `drop` never does"
+        default="hold",
+        description="`hold` tells afterwards what still matters (of more than 500 how many more came), `drop`"
+        " never does",
     )
 
 
