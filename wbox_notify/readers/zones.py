@@ -183,9 +183,10 @@ class Zones:
         text = "\n".join(["BEGIN:VTIMEZONE", *(f"{name}:{value}" for name, value in said), "END:VTIMEZONE"])
         try:
             found = tzical(StringIO(text))
-            self._own |= {name: found.get(name) for name in found.keys()}  # noqa: SIM118 - it is no map
+            zones = {name: found.get(name) for name in found.keys()}  # noqa: SIM118 - it is no map
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return
+        self._own |= {name: zone for name, zone in zones.items() if zone}
 
     def find(self, name: str) -> tzinfo:
         """Return the zone of a name; ValueError if there is none."""
