@@ -85,7 +85,8 @@ def test_K06_what_waits_goes_out_as_it_was_made_when_its_rule_is_gone(
     (place.folder / "rules" / "first.yaml").unlink()
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: daemon.post("first", {"say": "three"}).status_code == 401)
-    assert texts(wbox, 2) == ["one", "two"]
+    # Until the reload was done, calls of the third were taken as well.
+    assert [said for said in texts(wbox, 2) if said != "three"] == ["one", "two"]
 
 
 AWAY = {
