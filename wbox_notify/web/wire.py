@@ -102,10 +102,10 @@ async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
         StoreError: they are not, in words that any caller may read.
     """
     async with in_time():
-        return await kept(accept, events)
+        return await on_disk(accept, events)
 
 
-async def kept(accept: Accept, events: Sequence[Event]) -> list[bool]:
+async def on_disk(accept: Accept, events: Sequence[Event]) -> list[bool]:
     """Return the same, however long it takes; to be called within ``in_time``."""
     # The shield: a future that is cancelled under the hands of the store's writer would break it.
     return await asyncio.shield(asyncio.wrap_future(accept(events)))
