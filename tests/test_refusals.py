@@ -124,6 +124,7 @@ def test_neither_a_secret_nor_a_body_is_told(door: Doorway, caplog: pytest.LogCa
     )
     door.post("/hook/push", {"x": hidden}, **signed(hidden.encode()))
     door.post("/-/queue", {"x": hidden}, Authorization=f"Bearer {hidden}")
+    door.post("/-/send", {"kind": "text", "phone": hidden, "message": "hi"}, Authorization=f"Bearer {TOKEN}")
     requests.put(f"{door.url}/ack/{link}", timeout=20)
     until(lambda: len(door.refusals()) == 4)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("wbox_notify")]

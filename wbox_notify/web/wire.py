@@ -143,13 +143,14 @@ def refusing(
 ) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
     """Return what answers the requests that are refused by raising, and tells of them.
 
-    What is for our log alone is the cause of the error that is raised. A page that is not there is no call
-    that was lost, so nothing is told of it.
+    What is for our log alone is the cause of the error that is raised. Nothing is told of a page that is not
+    there, which is no call that was lost, and of a command, which shows its answer itself.
     """
 
     async def refuse(request: Request, error: Exception) -> Response:
         answer = _answer(error)
-        if answer.status_code != HTTPStatus.NOT_FOUND:
+        command = request.scope["path"].startswith("/-/") and answer.status_code != HTTPStatus.UNAUTHORIZED
+        if answer.status_code != HTTPStatus.NOT_FOUND and not command:
             hook = getattr(request.state, "hook", "")
             refusals.tell(hook, answer.status_code, caller(request), _why(error))
         return answer
