@@ -46,7 +46,9 @@ REFUSED = [
     (b"[" * 33 + b"]" * 33, "more than 32 levels"),
     (b'{"a":' * 33 + b"1" + b"}" * 33, "more than 32 levels"),
     (b"[" * 200_000, "more than 32 levels"),
-    (b'["\\\\",' * 200_000, "more than 32 levels"),
+    (b'["\\\\",' * 100_000, "more than 32 levels"),
+    (b"[" + b"[]," * 125_000 + b"1]", "more than 250,000 values"),
+    (b'{"a": [' + b"1," * 249_999 + b"1]}", "more than 250,000 values"),
     (b'["\\\\", ' + b"[" * 32 + b'"]' + b"]" * 32, "more than 32 levels"),
     (b"1" * 4301, "more than 4300 digits"),
     (b"-" + b"1" * 4301, "more than 4300 digits"),
@@ -73,6 +75,8 @@ READ = [
     (b'["\\ud800", "a\\u0000b"]', ["\ufffd", "a\ufffdb"]),
     (b'{"\\udfff\\u0000": "\\udfff"}', {"\ufffd\ufffd": "\ufffd"}),
     (b"1e-999", 0.0),
+    (b'["' + b'[,{\\",' * 200_000 + b'"]', None),
+    (b"[" + b"1," * 249_998 + b"1]", None),
 ]
 
 

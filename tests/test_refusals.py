@@ -40,6 +40,7 @@ CASES = [
     ("POST", "/hook/open", {}, b"x" * 100_001, 413, "larger than 97 KiB, which `limits.body`"),
     ("POST", "/hook/open", {"Content-Type": "application/xml"}, b"<a/>", 415, "send JSON, a form or plain"),
     ("POST", "/hook/open", {"Content-Encoding": "gzip"}, b"x", 415, "without Content-Encoding"),
+    ("GET", "/livez", {"Host": "evil.example"}, b"", 400, "the call names a host that is not ours"),
     ("POST", "/-/queue", {"Authorization": "Bearer x"}, b"{}", 401, "this needs the daemon's token"),
 ]
 
@@ -53,10 +54,10 @@ def test_a_refused_call_is_in_the_log_and_in_the_store(
     method, path, headers, body, answered, why = case
     answer = requests.request(method, door.url + path, data=body, headers=headers, timeout=20)
     assert answer.status_code == answered
+    until(door.refusals)
     (line,) = [line for line in caplog.messages if "is refused" in line]
     assert line.startswith(f"{path} from 127.0.0.1 is refused with {answered}: ")
     assert why in line
-    until(door.refusals)
     (kept,) = door.refusals()
     assert kept.startswith(f"{path} from 127.0.0.1: {answered}, ")
     assert why in kept
@@ -124,6 +125,7 @@ def test_neither_a_secret_nor_a_body_is_told(door: Doorway, caplog: pytest.LogCa
     )
     door.post("/hook/push", {"x": hidden}, **signed(hidden.encode()))
     door.post("/-/queue", {"x": hidden}, Authorization=f"Bearer {hidden}")
+    door.post("/-/send", {"kind": "text", "phone": hidden, "message": "hi"}, Authorization=f"Bearer {TOKEN}")
     requests.put(f"{door.url}/ack/{link}", timeout=20)
     until(lambda: len(door.refusals()) == 4)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("wbox_notify")]

@@ -52,6 +52,7 @@ secrets: {a: {env: A}, b: {file: b}}
 store: sqlite:///x.db
 listen: 8725
 public_url: https://notify.example.com
+limits: {body: 1MiB}
 storm_guard: 10
 owner: a
 """

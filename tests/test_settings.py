@@ -225,6 +225,9 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("backlog: none\n", "WBX215", (1, 10), "or `never`", None),
         ("public_url: notify\n", "WBX320", (1, 13), "this is not an address", "https://"),
         ("storm_guard: 0\n", "WBX215", (1, 14), "0 is too few", "1 or more"),
+        ("limits: {body: 65MiB}\n", "WBX320", (1, 16), "65MiB is not between 1KiB and 64MiB", "4MiB"),
+        ("limits: {bodies: 1MiB}\n", "WBX210", (1, 10), "unknown key `bodies`", "did you mean `body`?"),
+        ("limits: {body: [1]}\n", "WBX213", (1, 16), "`body` must be text, not a list", None),
         ("storm_guard: many\n", "WBX213", (1, 14), "must be a whole number", None),
         ("owner: [a]\n", "WBX213", (1, 8), "`owner` must be text, not a list", None),
         ("rules: []\n", "WBX214", (1, 1), "`rules` is not in this version yet", "folder rules/"),
@@ -277,6 +280,8 @@ def test_each_mistake_in_the_file_has_its_place(
         ("WBOX_DEVICE_ID", "one", "one is not the number of a device"),
         ("WBOX_LISTEN", "localhost", "localhost is not a host and a port"),
         ("WBOX_HISTORY", "0d", "0d is too short"),
+        ("WBOX_LIMITS_BODY", "much", "`much` is not a size"),
+        ("WBOX_LIMITS_BODY", "1000", "1000 is not between 1KiB and 64MiB"),
         ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
         ("WBOX_STORE", "mysql://me:pw@x", "not the address of a store"),
         ("WBOX_DATA_DIR", "~nobody-here/x", "the home of somebody unknown"),
@@ -537,6 +542,21 @@ def test_how_long_history_is_kept_can_be_set(tmp_path: Path, text: str, seconds:
     assert setup(tmp_path, f"history: {text}\n").settings.history == seconds
     assert setup(tmp_path, "history: 100d\n", {"WBOX_HISTORY": text}).settings.history == seconds
     assert setup(tmp_path, "").settings.history == 90 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "size"),
+    [
+        ("", "", 4 << 20),
+        ("limits:\n", "", 4 << 20),
+        ("limits: {body: 300kB}\n", "", 300 << 10),
+        ("limits: {body: 5000}\n", "", 5000),
+        ("limits: {body: 300kB}\n", "1MiB", 1 << 20),
+    ],
+)
+def test_how_large_a_body_may_be_is_a_setting(tmp_path: Path, text: str, variable: str, size: int) -> None:
+    found = setup(tmp_path, text, {"WBOX_LIMITS_BODY": variable})
+    assert (found.settings.body, found.problems) == (size, ())
 
 
 def test_what_others_reach_and_who_is_asked_can_be_set(tmp_path: Path) -> None:

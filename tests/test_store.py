@@ -75,6 +75,15 @@ def test_an_event_is_kept_once_whoever_brings_it(store: Store) -> None:
     assert store.known(["a", "c", "x"]) == {"a", "c"}
 
 
+def test_large_events_are_handed_out_a_few_at_a_time(store: Store) -> None:
+    names = [f"{number:03}" for number in range(50)]
+    store.put_events([an_event(name) for name in names], 1.0).result()
+    each = len('{"path": "/drop/000"}')
+    for size, count in ((0.5, 1), (1, 1), (1.5, 2), (25, 25), (1000, 50)):
+        assert [event.id for event in store.unplanned(size=size * each)] == names[:count]
+    assert [event.id for event in store.unplanned(33, 1000 * each)] == names[:33]
+
+
 def test_what_was_accepted_is_there_after_reopening(url: str) -> None:
     store = open_store(url)
     store.put_events([an_event("a")], 1.0).result()

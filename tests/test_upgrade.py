@@ -152,9 +152,10 @@ def test_what_breaks_off_anywhere_is_never_taken_for_a_call(
     assert [event.data["path"] for event in running.events()[before:]] == ["push"]
 
 
-def test_who_hangs_up_half_and_waits_gets_the_answer(running: Doorway) -> None:
+@pytest.mark.parametrize("after", [b"", b"\r\n"])
+def test_who_hangs_up_half_and_waits_gets_the_answer(running: Doorway, after: bytes) -> None:
     with running.connect() as connection:
-        connection.sendall(call())
+        connection.sendall(call() + after)
         connection.shutdown(socket.SHUT_WR)
         assert statuses(connection) == [202]
 

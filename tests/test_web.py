@@ -452,6 +452,7 @@ commands = st.sampled_from(sorted(VERBS)).flatmap(
 @example(("queue", {"action": "drop", "ids": [1e400]}))
 @example(("queue", {"action": "drop", "ids": [10**30]}))
 @example(("event", {"id": "a", "type": "b", "at": 1e400, "data": {}}))
+@example(("event", {"id": "a", "type": "b", "at": 6.8e16, "data": {}}))
 @example(("event", {"id": "a", "type": "b", "at": True, "data": {"a": 1e400}}))
 @example(("event", {"id": "\ud800", "type": "b", "at": 1, "data": {}}))
 @example(("event", {"id": 1, "type": [], "at": 1, "data": 1}))

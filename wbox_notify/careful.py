@@ -9,6 +9,8 @@ from wbox_notify.store import Store
 
 _MOST_AT_ONCE = 200
 _MOST_STARTS = 2
+_TEXT_AT_ONCE = 1 << 20
+"""Characters of JSON that are planned together: as values they take up to 25 times that room."""
 
 
 class Backlog:
@@ -26,7 +28,7 @@ class Backlog:
 
     def next(self, now: float) -> list[Event]:
         """Return the oldest events that no plan was made for; empty when there are none."""
-        events = self._store.unplanned(1 if self._one_by_one else _MOST_AT_ONCE)
+        events = self._store.unplanned(1 if self._one_by_one else _MOST_AT_ONCE, _TEXT_AT_ONCE)
         if not self._through:
             self._write_down(events, now)
             self._through = not events

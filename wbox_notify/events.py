@@ -35,7 +35,10 @@ def event_of(fields: Mapping[str, Any]) -> Event:
     Raises:
         KeyError, TypeError, ValueError, OverflowError: they are those of no event.
     """
-    at = datetime.fromtimestamp(fields["at"], UTC)
+    try:
+        at = datetime.fromtimestamp(fields["at"], UTC)
+    except OSError as error:  # so far away that the C library gives up
+        raise ValueError(str(error)) from None
     for text in (fields["id"], fields["type"]):
         str.encode(text)
     if not isinstance(fields["data"], Mapping):

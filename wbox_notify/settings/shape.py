@@ -118,7 +118,10 @@ OutletNames = Annotated[
 """Names of secrets that hold Apprise URLs, and such URLs themselves."""
 
 
-_Size = str | int
+_Size = Annotated[
+    str,
+    BeforeValidator(lambda size: str(size) if type(size) is int else size, json_schema_input_type=str | int),
+]
 
 
 class StaticPart(Strict):

@@ -1,6 +1,7 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
 
+_ROWS_AT_ONCE = 20
 _ANSWERED = 90 * 86400.0
 """Seconds for which the answer to a storm holds, also for rows that are tried again."""
 
@@ -66,12 +68,27 @@ class Store:
         found = self._database.read(f"select id from event where id in ({marks})", values)  # noqa: S608 - marks are ours
         return {row["id"] for row in found}
 
-    def unplanned(self, most: int = 200) -> list[Event]:
-        """Return events that no plan was made for yet, oldest first."""
-        found = self._database.read(
-            "select * from event where planned is null order by seq limit :most", {"most": most}
-        )
-        return [rows.event(row) for row in found]
+    def unplanned(self, most: int = 200, size: float = math.inf) -> list[Event]:
+        """Return events that no plan was made for yet, oldest first.
+
+        Args:
+            most: how many at most.
+            size: once the text of those that were read has so many characters, no more are read.
+        """
+        events: list[Event] = []
+        last, wanted = 0, _ROWS_AT_ONCE
+        while wanted == _ROWS_AT_ONCE and len(events) < most and size > 0:
+            found = self._database.read(
+                "select * from event where planned is null and seq > :last order by seq limit :most",
+                {"last": last, "most": min(wanted, most - len(events))},
+            )
+            for row in found:
+                if size > 0:
+                    events.append(rows.event(row))
+                    size -= len(row["data"])
+                    last = row["seq"]
+            wanted = len(found)
+        return events
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""

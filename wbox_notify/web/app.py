@@ -94,7 +94,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
             Route("/-/event", inside.event, methods=["POST"]),
             Route("/-/reload", inside.reload, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, hosts=hosts)],
+        middleware=[Middleware(Guard, hosts=hosts, refusals=refusals)],
         exception_handlers=refusing(refusals),
     )
     app.router.redirect_slashes = False

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wbox_notify.pages import with_headers
+from wbox_notify.web.refusals import Refusals
+from wbox_notify.web.wire import caller
 
 _PUBLIC = ("/hook/", "/ack/", "/m/")
+_OWN = "wbox.own"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -25,11 +29,18 @@ class Guard:
     signature is called through names that we do not know.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], refusals: Refusals) -> None:
+        async def own(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[_OWN] = True
+            await app(scope, receive, send)
+
         self._public = app
-        self._own = TrustedHostMiddleware(app, allowed_hosts=list(hosts), www_redirect=False)
+        self._own = TrustedHostMiddleware(own, allowed_hosts=list(hosts), www_redirect=False)
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request or refuse it."""
-        app = self._public if scope["path"].startswith(_PUBLIC) else self._own
-        await app(scope, receive, with_headers(send, _HEADERS))
+        public = scope["path"].startswith(_PUBLIC)
+        await (self._public if public else self._own)(scope, receive, with_headers(send, _HEADERS))
+        if not public and _OWN not in scope:
+            self._refusals.tell("", 400, caller(Request(scope)), "the call names a host that is not ours")

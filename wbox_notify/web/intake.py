@@ -24,7 +24,7 @@ from wbox_notify.events import Event
 from wbox_notify.web.hooks import Hook, Hooks
 from wbox_notify.web.origins import foreign
 from wbox_notify.web.room import Desk, Room
-from wbox_notify.web.wire import Accept, Limits, in_time, kept, read, skip
+from wbox_notify.web.wire import Accept, Limits, in_time, on_disk, read, skip
 from wbox_notify.webhooks.bodies import KindError, form_body
 from wbox_notify.webhooks.headers import visible
 from wbox_notify.webhooks.pings import is_ping
@@ -72,7 +72,7 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Cont
                         event = await get_running_loop().run_in_executor(threads, _understood, hook, call)
                     if isinstance(event, Response):
                         return event
-                    new = await kept(accept, [event])
+                    new = await on_disk(accept, [event])
                 finally:
                     desk.rise(len(body))
         if hook and hook.preset.silent:
@@ -96,7 +96,8 @@ async def _asked(request: Request) -> Response:
 
 def _head(request: Request) -> Call:
     """Return what came in, without its body."""
-    if set(request.headers.getlist("content-encoding")) - {"identity", ""}:
+    encodings = request.headers.getlist("content-encoding")
+    if {encoding.strip().lower() for encoding in encodings} - {"identity", ""}:
         raise HTTPException(415, "send the body as it is, without Content-Encoding")
     return Call(
         method=request.method,

@@ -159,14 +159,16 @@ class Guarded(Connection):
             self._break_off()
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio keeps what is True open
-        """Answer what was asked whole, then refuse what broke off; no more comes."""
+        """Answer what was asked whole, then refuse what broke off, then close."""
         self._ended = True
         if not self._deaf and not self.busy:
             self._break_off()
-        return True
+            return True
+        return self.busy
 
     def _break_off(self) -> None:
-        if self._raw or self.owes_body:
+        # RFC 9112, 2.2: some clients send an empty line after a body.
+        if self._raw > len(b"\r\n") or self.owes_body:
             self._refuse(HTTPStatus.BAD_REQUEST)
         else:
             self.leave()
@@ -201,7 +203,7 @@ class Guarded(Connection):
         self._exit.start(self.linger, self.transport.abort)
         if self.transport.is_closing():
             return
-        if self._in_head and self._raw == 0:
+        if self._ended or (self._in_head and self._raw == 0):
             self.transport.close()
         else:
             self.transport.write_eof()

@@ -102,10 +102,10 @@ async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
         StoreError: they are not, in words that any caller may read.
     """
     async with in_time():
-        return await kept(accept, events)
+        return await on_disk(accept, events)
 
 
-async def kept(accept: Accept, events: Sequence[Event]) -> list[bool]:
+async def on_disk(accept: Accept, events: Sequence[Event]) -> list[bool]:
     """Return the same, however long it takes; to be called within ``in_time``."""
     # The shield: a future that is cancelled under the hands of the store's writer would break it.
     return await asyncio.shield(asyncio.wrap_future(accept(events)))
@@ -143,13 +143,14 @@ def refusing(
 ) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
     """Return what answers the requests that are refused by raising, and tells of them.
 
-    What is for our log alone is the cause of the error that is raised. A page that is not there is no call
-    that was lost, so nothing is told of it.
+    What is for our log alone is the cause of the error that is raised. Nothing is told of a page that is not
+    there, which is no call that was lost, and of a command, which shows its answer itself.
     """
 
     async def refuse(request: Request, error: Exception) -> Response:
         answer = _answer(error)
-        if answer.status_code != HTTPStatus.NOT_FOUND:
+        command = request.scope["path"].startswith("/-/") and answer.status_code != HTTPStatus.UNAUTHORIZED
+        if answer.status_code != HTTPStatus.NOT_FOUND and not command:
             hook = getattr(request.state, "hook", "")
             refusals.tell(hook, answer.status_code, caller(request), _why(error))
         return answer

@@ -17,6 +17,9 @@ DEEPEST = 32
 LONGEST_NUMBER = 4300
 """How many digits a whole number may have: more can not be printed."""
 
+MOST_VALUES = 250_000
+"""How many values JSON may have: each takes some 100 bytes, however short it is written."""
+
 MOST_FIELDS = 1000
 """How many fields a form may have."""
 
@@ -98,7 +101,10 @@ def json_body(body: bytes) -> Any:
         BodyError: It is no JSON in UTF-8, a key comes twice, a number has no value, or it is too deep.
     """
     text = _decoded(body)
-    if _too_deep(text):
+    structure = _structure(text)
+    if sum(map(structure.count, "[{,")) > MOST_VALUES:
+        raise BodyError(f"the JSON has more than {MOST_VALUES:,} values")
+    if _too_deep(structure):
         raise BodyError(f"the JSON is more than {DEEPEST} levels deep")
     try:
         value = json.loads(
@@ -151,11 +157,15 @@ def _decoded(body: bytes) -> str:
         raise BodyError(f"the body is not in UTF-8: byte {error.start + 1} does not fit") from None
 
 
-def _too_deep(text: str) -> bool:
-    """Look before JSON is read: the reader would go down as far as it is led."""
+def _structure(text: str) -> str:
+    """Return JSON without what stands in its texts."""
     unescaped = text.replace("\\\\", "").replace('\\"', "")
-    outside = "".join(unescaped.split('"')[::2])
-    depths = accumulate(_STEP[bracket[0]] for bracket in re.finditer(r"[][{}]", outside))
+    return "".join(unescaped.split('"')[::2])
+
+
+def _too_deep(structure: str) -> bool:
+    """Look before JSON is read: the reader would go down as far as it is led."""
+    depths = accumulate(_STEP[bracket[0]] for bracket in re.finditer(r"[][{}]", structure))
     return any(depth > DEEPEST for depth in depths)
 
 
