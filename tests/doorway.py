@@ -27,6 +27,7 @@ WITHIN = 20.0
 
 GITHUB = Hook(path="push", scheme=scheme("github", [SECRET], {}), preset=PRESETS["github"])
 OPEN = Hook(path="open", scheme=None, preset=PRESETS["json"])
+BEARER_JSON = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=PRESETS["json"])
 BEARER = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=PRESETS["alertmanager"])
 
 

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import pytest
 import requests
-from doorway import BEARER, GITHUB, OPEN, SECRET, TOKEN, Doorway, Hasty, rest, signed, status
+from doorway import BEARER_JSON, GITHUB, OPEN, SECRET, TOKEN, Doorway, Hasty, rest, signed, status
 from workplace import Workplace, until
 
 from wbox_notify.errors import StoreError
@@ -26,7 +26,7 @@ PROOF = {"Authorization": f"Bearer {SECRET.decode()}"}
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Doorway]:
     limits = Limits(body=100_000, seconds=0.5)
-    with Doorway(tmp_path, [GITHUB, OPEN, BEARER], limits=limits, protocol=Hasty) as doorway:
+    with Doorway(tmp_path, [GITHUB, OPEN, BEARER_JSON], limits=limits, protocol=Hasty) as doorway:
         yield doorway
 
 
@@ -299,7 +299,9 @@ def test_who_is_slow_makes_room_for_who_is_quick(tmp_path: Path, crowd: ExitStac
 
 
 def test_who_shows_the_secret_is_not_sent_away_for_who_does_not(tmp_path: Path, crowd: ExitStack) -> None:
-    door = crowd.enter_context(Doorway(tmp_path, [OPEN, BEARER], limits=Limits(body=200_000, seconds=60)))
+    door = crowd.enter_context(
+        Doorway(tmp_path, [OPEN, BEARER_JSON], limits=Limits(body=200_000, seconds=60))
+    )
     proven = [crowd.enter_context(door.connect()) for _ in range(4)]
     for connection in proven:
         connection.sendall(head("alerts", 200_000, **PROOF) + b"x" * 190_000)
