@@ -43,15 +43,21 @@ OURS = [
     "data/daemon.json",
     "data/media/spool.db",
     "wbox-notify.yaml",
-    "rules/a.yaml",
-    "templates/a.j2",
 ]
 RULE = 'trigger: {{file: {{path: "{path}"{more}}}}}\nsend: {send}'
 
 
 def place(folder: Path, path: str = ".", more: str = "", send: str = "{text: hi}") -> Project:
     """Return a project with all that is ours in it, and one rule."""
-    for name in (*OURS, "in/q.dbx", "in/a.txt", "web/a.txt", "linked/a.txt"):
+    for name in (
+        *OURS,
+        "in/q.dbx",
+        "in/a.txt",
+        "web/a.txt",
+        "linked/a.txt",
+        "rules/a.yaml",
+        "templates/a.j2",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("sk_0123456789abcdef" if name.endswith("key") else "secret-0123456789")
         (folder / name).chmod(0o600)
@@ -95,11 +101,11 @@ def test_nothing_of_it_is_sent_whoever_asks(tmp_path: Path, name: str, way: str)
 
 
 def test_nothing_of_it_is_reported_though_a_rule_watches_all_of_it(tmp_path: Path) -> None:
-    others = ["in/a.txt", "in/q.dbx", "linked/a.txt"]
+    others = ["in/a.txt", "in/q.dbx", "linked/a.txt", "rules/a.yaml", "templates/a.j2"]
     assert found_by(place(tmp_path)) == others, "what is put into a static folder would be sent again"
     (tmp_path / "link").symlink_to(tmp_path)
     assert found_by(place(tmp_path, "link")) == [f"link/{name}" for name in others]
-    for path in ("data", "data/media", "rules", "templates", "in/credentials", "in/q.db.lock"):
+    for path in ("data", "data/media", "in/credentials", "in/q.db.lock"):
         assert found_by(place(tmp_path, path)) == []
 
 
@@ -152,7 +158,7 @@ def test_no_file_is_put_among_it(tmp_path: Path, target: str) -> None:
             ("error", "WBX360", "watches: hook.secret, gone.secret, cred"),
         ),
         ("in", ', match: "q*"', "{text: a}", ("warning", "WBX360", "and is passed over: q.db, q.db-wal, q.")),
-        ("rules", "", "{text: a}", ("warning", "WBX334", "so nothing in it is ever reported")),
+        ("data", "", "{text: a}", ("warning", "WBX334", "so nothing in it is ever reported")),
         (
             "web",
             "",
@@ -191,7 +197,7 @@ def test_settings_alone_below_what_a_rule_names_are_a_warning(tmp_path: Path) ->
         load(tmp_path, {"WBOX_DATA_DIR": "/nowhere", "WBOX_PUBLIC_URL": "https://a.example"})
     )
     assert (severity, code) == ("warning", "WBX360")
-    assert message.endswith("wbox-notify.yaml, rules, templates")
+    assert message.endswith("and is passed over: wbox-notify.yaml")
 
 
 def test_a_key_among_the_templates_is_no_template(tmp_path: Path) -> None:

@@ -185,6 +185,20 @@ def test_a_folder_that_everybody_can_put_another_in_the_place_of_is_told(tmp_pat
     assert exposed(open_to_all / "deep") == []
 
 
+def test_a_store_elsewhere_is_looked_at_too(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "wbox-notify.yaml").write_text("store: sqlite:///elsewhere/queue.db")
+    store = folder / "elsewhere" / "queue.db"
+    assert exposed(folder) == []
+    store.touch(0o600)
+    assert exposed(folder) == []
+    store.chmod(0o602)
+    assert exposed(folder)[0].message == f"everybody on this machine can write to {store}"
+    store.chmod(0o600)
+    store.parent.chmod(0o777)
+    assert exposed(folder)[0].hint == f"chmod o-w {store.parent}"
+
+
 @as_root
 def test_root_does_not_follow_what_another_user_owns_but_may_look_at_it(folder: Path) -> None:
     os.chown(folder / "rules", NOBODY, NOBODY)

@@ -68,7 +68,7 @@ def folder(project: Project, chosen: Verdict, template: Template, event: Event) 
     if not text.strip("/ ") or ".." in PurePath(text).parts or "\0" in text:
         raise WboxError(f"{text!r} is not a folder for {event.data['name']!r}")
     target = normpath(Path(chosen.trigger.root, text).expanduser())
-    if part := project.settings.own.at(target):
+    if part := project.settings.own.closed_at(target):
         raise WboxError(f"{target!r} belongs to the daemon ({part.what}), so nothing is put there")
     return target
 

@@ -31,7 +31,7 @@ def watched(trigger: FileTrigger, spot: Spot, own: Own) -> Iterator[Problem]:
         yield from _told(found, f"{trigger.root}, which this rule watches", at)
     for name, target in zip(("done", "failed", "duplicate"), trigger.targets, strict=True):
         folder = _begins(target, trigger.root) if isinstance(target, Template) else None
-        if folder and (part := own.at(folder)):
+        if folder and (part := own.closed_at(folder)):
             message = f"{folder} belongs to the daemon ({part.what}), so no file is put there"
             yield spot.at(name).problem("WBX361", message, hint="name another folder")
 

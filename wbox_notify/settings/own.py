@@ -12,7 +12,7 @@ CARD = "daemon.json"
 LINK_KEY = "link.key"
 """The file in the data folder that holds the key of links."""
 
-DATA, KEY, SETTINGS, TEMPLATES = "its own data", "a key or a secret", "its settings", "its templates"
+DATA, KEY, SETTINGS = "its own data", "a key or a secret", "its settings"
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")
 
@@ -31,15 +31,23 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The one list of what belongs to the daemon."""
+    """The one list of what belongs to the daemon.
+
+    Attributes:
+        parts: What no rule reads, sends or moves, and where none puts a file.
+        followed: Folders with what people write for it: rules may look at them, and put nothing there.
+    """
 
     parts: tuple[Part, ...] = ()
+    followed: tuple[Part, ...] = ()
 
     def at(self, path: Path | str) -> Part | None:
         """Return the part that a path is or lies in, whatever links lead there; None where it is not ours."""
-        real = Path(os.path.realpath(path))
-        holding = [part for part in self.parts if real.is_relative_to(part.real)]
-        return max(holding, key=lambda part: len(part.real.parts), default=None)
+        return _holding(self.parts, path)
+
+    def closed_at(self, path: Path | str) -> Part | None:
+        """Return the part that a path is or lies in, if no file may be put there."""
+        return _holding((*self.parts, *self.followed), path)
 
     def below(self, folder: Path) -> Iterator[tuple[Part, Path]]:
         """Yield the parts in a folder, each with its path seen from there."""
@@ -62,6 +70,11 @@ class Own:
                 continue
 
 
+def _holding(parts: Iterable[Part], path: Path | str) -> Part | None:
+    real = Path(os.path.realpath(path))
+    return next((part for part in parts if real.is_relative_to(part.real)), None)
+
+
 def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
     """Return what belongs to the daemon of a project folder.
 
@@ -74,11 +87,10 @@ def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
     database = store.removeprefix("sqlite:///")
     data = (data_dir, data_dir / CARD, data_dir / LINK_KEY, *(Path(database + end) for end in _COMPANIONS))
     return Own(
-        (
+        parts=(
             *(Part(path, KEY) for path in dict.fromkeys(keys)),
             *(Part(path, DATA) for path in data),
             Part(folder / "wbox-notify.yaml", SETTINGS),
-            Part(folder / "rules", SETTINGS),
-            Part(folder / "templates", TEMPLATES),
-        )
+        ),
+        followed=(Part(folder / "rules", "its rules"), Part(folder / "templates", "its templates")),
     )

@@ -13,7 +13,6 @@ from wbox_notify.rules.people import People
 from wbox_notify.rules.windows import Windows
 from wbox_notify.settings import Settings
 from wbox_notify.settings.outlets import OutletBook, open_secret
-from wbox_notify.settings.own import TEMPLATES
 from wbox_notify.settings.secrets import Secrets
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
 
@@ -46,8 +45,7 @@ class Workshop:
         return self._locales[locale]
 
     def _is_private(self, path: Path) -> bool:
-        part = self.settings.own.at(path)
-        return part is not None and part.what != TEMPLATES
+        return self.settings.own.at(path) is not None
 
     def is_right(self, since: int) -> bool:
         """Return whether there is no error among the problems since there were so many."""
