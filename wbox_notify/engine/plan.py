@@ -11,7 +11,7 @@ from wbox_notify.deliveries import Decision, Memory, Plan, Planned
 from wbox_notify.engine import burst, deliver, digest, escalate, group, missing, noise, quiet, rows
 from wbox_notify.engine.occasion import about, single
 from wbox_notify.engine.subject import Subject, subjects
-from wbox_notify.engine.turn import Remembers, Turn, one_line, short, text_to
+from wbox_notify.engine.turn import Remembers, Turn, one_line, short, text_to, told
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.links import token
@@ -87,7 +87,9 @@ def _guarded(turn: Turn, stage: str, origin: str, work: Callable[[], None]) -> b
         work()
     except WboxError as error:
         turn.restore(before)
-        turn.fail(turn.stage or stage, f"{turn.stage or stage}: {error}", origin)
+        stage = turn.stage or stage
+        where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
+        turn.fail(stage, told(error).removeprefix(where), origin, where=where)
         return False
     finally:
         turn.stage = ""

@@ -105,12 +105,15 @@ class Turn:
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
         )
 
-    def fail(self, stage: str, problem: str, origin: str) -> None:
-        """Note that the rule can not be followed; the event stays in the queue as dead until it is mended."""
+    def fail(self, stage: str, problem: str, origin: str, *, where: str = "") -> None:
+        """Note that the rule can not be followed; the event stays in the queue as dead until it is mended.
+
+        ``where`` stands before the problem in the queue, in which nothing else says the stage.
+        """
         problem = one_line(problem)
         self.decide(stage, "failed", problem)
         key = f"{origin}:{self.rule.id}:-"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=problem))
+        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}"))
 
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
@@ -140,7 +143,7 @@ class Turn:
                 if isinstance(message, Media) and message.url:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
-                problem = f"send[{number}].{draft.kind} to {reader.name}: {error}"
+                problem = f"send[{number}].{draft.kind} to {reader.name}: {told(error)}"
                 self.fail("send", problem, f"{origin}:{number}:{reader.address}")
                 continue
             self.say(message, origin, str(number))
@@ -207,6 +210,11 @@ def short(key: str) -> str:
 def messages_of(number: int) -> str:
     """Return ``1 message`` or ``2 messages``."""
     return f"{number} message{'' if number == 1 else 's'}"
+
+
+def told(error: WboxError) -> str:
+    """Return what is wrong, and what can be done about it."""
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """People: contacts, groups, tags and turns, and who is meant by a text."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from wbox_notify.errors import MessageError
 from wbox_notify.phones import normalise
 from wbox_notify.times.wallclock import moment as moment_of
 from wbox_notify.times.windows import Window
+
+_SHORTENED = re.compile(r"\b[0-9][.,][0-9]+E\+[0-9]{1,2}\b", re.IGNORECASE)
 
 TAG = "tag:"
 """What stands before the name of a tag."""
@@ -114,6 +117,9 @@ class People:
 
     def named(self, text: str) -> tuple[Person, ...]:
         """Return the same, with turns as they are; raises the same."""
+        if shortened := _SHORTENED.search(text):
+            hint = "write the column in the format Text and export it again: the last digits are lost"
+            raise MessageError("to", f"`{shortened[0]}` is what Excel makes of a phone number", hint=hint)
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
             raise MessageError("to", "names nobody")
