@@ -279,6 +279,13 @@ def test_html_of_a_stranger_is_read_in_time(shape: str, tail: str) -> None:
     assert time.thread_time() - began < 1.0  # a bound of safety; without care it takes minutes
 
 
+def test_the_address_of_a_picture_is_measured_before_it_is_read() -> None:
+    marks = "\u0301\u0323" * 50_000
+    began = time.thread_time()
+    assert whatsapp(f'<img src="http://{marks}.example">') == ""
+    assert time.thread_time() - began < 1.0
+
+
 def test_what_is_longer_than_the_parser_is_given_goes_as_it_is(wbox: Simulator) -> None:
     long = "<b>a</b> " * 20_000
     assert tell(at(wbox.url, overflow="upstream"), long, body_format="html")

@@ -144,6 +144,14 @@ def test_the_same_value_is_followed_once_and_the_second_says_which_was_first(pro
     assert why(second) == [("dedupe", "stopped", "file.sha256 is that of event file:1")]
 
 
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1, "a": 2}', '{"a": 1e999}', '{"a": 1} x'])
+def test_the_json_of_a_file_is_as_strict_as_that_of_a_call(project: Loaded, text: str) -> None:
+    loaded = project(ONE.format(more="", text="{{ file.json.a }}"))
+    [failed] = dropped(loaded, a_file(at(loaded), text=text)).messages
+    assert failed.problem
+    assert "a.txt is not JSON" in failed.problem
+
+
 @pytest.mark.parametrize(
     ("key", "first", "second", "messages"),
     [

@@ -127,10 +127,10 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
     place.plan()
     assert place.texts() == ["order 2", "order 6"]
     (dead,) = [one for one in place.deliveries() if one.state is State.DEAD]
-    assert dead.reason == "row 4: it has 4 cells, and there are 3 columns"
+    assert dead.reason == "row 4 of today.csv: it has 4 cells, and there are 3 columns"
     assert place.decisions(event) == [
         "rows waits: its rows are followed next",
-        "rows failed: row 4: it has 4 cells, and there are 3 columns",
+        "rows failed: row 4 of today.csv: it has 4 cells, and there are 3 columns",
         "send passed: rows 2-6: 2 times, the first in row 2: 1 message",
         """if stopped: rows 2-6: 2 times, the first in row 3: if[0] row.status == "shipped" (row.status = 'packed')""",
         "rows passed: 2 messages of 5 rows",
@@ -138,12 +138,57 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
     assert place.store.next_memory() is None
 
 
+@pytest.mark.parametrize(
+    ("header", "cell", "said"),
+    [
+        ("isim,Phone", "a,+905551112233", "if: no field 'phone' in row; did you mean 'Phone'?"),
+        ("isim,TUTAR", "a,3", "if: no field 'phone' in row; its fields are: isim, TUTAR"),
+        ("phone,isim", "boss2,a", "to: `boss2` is neither a contact nor a group; did you mean `boss`?"),
+        ("phone,isim", "9.05551E+11,a", "to: phone: `9.05551E+11` is what a spreadsheet makes of"),
+        ("phone;isim", "9,05551E+11;a", "to: phone: `9,05551E+11` is what a spreadsheet makes of"),
+    ],
+)
+def test_what_a_row_lacks_is_said_with_its_file_and_what_it_has(
+    place: Place, header: str, cell: str, said: str
+) -> None:
+    place.project = a_project(
+        place.folder,
+        RULES.replace('row.status == "shipped"', "row.phone").replace("    dedupe: row.order\n", ""),
+    )
+    place.restart()
+    event = place.drop(f"{header}\n{cell}\n")
+    place.plan()
+    [dead] = [one for one in place.deliveries() if one.state is State.DEAD]
+    assert dead.reason.startswith(f"row 2 of today.csv: {said}")
+    stage, _, rest = said.partition(": ")
+    assert any(
+        one.startswith(f"{stage} failed: row 2 of today.csv: {rest}") for one in place.decisions(event)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("PK\x03\x04", "today.csv: this is an Excel workbook"),
+        ("", "today.csv: the file is empty"),
+        ("<html>", "today.csv: this is HTML"),
+        ("a,a\n1,2\n", "today.csv: there are two columns with the name 'a'; give each"),
+    ],
+)
+def test_what_is_no_csv_at_all_has_failed(place: Place, content: str, said: str) -> None:
+    place.drop(content)
+    place.plan()
+    [dead] = place.deliveries()
+    assert dead.state is State.DEAD
+    assert dead.reason.startswith(said)
+
+
 def test_a_row_whose_message_can_not_be_made_fails_alone_too(place: Place) -> None:
     place.drop("order,phone,status\n1,nobody,shipped\n2,+905551112233,shipped\n3,,shipped\n")
     place.plan()
     assert place.texts() == ["order 2"]
     dead = [one.reason for one in place.deliveries() if one.state is State.DEAD]
-    assert [reason.partition(":")[0] for reason in dead] == ["row 2", "row 4"]
+    assert [reason.partition(":")[0] for reason in dead] == ["row 2 of today.csv", "row 4 of today.csv"]
     assert "nobody" in dead[0]
 
 
@@ -160,7 +205,7 @@ def test_rows_that_fail_are_listed_by_number_and_of_very_many_the_numbers_alone(
     dead = [one for one in place.deliveries() if one.state is State.DEAD]
     assert len(dead) == 1000
     told = " ".join(place.decisions(event))
-    listed = {number for number in range(2, 3002) if f"row {number}: it has" in told}
+    listed = {number for number in range(2, 3002) if f"row {number} of today.csv: it has" in told}
     assert {number for number in range(3, 3002, 2) if number in listed or f" {number}" in told} == set(
         range(3, 3002, 2)
     )
@@ -240,7 +285,7 @@ def test_a_file_that_changes_between_two_slices_fails_from_that_row_on(
     spoil(place.folder / "drop" / "today.csv")
     place.plan()
     (dead,) = [one for one in place.deliveries() if one.state is State.DEAD]
-    assert dead.reason.startswith("from row 502 on: ")
+    assert dead.reason.startswith("today.csv from row 502 on: ")
     assert words in dead.reason
     assert place.texts() == ["order 2"], "what was read before goes"
     assert place.store.next_memory() is None
@@ -361,7 +406,7 @@ def test_Q04_a_retry_of_rows_follows_those_rows_and_counts_no_other_again(tmp_pa
     place.drop(csv_of(rows))
     place.plan()
     place.wait(3600)
-    assert [row.reason[:6] for row in place.deliveries() if row.state is State.DEAD] == ["row 3:", "send[0"]
+    assert [row.reason[:6] for row in place.deliveries() if row.state is State.DEAD] == ["row 3 ", "send[0"]
     place.project = a_project(tmp_path, COUNTED, 100_000)
     place.restart()
     place.store.requeue(None, [State.DEAD], place.now).result()
@@ -393,7 +438,7 @@ def test_Q04_the_rest_of_a_file_that_could_not_be_read_is_followed_by_a_retry(pl
     path.rename(place.folder / "away")
     place.plan()
     (dead,) = [row for row in place.deliveries() if row.state is State.DEAD]
-    assert dead.reason.startswith("from row 502 on: ")
+    assert dead.reason.startswith("today.csv from row 502 on: ")
     (place.folder / "away").rename(path)
     place.restart()
     place.store.release_event(dead.event_id, place.now).result()

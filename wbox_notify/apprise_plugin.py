@@ -47,6 +47,7 @@ _MODES = ("text", "poll", "event")
 _ATTACH = ("fail", "skip")
 _MOST_OPTIONS = 12
 _CAPTION = 1024
+_LONGEST_LINK = 8192
 _ANSWER = 64 * 1024  # bytes read of an answer; wbox's own are a few hundred
 _MEMORY = 600.0  # seconds that a half-done message is remembered where Apprise does not do it
 _NOT_APPRISES = (
@@ -1128,6 +1129,9 @@ def _is_host(name: str) -> bool:
 
 
 def _is_web_link(link: str) -> bool:
+    # Python puts the marks on the letters of a host in order, in a time that grows with their square.
+    if len(link) > _LONGEST_LINK:
+        return False
     try:
         parts = urlsplit(link)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", link)

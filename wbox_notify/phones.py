@@ -8,8 +8,8 @@ from wbox_notify.errors import MessageError
 
 _JID = re.compile(r"@(g\.us|s\.whatsapp\.net|c\.us|lid|newsletter|broadcast)$")
 _ALLOWED = re.compile(r"[+\d\s().\-/\u00a0\u200e\u202a\u202c]+")
-_SPREADSHEET = re.compile(r"\d+\.0|\d([.,]\d+)?[Ee]\+?\d+")
-"""What is left of a number that a spreadsheet took for an amount: ``5551234567.0``, ``9.05551E+11``."""
+_SPOILED = re.compile(r"\b\d([.,]\d+)?[Ee]\+\d{1,2}\b|\b\d{7,}\.0\b")
+"""What is left of a number that a spreadsheet took for an amount: ``9.05551E+11``, ``5551234567.0``."""
 
 _INTERNATIONAL = 11
 """Digits of a number with its country code; one with fewer may as well be somebody's national number."""
@@ -56,9 +56,13 @@ def international(number: str) -> str:
     return _digits(parsed)
 
 
-def is_spoiled(text: str) -> bool:
-    """Return whether a spreadsheet has made an amount of a number: its digits are not known any more."""
-    return bool(_SPREADSHEET.fullmatch(text.strip()))
+def refuse_spoiled(text: str) -> None:
+    """Raise MessageError where a spreadsheet has made an amount of a phone number in a text."""
+    if spoiled := _SPOILED.search(text):
+        hint = "format the column as text and export it again: digits are lost"
+        raise MessageError(
+            "phone", f"`{spoiled[0]}` is what a spreadsheet makes of a phone number", hint=hint
+        )
 
 
 def masked(phone: str) -> str:
@@ -71,9 +75,7 @@ def _cleaned(number: str) -> str:
     text = number.strip()
     if _JID.search(text):
         raise MessageError("phone", f"{text!r} is a WhatsApp id; wbox takes phone numbers only")
-    if is_spoiled(text):
-        hint = "format the column as text and enter the numbers again"
-        raise MessageError("phone", f"{text!r} is a phone number that a spreadsheet has spoiled", hint=hint)
+    refuse_spoiled(text)
     if not _ALLOWED.fullmatch(text) or not any(map(str.isdigit, text)):
         raise MessageError("phone", f"{text!r} is not a phone number", hint="write it as +905551234567")
     return f"+{text[2:]}" if text.startswith("00") else text

@@ -125,7 +125,7 @@ class Planner:
         for event, made in zip(events, plans, strict=True):
             for decision in made.decisions:
                 level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
-                log.log(level, "%s: %s", decision.rule, decision.detail)
+                log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, _file(event), decision.detail)
             if self._observer:
                 self._observer(event, made)
 
@@ -145,6 +145,10 @@ class Planner:
         """Return the seconds until a rule wants to be woken, at most 30 in case the clock is set anew."""
         due = self._store.next_memory()
         return 30.0 if due is None else min(max(due - self._clock(), 0.0), 30.0)
+
+
+def _file(event: Event | None) -> str:
+    return f"{event.data['name']}: " if event and event.type == "file" else ""
 
 
 def _guarded(work: Callable[[], Plan], otherwise: Plan) -> Plan:

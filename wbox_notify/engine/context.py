@@ -1,12 +1,12 @@
 """The names that expressions and templates of a rule see."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from wbox_notify.engine.subject import Subject, moment
 from wbox_notify.errors import WboxError
+from wbox_notify.readers import value_of
 from wbox_notify.rules import Project, Rule
 
 _TIMES = {
@@ -56,6 +56,6 @@ def _time(value: float | str, project: Project) -> datetime:
 
 def _json(file: Mapping[str, Any]) -> Any:
     try:
-        return json.loads(file["text"])
+        return value_of(file["text"])
     except (ValueError, RecursionError) as error:
         raise WboxError(f"file.json: {file['name']} is not JSON: {error}") from None

@@ -141,7 +141,8 @@ def _take(turn: Turn, state: dict[str, Any], found: Slice, follow: Follow) -> No
         _follow_all(turn, state, found.rows, follow)
     if found.problem:
         retry = {"do": "rest", "place": state["next"]}
-        turn.fail(KIND, f"from row {state['next']} on: {found.problem}", state["event_id"], retry)
+        since = f" from row {state['next']} on" if state["next"] > 1 else ""
+        turn.fail(KIND, f"{_name(state)}{since}: {found.problem}", state["event_id"], retry)
     state["done"] = not found.more
 
 
@@ -155,7 +156,7 @@ def _take_again(turn: Turn, state: dict[str, Any], found: Slice, retry: Retry) -
                 _fail_again(turn, value, row.problem)
             else:
                 retry(turn, _of_row(turn, subject, row), value)
-        turn.messages[made:] = _numbered(turn.messages[made:], row.number, listed=True)
+        turn.messages[made:] = _placed(turn.messages[made:], _place(state, row), listed=True)
         state.update(next=row.number + 1, rows=state["rows"] + 1)
     state["done"] = not (found.more and only)
     if state["done"]:
@@ -221,6 +222,7 @@ def _name(state: dict[str, Any]) -> str:
 class _Tally:
     """What was decided about some rows: alike decisions are one, with their number and the first of them."""
 
+    file: str
     alike: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
     failed: list[Decision] = field(default_factory=list)
     unlisted: list[int] = field(default_factory=list)
@@ -238,7 +240,8 @@ class _Tally:
     def fail(self, row: int, decisions: Sequence[Decision], *, listed: bool) -> None:
         """Take in why one row failed."""
         if listed:
-            self.failed += [replace(one, detail=f"row {row}: {one.detail}") for one in decisions]
+            place = f"row {row} of {self.file}"
+            self.failed += [replace(one, detail=f"{place}: {one.detail}") for one in decisions]
         else:
             self.unlisted.append(row)
             self.example = self.example or decisions[0].detail
@@ -256,7 +259,7 @@ class _Tally:
 
 def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
     subject = _subject(turn, state)
-    tally, before = _Tally(), turn.decisions
+    tally, before = _Tally(_name(state)), turn.decisions
     for row in rows:
         turn.decisions, made = [], len(turn.messages)
         if row.problem:
@@ -270,16 +273,20 @@ def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: 
             state["failed"] += 1
             listed = state["failed"] <= _LISTED
             tally.fail(row.number, wrong, listed=listed)
-            turn.messages[made:] = _numbered(turn.messages[made:], row.number, listed=listed)
+            turn.messages[made:] = _placed(turn.messages[made:], _place(state, row), listed=listed)
     turn.decisions = before
     tally.tell(turn, f"rows {rows[0].number}-{rows[-1].number}")
     state.update(next=rows[-1].number + 1, rows=state["rows"] + len(rows))
 
 
-def _numbered(messages: Sequence[Planned], row: int, *, listed: bool) -> list[Planned]:
+def _place(state: dict[str, Any], row: Row) -> str:
+    return f"row {row.number} of {_name(state)}"
+
+
+def _placed(messages: Sequence[Planned], place: str, *, listed: bool) -> list[Planned]:
     """Return the messages of a row that failed, of which those that could not be made say which row it is."""
     return [
-        replace(one, problem=f"row {row}: {one.problem}") if one.problem else one
+        replace(one, problem=f"{place}: {one.problem}") if one.problem else one
         for one in messages
         if listed or one.message
     ]

@@ -107,15 +107,20 @@ class Turn:
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
         )
 
-    def fail(self, stage: str, problem: str, origin: str, again: Mapping[str, Any]) -> None:
+    def fail(
+        self, stage: str, problem: str, origin: str, again: Mapping[str, Any], *, where: str = ""
+    ) -> None:
         """Note that the rule can not be followed: that stays in the queue as dead until it is mended.
 
-        ``again`` says what a retry follows; ``engine.again`` reads it.
+        ``again`` says what a retry follows; ``engine.again`` reads it. ``where`` stands before the problem in
+        the queue, in which nothing else says the stage.
         """
         problem = one_line(problem)
         self.decide(stage, "failed", problem)
         key = f"{origin}:{self.rule.id}:-"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=None, problem=problem, again=again))
+        self.messages.append(
+            Planned(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}", again=again)
+        )
 
     def hold(self, kind: str, key: str, value: Mapping[str, Any], why: str) -> None:
         """Let something that the rule keeps in mind wait in the queue for a person."""
@@ -129,7 +134,9 @@ class Turn:
             work()
         except WboxError as error:
             self.restore(before)
-            self.fail(self.stage or stage, f"{self.stage or stage}: {error}", origin, again)
+            stage = self.stage or stage
+            where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
+            self.fail(stage, told(error).removeprefix(where), origin, again, where=where)
             return False
         finally:
             self.stage = ""
@@ -175,7 +182,7 @@ class Turn:
                 if isinstance(message, Media) and message.url:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
-                problem = f"send[{number}].{draft.kind} to {reader.name}: {error}"
+                problem = f"send[{number}].{draft.kind} to {reader.name}: {told(error)}"
                 retry = {**again, "do": "tell", "reader": reader.address, "draft": number}
                 self.fail("send", problem, f"{origin}:{number}:{reader.address}", retry)
                 continue
@@ -233,6 +240,11 @@ def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> li
 def messages_of(number: int) -> str:
     """Return ``1 message`` or ``2 messages``."""
     return f"{number} message{'' if number == 1 else 's'}"
+
+
+def told(error: WboxError) -> str:
+    """Return what is wrong, and what can be done about it."""
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def one_line(text: str) -> str:

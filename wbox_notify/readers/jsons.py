@@ -51,22 +51,30 @@ class _Decoder:
 
 def ndjson(found: Iterator[str]) -> Iterator[Row]:
     """Yield the value of each line; a line that is no JSON is a problem, an empty one is left out."""
-    decoder = _Decoder()
     for number, line, problem in ruled(found):
         if problem:
             yield Row(number, None, problem)
         elif line.strip():
-            yield _row(number, line.strip(), decoder)
+            try:
+                yield Row(number, value_of(line))
+            except (ValueError, RecursionError) as error:
+                yield Row(number, None, f"it is not JSON: {error}")
 
 
-def _row(number: int, line: str, decoder: _Decoder) -> Row:
-    try:
-        value, end, problem = decoder.read(line, 0)
-    except (ValueError, RecursionError) as error:
-        return Row(number, None, f"it is not JSON: {error}")
-    if end < len(line):
-        return Row(number, None, f"it is not JSON: something follows the value, from character {end + 1} on")
-    return Row(number, value, problem)
+def value_of(text: str) -> Any:
+    """Return the one value that a text is.
+
+    Raises:
+        ValueError: it is no JSON, or none that a webhook would take.
+        RecursionError: it is too deep.
+    """
+    whole = text.strip()
+    value, end, problem = _Decoder().read(whole, 0)
+    if end < len(whole):
+        problem = f"something follows the value, from character {end + 1} on"
+    if problem:
+        raise ValueError(problem)
+    return value
 
 
 def json_list(pieces: Iterator[str]) -> Iterator[Row]:

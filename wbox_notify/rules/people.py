@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from wbox_notify.documents.shape import meant
 from wbox_notify.errors import MessageError
-from wbox_notify.phones import is_spoiled, normalise
+from wbox_notify.phones import normalise, refuse_spoiled
 from wbox_notify.times.wallclock import moment as moment_of
 from wbox_notify.times.windows import Window
 
@@ -116,6 +116,7 @@ class People:
         """Return the same, with turns as they are; raises the same."""
         if text.lstrip().startswith("["):
             raise MessageError("to", "names a list", hint="join it: {{ … | join(', ') }}")
+        refuse_spoiled(text)
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
             raise MessageError("to", "names nobody")
@@ -149,7 +150,8 @@ def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapp
 
     A text with letters is taken for a misspelt one of the names: MessageError.
     """
-    if any(map(str.isalpha, text)) and not is_spoiled(text):
+    refuse_spoiled(text)
+    if any(map(str.isalpha, text)):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=meant(text, names))
     phone = normalise(text, region)
     known = (contact for contact in contacts.values() if contact.phone == phone)

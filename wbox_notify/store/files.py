@@ -139,7 +139,7 @@ class Files:
                 Decision(**{name: one[name] for name in ("rule", "stage", "outcome", "detail")})
                 for one in decisions
             ],
-            failures=[f"{one['rule']}, {one['recipient']}: {one['state']}, {one['reason']}" for one in dead],
+            failures=[_failure(one) for one in dead],
         )
 
     def settle(self, version: FileVersion, fate: Fate, detail: str, now: float) -> Future[None]:
@@ -223,3 +223,9 @@ def _version(row: Mapping[str, Any]) -> FileVersion:
         size=row["size"],
         mtime_ns=int(row["mtime_ns"]),
     )
+
+
+def _failure(dead: Mapping[str, Any]) -> str:
+    """Return one line about a message that was not sent; one that could not be made has no recipient."""
+    who = ", ".join(filter(None, (dead["rule"], dead["recipient"])))
+    return f"{who}: {dead['state']}, {dead['reason']}"

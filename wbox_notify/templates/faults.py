@@ -103,9 +103,10 @@ class TemplateError(ConfigError):
 def near(name: object, names: Iterable[object], *, what: str = "there are") -> str:
     """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
     known = [str(one)[:LONGEST_NAME] for one in itertools.islice(names, _MOST_NAMES)]
-    close = difflib.get_close_matches(str(name), known, n=1)
+    folded = {one.casefold(): one for one in reversed(known)}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{folded[close[0]]}'?"
     more = ", …" if len(known) > 12 else ""  # noqa: PLR2004 - about a line's worth of names
     return f"{what}: {', '.join(known[:12])}{more}" if known else ""
 
