@@ -11,7 +11,7 @@ from wbox_notify.engine.names import short
 from wbox_notify.engine.occasion import Occasion, about, restore, retold, single
 from wbox_notify.engine.subject import Subject
 from wbox_notify.engine.turn import Turn, messages_of
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import MessageError
 from wbox_notify.messages import Message, Text
 from wbox_notify.rules import Contact
 from wbox_notify.rules.people import OnCall, Reader
@@ -97,7 +97,7 @@ def _phones(turn: Turn, one: Contact | OnCall | Template, context: Mapping[str, 
     """Return the phones of all that a part of `to` may mean; none where it means nobody that is known."""
     try:
         people = turn.project.people.named(one.render(context)) if isinstance(one, Template) else (one,)
-    except WboxError:
+    except MessageError:
         return set()
     return {
         contact.phone
