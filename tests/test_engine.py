@@ -259,3 +259,40 @@ def test_whatever_a_file_is_called_and_holds_the_plan_can_be_stored(name: str, t
         assert (planned.message is None) == (planned.problem is not None)
         if planned.message:
             assert json.dumps(planned.message.body(), ensure_ascii=False).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("flow", "send", "carried"),
+    [
+        ("group: {by: alert.labels.alertname, wait: 30s}", "{{ group.firing | length }}", False),
+        ("group: {by: alert.labels.alertname, wait: 30s}", "{{ body.status }}", True),
+        ("throttle: {max: 1, per: 1h, overflow: queue}", "{{ alert.labels.n }}", False),
+        ("digest: {at: '18:00'}", "{% for one in events %}{{ one.labels.n }}{% endfor %}", False),
+        ("digest: {at: '18:00'}", "{% for one in events %}{{ one.body.status }}{% endfor %}", True),
+    ],
+)
+def test_what_is_held_of_many_alerts_carries_the_call_only_where_the_rule_looks_at_it(
+    project: Loaded,
+    flow: str,
+    send: str,
+    carried: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    loaded = project(
+        "rules:\n  - id: a\n    trigger: {webhook: {path: a, open: true, preset: alertmanager}}\n"
+        f"    {flow}\n    to: '+905551234567'\n    send: {{text: \"{send}\"}}\n"
+    )
+    alerts = [
+        {
+            "status": "firing",
+            "fingerprint": str(n),
+            "labels": {"alertname": "x", "n": str(n)},
+            "annotations": {},
+        }
+        for n in range(50)
+    ]
+    body = {"status": "firing", "alerts": alerts, "commonAnnotations": {"note": "z" * 1000}}
+    data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": body}
+    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Nothing(), NOW)
+    held = json.dumps([memory.value for memory in made.memories])
+    assert made.memories
+    assert ("z" * 1000 in held) is carried

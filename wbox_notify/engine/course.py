@@ -52,7 +52,9 @@ def _guarded(turn: Turn, stage: str, subject: Subject, work: Stage) -> None:
 def each(turn: Turn, event: Event) -> Iterator[Subject]:
     """Yield what the rule is to follow of an event, for each item of ``for_each`` one, by their places."""
     for place, subject in enumerate(_items(turn, event)):
-        yield replace(subject, place=place)
+        # Each of thousands of alerts would carry the whole call along, into a memory of its own.
+        data = {name: value for name, value in subject.data.items() if name not in turn.rule.unseen}
+        yield replace(subject, place=place, data=data)
 
 
 def _items(turn: Turn, event: Event) -> Iterator[Subject]:

@@ -125,6 +125,7 @@ def _given(trigger: TriggerSpec) -> Names:
     return {**names, **{name: frozenset(parts or ()) for name, parts in fields.items()}}
 
 
+_OTHER_FILES = frozenset({"include", "extends", "import"})
 _READ = frozenset({"sha256", "text", "json"})
 _IN_TAG = r"\{[{%](?:(?!\}\}|%\}).)*?"
 
@@ -185,6 +186,18 @@ def headers(parts: Iterable[Expression | Template]) -> frozenset[str]:
             # Where a name is put together or goes through a variable, only the words tell.
             named |= {*re.findall(r"[\w-]+", part.source)}
     return frozenset(name.lower() for name in named)
+
+
+def unseen(parts: Iterable[Expression | Template]) -> frozenset[str]:
+    """Return what of a call none of these looks at: nothing that a rule holds has to carry it along."""
+    used: set[str] = set()
+    for part in parts:
+        used |= part.names.keys()
+        if part.names.keys() & {*GROUPED, *DIGESTED}:
+            # What they use of the gathered calls can only be told from the words, and not in other files.
+            words = {*re.findall(r"\w+", part.source)}
+            used |= words | ({*CALL} if words & _OTHER_FILES else set())
+    return frozenset(CALL) - used
 
 
 def _rows_hint(name: str, field: str) -> str | None:

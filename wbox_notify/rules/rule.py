@@ -335,6 +335,7 @@ class Rule:
         terms: How the messages are to be sent.
         needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
         headers: The headers of a call that it may look at, in lower case.
+        unseen: What of a call (``body``, ``headers``, ``query``) it looks at nowhere but in ``for_each``.
         file: The file that it stands in; it begins at ``line``.
         spot: Where it stands, for those who find something wrong with it later.
     """
@@ -360,6 +361,7 @@ class Rule:
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
     file: str
     line: int
     spot: Spot = field(repr=False, compare=False)

@@ -10,7 +10,7 @@ from wbox_notify.rules.build.trials import trial, zone_of
 from wbox_notify.rules.build.triggers import trigger
 from wbox_notify.rules.build.workshop import Workshop
 from wbox_notify.rules.models import RuleSpec
-from wbox_notify.rules.names import headers, needs, scope
+from wbox_notify.rules.names import headers, needs, scope, unseen
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule, WebhookTrigger
 from wbox_notify.templates import Expression, Template
 from wbox_notify.terms import Terms
@@ -64,8 +64,11 @@ def _finished(shop: Workshop, spec: RuleSpec, rule: Rule) -> Rule:
     watches = any(isinstance(source, FileTrigger) for source in rule.sources())
     hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
     ids = [hook.id for hook in hooks if hook.id]
+    each = rule.for_each[1] if rule.for_each else None
+    kept = [part for part in _parts(rule) if part is not each]
     return replace(
         rule,
+        unseen=unseen(kept) if hooks else frozenset(),
         translations=translations(shop, spec.send, readers(rule.to, shop.people), rule.spot.at("send")),
         needs=needs(_parts(rule)) if watches else frozenset(),
         headers=headers((*_parts(rule), *ids)) if hooks else frozenset(),
