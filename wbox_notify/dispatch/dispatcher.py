@@ -29,7 +29,7 @@ _THREADS = 6
 _PAUSE = 5.0
 _CLOCK_RIGHT_WITHIN = 300.0
 _LOOK_BACK = 60.0
-"""Seconds between two looks for times that a clock left in the future which is right now."""
+"""Seconds between two looks for what went wrong unnoticed: times of the future, claims that nobody has."""
 _LONGEST_REST = 30.0
 
 
@@ -94,6 +94,10 @@ class Dispatcher:
         self._observer = observer
         self._turned = turned
         self._circuits = Circuits(store, alarms, clock, self.wake)
+        self._held: set[int] = set()
+        self._loose: set[tuple[int, int]] = set()
+        self._next_look = 0.0
+        self._looking = threading.Lock()
         self._unwritten: list[tuple[Delivery, Answer, After, float]] = []
         self._writing = threading.Lock()
         self._stopping = threading.Event()
@@ -149,7 +153,8 @@ class Dispatcher:
         delivery = claimed.result()
         if delivery is None or delivery.message is None:
             return False
-        self._conclude(delivery, self._hand_over(client, delivery, delivery.message))
+        self._held.add(delivery.id)
+        self._conclude(delivery, self._handed_over(client, delivery, delivery.message))
         return True
 
     def round(self, client: Client, look_at: float = 0.0) -> float:
@@ -158,6 +163,7 @@ class Dispatcher:
         Devices that hold are looked at that are to be looked at by now, or by ``look_at``.
         """
         now = self.mind_the_clock()
+        self._settle_loose()
         self._circuits.look(client, max(look_at, now))
         after = self._over_after(now)
         # By the time that was followed: what a step seems to have ended is not over.
@@ -184,6 +190,30 @@ class Dispatcher:
             log.warning(
                 "%d times were later than now, by a clock that was ahead; they count from now", brought_down
             )
+
+    def _settle_loose(self) -> None:
+        """Put back what is marked as being sent and is in no thread's hands, at two looks in a row.
+
+        The store told its claim as failed and yet has it, after an error of the disk; so nobody has sent it.
+        """
+        with self._looking:
+            if self._steady() < self._next_look:
+                return
+            self._next_look = self._steady() + _LOOK_BACK
+            found = {
+                (one.id, one.claims): one for one in self._store.interrupted() if one.id not in self._held
+            }
+            lost, self._loose = found.keys() & self._loose, set(found)
+        for place in lost:
+            why = "the store lost it between its claim and the request"
+            self._conclude(found[place], Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False))
+
+    def _handed_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
+        try:
+            return self._hand_over(client, delivery, message)
+        except Exception as error:  # noqa: BLE001 - nobody knows how far it got, and it must not stay as it is
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
+            return Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
 
     def _hand_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
         try:
@@ -226,6 +256,7 @@ class Dispatcher:
             "reason": then.reason,
         }
         self._store.finish(delivery, answer, changes, self._clock()).result()
+        self._held.discard(delivery.id)
 
     def _tell(self, delivery: Delivery, answer: Answer, then: After) -> None:
         message = delivery.message

@@ -98,8 +98,9 @@ class Sqlite:
                 self._connection.execute("begin immediate")
                 for work, future in batch:
                     done.append((future, self._attempt(work, future)))
-                self._connection.execute("commit")
+                # Before the commit: what callers hear has failed must not be there later.
                 self._identity.check()
+                self._connection.execute("commit")
         except StoreError as error:
             self._give_back(error)
             for _, future in batch:
