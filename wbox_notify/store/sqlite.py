@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -142,17 +143,23 @@ class Sqlite:
 
 
 class Reader:
-    """Read-only connections to a database file, one for each thread; works beside a running owner."""
+    """Read-only connections to a database file, as many as read at once; works beside a running owner."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._idle: deque[sqlite3.Connection] = deque()
 
     def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
         with _explained(self._path):
-            return self._connected().execute(sql, parameters or {}).fetchall()
+            connection = self._connected()
+            try:
+                found = connection.execute(sql, parameters or {}).fetchall()
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._idle.append(connection)
+            return found
 
     def version(self) -> int:
         """Return the number of the schema, 0 while there are no tables; refuse a newer one than ours."""
@@ -161,20 +168,19 @@ class Reader:
         return _known_version(self.read(_VERSION)[0]["version"])
 
     def close(self) -> None:
-        """Close all connections."""
-        for connection in self._opened:
-            connection.close()
+        """Close the connections that nobody reads from."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _connected(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("pragma busy_timeout = 5000")
-            self._local.connection = connection
-            self._opened.append(connection)
+        """Return a connection that nobody reads from; threads come and go, connections do not."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma busy_timeout = 5000")
         return connection
 
 
