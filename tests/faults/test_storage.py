@@ -333,6 +333,40 @@ def test_S20_a_request_that_takes_long_is_in_somebody_s_hands(store_url: str, wb
     client.close()
 
 
+def test_S22_a_log_that_fills_a_small_disk_is_folded_back_and_work_goes_on(
+    place: Workplace, wbox: Simulator
+) -> None:
+    calls = Calls(place, wbox)
+    with disk(place, "size=3m"):
+        process = begun(place)
+        answers = [calls.answer(number).status_code for number in range(400)]
+        assert set(answers) <= {202, 503}
+        assert answers.count(503) < 20
+        assert calls.answer(1000).status_code == 202
+        until(lambda: calls.planned(1000))
+        assert ended(process)[0] == 0
+        check(place, wbox, calls.accepted)
+
+
+@pytest.mark.parametrize("how", ["hard", "soft"])
+def test_S23_a_second_daemon_is_refused_also_by_another_name_of_the_file(
+    place: Workplace, wbox: Simulator, how: str
+) -> None:
+    process = begun(place)
+    other = Workplace(place.folder.parent / "other", wbox)
+    (other.folder / "data").mkdir(mode=0o700)
+    twin = other.folder / "data" / "wbox-notify.db"
+    if how == "hard":
+        twin.hardlink_to(path_of(place.store))
+    else:
+        twin.symlink_to(path_of(place.store))
+    refused_one = other.run("run")
+    assert refused_one.returncode == 75
+    assert "under another name" in refused_one.stderr
+    assert ended(process)[0] == 0
+    assert ended(begun(place))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

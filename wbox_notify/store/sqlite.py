@@ -1,5 +1,6 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
+import shutil
 import sqlite3
 import threading
 from collections import deque
@@ -19,6 +20,10 @@ Row = Mapping[str, Any]
 Work = Callable[[sqlite3.Connection], Any]
 
 _MOST_IN_ONE_COMMIT = 500
+_PAGE = 4096
+_USUAL_LOG, _LEAST_LOG, _LOG_OF_DISK = 1000, 16, 16
+"""Pages of the log: SQLite's own measure, the least on a small disk, and which part of one it may be."""
+
 _VERSION = "select coalesce(max(version), 0) as version from schema_version"
 
 
@@ -46,6 +51,7 @@ class Sqlite:
         try:
             with _explained(path):
                 self._identity = Identity.of(path, self._owner)
+                self._owner.hold()
                 self._connection = _open_for_writing(path, look=suspicious(path))
                 _migrate(self._connection)
                 self._owner.made()
@@ -119,6 +125,9 @@ class Sqlite:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
+            if name == "SQLITE_FULL":
+                # On a small disk the log may be what fills it; folded into the file it takes no room.
+                self._connection.execute("pragma wal_checkpoint(truncate)")
 
     def _mend(self) -> None:
         """Open the file anew, and look it over, where an error of the disk has made it doubtful."""
@@ -225,9 +234,18 @@ def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma busy_timeout = 5000")
+    connection.execute(f"pragma wal_autocheckpoint = {_most_of_a_log(path)}")
     if look:
         look_over(connection, path)
     return connection
+
+
+def _most_of_a_log(path: Path) -> int:
+    """Return after how many pages the log is folded into the file: a small part of the whole disk.
+
+    A log that may fill a small disk would leave no room to fold it.
+    """
+    return max(_LEAST_LOG, min(_USUAL_LOG, shutil.disk_usage(path.parent).total // _PAGE // _LOG_OF_DISK))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
