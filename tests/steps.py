@@ -14,7 +14,7 @@ from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
-_BUSY = 0.02
+_BUSY, _BEGAN = 0.02, 1000.0
 PACE = Pace(every=3.0, recipient_every=10.0)
 
 RULES = """
@@ -74,7 +74,7 @@ class House:
     """What stores, plans and sends, moved by hand: ``wall`` can be set, ``ran`` only grows with ``run``."""
 
     def __init__(self, folder: Path, wbox: Simulator) -> None:
-        self.wall, self.ran = NOON, 1000.0
+        self.wall, self.ran = NOON, _BEGAN
         self.project = the_project(folder)
         self.client = Client(wbox.url, "sk_test")
         self._address = f"sqlite:///{folder}/wbox.db"
@@ -107,6 +107,11 @@ class House:
         self.ran += off
         self.store = open_store(self._address)
         self._begin()
+
+    @property
+    def right(self) -> float:
+        """What the clock would show if nobody had set it."""
+        return NOON + self.ran - _BEGAN
 
     def close(self) -> None:
         """End all of it."""
