@@ -26,6 +26,9 @@ from wbox_notify.store import History, open_history
 SETTLE_AT_LEAST = 150.0
 """Seconds for all to come to an end: a text whose outcome is unknown goes out again after 90 to 113."""
 
+WAITS_OF_RULES = 75.0
+"""Seconds for what rules hold back: a minute that is quiet, a digest, a group."""
+
 SEEN_WITHIN = 10.0
 CLEAR_WITHIN = 30.0
 
@@ -41,6 +44,7 @@ def main() -> int:
         try:
             soak.trouble(minutes * 60)
             say("  the trouble is over, now it settles")
+            soak.pause(WAITS_OF_RULES)
             soak.settle(max(SETTLE_AT_LEAST, minutes * 30))
             found = soak.verdict()
         finally:
@@ -88,6 +92,7 @@ class Soak:
                 say(f"  {left / 60:.0f} minutes left, {self.load.total} events, {handed} hand-overs")
         self.wbox.clear_faults()
         self.wbox.scan()
+        self.daemon.set_clock(0.0)
         self.daemon.measure()
         self.load.ending.set()
         for feeder in feeders:
@@ -220,6 +225,40 @@ def freezes(soak: Soak, chance: random.Random) -> None:
     soak.daemon.signal(signal.SIGCONT)
 
 
+def sets_the_clock(soak: Soak, chance: random.Random) -> None:
+    """The clock is set, or set right; what follows, a restart too, happens by that clock."""
+    soak.daemon.set_clock(chance.choice([-10_800.0, -300.0, 0.0, 0.0, 300.0, 10_800.0]))
+
+
+def is_ahead_for_a_moment(soak: Soak, chance: random.Random) -> None:
+    """The clock jumps ahead by days and back."""
+    before = soak.daemon.ahead
+    soak.daemon.set_clock(before + 2 * 86_400.0)
+    soak.pause(chance.uniform(0.2, 4.0))
+    soak.daemon.set_clock(before)
+
+
+def edits(soak: Soak, chance: random.Random) -> None:
+    """The rules are saved a few times, with a mistake in between."""
+    text = soak.daemon.rules.read_text(encoding="utf-8")
+    for _ in range(chance.randint(1, 3)):
+        soak.daemon.rules.write_text(chance.choice([text, text[:-20], f"{text}\n# edited"]), encoding="utf-8")
+        soak.pause(chance.uniform(0.1, 2.0))
+    soak.daemon.rules.write_text(text, encoding="utf-8")
+    soak.daemon.signal(signal.SIGHUP)
+
+
+def moves_the_store(soak: Soak, chance: random.Random) -> None:
+    """The file of the store is moved away and back, a few times."""
+    file = soak.daemon.database
+    aside = file.with_name("aside")
+    for _ in range(chance.randint(1, 5)):
+        file.rename(aside)
+        soak.pause(chance.uniform(0.01, 0.5))
+        aside.rename(file)
+        soak.pause(chance.uniform(0.01, 0.2))
+
+
 TROUBLES = {
     refuses: 5,
     loses_the_answer: 2,
@@ -229,6 +268,10 @@ TROUBLES = {
     kill_9: 4,
     sigterm: 2,
     freezes: 2,
+    sets_the_clock: 4,
+    is_ahead_for_a_moment: 1,
+    edits: 3,
+    moves_the_store: 2,
 }
 
 

@@ -43,11 +43,66 @@ rules:
     to: "+{{ body.to }}"
     on_unknown: drop
     send: {text: "#{{ body.mark }}#"}
+  - id: picture
+    trigger: {file: {path: drop, match: "*.png"}}
+    to: "+905559990002"
+    send: {media: {file: "{{ file.path }}", caption: "#{{ file.stem }}#"}}
+  - id: group
+    trigger: {webhook: {path: group, secret: soak}}
+    group: {by: body.to, wait: 2s, interval: 4s}
+    to: "+{{ body.to }}"
+    send: {text: "{% for one in group.items %}#{{ one.body.mark }}# {% endfor %}"}
+  - id: digest
+    trigger: {webhook: {path: digest, secret: soak}}
+    digest: {every: 20s}
+    to: "+{{ body.to }}"
+    send: {text: "{% for one in events %}#{{ one.body.mark }}# {% endfor %}"}
+  - id: throttle
+    trigger: {webhook: {path: throttle, secret: soak}}
+    throttle: {max: 3, per: 3s, overflow: queue}
+    to: "+{{ body.to }}"
+    send: {text: "#{{ body.mark }}#"}
+  - id: quiet
+    trigger: {webhook: {path: quiet, secret: soak}}
+    quiet_hours: [QUIET]
+    to: "+{{ body.to }}"
+    send: {text: "#{{ body.mark }}#"}
+  - id: escalate
+    trigger: {webhook: {path: escalate, secret: soak}}
+    to: "+{{ body.to }}"
+    send: {text: "#{{ body.mark }}#"}
+    escalate: [{after: 10s, unless: acked, to: "+905559990001", send: {text: "!{{ body.mark }}!"}}]
+  - id: dedupe
+    trigger: {webhook: {path: dedupe, secret: soak}}
+    dedupe: {key: body.mark, for: 1d}
+    to: "+{{ body.to }}"
+    send: {text: "#{{ body.mark }}#"}
   - id: clock
     trigger: {schedule: {every: 15s}}
     to: "+905559990000"
     send: {text: "#{{ event.id }}#"}
 """
+
+RULES = RULES.replace(
+    "QUIET",
+    ", ".join(
+        f'"{hour:02}:{minute:02}-{hour:02}:{minute + 1:02}"'
+        for hour in range(24)
+        for minute in range(0, 60, 2)
+    ),
+)
+"""Each second minute is quiet."""
+
+SETTINGS = """
+version: 1
+wbox:
+  pace: {every: 50ms, media_every: 100ms, per_hour: never, per_day: never, recipient_every: 200ms, \
+    recipient_per_hour: never, same_text: never}
+backlog: never
+defaults: {tz: UTC}
+"""
+
+LAUNCHER = Path(__file__).with_name("soak_run.py")
 
 STARTS_WITHIN = 30.0
 ENDS_WITHIN = 10.0
@@ -67,16 +122,27 @@ class RunningDaemon:
         self.most: dict[str, int] = {}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._environment = _environment(folder, wbox, self.url)
         self.drop.mkdir(parents=True)
         (folder / "rules").mkdir()
-        (folder / "rules" / "soak.yaml").write_text(RULES, encoding="utf-8")
+        self.rules = folder / "rules" / "soak.yaml"
+        self.rules.write_text(RULES, encoding="utf-8")
+        (folder / "wbox-notify.yaml").write_text(SETTINGS, encoding="utf-8")
+        clock = folder / "clock"
+        clock.touch()
+        self._clock = os.open(clock, os.O_WRONLY)
+        self.set_clock(0.0)
+        self._environment = {**_environment(folder, wbox, self.url), "SOAK_CLOCK": str(clock)}
+
+    def set_clock(self, ahead: float) -> None:
+        """Let its clock be so many seconds ahead of ours."""
+        self.ahead = ahead
+        os.pwrite(self._clock, b"%+032.3f" % ahead, 0)
 
     def start(self) -> None:
         """Start it, and return when it answers."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "wbox_notify", "run"],
+                [sys.executable, LAUNCHER, "run"],
                 cwd=self.folder,
                 env=self._environment,
                 stdout=out,
@@ -162,5 +228,4 @@ def _environment(folder: Path, wbox: str, url: str) -> Mapping[str, str]:
         "WBOX_SECRET_SOAK": HOOK_SECRET,
         "WBOX_DATA_DIR": str(folder / "data"),
         "WBOX_LISTEN": url.removeprefix("http://"),
-        "WBOX_PACE": "unlimited",
     }

@@ -5,12 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 from soak_daemon import HOOK_SECRET, RunningDaemon
 
+import wbox_notify.simulator
+
 PHONES = [f"90555{number:07}" for number in range(1, 41)]
-KINDS = ("text", "text", "retry", "drop", "media", "poll")
+KINDS = (
+    *("text", "text", "retry", "drop", "media", "poll"),
+    *("group", "group", "digest", "throttle", "quiet", "escalate", "dedupe"),
+)
+PICTURE = Path(wbox_notify.simulator.__file__).with_name("pages") / "sample.png"
+PICTURES_TO = "905559990002"
 ACKNOWLEDGED = {200, 202}
 
 
@@ -49,17 +57,19 @@ class Load:
         mark = self.mark(kind, phone)
         until = time.monotonic() + within
         while time.monotonic() < until:
-            if self._post(kind, mark, phone):
+            if self._post(kind, mark, phone, mark):
                 self.kept[mark] = phone
                 if chance.random() < 0.1:
                     self.repeated += 1
-                    self._post(kind, mark, phone)
+                    self._post(kind, mark, phone, mark)
+                if kind == "dedupe":
+                    self._post(kind, mark, phone, f"{mark} again")
                 return True
             threading.Event().wait(chance.uniform(0.05, 0.5))
         return False
 
-    def _post(self, kind: str, mark: str, phone: str) -> bool:
-        headers = {"Authorization": f"Bearer {HOOK_SECRET}", "Idempotency-Key": mark}
+    def _post(self, kind: str, mark: str, phone: str, key: str) -> bool:
+        headers = {"Authorization": f"Bearer {HOOK_SECRET}", "Idempotency-Key": key}
         try:
             answer = requests.post(
                 f"{self.daemon.url}/hook/{kind}", json={"mark": mark, "to": phone}, headers=headers, timeout=6
@@ -69,7 +79,10 @@ class Load:
         return answer.status_code in ACKNOWLEDGED
 
     def drop(self, chance: random.Random) -> None:
-        """Drop a file: written in place, or moved in when it is complete."""
+        """Drop a file: written in place, or moved in when it is complete; now and then a picture."""
+        if chance.random() < 0.2:
+            self._drop_picture()
+            return
         phone = chance.choice(PHONES)
         mark = self.mark("file", phone)
         path = self.daemon.drop / f"{mark}.txt"
@@ -80,6 +93,13 @@ class Load:
         else:
             path.write_text(phone)
         self.kept[mark] = phone
+
+    def _drop_picture(self) -> None:
+        mark = self.mark("picture", PICTURES_TO)
+        aside = self.daemon.drop / f"{mark}.part"
+        aside.write_bytes(PICTURE.read_bytes())
+        aside.rename(aside.with_suffix(".png"))
+        self.kept[mark] = PICTURES_TO
 
 
 Feed = Callable[["Load", random.Random], None]

@@ -24,7 +24,7 @@ ALL = 10_000_000
 HAND_OVERS = {"retry_once": 2, "retry": 1_000, "hold": 1, "drop": 1}
 """How often a message may be handed over at most, by what its rule says of unknown outcomes."""
 
-POLICY = {"media": "hold", "poll": "hold", "retry": "retry", "drop": "drop"}
+POLICY = {"media": "hold", "picture": "hold", "poll": "hold", "retry": "retry", "drop": "drop"}
 """What the rules of the soak say where it is not the default of a text, ``retry_once``."""
 
 GIVEN_UP_AFTER = 3
@@ -98,12 +98,18 @@ def acknowledged(seen: Seen, load: Load) -> list[str]:
     """I1: what was acknowledged is kept and planned, once, and goes to whom it was meant for."""
     broken = [f"I1: the event {name} has no plan" for name, planned in seen.events.items() if not planned]
     made: dict[str, list[str]] = defaultdict(list)
+    raised: Counter[str] = Counter()
     for delivery in seen.deliveries:
-        made[mark(dump(delivery.message) if delivery.message else {})].append(phone(delivery))
+        said = dump(delivery.message) if delivery.message else {}
+        raised.update(marks(said, "!"))
+        for name in marks(said):
+            made[name].append(phone(delivery))
     for name, to in load.offered.items():
         most = [[to]] if name in load.kept else [[to], []]
         if made.get(name, []) not in most:
             broken.append(f"I1: {name} to {to} became messages to {made.get(name, [])}")
+        if name.startswith("escalate") and raised[name] != len(made.get(name, [])):
+            broken.append(f"I1: nobody answered {name}, and the next person was told {raised[name]} times")
     return broken
 
 
@@ -180,13 +186,13 @@ def store_is_sound(daemon: RunningDaemon) -> list[str]:
 
 def same(body: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Say whether wbox got what was to be sent."""
-    return body["phone"] == wanted["phone"] and mark(body) == mark(wanted)
+    return body["phone"] == wanted["phone"] and marks(body) == marks(wanted)
 
 
-def mark(message: Mapping[str, Any]) -> str:
-    """Return the mark of the event in a message."""
-    found = re.search("#([^#]+)#", json.dumps(message, ensure_ascii=False))
-    return found[1] if found else ""
+def marks(message: Mapping[str, Any], sign: str = "#") -> list[str]:
+    """Return the marks of the events that a message tells of."""
+    said = {name: value for name, value in message.items() if name not in {"file", "media_url"}}
+    return re.findall(f"{sign}([^{sign} ]+){sign}", json.dumps(said, ensure_ascii=False))
 
 
 def phone(delivery: Delivery) -> str:
@@ -197,5 +203,5 @@ def phone(delivery: Delivery) -> str:
 def told(seen: Seen, delivery: Delivery) -> str:
     """Return a delivery in words."""
     outcomes = ", ".join(map(str, seen.outcomes[delivery.key]))
-    name = mark(dump(delivery.message)) if delivery.message else delivery.key
+    name = ", ".join(marks(dump(delivery.message))) if delivery.message else delivery.key
     return f"{name} (delivery {delivery.id}, {delivery.state}; attempts: {outcomes}; {delivery.reason})"

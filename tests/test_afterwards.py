@@ -43,7 +43,9 @@ class House:
         assert self.project.problems == ()
         self.store: Store = open_store(f"sqlite:///{folder}/data/a.db")
         self.now = time.time()
-        self.planner = Planner(self.project, self.store, planned=lambda: None, clock=lambda: self.now)
+        self.planner = Planner(
+            self.project, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
+        )
         self.enter()
 
     def enter(self) -> None:

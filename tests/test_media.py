@@ -654,7 +654,9 @@ def test_housekeeping_deletes_copies_by_its_own_clock_once_their_time_is_over(
         desk.files.sweep(now)
         looks.append(now)
 
-    keeping = Housekeeping(office.store, lambda: DAY, sweep=sweep, clock=lambda: times[-1], every=0.01)
+    keeping = Housekeeping(
+        office.store, lambda: DAY, sweep=sweep, clock=lambda: times[-1], steady=lambda: times[-1], every=0.01
+    )
     keeping.start()
     until(lambda: looks)
     desk.now = times[-1]

@@ -207,9 +207,9 @@ def test_turns_are_never_before_what_the_limits_allow(
     times: list[float], per_hour: int, per_day: int, chance: float
 ) -> None:
     begun = [Begun(at, AYSE) for at in sorted(times, reverse=True)]
-    pace = Pace(per_hour=per_hour, per_day=per_day, recipient_per_hour=per_hour)
-    device, them = next_turns(pace, kind="text", recipient=AYSE, begun=begun, chance=chance)
     now = begun[0].at
+    pace = Pace(per_hour=per_hour, per_day=per_day, recipient_per_hour=per_hour)
+    device, them = next_turns(pace, now, kind="text", recipient=AYSE, begun=begun, chance=chance)
     assert device >= now + 3 * 0.6
     assert them >= now + 10
     for turn in (device, them):
@@ -220,7 +220,7 @@ def test_turns_are_never_before_what_the_limits_allow(
 def test_the_jitter_is_forty_percent_to_both_sides() -> None:
     begun = [Begun(100.0, AYSE)]
     turns = [
-        next_turns(Pace(), kind="text", recipient=AYSE, begun=begun, chance=chance)[0]
+        next_turns(Pace(), 100.0, kind="text", recipient=AYSE, begun=begun, chance=chance)[0]
         for chance in (0.0, EVEN, 1.0)
     ]
     assert turns == pytest.approx([101.8, 103.0, 104.2])

@@ -204,10 +204,30 @@ def test_housekeeping_follows_the_clock_and_what_the_settings_say_now(store: Sto
     assert [keeping.step() for _ in range(3)] == [1, 1, 0]
 
 
+def test_T11_a_clock_that_is_ahead_for_a_moment_forgets_nothing(store: Store) -> None:
+    live_through(store, "e1", Past(age=1))
+    wall, ran, swept = [NOW], [0.0], list[float]()
+    keeping = Housekeeping(
+        store, lambda: HISTORY, sweep=swept.append, clock=lambda: wall[0], steady=lambda: ran[0]
+    )
+    keeping.look()
+    wall[0] += 200 * DAY
+    keeping.look()
+    wall[0] -= 200 * DAY
+    keeping.look()
+    assert (numbers(store)["event"], swept) == (1, [NOW])
+    wall[0] += 200 * DAY
+    keeping.look()
+    wall[0] += 400
+    ran[0] += 400
+    keeping.look()
+    assert numbers(store)["event"] == 0
+
+
 def test_housekeeping_runs_beside_intake_and_ends_when_told(store: Store) -> None:
     for number in range(30):
         live_through(store, f"e{number}", Past(age=100))
-    keeping = Housekeeping(store, lambda: HISTORY, clock=lambda: NOW, every=0.0)
+    keeping = Housekeeping(store, lambda: HISTORY, clock=lambda: NOW, steady=lambda: NOW, every=0.0)
     keeping.start()
     kept = [store.put_events([Event(id=f"n{n}", type="webhook", at=datetime.now(UTC), data={"n": n})], NOW)
             for n in range(100)]  # fmt: skip

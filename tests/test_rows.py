@@ -74,7 +74,12 @@ class Place:
         self.files.close()
         self.files = RowFiles()
         self.planner = Planner(
-            self.project, self.store, planned=lambda: None, rows=self.files, clock=lambda: self.now
+            self.project,
+            self.store,
+            planned=lambda: None,
+            rows=self.files,
+            clock=lambda: self.now,
+            steady=lambda: self.now,
         )
 
     def close(self) -> None:

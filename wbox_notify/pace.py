@@ -66,18 +66,18 @@ class Begun(NamedTuple):
 
 
 def next_turns(
-    pace: Pace, *, kind: str, recipient: str, begun: Sequence[Begun], chance: float
+    pace: Pace, now: float, *, kind: str, recipient: str, begun: Sequence[Begun], chance: float
 ) -> tuple[float, float]:
     """Return when a device, and the recipient of its last message, may have their next turn.
 
     Args:
         pace: How quickly.
+        now: When that message began.
         kind: The kind of the last message.
         recipient: Who got it.
-        begun: All attempts of the device in the last day, the newest first: the last message's.
+        begun: All attempts of the device in the last day up to now, the newest first.
         chance: In [0, 1): where in the jitter.
     """
-    now = begun[0].at
     gap = pace.media_every if kind == "media" else pace.every
     to_them = [one for one in begun if one.recipient == recipient]
     device = max(

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from wbox_notify.careful import Backlog
+from wbox_notify.clock import Clock, Step, steady
 from wbox_notify.deliveries import Decision, Memory, Plan
-from wbox_notify.engine import Overlay, plan, wake
+from wbox_notify.engine import KINDS, Overlay, plan, reset, wake
 from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.events import Event
 from wbox_notify.readers import Slice, Wanted
@@ -30,7 +31,8 @@ class Planner:
 
     ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
     in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
-    which is every 30 seconds at least.
+    which is every 30 seconds at least. ``clock`` gives seconds since the epoch; ``steady`` those that nobody
+    sets.
     """
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
@@ -44,6 +46,7 @@ class Planner:
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = steady,
     ) -> None:
         self._project = project
         self._store = store
@@ -54,6 +57,7 @@ class Planner:
         self._observer = observer
         self._turned = turned
         self._clock = clock
+        self._now = Clock(clock, steady, self._follow_clock)
         self._stopping = False
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
@@ -81,7 +85,7 @@ class Planner:
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
         self._turned()
-        now = self._clock()
+        now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
         project, overlay = self._project, Overlay(self._store)
         plans = []
@@ -101,6 +105,22 @@ class Planner:
             self._planned()
             self._tell([*[None] * woken, *events], plans)
         return len(plans)
+
+    def _follow_clock(self, step: Step) -> None:
+        """Let nothing that rules remember wait longer for a clock that was set, or was ahead once."""
+        found = self._store.memories(KINDS)
+        memories = [self._reset(one, step) for one in found]
+        changed = tuple(now for now, before in zip(memories, found, strict=True) if now != before)
+        if changed:
+            self._store.put_plans([Plan(event_id="", memories=changed)], step.now).result()
+            log.warning("the clock was set: %d waits of rules count by it from now on", len(changed))
+
+    def _reset(self, memory: Memory, step: Step) -> Memory:
+        try:
+            return reset(self._project, memory, self._store, step)
+        except Exception as error:  # noqa: BLE001 - one memory must not stop all others
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
+            return memory
 
     def _due(self, project: Project, now: float) -> Iterator[tuple[Memory, Slice | None]]:
         """Yield what rules want to be woken with, and the rows they need; the rest of them next time."""

@@ -6,9 +6,12 @@ import resource
 import sqlite3
 import stat
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,9 @@ from faults.tracing import needs_strace, tracing
 from faults.walks import Calls, Drops, begun, drop, url
 from workplace import Workplace, ended, until
 
+from wbox_notify.client import Client
 from wbox_notify.deliveries import Plan, Planned, State
+from wbox_notify.dispatch import Dispatcher, Means
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
 from wbox_notify.messages import Text
@@ -88,11 +93,14 @@ def test_S01_on_a_full_disk_calls_are_refused_until_there_is_room(place: Workpla
         process = begun(place)
         assert calls.answer(1).status_code == 202
         ballast = filled(data)
-        until(lambda: refused(calls.answer(2)))
+        # The log has some room that is its own already.
+        numbers = count(2)
+        until(lambda: refused(calls.answer(next(numbers))))
         assert requests.get(f"{url(place)}/livez", timeout=10).ok
         ballast.unlink()
-        until(lambda: calls.answer(3).status_code in {200, 202})
-        until(lambda: calls.planned(3))
+        last = next(numbers)
+        until(lambda: calls.answer(last).status_code in {200, 202})
+        until(lambda: calls.planned(last))
         assert ended(process)[0] == 0
         check(place, wbox, calls.accepted)
 
@@ -270,6 +278,132 @@ def test_S09_a_file_that_is_taken_away_is_noticed_at_the_next_call(place: Workpl
     assert calls.answer(4).status_code == 202
     assert ended(process)[0] == 0
     check(place, wbox, calls.accepted)
+
+
+def a_queue(store: Store, number: int, now: float) -> None:
+    """Queue texts, each to a phone of its own."""
+    planned = tuple(
+        Planned(key=f"k{n}", rule="r", message=Text(phone=f"90555111{n:04}", message="hi"))
+        for n in range(number)
+    )
+    store.put_message(an_event("many"), Plan(event_id="many", messages=planned), now).result()
+
+
+def test_S19_a_file_that_is_moved_away_and_back_leaves_nothing_marked_as_being_sent(
+    store_url: str, wbox: Simulator
+) -> None:
+    store, client = open_store(store_url), Client(wbox.url, "sk_test")
+    dispatcher = Dispatcher(store, Means(lambda: client))
+    a_queue(store, 60, time.time())
+    file, ending = path_of(store_url), threading.Event()
+    aside = file.with_name("aside")
+
+    def move() -> None:
+        while not ending.wait(0.005):
+            file.rename(aside)
+            ending.wait(0.005)
+            aside.rename(file)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    failed = 0
+    while store.history.counts([State.QUEUED]):
+        try:
+            dispatcher.step(client)
+        except StoreError:
+            failed += 1
+    ending.set()
+    mover.join()
+    while dispatcher.step(client):
+        pass
+    assert failed
+    assert store.history.counts() == {State.SENT: 60}
+    assert len(wbox.messages()) == 60
+    store.close()
+    client.close()
+
+
+def test_S19_an_event_whose_file_was_away_is_not_kept_behind_its_sender_s_back(store_url: str) -> None:
+    store = open_store(store_url)
+    file = path_of(store_url)
+    aside = file.with_name("aside")
+    file.rename(aside)
+    with pytest.raises(StoreError, match="can not be used"):
+        store.put_events([an_event("one")], 1.0).result()
+    aside.rename(file)
+    assert store.known(["one"]) == set()
+    assert store.put_events([an_event("one")], 1.0).result() == [True]
+    store.close()
+
+
+def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: str, wbox: Simulator) -> None:
+    """A disk can keep a commit that it told as failed."""
+    store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
+    dispatcher = Dispatcher(store, Means(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    dispatcher.round(client)
+    a_queue(store, 3, now[0])
+    assert store.claim(now[0]).result()
+    for _ in range(20):
+        while not dispatcher.round(client):
+            pass
+        now[0] += 10.0
+    assert store.history.counts() == {State.SENT: 3}
+    assert len(wbox.messages()) == 3
+    store.close()
+    client.close()
+
+
+def test_S20_a_request_that_takes_long_is_in_somebody_s_hands(store_url: str, wbox: Simulator) -> None:
+    store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
+    dispatcher = Dispatcher(store, Means(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    a_queue(store, 1, now[0])
+    wbox.fault(delay=1.0, count=1)
+    sending = threading.Thread(target=dispatcher.step, args=(client,))
+    sending.start()
+    wbox.wait_for(1)
+    with closing(Client(wbox.url, "sk_test")) as another:
+        for _ in range(5):
+            dispatcher.round(another)
+            now[0] += 61.0
+    sending.join()
+    assert store.history.counts() == {State.SENT: 1}
+    assert [row["outcome"] for row in store.history.attempts(1)] == [Outcome.SENT]
+    store.close()
+    client.close()
+
+
+def test_S22_a_log_that_fills_a_small_disk_is_folded_back_and_work_goes_on(
+    place: Workplace, wbox: Simulator
+) -> None:
+    calls = Calls(place, wbox)
+    with disk(place, "size=3m"):
+        process = begun(place)
+        answers = [calls.answer(number).status_code for number in range(400)]
+        assert set(answers) <= {202, 503}
+        assert answers.count(503) < 20
+        assert calls.answer(1000).status_code == 202
+        until(lambda: calls.planned(1000))
+        assert ended(process)[0] == 0
+        check(place, wbox, calls.accepted)
+
+
+@pytest.mark.parametrize("how", ["hard", "soft"])
+def test_S23_a_second_daemon_is_refused_also_by_another_name_of_the_file(
+    place: Workplace, wbox: Simulator, how: str
+) -> None:
+    process = begun(place)
+    other = Workplace(place.folder.parent / "other", wbox)
+    (other.folder / "data").mkdir(mode=0o700)
+    twin = other.folder / "data" / "wbox-notify.db"
+    if how == "hard":
+        twin.hardlink_to(path_of(place.store))
+    else:
+        twin.symlink_to(path_of(place.store))
+    refused_one = other.run("run")
+    assert refused_one.returncode == 75
+    assert "under another name" in refused_one.stderr
+    assert ended(process)[0] == 0
+    assert ended(begun(place))[0] == 0
 
 
 @pytest.mark.parametrize(

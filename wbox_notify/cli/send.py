@@ -159,6 +159,7 @@ def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> N
     with closing(media_files(project, store)) as files, closing(connect(project)()) as client:
         means = Means(connect(project), Outlets(project.outlets), publish=files.publish)
         dispatcher = Dispatcher(store, means)
+        dispatcher.mind_the_clock()
         dispatcher.recover()
         dispatcher.look_at_circuits(client, math.inf)
         for phone in dict.fromkeys(message.phone for message in made):

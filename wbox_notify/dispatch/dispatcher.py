@@ -6,11 +6,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from wbox_notify.alarms import Alarms
 from wbox_notify.client import Client
+from wbox_notify.clock import Clock, Step, steady
 from wbox_notify.deliveries import Delivery, State
 from wbox_notify.dispatch.after import After, after, may_be_its_own
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 
 _THREADS = 6
 _PAUSE = 5.0
-_JUMP = 600.0
+_CLOCK_RIGHT_WITHIN = 300.0
+_LOOK_BACK = 60.0
+"""Seconds between two looks for what went wrong unnoticed: times of the future, claims that nobody has."""
 _LONGEST_REST = 30.0
 
 
@@ -58,11 +61,6 @@ class Observer(Protocol):
         """Take note of one attempt."""
 
 
-def steady() -> float:
-    """Return seconds that only go forward, also while the machine sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 class Dispatcher:
     """A few threads that send what is due, in order for each recipient.
 
@@ -91,11 +89,16 @@ class Dispatcher:
         self._alarms = alarms
         self._clock = clock
         self._steady = steady
-        self._offset = clock() - steady()
+        self._began = steady()
+        self._now = Clock(clock, steady, self._follow_clock, _LOOK_BACK)
         self._observer = observer
         self._turned = turned
         self._circuits = Circuits(store, alarms, clock, self.wake)
-        self._unwritten: list[tuple[Delivery, Answer, After]] = []
+        self._held: set[int] = set()
+        self._loose: set[tuple[int, int]] = set()
+        self._next_look = 0.0
+        self._looking = threading.Lock()
+        self._unwritten: list[tuple[Delivery, Answer, After, float]] = []
         self._writing = threading.Lock()
         self._stopping = threading.Event()
         self._work = threading.Condition()
@@ -107,6 +110,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Settle what the last run left open, then begin to send."""
+        self.mind_the_clock()
         self.recover()
         for thread in self._threads:
             thread.start()
@@ -149,20 +153,67 @@ class Dispatcher:
         delivery = claimed.result()
         if delivery is None or delivery.message is None:
             return False
-        self._conclude(delivery, self._hand_over(client, delivery, delivery.message))
+        self._held.add(delivery.id)
+        self._conclude(delivery, self._handed_over(client, delivery, delivery.message))
         return True
+
+    def round(self, client: Client, look_at: float = 0.0) -> float:
+        """Do what is to be done now; return the seconds until there is more to do, 0 for at once.
+
+        Devices that hold are looked at that are to be looked at by now, or by ``look_at``.
+        """
+        now = self.mind_the_clock()
+        self._settle_loose()
+        self._circuits.look(client, max(look_at, now))
+        after = self._over_after(now)
+        # By the time that was followed: what a step seems to have ended is not over.
+        if self.step(client) or self._store.expire(now, after).result():
+            return 0.0
+        if self._alarms:
+            self._alarms.sweep(self._clock())
+        due = self._store.next_due(self._clock(), after)
+        return _LONGEST_REST if due is None else min(max(due - self._clock(), 0.01), _LONGEST_REST)
 
     def look_at_circuits(self, client: Client, due: float = math.inf) -> None:
         """Ask wbox about the devices that hold and are to be looked at by then."""
         self._circuits.look(client, due)
 
-    def mind_the_clock(self) -> None:
-        """Where the wall clock was set by more than ten minutes, let nothing expire or wait because of it."""
-        jump = self._clock() - self._steady() - self._offset
-        if abs(jump) > _JUMP:
-            self._offset += jump
-            log.warning("the clock was set by %+.0f s; the queue keeps its times", jump)
-            self._store.clock_was_set(jump).result()
+    def mind_the_clock(self) -> float:
+        """Return the time; where the clock was set, nothing expires or waits because of it."""
+        return self._now()
+
+    def _follow_clock(self, step: Step) -> None:
+        brought_down = self._store.clock_was_set(step).result()
+        if step.jump:
+            log.warning("the clock was set by %+.0f s; what waits keeps its times", step.jump)
+        if brought_down:
+            log.warning(
+                "%d times were later than now, by a clock that was ahead; they count from now", brought_down
+            )
+
+    def _settle_loose(self) -> None:
+        """Put back what is marked as being sent and is in no thread's hands, at two looks in a row.
+
+        The store told its claim as failed and yet has it, after an error of the disk; so nobody has sent it.
+        """
+        with self._looking:
+            if self._steady() < self._next_look:
+                return
+            self._next_look = self._steady() + _LOOK_BACK
+            found = {
+                (one.id, one.claims): one for one in self._store.interrupted() if one.id not in self._held
+            }
+            lost, self._loose = found.keys() & self._loose, set(found)
+        for place in lost:
+            why = "the store lost it between its claim and the request"
+            self._conclude(found[place], Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False))
+
+    def _handed_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
+        try:
+            return self._hand_over(client, delivery, message)
+        except Exception as error:  # noqa: BLE001 - nobody knows how far it got, and it must not stay as it is
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
+            return Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
 
     def _hand_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
         try:
@@ -179,12 +230,13 @@ class Dispatcher:
             delivery, answer.outcome, everywhere=answer.outcome in FOR_ALL
         )
         chance = random.random()  # noqa: S311 - spreads load
-        then = after(delivery, answer, self._clock(), chance, alone=alone)
+        now = self._clock()
+        then = after(delivery, answer, now, chance, alone=alone)
         try:
             self._write(delivery, answer, then)
         except StoreError:
             with self._writing:
-                self._unwritten.append((delivery, answer, then))
+                self._unwritten.append((delivery, answer, then, then.due - now))
             raise
         self._tell(delivery, answer, then)
         self.wake()
@@ -193,7 +245,9 @@ class Dispatcher:
         """Write down what was sent while the store could not be written."""
         with self._writing:
             while self._unwritten:
-                self._write(*self._unwritten[0])
+                delivery, answer, then, wait = self._unwritten[0]
+                # The clock may have been set meanwhile: the wait counts from now.
+                self._write(delivery, answer, replace(then, due=self._clock() + wait))
                 del self._unwritten[0]
 
     def _write(self, delivery: Delivery, answer: Answer, then: After) -> None:
@@ -207,6 +261,7 @@ class Dispatcher:
             "failed": then.failed or answer.outcome is Outcome.FAILED,
         }
         self._store.finish(delivery, answer, changes, self._clock()).result()
+        self._held.discard(delivery.id)
 
     def _tell(self, delivery: Delivery, answer: Answer, then: After) -> None:
         message = delivery.message
@@ -227,7 +282,7 @@ class Dispatcher:
                 means, client = self._means, self._means.connect()
                 look_at = math.inf
             try:
-                pause = self._round(client, look_at)
+                pause = self.round(client, look_at)
                 look_at = 0.0
             except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
                 log.error("sending pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
@@ -237,16 +292,13 @@ class Dispatcher:
                 self._rest(seen, pause)
         client.close()
 
-    def _round(self, client: Client, look_at: float) -> float:
-        """Do what is to be done now; return the seconds until there is more to do, 0 for at once."""
-        self.mind_the_clock()
-        self._circuits.look(client, max(look_at, self._clock()))
-        if self.step(client) or self._store.expire(self._clock()).result():
-            return 0.0
-        if self._alarms:
-            self._alarms.sweep(self._clock())
-        due = self._store.next_due(self._clock())
-        return _LONGEST_REST if due is None else min(max(due - self._clock(), 0.01), _LONGEST_REST)
+    def _over_after(self, now: float) -> float:
+        """Return from when on what is over is given up.
+
+        What is over at the start stays for some minutes, in which a clock that is wrong at boot is set.
+        """
+        ran = self._steady() - self._began
+        return now - ran if ran < _CLOCK_RIGHT_WITHIN else -math.inf
 
     def _rest(self, seen: int, pause: float) -> None:
         with self._work:

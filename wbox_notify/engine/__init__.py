@@ -1,6 +1,7 @@
 """The engine: what an event calls for. Pure: it opens nothing and reads no clock."""
 
+from wbox_notify.engine.clock import KINDS, reset
 from wbox_notify.engine.plan import plan, wake
 from wbox_notify.engine.turn import Overlay, Remembers
 
-__all__ = ["Overlay", "Remembers", "plan", "wake"]
+__all__ = ["KINDS", "Overlay", "Remembers", "plan", "reset", "wake"]

@@ -12,7 +12,7 @@ SEEN, OPEN = "seen", "missing"
 
 def arrived(turn: Turn, trigger: MissingTrigger, event: Event) -> Subject | None:
     """Note that the awaited came; return what to tell if it was missed and the rule tells its coming."""
-    at = event.at.timestamp()
+    at = min(event.at.timestamp(), turn.time)
     turn.remember(SEEN, "", {"at": at, "event": event.id})
     missed = turn.recall(OPEN, "")
     if missed is None:

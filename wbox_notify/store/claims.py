@@ -56,10 +56,12 @@ def _take_turns(
     message = delivery.message
     if message is None:
         return
-    found = connection.execute(sql.BEGUN, {"device": delivery.device, "since": now - DAY}).fetchall()
+    found = connection.execute(
+        sql.BEGUN, {"device": delivery.device, "since": now - DAY, "now": now}
+    ).fetchall()
     begun = [Begun(row["started"], row["recipient"]) for row in found]
     device, them = next_turns(
-        pace, kind=message.kind, recipient=message.recipient, begun=begun, chance=chance
+        pace, now, kind=message.kind, recipient=message.recipient, begun=begun, chance=chance
     )
     connection.execute("delete from turn where next <= :now", {"now": now})
     for recipient, turn in (("", device), (message.recipient, them)):
@@ -72,7 +74,7 @@ def _has_just_been_said(
     """Leave a text out that its recipient has got a moment ago; False where it is to be sent."""
     if not row["same"] or not pace.same_text or row["state"] != "queued":
         return False
-    asked = {"recipient": row["recipient"], "same": row["same"], "since": now - pace.same_text}
+    asked = {"recipient": row["recipient"], "same": row["same"], "since": now - pace.same_text, "now": now}
     at = connection.execute(sql.SAME_SENT, asked).fetchone()["at"]
     if at is None:
         return False

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Self
 
@@ -42,6 +43,7 @@ class Owner:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._database: int | None = None
         descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         self._file = os.fdopen(descriptor, "r+", encoding="ascii")
         said = self._file.read().split()
@@ -60,8 +62,28 @@ class Owner:
         """Remember that there is a store now."""
         self._write(_MADE)
 
+    def hold(self) -> None:
+        """Lock the database itself also, which may have another name, as by a hard link.
+
+        Raises:
+            BusyError: a process owns it under another name.
+        """
+        # Elsewhere this lock would keep SQLite itself out.
+        if sys.platform != "linux":
+            return
+        self._database = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._database, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"the store {self._path} is in use by another process, under another name",
+                hint="the file has two names (a hard link, or a link in its path): use one of them alone",
+            ) from None
+
     def close(self) -> None:
-        """Let another process have it."""
+        """Let another process have it; SQLite must have closed the file, or it would lose its own locks."""
+        if self._database is not None:
+            os.close(self._database)
         self._file.close()
 
     def _write(self, *words: str) -> None:

@@ -51,11 +51,11 @@ and not exists (
 
 # The plus signs keep SQLite from looking there first; the order of the index is what ends the search early.
 _FIRST = f"""
-d.device = :device and d.{_OPEN} and d.state <> 'sending'
+d.device = :device and d.{_OPEN} and d.state <> 'sending' and +d.expires > :now
 and d.recipient not in (select s.recipient from delivery s where s.state = 'sending' and s.device = :device)
 and not exists (
     select 1 from delivery e
-    where e.device = d.device and e.recipient = d.recipient and e.{_OPEN}
+    where e.device = d.device and e.recipient = d.recipient and e.{_OPEN} and +e.expires > :now
     and (e.priority > d.priority or e.priority = d.priority and e.id < d.id)
 )
 """  # noqa: S608 - all of it is ours
@@ -65,7 +65,7 @@ select d.* from delivery d
 where :recipient in ('', d.recipient) and d.recipient not in (
     select t.recipient from turn t where t.device = :device and t.next > :now
 )
-and {_FIRST} and +d.due <= :now and +d.expires > :now
+and {_FIRST} and +d.due <= :now
 """  # noqa: S608 - all of it is ours
 
 NEXT = f"{_DUE} order by d.priority desc, d.id limit 1"
@@ -80,7 +80,7 @@ where {_FIRST}
 """  # noqa: S608 - all of it is ours
 
 NEXT_OTHERWISE = f"""
-select min(expires) as due from delivery where {_OPEN} and state <> 'sending'
+select min(expires) as due from delivery where {_OPEN} and state <> 'sending' and expires > :after
 union all select min(until) from circuit where trying = 0
 """  # noqa: S608 - all of it is ours
 
@@ -92,7 +92,7 @@ BEGIN_ATTEMPT = "insert into attempt (delivery_id, number, started) values (:id,
 
 BEGUN = """
 select a.started, d.recipient from attempt a join delivery d on d.id = a.delivery_id
-where a.started > :since and d.device = :device order by a.started desc
+where a.started > :since and a.started <= :now and d.device = :device order by a.started desc
 """
 
 TAKE_TURN = """
@@ -102,7 +102,8 @@ on conflict (device, recipient) do update set next = excluded.next
 
 SAME_SENT = """
 select max(changed) as at from delivery
-where recipient = :recipient and same = :same and same <> '' and state = 'sent' and changed > :since
+where recipient = :recipient and same = :same and same <> '' and state = 'sent'
+and changed > :since and changed <= :now
 """
 
 WAITED = f"""
@@ -136,11 +137,12 @@ where delivery_id = :id and number = :claims
 
 EXPIRE = f"""
 update delivery set state = 'expired', changed = :now, reason = 'was not sent in time: ' || reason
-where {_OPEN} and state <> 'sending' and expires <= :now
+where {_OPEN} and state <> 'sending' and expires <= :now and expires > :after
 """  # noqa: S608 - all of it is ours
 
 EXPIRES_IN_DOUBT = f"""
-select id, unknowns from delivery where {_OPEN} and state <> 'sending' and expires <= :now and unknowns > 0
+select id, unknowns from delivery
+where {_OPEN} and state <> 'sending' and expires <= :now and expires > :after and unknowns > 0
 """  # noqa: S608 - all of it is ours
 
 OPEN_CIRCUIT = """
@@ -149,14 +151,6 @@ on conflict (device) do update
 set reason = excluded.reason, until = excluded.until, probes = circuit.probes + 1, trying = 0
 where circuit.trying = 1
 """
-
-CLOCK_SET_FORWARD = (f"update delivery set expires = expires + :jump where {_OPEN}",)  # noqa: S608 - all of it is ours
-
-CLOCK_SET_BACK = (
-    f"update delivery set expires = expires + :jump, due = due + :jump where {_OPEN}",  # noqa: S608 - all of it is ours
-    "update circuit set since = since + :jump, until = until + :jump",
-    "update turn set next = next + :jump",
-)
 
 WAITING = f"""
 select count(*) as many from delivery

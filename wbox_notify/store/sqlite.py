@@ -1,8 +1,10 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
 import errno
+import shutil
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,6 +21,10 @@ Row = Mapping[str, Any]
 Work = Callable[[sqlite3.Connection], Any]
 
 _MOST_IN_ONE_COMMIT = 500
+_PAGE = 4096
+_USUAL_LOG, _LEAST_LOG, _LOG_OF_DISK = 1000, 16, 16
+"""Pages of the log: SQLite's own measure, the least on a small disk, and which part of one it may be."""
+
 _VERSION = "select coalesce(max(version), 0) as version from schema_version"
 
 
@@ -46,6 +52,7 @@ class Sqlite:
         try:
             with _explained(path):
                 self._identity = Identity.of(path, self._owner)
+                self._owner.hold()
                 self._connection = _open_for_writing(path, look=suspicious(path))
                 _migrate(self._connection)
                 self._owner.made()
@@ -99,8 +106,9 @@ class Sqlite:
                 self._connection.execute("begin immediate")
                 for work, future in batch:
                     done.append((future, self._attempt(work, future)))
-                self._connection.execute("commit")
+                # Before the commit: what callers hear has failed must not be there later.
                 self._identity.check()
+                self._connection.execute("commit")
         except StoreError as error:
             self._give_back(error)
             for _, future in batch:
@@ -118,6 +126,9 @@ class Sqlite:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
+            if name == "SQLITE_FULL":
+                # On a small disk the log may be what fills it; folded into the file it takes no room.
+                self._connection.execute("pragma wal_checkpoint(truncate)")
 
     def _mend(self) -> None:
         """Open the file anew, and look it over, where an error of the disk has made it doubtful."""
@@ -142,17 +153,23 @@ class Sqlite:
 
 
 class Reader:
-    """Read-only connections to a database file, one for each thread; works beside a running owner."""
+    """Read-only connections to a database file, as many as read at once; works beside a running owner."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._idle: deque[sqlite3.Connection] = deque()
 
     def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
         with _explained(self._path):
-            return self._connected().execute(sql, parameters or {}).fetchall()
+            connection = self._connected()
+            try:
+                found = connection.execute(sql, parameters or {}).fetchall()
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._idle.append(connection)
+            return found
 
     def version(self) -> int:
         """Return the number of the schema, 0 while there are no tables; refuse a newer one than ours."""
@@ -161,20 +178,19 @@ class Reader:
         return _known_version(self.read(_VERSION)[0]["version"])
 
     def close(self) -> None:
-        """Close all connections."""
-        for connection in self._opened:
-            connection.close()
+        """Close the connections that nobody reads from."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _connected(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("pragma busy_timeout = 5000")
-            self._local.connection = connection
-            self._opened.append(connection)
+        """Return a connection that nobody reads from; threads come and go, connections do not."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma busy_timeout = 5000")
         return connection
 
 
@@ -225,9 +241,18 @@ def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma busy_timeout = 5000")
+    connection.execute(f"pragma wal_autocheckpoint = {_most_of_a_log(path)}")
     if look:
         look_over(connection, path)
     return connection
+
+
+def _most_of_a_log(path: Path) -> int:
+    """Return after how many pages the log is folded into the file: a small part of the whole disk.
+
+    A log that may fill a small disk would leave no room to fold it.
+    """
+    return max(_LEAST_LOG, min(_USUAL_LOG, shutil.disk_usage(path.parent).total // _PAGE // _LOG_OF_DISK))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

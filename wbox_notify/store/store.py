@@ -10,12 +10,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from wbox_notify.clock import Step
 from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, merging, retries, rows, sql
+from wbox_notify.store import claims, clock, merging, retries, rows, sql
 from wbox_notify.store.files import Files, link, see
 from wbox_notify.store.history import History
 from wbox_notify.store.pruning import prune
@@ -106,6 +107,12 @@ class Store:
         )
         return [rows.memory(row) for row in found]
 
+    def memories(self, kinds: Sequence[str]) -> list[Memory]:
+        """Return all that rules remember of some kinds."""
+        marks, values = rows.among(kinds)
+        found = self._database.read(f"select * from memory where kind in ({marks})", values)  # noqa: S608 - marks are ours
+        return [rows.memory(row) for row in found]
+
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
         due: float | None = self._database.read("select min(due) as due from memory")[0]["due"]
@@ -181,36 +188,43 @@ class Store:
         found = self._database.read("select * from delivery where state = 'sending' order by id")
         return [rows.delivery(row) for row in found]
 
-    def expire(self, now: float) -> Future[int]:
-        """Give up on waiting deliveries whose time is over; return how many."""
+    def expire(self, now: float, after: float = -math.inf) -> Future[int]:
+        """Give up on waiting deliveries whose time was over ``after`` some time; return how many."""
+        asked = {"now": now, "after": after}
 
         def work(connection: Connection) -> int:
-            doubtful = connection.execute(sql.EXPIRES_IN_DOUBT, {"now": now}).fetchall()
-            expired = connection.execute(sql.EXPIRE, {"now": now}).rowcount
+            doubtful = connection.execute(sql.EXPIRES_IN_DOUBT, asked).fetchall()
+            expired = connection.execute(sql.EXPIRE, asked).rowcount
             for row in doubtful:
                 merging.give_up(connection, row["id"], row["unknowns"], now)
             return expired
 
         return self._database.write(work)
 
-    def clock_was_set(self, jump: float) -> Future[None]:
-        """Follow a wall clock that was set by ``jump`` seconds: nothing expires of it, and nothing waits."""
-        statements = sql.CLOCK_SET_FORWARD if jump > 0 else sql.CLOCK_SET_BACK
+    def clock_was_set(self, step: Step) -> Future[int]:
+        """Follow a clock that was set: nothing expires of it, and nothing waits longer than it would have.
 
-        def work(connection: Connection) -> None:
-            for statement in statements:
-                connection.execute(statement, {"jump": jump})
+        What an earlier clock wrote that was ahead counts from now; returns how many rows that were.
+        """
+
+        def work(connection: Connection) -> int:
+            if step.jump:
+                clock.follow(connection, step)
+            return clock.bring_down(connection, step.now)
 
         return self._database.write(work)
 
-    def next_due(self, now: float) -> float | None:
-        """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None."""
-        found = self._database.read(sql.NEXT_OTHERWISE)
+    def next_due(self, now: float, after: float = -math.inf) -> float | None:
+        """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None.
+
+        What expires counts as for ``expire``.
+        """
+        found = self._database.read(sql.NEXT_OTHERWISE, {"after": after})
         for row in self._database.read(sql.DEVICES):
             if row["next"] > now:
                 found.append({"due": row["next"]})
             else:
-                found += self._database.read(sql.NEXT_DUE, {"device": row["device"]})
+                found += self._database.read(sql.NEXT_DUE, {"device": row["device"], "now": now})
         return min((row["due"] for row in found if row["due"] is not None), default=None)
 
     def circuits(self) -> list[Mapping[str, Any]]:

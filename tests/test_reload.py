@@ -1,0 +1,115 @@
+"""Reloads: whatever is built anew, the old one goes, however often that happens."""
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from workplace import until
+
+from wbox_notify.daemon import Daemon
+from wbox_notify.rules import Project, load
+from wbox_notify.simulator import Simulator
+
+RULES = """
+version: 1
+rules:
+  - id: dropped
+    trigger: {file: {path: in, done: out}}
+    to: "+905551110001"
+    send: {text: "{% include 'text.txt' %} {{ file.name }}"}
+  - id: called
+    trigger: {webhook: {path: call, open: true}}
+    to: "+905551110002"
+    send: {text: "{{ body }}"}
+  - id: timed
+    trigger: {schedule: {every: 1h}}
+    to: "+905551110003"
+    send: {text: "hourly"}
+"""
+
+RELOADS = 200
+MOST_MORE = RELOADS // 4
+"""How much more may be open for what just happens to be at work; one thing for each reload is far more."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("rules", "templates", "in"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "rules" / "all.yaml").write_text(RULES)
+    (tmp_path / "templates" / "text.txt").write_text("hello")
+    return tmp_path
+
+
+@pytest.fixture
+def environ(folder: Path, wbox: Simulator) -> dict[str, str]:
+    return {
+        "WBOX_API_URL": wbox.url,
+        "WBOX_API_KEY": "sk_test",
+        "WBOX_DATA_DIR": str(folder / "data"),
+        "WBOX_LISTEN": "127.0.0.1:0",
+        "WBOX_PACE": "unlimited",
+    }
+
+
+@pytest.fixture
+def daemon(folder: Path, environ: dict[str, str]) -> Iterator[Daemon]:
+    made = Daemon(load(folder, environ), environ)
+    made.start()
+    yield made
+    made.stop()
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def watched() -> int:
+    """Return how many folders the kernel watches for this process."""
+    found = 0
+    for info in Path("/proc/self/fdinfo").iterdir():
+        try:
+            found += info.read_text().count("inotify wd:")
+        except OSError:
+            continue
+    return found
+
+
+def projects() -> int:
+    gc.collect()
+    return sum(isinstance(one, Project) for one in gc.get_objects())
+
+
+MEASURES: dict[str, Callable[[], int]] = {
+    "open files": open_files,
+    "threads": threading.active_count,
+    "watches": watched,
+    "projects": projects,
+}
+
+
+def test_S21_two_hundred_reloads_leave_no_file_open_and_no_thread_behind(
+    folder: Path, daemon: Daemon, wbox: Simulator
+) -> None:
+    def work(number: int) -> None:
+        (folder / "in" / f"{number}.txt").write_text("x")
+        requests.post(f"{daemon.url}/hook/call", json=number, timeout=10)
+
+    def reload(times: int) -> None:
+        for number in range(times):
+            text = RULES.replace("hourly", f"hourly {number}")
+            (folder / "rules" / "all.yaml").write_text(text)
+            assert daemon.reload() == []
+
+    reload(10)
+    work(1)
+    wbox.wait_for(2)
+    before = {name: measure() for name, measure in MEASURES.items()}
+    reload(RELOADS)
+    work(2)
+    wbox.wait_for(4)
+    for name, measure in MEASURES.items():
+        until(lambda name=name, measure=measure: measure() < before[name] + MOST_MORE)
