@@ -328,7 +328,7 @@ def test_S19_an_event_whose_file_was_away_is_not_kept_behind_its_sender_s_back(s
     file = path_of(store_url)
     aside = file.with_name("aside")
     file.rename(aside)
-    with pytest.raises(StoreError, match="can not be used"):
+    with pytest.raises(StoreError, match="removed or moved away"):
         store.put_events([an_event("one")], 1.0).result()
     aside.rename(file)
     assert store.known(["one"]) == set()
