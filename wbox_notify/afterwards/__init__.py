@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from posixpath import normpath
 
 from wbox_notify.afterwards.moving import move, remove, write
 from wbox_notify.afterwards.verdict import folder, follows, verdict
@@ -93,7 +92,7 @@ class Afterwards(Lookout):
         chosen = verdict(self._project, final)
         if chosen is None:
             return Fate.LEFT, "no rule that wanted it says where it goes"
-        version = replace(final.version, root=normpath(chosen.trigger.root))
+        version = replace(final.version, root=str(chosen.trigger.root))
         if not isinstance(chosen.target, Template):
             remove(version)
             return chosen.fate, "deleted"

@@ -20,6 +20,7 @@ from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.messages import Notice
+from wbox_notify.paths import plain
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -122,7 +123,7 @@ def _dropped(rule: Rule, path: Path) -> Event:
     trigger = next(filter(None, map(_file_trigger, rule.triggers)), None)
     if trigger is None:
         raise WboxError(f"the rule {rule.id} does not wait for a file")
-    path = path.absolute()
+    path = plain(path)
     found: list[Event] = []
     watch = Watch(
         root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0

@@ -46,7 +46,7 @@ class FileTrigger:
     """Sets off a rule for each finished file in a folder.
 
     Attributes:
-        root: The folder, absolute.
+        root: The folder, a plain path.
         match: Globs below the folder, of which one must match.
         ignore: Globs that hide files and folders, beside ``IGNORED``.
         settle: Seconds that a file must rest where nothing else tells that it is finished.

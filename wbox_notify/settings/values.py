@@ -13,6 +13,7 @@ from wbox_notify.documents.shape import meant
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.paths import plain
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
@@ -30,9 +31,11 @@ _LAST_PORT = 65535
 
 
 def as_path(text: str, folder: Path) -> Path:
-    """Return an absolute path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    """Return a plain path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    if "\0" in text:
+        raise ConfigError("no path has a NUL character in it")
     try:
-        return folder / Path(text).expanduser()
+        return plain(folder / Path(text).expanduser())
     except RuntimeError:
         raise ConfigError(f"{text} begins with the home of somebody unknown") from None
 

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from posixpath import dirname, join, normpath, split
+from posixpath import dirname, join, split
 
 from wbox_notify.triggers.file.contents import version
 from wbox_notify.triggers.file.finished import is_local, opened
@@ -40,7 +40,7 @@ class Listing:
         self._clock = clock
         self._going = going
         self._places: dict[str, Place] = {}
-        roots = [(normpath(watch.root.absolute()), watch) for watch in watches]
+        roots = [(str(watch.root), watch) for watch in watches]
         for root, _ in roots:
             above = [root, *map(str, Path(root).parents)]
             self._places[root] = Place(root, [watch for path, watch in roots if path in above])

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from posixpath import normpath
 
 from wbox_notify.files import FileVersion
 
@@ -15,7 +14,8 @@ class Watch:
     """One folder that rules watch.
 
     Attributes:
-        root: The folder; all below it is watched too. It may be a link, nothing below it is followed.
+        root: The folder, a plain path; all below it is watched too. It may be a link, nothing below it is
+            followed.
         accepts: Says of an absolute path whether some rule wants it.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel can not tell that it is finished.
@@ -66,7 +66,7 @@ class Place:
         """Note that all that was there at first is kept."""
         self.begun = True
         for watch in self.watches:
-            if normpath(watch.root.absolute()) == self.path:
+            if str(watch.root) == self.path:
                 watch.begun()
 
 
