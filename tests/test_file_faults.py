@@ -40,11 +40,12 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
         pytest.skip("no user namespaces here")
     prelude = """
         import os, pathlib, subprocess, sys, time
+        from wbox_notify.files import Past
         from wbox_notify.triggers.file import FileSource, Watch
         names, seen = [], set()
 
         def known(versions):
-            return {version.id for version in versions} & seen
+            return {one: Past((one,)) for one in versions if one.id in seen}
 
         def emit(events, versions):
             names.extend(event.data["name"] for event in events)
@@ -330,7 +331,7 @@ def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) 
         os.geteuid() or (os.chown(root / "in", 65534, 65534), os.setuid(65534))
         watch = Watch(root / "in", lambda path: True, frozenset(), settle=0.0)
         emit = lambda events, versions: print([event.data["name"] for event in events])
-        source = FileSource([watch], known=lambda versions: set(), emit=emit, report=lambda line: None,
+        source = FileSource([watch], known=lambda versions: {}, emit=emit, report=lambda line: None,
             alarm=lambda about, problem: print(about.removeprefix(f"folder {root}"), bool(problem)))
         (root / "in").chmod(0)
         source.sweep(), source.sweep()
@@ -394,6 +395,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
 def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -> None:
     script = """
         import os, pathlib, resource, sys
+        from wbox_notify.files import Past
         from wbox_notify.triggers.file import FileSource, Watch
         folder = os.open(sys.argv[1], os.O_RDONLY)
         for number in range(300_000):
@@ -401,7 +403,7 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
         count = [0]
         def known(versions):
             count[0] += len(versions)
-            return {version.id for version in versions}
+            return {version: Past((version,)) for version in versions}
         watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True, frozenset())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         FileSource([watch], known=known, emit=lambda *_: None, report=print).sweep()

@@ -100,6 +100,7 @@ def _watch(
         poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),
         least=lambda path: min(trigger.min_size for trigger, _ in taking(path)),
         markers=lambda path: [mark for trigger, _ in taking(path) if (mark := trigger.marker(path))],
+        followers=lambda path: frozenset(rule.id for _, rule in taking(path)),
         history=lambda path: all(rule.id in new for _, rule in taking(path)),
         begun=begun,
     )

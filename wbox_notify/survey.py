@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -12,19 +12,18 @@ from typing import NamedTuple
 from wbox_notify.documents.problems import Problem
 from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.events import Event
-from wbox_notify.files import FileVersion
+from wbox_notify.files import FileVersion, Known, Past
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.sources import watches
 from wbox_notify.triggers.file.finished import is_local
+from wbox_notify.triggers.file.identity import listed
 from wbox_notify.triggers.file.listing import UNHINTED, Listing
+from wbox_notify.triggers.file.watch import Found
 from wbox_notify.triggers.troubles import Troubles
 
 _WITHIN = 10.0
 _BATCH = 500
-
-Known = Callable[[Sequence[FileVersion]], set[str]]
-"""Returns the ids of the versions that the store has seen."""
 
 
 class Survey(NamedTuple):
@@ -49,12 +48,17 @@ def survey(project: Project, known: Known) -> Survey:
     )
     files = Counter[str]()
     found = listing.find(())
-    while batch := [one.version for one in islice(found, _BATCH)]:
-        seen = known(batch)
-        new = (_event(version) for version in batch if version.id not in seen)
+    while batch := list(islice(found, _BATCH)):
+        pasts = known([one.version for one in batch])
+        new = (_event(one.version) for one in batch if _is_new(one, pasts.get(one.version, Past())))
         files.update(rule.id for event in new for rule in project.rules_for(event))
     problems = [problem for rule in project.rules for problem in _warnings(project, rule, files[rule.id])]
     return Survey(files, problems, time.monotonic() < deadline)
+
+
+def _is_new(found: Found, past: Past) -> bool:
+    """Return whether a file is surely new; what may be a file that is known is no news to count."""
+    return all(found.version.repeats(told) is False for told in listed(found, past).told)
 
 
 def _event(version: FileVersion) -> Event:

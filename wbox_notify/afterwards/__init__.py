@@ -101,6 +101,8 @@ class Afterwards(Lookout):
         if chosen.fate is Fate.FAILED:
             why = "\n".join(final.failures) or "the rule could not be followed; see `wbox-notify log`"
             write(version.root, f"{path}.why.txt", f"{why}\n", self._announce)
+        if path == version.path:  # what is known of a file that lies there stays known
+            return Fate.LEFT, "it lies there already"
         return chosen.fate, f"moved to {path}"
 
     def _announce(self, version: FileVersion) -> None:
@@ -125,4 +127,4 @@ def _is_gone(version: FileVersion) -> bool:
         return Path(version.root).is_dir()
     except OSError:
         return False
-    return FileVersion.of(version.path, version.root, status).id != version.id
+    return (status.st_size, status.st_mtime_ns) != (version.size, version.mtime_ns)

@@ -130,7 +130,7 @@ def _dropped(rule: Rule, path: Path) -> Event:
     )
     source = FileSource(
         [watch],
-        known=lambda _versions: set(),
+        known=lambda _versions: {},
         emit=lambda events, _versions: found.extend(events),
         report=lambda _line: None,
     )

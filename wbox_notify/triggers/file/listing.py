@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from posixpath import dirname, join, split
 
-from wbox_notify.triggers.file.contents import version
+from wbox_notify.triggers.file.contents import mark
 from wbox_notify.triggers.file.finished import is_local, opened
 from wbox_notify.triggers.file.hints import Hints
 from wbox_notify.triggers.file.watch import Found, Place, Watch
@@ -76,7 +76,7 @@ class Listing:
     def mark(self, found: Found) -> None:
         """Note that this version has been seen."""
         folder, name = split(found.path)
-        found.place.seen.setdefault(folder, {})[name] = version(found.status)
+        found.place.seen.setdefault(folder, {})[name] = mark(found.status)
 
     def _at(self, path: str) -> Generator[Found, None, set[str]]:
         """Give what is unseen at or below a path; return the folders that were listed for it."""
@@ -177,7 +177,7 @@ class Listing:
             except FileNotFoundError:
                 return
         folder, name = split(path)
-        is_new = place.seen.get(folder, {}).get(name) != version(status)
+        is_new = place.seen.get(folder, {}).get(name) != mark(status)
         if (
             is_new
             and stat.S_ISREG(status.st_mode)

@@ -23,6 +23,7 @@ class Watch:
         poll: Seconds between two listings; None leaves it to the source.
         least: Says of a path how many bytes a file must have; a smaller one is waited for.
         markers: Says of a path which other files must be there before it is finished.
+        followers: Says of a path which rules it sets off.
         history: Says of a path whether it is passed over if it is there at the first listing.
         begun: Is called when the first listing of the folder is over, and all in it is kept.
     """
@@ -35,6 +36,7 @@ class Watch:
     poll: float | None = None
     least: Callable[[str], int] = lambda _path: 0
     markers: Callable[[str], Collection[str]] = lambda _path: ()
+    followers: Callable[[str], frozenset[str]] = lambda _path: frozenset()
     history: Callable[[str], bool] = lambda _path: False
     begun: Callable[[], None] = lambda: None
 
@@ -55,7 +57,7 @@ class Place:
     mounted: bool = False
     listed: bool = False
     begun: bool = False
-    seen: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    seen: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
 
     @property
     def poll(self) -> float | None:
