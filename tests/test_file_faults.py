@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rulebook import project, rule
+from rulebook import project, rule, rule_file
 from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
 from workplace import until
@@ -23,6 +23,7 @@ from workplace import until
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.sources import watches
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.finished import is_local
@@ -418,3 +419,77 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
     count, megabytes = map(int, done.stdout.split())
     assert count == 300_000
     assert megabytes < 200
+
+
+@pytest.mark.parametrize("settle", ["30s", "1s"])
+def test_F10_a_file_that_is_closed_after_each_page_is_one_where_settle_is_written(
+    tmp_path: Path, drop: Path, inbox: Inbox, settle: str
+) -> None:
+    found = project(
+        tmp_path, {"rules/a.yaml": rule_file(f"trigger: {{file: {{path: drop, settle: {settle}}}}}")}
+    )
+    clock = Clock()
+    source = source_of(inbox, *watches(found), clock=clock)
+    for page in range(4):
+        with (drop / "scan.pdf").open("ab") as file:
+            file.write(b"page" * min(page, 1))
+        source.sweep()
+        clock.now += float(settle.rstrip("s")) * 0.9
+    source.sweep()
+    assert inbox.names == []
+    clock.now += 30
+    source.sweep()
+    assert inbox.sizes == [12]
+
+
+def test_F10_a_written_settle_is_that_of_its_own_files_alone(
+    tmp_path: Path, drop: Path, inbox: Inbox
+) -> None:
+    one = (
+        "  - {id: ID, trigger: {file: {path: drop, match: '*.ID'}}, to: '+905551112233', send: {text: ID}}\n"
+    )
+    rules = one.replace("ID", "pdf").replace("'*.pdf'", "'*.pdf', settle: 30s") + one.replace("ID", "txt")
+    found = project(tmp_path, {"rules/a.yaml": f"version: 1\nrules:\n{rules}"})
+    for name in ("a.pdf", "a.txt"):
+        (drop / name).write_bytes(b"x")
+    source_of(inbox, *watches(found)).sweep()
+    assert inbox.names == ["a.txt"]
+
+
+@pytest.mark.parametrize("ending", [".part", ".crdownload", ".opdownload", ".partial"])
+def test_F11_an_empty_file_beside_its_download_waits_for_it(drop: Path, inbox: Inbox, ending: str) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop), clock=clock)
+    (drop / "a.pdf").touch()
+    download = drop / f"a.pdf{ending}"
+    download.write_bytes(b"half")
+    for _ in range(5):
+        source.sweep()
+        clock.now += 60
+    assert inbox.names == []
+    download.rename(drop / "a.pdf")
+    source.sweep()
+    assert inbox.sizes == [4]
+
+
+def test_F11_an_empty_file_whose_download_was_given_up_is_taken(drop: Path, inbox: Inbox) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop), clock=clock)
+    (drop / "a.pdf").touch()
+    (drop / "a.pdf.part").touch()
+    source.sweep()
+    (drop / "a.pdf.part").unlink()
+    for _ in range(2):
+        clock.now += 60
+        source.sweep()
+    assert inbox.sizes == [0]
+
+
+@pytest.mark.parametrize(("said", "sizes"), [("", [0, 1]), (", min_size: 0", [1, 1])])
+def test_F13_an_empty_file_is_not_what_was_missing(tmp_path: Path, said: str, sizes: list[int]) -> None:
+    text = f"trigger: {{missing: {{of: {{file: {{path: drop{said}}}}}, by: '07:00', window: 12h}}}}"
+    found = project(tmp_path, {"rules/a.yaml": rule_file(text)})
+    for size, awaited in enumerate(sizes):
+        data = {"path": f"{tmp_path}/drop/db.gz", "size": size}
+        event = Event(id="e", type="file", at=datetime.now(UTC), data=data)
+        assert len(found.awaiting(event)) == awaited

@@ -96,7 +96,9 @@ def _watch(
         root=root,
         accepts=lambda path: not path.startswith(own) and any(True for _ in taking(path)),
         reads=reads,
-        settle=max(trigger.settle for trigger, _ in group),
+        rest=lambda path: max(
+            (trigger.settle for trigger, _ in taking(path) if trigger.settle is not None), default=None
+        ),
         poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),
         least=lambda path: min(trigger.min_size for trigger, _ in taking(path)),
         markers=lambda path: [mark for trigger, _ in taking(path) if (mark := trigger.marker(path))],

@@ -49,7 +49,7 @@ class FileTrigger:
         root: The folder, a plain path.
         match: Globs below the folder, of which one must match.
         ignore: Globs that hide files and folders, beside ``IGNORED``.
-        settle: Seconds that a file must rest where nothing else tells that it is finished.
+        settle: Seconds that a file must rest before it is finished; None leaves it to the source.
         poll: Seconds between two listings of the folder; None leaves it to the source.
         min_size: Bytes that a file must have; a smaller one is waited for.
         ready: The name of a file that says that another is finished; ``MARKED`` stands in it for that one.
@@ -67,7 +67,7 @@ class FileTrigger:
     root: Path
     match: tuple[str, ...] = ("**/*",)
     ignore: tuple[str, ...] = ()
-    settle: float = 2.0
+    settle: float | None = None
     poll: float | None = None
     min_size: int = 0
     ready: str | None = None

@@ -1,6 +1,7 @@
 """Triggers: from their shape to what the sources watch for."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -196,4 +197,6 @@ def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | 
     by = times(shop, spec.by, spot.at("by"))
     if awaited is None or by is None:
         return None
+    if isinstance(awaited, FileTrigger) and "min_size" not in given:  # an empty dump is no backup
+        awaited = replace(awaited, min_size=1)
     return MissingTrigger(of=awaited, by=by, window=spec.window, resolved=spec.resolved)

@@ -217,7 +217,7 @@ class FileSource:
     def _examine(self, file: Listed) -> _Finished | None:
         """Return a version and an event's data, none where it was told before; None if it is not finished."""
         found = file.found
-        if not all(map(os.path.lexists, found.markers)):
+        if found.awaits_download or not all(map(os.path.lexists, found.markers)):
             self._unfinished(found, HINTED)
             return None
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
@@ -233,7 +233,8 @@ class FileSource:
         if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
             self._unfinished(found)
             return None
-        if (free is None or size == 0) and not found.markers and not self._waiting.settled(found):
+        must_rest = free is None or size == 0 or found.rest is not None
+        if must_rest and not found.markers and not self._waiting.settled(found):
             return None
         file = file.read(descriptor)
         told = repeated(file.version, file.told)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from wbox_notify.files import FileVersion
 
+_DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".filepart", ".aria2")
+"""What browsers and other programs add to the name of a file while they fetch it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -19,6 +22,7 @@ class Watch:
         accepts: Says of an absolute path whether some rule wants it.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel can not tell that it is finished.
+        rest: Says of a path how many seconds a file must rest whatever the kernel says, if any.
         lease: False if writers come and go within one file (a folder that this machine serves to others).
         poll: Seconds between two listings; None leaves it to the source.
         least: Says of a path how many bytes a file must have; a smaller one is waited for.
@@ -32,6 +36,7 @@ class Watch:
     accepts: Callable[[str], bool]
     reads: frozenset[str] | Callable[[str], frozenset[str]]
     settle: float = 2.0
+    rest: Callable[[str], float | None] = lambda _path: None
     lease: bool = True
     poll: float | None = None
     least: Callable[[str], int] = lambda _path: 0
@@ -107,6 +112,18 @@ class Found:
         return all(watch.lease for watch in self.watches)
 
     @property
+    def rest(self) -> float | None:
+        """Seconds that it must rest in any case, if somebody has said so."""
+        given = (watch.rest(self.path) for watch in self.watches)
+        return max((seconds for seconds in given if seconds is not None), default=None)
+
+    @property
     def settle(self) -> float:
         """Seconds that it must rest if a lease does not tell."""
-        return max(watch.settle for watch in self.watches)
+        return max(watch.settle for watch in self.watches) if self.rest is None else self.rest
+
+    @property
+    def awaits_download(self) -> bool:
+        """Whether it holds the place for what is being downloaded beside it."""
+        beside = (f"{self.path}{ending}" for ending in _DOWNLOADS)
+        return self.status.st_size == 0 and any(map(os.path.lexists, beside))
