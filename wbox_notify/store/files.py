@@ -210,9 +210,10 @@ def _last(database: Readable, versions: Sequence[FileVersion]) -> dict[bytes, Ma
 
 
 def _lies(version: FileVersion, last: Mapping[bytes, Mapping[str, Any]]) -> bool:
-    """Return whether the newest row of its path is about this very file."""
+    """Return whether the newest row of its path is about this very version."""
     row = last.get(os.fsencode(version.path))
-    return row is not None and (row["inode"], row["mtime_ns"]) == (version.inode, str(version.mtime_ns))
+    names = ("inode", "mtime_ns", "ctime_ns")
+    return row is not None and [row[name] for name in names] == [_row(version)[name] for name in names]
 
 
 def _counts(row: Mapping[str, Any], version: FileVersion) -> bool:
