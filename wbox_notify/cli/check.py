@@ -35,11 +35,16 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
             {"id": rule.id, "file": rule.file, "line": rule.line, "files": found.files[rule.id]}
             for rule in project.rules
         ]
-        say_json({"rules": rules, "problems": [problem.as_json() for problem in problems]})
+        unwanted = [one._asdict() for one in found.unwanted]
+        say_json(
+            {"rules": rules, "unwanted": unwanted, "problems": [problem.as_json() for problem in problems]}
+        )
     else:
         for rule in project.rules:
             waiting = _waiting(found.files[rule.id], whole=found.whole)
             say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}{waiting}")
+        for files in found.unwanted:
+            say(f"    {shown(str(files))}")
         print_problems(problems)
         totals = (count(len(project.rules), "rule"), count(wrong, "error"), count(warnings, "warning"))
         say(f"{', '.join(totals)} in {project.settings.folder}")

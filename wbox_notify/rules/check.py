@@ -1,6 +1,7 @@
 """Check: what a look at the disk, and at what is easily forgotten, adds to the problems of a project."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ def check(project: Project) -> list[Problem]:
             what = source.root if isinstance(source, FileTrigger) else source.path
             if what not in seen:
                 found += _source(source, spot, project.settings)
+            if isinstance(source, FileTrigger):
+                found += _patterns(source, spot.at("file", "match"))
             seen.add(what)
     return list(in_order(found))
 
@@ -112,6 +115,16 @@ def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
         yield spot.problem(
             "WBX315", message, hint=f"chmod o-w {root}, or chmod +t {root}", severity="warning"
         )
+
+
+def _patterns(source: FileTrigger, spot: Spot) -> Iterator[Problem]:
+    """Yield a warning for each pattern that looks like an ending, and is a whole name."""
+    for index, glob in enumerate(source.match):
+        folders, slash, name = glob.rpartition("/")
+        if re.fullmatch(r"\.?[a-z0-9]{1,5}|\.?[A-Z0-9]{1,5}", name) and not (source.root / glob).exists():
+            message = f"`{glob}` takes only a file that is called `{name}`"
+            hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
+            yield spot.at(index).problem("WBX360", message, hint=hint, severity="warning")
 
 
 def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:

@@ -87,11 +87,12 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
     done, failed, duplicate = (_target(shop, getattr(spec, name), spot.at(name)) for name in AFTERWARDS)
     if root is None or not shop.is_right(before):
         return None
-    given = spec.model_dump(exclude={"path", "match", "ignore", "read", "burst", *AFTERWARDS})
+    given = spec.model_dump(exclude={"path", "match", "ignore", "case", "read", "burst", *AFTERWARDS})
     return FileTrigger(
         root=root,
         match=tuple(spec.match),
         ignore=tuple(spec.ignore),
+        exact=spec.case == "exact",
         done=done,
         failed=failed,
         duplicate=duplicate,
@@ -134,6 +135,9 @@ def _root(text: str, folder: Path) -> Path:
         raise ConfigError("`path` is empty", hint="name the folder to watch")
     if is_template(text):
         raise ConfigError("`path` is no template", hint="name the folder to watch")
+    if found := re.fullmatch(r"([^*?]*/|)([^/]*[*?].*)", text):
+        hint = f'write `path: {found[1].rstrip("/") or ("/" if found[1] else ".")}` and `match: "{found[2]}"`'
+        raise ConfigError("`path` is a folder and no pattern", hint=hint)
     return as_path(text, folder)
 
 

@@ -106,6 +106,9 @@ class FileSpec(Strict):
     ignore: Texts = Field(
         default=[], description="patterns of files and folders to pass over, beside temporary ones"
     )
+    case: Annotated[Literal["exact"] | None, BeforeValidator(one_of("exact"))] = Field(
+        default=None, description="`exact` tells `.PDF` from `.pdf`; else endings match in any case"
+    )
     settle: Duration | None = Field(
         default=None,
         description="how long a file must rest before it is finished; left out, 2 seconds where nothing else "
