@@ -3,10 +3,11 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from wbox_notify.files import Fate, FileVersion, Past
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
+from wbox_notify.store.files import pasts
 from wbox_notify.store.schema import MIGRATIONS
 
 DAY = 86400.0
@@ -247,3 +249,21 @@ def test_what_is_gone_for_long_is_forgotten_and_what_is_there_never(store: Store
 def test_an_open_file_is_not_looked_for(store: Store) -> None:
     seen(store, a_version())
     assert store.files.unlooked(9 * DAY) == []
+
+
+def test_what_is_known_of_a_file_is_found_by_indices_alone(store: Store) -> None:
+    versions = [a_version(), a_version("b.pdf")]
+    seen(store, *versions)
+    asked: list[str] = []
+
+    class Told:
+        """The database, which says how it would find what it is asked for."""
+
+        def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+            plan = store._database.read(f"explain query plan {sql}", parameters)
+            asked.extend(row["detail"] for row in plan)
+            return store._database.read(sql, parameters)
+
+    pasts(Told(), versions)
+    assert len(asked) > 4
+    assert [step for step in asked if step.startswith(("SCAN file", "SCAN event"))] == []

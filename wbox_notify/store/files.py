@@ -19,12 +19,14 @@ from wbox_notify.store.sqlite import Sqlite
 
 _LARGEST = 2**63 - 1
 
+# What has changed about a version makes it the newest of its path.
 _SEE = """
 insert into file
     (event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate, changed, looked)
 values
     (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :ctime_ns, :digest, :fate, :now, :now)
 on conflict (event_id) do update set
+    seq = (select max(seq) + 1 from file),
     path = excluded.path, root = excluded.root, device = excluded.device, inode = excluded.inode,
     size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
     digest = case excluded.digest when '' then file.digest else excluded.digest end
