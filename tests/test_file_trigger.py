@@ -570,6 +570,22 @@ def test_a_store_that_refuses_loses_nothing_and_is_reported_once(drop: Path, inb
     ]
 
 
+def test_a_store_that_refused_takes_files_again_only_when_it_was_asked(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    source = source_of(inbox, watch_of(drop))
+    inbox.refusals = 1
+    source.sweep()
+    (drop / "a.pdf").unlink()
+    drop.rename(drop.parent / "away")
+    source.sweep()
+    assert inbox.reports[0].startswith("The store does not take files now")
+    assert "The store takes files again." not in inbox.reports
+    (drop.parent / "away").rename(drop)
+    (drop / "b.pdf").write_bytes(b"x")
+    source.sweep()
+    assert inbox.reports[-1] == "The store takes files again."
+
+
 def test_a_store_that_can_not_be_asked_loses_nothing(drop: Path, inbox: Inbox) -> None:
     (drop / "a.pdf").write_bytes(b"x")
     away = [True]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from rulebook import project, rule_file
+from test_afterwards import House
 from workplace import Workplace
 
 from wbox_notify.documents.problems import Problem, errors
@@ -188,3 +189,15 @@ def test_files_that_a_rule_hardly_misses_are_a_warning_and_the_others_are_listed
     assert place.json("check")["unwanted"][0]["number"] == 5
     place.rule(text.replace("path: drop", "path: drop, match: 'INV-*.pdf', done: in"))
     assert place.json("check")["unwanted"][0]["number"] == 4, "what lies below may have been put away"
+
+
+def test_a_file_that_a_rule_hardly_misses_is_told_once(tmp_path: Path) -> None:
+    house = House(tmp_path, "trigger: {file: {path: drop, match: '*.pdf', case: exact}}")
+    for name in ("a.PDF", "b.txt", "c.PDF.part", "d.pdf"):
+        house.file(name)
+    for _ in range(2):
+        assert house.take() == 1
+    assert house.reports == [
+        f"No rule takes the file '{house.drop}/a.PDF': only its capitals differ from `*.pdf`."
+    ]
+    house.store.close()

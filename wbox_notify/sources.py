@@ -96,6 +96,9 @@ def _watch(
         root=root,
         accepts=lambda path: not path.startswith(own) and any(True for _ in taking(path)),
         reads=reads,
+        miss=lambda path: next(
+            (miss.text for trigger, _ in group if (miss := trigger.miss(path)) and miss.near), None
+        ),
         rest=lambda path: max(
             (trigger.settle for trigger, _ in taking(path) if trigger.settle is not None), default=None
         ),

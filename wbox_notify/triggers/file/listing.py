@@ -20,6 +20,9 @@ HINTED = 60.0
 UNHINTED = 2.0
 """Seconds between two listings of a folder that inotify tells nothing, or not all, about."""
 
+_MISSES = 100
+"""So many files that a rule hardly misses are told of; then it is known."""
+
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -40,6 +43,7 @@ class Listing:
         self._clock = clock
         self._going = going
         self._places: dict[str, Place] = {}
+        self._missed: set[str] = set()
         roots = [(str(watch.root), watch) for watch in watches]
         for root, _ in roots:
             above = [root, *map(str, Path(root).parents)]
@@ -170,6 +174,8 @@ class Listing:
     def _unseen(self, place: Place, path: str, status: os.stat_result | os.DirEntry[str]) -> Iterator[Found]:
         watches = [watch for watch in place.watches if watch.accepts(path)]
         if not watches:
+            if not place.begun or isinstance(status, os.stat_result):  # at first, and when a hint tells of it
+                self._pass_over(place, path)
             return
         if isinstance(status, os.DirEntry):
             try:
@@ -184,6 +190,14 @@ class Listing:
             and status.st_size >= min(one.least(path) for one in watches)
         ):
             yield Found(place, path, status, watches)
+
+    def _pass_over(self, place: Place, path: str) -> None:
+        """Tell once of a file that some rule hardly misses."""
+        if path in self._missed or len(self._missed) >= _MISSES:
+            return
+        if why := next((why for watch in place.watches if (why := watch.miss(path))), None):
+            self._missed.add(path)
+            self._troubles.tell(f"miss {path}", f"No rule takes the file {path!r}: {why}.")
 
     def _watch(self, place: Place, folder: str, descriptor: int) -> None:
         """Place the watch before the folder is listed, so that nothing comes in between."""

@@ -20,6 +20,7 @@ class Watch:
         root: The folder, a plain path; all below it is watched too. It may be a link, nothing below it is
             followed.
         accepts: Says of an absolute path whether some rule wants it.
+        miss: Says of a path that nobody accepts why, where some rule hardly misses it.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel can not tell that it is finished.
         rest: Says of a path how many seconds a file must rest whatever the kernel says, if any.
@@ -35,6 +36,7 @@ class Watch:
     root: Path
     accepts: Callable[[str], bool]
     reads: frozenset[str] | Callable[[str], frozenset[str]]
+    miss: Callable[[str], str | None] = lambda _path: None
     settle: float = 2.0
     rest: Callable[[str], float | None] = lambda _path: None
     lease: bool = True
