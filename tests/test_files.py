@@ -145,6 +145,32 @@ def test_files_of_an_older_store_are_still_known_and_their_facts_can_be_added(pa
     store.close()
 
 
+def test_files_of_a_store_without_digests_are_still_known(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("create table schema_version (version integer not null)")
+    for number, script in enumerate(MIGRATIONS[: _WITH_FILES + 1], start=1):
+        connection.executescript(script.replace("$key", "integer primary key"))
+        connection.execute("insert into schema_version values (?)", (number,))
+    for fate in ("seen", "done"):
+        name = f"/drop/{fate}".encode()
+        one = a_version(fate)
+        connection.execute(
+            "insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked)"
+            " values (?, ?, ?, 1, 2, 3, '4', ?, 1.0, 1.0)",
+            (one.id, name, b"/drop", fate),
+        )
+    connection.commit()
+    connection.close()
+    store = open_store(f"sqlite:///{path}")
+    listed = [a_version(fate, ctime_ns=9) for fate in ("seen", "done")]
+    assert known(store, *listed, a_version("new")) == {one.id for one in listed}
+    assert known(store, a_version("seen", ctime_ns=9, inode=7)) == {listed[0].id}
+    assert known(store, a_version("seen", ctime_ns=9, mtime_ns=9)) == set()
+    store.files.see({replace(listed[0], digest="d"): Fate.IGNORED}, 1.0).result()
+    assert known(store, replace(listed[0], inode=7, ctime_ns=10, digest="other")) == set()
+    store.close()
+
+
 VERSIONS = st.builds(
     FileVersion,
     path=st.binary(min_size=1).map(os.fsdecode),

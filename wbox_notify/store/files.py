@@ -191,9 +191,9 @@ def pasts(database: Readable, versions: Sequence[FileVersion]) -> Mapping[FileVe
     found = {}
     for version in versions:
         near = (last.get(os.fsencode(version.path)), of_id.get(version.first_id))
-        told = tuple(_told(row, version) for row in near if row is not None and _counts(row, version))
+        told = {_told(row, version): None for row in near if row is not None and _counts(row, version)}
         taken = version.first_id in of_id or version.first_id in events
-        found[version] = Past(told, tuple(moved.get(_key(version), ())), taken)
+        found[version] = Past(tuple(told), tuple(moved.get(_key(version), ())), taken)
     return {version: past for version, past in found.items() if past != Past()}
 
 
