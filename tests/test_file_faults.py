@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rulebook import project, rule
+from rulebook import project, rule, rule_file
 from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
 from workplace import until
@@ -23,6 +23,7 @@ from workplace import until
 from wbox_notify.events import Event
 from wbox_notify.files import Fate, FileVersion
 from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.sources import watches
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.finished import is_local
@@ -40,11 +41,12 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
         pytest.skip("no user namespaces here")
     prelude = """
         import os, pathlib, subprocess, sys, time
+        from wbox_notify.files import Past
         from wbox_notify.triggers.file import FileSource, Watch
         names, seen = [], set()
 
         def known(versions):
-            return {version.id for version in versions} & seen
+            return {one: Past((one,)) for one in versions if one.id in seen}
 
         def emit(events, versions):
             names.extend(event.data["name"] for event in events)
@@ -330,7 +332,7 @@ def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) 
         os.geteuid() or (os.chown(root / "in", 65534, 65534), os.setuid(65534))
         watch = Watch(root / "in", lambda path: True, frozenset(), settle=0.0)
         emit = lambda events, versions: print([event.data["name"] for event in events])
-        source = FileSource([watch], known=lambda versions: set(), emit=emit, report=lambda line: None,
+        source = FileSource([watch], known=lambda versions: {}, emit=emit, report=lambda line: None,
             alarm=lambda about, problem: print(about.removeprefix(f"folder {root}"), bool(problem)))
         (root / "in").chmod(0)
         source.sweep(), source.sweep()
@@ -394,6 +396,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
 def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -> None:
     script = """
         import os, pathlib, resource, sys
+        from wbox_notify.files import Past
         from wbox_notify.triggers.file import FileSource, Watch
         folder = os.open(sys.argv[1], os.O_RDONLY)
         for number in range(300_000):
@@ -401,7 +404,7 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
         count = [0]
         def known(versions):
             count[0] += len(versions)
-            return {version.id for version in versions}
+            return {version: Past((version,)) for version in versions}
         watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True, frozenset())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         FileSource([watch], known=known, emit=lambda *_: None, report=print).sweep()
@@ -416,3 +419,77 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
     count, megabytes = map(int, done.stdout.split())
     assert count == 300_000
     assert megabytes < 200
+
+
+@pytest.mark.parametrize("settle", ["30s", "1s"])
+def test_F10_a_file_that_is_closed_after_each_page_is_one_where_settle_is_written(
+    tmp_path: Path, drop: Path, inbox: Inbox, settle: str
+) -> None:
+    found = project(
+        tmp_path, {"rules/a.yaml": rule_file(f"trigger: {{file: {{path: drop, settle: {settle}}}}}")}
+    )
+    clock = Clock()
+    source = source_of(inbox, *watches(found), clock=clock)
+    for page in range(4):
+        with (drop / "scan.pdf").open("ab") as file:
+            file.write(b"page" * min(page, 1))
+        source.sweep()
+        clock.now += float(settle.rstrip("s")) * 0.9
+    source.sweep()
+    assert inbox.names == []
+    clock.now += 30
+    source.sweep()
+    assert inbox.sizes == [12]
+
+
+def test_F10_a_written_settle_is_that_of_its_own_files_alone(
+    tmp_path: Path, drop: Path, inbox: Inbox
+) -> None:
+    one = (
+        "  - {id: ID, trigger: {file: {path: drop, match: '*.ID'}}, to: '+905551112233', send: {text: ID}}\n"
+    )
+    rules = one.replace("ID", "pdf").replace("'*.pdf'", "'*.pdf', settle: 30s") + one.replace("ID", "txt")
+    found = project(tmp_path, {"rules/a.yaml": f"version: 1\nrules:\n{rules}"})
+    for name in ("a.pdf", "a.txt"):
+        (drop / name).write_bytes(b"x")
+    source_of(inbox, *watches(found)).sweep()
+    assert inbox.names == ["a.txt"]
+
+
+@pytest.mark.parametrize("ending", [".part", ".crdownload", ".opdownload", ".partial"])
+def test_F11_an_empty_file_beside_its_download_waits_for_it(drop: Path, inbox: Inbox, ending: str) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop), clock=clock)
+    (drop / "a.pdf").touch()
+    download = drop / f"a.pdf{ending}"
+    download.write_bytes(b"half")
+    for _ in range(5):
+        source.sweep()
+        clock.now += 60
+    assert inbox.names == []
+    download.rename(drop / "a.pdf")
+    source.sweep()
+    assert inbox.sizes == [4]
+
+
+def test_F11_an_empty_file_whose_download_was_given_up_is_taken(drop: Path, inbox: Inbox) -> None:
+    clock = Clock()
+    source = source_of(inbox, watch_of(drop), clock=clock)
+    (drop / "a.pdf").touch()
+    (drop / "a.pdf.part").touch()
+    source.sweep()
+    (drop / "a.pdf.part").unlink()
+    for _ in range(2):
+        clock.now += 60
+        source.sweep()
+    assert inbox.sizes == [0]
+
+
+@pytest.mark.parametrize(("said", "sizes"), [("", [0, 1]), (", min_size: 0", [1, 1])])
+def test_F13_an_empty_file_is_not_what_was_missing(tmp_path: Path, said: str, sizes: list[int]) -> None:
+    text = f"trigger: {{missing: {{of: {{file: {{path: drop{said}}}}}, by: '07:00', window: 12h}}}}"
+    found = project(tmp_path, {"rules/a.yaml": rule_file(text)})
+    for size, awaited in enumerate(sizes):
+        data = {"path": f"{tmp_path}/drop/db.gz", "size": size}
+        event = Event(id="e", type="file", at=datetime.now(UTC), data=data)
+        assert len(found.awaiting(event)) == awaited

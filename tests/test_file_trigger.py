@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
-from wbox_notify.files import FileVersion
+from wbox_notify.files import FileVersion, Past
 from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.contents import TEXT_LIMIT, decode
 from wbox_notify.triggers.file.finished import nobody_writes
@@ -39,14 +39,18 @@ class Inbox:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.seen: set[str] = set()
+        self.kept: dict[str, FileVersion] = {}
         self.alarms: list[tuple[str, bool]] = []
         self.reports: list[str] = []
         self.refusals = 0
         self.changed = threading.Condition()
 
-    def known(self, versions: Sequence[FileVersion]) -> set[str]:
-        return self.seen & {version.id for version in versions}
+    def known(self, versions: Sequence[FileVersion]) -> dict[FileVersion, Past]:
+        return {version: self.past(version) for version in versions}
+
+    def past(self, version: FileVersion) -> Past:
+        told = tuple(one for one in self.kept.values() if one.path == version.path)
+        return Past(told[::-1], taken=version.first_id in self.kept)
 
     def emit(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         with self.changed:
@@ -54,7 +58,7 @@ class Inbox:
                 self.refusals -= 1
                 raise StoreError("the disk is full")
             self.events.extend(events)
-            self.seen |= {version.id for version in versions}
+            self.kept |= {version.id: version for version in versions}
             self.changed.notify_all()
 
     def report(self, line: str) -> None:
@@ -152,6 +156,7 @@ def test_F08_a_file_from_before_the_start_is_reported_with_its_facts(drop: Path,
         "folder": str(drop / "in"),
         "size": 4,
         "mtime": status.st_mtime,
+        "digest": hashlib.sha256(b"%PDF").hexdigest(),
         "sha256": hashlib.sha256(b"%PDF").hexdigest(),
     }
 
@@ -228,7 +233,7 @@ def test_F22_a_file_swapped_between_listing_and_opening_is_not_taken(
     file.write_bytes(b"x")
     (drop / "other").write_bytes(b"y")
 
-    def swap_and_ask(_: Sequence[FileVersion]) -> set[str]:
+    def swap_and_ask(_: Sequence[FileVersion]) -> dict[FileVersion, Past]:
         file.unlink()
         if kind == "fifo":
             os.mkfifo(file)
@@ -236,7 +241,7 @@ def test_F22_a_file_swapped_between_listing_and_opening_is_not_taken(
             file.symlink_to("/etc/passwd")
         elif kind == "other file":
             (drop / "other").rename(file)
-        return set()
+        return {}
 
     source_of(inbox, watch_of(drop, reads=frozenset({"text"}), settle=0), known=swap_and_ask).sweep()
     assert inbox.events == []
@@ -248,11 +253,11 @@ def test_F22_a_folder_swapped_for_a_link_leads_nowhere(drop: Path, inbox: Inbox)
     (drop / "sub" / "a.pdf").write_bytes(b"x")
     moved = drop.parent / "moved"
 
-    def swap_and_ask(_: Sequence[FileVersion]) -> set[str]:
+    def swap_and_ask(_: Sequence[FileVersion]) -> dict[FileVersion, Past]:
         if not moved.exists():
             (drop / "sub").rename(moved)
             (drop / "sub").symlink_to(moved)
-        return set()
+        return {}
 
     source = source_of(inbox, watch_of(drop), known=swap_and_ask)
     source.sweep()
@@ -293,7 +298,7 @@ def test_roots_that_overlap_or_are_given_twice_make_one_event(drop: Path, inbox:
     (drop / "b.pdf").write_bytes(b"x")
     asked = {drop: frozenset({"text"}), inner: frozenset({"sha256"})}
     watches = [watch_of(root, reads=asked[root]) for root in (drop, inner, drop, inner)]
-    source = source_of(inbox, *watches, known=lambda _: set())
+    source = source_of(inbox, *watches, known=lambda _: {})
     source.sweep()
     source.sweep()
     data = {event.data["name"]: event.data for event in inbox.events}
@@ -457,7 +462,7 @@ def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> Non
         found = []
         source = FileSource(
             [Watch(root, lambda path: True, reads)],
-            known=lambda ids: set(),
+            known=lambda versions: {},
             emit=lambda events, _: found.extend(events),
             report=lambda line: print(line.replace(str(root), "")),
         )
@@ -485,7 +490,7 @@ def test_F21_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() 
         now = [0]
         emit = lambda events, _: print([event.data["size"] for event in events])
         source = FileSource([Watch(root, lambda path: True, frozenset())],
-            known=lambda ids: set(), emit=emit, report=print, clock=lambda: now[0])
+            known=lambda versions: {}, emit=emit, report=print, clock=lambda: now[0])
         print(source.sweep())
         now[0] = 2
         source.sweep()
@@ -565,11 +570,27 @@ def test_a_store_that_refuses_loses_nothing_and_is_reported_once(drop: Path, inb
     ]
 
 
+def test_a_store_that_refused_takes_files_again_only_when_it_was_asked(drop: Path, inbox: Inbox) -> None:
+    (drop / "a.pdf").write_bytes(b"x")
+    source = source_of(inbox, watch_of(drop))
+    inbox.refusals = 1
+    source.sweep()
+    (drop / "a.pdf").unlink()
+    drop.rename(drop.parent / "away")
+    source.sweep()
+    assert inbox.reports[0].startswith("The store does not take files now")
+    assert "The store takes files again." not in inbox.reports
+    (drop.parent / "away").rename(drop)
+    (drop / "b.pdf").write_bytes(b"x")
+    source.sweep()
+    assert inbox.reports[-1] == "The store takes files again."
+
+
 def test_a_store_that_can_not_be_asked_loses_nothing(drop: Path, inbox: Inbox) -> None:
     (drop / "a.pdf").write_bytes(b"x")
     away = [True]
 
-    def known(versions: Sequence[FileVersion]) -> set[str]:
+    def known(versions: Sequence[FileVersion]) -> dict[FileVersion, Past]:
         if away:
             raise StoreError("no connection")
         return inbox.known(versions)
@@ -587,9 +608,9 @@ def test_the_store_is_asked_and_told_in_batches(drop: Path, inbox: Inbox) -> Non
     asked: list[int] = []
     told: list[int] = []
 
-    def known(versions: Sequence[FileVersion]) -> set[str]:
+    def known(versions: Sequence[FileVersion]) -> dict[FileVersion, Past]:
         asked.append(len(versions))
-        return set()
+        return {}
 
     source = source_of(inbox, watch_of(drop), known=known, emit=lambda events, _: told.append(len(events)))
     source.sweep()
@@ -785,7 +806,7 @@ def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> N
 
 def test_F03_it_starts_without_inotify_where_the_limit_is_reached() -> None:
     script = """
-        source = FileSource([], known=set, emit=print, report=print)
+        source = FileSource([], known=dict, emit=print, report=print)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         try:
             while True:
@@ -815,7 +836,7 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
         root = pathlib.Path(sys.argv[1])
         emit = lambda events, _: print(events[0].data["name"], flush=True) or again.release()
         source = FileSource([Watch(root, lambda path: True, frozenset())],
-            known=lambda ids: set(), emit=emit, report=lambda line: print(line, flush=True))
+            known=lambda versions: {}, emit=emit, report=lambda line: print(line, flush=True))
         source.start()
         again.acquire(timeout=20)
         (root / "a" / "b" / "c" / "y.pdf").write_bytes(b"y")

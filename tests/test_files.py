@@ -3,10 +3,11 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from wbox_notify.deliveries import Decision, Memory, Plan, Planned, State
 from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
+from wbox_notify.files import Fate, FileVersion, Past
 from wbox_notify.messages import Text
 from wbox_notify.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
+from wbox_notify.store.files import pasts
 from wbox_notify.store.schema import MIGRATIONS
 
 DAY = 86400.0
@@ -51,6 +53,16 @@ def seen(store: Store, *versions: FileVersion, fate: Fate = Fate.OPEN) -> None:
     store.put_events([an_event(one) for one in versions], 1.0, files=dict.fromkeys(versions, fate)).result()
 
 
+def known(store: Store, *versions: FileVersion) -> set[str]:
+    """Return the ids of those versions that are no news."""
+    pasts = store.files.known(versions)
+    return {
+        version.id
+        for version in versions
+        if any(version.repeats(told) for told in pasts.get(version, Past()).told)
+    }
+
+
 def planned(store: Store, version: FileVersion, *phones: str, key: str = "", **about: object) -> None:
     messages = tuple(
         Planned(
@@ -81,7 +93,7 @@ def test_a_version_is_known_without_its_event(store: Store, path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("delete from event")
     other.close()
-    assert store.files.known([a_version(), a_version("b.pdf")]) == {a_version().id}
+    assert known(store, a_version(), a_version("b.pdf")) == {a_version().id}
 
 
 @pytest.mark.parametrize(
@@ -100,17 +112,17 @@ def test_name_size_and_time_make_a_version_and_what_a_reboot_changes_does_not(
     same: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     seen(store, a_version())
-    assert (store.files.known([other]) == {other.id}) is same
+    assert (known(store, other) == {other.id}) is same
 
 
 def test_a_store_that_refuses_the_event_does_not_know_the_file(store: Store) -> None:
     broken = replace(an_event(a_version()), data={"path": object()})
     with pytest.raises(TypeError):
         store.put_events([broken], 1.0, files={a_version(): Fate.SEEN}).result()
-    assert store.files.known([a_version()]) == set()
+    assert store.files.known([a_version()]) == {}
 
 
-def test_files_of_an_older_store_are_still_known_and_learned_when_they_are_listed(path: Path) -> None:
+def test_files_of_an_older_store_are_still_known_and_their_facts_can_be_added(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("create table schema_version (version integer not null)")
     for number, script in enumerate(MIGRATIONS[:_WITH_FILES], start=1):
@@ -125,10 +137,37 @@ def test_files_of_an_older_store_are_still_known_and_learned_when_they_are_liste
     connection.close()
     for _ in range(2):
         store = open_store(f"sqlite:///{path}")
-        assert store.files.known([a_version(), a_version("b.pdf")]) == {a_version().id}
+        assert known(store, a_version(), a_version("b.pdf")) == {a_version().id}
         store.close()
     store = open_store(f"sqlite:///{path}")
+    store.files.see({a_version(): Fate.IGNORED}, 1.0).result()
     assert store.files.unlooked(DAY) == [a_version()]
+    store.close()
+
+
+def test_files_of_a_store_without_digests_are_still_known(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("create table schema_version (version integer not null)")
+    for number, script in enumerate(MIGRATIONS[: _WITH_FILES + 1], start=1):
+        connection.executescript(script.replace("$key", "integer primary key"))
+        connection.execute("insert into schema_version values (?)", (number,))
+    for fate in ("seen", "done"):
+        name = f"/drop/{fate}".encode()
+        one = a_version(fate)
+        connection.execute(
+            "insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked)"
+            " values (?, ?, ?, 1, 2, 3, '4', ?, 1.0, 1.0)",
+            (one.id, name, b"/drop", fate),
+        )
+    connection.commit()
+    connection.close()
+    store = open_store(f"sqlite:///{path}")
+    listed = [a_version(fate, ctime_ns=9) for fate in ("seen", "done")]
+    assert known(store, *listed, a_version("new")) == {one.id for one in listed}
+    assert known(store, a_version("seen", ctime_ns=9, inode=7)) == {listed[0].id}
+    assert known(store, a_version("seen", ctime_ns=9, mtime_ns=9)) == set()
+    store.files.see({replace(listed[0], digest="d"): Fate.IGNORED}, 1.0).result()
+    assert known(store, replace(listed[0], inode=7, ctime_ns=10, digest="other")) == set()
     store.close()
 
 
@@ -151,7 +190,7 @@ def test_F16_any_name_and_any_number_that_a_file_system_gives_can_be_kept(
         store = open_store(f"sqlite:///{folder}/a.db")
         store.files.see(dict.fromkeys(versions, Fate.PUT), 1.0).result()
         store.files.settle(versions[0], Fate.LEFT, versions[0].path, 1.0).result()
-        assert store.files.known(versions) == {version.id for version in versions}
+        assert known(store, *versions) == {version.id for version in versions}
         kept = {(one.path, one.root) for one in store.files.unlooked(DAY)}
         assert kept <= {(version.path, version.root) for version in versions}
         store.close()
@@ -230,9 +269,27 @@ def test_what_is_gone_for_long_is_forgotten_and_what_is_there_never(store: Store
     store.files.look([there], [gone, back], DAY, forget=0.0).result()
     assert store.files.unlooked(DAY) == []
     store.files.look([there, back], [gone], 2 * DAY, forget=DAY + 1).result()
-    assert store.files.known([there, gone, back]) == {there.id, back.id}
+    assert known(store, there, gone, back) == {there.id, back.id}
 
 
 def test_an_open_file_is_not_looked_for(store: Store) -> None:
     seen(store, a_version())
     assert store.files.unlooked(9 * DAY) == []
+
+
+def test_what_is_known_of_a_file_is_found_by_indices_alone(store: Store) -> None:
+    versions = [a_version(), a_version("b.pdf")]
+    seen(store, *versions)
+    asked: list[str] = []
+
+    class Told:
+        """The database, which says how it would find what it is asked for."""
+
+        def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+            plan = store._database.read(f"explain query plan {sql}", parameters)
+            asked.extend(row["detail"] for row in plan)
+            return store._database.read(sql, parameters)
+
+    pasts(Told(), versions)
+    assert len(asked) > 4
+    assert [step for step in asked if step.startswith(("SCAN file", "SCAN event"))] == []

@@ -30,6 +30,8 @@ from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.media import MediaError, MediaFiles
 from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_name
 from wbox_notify.media.opening import passes
+from wbox_notify.media.spool import Spool
+from wbox_notify.media.taking import take
 from wbox_notify.messages import Media, Text
 from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
@@ -729,3 +731,30 @@ def test_the_example_passes_its_own_tests(tmp_path: Path) -> None:
     assert found.problems == ()
     trials = list(run_all(found, found.rules))
     assert [trial.complaints for trial in trials] == [()]
+
+
+@pytest.mark.parametrize("change", ["time", "content", "size"])
+def test_a_file_whose_time_is_set_while_it_is_copied_is_taken_and_one_that_is_written_is_not(
+    tmp_path: Path, change: str
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"one")
+
+    class Meddled(Spool):
+        """A spool beside which somebody is at work on the file."""
+
+        def copy(self, descriptor: int, size: int) -> str:
+            found = super().copy(descriptor, size)
+            if change != "time":
+                file.write_bytes(b"two" if change == "content" else b"more")
+            os.utime(file, (1, 1))
+            return found
+
+    settings = project(tmp_path, {"rules/a.yaml": rule_file("")}).settings
+    spool = Meddled(tmp_path / "spool")
+    if change == "time":
+        assert take(spool, file, [tmp_path], settings).sha256 == hashlib.sha256(b"one").hexdigest()
+    else:
+        with pytest.raises(MediaError, match="was changed while it was copied"):
+            take(spool, file, [tmp_path], settings)
+    spool.close()

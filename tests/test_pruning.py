@@ -156,7 +156,7 @@ def test_of_a_file_stays_that_it_was_seen(store: Store) -> None:
     store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 1
     assert store.known([event.id]) == set()
-    assert store.files.known([version]) == {version.id}
+    assert store.files.known([version])[version].told == (version,)
 
 
 def test_a_file_that_is_still_to_be_put_away_keeps_its_event(store: Store) -> None:

@@ -144,7 +144,7 @@ def test_what_is_missing_has_a_source_a_time_and_a_window(tmp_path: Path) -> Non
     found = trigger(tmp_path, text, TZ="UTC")
     assert isinstance(found, MissingTrigger)
     assert (found.of, found.window, found.resolved) == (
-        FileTrigger(root=Path("/srv/b"), match=("db-*",)),
+        FileTrigger(root=Path("/srv/b"), match=("db-*",), min_size=1),
         43_200.0,
         True,
     )

@@ -31,7 +31,7 @@ def events_of_the_examples() -> list[Event]:
     watch = Watch(root=examples, accepts=lambda _path: True, reads=frozenset({"text", "sha256"}))
     source = FileSource(
         [watch],
-        known=lambda _ids: set(),
+        known=lambda _versions: {},
         emit=lambda events, _: found.extend(events),
         report=lambda _line: None,
     )

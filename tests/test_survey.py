@@ -7,13 +7,13 @@ from rulebook import project, rule_file
 from workplace import Workplace, until
 
 from wbox_notify.documents.problems import Problem
-from wbox_notify.files import FileVersion
+from wbox_notify.files import FileVersion, Past
 from wbox_notify.survey import survey
 
 
-def nothing(_: object) -> set[str]:
+def nothing(_: object) -> dict[FileVersion, Past]:
     """Know no file."""
-    return set()
+    return {}
 
 
 def found(folder: Path, trigger: str, more: str = "") -> tuple[int, list[Problem]]:
@@ -41,9 +41,9 @@ def test_new_files_are_counted_for_each_rule_that_would_take_them(drop: Path) ->
 
 def test_files_that_were_seen_are_not_counted(drop: Path) -> None:
     path = drop / "in" / "7.pdf"
-    seen = FileVersion.of(str(path), str(drop), path.stat()).id
+    seen = FileVersion.of(str(path), str(drop), path.stat())
     rules = project(drop.parent, {"rules/a.yaml": rule_file("trigger: {file: {path: drop}}")})
-    assert survey(rules, lambda _: {seen}).files["a"] == 59
+    assert survey(rules, lambda _: {seen: Past((seen,))}).files["a"] == 59
 
 
 def test_a_folder_full_of_history_is_a_warning_with_the_messages_that_would_go_out(drop: Path) -> None:

@@ -100,10 +100,16 @@ def _watch(
         accepts=accepts,
         own=settings.own.has,
         reads=reads,
-        settle=max(trigger.settle for trigger, _ in group),
+        miss=lambda path: next(
+            (miss.text for trigger, _ in group if (miss := trigger.miss(path)) and miss.near), None
+        ),
+        rest=lambda path: max(
+            (trigger.settle for trigger, _ in taking(path) if trigger.settle is not None), default=None
+        ),
         poll=min((trigger.poll for trigger, _ in group if trigger.poll is not None), default=None),
         least=lambda path: min(trigger.min_size for trigger, _ in taking(path)),
         markers=lambda path: [mark for trigger, _ in taking(path) if (mark := trigger.marker(path))],
+        followers=lambda path: frozenset(rule.id for _, rule in taking(path)),
         history=lambda path: all(rule.id in new for _, rule in taking(path)),
         begun=begun,
     )

@@ -83,7 +83,7 @@ def event_of(path: Path) -> Event:
     watch = Watch(root=path.parent, accepts=lambda one: one == os.fspath(path), reads=frozenset(), settle=0)
     source = FileSource(
         [watch],
-        known=lambda _versions: set(),
+        known=lambda _versions: {},
         emit=lambda events, _versions: found.extend(events),
         report=lambda _line: None,
     )

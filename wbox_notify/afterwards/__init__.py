@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from posixpath import normpath
 
 from wbox_notify.afterwards.moving import move, remove, write
 from wbox_notify.afterwards.verdict import folder, follows, verdict
@@ -96,7 +95,7 @@ class Afterwards(Lookout):
         chosen = verdict(self._project, final)
         if chosen is None:
             return Fate.LEFT, "no rule that wanted it says where it goes"
-        version = replace(final.version, root=normpath(chosen.trigger.root))
+        version = replace(final.version, root=str(chosen.trigger.root))
         if not isinstance(chosen.target, Template):
             remove(version)
             return chosen.fate, "deleted"
@@ -106,6 +105,8 @@ class Afterwards(Lookout):
             said = final.failures or ["the rule could not be followed; see `wbox-notify log`"]
             why = "".join(f"{printable(line)}\n" for line in said)
             write(version.root, f"{path}.why.txt", why, self._announce)
+        if path == version.path:  # what is known of a file that lies there stays known
+            return Fate.LEFT, "it lies there already"
         return chosen.fate, f"moved to {path}"
 
     def _announce(self, version: FileVersion) -> None:
@@ -130,4 +131,4 @@ def _is_gone(version: FileVersion) -> bool:
         return Path(version.root).is_dir()
     except OSError:
         return False
-    return FileVersion.of(version.path, version.root, status).id != version.id
+    return (status.st_size, status.st_mtime_ns) != (version.size, version.mtime_ns)

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from wbox_notify.errors import WboxError
 from wbox_notify.files import FileVersion
 from wbox_notify.triggers.file.finished import opened
+from wbox_notify.triggers.file.identity import is_still
 
 Announce = Callable[[FileVersion], None]
 """Keeps that a file is ours, on disk, before it appears, so that it sets off no rule."""
@@ -133,8 +134,7 @@ def _check(version: FileVersion, folder: int) -> None:
         status = os.stat(basename(version.path), dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         raise ChangedError(f"{version.path!r} is gone") from None
-    now = FileVersion.of(version.path, version.root, status)
-    if now.id != version.id or not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or not is_still(version, folder, basename(version.path), status):
         raise ChangedError(f"{version.path!r} has changed since")
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
-from posixpath import normpath
+from pathlib import PurePath
 from typing import NamedTuple
 
 from wbox_notify.deliveries import Decision
@@ -14,6 +13,7 @@ from wbox_notify.events import Event
 from wbox_notify.files import Fate
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, Target
+from wbox_notify.settings.values import as_path
 from wbox_notify.store.files import Final
 from wbox_notify.templates import Template
 
@@ -65,12 +65,17 @@ def folder(project: Project, chosen: Verdict, template: Template, event: Event) 
     rule = replace(chosen.rule, needs=frozenset())  # what is in the file has no say in it
     (subject,) = subjects(rule, event)
     text = template.render(context(project, rule, subject, event.at))
-    if not text.strip("/ ") or ".." in PurePath(text).parts or "\0" in text:
+    if not text.strip("/ ") or _climbs(text) > _climbs(template.source.partition("{")[0]):
         raise WboxError(f"{text!r} is not a folder for {event.data['name']!r}")
-    target = normpath(Path(chosen.trigger.root, text).expanduser())
+    target = str(as_path(text, chosen.trigger.root))
     if part := project.settings.own.closed_at(target):
         raise WboxError(f"{target!r} belongs to the daemon ({part.what}), so nothing is put there")
     return target
+
+
+def _climbs(path: str) -> int:
+    """Return how often a path goes up: only what a rule begins with may, and nothing that is filled in."""
+    return PurePath(path).parts.count("..")
 
 
 def _wanted(decisions: Sequence[Decision]) -> bool:

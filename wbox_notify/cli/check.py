@@ -1,6 +1,5 @@
 """``wbox-notify check``."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import count, open_project, print_problems
 from wbox_notify.documents.problems import errors, in_order
 from wbox_notify.errors import StoreError
-from wbox_notify.files import FileVersion
+from wbox_notify.files import Known
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check, summary
 
@@ -36,11 +35,16 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
             {"id": rule.id, "file": rule.file, "line": rule.line, "files": found.files[rule.id]}
             for rule in project.rules
         ]
-        say_json({"rules": rules, "problems": [problem.as_json() for problem in problems]})
+        unwanted = [one._asdict() for one in found.unwanted]
+        say_json(
+            {"rules": rules, "unwanted": unwanted, "problems": [problem.as_json() for problem in problems]}
+        )
     else:
         for rule in project.rules:
             waiting = _waiting(found.files[rule.id], whole=found.whole)
             say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}{waiting}")
+        for files in found.unwanted:
+            say(f"    {shown(str(files))}")
         print_problems(problems)
         good = f"{count(len(project.rules), 'rule')} without errors"
         totals = ", ".join((good, count(wrong, "error"), count(warnings, "warning")))
@@ -54,14 +58,14 @@ def _waiting(files: int, *, whole: bool) -> str:
     return f" ({least}{count(files, 'new file')})" if files else ""
 
 
-def _known(project: Project) -> Callable[[Sequence[FileVersion]], set[str]]:
+def _known(project: Project) -> Known:
     """Return who knows the files that were seen; where there is no store yet, all are new."""
     from wbox_notify.store import open_history
 
     try:
         history = open_history(project.settings.store)
         if history:
-            history.seen([])  # an older version of wbox-notify made a store without this
+            history.known([])  # an older version of wbox-notify made a store without this
     except StoreError:
         history = None
-    return history.seen if history else lambda _versions: set()
+    return history.known if history else lambda _versions: {}

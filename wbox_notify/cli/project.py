@@ -20,6 +20,7 @@ from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.events import Event, event_fields
 from wbox_notify.media import MediaFiles
 from wbox_notify.messages import Message, dump
+from wbox_notify.paths import plain
 from wbox_notify.redaction import redacted
 from wbox_notify.rules import Project, load
 from wbox_notify.settings.own import CARD
@@ -41,7 +42,7 @@ def folder(config: Path | None) -> Path:
         chosen = config.parent if config.name == _SETTINGS else config
         if not chosen.is_dir():
             raise ConfigError(f"{chosen} is not a folder", hint="-c takes a folder or its wbox-notify.yaml")
-        return chosen.absolute()
+        return plain(chosen)
     places = (
         Path.cwd(),
         user_config_path("wbox-notify"),

@@ -22,6 +22,7 @@ from wbox_notify.dispatch import ALL, Dispatcher, Means
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.messages import WhatsAppMessage
 from wbox_notify.outlets import Outlets
+from wbox_notify.paths import plain
 from wbox_notify.rules import Project
 from wbox_notify.store import History, Store, open_history
 
@@ -76,7 +77,7 @@ def media(
 
     A file is served by the running daemon, at the address that public_url says.
     """
-    fields = {"url": url, "file": str(file.absolute()) if file else None, "caption": caption}
+    fields = {"url": url, "file": str(plain(file)) if file else None, "caption": caption}
     return _send(config, to, messages.Media, fields, **how)
 
 

@@ -1,7 +1,6 @@
 """``wbox-notify trigger``."""
 
 import json
-import os
 import stat
 import time
 import uuid
@@ -24,6 +23,7 @@ from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
 from wbox_notify.events import Event
 from wbox_notify.messages import Notice
+from wbox_notify.paths import plain
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -138,7 +138,7 @@ def _dropped(rule: Rule, path: Path) -> Event:
     trigger = next(filter(None, map(_file_trigger, rule.triggers)), None)
     if trigger is None:
         raise WboxError(f"the rule {rule.id} does not wait for a file")
-    path = Path(os.path.normpath(path.absolute()))
+    path = plain(path)
     if not stat.S_ISREG(path.lstat().st_mode):
         raise WboxError(f"{path} is not a file, and links are not followed")
     found: list[Event] = []
@@ -147,7 +147,7 @@ def _dropped(rule: Rule, path: Path) -> Event:
     )
     source = FileSource(
         [watch],
-        known=lambda _versions: set(),
+        known=lambda _versions: {},
         emit=lambda events, _versions: found.extend(events),
         report=lambda _line: None,
     )

@@ -101,6 +101,7 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
         root=path.rpartition("/")[0] if "source" in data else str(trigger.root),
         size=data["size"],
         mtime=data["mtime"],
+        digest=data.get("digest", ""),
         reading=replace(trigger.read, kind=kinds.get(rule.reads, trigger.read.kind)),
         start=due.value["next"],
         most=most,

@@ -26,18 +26,26 @@ def take(spool: Spool, path: Path, allowed: Iterable[Path] | None, settings: Set
     """
     with opened(path, allowed, settings.own) as descriptor:
         before = os.fstat(descriptor)
+        size = before.st_size
         try:
             kind = recognise(os.pread(descriptor, HEAD, 0), path.name)
-            _check_size(path, before.st_size, kind.family, settings.media)
-            _check_room(path, before.st_size, spool.used(), settings.media)
-            sha256 = spool.copy(descriptor, before.st_size)
+            _check_size(path, size, kind.family, settings.media)
+            _check_room(path, size, spool.used(), settings.media)
+            sha256 = spool.copy(descriptor, size)
+            after = os.fstat(descriptor)
+            # Whoever brought it may only have set its time since: then what is in it is the same once more.
+            if _changed(before, after) and spool.copy(descriptor, size) == sha256:
+                before, after = after, os.fstat(descriptor)
         except OSError as error:
             raise MediaError(f"{path} can not be copied: {error.strerror}", retry=passes(error)) from None
-        after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if size != after.st_size or _changed(before, after):
         raise MediaError(f"{path} was changed while it was copied")
     name = safe_name(path.name, kind)
-    return Copy(sha256=sha256, name=name, type=kind.type, family=kind.family, size=before.st_size)
+    return Copy(sha256=sha256, name=name, type=kind.type, family=kind.family, size=size)
+
+
+def _changed(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
 
 
 def _check_size(path: Path, size: int, family: str, media: Media) -> None:

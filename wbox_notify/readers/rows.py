@@ -52,6 +52,7 @@ class Wanted:
         root: The folder below which no link is followed on the way to ``path``.
         size: The bytes of the version.
         mtime: Its time, in seconds since the epoch.
+        digest: What tells its content from another, or nothing.
     """
 
     reader: str
@@ -59,6 +60,7 @@ class Wanted:
     root: str
     size: int
     mtime: float
+    digest: str
     reading: Reading
     start: int
     most: int

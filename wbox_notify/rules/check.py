@@ -38,6 +38,8 @@ def check(project: Project) -> list[Problem]:
             what = source.root if isinstance(source, FileTrigger) else source.path
             if what not in seen:
                 found += _source(source, spot, project.settings)
+            if isinstance(source, FileTrigger):
+                found += _patterns(source, spot.at("file", "match"))
             seen.add(what)
             if isinstance(source, FileTrigger):
                 found += reach.watched(source, spot.at("file"), project.settings.own)
@@ -167,6 +169,16 @@ def _target(target: Target, root: Path, spot: Spot) -> Iterator[Problem]:
     elif not os.access(above, os.W_OK | os.X_OK):
         hint = "give the user that runs this the right to write there"
         yield spot.problem("WBX351", f"files can not be moved to {folder}", hint=hint, severity="warning")
+
+
+def _patterns(source: FileTrigger, spot: Spot) -> Iterator[Problem]:
+    """Yield a warning for each pattern that looks like an ending, and is a whole name."""
+    for index, glob in enumerate(source.match):
+        folders, slash, name = glob.rpartition("/")
+        if re.fullmatch(r"\.?[a-z0-9]{1,5}|\.?[A-Z0-9]{1,5}", name) and not (source.root / glob).exists():
+            message = f"`{glob}` takes only a file that is called `{name}`"
+            hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
+            yield spot.at(index).problem("WBX354", message, hint=hint, severity="warning")
 
 
 def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:

@@ -9,19 +9,26 @@ _ANY_FOLDERS = "(?:[^/]+/)*"
 _ANY_NAME = "[^/]+"
 
 
-def path_pattern(glob: str) -> str:
+def path_pattern(glob: str, *, exact: bool = True) -> str:
     """Return the regular expression of a glob for a path below a folder; ``**`` is any number of folders.
+
+    Where it need not be ``exact``, the ending of the name is taken in small letters and capitals.
 
     Raises:
         ConfigError: for a glob that can match nothing, or not what it seems to.
     """
     _check(glob)
     runs: list[list[str]] = [[]]
-    for segment in glob.split("/"):
+    *folders, name = glob.split("/")
+    for segment in folders:
         if segment == "**":
             runs.append([])
         else:
-            runs[-1].append(_segment(segment))
+            runs[-1].append(_segment(segment, len(segment)))
+    if name == "**":
+        runs.append([])
+    else:
+        runs[-1].append(_segment(name, len(name) if exact or "." not in name else name.rindex(".")))
     first, *rest = runs
     if not rest:
         return "/".join(first)
@@ -31,14 +38,14 @@ def path_pattern(glob: str) -> str:
     return "".join([_folders(first), *found, _ANY_FOLDERS, "/".join(last or [_ANY_NAME])])
 
 
-def ignore_pattern(glob: str) -> str:
+def ignore_pattern(glob: str, *, exact: bool = True) -> str:
     """Return the regular expression of what a glob hides: a file, or a folder with all in it.
 
     Without a slash it is any name on the way; with one, a path from the folder down.
     """
     bare = glob.removesuffix("/")
     anywhere = "" if "/" in bare else _ANY_FOLDERS
-    return f"{anywhere}{path_pattern(bare)}(?:/.*)?"
+    return f"{anywhere}{path_pattern(bare, exact=exact)}(?:/.*)?"
 
 
 def _folders(run: list[str]) -> str:
@@ -65,18 +72,21 @@ def _check(glob: str) -> None:
             raise ConfigError("`**` stands alone between slashes", hint=hint)
 
 
-def _segment(glob: str) -> str:
-    """Return the regular expression of one name."""
+def _segment(glob: str, ending: int) -> str:
+    """Return the regular expression of one name; from ``ending`` on it is taken in any case."""
     pieces, position = [""], 0
     while position < len(glob):
         sign = glob[position]
         if sign == "*":
             pieces.append("")
         elif sign == "[":
+            begin = position
             pattern, position = _class(glob, position)
-            pieces[-1] += pattern
+            pieces[-1] += f"(?i:{pattern})" if begin >= ending else pattern
+        elif sign == "?":
+            pieces[-1] += "[^/]"
         else:
-            pieces[-1] += "[^/]" if sign == "?" else _literal(sign)
+            pieces[-1] += f"(?i:{_literal(sign)})" if position >= ending else _literal(sign)
         position += 1
     first, *rest = pieces
     if not rest:

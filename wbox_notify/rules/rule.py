@@ -1,7 +1,7 @@
 """Rule: what sets it off, what must hold, who gets which messages."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from wbox_notify.documents.yamlfile import Spot
 from wbox_notify.errors import WboxError
 from wbox_notify.messages import KINDS, Notice, WhatsAppMessage, readable
 from wbox_notify.readers import Reading
-from wbox_notify.rules.globs import ignore_pattern, path_pattern
+from wbox_notify.rules.matching import Matching, Miss
 from wbox_notify.rules.people import Contact, OnCall, Outlet
 from wbox_notify.templates import Expression, Template
 from wbox_notify.terms import Terms
@@ -19,12 +19,6 @@ from wbox_notify.times import Missed, Schedule
 from wbox_notify.times.windows import Window
 from wbox_notify.webhooks.presets import Preset
 from wbox_notify.webhooks.signatures import Scheme
-
-IGNORED = (
-    *(".*", "*.part", "*.tmp", "*.crdownload", "*.filepart", "*.swp", "*~", "~$*"),
-    *("Thumbs.db", "desktop.ini", "@eaDir"),
-)
-"""Names that are never a finished file: hidden ones, unfinished downloads, what other tools leave."""
 
 MARKED = re.compile(r"\{\{ *file\.(name|stem) *\}\}")
 """The name of a file in the name of another one that says that it is finished."""
@@ -47,10 +41,11 @@ class FileTrigger:
     """Sets off a rule for each finished file in a folder.
 
     Attributes:
-        root: The folder, absolute.
+        root: The folder, a plain path.
         match: Globs below the folder, of which one must match.
-        ignore: Globs that hide files and folders, beside ``IGNORED``.
-        settle: Seconds that a file must rest where nothing else tells that it is finished.
+        ignore: Globs that hide files and folders, beside ``PASSED_OVER``.
+        exact: Whether endings are told apart by their case.
+        settle: Seconds that a file must rest before it is finished; None leaves it to the source.
         poll: Seconds between two listings of the folder; None leaves it to the source.
         min_size: Bytes that a file must have; a smaller one is waited for.
         ready: The name of a file that says that another is finished; ``MARKED`` stands in it for that one.
@@ -68,7 +63,8 @@ class FileTrigger:
     root: Path
     match: tuple[str, ...] = ("**/*",)
     ignore: tuple[str, ...] = ()
-    settle: float = 2.0
+    exact: bool = False
+    settle: float | None = None
     poll: float | None = None
     min_size: int = 0
     ready: str | None = None
@@ -78,20 +74,24 @@ class FileTrigger:
     duplicate: Target = None
     read: Reading = field(default_factory=Reading)
     burst: Burst | None = None
-    _matching: re.Pattern[str] = field(init=False, repr=False, compare=False)
-    _ignoring: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _matching: Matching = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_matching", _any(map(path_pattern, self.match)))
-        object.__setattr__(self, "_ignoring", _any(map(ignore_pattern, IGNORED + self.ignore)))
+        object.__setattr__(self, "_matching", Matching(self.match, self.ignore, self.exact))
 
     def accepts(self, path: str) -> bool:
         """Return whether a file at this absolute path sets off the rule."""
+        below = self._below(path)
+        return below is not None and self._matching.takes(below)
+
+    def miss(self, path: str) -> Miss | None:
+        """Return why a file at this absolute path does not set off the rule, or None if it does."""
+        below = self._below(path)
+        return Miss(f"it lies outside of {self.root}") if below is None else self._matching.miss(below)
+
+    def _below(self, path: str) -> str | None:
         root = f"{str(self.root).rstrip('/')}/"
-        below = path.removeprefix(root)
-        if not path.startswith(root) or self._ignoring.fullmatch(below):
-            return False
-        return self._matching.fullmatch(below) is not None
+        return path.removeprefix(root) if path.startswith(root) else None
 
     def takes(self, file: Mapping[str, Any]) -> bool:
         """Return whether a file with these facts sets off the rule."""
@@ -383,7 +383,3 @@ def _kind(value: Any) -> str:
     """Return what a value is in the words of those who write rules."""
     kinds = {bool: "true or false", list: "a list", dict: "a map"}
     return kinds.get(type(value), "something else")
-
-
-def _any(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.DOTALL)

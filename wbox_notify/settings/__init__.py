@@ -19,6 +19,7 @@ from wbox_notify.documents.shape import fit
 from wbox_notify.documents.yamlfile import Document, Spot, open_document, parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import Pace
+from wbox_notify.paths import plain
 from wbox_notify.redaction import learn
 from wbox_notify.settings.bucket import PARTS, Bucket
 from wbox_notify.settings.media import Media, Static
@@ -139,7 +140,7 @@ def read(folder: Path, environ: Mapping[str, str]) -> Setup:
     """Return the settings of a project folder; what can not be used is a problem and leaves its default."""
     path = folder / FILE
     document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
-    reading = _Reading(folder.absolute(), environ, document)
+    reading = _Reading(plain(folder), environ, document)
     found = reading.settings()
     problems = (*reading.problems, *reading.secrets.problems)
     return Setup(found, document, problems, reading.secrets)
@@ -294,7 +295,7 @@ class _Reading:
         if chosen := self._chosen(partial(as_path, folder=Path.cwd()), "WBOX_DATA_DIR"):
             return chosen
         state = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
-        return Path(state or platformdirs.user_data_dir("wbox-notify", appauthor=False))
+        return plain(Path(state or platformdirs.user_data_dir("wbox-notify", appauthor=False)))
 
     def _key(self) -> str | None:
         if literal := self.environ.get("WBOX_API_KEY", "").strip():

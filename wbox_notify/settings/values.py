@@ -14,6 +14,7 @@ from wbox_notify.documents.shape import meant
 from wbox_notify.durations import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.paths import plain
 from wbox_notify.sizes import parse_size
 
 DEFAULT_URL = "https://server.wbox.me"
@@ -36,9 +37,11 @@ _LAST_PORT = 65535
 
 
 def as_path(text: str, folder: Path) -> Path:
-    """Return an absolute path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    """Return a plain path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    if "\0" in text:
+        raise ConfigError("no path has a NUL character in it")
     try:
-        return folder / Path(text).expanduser()
+        return plain(folder / Path(text).expanduser())
     except RuntimeError:
         raise ConfigError(f"{text} begins with the home of somebody unknown") from None
 

@@ -7,12 +7,13 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from posixpath import basename
 from typing import Any, Protocol
 
 from wbox_notify.deliveries import Decision, Plan
 from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
+from wbox_notify.files import Fate, FileVersion, Past
 from wbox_notify.store import rows
 from wbox_notify.store.claims import SAME
 from wbox_notify.store.merging import TOLD
@@ -20,17 +21,36 @@ from wbox_notify.store.sqlite import Sqlite
 
 _LARGEST = 2**63 - 1
 
+# What has changed about a version makes it the newest of its path.
 _SEE = """
-insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked)
-values (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :fate, :now, :now)
-on conflict (event_id) do nothing
+insert into file
+    (event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate, changed, looked)
+values
+    (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :ctime_ns, :digest, :fate, :now, :now)
+on conflict (event_id) do update set
+    seq = (select max(seq) + 1 from file),
+    path = excluded.path, root = excluded.root, device = excluded.device, inode = excluded.inode,
+    size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
+    digest = case excluded.digest when '' then file.digest else excluded.digest end
 """
 
-_LEARN = """
-update file
-set path = :path, root = :root, device = :device, inode = :inode, size = :size, mtime_ns = :mtime_ns
-where event_id = :event_id
-"""
+_FACTS = "event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate"
+
+_LAST = f"""
+with asked(place) as (values {{marks}})
+select {_FACTS} from asked join file on seq = (select max(seq) from file where path = place)
+"""  # noqa: S608 - ours
+
+_OF_IDS = f"select {_FACTS} from file where event_id in ({{marks}})"  # noqa: S608 - ours
+
+_IDS = "select id from event where id in ({marks})"
+
+_MOVED = f"""
+select {_FACTS} from file where (inode, mtime_ns) in (values {{marks}})
+and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by seq
+"""  # noqa: S608 - ours
+
+_PUT_AWAY = frozenset({Fate.DONE, Fate.FAILED, Fate.DUPLICATE})
 
 _SLICE = "select event_id, seq from file where fate = 'open' and seq > :after order by seq limit :most"
 
@@ -102,14 +122,9 @@ class Files:
     def __init__(self, database: Sqlite) -> None:
         self._database = database
 
-    def known(self, versions: Sequence[FileVersion]) -> set[str]:
-        """Return the ids of those versions that have been seen."""
-        by_id = {version.id: version for version in versions}
-        found = seen_among(self._database, list(by_id))
-        # A store from before this table knows the ids alone.
-        if bare := [_row(by_id[row["event_id"]]) for row in found if row["path"] is None]:
-            self._database.write(lambda connection: connection.executemany(_LEARN, bare))
-        return {row["event_id"] for row in found}
+    def known(self, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
+        """Return the past of those versions that have one."""
+        return pasts(self._database, versions)
 
     def see(self, versions: Mapping[FileVersion, Fate], now: float) -> Future[None]:
         """Keep versions that no event tells of."""
@@ -176,10 +191,76 @@ class Files:
         return self._database.write(work)
 
 
-def seen_among(database: Readable, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """Return the rows of those versions that have been seen; the path of some is not known."""
-    marks, values = rows.among(ids)
-    return database.read(f"select event_id, path from file where event_id in ({marks})", values)  # noqa: S608 - marks are ours
+def pasts(database: Readable, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
+    """Return the past of those versions that have one."""
+    ids = [version.first_id for version in versions]
+    of_id = {row["event_id"]: row for row in _among(database, _OF_IDS, ids)}
+    events = {row["id"] for row in _among(database, _IDS, ids)}
+    last = _last(database, versions)
+    moved = _moved(database, [one for one in versions if not _lies(one, last)])
+    found = {}
+    for version in versions:
+        near = (last.get(os.fsencode(version.path)), of_id.get(version.first_id))
+        told = {_told(row, version): None for row in near if row is not None and _counts(row, version)}
+        taken = version.first_id in of_id or version.first_id in events
+        found[version] = Past(tuple(told), tuple(moved.get(_key(version), ())), taken)
+    return {version: past for version, past in found.items() if past != Past()}
+
+
+def _among(database: Readable, sql: str, values: Sequence[Any]) -> list[Mapping[str, Any]]:
+    marks, named = rows.among(values)
+    return database.read(sql.format(marks=marks), named)
+
+
+def _last(database: Readable, versions: Sequence[FileVersion]) -> dict[bytes, Mapping[str, Any]]:
+    """Return the newest row of each path."""
+    if not versions:
+        return {}
+    paths = {f"v{index}": os.fsencode(version.path) for index, version in enumerate(versions)}
+    marks = ", ".join(f"(:{name})" for name in paths)
+    return {row["path"]: row for row in database.read(_LAST.format(marks=marks), paths)}
+
+
+def _lies(version: FileVersion, last: Mapping[bytes, Mapping[str, Any]]) -> bool:
+    """Return whether the newest row of its path is about this very version."""
+    row = last.get(os.fsencode(version.path))
+    names = ("inode", "mtime_ns", "ctime_ns")
+    return row is not None and [row[name] for name in names] == [_row(version)[name] for name in names]
+
+
+def _counts(row: Mapping[str, Any], version: FileVersion) -> bool:
+    """Return whether a row says something of what lies at the path of a version now.
+
+    Where we have put a file away ourselves, what comes to its path is new. A store from before this table
+    knows ids alone; one from before the last column does not know what was left in its own folder.
+    """
+    if row["path"] is None:
+        return True
+    away = row["fate"] in _PUT_AWAY and row["ctime_ns"] is not None
+    return row["path"] == os.fsencode(version.path) and not away
+
+
+def _told(row: Mapping[str, Any], version: FileVersion) -> FileVersion:
+    return _version(row) if row["path"] is not None else replace(version, ctime_ns=None)
+
+
+def _moved(database: Readable, versions: Sequence[FileVersion]) -> dict[tuple[Any, ...], list[FileVersion]]:
+    """Return versions that were told under another path, by what they have in common with one of these."""
+    if not versions:
+        return {}
+    facts: dict[str, Any] = {}
+    for index, version in enumerate(versions):
+        row = _row(version)
+        facts |= {f"i{index}": row["inode"], f"m{index}": row["mtime_ns"]}
+    marks = ", ".join(f"(:i{index}, :m{index})" for index in range(len(versions)))
+    found: dict[tuple[Any, ...], list[FileVersion]] = {}
+    for told in map(_version, database.read(_MOVED.format(marks=marks), facts)):
+        found.setdefault(_key(told), []).append(told)
+    return found
+
+
+def _key(version: FileVersion) -> tuple[Any, ...]:
+    return version.inode, version.size, version.mtime_ns, version.root, basename(version.path)
 
 
 def see(connection: sqlite3.Connection, versions: Mapping[FileVersion, Fate], now: float) -> None:
@@ -207,22 +288,27 @@ def _row(version: FileVersion) -> dict[str, Any]:
         "event_id": version.id,
         "path": os.fsencode(version.path),
         "root": os.fsencode(version.root),
-        "device": min(version.device, _LARGEST),
-        "inode": min(version.inode, _LARGEST),
+        "device": version.device & _LARGEST,
+        "inode": version.inode & _LARGEST,
         "size": version.size,
         "mtime_ns": str(version.mtime_ns),
+        "ctime_ns": None if version.ctime_ns is None else str(version.ctime_ns),
+        "digest": version.digest,
     }
 
 
 def _version(row: Mapping[str, Any]) -> FileVersion:
-    return FileVersion(
+    facts = FileVersion(
         path=os.fsdecode(row["path"]),
         root=os.fsdecode(row["root"]),
         device=row["device"],
         inode=row["inode"],
         size=row["size"],
         mtime_ns=int(row["mtime_ns"]),
+        ctime_ns=None if row["ctime_ns"] is None else int(row["ctime_ns"]),
+        digest=row["digest"],
     )
+    return facts if facts.id == row["event_id"] else replace(facts, told_as=row["event_id"])
 
 
 def _failure(dead: Mapping[str, Any]) -> str:

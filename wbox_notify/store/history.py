@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, Standing, State
 from wbox_notify.events import Event
-from wbox_notify.files import FileVersion
+from wbox_notify.files import FileVersion, Past
 from wbox_notify.messages import APPRISE
 from wbox_notify.store import rows, sql
 from wbox_notify.store.claims import SAME
-from wbox_notify.store.files import seen_among
+from wbox_notify.store.files import pasts
 from wbox_notify.store.rows import among
 
 Row = Mapping[str, Any]
@@ -88,9 +88,9 @@ class History:
         value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
         return value
 
-    def seen(self, versions: Sequence[FileVersion]) -> set[str]:
-        """Return the ids of those versions of files that have been seen."""
-        return {row["event_id"] for row in seen_among(self._database, [version.id for version in versions])}
+    def known(self, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
+        """Return the past of those files that have one."""
+        return pasts(self._database, versions)
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""

@@ -146,4 +146,10 @@ MIGRATIONS = (
         primary key (event_id, delivery)
     );
     """,
+    """
+    alter table file add column ctime_ns text;
+    alter table file add column digest text not null default '';
+    create index file_path on file (path, seq);
+    create index file_moved on file (inode, mtime_ns);
+    """,
 )

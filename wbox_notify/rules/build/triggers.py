@@ -1,6 +1,7 @@
 """Triggers: from their shape to what the sources watch for."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -92,11 +93,12 @@ def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
     done, failed, duplicate = (_target(shop, getattr(spec, name), spot.at(name)) for name in AFTERWARDS)
     if root is None or not shop.is_right(before):
         return None
-    given = spec.model_dump(exclude={"path", "match", "ignore", "read", "burst", *AFTERWARDS})
+    given = spec.model_dump(exclude={"path", "match", "ignore", "case", "read", "burst", *AFTERWARDS})
     return FileTrigger(
         root=root,
         match=tuple(spec.match),
         ignore=tuple(spec.ignore),
+        exact=spec.case == "exact",
         done=done,
         failed=failed,
         duplicate=duplicate,
@@ -139,6 +141,9 @@ def _root(text: str, folder: Path) -> Path:
         raise ConfigError("`path` is empty", hint="name the folder to watch")
     if is_template(text):
         raise ConfigError("`path` is no template", hint="name the folder to watch")
+    if found := re.fullmatch(r"([^*?]*/|)([^/]*[*?].*)", text):
+        hint = f'write `path: {found[1].rstrip("/") or ("/" if found[1] else ".")}` and `match: "{found[2]}"`'
+        raise ConfigError("`path` is a folder and no pattern", hint=hint)
     return as_path(text, folder)
 
 
@@ -202,4 +207,6 @@ def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | 
     by = times(shop, spec.by, spot.at("by"))
     if awaited is None or by is None:
         return None
+    if isinstance(awaited, FileTrigger) and "min_size" not in given:  # an empty dump is no backup
+        awaited = replace(awaited, min_size=1)
     return MissingTrigger(of=awaited, by=by, window=spec.window, resolved=spec.resolved)

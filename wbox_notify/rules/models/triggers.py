@@ -106,8 +106,13 @@ class FileSpec(Strict):
     ignore: Texts = Field(
         default=[], description="patterns of files and folders to pass over, beside temporary ones"
     )
-    settle: Duration = Field(
-        default=2.0, description="how long a file must rest where nothing else tells that it is finished"
+    case: Annotated[Literal["exact"] | None, BeforeValidator(one_of("exact"))] = Field(
+        default=None, description="`exact` tells `.PDF` from `.pdf`; else endings match in any case"
+    )
+    settle: Duration | None = Field(
+        default=None,
+        description="how long a file must rest before it is finished; left out, 2 seconds where nothing else "
+        "tells that it is, and for an empty one",
     )
     read: Annotated[ReadSpec, BeforeValidator(_read_as, json_schema_input_type=ReadKind | ReadSpec)] = Field(
         default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map"
@@ -296,7 +301,9 @@ class AwaitedSpec(Strict):
 class MissingSpec(Strict):
     """Something that did not come in time."""
 
-    of: AwaitedSpec = Field(description="what should come")
+    of: AwaitedSpec = Field(
+        description="what should come; an empty file does not count unless `min_size: 0` says so"
+    )
     by: Times = Field(description="when it should have come at the latest, as in `schedule`")
     window: Duration = Field(description="how long before that its coming counts, such as `12h`")
     resolved: bool = Field(

@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from posixpath import dirname, join, normpath, split
+from posixpath import dirname, join, split
 
-from wbox_notify.triggers.file.contents import version
+from wbox_notify.triggers.file.contents import mark
 from wbox_notify.triggers.file.finished import is_local, opened
 from wbox_notify.triggers.file.hints import Hints
 from wbox_notify.triggers.file.watch import Found, Place, Watch
@@ -19,6 +19,9 @@ HINTED = 60.0
 
 UNHINTED = 2.0
 """Seconds between two listings of a folder that inotify tells nothing, or not all, about."""
+
+_MISSES = 100
+"""So many files that a rule hardly misses are told of; then it is known."""
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -40,7 +43,8 @@ class Listing:
         self._clock = clock
         self._going = going
         self._places: dict[str, Place] = {}
-        roots = [(normpath(watch.root.absolute()), watch) for watch in watches]
+        self._missed: set[str] = set()
+        roots = [(str(watch.root), watch) for watch in watches]
         for root, _ in roots:
             above = [root, *map(str, Path(root).parents)]
             self._places[root] = Place(root, [watch for path, watch in roots if path in above])
@@ -76,7 +80,7 @@ class Listing:
     def mark(self, found: Found) -> None:
         """Note that this version has been seen."""
         folder, name = split(found.path)
-        found.place.seen.setdefault(folder, {})[name] = version(found.status)
+        found.place.seen.setdefault(folder, {})[name] = mark(found.status)
 
     def _at(self, path: str) -> Generator[Found, None, set[str]]:
         """Give what is unseen at or below a path; return the folders that were listed for it."""
@@ -170,6 +174,8 @@ class Listing:
     def _unseen(self, place: Place, path: str, status: os.stat_result | os.DirEntry[str]) -> Iterator[Found]:
         watches = [watch for watch in place.watches if watch.accepts(path)]
         if not watches:
+            if not place.begun or isinstance(status, os.stat_result):  # at first, and when a hint tells of it
+                self._pass_over(place, path)
             return
         if isinstance(status, os.DirEntry):
             try:
@@ -177,7 +183,7 @@ class Listing:
             except FileNotFoundError:
                 return
         folder, name = split(path)
-        is_new = place.seen.get(folder, {}).get(name) != version(status)
+        is_new = place.seen.get(folder, {}).get(name) != mark(status)
         if (
             is_new
             and stat.S_ISREG(status.st_mode)
@@ -185,6 +191,14 @@ class Listing:
             and not any(one.own(status) for one in watches)
         ):
             yield Found(place, path, status, watches)
+
+    def _pass_over(self, place: Place, path: str) -> None:
+        """Tell once of a file that some rule hardly misses."""
+        if path in self._missed or len(self._missed) >= _MISSES:
+            return
+        if why := next((why for watch in place.watches if (why := watch.miss(path))), None):
+            self._missed.add(path)
+            self._troubles.tell(f"miss {path}", f"No rule takes the file {path!r}: {why}.")
 
     def _watch(self, place: Place, folder: str, descriptor: int) -> None:
         """Place the watch before the folder is listed, so that nothing comes in between."""

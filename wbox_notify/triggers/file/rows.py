@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from wbox_notify.errors import WboxError
 from wbox_notify.readers import Rows, Slice, Wanted
-from wbox_notify.triggers.file.contents import describe
+from wbox_notify.triggers.file.contents import describe, digest
 from wbox_notify.triggers.file.finished import opened
 
 _KEPT_OPEN = 8
@@ -61,6 +61,10 @@ def _is_same(one: int, other: int) -> bool:
 def _check(descriptor: int, wanted: Wanted) -> None:
     """Raise WboxError where a file is not the version that is wanted."""
     status = os.fstat(descriptor)
-    same = (wanted.size, wanted.mtime) == (status.st_size, describe(wanted.path, status)["mtime"])
-    if not same or not stat.S_ISREG(status.st_mode):
+    same = wanted.mtime == describe(wanted.path, status)["mtime"]
+    if not stat.S_ISREG(status.st_mode) or wanted.size != status.st_size:
+        same = False
+    elif not same and wanted.digest:  # its time may have been set since
+        same = wanted.digest == digest(descriptor, wanted.size)
+    if not same:
         raise WboxError(f"{wanted.path!r} has changed since it was reported")

@@ -4,17 +4,18 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from wbox_notify.errors import StoreError
 from wbox_notify.events import Event
-from wbox_notify.files import FileVersion
+from wbox_notify.files import FileVersion, Known, Past
 from wbox_notify.triggers.file.contents import describe, read
 from wbox_notify.triggers.file.finished import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.hints import Hints
+from wbox_notify.triggers.file.identity import Listed, listed, repeated
 from wbox_notify.triggers.file.listing import HINTED, UNHINTED, Listing
 from wbox_notify.triggers.file.waiting import Waiting, mark
 from wbox_notify.triggers.file.watch import Found, Watch
@@ -28,6 +29,8 @@ _LONG = 3600.0
 _STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
+_Finished = tuple[FileVersion, dict[str, Any]]
+
 
 class FileSource:
     """Watches folders and emits one event for each finished version of each file."""
@@ -36,7 +39,7 @@ class FileSource:
         self,
         watches: Sequence[Watch],
         *,
-        known: Callable[[Sequence[FileVersion]], set[str]],
+        known: Known,
         emit: Callable[[Sequence[Event], Sequence[FileVersion]], None],
         report: Callable[[str], None],
         alarm: Alarm = unheard,
@@ -46,9 +49,10 @@ class FileSource:
 
         Args:
             watches: The folders; they may overlap.
-            known: Returns the ids of those versions that were emitted before. May raise StoreError.
-            emit: Commits events, and versions as known, of which some have no event: nobody wants those.
-                Raises StoreError if it could not, and all are emitted again later.
+            known: Returns what is known of files. May raise StoreError.
+            emit: Commits events, and versions as known, of which some have no event: nobody wants those, or
+                they were told before, and what changed about them is no new content. Raises StoreError if
+                it could not, and all are emitted again later.
             report: Takes one line for a person: what is wrong with a folder, and when that is over.
             alarm: Takes the same where a folder can not be watched as it should be.
             clock: Gives seconds that only ever grow.
@@ -63,6 +67,7 @@ class FileSource:
         self._listing = Listing(watches, self._troubles, clock=clock, going=self._going)
         self._waiting = Waiting(clock)
         self._store_pause = 0.0
+        self._asked = False
         self._listed = threading.Event()
 
     def start(self) -> None:
@@ -137,6 +142,7 @@ class FileSource:
         """Look at these paths and at what is due; return in how many seconds to look again."""
         due = self._waiting.due()
         hinted = {*hinted}
+        self._asked = False
         try:
             for batch in _batches(self._listing.find({*hinted, *self._waiting.beside(hinted), *due})):
                 self._take(batch)
@@ -149,7 +155,8 @@ class FileSource:
             )
             return self._store_pause
         self._store_pause = 0.0
-        self._troubles.over("store", "The store takes files again.")
+        if self._asked:  # where there is nothing to keep, the store was not needed
+            self._troubles.over("store", "The store takes files again.")
         for path, wait in due.items():
             if self._waiting.is_still(path, wait):  # not come across any more: it is gone
                 self._forget(path)
@@ -161,32 +168,42 @@ class FileSource:
 
     def _take(self, batch: Sequence[Found]) -> None:
         """Emit what is finished of a batch and not known."""
-        fresh = {found.version.id: found for found in batch}
-        asked = [found.version for found in fresh.values() if not self._waiting.has(found)]
-        known = self._known(asked) if asked else set()
-        history = {key: found for key, found in fresh.items() if key not in known and found.is_history}
-        if history:
-            self._emit([], [found.version for found in history.values()])
-        for key in known | history.keys():
-            self._done(fresh.pop(key))
-        self._emit_finished(fresh)
+        fresh = {found.path: found for found in batch}
+        pasts = self._known([found.version for found in fresh.values()])
+        files = [listed(found, pasts.get(found.version, Past())) for found in fresh.values()]
+        self._asked = True
+        kept, unknown = [], []
+        for file in files:
+            told = repeated(file.version, file.told)
+            if told or file.found.is_history:
+                kept.append((file, told))
+            else:
+                unknown.append(file)
+        # What has changed about a file is kept too, so that it is not read again after the next start.
+        if changed := [told or file.new for file, told in kept if told not in file.told]:
+            self._emit([], changed)
+        for file, _ in kept:
+            self._done(file.found)
+        self._emit_finished(unknown)
 
-    def _emit_finished(self, fresh: Mapping[str, Found]) -> None:
-        ready: list[tuple[Found, Event]] = []
+    def _emit_finished(self, files: Iterable[Listed]) -> None:
+        ready: list[tuple[Found, FileVersion, Event | None]] = []
         weight = 0
-        for key, found in fresh.items():
-            if self._going() and (data := self._examine(found)) is not None:
-                ready.append((found, Event(id=key, type="file", at=datetime.now(UTC), data=data)))
-                weight += len(data.get("text", ""))
+        for file in files:
+            if self._going() and (finished := self._examine(file)) is not None:
+                version, data = finished
+                event = Event(id=version.id, type="file", at=datetime.now(UTC), data=data) if data else None
+                ready.append((file.found, version, event))
+                weight += len(data.get("text", "")) if data else 0
             if weight > _BATCH_TEXT:
                 self._hand_over(ready)
                 ready, weight = [], 0
         self._hand_over(ready)
 
-    def _hand_over(self, ready: Sequence[tuple[Found, Event]]) -> None:
+    def _hand_over(self, ready: Sequence[tuple[Found, FileVersion, Event | None]]) -> None:
         if ready:
-            self._emit([event for _, event in ready], [found.version for found, _ in ready])
-        for found, _ in ready:
+            self._emit([event for _, _, event in ready if event], [version for _, version, _ in ready])
+        for found, _, _ in ready:
             self._done(found)
 
     def _done(self, found: Found) -> None:
@@ -197,32 +214,40 @@ class FileSource:
         self._waiting.drop(path)
         self._troubles.over(path)
 
-    def _examine(self, found: Found) -> dict[str, Any] | None:
-        """Return an event's data, or None if the file is not finished."""
-        if not all(map(os.path.lexists, found.markers)):
+    def _examine(self, file: Listed) -> _Finished | None:
+        """Return a version and an event's data, none where it was told before; None if it is not finished."""
+        found = file.found
+        if found.awaits_download or not all(map(os.path.lexists, found.markers)):
             self._unfinished(found, HINTED)
             return None
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
         try:
             with opened(found.place.path, found.path, flags) as descriptor:
-                return self._examine_open(found, descriptor)
+                return self._examine_open(file, descriptor)
         except OSError as error:
-            return self._examine_closed(found, error)
+            return self._examine_closed(file, error)
 
-    def _examine_open(self, found: Found, descriptor: int) -> dict[str, Any] | None:
+    def _examine_open(self, file: Listed, descriptor: int) -> _Finished | None:
+        found, size = file.found, file.version.size
         free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
-        size = found.status.st_size
         if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
             self._unfinished(found)
             return None
-        if (free is None or size == 0) and not found.markers and not self._waiting.settled(found):
+        must_rest = free is None or size == 0 or found.rest is not None
+        if must_rest and not found.markers and not self._waiting.settled(found):
             return None
-        data = describe(found.path, found.status)
-        data |= read(descriptor, found.reads, size=size, going=self._going)
+        file = file.read(descriptor)
+        told = repeated(file.version, file.told)
+        data = {} if told else self._data(file, descriptor)
         if mark(os.fstat(descriptor)) != mark(found.status) or not self._going():
             self._unfinished(found)
             return None
-        return data
+        return told or file.new, data
+
+    def _data(self, file: Listed, descriptor: int) -> dict[str, Any]:
+        found = file.found
+        data = describe(found.path, found.status) | {"digest": file.version.digest}
+        return data | read(descriptor, found.reads, size=file.version.size, going=self._going)
 
     def _unfinished(self, found: Found, pause: float | None = None) -> None:
         """Look at a file again later; one that takes very long is told, once."""
@@ -233,16 +258,19 @@ class FileSource:
             )
             self._troubles.tell(found.path, f"The file {found.path!r} waits for over an hour. {what}.")
 
-    def _examine_closed(self, found: Found, error: OSError) -> dict[str, Any] | None:
+    def _examine_closed(self, file: Listed, error: OSError) -> _Finished | None:
+        found = file.found
         if error.errno in _NOT_A_FILE:
             self._forget(found.path)
         elif error.errno == errno.EAGAIN:  # someone has a write lease, as Samba does for its clients
             self._waiting.again(found)
+        elif told := repeated(file.version, file.unread().told):
+            return told, {}
         elif found.reads or error.errno != errno.EACCES:
             self._troubles.tell(found.path, f"The file {found.path!r} can not be read: {error.strerror}.")
             self._waiting.again(found, HINTED)
         elif self._waiting.settled(found):
-            return describe(found.path, found.status)
+            return file.new, describe(found.path, found.status)
         return None
 
 

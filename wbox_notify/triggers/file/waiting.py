@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from posixpath import dirname
 
-from wbox_notify.triggers.file.contents import version
+from wbox_notify.triggers.file import contents
 from wbox_notify.triggers.file.watch import Found
 
 _SOON, _SELDOM = 0.05, 1.0
@@ -76,11 +76,6 @@ class Waiting:
         self._waits[found.path] = Wait(mark(found.status), since, since + found.settle, _SOON, first)
         return False
 
-    def has(self, found: Found) -> bool:
-        """Whether this very version is waited for."""
-        last = self._waits.get(found.path)
-        return last is not None and last.mark == mark(found.status)
-
     def is_still(self, path: str, wait: Wait) -> bool:
         """Whether nobody has looked at a file since this wait for it began."""
         return self._waits.get(path) is wait
@@ -92,4 +87,4 @@ class Waiting:
 
 def mark(status: os.stat_result) -> tuple[int, ...]:
     """Return what is the same as long as it is the same file in the same version."""
-    return (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode), *version(status))
+    return (status.st_dev, stat.S_IFMT(status.st_mode), *contents.mark(status))
