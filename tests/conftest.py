@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 from workplace import Workplace
 
+from wbox_notify import redaction
+from wbox_notify.redaction import Redaction
 from wbox_notify.simulator import Simulator
 
 pytest_plugins = ["faults.reliability"]
@@ -15,6 +17,13 @@ pytest_plugins = ["faults.reliability"]
 # No test has an opinion on how fast a shared machine is.
 hypothesis.settings.register_profile("wbox", deadline=None)
 hypothesis.settings.load_profile("wbox")
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test know no secret of another one, whose words would be masked in its log."""
+    monkeypatch.setattr(redaction._redaction, "_written", set())
+    monkeypatch.setattr(redaction._redaction, "_pattern", Redaction()._pattern)
 
 
 @pytest.fixture

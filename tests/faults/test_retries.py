@@ -70,7 +70,9 @@ class House:
         assert [problem.message for problem in project.problems if problem.severity == "error"] == []
         self.project: Project = project
         if self.planner is None:
-            self.planner = Planner(project, self.store, planned=lambda: None, clock=lambda: self.now)
+            self.planner = Planner(
+                project, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
+            )
         self.planner.replace(project)
 
     def post(self, *, odd: bool = False, to: str = "", g: str = "g") -> int:

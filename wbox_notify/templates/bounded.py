@@ -33,13 +33,14 @@ _LONGEST_HASHED = 60  # bits: of longer numbers, anybody can choose many that Py
 _PRICES: Mapping[str, Callable[..., int]] = {
     "batch": lambda _, linecount, fill_with=None: _times(linecount, fill_with or ""),
     "center": lambda _, width=80: width,
-    # Its time for an item is that of four steps.
+    # Their time for an item is that of four steps, and of two.
     "groupby": lambda _, value, __, default=None, *___, **____: len(value) * (4 * STEP + weigh(default)),
     "indent": lambda s, width=4, *_, **__: (
         (str(s).count("\n") + 1) * (width if isinstance(width, int) else len(width))
     ),
     "map": lambda _, value, *__, default=None, **___: _times(len(value), default),
     "replace": lambda _, s, old, new, *__, **___: str(s).count(str(old)) * len(str(new)),
+    "sort": lambda _, value, *__, **___: len(value) * 2 * STEP,
     "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with or ""),
     "wordwrap": lambda _, s, *args, **kwargs: len(str(s)) * _longest([*args, *kwargs.values()]),
 }
