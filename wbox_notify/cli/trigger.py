@@ -141,6 +141,9 @@ def _dropped(rule: Rule, path: Path) -> Event:
     path = plain(path)
     if not stat.S_ISREG(path.lstat().st_mode):
         raise WboxError(f"{path} is not a file, and links are not followed")
+    place = path if path.is_relative_to(trigger.root) else trigger.root / path.name
+    if miss := trigger.miss(str(place)):
+        raise WboxError(f"the rule {rule.id} does not take {place}: {miss.text}")
     found: list[Event] = []
     watch = Watch(
         root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0
@@ -154,8 +157,8 @@ def _dropped(rule: Rule, path: Path) -> Event:
     source.sweep()
     if not found:
         raise WboxError(f"{path} is still being written", hint="try again when it is finished")
-    place = {"path": str(trigger.root / path.name), "folder": str(trigger.root), "source": str(path)}
-    data = {**found[0].data, **place}
+    there = {"path": str(place), "folder": str(place.parent), "source": str(path)}
+    data = {**found[0].data, **there}
     return Event(id=f"{found[0].id}:{uuid.uuid4()}", type="file", at=found[0].at, data=data)
 
 
