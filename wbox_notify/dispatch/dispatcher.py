@@ -226,12 +226,9 @@ class Dispatcher:
         return client.send(message, idempotency_key=delivery.key)
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
-        alone = may_be_its_own(delivery, answer) and self._store.history.others_passed(
-            delivery, answer.outcome, everywhere=answer.outcome in FOR_ALL
-        )
         chance = random.random()  # noqa: S311 - spreads load
         now = self._clock()
-        then = after(delivery, answer, now, chance, alone=alone)
+        then = after(delivery, answer, now, chance, alone=self._is_alone(delivery, answer))
         try:
             self._write(delivery, answer, then)
         except StoreError:
@@ -240,6 +237,16 @@ class Dispatcher:
             raise
         self._tell(delivery, answer, then)
         self.wake()
+
+    def _is_alone(self, delivery: Delivery, answer: Answer) -> bool:
+        """Return whether a refusal is the message's own, since others pass."""
+        everywhere = answer.outcome in FOR_ALL
+        try:
+            return may_be_its_own(delivery, answer) and self._store.history.others_passed(
+                delivery, answer.outcome, everywhere=everywhere
+            )
+        except StoreError:
+            return False  # whose fault it was can wait; how it ended must be written down
 
     def _write_what_is_left(self) -> None:
         """Write down what was sent while the store could not be written."""
