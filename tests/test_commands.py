@@ -228,6 +228,8 @@ def test_the_queue_is_filtered_by_rule_event_and_state_and_names_the_file(
     assert place.json("queue", "drop", "--event", dead[0]["event"], "--yes")["count"] == 2
     assert place.json("queue", "drop", "--state", "queued", "--yes")["count"] == 1
     assert [one["id"] for one in place.json("queue", "list")] == [dead[1]["id"]]
+    assert place.run("send", "text", PHONE, "later").returncode == 75
+    assert place.json("queue", "retry", "--all")["count"] == 2
 
 
 def test_S10_S11_commands_reach_a_running_daemon(

@@ -20,7 +20,7 @@ from wbox_notify.store import History
 
 _NOTHING_DONE = 3
 _MOST_IDS = 20
-_AT_ONCE = 10_000
+_AT_ONCE = 2000
 
 _FITTING: dict[Action, Sequence[State]] = {
     Action.RETRY: (*WAITING, *STUCK),
@@ -151,14 +151,16 @@ def _verb(action: Action, text: str) -> None:
         if action is Action.DROP and not ids and not yes:
             _ask(len(meant))
         with open_queue(project) as (queue, _):
-            slices = [meant[start : start + _AT_ONCE] for start in range(0, len(meant), _AT_ONCE)]
-            done = queue.queue(action, None) if everything else []
-            for part in () if everything else slices:
-                done += queue.queue(action, part)
+            done: dict[int, None] = {}
+            # In slices, so that webhooks need not wait for the last of many thousands.
+            for start in range(0, len(meant), _AT_ONCE):
+                done |= dict.fromkeys(queue.queue(action, meant[start : start + _AT_ONCE]))
+            if everything:  # also what has come meanwhile, and the rows that are still to be read
+                done |= dict.fromkeys(queue.queue(action, None))
         if as_json:
-            say_json({"ids": done, "count": len(done)})
+            say_json({"ids": [*done], "count": len(done)})
         else:
-            say(f"{action.value}: {_numbers(done)}")
+            say(f"{action.value}: {_numbers([*done])}")
         return 0 if done else _NOTHING_DONE
 
 
