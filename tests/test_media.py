@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,8 @@ from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
 from wbox_notify.dispatch import Dispatcher, Means
 from wbox_notify.engine.trials import run_all
 from wbox_notify.errors import MessageError, StoreError
+from wbox_notify.events import Event
+from wbox_notify.files import digest
 from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.media import MediaError, MediaFiles
 from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_name
@@ -36,6 +39,7 @@ from wbox_notify.messages import Media, Text
 from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
+from wbox_notify.triggers.file.contents import describe
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture" * 100
 NOW = 1_800_000_000.0
@@ -152,7 +156,21 @@ class Desk:
         self.now = NOW
         self.standings: dict[str, Standing] = {}
         self.project = self._load(rule, settings)
-        self.files = MediaFiles(self.project, self._standings, serving=True, clock=lambda: self.now)
+        self.events: dict[str, Event] = {}
+        self.files = MediaFiles(
+            self.project,
+            self._standings,
+            serving=True,
+            events=lambda ids: {name: self.events[name] for name in ids if name in self.events},
+            clock=lambda: self.now,
+        )
+
+    def report(self, path: Path) -> None:
+        """Let the event of all plans be that of a file as it is now."""
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = {**describe(str(path), status), "digest": digest(file.fileno(), status.st_size)}
+        self.events["e"] = Event(id="e", type="file", at=datetime.fromtimestamp(NOW, UTC), data=data)
 
     def _load(self, rule: str, settings: str) -> Project:
         files = {"rules/a.yaml": rule_file(rule), "wbox-notify.yaml": settings}
@@ -221,6 +239,26 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
     made.files.close()
+
+
+def test_a_file_is_sent_only_while_it_is_what_its_event_told_of(desk: Desk) -> None:
+    path = desk.put("a.png")
+    desk.report(path)
+    desk.put("a.png", PNG + b"of another day")
+    [problem] = desk.keep(path)
+    assert problem == f"{path} has changed since it was reported"
+    with pytest.raises(MediaError, match="has changed since it was reported"):
+        desk.publish(path)
+    assert desk.copies() == set()
+
+
+def test_a_file_whose_time_alone_was_set_since_its_event_is_sent(desk: Desk) -> None:
+    path = desk.put("a.png")
+    desk.report(path)
+    os.utime(path, (NOW, NOW))
+    assert desk.keep(path) == [None]
+    other = desk.put("b.png", PNG + b"b")
+    assert desk.keep(other, key="other") == [None], "the event tells nothing of another file"
 
 
 @contextmanager

@@ -67,7 +67,8 @@ class Daemon:
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._reloading = threading.Lock()
         self._hooks = Hooks(hooks(project))
-        self._media = MediaFiles(project, self._store.history.standings, serving=True)
+        past = self._store.history
+        self._media = MediaFiles(project, past.standings, serving=True, events=past.events_by_id)
         self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings, needed=bool(hooks(project)))
         self._project = self._completed(project)

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 WHOLE = 1024 * 1024
 """Up to so many bytes a file's ``digest`` is that of all that is in it; of a larger one, of samples."""
@@ -15,6 +16,42 @@ _MOST = 2**63 - 1
 
 _SOON = 60 * 10**9
 """Nanoseconds for which a time that is set on a file is taken for the end of its copying."""
+
+_SAMPLES = 16
+
+_EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
+"""The years 1 and 9999 in seconds since the epoch, about: file systems have times that no calendar has."""
+
+
+def digest(descriptor: int, size: int) -> str:
+    """Return what tells the content of an open file from another of the same size.
+
+    It costs the reading of ``WHOLE`` bytes at most: of a larger file, samples from one end to the other.
+    """
+    found = hashlib.sha256()
+    if size <= WHOLE:
+        found.update(os.pread(descriptor, WHOLE, 0))
+    else:
+        length = WHOLE // _SAMPLES
+        for number in range(_SAMPLES):
+            found.update(os.pread(descriptor, length, (size - length) * number // (_SAMPLES - 1)))
+    return found.hexdigest()
+
+
+def mtime(status: os.stat_result) -> float:
+    """Return when a file was changed, as its event says it: in seconds since the epoch."""
+    return max(_EARLIEST, min(status.st_mtime, _LATEST))
+
+
+def is_told(descriptor: int, told: Mapping[str, Any]) -> bool:
+    """Return whether an open file is what an event told of, by its ``size``, ``mtime`` and ``digest``."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or told["size"] != status.st_size:
+        return False
+    if told["mtime"] == mtime(status):
+        return True
+    # Its time may have been set since.
+    return bool(told.get("digest")) and told["digest"] == digest(descriptor, status.st_size)
 
 
 @dataclass(frozen=True, slots=True)

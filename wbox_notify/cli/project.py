@@ -195,7 +195,8 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
 
 def media_files(project: Project, store: Store) -> MediaFiles:
     """Return the files that messages carry, for a command that serves none."""
-    return MediaFiles(project, store.history.standings, serving=False)
+    past = store.history
+    return MediaFiles(project, past.standings, serving=False, events=past.events_by_id)
 
 
 def history(project: Project) -> History:

@@ -74,7 +74,7 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **given: Any) -> 
     states = chosen.states(tuple(State)) if chosen.state else [*OPEN, *STUCK]
     past = history(open_project(config))
     deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
-    events = past.events_of(deliveries)
+    events = past.events_by_id(delivery.event_id for delivery in deliveries)
     if as_json:
         say_json([_with_source(delivery, events.get(delivery.event_id)) for delivery in deliveries])
     else:

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from wbox_notify import links
 from wbox_notify.addresses import check_public
 from wbox_notify.deliveries import Decision, Delivery, Plan, Planned
 from wbox_notify.errors import ConfigError, StoreError, WboxError
+from wbox_notify.events import Event
 from wbox_notify.media import static
 from wbox_notify.media.opening import MediaError
 from wbox_notify.media.spool import Copy, Item, Spool
@@ -48,12 +49,20 @@ class MediaFiles:
         project: Whose rules and settings count.
         standings: Tells what became of deliveries.
         serving: Whether somebody answers at ``public_url`` from now on.
+        events: Tells events by their ids: a file is sent only while it is what its event told of.
         clock: The time in seconds since the epoch.
     """
 
     def __init__(
-        self, project: Project, standings: Standings, *, serving: bool, clock: Callable[[], float] = time.time
+        self,
+        project: Project,
+        standings: Standings,
+        *,
+        serving: bool,
+        events: Callable[[Sequence[str]], Mapping[str, Event]] = lambda _ids: {},
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._events = events
         self._project = project
         self._spool = Spool(project.settings.data_dir / "media")
         self._standings = standings
@@ -73,7 +82,7 @@ class MediaFiles:
         """Take in the files that a plan names; where one can not be sent, that is its message's problem."""
         if not any(_file(planned.message) for planned in plan.messages):
             return plan
-        messages = self._taken_in(plan.messages)
+        messages = self._taken_in(plan)
         failed = {
             Decision(rule=planned.rule, stage="send", outcome="failed", detail=planned.problem): None
             for planned, before in zip(messages, plan.messages, strict=True)
@@ -92,7 +101,7 @@ class MediaFiles:
         item = self._spool.of(delivery.key)
         if item is None:
             # The disk could not take it in before, or a person has tried again what was given up long ago.
-            self._take_in([delivery.key], delivery.rule, message.file)
+            self._take_in([delivery.key], delivery.rule, message.file, [delivery.event_id])
             item = self._spool.of(delivery.key)
         if item is None:
             raise MediaError(f"the copy of {message.file} is gone", retry=True)
@@ -159,16 +168,17 @@ class MediaFiles:
                     break
         return gone
 
-    def _taken_in(self, messages: Sequence[Planned]) -> tuple[Planned, ...]:
-        wanted: dict[tuple[str, str], list[str]] = {}
-        for planned in messages:
+    def _taken_in(self, plan: Plan) -> tuple[Planned, ...]:
+        wanted: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        for planned in plan.messages:
             file = _file(planned.message)
             if file is not None and planned.problem is None:
-                wanted.setdefault((planned.rule, file), []).append(planned.key)
+                events = planned.events or (plan.event_id,)
+                wanted.setdefault((planned.rule, file, events), []).append(planned.key)
         problems: dict[str, str] = {}
-        for (rule_id, file), keys in wanted.items():
+        for (rule_id, file, events), keys in wanted.items():
             try:
-                self._take_in(keys, rule_id, file)
+                self._take_in(keys, rule_id, file, events)
             except WboxError as error:
                 if (
                     error.retry
@@ -179,16 +189,16 @@ class MediaFiles:
                 problems |= dict.fromkeys(keys, problem)
         return tuple(
             replace(planned, problem=problems[planned.key]) if planned.key in problems else planned
-            for planned in messages
+            for planned in plan.messages
         )
 
-    def _take_in(self, keys: Sequence[str], rule_id: str, file: str) -> None:
+    def _take_in(self, keys: Sequence[str], rule_id: str, file: str, events: Sequence[str]) -> None:
         """Copy a file for the deliveries with these keys that have none yet."""
         with self._lock:
             if new := [key for key in keys if not self._spool.of(key)]:
-                self._spool.add(dict.fromkeys(new, self._take(new[0], rule_id, file)), self._clock())
+                self._spool.add(dict.fromkeys(new, self._take(new[0], rule_id, file, events)), self._clock())
 
-    def _take(self, key: str, rule_id: str, file: str) -> Copy:
+    def _take(self, key: str, rule_id: str, file: str, events: Sequence[str]) -> Copy:
         settings = self._project.settings
         rule = self._project.rule(rule_id)
         allowed = None if key.startswith(_BY_HAND) else list(roots(rule, settings.folder)) if rule else []
@@ -196,12 +206,14 @@ class MediaFiles:
             path = as_path(file, settings.folder)
         except ConfigError as error:
             raise MediaError(str(error)) from None
+        told = [event.data for event in self._events(events).values() if event.data.get("path") == str(path)]
+        told = [facts for facts in told if "mtime" in facts]
         try:
-            return take(self._spool, path, allowed, settings)
+            return take(self._spool, path, allowed, settings, told)
         except FullError:
             if not self.sweep(self._clock()):
                 raise
-            return take(self._spool, path, allowed, settings)
+            return take(self._spool, path, allowed, settings, told)
 
     def _address(self, item: Item, expires: float) -> str:
         """Return where wbox finds an item until an hour after the delivery's end."""

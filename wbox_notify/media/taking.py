@@ -1,9 +1,11 @@
 """Taking a file into the spool: what may be sent, and how large it may be."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from wbox_notify.files import is_told
 from wbox_notify.media.kinds import HEAD, recognise, safe_name
 from wbox_notify.media.opening import MediaError, opened, passes
 from wbox_notify.media.spool import Copy, Spool
@@ -18,13 +20,23 @@ class FullError(MediaError):
     """There is no room for a file."""
 
 
-def take(spool: Spool, path: Path, allowed: Iterable[Path] | None, settings: Settings) -> Copy:
+def take(
+    spool: Spool,
+    path: Path,
+    allowed: Iterable[Path] | None,
+    settings: Settings,
+    told: Sequence[Mapping[str, Any]] = (),
+) -> Copy:
     """Copy a file into the spool, from one of the allowed folders or, with None, from any.
+
+    Where events ``told`` of a file at this path, it must be what one of them told of.
 
     Raises:
         MediaError: it can not be sent, and why.
     """
     with opened(path, allowed, settings.own) as descriptor:
+        if told and not any(is_told(descriptor, one) for one in told):
+            raise MediaError(f"{path} has changed since it was reported")
         before = os.fstat(descriptor)
         size = before.st_size
         try:

@@ -1,7 +1,7 @@
 """What the store tells about the past and the present; reading only."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from wbox_notify.deliveries import Delivery, Standing, State
@@ -63,9 +63,9 @@ class History:
         )
         return [row["id"] for row in found]
 
-    def events_of(self, deliveries: Sequence[Delivery]) -> dict[str, Event]:
-        """Return the events that deliveries came of, by id; without those that are forgotten."""
-        marks, values = among(list({delivery.event_id for delivery in deliveries}))
+    def events_by_id(self, ids: Iterable[str]) -> dict[str, Event]:
+        """Return events by their ids; without those that are forgotten."""
+        marks, values = among(set(ids))
         found = self._database.read(f"select * from event where id in ({marks})", values)  # noqa: S608 - marks are ours
         return {row["id"]: rows.event(row) for row in found}
 

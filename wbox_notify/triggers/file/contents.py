@@ -7,37 +7,18 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import PurePath
 from typing import Any
 
-from wbox_notify.files import WHOLE
+from wbox_notify.files import mtime
 from wbox_notify.readers.text import is_mostly_utf8
 
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
 
-_EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
-"""The years 1 and 9999 in seconds since the epoch, about: file systems have times that no calendar has."""
-
 _BLOCK = 1024 * 1024
-_SAMPLES = 16
 
 
 def mark(status: os.stat_result) -> tuple[int, ...]:
     """Return what is the same as long as nothing has happened to a file: which it is, its size and times."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def digest(descriptor: int, size: int) -> str:
-    """Return what tells the content of an open file from another of the same size.
-
-    It costs the reading of ``WHOLE`` bytes at most: of a larger file, samples from one end to the other.
-    """
-    found = hashlib.sha256()
-    if size <= WHOLE:
-        found.update(os.pread(descriptor, WHOLE, 0))
-    else:
-        length = WHOLE // _SAMPLES
-        for number in range(_SAMPLES):
-            found.update(os.pread(descriptor, length, (size - length) * number // (_SAMPLES - 1)))
-    return found.hexdigest()
 
 
 def describe(path: str, status: os.stat_result) -> dict[str, Any]:
@@ -50,7 +31,7 @@ def describe(path: str, status: os.stat_result) -> dict[str, Any]:
         "ext": pure.suffix,
         "folder": str(pure.parent),
         "size": status.st_size,
-        "mtime": max(_EARLIEST, min(status.st_mtime, _LATEST)),
+        "mtime": mtime(status),
     }
 
 

@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from wbox_notify.files import FileVersion, Past
-from wbox_notify.triggers.file.contents import digest
+from wbox_notify.files import FileVersion, Past, digest
 from wbox_notify.triggers.file.watch import Found
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC

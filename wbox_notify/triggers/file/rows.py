@@ -1,12 +1,11 @@
 """RowFiles: the rows of dropped files, read from the very version that was reported."""
 
 import os
-import stat
 from collections import OrderedDict
 
 from wbox_notify.errors import WboxError
+from wbox_notify.files import is_told
 from wbox_notify.readers import Rows, Slice, Wanted
-from wbox_notify.triggers.file.contents import describe, digest
 from wbox_notify.triggers.file.finished import opened
 
 _KEPT_OPEN = 8
@@ -60,11 +59,5 @@ def _is_same(one: int, other: int) -> bool:
 
 def _check(descriptor: int, wanted: Wanted) -> None:
     """Raise WboxError where a file is not the version that is wanted."""
-    status = os.fstat(descriptor)
-    same = wanted.mtime == describe(wanted.path, status)["mtime"]
-    if not stat.S_ISREG(status.st_mode) or wanted.size != status.st_size:
-        same = False
-    elif not same and wanted.digest:  # its time may have been set since
-        same = wanted.digest == digest(descriptor, wanted.size)
-    if not same:
+    if not is_told(descriptor, {"size": wanted.size, "mtime": wanted.mtime, "digest": wanted.digest}):
         raise WboxError(f"{wanted.path!r} has changed since it was reported")
