@@ -1,6 +1,7 @@
 """The engine: what an event calls for, and why nothing was sent when nothing was."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -296,3 +297,29 @@ def test_what_is_held_of_many_alerts_carries_the_call_only_where_the_rule_looks_
     held = json.dumps([memory.value for memory in made.memories])
     assert made.memories
     assert ("z" * 1000 in held) is carried
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        "group: {by: alert.labels.alertname, wait: 30s}",
+        "digest: {at: '18:00'}",
+        "throttle: {max: 1, per: 1h, overflow: queue}",
+        "quiet_hours: 00:00-23:59",
+    ],
+)
+def test_thousands_of_alerts_that_one_rule_holds_are_planned_in_seconds(project: Loaded, flow: str) -> None:
+    """A limit of safety, in time of the processor: a copy of all for each of them took minutes."""
+    loaded = project(
+        "rules:\n  - id: a\n    trigger: {webhook: {path: a, open: true, preset: alertmanager}}\n"
+        f"    {flow}\n    to: '+905551234567'\n    send: {{text: hi}}\n"
+    )
+    alerts = [
+        {"status": "firing", "fingerprint": str(n), "labels": {"alertname": "x"}, "annotations": {}}
+        for n in range(4000)
+    ]
+    data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": {"alerts": alerts}}
+    began = time.thread_time()
+    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Nothing(), NOW)
+    assert time.thread_time() - began < 20
+    assert len(made.memories) == 1

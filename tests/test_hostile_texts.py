@@ -77,6 +77,8 @@ SOURCES = [
     *(form.format(name) for name in sorted({*TEXT_METHODS, *METHODS}) for form in CALLS),
     *(form.format(operator) for operator in OPERATORS for form in OPERATIONS),
     *OTHERS,
+    *(f"x | wordwrap({width})" for width in (1, 3, 20)),
+    "x | replace('a', 'bbbbbbbbbb') | wordwrap(3)",
 ]
 
 

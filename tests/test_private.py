@@ -218,3 +218,10 @@ def test_a_daemon_of_root_does_not_start_where_others_can_write(place: Workplace
         process = place.start("run")
         until(place.card.exists)
         assert "everybody on this machine can write to" in ended(process)[1]
+
+
+def test_a_folder_in_place_of_the_key_is_said_and_no_internal_error(place: Workplace) -> None:
+    (place.folder / "data" / "link.key").mkdir(parents=True)
+    ran = place.run("run")
+    assert ran.returncode == 74
+    assert "link.key can not be written: Is a directory" in ran.stderr

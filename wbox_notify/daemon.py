@@ -1,5 +1,6 @@
 """The daemon: puts the parts together; the only one that knows them all."""
 
+import errno
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ from wbox_notify.control import Control
 from wbox_notify.deliveries import Memory
 from wbox_notify.documents.problems import Problem, errors
 from wbox_notify.drops import Drops
-from wbox_notify.errors import ConfigError
+from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.events import Event
 from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.media import MediaFiles
@@ -247,7 +248,7 @@ class Daemon:
         """Write down where commands find this daemon, for its own user's eyes only."""
         path = card_path(self._project.settings.data_dir)
         card = {"pid": os.getpid(), "url": self.url, "token": self._token}
-        private.write(path, json.dumps(card).encode("utf-8"))
+        _write(path, json.dumps(card).encode("utf-8"))
 
 
 def card_path(data_dir: Path) -> Path:
@@ -292,8 +293,17 @@ def _own_key(path: Path) -> bytes:
     if flaw:
         log.warning("%s, so it is made anew: links in messages that were sent before lead nowhere now", flaw)
     key = secrets.token_bytes(_KEY_BYTES)
-    private.write(path, key)
+    _write(path, key)
     return key
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        private.write(path, content)
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        hint = "free some space" if full else "WBOX_DATA_DIR must name a folder that can be written"
+        raise StoreError(f"{path} can not be written: {error.strerror}", hint=hint) from error
 
 
 def _in_settings(problems: Sequence[Problem]) -> bool:

@@ -50,7 +50,7 @@ def read(path: Path) -> bytes:
         if error.errno == errno.ELOOP:
             raise ForeignError(f"{path} is a link") from None
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ForeignError(f"{path} is not a file")
@@ -58,7 +58,9 @@ def read(path: Path) -> bytes:
             raise ForeignError(f"another user owns {path}")
         if status.st_mode & 0o077:
             raise ForeignError(f"others can read or change {path}")
-        return file.read(_MOST)
+        return os.pread(descriptor, _MOST, 0)
+    finally:
+        os.close(descriptor)
 
 
 def sync(folder: Path) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from wbox_notify.engine import left_out
 from wbox_notify.engine.deliver import deliver_to, is_told
 from wbox_notify.engine.occasion import Occasion, about, event_names, made_of, single
-from wbox_notify.engine.subject import Subject
+from wbox_notify.engine.subject import Subject, identity_of
 from wbox_notify.engine.turn import Turn
 from wbox_notify.rules.people import Reader
 from wbox_notify.rules.rule import Digest
@@ -20,10 +20,9 @@ def add(turn: Turn, how: Digest, subject: Subject) -> None:
     """Put a subject into the digest of each reader."""
     due = how.schedule.after(turn.now)
     for reader in turn.readers(about(turn, single(subject))):
-        kept = turn.recall(KIND, reader.address)
-        if kept is None:
-            kept = {"subjects": [], "due": due.timestamp() if due else turn.time}
-        others = [one for one in kept["subjects"] if Subject(**one).identity != subject.identity]
+        empty = {"subjects": [], "due": due.timestamp() if due else turn.time}
+        kept = {**(turn.look(KIND, reader.address) or empty)}
+        others = [one for one in kept["subjects"] if identity_of(one) != subject.identity]
         if len(others) >= MOST:
             kept["more"] = kept.get("more", 0) + 1
             turn.decide(KIND, "stopped", f"the digest for {reader.name} is full ({MOST:,}); it will say so")

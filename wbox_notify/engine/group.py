@@ -1,5 +1,6 @@
 """Group: one message for what belongs together, as Alertmanager does it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wbox_notify.engine import escalate
@@ -18,15 +19,15 @@ _NEVER = 366 * 86400.0
 def add(turn: Turn, how: Group, subject: Subject) -> None:
     """Put a subject into its group; the group speaks when it is due."""
     key = key_of(values_of(how.by, turn.context(subject)))
-    group = turn.recall(KIND, key)
-    if group is None:
+    known = turn.look(KIND, key)
+    if known is None:
         if subject.status == "resolved":
             turn.decide(KIND, "stopped", "resolved, but nobody was told of it")
             return
-        group = {"opened": subject.event_id, "since": turn.time, "items": {}, "told": None, "last": None}
-        group = {**group, "spoken": 0, "due": turn.time + how.wait}
-    group["items"][subject.identity] = subject.dump()
-    if group["last"] is not None and _news(group):
+        known = {"opened": subject.event_id, "since": turn.time, "items": {}, "told": None, "last": None}
+        known = {**known, "spoken": 0, "due": turn.time + how.wait}
+    group = {**known, "items": {**known["items"], subject.identity: subject.dump()}}
+    if group["last"] is not None and _is_news(group, subject):
         group["due"] = min(group["due"], max(turn.time, group["last"] + how.interval))
     _keep(turn, key, group)
     turn.decide(KIND, "waits", f"in group {key}, which speaks in {group['due'] - turn.time:.0f} s")
@@ -91,10 +92,9 @@ def _go_on(turn: Turn, how: Group, key: str, group: dict[str, Any]) -> None:
     _keep(turn, key, group)
 
 
-def _news(group: dict[str, Any]) -> bool:
-    """Say whether a group has something to say that it has not said."""
-    told = group["told"] or {}
-    return any((item["status"] == "resolved") == (name in told) for name, item in group["items"].items())
+def _is_news(group: Mapping[str, Any], subject: Subject) -> bool:
+    """Say whether a group has not said what it has to say of a member."""
+    return (subject.status == "resolved") == (subject.identity in (group["told"] or {}))
 
 
 def _alert(key: str, group: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
         _keep(turn, how, key, state)
         return True
     if how.overflow == "queue" and len(state["queue"]) < MOST:
-        state["queue"].append(subject.dump())
+        state["queue"] = [*state["queue"], subject.dump()]
         turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
     else:
         if how.overflow != "drop":
@@ -73,7 +73,8 @@ def due(turn: Turn, how: Throttle, key: str) -> tuple[list[Subject], int, Subjec
 
 
 def _state(turn: Turn, how: Throttle, key: str) -> dict[str, Any]:
-    state = turn.recall(THROTTLE, key) or {"times": [], "queue": [], "left_out": 0, "last": None}
+    empty = {"times": [], "queue": [], "left_out": 0, "last": None}
+    state = {**(turn.look(THROTTLE, key) or empty)}
     state["times"] = [at for at in state["times"] if at > turn.time - how.per]
     return state
 

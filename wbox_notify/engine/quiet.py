@@ -24,7 +24,7 @@ def holds(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, 
     if hours and hours.then == "drop":
         turn.decide(KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
         return True
-    kept = turn.recall(KIND, reader.address) or {"held": []}
+    kept = {**(turn.look(KIND, reader.address) or {"held": []})}
     others = [one for one in kept["held"] if one["alert"] != occasion.alert]
     if occasion.healed and len(others) < len(kept["held"]):
         turn.decide(KIND, "stopped", f"healed before {reader.name} was told")

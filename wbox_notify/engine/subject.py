@@ -34,11 +34,16 @@ class Subject:
     @property
     def identity(self) -> str:
         """What is the same when the same alert, or the same event, is told of again."""
-        return self.key or f"{self.event_id}:{self.place}"
+        return identity_of({"key": self.key, "event_id": self.event_id, "place": self.place})
 
     def dump(self) -> dict[str, Any]:
         """Return the subject as JSON values; ``Subject(**…)`` is the inverse."""
         return asdict(self)
+
+
+def identity_of(dump: Mapping[str, Any]) -> str:
+    """Return the identity of a subject that is kept as JSON values."""
+    return dump["key"] or f"{dump['event_id']}:{dump['place']}"
 
 
 def subjects(rule: Rule, event: Event) -> Iterator[Subject]:

@@ -85,11 +85,14 @@ class Turn:
 
     def recall(self, kind: str, key: str, rule: str = "") -> dict[str, Any] | None:
         """Return what the rule, or another one, keeps under a key, as a copy that may be changed."""
+        copy: dict[str, Any] | None = json.loads(json.dumps(self.look(kind, key, rule)))
+        return copy
+
+    def look(self, kind: str, key: str, rule: str = "") -> Mapping[str, Any] | None:
+        """Return the same itself, not to be changed: a copy for each of thousands of subjects is too dear."""
         rule = rule or self.rule.id
         changed = self._changes.get((rule, kind, key))
-        value = changed.value if changed else self._memory.remembered(rule, kind, key)
-        copy: dict[str, Any] | None = json.loads(json.dumps(value))
-        return copy
+        return changed.value if changed else self._memory.remembered(rule, kind, key)
 
     def remember(self, kind: str, key: str, value: Mapping[str, Any], due: float | None = None) -> None:
         """Keep something in mind, and be woken with it when it is due."""

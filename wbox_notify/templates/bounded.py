@@ -42,7 +42,10 @@ _PRICES: Mapping[str, Callable[..., int]] = {
     "replace": lambda _, s, old, new, *__, **___: str(s).count(str(old)) * len(str(new)),
     "sort": lambda _, value, *__, **___: len(value) * 2 * STEP,
     "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with or ""),
-    "wordwrap": lambda _, s, *args, **kwargs: len(str(s)) * _longest([*args, *kwargs.values()]),
+    # Its time grows with the square of the length.
+    "wordwrap": lambda _, s, *args, **kwargs: (
+        len(str(s)) * max(_longest([*args, *kwargs.values()]), len(str(s)) // STEP)
+    ),
 }
 _METHOD_PRICES: Mapping[str, Callable[..., int]] = {
     "center": lambda _, width, *__: width,

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
@@ -206,7 +207,8 @@ class Guarded(Connection):
         if self._ended or (self._in_head and self._raw == 0):
             self.transport.close()
         else:
-            self.transport.write_eof()
+            with suppress(OSError):  # it may have hung up itself
+                self.transport.write_eof()
 
     def _fail(self, status: HTTPStatus) -> None:
         """Stop the parser, which then asks for ``send_400_response``."""
