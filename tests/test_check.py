@@ -94,6 +94,13 @@ def test_a_folder_without_rules_is_an_error(tmp_path: Path, name: str, hint: str
     assert hint in (problem.hint or "")
 
 
+def test_settings_under_another_name_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir(mode=0o755)
+    (tmp_path / "wbox-notify.yml").write_text("listen: nowhere\n")
+    (problem,) = checked(tmp_path, "drop")
+    assert (problem.file, problem.code, problem.severity) == ("wbox-notify.yml", "WBX356", "warning")
+
+
 def test_a_file_in_place_of_the_folder_for_what_is_done_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "drop").mkdir(mode=0o755)
     (tmp_path / "drop" / "done").touch()

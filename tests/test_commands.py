@@ -149,7 +149,7 @@ def test_what_needs_no_rules_works_while_a_rule_file_is_broken(place: Workplace)
     status = place.run("status")
     assert status.returncode == 69  # no daemon runs
     assert "1 ready" in status.stdout
-    assert "broken   1 error in the rules" in status.stdout
+    assert "broken   1 error: wbox-notify check" in status.stdout
     assert place.json("status")["errors"] == 1
     assert place.run("queue", "retry", "--all").returncode == 3
     assert place.run("run").returncode == 78

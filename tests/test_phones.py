@@ -97,7 +97,18 @@ def test_ten_digits_without_a_region_are_nobody_s(text: str) -> None:
     assert read(text) is None
 
 
-@pytest.mark.parametrize("text", ["5551234567.0", "9.05551E+11", "9,05551E+11", "5.55E+09", "905551234567.0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5551234567.0",
+        "9.05551E+11",
+        "9,05551E+11",
+        "5.55E+09",
+        "905551234567.0",
+        "5553150013,00",
+        "5,553,150,014",
+    ],
+)
 @pytest.mark.parametrize("region", [None, "TR"])
 def test_a_number_that_a_spreadsheet_spoiled_is_said_to_be_so(text: str, region: str | None) -> None:
     with pytest.raises(MessageError, match="is what a spreadsheet makes of a phone number") as caught:

@@ -214,6 +214,10 @@ def test_K03_a_file_that_would_take_too_much_is_refused(text: str, message: str)
     assert message in only(document).message
 
 
+def test_a_blank_that_is_missing_behind_a_colon_is_said() -> None:
+    assert "a blank belongs behind the `:`" in only(read('contacts:{me: "+905551112233"}\n')).message
+
+
 def test_forty_deep_and_twenty_thousand_values_are_taken() -> None:
     assert read("[" * 40 + "]" * 40).problems == ()
     assert read(f"[{', '.join(['1'] * (MAX_NODES - 1))}]").problems == ()

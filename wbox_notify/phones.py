@@ -8,7 +8,7 @@ from wbox_notify.errors import MessageError
 
 _JID = re.compile(r"@(g\.us|s\.whatsapp\.net|c\.us|lid|newsletter|broadcast)$")
 _ALLOWED = re.compile(r"[+\d\s().\-/\u00a0\u200e\u202a\u202c]+")
-_SPOILED = re.compile(r"\b\d([.,]\d+)?[Ee]\+\d{1,2}\b|\b\d{7,}\.0\b")
+_SPOILED = re.compile(r"\b\d([.,]\d+)?[Ee]\+\d{1,2}\b|\b\d{7,}[.,]0+\b|\b\d{1,3}(,\d{3}){2,}\b")
 """What is left of a number that a spreadsheet took for an amount: ``9.05551E+11``, ``5551234567.0``."""
 
 _INTERNATIONAL = 11

@@ -420,3 +420,14 @@ def test_Q13_whatever_breaks_goes_and_is_retried_each_event_is_told_once() -> No
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+def test_a_number_on_the_list_never_becomes_that_of_another_delivery(house: House) -> None:
+    house.follow(a_rule("plain", "name: p", part=BAD))
+    house.post(odd=True)
+    house.post(odd=True)
+    before = {one.id for one in house.stuck()}
+    house.retry()
+    after = {one.id for one in house.stuck()}
+    assert len(before) == len(after) == 2
+    assert not before & after

@@ -42,7 +42,7 @@ def command(config: Path | None, as_json: bool) -> int:
         say(f"daemon   {'running' if running else 'not running: wbox-notify run'}")
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
         if wrong:
-            say(f"broken   {count(wrong, 'error')} in the rules: wbox-notify check")
+            say(f"broken   {count(wrong, 'error')}: wbox-notify check; a daemon keeps what it read before")
         say(f"device   {shown(device['text'])}   {project.settings.url}")
         _print_queue(queue)
     return code if code or running else _UNREACHABLE

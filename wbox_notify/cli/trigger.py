@@ -51,7 +51,8 @@ def command(
 ) -> int:
     """Set off one rule by hand, as if its file, call or time had come.
 
-    Ends with 0 when a message is sent or waits, 1 when the rule fails, 3 when it sends nothing.
+    Ends with 0 when the event is on disk, 3 when it was there before; with --dry-run, 0 when a message would
+    be sent or wait, 1 when the rule fails, 3 when it sends nothing.
     """
     project = usable(open_project(config))
     rule = project.rule(name) or _unknown(project, name)

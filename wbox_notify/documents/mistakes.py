@@ -10,6 +10,7 @@ from wbox_notify.documents.problems import Place, Problem, Source
 _QUOTE_IT = "put the whole value in quotes"
 _QUOTED = "a value that starts with a quote must end with it"
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
+_GLUED = re.compile(r"\s*(?:- +)*[\w.-]+:(?=[{\[\"'\w])")
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
 _ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
@@ -83,7 +84,7 @@ def _cured(source: Source, line: int, column: int) -> Problem | None:
     text = source.lines[line].rstrip()
     value = _VALUE.match(text)
     begin = value.end() if value else column
-    if begin < column and (quote := text[column - 1]) in _INNER:
+    if begin < column and text[column:].strip(" ,}]") and (quote := text[column - 1]) in _INNER:
         place = Place(line + 1, column, column + 1)
         hint = f"write {_INNER[quote]} inside of it, or around it"
         return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
@@ -106,7 +107,10 @@ def _is_closed(value: str) -> bool:
 def _misplaced(error: yaml.MarkedYAMLError, source: Source, line: int, column: int) -> Problem:
     what, text = error.problem or "", source.lines[line]
     place = Place(line + 1, column + 1, column + 2)
-    if "mapping values" in what and ": " in text[:column]:
+    if glued := _GLUED.match(text):
+        place = Place(line + 1, glued.end(), glued.end() + 1)
+        message, hint = "a blank belongs behind the `:`", "write `key: value`"
+    elif "mapping values" in what and ": " in text[:column]:
         message, hint = "a value with `: ` in it must be quoted", _QUOTE_IT
     elif "could not find expected ':'" in what:
         place = Place(line + 1, column + 1, len(text.rstrip()) + 1)

@@ -38,7 +38,7 @@ def held(rule: str, kind: str, key: str, value: Mapping[str, Any], why: str) -> 
         key=f"{kind}:{first_event(value)}:{short(key_of([key, value]))}:{rule}:-",
         rule=rule,
         message=None,
-        held=f"{why}, and {what}: `queue release` tells, `queue drop` does not",
+        held=f"{why}, and {what}: put it right and `queue release`, or `queue drop`",
         events=tuple(dict.fromkeys(_events_of(value))),
         again={"do": "remember", "kind": kind, "key_of_memory": key, "value": value},
     )

@@ -21,6 +21,8 @@ _HTML = re.compile(
     r"\s*<(?:!--|(?:!doctype|\?xml|html|head|body|table|meta|div|script|style)\b)", re.IGNORECASE
 )
 
+_OTHER = {re.compile(r'\s*[\[{]\s*[\[{"]'): "JSON", re.compile("%PDF-"): "a PDF"}
+
 _MOST_LINES = 10_000
 """How many lines a record may have; Excel allows 254 in a cell. A quote that is never closed ends there, so
 that lines which each open one are not read again from each of them to the end."""
@@ -45,9 +47,7 @@ def table(file: BinaryIO, encoding: str, delimiter: str, columns: Sequence[str])
     """
     found = lines(file, encoding)
     head = list(islice(found, _LOOKED_AT))
-    if _HTML.match(next(filter(str.strip, head), "")):
-        hint = "export it anew as CSV; a page to log in may have been saved in its place"
-        raise WboxError("this is HTML, a page of the web, and no CSV", hint=hint)
+    _refuse_others(next(filter(str.strip, head), ""))
     if head and (said := _SAID.fullmatch(head[0])):
         delimiter = delimiter or said[1]
         records = _Records(chain(head[1:], found), delimiter, first=2)
@@ -65,6 +65,16 @@ def table(file: BinaryIO, encoding: str, delimiter: str, columns: Sequence[str])
             yield _row(number, cells, names)
     if not names:
         raise WboxError("the file is empty: not even the names of its columns are there")
+
+
+def _refuse_others(first: str) -> None:
+    """Raise WboxError where the first line is that of another kind of file."""
+    for looks, what in _OTHER.items():
+        if looks.match(first):
+            raise WboxError(f"this is {what} and no CSV", hint="give it its own ending, or export it as CSV")
+    if _HTML.match(first):
+        hint = "export it anew as CSV; a page to log in may have been saved in its place"
+        raise WboxError("this is HTML, a page of the web, and no CSV", hint=hint)
 
 
 def _row(number: int, cells: Sequence[str], names: Sequence[str]) -> Row:

@@ -94,9 +94,13 @@ def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Spot]]:
 
 def _empty(project: Project) -> Iterator[Problem]:
     """Yield an error for a folder that has no rules, good or bad."""
+    folder = project.settings.folder
+    if (folder / "wbox-notify.yml").is_file():
+        hint = "call it wbox-notify.yaml"
+        message = "this file is not read"
+        yield Problem(file="wbox-notify.yml", code="WBX356", message=message, hint=hint, severity="warning")
     if project.rules or project.problems:
         return
-    folder = project.settings.folder
     hint = "a project has its rules in rules/*.yaml"
     if folder.name == "rules":
         hint = f"the project is the folder above: {folder.parent}"

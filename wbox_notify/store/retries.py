@@ -51,6 +51,7 @@ def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
         value["event"] = event_fields(rows.event(found))
     value |= {"event_id": row["event_id"], "key": row["key"]}
     _remember(connection, row["rule"], row["key"], value, now)
+    connection.execute(sql.KEEP_NUMBER, {"id": row["id"]})
     connection.execute(sql.FORGET_DELIVERY, {"id": row["id"]})
     return True
 

@@ -14,12 +14,26 @@ REMEMBERED = "select value from memory where rule = :rule and kind = :kind and k
 
 INSERT_DELIVERY = """
 insert into delivery
-    (key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
+    (id, key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
     lifetime, priority, on_unknown, same)
 values
-    (:key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :now, :now, :now, :expires,
+    ((
+        select max(number) + 1 from (
+            select coalesce(max(id), 0) as number from delivery
+            union all
+            select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
+        ) as used
+    ),
+    :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :now, :now, :now, :expires,
     :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
+"""
+"""A number that somebody has read on a list never becomes that of another delivery."""
+
+KEEP_NUMBER = """
+insert into memory (rule, kind, key, value, due) values ('-', 'number', '', cast(:id as text), null)
+on conflict (rule, kind, key) do update set value = excluded.value
+where cast(memory.value as bigint) < cast(excluded.value as bigint)
 """
 
 OF_KEY = "select id, message from delivery where key = :key"
@@ -136,7 +150,8 @@ where delivery_id = :id and number = :claims
 """
 
 EXPIRE = f"""
-update delivery set state = 'expired', changed = :now, reason = 'was not sent in time: ' || reason
+update delivery set state = 'expired', changed = :now, reason = 'was not sent in time' ||
+    case reason when '' then '' else ': ' || reason end
 where {_OPEN} and state <> 'sending' and expires <= :now and expires > :after
 """  # noqa: S608 - all of it is ours
 
