@@ -4,6 +4,7 @@
 import functools
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from wbox_notify.deliveries import Delivery, Plan, State
 from wbox_notify.engine import plan
 from wbox_notify.engine.trials import run
 from wbox_notify.events import Event
+from wbox_notify.files import Fate, FileVersion
 from wbox_notify.messages import Text
 from wbox_notify.planner import Planner
 from wbox_notify.readers import Reading
@@ -421,6 +423,25 @@ def test_Q04_a_retry_of_rows_follows_those_rows_and_counts_no_other_again(tmp_pa
     assert sorted(place.texts()) == ["order 2", "order 3", "order 4", "order 700"]
     assert {row.state for row in place.deliveries()} == {State.QUEUED}
     place.close()
+
+
+def test_a_retry_reads_a_row_of_a_file_that_was_put_away_where_it_lies_now(
+    place: Place, tmp_path: Path
+) -> None:
+    event = place.drop("order,phone,status\n1,nobody,shipped\n2,+905551112233,shipped\n")
+    path = tmp_path / "drop" / "today.csv"
+    version = FileVersion.of(str(path), str(path.parent), path.stat())
+    version = replace(version, told_as=event.id)
+    place.store.put_events([], place.now, files={version: Fate.OPEN}).result()
+    place.plan()
+    (tmp_path / "failed").mkdir()
+    put = path.rename(tmp_path / "failed" / "today.csv")
+    place.store.files.settle(version, Fate.FAILED, f"moved to {put}", place.now).result()
+    place.project = a_project(tmp_path, RULES.replace('"{{ row.phone }}"', "boss"))
+    place.restart()
+    place.store.requeue(None, [State.DEAD], place.now).result()
+    place.plan()
+    assert sorted(place.texts()) == ["order 1", "order 2"]
 
 
 def test_Q04_rows_that_are_not_there_any_more_stand_on_the_list_again(place: Place) -> None:

@@ -48,12 +48,20 @@ def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
     if found is None and _needs_event(value):
         return False
     if _needs_event(value):
-        value["event"] = event_fields(rows.event(found))
+        value["event"] = _as_it_lies_now(connection, event_fields(rows.event(found)))
     value |= {"event_id": row["event_id"], "key": row["key"]}
     _remember(connection, row["rule"], row["key"], value, now)
     connection.execute(sql.KEEP_NUMBER, {"id": row["id"]})
     connection.execute(sql.FORGET_DELIVERY, {"id": row["id"]})
     return True
+
+
+def _as_it_lies_now(connection: sqlite3.Connection, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an event; of a file that we have put away, with the place where it is read now."""
+    put = connection.execute(sql.PUT_AWAY, {"id": fields["id"]}).fetchone()
+    if put:
+        fields["data"]["source"] = put["detail"].removeprefix("moved to ")
+    return fields
 
 
 def over(connection: sqlite3.Connection, key: str, now: float) -> None:

@@ -233,6 +233,11 @@ update delivery set state = 'cancelled', changed = :now, reason = 'done after al
 where key = :key and state = 'dead' and message is null
 """
 
+PUT_AWAY = """
+select detail from file
+where event_id = :id and fate in ('done', 'failed', 'duplicate') and detail like 'moved to %'
+"""
+
 FORGET_DELIVERY = "delete from delivery where id = :id"
 
 FORGET_AGAIN = """
