@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wbox_notify.deliveries import Decision, Memory, Plan
+from wbox_notify.deliveries import NO_RULE, Decision, Memory, Plan, Planned
 from wbox_notify.events import Event
 from wbox_notify.store import Store
 
@@ -36,13 +36,17 @@ class Backlog:
         return events
 
     def aside(self, event: Event) -> Plan | None:
-        """Return a plan that only says so, for an event that has ended each run that planned it alone."""
+        """Return a plan that only says so, for an event that has ended each run that planned it alone.
+
+        It stands in the queue as dead: a retry plans it once more.
+        """
         if not self._one_by_one or self._begun(event) < _MOST_STARTS:
             return None
         detail = "put aside: wbox-notify ended each time that it planned this event"
         return Plan(
             event_id=event.id,
-            decisions=(Decision(rule="-", stage="engine", outcome="failed", detail=detail),),
+            decisions=(Decision(rule=NO_RULE, stage="engine", outcome="failed", detail=detail),),
+            messages=(Planned(key=f"{event.id}:{NO_RULE}", rule=NO_RULE, message=None, problem=detail),),
         )
 
     def _begun(self, event: Event) -> int:

@@ -84,6 +84,10 @@ class Planned:
     terms: Terms = Terms()
 
 
+NO_RULE = "-"
+"""The rule of what no rule came to see: an event that could not be planned at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """One thing that a rule keeps in mind between events.

@@ -449,6 +449,13 @@ def test_C12_an_event_that_ends_the_process_is_put_aside_and_the_others_are_plan
     assert [row["detail"] for row in history.decisions("3")] == [
         "put aside: wbox-notify ended each time that it planned this event"
     ]
-    assert len(history.queue(list(State))) == 5
+    assert len(history.queue(list(State))) == 6
+    assert [(dead.event_id, dead.reason) for dead in history.queue([State.DEAD])] == [
+        ("3", "put aside: wbox-notify ended each time that it planned this event")
+    ]
     assert history.remembered("-", "planning", "") is None
     history.close()
+    store = open_store(place.store)
+    assert len(store.requeue(None, [State.DEAD], 2.0).result()) == 1
+    assert [event.id for event in store.unplanned()] == ["3"]
+    store.close()

@@ -251,7 +251,8 @@ def test_S09_a_file_that_is_gone_is_said_with_the_way_out(
         (OSError(errno.ENOSPC, "kein Platz"), "free some space"),
         (NotADirectoryError(errno.ENOTDIR, "x"), "WBOX_DATA_DIR must name a folder"),
         (PermissionError(errno.EACCES, "x"), "must be writable"),
-        (OSError(errno.EIO, "disk is full of holes"), "None"),
+        (OSError(errno.EIO, "no space in words only"), "look at the disk"),
+        (OSError(errno.EBADF, "disk is full of holes"), "None"),
     ],
 )
 def test_S01_the_way_out_follows_from_the_code_of_an_error_and_not_from_its_words(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.deliveries import AGAIN, Planned
+from wbox_notify.deliveries import AGAIN, NO_RULE, Planned
 from wbox_notify.events import event_fields
 from wbox_notify.store import rows, sql
 
@@ -41,6 +41,10 @@ def put(connection: sqlite3.Connection, planned: Planned, event_id: str, now: fl
 
 def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
     """Let what failed be followed again by its rule; False where nothing is known of it any more."""
+    if row["rule"] == NO_RULE:
+        connection.execute("update event set planned = null where id = :id", {"id": row["event_id"]})
+        _forget(connection, row)
+        return True
     place = {"rule": row["rule"], "kind": AGAIN, "key": row["key"]}
     kept = connection.execute(sql.REMEMBERED, place).fetchone()
     value = json.loads(kept["value"]) if kept else dict(_THE_RULE)
@@ -51,9 +55,13 @@ def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
         value["event"] = _as_it_lies_now(connection, event_fields(rows.event(found)))
     value |= {"event_id": row["event_id"], "key": row["key"]}
     _remember(connection, row["rule"], row["key"], value, now)
+    _forget(connection, row)
+    return True
+
+
+def _forget(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
     connection.execute(sql.KEEP_NUMBER, {"id": row["id"]})
     connection.execute(sql.FORGET_DELIVERY, {"id": row["id"]})
-    return True
 
 
 def _as_it_lies_now(connection: sqlite3.Connection, fields: dict[str, Any]) -> dict[str, Any]:

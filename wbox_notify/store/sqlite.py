@@ -214,12 +214,14 @@ class _explained:  # noqa: N801 - reads as a word
 _SPACE = "free some space; everything that was accepted is kept"
 _FOLDER = "WBOX_DATA_DIR must name a folder that can be made and written"
 _RIGHTS = "the folder and the file must be writable for the user that runs wbox-notify"
+_DISK = "look at the disk: it is full or it fails; everything that was accepted is kept"
 _DAMAGED = "move the file away and restore a backup, or start with an empty store"
 _WAYS_OUT: Mapping[str, str] = {
     **dict.fromkeys(("SQLITE_FULL", "ENOSPC", "EDQUOT"), _SPACE),
     **dict.fromkeys(("ENOTDIR", "ENOENT", "EPERM"), _FOLDER),
     **dict.fromkeys(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "EACCES", "EROFS"), _RIGHTS),
     **dict.fromkeys(("SQLITE_CORRUPT", "SQLITE_NOTADB"), _DAMAGED),
+    **dict.fromkeys(("SQLITE_IOERR", "EIO"), _DISK),
 }
 
 
