@@ -51,15 +51,16 @@ def command(config: Path | None, as_json: bool) -> int:
     daemon = Daemon(
         project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted, on_turn=systemd.turned
     )
-    again = threading.Event()
-    signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())
+    # A plain list: a signal can interrupt the handler of another, and the lock of an event would hold both.
+    again: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _frame: again.append(number))
     daemon.start()
     if not as_json:
         with suppress(OSError):
             introduce(project, daemon)
     systemd.tell("READY=1")
     while not stop.wait(0.2):
-        if again.is_set():
+        if again:
             again.clear()
             systemd.tell("RELOADING=1")
             daemon.read_again()
@@ -103,6 +104,11 @@ def introduce(project: Project, daemon: Daemon) -> None:
 def stop_on_signals() -> threading.Event:
     """Return an event that SIGTERM and Ctrl-C set."""
     stop = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        if not stop.is_set():
+            stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, end)
     return stop
