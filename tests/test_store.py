@@ -498,3 +498,11 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+def test_events_are_found_by_more_ids_than_one_statement_takes(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/many.db")
+    ids = [f"e{number}" for number in range(1200)]
+    store.put_events([an_event(name) for name in ids], 1.0).result()
+    assert store.history.events_by_id([*ids, "none"]).keys() == {*ids}
+    store.close()

@@ -65,9 +65,13 @@ class History:
 
     def events_by_id(self, ids: Iterable[str]) -> dict[str, Event]:
         """Return events by their ids; without those that are forgotten."""
-        marks, values = among(set(ids))
-        found = self._database.read(f"select * from event where id in ({marks})", values)  # noqa: S608 - marks are ours
-        return {row["id"]: rows.event(row) for row in found}
+        wanted = list(dict.fromkeys(ids))
+        events: dict[str, Event] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            marks, values = among(wanted[start : start + _AT_ONCE])
+            found = self._database.read(f"select * from event where id in ({marks})", values)  # noqa: S608 - marks are ours
+            events |= {row["id"]: rows.event(row) for row in found}
+        return events
 
     def standings(self, keys: Sequence[str]) -> dict[str, Standing]:
         """Return the state of the deliveries with these keys, of those that are there."""
