@@ -10,7 +10,7 @@ _TOKEN = re.compile(
     |   `(?P<code>[^`\n]+)`
     |   (?P<link>(?<![^\W_])https?://[^\s<>"'`]*[^\s<>"'`.,;:!?)\]*_~])
     |   (?P<mark>[*_~])
-    |   (?P<line>\n)""",
+    |   (?P<line>\n+)""",
     re.DOTALL | re.VERBOSE,
 )
 _MARKS = {"*": "strong", "_": "em", "~": "s"}
