@@ -11,15 +11,15 @@ from typing import Any, Self
 
 import requests
 
-from wbox_notify.control import Control
-from wbox_notify.events import Event
+from wbox_notify.dispatch.queue import Control
 from wbox_notify.media import MediaFiles
-from wbox_notify.serve import Server
+from wbox_notify.model.events import Event
 from wbox_notify.store import open_store
+from wbox_notify.triggers.webhook.presets import PRESETS
+from wbox_notify.triggers.webhook.signatures import scheme
 from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, Refusals, application
-from wbox_notify.web.wire import Accept
-from wbox_notify.webhooks.presets import PRESETS
-from wbox_notify.webhooks.signatures import scheme
+from wbox_notify.web.requests import Accept
+from wbox_notify.web.server import Server
 
 SECRET = b"a secret of more than 24 bytes"
 TOKEN = "token-of-the-daemon"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
-from wbox_notify.documents.problems import Problem, render
+from wbox_notify.config.yaml.problems import Problem, render
 from wbox_notify.rules import Project, Rule, load
 
 PHONE = "905551112233"

@@ -19,7 +19,7 @@ from soak_daemon import RunningDaemon
 from soak_load import Feed, Load, feed_bursts, feed_files, feed_hooks
 from soak_verdict import Findings, examine
 
-from wbox_notify.deliveries import OPEN
+from wbox_notify.model.deliveries import OPEN
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import History, open_history
 

@@ -13,9 +13,9 @@ from typing import Any
 from soak_daemon import CANARY, HOOK_SECRET, RunningDaemon
 from soak_load import Load
 
-from wbox_notify.deliveries import OPEN, Delivery, State
-from wbox_notify.messages import dump
-from wbox_notify.outcomes import Outcome
+from wbox_notify.model.deliveries import OPEN, Delivery, State
+from wbox_notify.model.messages import dump
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.store import History, open_history
 
 BOUNDS = {"RSS in MB": 300, "threads": 64, "open files": 256}

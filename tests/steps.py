@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wbox_notify.client import Client
-from wbox_notify.deliveries import OPEN, State
+from wbox_notify.clients.wbox import Client
+from wbox_notify.daemon.planner import Planner
 from wbox_notify.dispatch import Dispatcher, Means
-from wbox_notify.events import Event
-from wbox_notify.pace import Pace
-from wbox_notify.planner import Planner
+from wbox_notify.model.deliveries import OPEN, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.pace import Pace
 from wbox_notify.rules import Project, load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store

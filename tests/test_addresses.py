@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from requests.models import PreparedRequest
 from urllib3.util import parse_url
 
-from wbox_notify.addresses import check_public, host_of, is_inside, is_loopback
 from wbox_notify.errors import MessageError
+from wbox_notify.model.addresses import check_public, host_of, is_inside, is_loopback
 
 WBOX = "https://server.wbox.me"
 

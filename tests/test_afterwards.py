@@ -16,14 +16,14 @@ import pytest
 from rulebook import project, rule_file
 from workplace import Workplace, until
 
-from wbox_notify.afterwards.moving import ChangedError, move, remove, write
-from wbox_notify.deliveries import State
-from wbox_notify.drops import Drops
-from wbox_notify.files import Fate, FileVersion
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.pace import Pace
-from wbox_notify.planner import Planner
-from wbox_notify.settings.own import KEY, Own, Part
+from wbox_notify.config.own import KEY, Own, Part
+from wbox_notify.daemon.archive.move import ChangedError, move, remove, write
+from wbox_notify.daemon.file_intake import Drops
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import Pace
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_history, open_store
 
@@ -449,8 +449,8 @@ def test_a_note_goes_over_nothing(tmp_path: Path) -> None:
 
 CRASHES = """
     import os, pathlib, sys
-    from wbox_notify.afterwards.moving import move
-    from wbox_notify.files import FileVersion
+    from wbox_notify.daemon.archive.move import move
+    from wbox_notify.model.file_version import FileVersion
 
     drop, target = map(pathlib.Path, sys.argv[1:])
     content = b"whole" * 1000

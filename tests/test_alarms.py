@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rulebook import project, rule_file
 
-from wbox_notify.alarms import Alarms
-from wbox_notify.client import Client
-from wbox_notify.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher, Means
-from wbox_notify.events import Event
-from wbox_notify.messages import Message, Notice, Poll, Text
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Notice, Poll, Text
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store

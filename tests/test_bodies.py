@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wbox_notify.webhooks.bodies import (
+from wbox_notify.triggers.webhook.bodies import (
     BodyError,
     KindError,
     any_body,

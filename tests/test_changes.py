@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from wbox_notify.daemon.watcher import Changes
 from wbox_notify.errors import ConfigError, StoreError
-from wbox_notify.triggers.changes import Changes
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.documents.problems import Problem
+from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.rules import load
 from wbox_notify.rules.check import check, summary
 

@@ -22,11 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wbox_notify import __version__
-from wbox_notify.client import ENDPOINTS, ApiError, Client, SessionStatus, _retry_after, _unavailable
+from wbox_notify.clients.transport import Reply, Transport
+from wbox_notify.clients.wbox import ENDPOINTS, ApiError, Client, SessionStatus, _retry_after, _unavailable
 from wbox_notify.errors import ConfigError, WboxError
-from wbox_notify.messages import CalendarEvent, Media, Message, Poll, Text
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.transport import Reply, Transport
+from wbox_notify.model.messages import CalendarEvent, Media, Message, Poll, Text
+from wbox_notify.model.outcomes import Answer, Outcome
 
 KEY = "sk_live_5ecret"
 PHONE = "905551234567"

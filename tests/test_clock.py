@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from steps import NOON, House
 
-from wbox_notify.clock import Clock, Step
 from wbox_notify.errors import StoreError
-from wbox_notify.pace import Pace
+from wbox_notify.model.clock import Clock, Step
+from wbox_notify.model.pace import Pace
 from wbox_notify.simulator import Simulator
 
 HOUR, DAY = 3600.0, 86400.0

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workplace import until
 
-from wbox_notify.client import Client
-from wbox_notify.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher, Means, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
 from wbox_notify.media import MediaError
-from wbox_notify.messages import Message, Notice, Poll, Text
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Notice, Poll, Text
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.terms import OnUnknown
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
-from wbox_notify.terms import OnUnknown
 
 NOW = 1_700_000_000.0
 TEXT = Text(phone="905551234567", message="hello")

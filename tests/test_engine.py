@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.deliveries import Plan
 from wbox_notify.engine import Overlay, plan
-from wbox_notify.events import Event
-from wbox_notify.messages import CalendarEvent, Media, Poll, Text
+from wbox_notify.model.deliveries import Plan
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import CalendarEvent, Media, Poll, Text
 from wbox_notify.rules import Project, load
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.deliveries import State
-from wbox_notify.engine.rehearsal import World
-from wbox_notify.events import Event
-from wbox_notify.messages import dump
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.planner import Planner
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.engine.replay import World
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import dump
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.rules import Project, load
 from wbox_notify.store import open_store
 

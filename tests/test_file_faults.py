@@ -20,13 +20,13 @@ from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
 from workplace import until
 
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
+from wbox_notify.daemon.sources import watches
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion
 from wbox_notify.rules.rule import FileTrigger
-from wbox_notify.sources import watches
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.triggers.file.finished import is_local
+from wbox_notify.triggers.file.opening import is_local
 
 __all__ = ["drop", "inbox"]
 
@@ -41,7 +41,7 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
         pytest.skip("no user namespaces here")
     prelude = """
         import os, pathlib, subprocess, sys, time
-        from wbox_notify.files import Past
+        from wbox_notify.model.file_version import Past
         from wbox_notify.triggers.file import FileSource, Watch
         names, seen = [], set()
 
@@ -396,7 +396,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
 def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -> None:
     script = """
         import os, pathlib, resource, sys
-        from wbox_notify.files import Past
+        from wbox_notify.model.file_version import Past
         from wbox_notify.triggers.file import FileSource, Watch
         folder = os.open(sys.argv[1], os.O_RDONLY)
         for number in range(300_000):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_afterwards import SHM, House
 
-from wbox_notify.events import Event
-from wbox_notify.files import WHOLE, Fate, FileVersion
-from wbox_notify.readers import Reading, Wanted
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import WHOLE, Fate, FileVersion
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file import FileSource, RowFiles, Watch
+from wbox_notify.triggers.file.readers import Reading, Wanted
 
 OLD = 1_700_000_000 * 10**9
 """A time that tools set: long ago, in nanoseconds."""

@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.files import FileVersion, Past
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.triggers.file.contents import TEXT_LIMIT, decode
-from wbox_notify.triggers.file.finished import nobody_writes
+from wbox_notify.triggers.file.facts import TEXT_LIMIT, decode
+from wbox_notify.triggers.file.opening import nobody_writes
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""
@@ -422,7 +422,7 @@ def run(script: str) -> list[str]:
     """Run a script in a process of its own; return the lines that it prints."""
     prelude = """
         import encodings.utf_8_sig, os, pathlib, resource, shutil, tempfile
-        from wbox_notify.triggers.file import FileSource, Watch, finished
+        from wbox_notify.triggers.file import FileSource, Watch, opening
     """
     command = [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
@@ -436,7 +436,7 @@ def as_nobody(script: str) -> list[str]:
 
 
 def test_a_foreign_file_can_not_be_asked() -> None:
-    script = "print(finished.nobody_writes(os.open('/etc/passwd', os.O_RDONLY)))"
+    script = "print(opening.nobody_writes(os.open('/etc/passwd', os.O_RDONLY)))"
     assert as_nobody(script) == ["None"]
 
 

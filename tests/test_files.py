@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.deliveries import Decision, Memory, Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion, Past
-from wbox_notify.messages import Text
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.model.deliveries import Decision, Memory, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion, Past
+from wbox_notify.model.messages import Text
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
-from wbox_notify.store.files import pasts
-from wbox_notify.store.schema import MIGRATIONS
+from wbox_notify.store.file_versions import pasts
+from wbox_notify.store.migrations import MIGRATIONS
 
 DAY = 86400.0
 _WITH_FILES = next(number for number, text in enumerate(MIGRATIONS) if "create table file" in text)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.deliveries import Memory
 from wbox_notify.engine import wake
-from wbox_notify.engine.rehearsal import World
-from wbox_notify.engine.trials import run
-from wbox_notify.events import Event
-from wbox_notify.links import read
-from wbox_notify.messages import Text
+from wbox_notify.engine.replay import World
+from wbox_notify.engine.rule_tests import run
+from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.model.signed_links import read
 from wbox_notify.rules import Project, load
 
 RULES = """

@@ -12,16 +12,16 @@ from functools import partial
 
 import pytest
 
+from wbox_notify.config.redaction import Redaction
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import CalendarEvent, Media, Notice, Poll, Text
-from wbox_notify.phones import normalise
-from wbox_notify.redaction import Redaction
+from wbox_notify.model.messages import CalendarEvent, Media, Notice, Poll, Text
+from wbox_notify.model.phones import normalise
+from wbox_notify.simulator.formatting import to_html
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import METHODS
 from wbox_notify.templates.layout import clean
 from wbox_notify.templates.sandbox import TEXT_METHODS
-from wbox_notify.webhooks.bodies import form_body, json_body, text_body
-from wbox_notify.whatsapp import to_html
+from wbox_notify.triggers.webhook.bodies import form_body, json_body, text_body
 
 SIZE = 256 * 1024
 LIMIT = 0.5

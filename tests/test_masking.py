@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulebook import project, rule_file
 
-from wbox_notify.documents.masking import masked
-from wbox_notify.documents.problems import render
+from wbox_notify.config.yaml.masking import masked
+from wbox_notify.config.yaml.problems import render
 from wbox_notify.rules.check import check
 
 SHOWN = """\

@@ -8,10 +8,10 @@ from rulebook import project, rule_file
 from test_afterwards import House
 from workplace import Workplace
 
-from wbox_notify.documents.problems import Problem, errors
+from wbox_notify.config.yaml.problems import Problem, errors
+from wbox_notify.daemon.preview import survey
 from wbox_notify.rules.check import check
 from wbox_notify.rules.matching import PASSED_OVER, Matching
-from wbox_notify.survey import survey
 
 
 @pytest.mark.parametrize(

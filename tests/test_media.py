@@ -20,26 +20,26 @@ from hypothesis import strategies as st
 from rulebook import PHONE, project, rule_file
 from workplace import until
 
-from wbox_notify import links
-from wbox_notify.client import Client
-from wbox_notify.control import Action, Control
-from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.clients.wbox import Client
+from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.dispatch import Dispatcher, Means
-from wbox_notify.engine.trials import run_all
+from wbox_notify.dispatch.queue import Action, Control
+from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.errors import MessageError, StoreError
-from wbox_notify.events import Event
-from wbox_notify.files import digest
-from wbox_notify.housekeeping import Housekeeping
 from wbox_notify.media import MediaError, MediaFiles
+from wbox_notify.media.ingest import take
 from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_name
-from wbox_notify.media.opening import passes
+from wbox_notify.media.safe_open import passes
 from wbox_notify.media.spool import Spool
-from wbox_notify.media.taking import take
-from wbox_notify.messages import Media, Text
+from wbox_notify.model import signed_links
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import digest
+from wbox_notify.model.messages import Media, Text
 from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file.contents import describe
+from wbox_notify.triggers.file.facts import describe
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture" * 100
 NOW = 1_800_000_000.0
@@ -558,12 +558,12 @@ def test_U07_a_link_of_an_other_key_name_or_kind_leads_nowhere(desk: Desk) -> No
 
 @given(st.text(max_size=120), st.integers(0, 200), st.integers(1, 255))
 def test_U07_no_token_but_ours_is_read(text: str, place: int, change: int) -> None:
-    token = links.token(b"a key of the test", "media", "0" * 32 + ".1800000000")
-    assert links.read(b"another key", token) is None
+    token = signed_links.token(b"a key of the test", "media", "0" * 32 + ".1800000000")
+    assert signed_links.read(b"another key", token) is None
     spot = place % len(token)
     changed = token[:spot] + chr((ord(token[spot]) + change) % 128) + token[spot + 1 :]
-    assert changed == token or links.read(b"a key of the test", changed) is None
-    assert text == token or links.read(b"a key of the test", text) is None
+    assert changed == token or signed_links.read(b"a key of the test", changed) is None
+    assert text == token or signed_links.read(b"a key of the test", text) is None
 
 
 def test_a_static_folder_is_given_the_file_and_loses_it_after_its_use(tmp_path: Path) -> None:

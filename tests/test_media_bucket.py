@@ -14,15 +14,15 @@ from object_store import KEY_ID, NAME, SECRET, ObjectStore
 from rulebook import PHONE, project, rule_file
 from workplace import Workplace, until
 
-from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
-from wbox_notify.documents.problems import render
+from wbox_notify.config.bucket import Bucket
+from wbox_notify.config.yaml.problems import render
 from wbox_notify.errors import WboxError
 from wbox_notify.media import MediaFiles
 from wbox_notify.media.bucket import _talking as talking
-from wbox_notify.messages import Media
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.messages import Media
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check
-from wbox_notify.settings.bucket import Bucket
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 
@@ -351,7 +351,7 @@ def test_without_the_extra_the_problem_says_what_to_install(
 
 
 def test_who_has_no_bucket_does_not_load_its_library() -> None:
-    program = "import sys, wbox_notify.daemon, wbox_notify.cli.send; print('minio' in sys.modules)"
+    program = "import sys, wbox_notify.daemon.daemon, wbox_notify.cli.send; print('minio' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
 

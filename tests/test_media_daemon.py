@@ -16,7 +16,7 @@ import requests
 from workplace import Workplace, until
 
 import wbox_notify.simulator
-from wbox_notify.deliveries import State
+from wbox_notify.model.deliveries import State
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

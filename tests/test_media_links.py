@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from rulebook import PHONE, project, rule_file
 from workplace import until
 
-from wbox_notify.deliveries import Delivery, Plan, Planned, Standing, State
 from wbox_notify.media import MediaFiles
 from wbox_notify.media.kinds import disposition
-from wbox_notify.messages import Media
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.messages import Media
 from wbox_notify.web.media import wanted
 from wbox_notify.web.protocol import Guarded
 

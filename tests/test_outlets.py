@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from rulebook import project, rule_file
 from workplace import Workplace, until
 
-from wbox_notify.engine.trials import run_all
-from wbox_notify.messages import CalendarEvent, Media, Notice, Poll, Text, notice_of
-from wbox_notify.outcomes import Outcome
-from wbox_notify.outlets import Outlets, _reason, name_of
+from wbox_notify.clients.apprise import Outlets, _reason, name_of
+from wbox_notify.engine.rule_tests import run_all
+from wbox_notify.model.messages import CalendarEvent, Media, Notice, Poll, Text, notice_of
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 
@@ -127,7 +127,8 @@ def test_each_kind_of_message_can_be_read_elsewhere(message: Text, text: str) ->
 def test_apprise_is_loaded_only_where_there_is_an_outlet(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     program = (
-        "import sys; from pathlib import Path; import wbox_notify.daemon; from wbox_notify.rules import load;"
+        "import sys; from pathlib import Path; import wbox_notify.daemon.daemon;"
+        "from wbox_notify.rules import load;"
         "found = load(Path(sys.argv[1]), {});"
         "print([one.code for one in found.problems], 'apprise' in sys.modules)"
     )

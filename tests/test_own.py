@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from rulebook import rule_file
 
-from wbox_notify.afterwards.verdict import Verdict, folder
-from wbox_notify.events import Event
-from wbox_notify.files import Fate
+from wbox_notify.config.own import own
+from wbox_notify.daemon.archive.target import Verdict, folder
+from wbox_notify.daemon.sources import watches
 from wbox_notify.media import MediaError
-from wbox_notify.media.opening import opened
+from wbox_notify.media.safe_open import opened
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.check import check
 from wbox_notify.rules.rule import FileTrigger
-from wbox_notify.settings.own import own
-from wbox_notify.sources import watches
 from wbox_notify.templates import Template
-from wbox_notify.triggers.file.listing import Listing
-from wbox_notify.triggers.troubles import Troubles
+from wbox_notify.triggers.file.scanner import Listing
+from wbox_notify.triggers.health import Troubles
 
 SETTINGS = """\
 version: 1

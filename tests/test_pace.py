@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.deliveries import Delivery, Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.messages import Media, Message, Notice, Text
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.pace import UNLIMITED, Begun, Pace, digest, next_turns
+from wbox_notify.model.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Media, Message, Notice, Text
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import UNLIMITED, Begun, Pace, digest, next_turns
+from wbox_notify.model.terms import Terms
 from wbox_notify.store import Store, open_store
-from wbox_notify.terms import Terms
 
 AYSE, CAN = "905551110001", "905551110002"
 EVEN = 0.5

@@ -10,11 +10,11 @@ from rulebook import rule, rule_file
 from test_afterwards import House
 from workplace import TEXT_RULE, Workplace, until
 
-from wbox_notify.documents.problems import errors
-from wbox_notify.paths import plain
+from wbox_notify.config.paths import plain
+from wbox_notify.config.values import as_path
+from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules import load
 from wbox_notify.rules.rule import FileTrigger
-from wbox_notify.settings.values import as_path
 
 
 @pytest.mark.parametrize(

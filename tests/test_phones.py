@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import MessageError
-from wbox_notify.phones import international, normalise
+from wbox_notify.model.phones import international, normalise
 
 REGIONS = ["TR", "DE", "AT", "IT", "FR", "GB", "US", "BR", "NL", "ES", "RU", "AE"]
 MOBILE = phonenumbers.PhoneNumberType.MOBILE

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify.templates import Templates
-from wbox_notify.webhooks.bodies import BodyError, json_body
-from wbox_notify.webhooks.presets import PRESETS, Item
-from wbox_notify.webhooks.signatures import scheme
+from wbox_notify.triggers.webhook.bodies import BodyError, json_body
+from wbox_notify.triggers.webhook.presets import PRESETS, Item
+from wbox_notify.triggers.webhook.signatures import scheme
 
 POSTS = (Path(__file__).parent / "data" / "alertmanager-webhook.txt").read_text(encoding="utf-8")
 FIRST, SECOND = [json_body(line.encode()) for line in POSTS.splitlines() if line.startswith("{")]

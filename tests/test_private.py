@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from workplace import Workplace, ended, until
 
-from wbox_notify import private
 from wbox_notify.cli.project import Remote, UnreachableError
-from wbox_notify.daemon import _own_key
-from wbox_notify.documents.problems import Problem
+from wbox_notify.config import private
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.daemon.daemon import _own_key
 from wbox_notify.rules import load
 from wbox_notify.rules.exposure import exposures
 
@@ -48,7 +48,7 @@ def test_a_file_is_for_our_user_alone_and_its_folder_too(tmp_path: Path) -> None
 def test_a_crash_at_any_point_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     code = """
         import pathlib, sys
-        from wbox_notify import private
+        from wbox_notify.config import private
         path, crash = pathlib.Path(sys.argv[1]), int(sys.argv[2])
         calls = 0
         def hook(event, arguments):

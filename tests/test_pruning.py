@@ -14,12 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workplace import until
 
-from wbox_notify.deliveries import OPEN, STUCK, WAITING, Decision, Delivery, Memory, Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
-from wbox_notify.housekeeping import Housekeeping
-from wbox_notify.messages import Text
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.daemon.housekeeping import Housekeeping
+from wbox_notify.model.deliveries import (
+    OPEN,
+    STUCK,
+    WAITING,
+    Decision,
+    Delivery,
+    Memory,
+    Plan,
+    Planned,
+    State,
+)
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.messages import Text
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
 
 DAY = 86_400.0

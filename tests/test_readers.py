@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import WboxError
-from wbox_notify.readers import Reading, Row, Rows, rows
-from wbox_notify.readers.jsons import json_list
-from wbox_notify.readers.text import LONGEST
-from wbox_notify.readers.zones import WINDOWS, Zones
-from wbox_notify.triggers.file.contents import decode
+from wbox_notify.triggers.file.facts import decode
+from wbox_notify.triggers.file.readers import Reading, Row, Rows, rows
+from wbox_notify.triggers.file.readers.json_items import json_list
+from wbox_notify.triggers.file.readers.text import LONGEST
+from wbox_notify.triggers.file.readers.zones import WINDOWS, Zones
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1254")
 TURKISH = "abcçğıöşüĞİŞ 019'-_."

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rulebook import project, rule_file
 from workplace import Workplace, ended, until
 
-from wbox_notify.client import Client
-from wbox_notify.daemon import Daemon
-from wbox_notify.redaction import SHORTEST, Redaction
-from wbox_notify.settings import read
+from wbox_notify.clients.wbox import Client
+from wbox_notify.config.redaction import SHORTEST, Redaction
+from wbox_notify.config.settings import read
+from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.simulator import Simulator
 
 KEY = "sk_canary_4711"

@@ -15,7 +15,7 @@ from doorway import BEARER_JSON, GITHUB, OPEN, SECRET, TOKEN, Doorway, Hasty, re
 from workplace import Workplace, until
 
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.web import Guarded, Limits
 from wbox_notify.web.room import ALWAYS, Room
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from workplace import until
 
-from wbox_notify.daemon import Daemon
+from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.rules import Project, load
 from wbox_notify.simulator import Simulator
 

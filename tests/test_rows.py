@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulebook import mistake, rule
 
-from wbox_notify.deliveries import Delivery, Plan, State
+from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine import plan
-from wbox_notify.engine.trials import run
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
-from wbox_notify.messages import Text
-from wbox_notify.planner import Planner
-from wbox_notify.readers import Reading
+from wbox_notify.engine.rule_tests import run
+from wbox_notify.model.deliveries import Delivery, Plan, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file import RowFiles
+from wbox_notify.triggers.file.readers import Reading
 
 NOW = 1_795_400_000.0
 

@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rulebook import project, rule, rule_file, sane
 
-from wbox_notify.documents.problems import Problem, render
+from wbox_notify.config.yaml.problems import Problem, render
 from wbox_notify.errors import ConfigError, MessageError
-from wbox_notify.messages import CalendarEvent, Media, Poll, Text
+from wbox_notify.model.messages import CalendarEvent, Media, Poll, Text
 from wbox_notify.rules import Contact, FileTrigger, load
 from wbox_notify.rules.globs import path_pattern
 from wbox_notify.templates import Template, TemplateError

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from rulebook import PHONE, mistake, project, rule, rule_file
 
-from wbox_notify.messages import Text
+from wbox_notify.model.messages import Text
 from wbox_notify.rules import Contact
-from wbox_notify.rules.people import OnCall
+from wbox_notify.rules.recipients import OnCall
 from wbox_notify.rules.rule import Group, Rule
-from wbox_notify.times import parse
-from wbox_notify.times.windows import Window
+from wbox_notify.triggers.schedule import parse
+from wbox_notify.triggers.schedule.windows import Window
 
 OPEN = "trigger: {webhook: {path: x, open: true}}\n"
 ALERTS = "trigger: {webhook: {path: x, open: true, preset: alertmanager}}\n"

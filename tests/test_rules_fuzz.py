@@ -13,7 +13,7 @@ from rulebook import project, rule_file, sane
 from test_rules import TREES
 from test_rules_schema import RULES, SETTINGS, SHORTHANDS
 
-from wbox_notify.documents.yamlfile import parse
+from wbox_notify.config.yaml.document import parse
 from wbox_notify.rules.check import check, summary
 
 ENVIRON = {"A": "a secret that is long enough"}

@@ -12,9 +12,9 @@ from rulebook import project, rule_file
 
 from wbox_notify.errors import MessageError
 from wbox_notify.rules import Contact, Project
-from wbox_notify.rules.people import OnCall
-from wbox_notify.times.wallclock import moment
-from wbox_notify.times.windows import Window
+from wbox_notify.rules.recipients import OnCall
+from wbox_notify.triggers.schedule.wallclock import moment
+from wbox_notify.triggers.schedule.windows import Window
 
 PEOPLE = """\
 version: 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulebook import project
 
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.rules import FileTrigger, Project, Rule
 
 RULES = """\

@@ -10,9 +10,9 @@ from rulebook import mistake, project, rule, rule_file
 from wbox_notify.errors import WboxError
 from wbox_notify.rules import FileTrigger
 from wbox_notify.rules.rule import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
-from wbox_notify.times import Missed, parse
-from wbox_notify.webhooks.presets import PRESETS
-from wbox_notify.webhooks.signatures import scheme
+from wbox_notify.triggers.schedule import Missed, parse
+from wbox_notify.triggers.webhook.presets import PRESETS
+from wbox_notify.triggers.webhook.signatures import scheme
 
 SECRET = "canary-canary-canary-canary-4711"
 SECRETS = {"wbox-notify.yaml": "secrets: {hook: {env: HOOK}, other: {env: HOOK}}\n"}

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.times import Missed, parse
-from wbox_notify.times.schedule import ON_TIME
-from wbox_notify.triggers.schedule import LONGEST_PAUSE, Mark, ScheduleSource, Timetable
+from wbox_notify.model.events import Event
+from wbox_notify.triggers.schedule import Missed, parse
+from wbox_notify.triggers.schedule.schedule import ON_TIME
+from wbox_notify.triggers.schedule.source import LONGEST_PAUSE, Mark, ScheduleSource, Timetable
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.times import Missed, Schedule, ScheduleError, nominal_id, parse, parse_missed
+from wbox_notify.triggers.schedule import Missed, Schedule, ScheduleError, nominal_id, parse, parse_missed
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 CRON_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")

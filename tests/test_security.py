@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from workplace import TEXT_RULE, Workplace, ended, until
 
+from wbox_notify.daemon.sources import watches
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
-from wbox_notify.sources import watches
 
 ROOT = Path(__file__).parents[1]
 SECURITY = (ROOT / "SECURITY.md").read_text()

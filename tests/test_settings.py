@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from wbox_notify.documents.problems import Problem, render
+from wbox_notify.config.settings import FILE, Setup, read
+from wbox_notify.config.values import as_address, as_store, as_url, as_zone, system_zone
+from wbox_notify.config.yaml.problems import Problem, render
 from wbox_notify.errors import ConfigError
-from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.settings import FILE, Setup, read
-from wbox_notify.settings.values import as_address, as_store, as_url, as_zone, system_zone
+from wbox_notify.model.pace import UNLIMITED, Pace
 
 KEY = "sk_canary-4711"
 UNTIMED = hypothesis_settings(deadline=None)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.webhooks.signatures import Call, Scheme, SignatureError, scheme
+from wbox_notify.triggers.webhook.signatures import Call, Scheme, SignatureError, scheme
 
 FILE = json.loads((Path(__file__).parent / "data" / "signature_vectors.json").read_text(encoding="utf-8"))
 VECTORS = {vector["id"]: vector for vector in FILE["vectors"] if vector["scheme"] != "twilio"}

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.deliveries import Planned
-from wbox_notify.engine.rehearsal import World
-from wbox_notify.engine.trials import run_all
-from wbox_notify.events import Event
-from wbox_notify.messages import KINDS
+from wbox_notify.engine.replay import World
+from wbox_notify.engine.rule_tests import run_all
+from wbox_notify.model.deliveries import Planned
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
 from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.webhooks.headers import KNOWN
+from wbox_notify.triggers.webhook.headers import KNOWN
 
 ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})

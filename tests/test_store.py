@@ -15,15 +15,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from wbox_notify.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
 from wbox_notify.errors import ConfigError, StoreError
-from wbox_notify.events import Event
-from wbox_notify.messages import Notice, Text
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.model.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Notice, Text
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.terms import LIFETIME, Terms
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
-from wbox_notify.store.schema import MIGRATIONS
-from wbox_notify.terms import LIFETIME, Terms
+from wbox_notify.store.migrations import MIGRATIONS
 
 PHONES = ["905551110001", "905551110002", "905551110003"]
 
@@ -370,7 +370,7 @@ def test_S01_a_full_disk_is_said_and_nothing_accepted_is_lost(tmp_path: Path) ->
     script = f"""
 import resource, signal
 from datetime import UTC, datetime
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.store import open_store
 from wbox_notify.errors import StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

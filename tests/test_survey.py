@@ -6,9 +6,9 @@ import pytest
 from rulebook import project, rule_file
 from workplace import Workplace, until
 
-from wbox_notify.documents.problems import Problem
-from wbox_notify.files import FileVersion, Past
-from wbox_notify.survey import survey
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.daemon.preview import survey
+from wbox_notify.model.file_version import FileVersion, Past
 
 
 def nothing(_: object) -> dict[FileVersion, Past]:

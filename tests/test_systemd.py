@@ -14,7 +14,7 @@ import pytest
 from workplace import TEXT_RULE, Workplace, ended
 
 from wbox_notify.cli.unit import Unit
-from wbox_notify.systemd import Systemd
+from wbox_notify.daemon.systemd import Systemd
 
 SYSTEMD = shutil.which("systemd-analyze")
 

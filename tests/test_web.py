@@ -18,13 +18,13 @@ from doorway import TOKEN, Doorway, Hasty, rest, status
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wbox_notify import links
-from wbox_notify.deliveries import Plan, Planned, State
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.messages import Text
+from wbox_notify.model import signed_links
+from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
 from wbox_notify.web import Guarded, Limits, Links
-from wbox_notify.web.words import words
+from wbox_notify.web.texts import words
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PAGE = b"GET /ack/page.css HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -514,11 +514,11 @@ def test_a_reload_that_fails_says_so(tmp_path: Path) -> None:
 
 @given(key=st.binary(min_size=1), kind=st.text().filter(lambda kind: ":" not in kind), value=st.text())
 def test_a_link_is_read_with_its_key_alone(key: bytes, kind: str, value: str) -> None:
-    token = links.token(key, kind, value)
+    token = signed_links.token(key, kind, value)
     assert token.isalnum()
     assert token == token.lower()
-    assert links.read(key, token) == (kind, value)
-    assert links.read(key + b"x", token) is None
+    assert signed_links.read(key, token) == (kind, value)
+    assert signed_links.read(key + b"x", token) is None
 
 
 @given(st.one_of(st.text(), st.text(alphabet="abcdefghijklmnopqrstuvwxyz234567"), st.characters()))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.durations import parse_duration
+from wbox_notify.config.durations import parse_duration
+from wbox_notify.config.sizes import parse_size
 from wbox_notify.errors import ConfigError
-from wbox_notify.sizes import parse_size
-from wbox_notify.times.windows import Window, WindowError
+from wbox_notify.triggers.schedule.windows import Window, WindowError
 
 ISTANBUL, BERLIN = ZoneInfo("Europe/Istanbul"), ZoneInfo("Europe/Berlin")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.documents.nodes import MAX_NODES
-from wbox_notify.documents.problems import Place, Problem, render
-from wbox_notify.documents.yamlfile import MAX_BYTES, Document, open_document, parse
+from wbox_notify.config.yaml.document import MAX_BYTES, Document, open_document, parse
+from wbox_notify.config.yaml.parser import MAX_NODES
+from wbox_notify.config.yaml.problems import Place, Problem, render
 
 UNTIMED = settings(deadline=None)
 
@@ -407,7 +407,7 @@ WITHOUT_C = """
 import json, sys
 sys.modules["yaml._yaml"] = None
 import yaml
-from wbox_notify.documents.yamlfile import parse
+from wbox_notify.config.yaml.document import parse
 assert not yaml.__with_libyaml__
 texts = json.load(sys.stdin)
 print(json.dumps([[(p.code, p.line) for p in parse(text.encode(), "x").problems] for text in texts]))

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.deliveries import OPEN, STUCK, Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.messages import Text, dump
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.model.deliveries import OPEN, STUCK, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text, dump
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
 
 FEW, MANY = 1_000, 1_000_000

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wbox_notify.events import Event
-from wbox_notify.planner import Planner
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.model.events import Event
 from wbox_notify.rules import load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, RowFiles, Watch

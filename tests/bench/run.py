@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wbox_notify.engine import plan
-from wbox_notify.engine.rehearsal import World
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
+from wbox_notify.engine.replay import World
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file import FileSource, Watch

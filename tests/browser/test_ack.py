@@ -10,9 +10,9 @@ import requests
 from doorway import Doorway
 from playwright.sync_api import Page, expect
 
-from wbox_notify.deliveries import Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.messages import Text
+from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
 
 OpenPage = Callable[..., Page]
 PHONE = {"viewport": {"width": 390, "height": 844}}

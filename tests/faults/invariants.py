@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from workplace import Workplace
 
-from wbox_notify.deliveries import State
-from wbox_notify.outcomes import Outcome
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wbox_notify.client import Client
-from wbox_notify.deliveries import Delivery, Plan, Planned
+from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher, Means
-from wbox_notify.events import Event
-from wbox_notify.messages import Message, Text
-from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.model.deliveries import Delivery, Plan, Planned
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Text
+from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.store import open_store
 
 NOW = 1_800_000_000.0

@@ -21,12 +21,12 @@ from faults.tracing import killed_at, killing, needs_strace, tracing
 from faults.walks import NUMBERED, POLL, SETTLED, SILENT, Calls, Drops, begun, drop, sweep, url
 from workplace import TEXT_RULE, Workplace, ended, until
 
-from wbox_notify.deliveries import State
-from wbox_notify.events import Event
-from wbox_notify.outcomes import Outcome
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.events import Event
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history, open_store
-from wbox_notify.store.schema import MIGRATIONS
+from wbox_notify.store.migrations import MIGRATIONS
 
 
 def test_kill_9_at_any_moment_loses_nothing_and_doubles_only_what_is_listed_as_unknown(
@@ -218,7 +218,7 @@ def test_a_send_survives_kill_9_at_every_call(
 PUTTING = """
 import sys
 from datetime import UTC, datetime
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.store import open_store
 store = open_store("sqlite:///" + sys.argv[1])
 for number in range(int(sys.argv[2])):
@@ -402,7 +402,7 @@ DEADLY = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from wbox_notify.planner import Planner
+from wbox_notify.daemon.planner import Planner
 from wbox_notify.rules import load
 from wbox_notify.store import open_store
 

@@ -10,8 +10,8 @@ from fault_server import FaultServer, Visit, answer
 from line import a_line, text
 from workplace import Workplace
 
-from wbox_notify.deliveries import State
-from wbox_notify.pace import Pace
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.pace import Pace
 from wbox_notify.simulator import Simulator
 
 NOT_READY = answer(503, '{"success": false, "message": "WhatsApp client not ready (Scan QR code)."}')

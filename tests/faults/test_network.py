@@ -13,10 +13,10 @@ from fault_server import FaultServer, Visit, answer, replying
 from line import a_line, text
 from workplace import Workplace, until
 
-from wbox_notify.client import Client
-from wbox_notify.deliveries import State
-from wbox_notify.messages import Poll
-from wbox_notify.outcomes import Outcome
+from wbox_notify.clients.wbox import Client
+from wbox_notify.model.deliveries import State
+from wbox_notify.model.messages import Poll
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.simulator import Simulator
 
 PHONE = "905551234567"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
-from wbox_notify.events import Event
-from wbox_notify.messages import Text
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.pace import UNLIMITED, Pace
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.terms import OnUnknown, Terms
 from wbox_notify.store import Store, open_store
-from wbox_notify.terms import OnUnknown, Terms
 
 AYSE = "905551110001"
 MERGING = replace(UNLIMITED, backlog=20)

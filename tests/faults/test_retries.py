@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from wbox_notify.control import Action, Control
-from wbox_notify.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
-from wbox_notify.engine import digest, noise, quiet
-from wbox_notify.events import Event
-from wbox_notify.messages import Text
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.planner import Planner
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.dispatch.queue import Action, Control
+from wbox_notify.engine import digest, quiet_hours, throttle
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.rules import Project, load
 from wbox_notify.store import open_store
 
@@ -322,9 +322,9 @@ def test_Q08_what_waits_for_somebody_whom_the_rule_tells_no_more_waits_for_a_per
 @pytest.mark.parametrize(
     ("module", "how", "items", "to"),
     [
-        ("noise", "throttle: {max: 1, per: 1h, overflow: queue}", "[{'body': body}]", "queue"),
+        ("throttle", "throttle: {max: 1, per: 1h, overflow: queue}", "[{'body': body}]", "queue"),
         ("digest", DIGEST[0], DIGEST[1], "digest for a"),
-        ("quiet", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
+        ("quiet_hours", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
     ],
     ids=["a queue of 1,000", "a digest of 2,000", "500 in quiet hours"],
 )
@@ -334,7 +334,7 @@ def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
     monkeypatch.setattr(f"wbox_notify.engine.{module}.MOST", 3)
     house.follow(a_rule("mine", how, items=items))
     numbers = [house.post() for _ in range(9)]
-    fit = 4 if module == "noise" else 3
+    fit = 4 if module == "throttle" else 3
     for number in numbers[fit:]:
         assert [detail for detail in house.decisions(number) if to in detail], "each has a row that says so"
     house.wait(DAY)
@@ -346,7 +346,7 @@ def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
 
 
 def test_Q09_the_lists_are_as_long_as_the_documentation_says() -> None:
-    assert (noise.MOST, digest.MOST, quiet.MOST) == (1000, 2000, 500)
+    assert (throttle.MOST, digest.MOST, quiet_hours.MOST) == (1000, 2000, 500)
 
 
 VARIANTS: dict[str, Callable[[str], str]] = {

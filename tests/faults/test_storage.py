@@ -21,16 +21,16 @@ from faults.tracing import needs_strace, tracing
 from faults.walks import Calls, Drops, begun, drop, url
 from workplace import Workplace, ended, until
 
-from wbox_notify.client import Client
-from wbox_notify.deliveries import Plan, Planned, State
+from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher, Means
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.messages import Text
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, UnsoundError, open_store
-from wbox_notify.store.soundness import remote
+from wbox_notify.store.integrity import remote
 from wbox_notify.store.sqlite import _explained
 
 SOURCES = Path(__file__).parents[2] / "wbox_notify"

@@ -13,8 +13,8 @@ from answering import Answering, many_files
 from doorway import Doorway, rest, status
 from workplace import Workplace
 
-from wbox_notify.deliveries import Plan
-from wbox_notify.events import Event
+from wbox_notify.model.deliveries import Plan
+from wbox_notify.model.events import Event
 from wbox_notify.simulator import Simulator
 from wbox_notify.web.refusals import Refusals
 

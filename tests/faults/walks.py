@@ -10,7 +10,7 @@ from faults.invariants import check
 from faults.tracing import killing, needs_strace, tracing
 from workplace import TEXT_RULE, Workplace, ended, until
 
-from wbox_notify.deliveries import State
+from wbox_notify.model.deliveries import State
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

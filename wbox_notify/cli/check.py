@@ -6,9 +6,9 @@ import click
 
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import count, open_project, print_problems
-from wbox_notify.documents.problems import errors, in_order
+from wbox_notify.config.yaml.problems import errors, in_order
 from wbox_notify.errors import StoreError
-from wbox_notify.files import Known
+from wbox_notify.model.file_version import Known
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check, summary
 
@@ -23,7 +23,7 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
 
     Ends with 0 when all is well and with 1 when something has to be mended.
     """
-    from wbox_notify.survey import survey
+    from wbox_notify.daemon.preview import survey
 
     project = open_project(path or config)
     found = survey(project, _known(project))

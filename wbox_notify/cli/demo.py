@@ -14,13 +14,13 @@ from typing import Any
 import click
 
 from wbox_notify import __version__
-from wbox_notify.cli.feed import Feed
+from wbox_notify.cli.live import Feed
 from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json, shown
 from wbox_notify.cli.project import sound
 from wbox_notify.cli.run import stop_on_signals
-from wbox_notify.daemon import Daemon
+from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.errors import WboxError
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history

@@ -17,8 +17,8 @@ from wbox_notify.cli.environment import Environment, environment
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import open_project, sound
 from wbox_notify.cli.unit import MARK, Unit, unit
+from wbox_notify.config.settings import read
 from wbox_notify.errors import WboxError
-from wbox_notify.settings import read
 
 _NAME = "wbox.py"
 _UNIT = "wbox-notify.service"

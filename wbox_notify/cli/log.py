@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from wbox_notify.cli.feed import decision, listed, subject
+from wbox_notify.cli.live import decision, listed, subject
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_project
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.cli.run import stop_on_signals
-from wbox_notify.store import History, rows
-from wbox_notify.store.history import Row
+from wbox_notify.store import History, mapping
+from wbox_notify.store.queries import Row
 
 _LOOK_EVERY = 0.3
 
@@ -52,7 +52,7 @@ def _print_events(past: History, events: list[Row], *, as_json: bool) -> int:
                 }
             )
             continue
-        say(f"{moment(row['received'])}  {row['type']:<6} {subject(rows.event(row))}")
+        say(f"{moment(row['received'])}  {row['type']:<6} {subject(mapping.event(row))}")
         for each in decisions:
             say(f"          {decision(each['rule'], each['stage'], each['outcome'], each['detail'])}")
         listed(deliveries)

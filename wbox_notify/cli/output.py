@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from wbox_notify.config.redaction import redacted
 from wbox_notify.errors import ConfigError
-from wbox_notify.redaction import redacted
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.feed import state as coloured
-from wbox_notify.cli.feed import subject, target
+from wbox_notify.cli.live import state as coloured
+from wbox_notify.cli.live import subject, target
 from wbox_notify.cli.output import json_option, moment, say, say_json, shown
 from wbox_notify.cli.project import count, history, open_project, open_queue, usable
-from wbox_notify.control import Action
-from wbox_notify.deliveries import OPEN, STUCK, WAITING, Delivery, State
+from wbox_notify.dispatch.queue import Action
 from wbox_notify.errors import WboxError
-from wbox_notify.events import Event
+from wbox_notify.model.deliveries import OPEN, STUCK, WAITING, Delivery, State
+from wbox_notify.model.events import Event
 from wbox_notify.store import History
 
 _NOTHING_DONE = 3

@@ -12,16 +12,16 @@ from pathlib import Path
 import click
 
 from wbox_notify import __version__
-from wbox_notify.cli.feed import Feed
+from wbox_notify.cli.live import Feed
 from wbox_notify.cli.output import json_option, log_to_stderr, say, shown
 from wbox_notify.cli.project import count, open_project, print_problems, sound
-from wbox_notify.daemon import Daemon
-from wbox_notify.documents.problems import errors
+from wbox_notify.config.yaml.problems import errors
+from wbox_notify.daemon.daemon import Daemon
+from wbox_notify.daemon.systemd import Systemd
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import summary
 from wbox_notify.rules.exposure import exposures
-from wbox_notify.systemd import Systemd
 
 log = logging.getLogger(__name__)
 

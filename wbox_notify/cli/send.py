@@ -10,19 +10,19 @@ from typing import Any
 
 import click
 
-from wbox_notify import messages
-from wbox_notify.addresses import check_public
-from wbox_notify.cli.feed import target
+from wbox_notify.cli.live import target
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import media_files, open_project, open_queue, usable
 from wbox_notify.cli.queue import as_fields
-from wbox_notify.daemon import connect
-from wbox_notify.deliveries import OPEN, WAITING, Delivery, State
+from wbox_notify.clients.apprise import Outlets
+from wbox_notify.config.paths import plain
+from wbox_notify.daemon.daemon import connect
 from wbox_notify.dispatch import ALL, Dispatcher, Means
 from wbox_notify.errors import ConfigError, WboxError
-from wbox_notify.messages import WhatsAppMessage
-from wbox_notify.outlets import Outlets
-from wbox_notify.paths import plain
+from wbox_notify.model import messages
+from wbox_notify.model.addresses import check_public
+from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
+from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.rules import Project
 from wbox_notify.store import History, Store, open_history
 

@@ -8,11 +8,11 @@ import click
 
 from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
 from wbox_notify.cli.project import count, daemon_answers, open_project, usable
-from wbox_notify.client import ApiError
-from wbox_notify.daemon import connect
-from wbox_notify.deliveries import OPEN, STUCK, State
+from wbox_notify.clients.wbox import ApiError
+from wbox_notify.config.yaml.problems import errors
+from wbox_notify.daemon.daemon import connect
 from wbox_notify.dispatch import ALL
-from wbox_notify.documents.problems import errors
+from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.rules import Project
 from wbox_notify.store import open_history
 

@@ -10,9 +10,9 @@ import click
 from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
 from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.cli.run import stop_on_signals
-from wbox_notify.documents.problems import errors
-from wbox_notify.engine.trials import Trial, run_all
-from wbox_notify.triggers.changes import Changes
+from wbox_notify.config.yaml.problems import errors
+from wbox_notify.daemon.watcher import Changes
+from wbox_notify.engine.rule_tests import Trial, run_all
 
 _NOTHING = 3
 

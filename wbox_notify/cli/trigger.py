@@ -11,19 +11,19 @@ from typing import NoReturn
 
 import click
 
-from wbox_notify.cli.feed import decision
+from wbox_notify.cli.live import decision
 from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
-from wbox_notify.client import ENDPOINTS
-from wbox_notify.deliveries import Plan
-from wbox_notify.documents.shape import meant
+from wbox_notify.clients.wbox import ENDPOINTS
+from wbox_notify.config.paths import plain
+from wbox_notify.config.yaml.validation import meant
 from wbox_notify.engine import Overlay, plan, wake
-from wbox_notify.engine.rehearsal import World
+from wbox_notify.engine.replay import World
 from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
-from wbox_notify.events import Event
-from wbox_notify.messages import Notice
-from wbox_notify.paths import plain
+from wbox_notify.model.deliveries import Plan
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Notice
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wbox_notify.alarms import Alarms
-from wbox_notify.client import ApiError, Client
-from wbox_notify.deliveries import Delivery
-from wbox_notify.dispatch.after import probe_pause
-from wbox_notify.messages import Notice
-from wbox_notify.outcomes import Answer, Outcome
+from wbox_notify.clients.wbox import ApiError, Client
+from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.dispatch.retry import probe_pause
+from wbox_notify.model.deliveries import Delivery
+from wbox_notify.model.messages import Notice
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)

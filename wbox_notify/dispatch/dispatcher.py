@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from wbox_notify.alarms import Alarms
-from wbox_notify.client import Client
-from wbox_notify.clock import Clock, Step, steady
-from wbox_notify.deliveries import Delivery, State
-from wbox_notify.dispatch.after import After, after, may_be_its_own
+from wbox_notify.clients.apprise import Outlets
+from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
+from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.dispatch.retry import After, after, may_be_its_own
 from wbox_notify.errors import StoreError, WboxError
-from wbox_notify.messages import Message, Notice
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.outlets import Outlets
-from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.phones import masked
+from wbox_notify.model.clock import Clock, Step, steady
+from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.messages import Message, Notice
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.phones import masked
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)

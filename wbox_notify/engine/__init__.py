@@ -2,6 +2,6 @@
 
 from wbox_notify.engine.clock import KINDS, reset
 from wbox_notify.engine.plan import plan, wake
-from wbox_notify.engine.turn import Overlay, Remembers
+from wbox_notify.engine.rule_run import Overlay, Remembers
 
 __all__ = ["KINDS", "Overlay", "Remembers", "plan", "reset", "wake"]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from wbox_notify.deliveries import AGAIN, Planned
-from wbox_notify.engine import course, deliver, escalate, group, quiet, rows
-from wbox_notify.engine.occasion import Occasion, restore, single
-from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, messages_of
-from wbox_notify.events import event_of
+from wbox_notify.engine import course, deliver, escalate, group, quiet_hours, rows
+from wbox_notify.engine.item import Subject
+from wbox_notify.engine.notification import Occasion, restore, single
+from wbox_notify.engine.rule_run import Turn, messages_of
+from wbox_notify.model.deliveries import AGAIN, Planned
+from wbox_notify.model.events import event_of
 
 KIND = AGAIN
 
@@ -98,7 +98,7 @@ def _wake_now(turn: Turn, value: Mapping[str, Any]) -> None:
 def _remember(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
     """Tell what a person has let go, as if the rule had kept it in mind all the time."""
     kind, place, kept = value["kind"], value["key_of_memory"], value["value"]
-    if kind == quiet.KIND and kept.get("anyway"):
+    if kind == quiet_hours.KIND and kept.get("anyway"):
         for one in kept["held"]:
             _tell(turn, restore(turn, one), {"do": "tell", "occasion": one, "reader": place})
     elif turn.recall(kind, place) is None:

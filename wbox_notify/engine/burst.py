@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wbox_notify.engine import quiet
-from wbox_notify.engine.occasion import about, single
-from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, text_to
-from wbox_notify.rules.people import Reader
+from wbox_notify.engine import quiet_hours
+from wbox_notify.engine.item import Subject
+from wbox_notify.engine.notification import about, single
+from wbox_notify.engine.rule_run import Turn, text_to
+from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Burst
 
 KIND = "burst"
@@ -50,13 +50,13 @@ def wake(turn: Turn, key: str) -> list[Subject]:
 
 def _tell(turn: Turn, reader: Reader, told: Mapping[str, Any]) -> None:
     """Tell a reader of many files, after the quiet hours that are now, if any."""
-    end, hours = quiet.ends(turn, reader), turn.rule.quiet_hours
+    end, hours = quiet_hours.ends(turn, reader), turn.rule.quiet_hours
     if end and hours and hours.then == "drop":
-        turn.decide(quiet.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+        turn.decide(quiet_hours.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
     elif end:
         alone = {**told, "subjects": [], "readers": {reader.address: told}}
         turn.remember(KIND, f"{told['event_id']} {reader.address}", alone, end.timestamp())
-        turn.decide(quiet.KIND, "waits", f"{reader.name} is not disturbed before {end:%H:%M}")
+        turn.decide(quiet_hours.KIND, "waits", f"{reader.name} is not disturbed before {end:%H:%M}")
     else:
         text = _words(reader.lang or turn.project.settings.lang, turn.rule.name, told)
         turn.say(text_to(reader, text, turn.rule.name), f"{told['event_id']}:{KIND}", "0")

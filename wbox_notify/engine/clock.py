@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.clock import SLACK, Step
-from wbox_notify.deliveries import Memory
-from wbox_notify.engine import burst, digest, escalate, group, missing, noise, quiet, rows
-from wbox_notify.engine.subject import moment
-from wbox_notify.engine.turn import Remembers, Turn
+from wbox_notify.engine import burst, digest, escalate, group, missing, quiet_hours, rows, throttle
+from wbox_notify.engine.item import moment
+from wbox_notify.engine.rule_run import Remembers, Turn
 from wbox_notify.errors import WboxError
+from wbox_notify.model.clock import SLACK, Step
+from wbox_notify.model.deliveries import Memory
 from wbox_notify.rules import Project
 from wbox_notify.rules.rule import FileTrigger
 
 _PAST = ("since", "last", "started", "at", "times")
-_BY_THE_WALL = {digest.KIND, quiet.KIND}
+_BY_THE_WALL = {digest.KIND, quiet_hours.KIND}
 """What is due at a time of day; all else counts from the moments in its value."""
 
 
@@ -71,7 +71,7 @@ def _digest(turn: Turn, _key: str, _value: Mapping[str, Any]) -> float:
 
 def _quiet(turn: Turn, address: str, _value: Mapping[str, Any]) -> float:
     try:
-        end = quiet.ends(turn, turn.project.reader(address))
+        end = quiet_hours.ends(turn, turn.project.reader(address))
     except WboxError:
         end = None
     return end.timestamp() if end else turn.time
@@ -91,10 +91,10 @@ _LATEST: Mapping[str, Callable[[Turn, str, Mapping[str, Any]], float]] = {
     digest.KIND: _digest,
     escalate.KIND: _escalation,
     group.KIND: lambda _turn, _key, value: float(value["due"]),
-    noise.DEDUPE: lambda _turn, _key, _value: math.inf,
-    noise.THROTTLE: _throttle,
+    throttle.DEDUPE: lambda _turn, _key, _value: math.inf,
+    throttle.THROTTLE: _throttle,
     missing.SEEN: lambda _turn, _key, _value: math.inf,
-    quiet.KIND: _quiet,
+    quiet_hours.KIND: _quiet,
     rows.KIND: lambda turn, _key, _value: turn.time,
 }
 """When a memory is due at the latest, for a rule that is followed."""

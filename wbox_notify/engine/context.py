@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from wbox_notify.engine.subject import Subject, moment
+from wbox_notify.engine.item import Subject, moment
 from wbox_notify.errors import WboxError
-from wbox_notify.readers import value_of
 from wbox_notify.rules import Project, Rule
+from wbox_notify.triggers.file.readers import value_of
 
 _TIMES = {
     "file": ("mtime",),

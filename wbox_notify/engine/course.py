@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from wbox_notify.engine import burst, deliver, digest, group, missing, noise, rows
-from wbox_notify.engine.occasion import found_again, single
-from wbox_notify.engine.subject import Subject, subjects
-from wbox_notify.engine.turn import Turn
+from wbox_notify.engine import burst, deliver, digest, group, missing, rows, throttle
+from wbox_notify.engine.item import Subject, subjects
+from wbox_notify.engine.notification import found_again, single
+from wbox_notify.engine.rule_run import Turn
 from wbox_notify.errors import WboxError
-from wbox_notify.events import Event
+from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import MissingTrigger
 
 Stage = Callable[[Turn, Subject], None]
@@ -94,8 +94,8 @@ def _from_the_beginning(turn: Turn, subject: Subject) -> None:
     turn.stage = "if"
     if not _holds(turn, subject):
         return
-    turn.stage = noise.DEDUPE
-    if rule.dedupe and not noise.is_new(turn, rule.dedupe, subject):
+    turn.stage = throttle.DEDUPE
+    if rule.dedupe and not throttle.is_new(turn, rule.dedupe, subject):
         return
     trigger = rule.trigger_of(subject.data["file"]["path"]) if subject.type == "file" else None
     if trigger and trigger.burst:
@@ -107,8 +107,8 @@ def _from_the_beginning(turn: Turn, subject: Subject) -> None:
 
 def _throttled(turn: Turn, subject: Subject) -> None:
     rule = turn.rule
-    turn.stage = noise.THROTTLE
-    if rule.throttle and not noise.passes(turn, rule.throttle, subject):
+    turn.stage = throttle.THROTTLE
+    if rule.throttle and not throttle.passes(turn, rule.throttle, subject):
         return
     _place(turn, subject)
 

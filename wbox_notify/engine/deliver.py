@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from wbox_notify.deliveries import Planned
-from wbox_notify.engine import escalate, left_out, quiet
+from wbox_notify.engine import escalate, left_out, quiet_hours
+from wbox_notify.engine.item import Subject
 from wbox_notify.engine.names import short
-from wbox_notify.engine.occasion import Occasion, about, restore, retold, single
-from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, messages_of
+from wbox_notify.engine.notification import Occasion, about, restore, retold, single
+from wbox_notify.engine.rule_run import Turn, messages_of
 from wbox_notify.errors import MessageError
-from wbox_notify.messages import Message, Text
+from wbox_notify.model.deliveries import Planned
+from wbox_notify.model.messages import Message, Text
 from wbox_notify.rules import Contact
-from wbox_notify.rules.people import OnCall, Reader
+from wbox_notify.rules.recipients import OnCall, Reader
 from wbox_notify.rules.rule import Draft
 from wbox_notify.templates import Template
 
@@ -38,7 +38,7 @@ def _deliver(turn: Turn, readers: list[Reader], occasion: Occasion, context: Map
     told = sum(
         _tell(turn, reader, occasion, context)
         for reader in readers
-        if not quiet.holds(turn, reader, occasion, context)
+        if not quiet_hours.holds(turn, reader, occasion, context)
     )
     if told:
         turn.decide("send", "passed", messages_of(told))
@@ -55,8 +55,8 @@ def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
 
 def release(turn: Turn, address: str) -> None:
     """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
-    held = turn.recall(quiet.KIND, address) or {"held": []}
-    turn.forget(quiet.KIND, address)
+    held = turn.recall(quiet_hours.KIND, address) or {"held": []}
+    turn.forget(quiet_hours.KIND, address)
     reader = turn.project.reader(address)
     before, left = len(turn.messages), []
     for kept in _as_they_are_told_now(turn, held["held"]):
@@ -65,17 +65,19 @@ def release(turn: Turn, address: str) -> None:
         if not held.get("anyway") and not _is_told_of(turn, address, kept):
             left.append(kept)
         else:
-            turn.guarded(quiet.KIND, origin, partial(_release, turn, reader, kept), again)
+            turn.guarded(quiet_hours.KIND, origin, partial(_release, turn, reader, kept), again)
     if not _asks_sent(turn):
         turn.messages[before:] = _merged(turn.messages[before:])
     made = len([one for one in turn.messages[before:] if one.message])
     if held["held"] and held.get("more"):
-        left_out.tell(turn, quiet.KIND, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"])
+        left_out.tell(
+            turn, quiet_hours.KIND, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"]
+        )
     if left:
         why = f"{reader.name} is not told by this rule any more"
-        turn.hold(quiet.KIND, address, {"held": left, "anyway": True}, why)
+        turn.hold(quiet_hours.KIND, address, {"held": left, "anyway": True}, why)
     if made:
-        turn.decide(quiet.KIND, "passed", f"{messages_of(made)} to {reader.name}")
+        turn.decide(quiet_hours.KIND, "passed", f"{messages_of(made)} to {reader.name}")
 
 
 def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[str, Any]) -> int:
@@ -113,7 +115,7 @@ def _is_told_of(turn: Turn, address: str, kept: Mapping[str, Any]) -> bool:
 def _release(turn: Turn, reader: Reader, kept: Mapping[str, Any]) -> None:
     occasion = restore(turn, kept)
     context = about(turn, occasion)
-    if _still_matters(turn, occasion, context) and not quiet.holds(turn, reader, occasion, context):
+    if _still_matters(turn, occasion, context) and not quiet_hours.holds(turn, reader, occasion, context):
         _escalate(turn, occasion, _tell(turn, reader, occasion, context))
 
 
@@ -129,11 +131,11 @@ def _as_they_are_told_now(turn: Turn, held: list[dict[str, Any]]) -> Iterator[di
 
 def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
     if occasion.group is not None and not occasion.healed and not occasion.extra["group"]["items"]:
-        turn.decide(quiet.KIND, "stopped", "healed, never told")
+        turn.decide(quiet_hours.KIND, "stopped", "healed, never told")
         return False
     if all(condition.truth(context) for condition in turn.rule.conditions):
         return True
-    turn.decide(quiet.KIND, "stopped", "it does not matter any more")
+    turn.decide(quiet_hours.KIND, "stopped", "it does not matter any more")
     return False
 
 

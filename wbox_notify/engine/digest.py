@@ -4,10 +4,10 @@ from functools import partial
 
 from wbox_notify.engine import left_out
 from wbox_notify.engine.deliver import deliver_to, is_told
-from wbox_notify.engine.occasion import Occasion, about, event_names, made_of, single
-from wbox_notify.engine.subject import Subject, identity_of
-from wbox_notify.engine.turn import Turn
-from wbox_notify.rules.people import Reader
+from wbox_notify.engine.item import Subject, identity_of
+from wbox_notify.engine.notification import Occasion, about, event_names, made_of, single
+from wbox_notify.engine.rule_run import Turn
+from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Digest
 
 KIND = "digest"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wbox_notify.engine.names import short
-from wbox_notify.engine.occasion import Occasion, about, restore, retold
-from wbox_notify.engine.turn import Turn, messages_of
-from wbox_notify.rules.people import Reader
+from wbox_notify.engine.notification import Occasion, about, restore, retold
+from wbox_notify.engine.rule_run import Turn, messages_of
+from wbox_notify.rules.recipients import Reader
 
 KIND = "escalate"
 

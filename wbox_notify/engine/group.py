@@ -5,10 +5,10 @@ from typing import Any
 
 from wbox_notify.engine import escalate
 from wbox_notify.engine.deliver import deliver
+from wbox_notify.engine.item import Subject
 from wbox_notify.engine.names import key_of, short
-from wbox_notify.engine.occasion import GROUP, Occasion, group_names, made_of
-from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, values_of
+from wbox_notify.engine.notification import GROUP, Occasion, group_names, made_of
+from wbox_notify.engine.rule_run import Turn, values_of
 from wbox_notify.rules.rule import Group
 
 KIND = GROUP

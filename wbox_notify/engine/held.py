@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wbox_notify.deliveries import Planned
 from wbox_notify.engine.names import first_event, key_of, short
+from wbox_notify.model.deliveries import Planned
 
 _TOLD_LATER: Mapping[str, tuple[str, str]] = {
     "group": ("group", "items"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from wbox_notify.engine.occasion import single
-from wbox_notify.engine.subject import Subject
-from wbox_notify.engine.turn import Turn, text_to
-from wbox_notify.rules.people import Reader
+from wbox_notify.engine.item import Subject
+from wbox_notify.engine.notification import single
+from wbox_notify.engine.rule_run import Turn, text_to
+from wbox_notify.rules.recipients import Reader
 
 _WORDS: Mapping[str, str] = {
     "en": "… and {number} more of “{rule}” that were left out",

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from wbox_notify.engine.subject import Subject, moment
-from wbox_notify.engine.turn import Turn
-from wbox_notify.events import Event
+from wbox_notify.engine.item import Subject, moment
+from wbox_notify.engine.rule_run import Turn
+from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import MissingTrigger
 
 SEEN, OPEN = "seen", "missing"

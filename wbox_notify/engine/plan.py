@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from wbox_notify.deliveries import Decision, Memory, Plan, Planned
 from wbox_notify.engine import (
     again,
     burst,
@@ -15,20 +14,21 @@ from wbox_notify.engine import (
     escalate,
     group,
     left_out,
-    noise,
-    quiet,
+    quiet_hours,
     rows,
+    throttle,
 )
 from wbox_notify.engine.held import held, holds
 from wbox_notify.engine.names import first_event, key_of, short
-from wbox_notify.engine.occasion import about, single
-from wbox_notify.engine.turn import Remembers, Turn, one_line
-from wbox_notify.events import Event
-from wbox_notify.links import token
-from wbox_notify.messages import Text
-from wbox_notify.readers import Slice
+from wbox_notify.engine.notification import about, single
+from wbox_notify.engine.rule_run import Remembers, Turn, one_line
+from wbox_notify.model.deliveries import Decision, Memory, Plan, Planned
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.model.signed_links import token
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Throttle
+from wbox_notify.triggers.file.readers import Slice
 
 _AGAIN = 300.0
 """Seconds until a memory is tried again whose rule failed."""
@@ -127,14 +127,14 @@ def _woken(turn: Turn, due: Memory) -> None:
             _group(turn, due.key)
         case digest.KIND:
             digest.wake(turn, due.key)
-        case quiet.KIND:
+        case quiet_hours.KIND:
             deliver.release(turn, due.key)
         case escalate.KIND:
             escalate.wake(turn, due.key)
-        case noise.THROTTLE:
+        case throttle.THROTTLE:
             _let_go(turn, due.key)
         case burst.KIND:
-            course.go_on(turn, noise.THROTTLE, burst.wake(turn, due.key))
+            course.go_on(turn, throttle.THROTTLE, burst.wake(turn, due.key))
         case _:
             turn.forget(due.kind, due.key)
 
@@ -149,10 +149,10 @@ def _group(turn: Turn, key: str) -> None:
 
 def _let_go(turn: Turn, key: str) -> None:
     """Follow what a throttle lets go, and tell how many it left out."""
-    released, number, last = noise.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
+    released, number, last = throttle.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
     course.go_on(turn, "send", released)
     if number and last:
-        left_out.tell(turn, noise.THROTTLE, turn.readers(about(turn, single(last))), last, number)
+        left_out.tell(turn, throttle.THROTTLE, turn.readers(about(turn, single(last))), last, number)
 
 
 def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datetime) -> Plan:

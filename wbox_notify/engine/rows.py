@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wbox_notify.deliveries import AGAIN, Decision, Memory, Planned
-from wbox_notify.engine.subject import Subject, subjects
-from wbox_notify.engine.turn import Turn, messages_of
-from wbox_notify.events import Event, event_fields, event_of
-from wbox_notify.messages import Text
-from wbox_notify.readers import Row, Slice, Wanted
+from wbox_notify.engine.item import Subject, subjects
+from wbox_notify.engine.rule_run import Turn, messages_of
+from wbox_notify.model.deliveries import AGAIN, Decision, Memory, Planned
+from wbox_notify.model.events import Event, event_fields, event_of
+from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project
+from wbox_notify.triggers.file.readers import Row, Slice, Wanted
 
 KIND, STORM = "rows", "storm"
 

@@ -17,11 +17,11 @@ from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
+from wbox_notify.clients.transport import cause
+from wbox_notify.config.bucket import Bucket
 from wbox_notify.media.kinds import disposition
-from wbox_notify.media.opening import MediaError
+from wbox_notify.media.safe_open import MediaError
 from wbox_notify.media.spool import Item
-from wbox_notify.settings.bucket import Bucket
-from wbox_notify.transport import cause
 
 _TIMEOUT = Timeout(connect=10.0, read=60.0)
 _SERVER_ERROR = 500

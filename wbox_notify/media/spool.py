@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.config.private import sync
 from wbox_notify.errors import StoreError
-from wbox_notify.private import sync
 
 _BLOCK = 1 << 20
 _PARTIAL = ".part-"

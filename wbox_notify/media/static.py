@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+from wbox_notify.config.media import Static
+from wbox_notify.config.private import sync
 from wbox_notify.media.kinds import static_name
 from wbox_notify.media.spool import Item
-from wbox_notify.private import sync
-from wbox_notify.settings.media import Static
 
 
 def place(static: Static, item: Item, copy: Path) -> str:

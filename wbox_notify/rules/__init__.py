@@ -1,8 +1,8 @@
 """The rule language: from a project folder to rules, people and problems."""
 
 from wbox_notify.rules.load import load
-from wbox_notify.rules.people import Contact, People
 from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import Contact, People
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule
 
 __all__ = ["Contact", "Draft", "FileTrigger", "People", "Project", "Rule", "load"]

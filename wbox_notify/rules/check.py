@@ -6,14 +6,15 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from wbox_notify.addresses import is_inside, is_loopback, is_loopback_host
-from wbox_notify.documents.problems import Problem, in_order
-from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.config.settings import Settings
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.problems import Problem, in_order
+from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.rules import reach
 from wbox_notify.rules.exposure import exposures
 from wbox_notify.rules.names import CALL
-from wbox_notify.rules.people import Contact, OnCall
 from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import Contact, OnCall
 from wbox_notify.rules.rule import (
     Draft,
     FileTrigger,
@@ -23,7 +24,6 @@ from wbox_notify.rules.rule import (
     Trigger,
     WebhookTrigger,
 )
-from wbox_notify.settings import Settings
 from wbox_notify.templates import Template
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from wbox_notify import private
-from wbox_notify.documents.problems import Problem, Severity
-from wbox_notify.settings import FILE, Settings
+from wbox_notify.config import private
+from wbox_notify.config.settings import FILE, Settings
+from wbox_notify.config.yaml.problems import Problem, Severity
 
 
 def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:

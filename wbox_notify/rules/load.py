@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wbox_notify import settings
-from wbox_notify.documents.problems import Problem, errors, in_order
-from wbox_notify.documents.shape import fit
-from wbox_notify.documents.yamlfile import Document, Spot, open_document
+from wbox_notify.config import settings
+from wbox_notify.config.settings import Setup
+from wbox_notify.config.yaml.document import Document, Spot, open_document
+from wbox_notify.config.yaml.problems import Problem, errors, in_order
+from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import MessageError
-from wbox_notify.rules.build import Workshop, build
-from wbox_notify.rules.gather import gather
-from wbox_notify.rules.hooks import Hooks
+from wbox_notify.rules.compile import Workshop, build
+from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
-from wbox_notify.rules.people import plain
 from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import plain
 from wbox_notify.rules.rule import Rule
-from wbox_notify.settings import Setup
+from wbox_notify.rules.shared_hooks import Hooks
 
 _SUFFIXES = (".yaml", ".yml")
 

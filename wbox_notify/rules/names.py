@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wbox_notify.documents.problems import Problem
-from wbox_notify.documents.shape import meant
-from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.config.yaml.validation import meant
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
-from wbox_notify.webhooks.headers import proves
-from wbox_notify.webhooks.presets import PRESETS
+from wbox_notify.triggers.webhook.headers import proves
+from wbox_notify.triggers.webhook.presets import PRESETS
 
 Names = Mapping[str, frozenset[str]]
 """Names with their fields; none where any field will do."""

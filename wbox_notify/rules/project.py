@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from wbox_notify.documents.problems import Problem
-from wbox_notify.events import Event
-from wbox_notify.rules.people import VIA, Contact, Outlet, People, Reader, numbered
+from wbox_notify.config.settings import Settings
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.model.events import Event
+from wbox_notify.rules.recipients import VIA, Contact, Outlet, People, Reader, numbered
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, Rule, ScheduleTrigger, WebhookTrigger
-from wbox_notify.settings import Settings
 
 _Found = dict[int, Rule]
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from wbox_notify.documents.problems import Problem
-from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.config.own import KEY, Own, Part
+from wbox_notify.config.values import as_path
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.roots import named, written
 from wbox_notify.rules.rule import Draft, FileTrigger
-from wbox_notify.settings.own import KEY, Own, Part
-from wbox_notify.settings.values import as_path
 from wbox_notify.templates import Template
 
 _ASIDE = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"

@@ -11,7 +11,7 @@ from wbox_notify.rules import names
 from wbox_notify.rules.models import RuleFile
 from wbox_notify.rules.names import Names
 from wbox_notify.templates import words
-from wbox_notify.webhooks.presets import PRESETS
+from wbox_notify.triggers.webhook.presets import PRESETS
 
 _HEAD = """\
 # The rule language

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from wbox_notify.config.values import as_path
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule
-from wbox_notify.settings.values import as_path
 from wbox_notify.templates import Template
 
 

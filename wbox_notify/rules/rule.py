@@ -7,18 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from wbox_notify.documents.yamlfile import Spot
+from wbox_notify.config.yaml.document import Spot
 from wbox_notify.errors import WboxError
-from wbox_notify.messages import KINDS, Notice, WhatsAppMessage, readable
-from wbox_notify.readers import Reading
+from wbox_notify.model.messages import KINDS, Notice, WhatsAppMessage, readable
+from wbox_notify.model.terms import Terms
 from wbox_notify.rules.matching import Matching, Miss
-from wbox_notify.rules.people import Contact, OnCall, Outlet
+from wbox_notify.rules.recipients import Contact, OnCall, Outlet
 from wbox_notify.templates import Expression, Template
-from wbox_notify.terms import Terms
-from wbox_notify.times import Missed, Schedule
-from wbox_notify.times.windows import Window
-from wbox_notify.webhooks.presets import Preset
-from wbox_notify.webhooks.signatures import Scheme
+from wbox_notify.triggers.file.readers import Reading
+from wbox_notify.triggers.schedule import Missed, Schedule
+from wbox_notify.triggers.schedule.windows import Window
+from wbox_notify.triggers.webhook.presets import Preset
+from wbox_notify.triggers.webhook.signatures import Scheme
 
 MARKED = re.compile(r"\{\{ *file\.(name|stem) *\}\}")
 """The name of a file in the name of another one that says that it is finished."""

@@ -6,11 +6,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from wbox_notify.errors import WboxError
-from wbox_notify.serve import Server
 from wbox_notify.simulator.app import app
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.wire import Severable
+from wbox_notify.simulator.requests import Severable
 from wbox_notify.simulator.world import World
+from wbox_notify.web.server import Server
 
 __all__ = ["Simulator", "app"]
 

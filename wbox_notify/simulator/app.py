@@ -4,11 +4,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from wbox_notify.simulator.api import api
-from wbox_notify.simulator.control import control
+from wbox_notify.simulator.control_api import control
 from wbox_notify.simulator.guard import Guard
 from wbox_notify.simulator.inbox import inbox
-from wbox_notify.simulator.wire import REFUSALS
+from wbox_notify.simulator.requests import REFUSALS
+from wbox_notify.simulator.wbox_api import api
 from wbox_notify.simulator.world import World
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
-from wbox_notify.simulator.words import Words
+from wbox_notify.simulator.texts import Words
 from wbox_notify.simulator.world import Accepted
 
 _MOST_SHOWN = 300

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from wbox_notify.pages import page_templates
 from wbox_notify.simulator import chats
-from wbox_notify.simulator.api import data_address
-from wbox_notify.simulator.wire import pulse
-from wbox_notify.simulator.words import words
+from wbox_notify.simulator.formatting import to_html
+from wbox_notify.simulator.requests import pulse
+from wbox_notify.simulator.texts import words
+from wbox_notify.simulator.wbox_api import data_address
 from wbox_notify.simulator.world import World
-from wbox_notify.whatsapp import to_html
+from wbox_notify.web.html import page_templates
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("inbox.css", "inbox.js", "icon.svg", "wallpaper.svg", "sample.png")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.store.history import History
-from wbox_notify.store.soundness import BusyError, UnsoundError
+from wbox_notify.store.integrity import BusyError, UnsoundError
+from wbox_notify.store.queries import History
 from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
 from wbox_notify.store.store import Store
 

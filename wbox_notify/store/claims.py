@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.deliveries import Delivery
-from wbox_notify.messages import Notice
-from wbox_notify.pace import DAY, UNLIMITED, Begun, Pace, next_turns
-from wbox_notify.store import merging, rows, sql
+from wbox_notify.model.deliveries import Delivery
+from wbox_notify.model.messages import Notice
+from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, next_turns
+from wbox_notify.store import mapping, merging, sql
 
 SAME = "the same text"
 """What the reason of a delivery begins with whose text the recipient had just got."""
@@ -19,7 +19,7 @@ def claim(
 ) -> Delivery | None:
     """Return the delivery whose turn it is, marked as being sent, or None where there is none."""
     while found := _first(connection, now, recipient):
-        delivery = rows.delivery(found)
+        delivery = mapping.delivery(found)
         if not _has_just_been_said(connection, found, now, pace):
             message = merging.message_of(connection, found, delivery, now, pace)
             begun = _begin(connection, delivery, now, pace, chance)
@@ -43,7 +43,7 @@ def _first(connection: sqlite3.Connection, now: float, recipient: str) -> Mappin
 def _begin(
     connection: sqlite3.Connection, delivery: Delivery, now: float, pace: Pace, chance: float
 ) -> Delivery:
-    begun = rows.delivery(connection.execute(sql.BEGIN, {"id": delivery.id, "now": now}).fetchone())
+    begun = mapping.delivery(connection.execute(sql.BEGIN, {"id": delivery.id, "now": now}).fetchone())
     connection.execute(sql.BEGIN_ATTEMPT, {"id": begun.id, "claims": begun.claims, "now": now})
     if pace != UNLIMITED and begun.message and not isinstance(begun.message, Notice):
         _take_turns(connection, begun, pace, now, chance)

@@ -6,8 +6,8 @@ stand side by side.
 
 import sqlite3
 
-from wbox_notify.clock import SLACK, Step
-from wbox_notify.pace import DAY
+from wbox_notify.model.clock import SLACK, Step
+from wbox_notify.model.pace import DAY
 
 _OPEN = "state in ('queued', 'unknown', 'sending')"
 _CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"

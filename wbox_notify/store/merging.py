@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from wbox_notify import messages
-from wbox_notify.deliveries import Delivery, State
-from wbox_notify.messages import Message, Text
-from wbox_notify.pace import Pace, digest
-from wbox_notify.store import rows, sql
+from wbox_notify.model import messages
+from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.messages import Message, Text
+from wbox_notify.model.pace import Pace, digest
+from wbox_notify.store import mapping, sql
 
 TOLD = "told in delivery"
 """What the reason of a delivery begins with whose text another one carried."""
@@ -95,7 +95,7 @@ def _backlog(
     asked = {name: row[name] for name in ("device", "recipient", "priority")}
     run: list[_Part] = []
     for other in connection.execute(sql.WAITED, {**asked, "before": now - _WAITED}):
-        message = rows.delivery(other).message
+        message = mapping.delivery(other).message
         # What was tried keeps its text: wbox may know it by its key.
         if not isinstance(message, Text) or other["claims"] or _terms(other) != _terms(row):
             break
@@ -110,7 +110,7 @@ def _terms(row: Mapping[str, Any]) -> tuple[str, float]:
 
 def _waiting(connection: sqlite3.Connection, ids: Sequence[int]) -> Sequence[Mapping[str, Any]]:
     """Return those of the parts that nobody has decided about meanwhile."""
-    marks, values = rows.among(ids)
+    marks, values = mapping.among(ids)
     waiting = f"select * from delivery where id in ({marks}) and state in ('queued', 'expired') order by id"  # noqa: S608 - marks are ours
     return connection.execute(waiting, values).fetchall()
 

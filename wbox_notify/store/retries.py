@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.deliveries import AGAIN, NO_RULE, Planned
-from wbox_notify.events import event_fields
-from wbox_notify.store import rows, sql
+from wbox_notify.model.deliveries import AGAIN, NO_RULE, Planned
+from wbox_notify.model.events import event_fields
+from wbox_notify.store import mapping, sql
 
 _THE_RULE: Mapping[str, Any] = {"do": "event"}
 """What is followed again where an older version did not say what failed: the rule, for the whole event."""
@@ -21,7 +21,7 @@ def put(connection: sqlite3.Connection, planned: Planned, event_id: str, now: fl
     One with its key that says the same is the same. Of one that says something else nobody knows which is
     meant, so the new one waits for a person.
     """
-    row = rows.delivery_row(planned, event_id, now)
+    row = mapping.delivery_row(planned, event_id, now)
     if connection.execute(sql.INSERT_DELIVERY, row).rowcount:
         if planned.again is not None:
             _remember(connection, planned.rule, planned.key, planned.again, None)
@@ -34,7 +34,7 @@ def put(connection: sqlite3.Connection, planned: Planned, event_id: str, now: fl
     name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
     reason = f"delivery {found['id']} has the same key and says something else"
     other = replace(planned, key=f"{planned.key}:{name}", held=reason, problem=None)
-    if connection.execute(sql.INSERT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
+    if connection.execute(sql.INSERT_DELIVERY, mapping.delivery_row(other, event_id, now)).rowcount:
         decided = {"stage": "send", "outcome": "waits", "detail": f"held: {reason}", "at": now}
         connection.execute(sql.DECIDE, {"event_id": event_id, "rule": planned.rule, **decided})
 
@@ -52,7 +52,7 @@ def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
     if found is None and _needs_event(value):
         return False
     if _needs_event(value):
-        value["event"] = _as_it_lies_now(connection, event_fields(rows.event(found)))
+        value["event"] = _as_it_lies_now(connection, event_fields(mapping.event(found)))
     value |= {"event_id": row["event_id"], "key": row["key"]}
     _remember(connection, row["rule"], row["key"], value, now)
     _forget(connection, row)

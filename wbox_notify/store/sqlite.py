@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from wbox_notify.errors import StoreError
-from wbox_notify.store.schema import MIGRATIONS
-from wbox_notify.store.soundness import Identity, Owner, look_over, suspicious
+from wbox_notify.store.integrity import Identity, Owner, look_over, suspicious
+from wbox_notify.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
 Row = Mapping[str, Any]

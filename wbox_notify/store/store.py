@@ -10,16 +10,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from wbox_notify.clock import Step
-from wbox_notify.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
-from wbox_notify.events import Event
-from wbox_notify.files import Fate, FileVersion
-from wbox_notify.outcomes import Answer, Outcome
-from wbox_notify.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, clock, merging, retries, rows, sql
-from wbox_notify.store.files import Files, link, see
-from wbox_notify.store.history import History
-from wbox_notify.store.pruning import prune
+from wbox_notify.model.clock import Step
+from wbox_notify.model.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.store import claims, clock, mapping, merging, retries, sql
+from wbox_notify.store.file_versions import Files, link, see
+from wbox_notify.store.queries import History
+from wbox_notify.store.retention import prune
 from wbox_notify.store.sqlite import Sqlite
 
 Connection = sqlite3.Connection
@@ -65,7 +65,7 @@ class Store:
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Return those of the event ids that the store has."""
-        marks, values = rows.among(ids)
+        marks, values = mapping.among(ids)
         found = self._database.read(f"select id from event where id in ({marks})", values)  # noqa: S608 - marks are ours
         return {row["id"] for row in found}
 
@@ -85,7 +85,7 @@ class Store:
             )
             for row in found:
                 if size > 0:
-                    events.append(rows.event(row))
+                    events.append(mapping.event(row))
                     size -= len(row["data"])
                     last = row["seq"]
             wanted = len(found)
@@ -105,13 +105,13 @@ class Store:
             "select * from memory where due <= :now order by due, rule, kind, key limit :most",
             {"now": now, "most": most},
         )
-        return [rows.memory(row) for row in found]
+        return [mapping.memory(row) for row in found]
 
     def memories(self, kinds: Sequence[str]) -> list[Memory]:
         """Return all that rules remember of some kinds."""
-        marks, values = rows.among(kinds)
+        marks, values = mapping.among(kinds)
         found = self._database.read(f"select * from memory where kind in ({marks})", values)  # noqa: S608 - marks are ours
-        return [rows.memory(row) for row in found]
+        return [mapping.memory(row) for row in found]
 
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
@@ -186,7 +186,7 @@ class Store:
     def interrupted(self) -> list[Delivery]:
         """Return the deliveries that were being sent when the last owner of the store ended."""
         found = self._database.read("select * from delivery where state = 'sending' order by id")
-        return [rows.delivery(row) for row in found]
+        return [mapping.delivery(row) for row in found]
 
     def expire(self, now: float, after: float = -math.inf) -> Future[int]:
         """Give up on waiting deliveries whose time was over ``after`` some time; return how many."""
@@ -310,14 +310,14 @@ def _insert_event(connection: Connection, event: Event, now: float) -> bool:
     inserted = connection.execute(
         "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
         " on conflict (id) do nothing",
-        rows.event_row(event, now),
+        mapping.event_row(event, now),
     )
     return inserted.rowcount == 1
 
 
 def _remember(connection: Connection, memories: Sequence[Memory]) -> None:
     for memory in memories:
-        connection.execute(sql.FORGET if memory.value is None else sql.REMEMBER, rows.memory_row(memory))
+        connection.execute(sql.FORGET if memory.value is None else sql.REMEMBER, mapping.memory_row(memory))
 
 
 def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
@@ -354,7 +354,7 @@ def _answer_storms(connection: Connection, then: str, now: float, event_id: str 
 
 def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[State]) -> list[sqlite3.Row]:
     """Return the deliveries in the states, of the ids or all of them, oldest first."""
-    marks, values = rows.among(states)
+    marks, values = mapping.among(states)
     of_these = "" if ids is None else "and id in (select value from json_each(:ids))"
     return connection.execute(
         f"select * from delivery where state in ({marks}) {of_these} order by id",  # noqa: S608 - ours

@@ -17,10 +17,10 @@ from jinja2.parser import Parser
 
 from wbox_notify.templates import patterns
 from wbox_notify.templates.budget import running
-from wbox_notify.templates.faults import FAILURES, TemplateError, failure, syntax_fault
-from wbox_notify.templates.files import ABSENT, Folder
+from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.layout import clean, layout
+from wbox_notify.templates.loader import ABSENT, Folder
 from wbox_notify.templates.names import check, leaves, look, names, pulled
 from wbox_notify.templates.sandbox import Sandbox
 from wbox_notify.templates.values import plain, short

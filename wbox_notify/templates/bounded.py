@@ -11,7 +11,7 @@ from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
 from wbox_notify.templates.budget import STEP, counted, spend, weigh, weighed
-from wbox_notify.templates.faults import TemplateError, brief
+from wbox_notify.templates.errors import TemplateError, brief
 from wbox_notify.templates.filters import Locale
 
 _LONGEST_RANGE = 10_000

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from wbox_notify.templates.faults import FAILURES, TemplateError, failure
+from wbox_notify.templates.errors import FAILURES, TemplateError, failure
 
 # All that one evaluation makes is counted, in characters, with a price for each item of a list: before it is
 # made where that can be known, so memory is bounded. Each step has a price too, so that the same template

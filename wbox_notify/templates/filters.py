@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
-from wbox_notify.templates.faults import TemplateError, brief, kind
+from wbox_notify.templates.errors import TemplateError, brief, kind
 
 _DATES = {
     language: pattern

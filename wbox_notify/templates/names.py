@@ -9,7 +9,7 @@ from jinja2.compiler import Frame
 from jinja2.meta import TrackingCodeGenerator
 
 from wbox_notify.templates.bounded import WITHOUT
-from wbox_notify.templates.faults import TemplateError, near
+from wbox_notify.templates.errors import TemplateError, near
 
 _OTHER_WORDS = {
     "NULL": "none",

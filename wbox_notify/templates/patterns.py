@@ -7,7 +7,7 @@ from typing import Any
 import re2
 
 from wbox_notify.templates.budget import counted, spend
-from wbox_notify.templates.faults import TemplateError, brief
+from wbox_notify.templates.errors import TemplateError, brief
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False

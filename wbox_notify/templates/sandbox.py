@@ -15,7 +15,7 @@ from jinja2.visitor import NodeTransformer
 
 from wbox_notify.templates import bounded, patterns
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
-from wbox_notify.templates.faults import LONGEST_NAME, TemplateError, kind, near
+from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
 from wbox_notify.templates.filters import Locale, strftime
 
 _SEARCHED = 2000

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
-from wbox_notify.templates.faults import TemplateError
+from wbox_notify.templates.errors import TemplateError
 
 _LONGEST_TEXT = 200
 _MOST_PARTS = 10

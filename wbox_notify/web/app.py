@@ -16,18 +16,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from wbox_notify import messages
-from wbox_notify.control import Action, Control
-from wbox_notify.events import event_of
+from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
-from wbox_notify.web.ack import pages
+from wbox_notify.model import messages
+from wbox_notify.model.events import event_of
+from wbox_notify.triggers.webhook.hooks import Hooks
 from wbox_notify.web.guard import Guard
-from wbox_notify.web.hooks import Hooks
-from wbox_notify.web.intake import intake
 from wbox_notify.web.links import Links
 from wbox_notify.web.media import media
 from wbox_notify.web.refusals import Refusals
-from wbox_notify.web.wire import Accept, Limits, commit, read, refusing
+from wbox_notify.web.requests import Accept, Limits, commit, read, refusing
+from wbox_notify.web.signed_pages import pages
+from wbox_notify.web.webhooks import intake
 
 Reload = Callable[[], list[dict[str, Any]]]
 """Reads the rules anew; returns the problems that it found."""

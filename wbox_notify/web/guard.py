@@ -6,9 +6,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wbox_notify.pages import with_headers
+from wbox_notify.web.html import with_headers
 from wbox_notify.web.refusals import Refusals
-from wbox_notify.web.wire import caller
+from wbox_notify.web.requests import caller
 
 _PUBLIC = ("/hook/", "/ack/", "/m/")
 _OWN = "wbox.own"

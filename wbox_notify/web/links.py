@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from wbox_notify import links
+from wbox_notify.model import signed_links
 
 ACK = "ack"
 """The kind of link that acknowledges; its value is the rule, ``\\x1f`` and the key of what happened."""
@@ -19,8 +19,8 @@ class Links:
 
     def sign(self, kind: str, value: str) -> str:
         """Return what stands after ``/ack/`` in the address of a link."""
-        return links.token(self.key, kind, value)
+        return signed_links.token(self.key, kind, value)
 
     def read(self, token: str) -> tuple[str, str] | None:
         """Return the kind and the value of a link, or None where we did not make it."""
-        return links.read(self.key, token)
+        return signed_links.read(self.key, token)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from wbox_notify.serve import Connection
 from wbox_notify.web.refusals import address
+from wbox_notify.web.server import Connection
 
 
 def _room() -> int:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from wbox_notify.deliveries import Decision, Plan
+from wbox_notify.config.redaction import redacted
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.redaction import redacted
+from wbox_notify.model.deliveries import Decision, Plan
+from wbox_notify.model.events import Event
 
 log = logging.getLogger(__name__)
 

@@ -5,15 +5,15 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from wbox_notify.documents.shape import Refusal, Strict, Version, empty_map, later, one_of, wrong
+from wbox_notify.config.spec import OutletNames
+from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, one_of, wrong
+from wbox_notify.model.terms import LIFETIME, OnUnknown
 from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Quiet, Steps, Throttle
 from wbox_notify.rules.models.messages import Messages
 from wbox_notify.rules.models.people import ContactSpec, OnCallSpec
-from wbox_notify.rules.models.trials import TrialSpec
+from wbox_notify.rules.models.tests import TrialSpec
 from wbox_notify.rules.models.triggers import Triggers
 from wbox_notify.rules.models.values import Duration, PhoneText, RecipientsOrVia, Slug, SomeTexts
-from wbox_notify.settings.shape import OutletNames
-from wbox_notify.terms import LIFETIME, OnUnknown
 
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")
 """What says who and when; it may stand in the settings and in any rule file."""

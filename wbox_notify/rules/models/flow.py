@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WrapValidator
 
-from wbox_notify.documents.shape import Refusal, Strict, listed, one_of, wrong
+from wbox_notify.config.spec import OutletNames
+from wbox_notify.config.yaml.validation import Refusal, Strict, listed, one_of, wrong
 from wbox_notify.rules.models.messages import Messages
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import (
@@ -18,7 +19,6 @@ from wbox_notify.rules.models.values import (
     Texts,
     unless_via,
 )
-from wbox_notify.settings.shape import OutletNames
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, later, listed, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, some, wrong
 from wbox_notify.rules.models.values import Device
 
 SEND_KINDS = ("text", "template", "media", "event", "poll")

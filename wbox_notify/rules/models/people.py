@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from wbox_notify.documents.shape import Strict, listed, reading, wrong
-from wbox_notify.durations import parse_duration
+from wbox_notify.config.durations import parse_duration
+from wbox_notify.config.yaml.validation import Strict, listed, reading, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
     DurationText,

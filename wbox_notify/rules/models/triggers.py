@@ -7,9 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.documents.shape import Refusal, Strict, listed, one_of, reading, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
-from wbox_notify.readers import KINDS as KINDS_OF_ROWS
 from wbox_notify.rules.models.values import (
     Count,
     Duration,
@@ -21,7 +20,8 @@ from wbox_notify.rules.models.values import (
     SomeTexts,
     Texts,
 )
-from wbox_notify.times import Missed
+from wbox_notify.triggers.file.readers import KINDS as KINDS_OF_ROWS
+from wbox_notify.triggers.schedule import Missed
 
 KINDS = ("file", "webhook", "schedule", "missing")
 
@@ -251,7 +251,7 @@ class TimesSpec(Strict):
         return self
 
     def options(self) -> dict[str, Any]:
-        """Return the times as ``wbox_notify.times.parse`` takes them."""
+        """Return the times as ``wbox_notify.triggers.schedule.parse`` takes them."""
         return self.model_dump(exclude={"missed"}, exclude_unset=True, exclude_none=True)
 
 

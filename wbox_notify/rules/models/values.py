@@ -16,12 +16,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from wbox_notify.documents.shape import listed, one_of, reading, some, wrong
-from wbox_notify.durations import parse_duration
+from wbox_notify.config.durations import parse_duration
+from wbox_notify.config.sizes import parse_size
+from wbox_notify.config.values import SECRET_NAME, as_language, as_secret_name, as_zone
+from wbox_notify.config.yaml.validation import listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
-from wbox_notify.settings.values import SECRET_NAME, as_language, as_secret_name, as_zone
-from wbox_notify.sizes import parse_size
-from wbox_notify.webhooks.presets import PRESETS
+from wbox_notify.triggers.webhook.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHORTEST, _LONGEST = 10, 15

@@ -3,7 +3,7 @@
 The listing is the truth; inotify is a hint that makes it quick.
 """
 
-from wbox_notify.triggers.file.rows import RowFiles
+from wbox_notify.triggers.file.row_files import RowFiles
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Watch
 

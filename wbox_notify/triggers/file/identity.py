@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from wbox_notify.files import FileVersion, Past, digest
+from wbox_notify.model.file_version import FileVersion, Past, digest
 from wbox_notify.triggers.file.watch import Found
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC

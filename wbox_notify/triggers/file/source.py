@@ -10,16 +10,16 @@ from itertools import islice
 from typing import Any
 
 from wbox_notify.errors import StoreError
-from wbox_notify.events import Event
-from wbox_notify.files import FileVersion, Known, Past
-from wbox_notify.triggers.file.contents import describe, read
-from wbox_notify.triggers.file.finished import is_local, nobody_writes, opened
-from wbox_notify.triggers.file.hints import Hints
+from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import FileVersion, Known, Past
+from wbox_notify.triggers.file.facts import describe, read
 from wbox_notify.triggers.file.identity import Listed, listed, repeated
-from wbox_notify.triggers.file.listing import HINTED, UNHINTED, Listing
-from wbox_notify.triggers.file.waiting import Waiting, mark
+from wbox_notify.triggers.file.inotify import Hints
+from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
+from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Listing
+from wbox_notify.triggers.file.unfinished import Waiting, mark
 from wbox_notify.triggers.file.watch import Found, Watch
-from wbox_notify.triggers.troubles import Alarm, Troubles, unheard
+from wbox_notify.triggers.health import Alarm, Troubles, unheard
 
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wbox_notify.files import FileVersion
+from wbox_notify.model.file_version import FileVersion
 
 _DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".filepart", ".aria2")
 """What browsers and other programs add to the name of a file while they fetch it."""

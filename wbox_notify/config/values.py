@@ -1,0 +1,204 @@
+"""What the text of a setting means; each function raises ConfigError for a text that means nothing."""
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from wbox_notify.config.durations import parse_duration
+from wbox_notify.config.paths import plain
+from wbox_notify.config.sizes import parse_size
+from wbox_notify.config.yaml.validation import meant
+from wbox_notify.errors import ConfigError
+from wbox_notify.model.addresses import host_of, is_in_the_clear
+from wbox_notify.model.pace import UNLIMITED, Pace
+
+DEFAULT_URL = "https://server.wbox.me"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8725
+
+SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+HISTORY = 90 * 86_400.0
+"""Seconds for which finished things are kept, where nothing is said."""
+
+BODY = 4 << 20
+"""Bytes that a webhook's body may have, where nothing is said: 2,000 alerts of Alertmanager have 1 MiB."""
+
+_LEAST_BODY, _MOST_BODY = 1 << 10, 64 << 20
+_LEAST_HISTORY = 7 * 86_400.0
+
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
+_LAST_PORT = 65535
+
+
+def as_path(text: str, folder: Path) -> Path:
+    """Return a plain path; a relative one starts in ``folder``, and ``~`` is somebody's home."""
+    if "\0" in text:
+        raise ConfigError("no path has a NUL character in it")
+    try:
+        return plain(folder / Path(text).expanduser())
+    except RuntimeError:
+        raise ConfigError(f"{text} begins with the home of somebody unknown") from None
+
+
+def as_url(text: str, *, insecure: bool = False) -> str:
+    """Return the address of a wbox server, which may end in a path; without TLS only if ``insecure``."""
+    if not _is_address(text):
+        raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
+    if is_in_the_clear(text) and not insecure:
+        raise ConfigError(
+            "over http:// everybody on the way could read the API key",
+            hint="write https://, or `insecure: true` beside it if the way is yours alone",
+        )
+    return text.rstrip("/")
+
+
+def as_flag(text: str) -> bool:
+    """Return whether a text says yes."""
+    if text.lower() not in {"true", "false"}:
+        raise ConfigError(f"{text} is neither true nor false")
+    return text.lower() == "true"
+
+
+def as_public_url(text: str) -> str:
+    """Return the address at which others reach the daemon, which may end in a path."""
+    if not _is_address(text):
+        raise ConfigError("this is not an address", hint="write it as https://notify.example.com")
+    return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(usable and host_of(text)) and not re.search(r"[@?#\s]", text)
+
+
+def as_pace(text: str) -> Pace:
+    """Return the pace that one value stands for: ``unlimited``, or from one message to the next."""
+    if text == "unlimited":
+        return UNLIMITED
+    every = parse_duration(text)
+    return Pace(every=every, media_every=max(every, Pace().media_every))
+
+
+def as_count(text: str) -> int:
+    """Return a number, 0 for ``never``."""
+    if text == "never":
+        return 0
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not a number above 0", hint="write a number, or never")
+    return int(text)
+
+
+def _as_time(text: str) -> float:
+    return 0.0 if text == "never" else parse_duration(text)
+
+
+PACE_PARTS: Sequence[tuple[str, Callable[[str], Any]]] = (
+    ("every", parse_duration),
+    ("media_every", parse_duration),
+    ("per_hour", as_count),
+    ("per_day", as_count),
+    ("recipient_every", parse_duration),
+    ("recipient_per_hour", as_count),
+    ("same_text", _as_time),
+)
+"""The parts of a pace, and what reads the text of each."""
+
+
+def as_device(text: str) -> int:
+    """Return the number of a device."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not the number of a device", hint="devices count from 1")
+    return int(text)
+
+
+def as_store(text: str, folder: Path) -> str:
+    """Return the address of a store, with an absolute path."""
+    scheme, _, path = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        raise ConfigError("a PostgreSQL store is not in this version yet", hint="use sqlite:///PATH")
+    if scheme != "sqlite" or not path.removeprefix("/") or not path.startswith("/"):
+        raise ConfigError("this is not the address of a store", hint="write it as sqlite:///PATH")
+    return f"sqlite:///{as_path(path[1:], folder)}"
+
+
+def as_address(text: str) -> tuple[str, int]:
+    """Return the host and the port to answer at."""
+    found = _ADDRESS.fullmatch(text)
+    if not found or int(found[2]) > _LAST_PORT:
+        raise ConfigError(
+            f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:{DEFAULT_PORT}"
+        )
+    return (found[1] or DEFAULT_HOST).strip("[]"), int(found[2])
+
+
+def as_body(text: str) -> int:
+    """Return how many bytes the body of a webhook may have."""
+    size = parse_size(text)
+    if not _LEAST_BODY <= size <= _MOST_BODY:
+        raise ConfigError(f"{text} is not between 1KiB and 64MiB", hint="write a size, such as 4MiB")
+    return size
+
+
+def as_zone(text: str) -> ZoneInfo:
+    """Return a time zone."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = meant(text, available_timezones()) or "write it as Europe/Istanbul"
+        raise ConfigError(f"there is no time zone {text}", hint=hint) from None
+
+
+def as_language(text: str) -> str:
+    """Return the code of a language."""
+    if not re.fullmatch(r"[a-z]{2,3}", text):
+        raise ConfigError(f"{text} is not the code of a language", hint="two small letters: en, tr")
+    return text
+
+
+def as_region(text: str) -> str:
+    """Return the code of a country."""
+    if not re.fullmatch(r"[A-Za-z]{2}", text):
+        raise ConfigError(f"{text} is not the code of a country", hint="two letters: TR")
+    return text.upper()
+
+
+def as_history(text: str) -> float:
+    """Return for how many seconds finished things are kept; infinity for ``forever``."""
+    if text == "forever":
+        return math.inf
+    seconds = parse_duration(text)
+    if seconds < _LEAST_HISTORY:
+        raise ConfigError(
+            f"{text} is too short: a webhook that comes again is known by its history for 7 days",
+            hint="write at least 7d, such as 90d, or forever",
+        )
+    return seconds
+
+
+def as_secret_name(text: str) -> str:
+    """Return the name of a secret."""
+    if not SECRET_NAME.fullmatch(text):
+        message = "a secret is given by its name: letters, digits, `-` and `_`"
+        raise ConfigError(message, hint="write `secret: my-hook`, and `secrets: {my-hook: {env: MY_HOOK}}`")
+    return text
+
+
+def system_zone(environ: Mapping[str, str]) -> ZoneInfo:
+    """Return the time zone of the machine, or UTC where it can not be told."""
+    linked = os.path.realpath("/etc/localtime").rpartition("zoneinfo/")[2]
+    for name in (environ.get("TZ", "").removeprefix(":"), linked):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")

@@ -1,0 +1,150 @@
+"""Problem: a mistake in a file, with its place, shown as a compiler shows one."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wbox_notify.config.yaml.masking import masked, starred
+
+Severity = Literal["error", "warning"]
+
+_TAB = " " * 4
+_WIDEST = 160
+_LONGEST = 400
+_JOINERS = "\u200c\u200d"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line; all three count from 1, and ``end_column`` is the first one after it."""
+
+    line: int
+    column: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A mistake that a person can mend.
+
+    Attributes:
+        file: The file as the reader knows it, or the name of an environment variable.
+        line: Counts from 1, as ``column`` and ``end_column`` do; 0 where the whole file is meant.
+        excerpt: The line itself, after the one before it, with what may be a secret starred out.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    end_column: int = 0
+    code: str
+    message: str
+    hint: str | None = None
+    severity: Severity = "error"
+    excerpt: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", starred(_short(self.message)))
+        object.__setattr__(self, "hint", self.hint and starred(self.hint))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the problem as JSON values; a place that there is not is null."""
+        names = ("file", "line", "column", "end_column", "code", "severity", "message", "hint")
+        return {name: getattr(self, name) or None for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The lines of a file that problems point into."""
+
+    file: str
+    lines: tuple[str, ...] = field(repr=False)
+    _safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_safe", masked(self.lines))
+
+    def problem(
+        self, place: Place, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
+    ) -> Problem:
+        """Return a problem at a place of this file."""
+        return Problem(
+            file=self.file,
+            line=place.line,
+            column=place.column,
+            end_column=place.end_column,
+            code=code,
+            message=message,
+            hint=hint,
+            severity=severity,
+            excerpt=self._safe[max(place.line - 2, 0) : place.line],
+        )
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, by file, line and column; those of the rules last, as they may follow."""
+    return tuple(sorted(dict.fromkeys(problems), key=_order))
+
+
+def _order(problem: Problem) -> tuple[bool, str, int, int, str, str]:
+    follows = problem.file.startswith("rules/")
+    return follows, problem.file, problem.line, problem.column, problem.code, problem.message
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Return those that are more than a warning."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def render(problem: Problem) -> str:
+    """Return the problem as lines for a terminal: what, where, the line with a caret, what to do."""
+    gutter = " " * len(str(problem.line or 1))
+    where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    lines = [f"{problem.severity}[{problem.code}]: {printable(problem.message)}"]
+    lines.append(f"{gutter}--> {printable(where)}")
+    if problem.excerpt:
+        lines += [f"{gutter} |", *_excerpt(problem, gutter)]
+    if problem.hint:
+        lines.append(f"{gutter} = help: {printable(problem.hint)}")
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Return text that can not move the cursor, hide itself or turn the writing around."""
+    return "".join(map(_shown, text))
+
+
+def _excerpt(problem: Problem, gutter: str) -> list[str]:
+    *before, line = problem.excerpt
+    start, end = problem.column - 1, max(problem.end_column - 1, problem.column)
+    first = max(0, start - _WIDEST // 2)
+    cut, marked = line[first:start], line[start : min(end, first + _WIDEST)]
+    shown = [f"{problem.line - 1:>{len(gutter)}} | {printable(text[:_WIDEST])}" for text in before]
+    shown.append(f"{problem.line} | {printable(line[first : first + _WIDEST])}")
+    shown.append(f"{gutter} | {' ' * _width(cut)}{'^' * max(_width(marked), 1)}")
+    return [text.rstrip() for text in shown]
+
+
+def _shown(character: str) -> str:
+    if character == "\t":
+        return _TAB
+    category = unicodedata.category(character)
+    if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in _JOINERS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal the text takes when shown."""
+    return sum(map(_columns, printable(text)))
+
+
+def _columns(character: str) -> int:
+    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,123 @@
+"""What is wrong with a line that is not YAML, in plain words and with a cure."""
+
+import re
+from typing import NamedTuple
+
+import yaml
+
+from wbox_notify.config.yaml.problems import Place, Problem, Source
+
+_QUOTE_IT = "put the whole value in quotes"
+_QUOTED = "a value that starts with a quote must end with it"
+_VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
+_GLUED = re.compile(r"\s*(?:- +)*[\w.-]+:(?=[{\[\"'\w])")
+_BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
+
+_ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
+_INNER = {'"': "'", "'": '"'}
+
+
+class _Cure(NamedTuple):
+    """What to say of a value that starts with one of ``signs``."""
+
+    signs: str
+    code: str
+    message: str
+    hint: str
+
+
+_CURES = (
+    _Cure("*", "WBX108", "a value that starts with `*` is an alias in YAML", _QUOTE_IT),
+    _Cure("&", "WBX108", "a value that starts with `&` is an anchor in YAML", _QUOTE_IT),
+    _Cure("@`%", "WBX105", "a value can not start with this sign", _QUOTE_IT),
+    _Cure("|>", "WBX105", "after this sign the text starts on the next line", f"or {_QUOTE_IT}"),
+    _Cure('"', "WBX105", _QUOTED, "put the whole value in single quotes: '\"a\" == b'"),
+    _Cure("'", "WBX105", _QUOTED, "put the whole value in double quotes: \"'a' == b\""),
+    _Cure("[", "WBX105", "a value that starts with `[` is a list and ends with `]`", f"or {_QUOTE_IT}"),
+    _Cure("{", "WBX105", "a value that starts with `{` is a map and ends with `}`", f"or {_QUOTE_IT}"),
+)
+
+
+def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
+    """Return the problem behind an error of the YAML parser: the real place and a way out."""
+    line, column = _spot(error)
+    text = source.lines[line]
+    if found := re.match(r" *\t", text):
+        tab = Place(line + 1, found.end(), found.end() + 1)
+        return source.problem(tab, "WBX109", "a tab is used to indent", hint="indent with spaces")
+    return (
+        _escape(error, source)
+        or _cured(source, line, column)
+        or _cured(source, *_where(error.problem_mark))
+        or _misplaced(error, source, line, column)
+    )
+
+
+def bare_template(source: Source, line: int, column: int) -> Problem:
+    """Return the problem of ``{{ … }}`` without quotes; line and column count from 0."""
+    end = source.lines[line].find("}}", column)
+    place = Place(line + 1, column + 1, (end + 3) if end > 0 else len(source.lines[line]) + 1)
+    hint = 'write "{{ … }}": YAML reads bare braces as a map'
+    return source.problem(place, "WBX106", "a template must be quoted", hint=hint)
+
+
+def _spot(error: yaml.MarkedYAMLError) -> tuple[int, int]:
+    """Return line and column: of what was begun wrongly where the parser knows, else of where it stopped."""
+    begun = error.context_mark if _BEGUN.search(error.context or "") else None
+    return _where(begun or error.problem_mark)
+
+
+def _where(mark: yaml.Mark | None) -> tuple[int, int]:
+    return (mark.line, mark.column) if mark else (0, 0)
+
+
+def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
+    mark = error.problem_mark
+    if mark is None or not re.search(r"escape|expected hexdecimal", error.problem or ""):
+        return None
+    place = Place(mark.line + 1, mark.column + 1, mark.column + 2)
+    message = "this is no escape, and in double quotes a backslash starts one"
+    return source.problem(place, "WBX105", message, hint="use single quotes, or two backslashes for one")
+
+
+def _cured(source: Source, line: int, column: int) -> Problem | None:
+    text = source.lines[line].rstrip()
+    value = _VALUE.match(text)
+    begin = value.end() if value else column
+    if begin < column and text[column:].strip(" ,}]") and (quote := text[column - 1]) in _INNER:
+        place = Place(line + 1, column, column + 1)
+        hint = f"write {_INNER[quote]} inside of it, or around it"
+        return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
+    for start in (column, begin):
+        for cure in _CURES:
+            if text[start : start + 1] in {*cure.signs} and not _is_closed(text[start:]):
+                place = Place(line + 1, start + 1, len(text) + 1)
+                return source.problem(place, cure.code, cure.message, hint=cure.hint)
+    return None
+
+
+def _is_closed(value: str) -> bool:
+    """Return whether a value ends with the sign that closes the one it starts with, and only there."""
+    end = _ENDS.get(value[0])
+    if end is None or len(value) == 1 or not value.endswith(end):
+        return False
+    return end not in _INNER or end not in value[1:-1]
+
+
+def _misplaced(error: yaml.MarkedYAMLError, source: Source, line: int, column: int) -> Problem:
+    what, text = error.problem or "", source.lines[line]
+    place = Place(line + 1, column + 1, column + 2)
+    if glued := _GLUED.match(text):
+        place = Place(line + 1, glued.end(), glued.end() + 1)
+        message, hint = "a blank belongs behind the `:`", "write `key: value`"
+    elif "mapping values" in what and ": " in text[:column]:
+        message, hint = "a value with `: ` in it must be quoted", _QUOTE_IT
+    elif "could not find expected ':'" in what:
+        place = Place(line + 1, column + 1, len(text.rstrip()) + 1)
+        message, hint = (
+            "`key: value` is expected here",
+            "is the `:` missing, or the indentation of a long text?",
+        )
+    else:
+        message, hint = "this does not fit here", "look at the indentation, and at the line above"
+    return source.problem(place, "WBX105", message, hint=hint)

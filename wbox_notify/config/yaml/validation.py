@@ -1,0 +1,209 @@
+"""Shape: has a part of a file the keys and types it must have? If not, say so in the words of the file."""
+
+import difflib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
+
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.errors import ConfigError
+
+_MOST = 200
+_MAP = "must be a map of keys and values"
+_WANTED = {
+    "bool_type": "must be true or false",
+    "literal_error": "must be true",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "dict_type": _MAP,
+    "model_type": _MAP,
+    "list_type": "must be a list",
+}
+
+
+class Refusal(NamedTuple):
+    """What to say of a key that is known but not taken."""
+
+    code: str
+    message: str
+    hint: str | None
+
+
+class Strict(BaseModel):
+    """A map that takes its own keys only; ``refused`` has better words for some others than "unknown key"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    refused: ClassVar[Mapping[str, Refusal]] = {}
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def later(*names: str, hint: str | None = None) -> dict[str, Refusal]:
+    """Return the refusals of keys that a coming version will take."""
+    return {name: Refusal("WBX214", f"`{name}` is not in this version yet", hint) for name in names}
+
+
+def fit(model: type[M], value: Any, spot: Spot) -> tuple[M | None, list[Problem]]:
+    """Return the value, which stands at ``spot``, as a model; or None and every mistake in it."""
+    try:
+        return model.model_validate(value), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)[:_MOST]
+        return None, [_problem(detail, model, spot) for detail in _telling(details, model)]
+
+
+def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
+    """Return what a validator of a model raises: a problem in its own words."""
+    return PydanticCustomError("wrong", "{message}", {"code": code, "message": message, "hint": hint})
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+def _known_version(version: int) -> int:
+    if version != 1:
+        raise wrong("WBX215", f"version {version} of the language is not known", "write `version: 1`")
+    return version
+
+
+Version = Annotated[int, AfterValidator(_known_version), Field(json_schema_extra={"const": 1})]
+"""The version of the language that a file is written in."""
+
+
+def empty_map(value: Any) -> Any:
+    """Take a key with nothing after it as an empty map."""
+    return {} if value is None else value
+
+
+def listed(value: Any) -> Any:
+    """Take one value as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def some(values: list[Any]) -> list[Any]:
+    """Refuse an empty list."""
+    if not values:
+        raise wrong("WBX215", "the list is empty")
+    return values
+
+
+def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any], Any]:
+    """Return a validator that takes what is read from a text, or from a value of some other types."""
+
+    def validate(value: Any) -> Any:
+        if not isinstance(value, (str, *others)) or isinstance(value, bool):
+            raise PydanticKnownError("string_type")
+        try:
+            return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
+        except ConfigError as error:
+            raise wrong("WBX215", str(error), error.hint) from None
+
+    return validate
+
+
+def one_of(*known: str) -> Callable[[Any], Any]:
+    """Return a validator that takes some words only."""
+
+    def validate(word: Any) -> Any:
+        if isinstance(word, str) and word not in known:
+            near = meant(word, known)
+            raise wrong("WBX215", f"`{word}` is not known here", near or f"there are {', '.join(known)}")
+        if not isinstance(word, str):
+            raise PydanticKnownError("string_type")
+        return word
+
+    return validate
+
+
+def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[ErrorDetails]:
+    """Yield the errors without a missing key that is there under another name: one mistake, one problem."""
+    renamed = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            *above, name = detail["loc"]
+            inner = _model(model, above)
+            near = difflib.get_close_matches(str(name), _keys(inner), n=1)
+            renamed |= {(*above, key) for key in (_keys(inner) if name in inner.refused else near)}
+    for detail in details:
+        if detail["type"] != "missing" or detail["loc"] not in renamed:
+            yield detail
+
+
+def _problem(detail: ErrorDetails, model: type[Strict], spot: Spot) -> Problem:
+    kind, loc = detail["type"], detail["loc"]
+    at = spot.at(*loc)
+    if kind == "wrong":
+        said = detail["ctx"]
+        return at.problem(said["code"], said["message"], hint=said["hint"])
+    if kind == "extra_forbidden":
+        return _unknown(str(loc[-1]), _model(model, loc[:-1]), at)
+    if kind == "missing":
+        hint = "write `version: 1` at the top of the file" if loc == ("version",) else None
+        return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
+    wanted = _WANTED.get(kind, "can not be used as written")
+    return _mistyped(_name(at), wanted, detail["input"], at)
+
+
+def _unknown(name: str, model: type[Strict], at: Spot) -> Problem:
+    if name in model.refused:
+        code, message, hint = model.refused[name]
+        return at.key_problem(code, message, hint=hint)
+    keys = _keys(model)
+    hint = meant(name, keys)
+    if hint is None and (coming := meant(name, model.refused)):
+        hint = f"{coming} it is not in this version yet"
+    hint = hint or f"known here: {', '.join(keys)}"
+    return at.key_problem("WBX210", f"unknown key `{name}`", hint=hint)
+
+
+def _mistyped(name: str, wanted: str, value: Any, at: Spot) -> Problem:
+    if value is None:
+        return at.key_problem("WBX213", f"{name} {wanted}, and nothing is given")
+    hint = None
+    if wanted == "must be text" and isinstance(value, int | float):
+        hint = "put it in quotes"
+    elif wanted == "must be a whole number" and isinstance(value, str) and value.isdigit():
+        hint = "take it out of the quotes"
+    return at.problem("WBX213", f"{name} {wanted}, not {_kind(value)}", hint=hint)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a map"}
+    return kinds[type(value)]
+
+
+def _name(at: Spot) -> str:
+    steps = at.steps
+    name = next((step for step in reversed(steps) if isinstance(step, str)), None)
+    if name is None:
+        return "the file" if not steps else "each of them"
+    return f"each of `{name}`" if isinstance(steps[-1], int) else f"`{name}`"
+
+
+def _keys(model: type[Strict]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model(model: type[Strict], loc: Iterable[str | int]) -> type[Strict]:
+    """Return the model of the map at a location inside of another model."""
+    for step in loc:
+        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        model = _inside(fields.get(str(step))) or model
+    return model
+
+
+def _inside(annotation: Any) -> type[Strict] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        return annotation
+    return next(filter(None, map(_inside, typing.get_args(annotation))), None)

@@ -1,0 +1,312 @@
+"""The daemon: puts the parts together; the only one that knows them all."""
+
+import errno
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from wbox_notify import dispatch
+from wbox_notify.clients.apprise import Outlets
+from wbox_notify.clients.wbox import Client
+from wbox_notify.config import private
+from wbox_notify.config.own import CARD, LINK_KEY
+from wbox_notify.config.settings import Settings
+from wbox_notify.config.yaml.problems import Problem, errors
+from wbox_notify.daemon import planner
+from wbox_notify.daemon.file_intake import Drops
+from wbox_notify.daemon.housekeeping import Housekeeping
+from wbox_notify.daemon.sources import hooks, timetables
+from wbox_notify.daemon.watcher import Changes
+from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.dispatch.queue import Control
+from wbox_notify.errors import ConfigError, StoreError
+from wbox_notify.media import MediaFiles
+from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.events import Event
+from wbox_notify.rules import Project, load
+from wbox_notify.store import open_store
+from wbox_notify.triggers.file import RowFiles
+from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
+from wbox_notify.web import Guarded, Hooks, Limits, Links, Refusals, application
+from wbox_notify.web.server import PortError, Server
+
+log = logging.getLogger(__name__)
+
+_STOP_WITHIN = 4.0
+_LEAST_FOR_SENDING = 0.5
+_LISTED_WITHIN = 10.0
+_MARK = "schedule"
+_KEY_BYTES = 32
+
+
+class Daemon:
+    """Sources, engine and dispatch over one store, in one process.
+
+    ``url`` is where it answers, also before it has started.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        environ: Mapping[str, str],
+        *,
+        on_plan: planner.Observer | None = None,
+        on_attempt: dispatch.Observer | None = None,
+        on_turn: Callable[[str], None] = lambda _loop: None,
+    ) -> None:
+        settings = project.settings
+        self._environ = environ
+        connect(project)().close()
+        self._store = open_store(settings.store)
+        self._token = secrets.token_urlsafe(24)
+        self._link_key = _own_key(settings.data_dir / LINK_KEY)
+        self._reloading = threading.Lock()
+        self._hooks = Hooks(hooks(project))
+        past = self._store.history
+        self._media = MediaFiles(project, past.standings, serving=True, events=past.events_by_id)
+        self.control = Control(self._store, self._wake, self._media.keep)
+        self._server = self._serve(settings, needed=bool(hooks(project)))
+        self._project = self._completed(project)
+        self._media.replace(self._project)
+        self._alarms = Alarms(self._store, self._project, self._wake)
+        self._dispatcher = dispatch.Dispatcher(
+            self._store,
+            self._means(project),
+            alarms=self._alarms,
+            observer=on_attempt,
+            turned=partial(on_turn, "dispatch"),
+        )
+        self._planner = planner.Planner(
+            self._project,
+            self._store,
+            planned=self._dispatcher.wake,
+            rows=RowFiles(),
+            keep=self._media.keep,
+            observer=on_plan,
+            turned=partial(on_turn, "planner"),
+        )
+        self._housekeeping = Housekeeping(
+            self._store, lambda: self._project.settings.history, sweep=self._media.sweep
+        )
+        self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
+        self._files, self._schedules = self._sources()
+
+    @property
+    def url(self) -> str:
+        """The address of the daemon's own pages."""
+        return self._server.url
+
+    def start(self) -> None:
+        """Begin with what is open, then take what comes."""
+        self._leave_card()
+        self._dispatcher.start()
+        self._planner.start()
+        self._server.start()
+        self._files.start()
+        # What came meanwhile is to be found before a rule says that it is missing.
+        self._files.listed(_LISTED_WITHIN)
+        self._schedules.start()
+        self._changes.start()
+        self._housekeeping.start()
+
+    def stop(self) -> None:
+        """Take nothing more, finish what is in flight, close; all of it within 5 seconds.
+
+        A request that takes longer is left to the next start, for which its outcome is unknown.
+        """
+        deadline = time.monotonic() + _STOP_WITHIN
+        self._housekeeping.stop()
+        self._changes.stop()
+        self._files.stop()
+        self._schedules.stop()
+        self._server.stop()
+        self._planner.stop()
+        if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
+            self._store.close()
+            self._media.close()
+        else:
+            log.warning("a request is still under way; its outcome will be listed as unknown")
+        card_path(self._project.settings.data_dir).unlink(missing_ok=True)
+
+    def reload(self) -> list[Problem]:
+        """Follow what the project folder says now; return what is wrong in it.
+
+        A file with a mistake keeps the rules that it had; settings with a mistake change nothing. What rules
+        remember (groups, digests, timers) stays.
+        """
+        with self._reloading:
+            found = load(self._project.settings.folder, self._environ)
+            wrong = errors(found.problems)
+            broken = {problem.file for problem in wrong}
+            if _in_settings(wrong):
+                return list(found.problems)
+            ids = {rule.id for rule in found.rules}
+            kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
+            outlets = {**self._project.outlets, **found.outlets} if kept else found.outlets
+            self._follow(self._completed(replace(found, rules=(*found.rules, *kept), outlets=outlets)))
+            return list(found.problems)
+
+    def read_again(self) -> None:
+        """Reload, and say in the log what came of it."""
+        wrong = errors(self.reload())
+        for problem in wrong:
+            place = f"{problem.file}:{problem.line}:{problem.column}"
+            log.error("%s: %s; what the file said before stays", place, problem.message)
+        if not wrong:
+            log.warning("read again: %d rules", len(self._project.rules))
+
+    def _follow(self, project: Project) -> None:
+        self._files.stop()
+        self._schedules.stop()
+        self._project = project
+        self._media.replace(project)
+        self._planner.replace(project)
+        self._alarms.replace(project)
+        self._dispatcher.replace(self._means(project))
+        self._hooks.replace(hooks(project))
+        self._files, self._schedules = self._sources()
+        self._files.start()
+        self._schedules.start()
+
+    def _means(self, project: Project) -> dispatch.Means:
+        return dispatch.Means(
+            connect(project), Outlets(project.outlets), project.settings.pace, self._media.publish
+        )
+
+    def _completed(self, project: Project) -> Project:
+        """Return a project that knows where this daemon answers and how it signs its links."""
+        public = project.settings.public_url or self.url
+        return replace(
+            project, settings=replace(project.settings, public_url=public, link_key=self._link_key)
+        )
+
+    def _sources(self) -> tuple[Drops, ScheduleSource]:
+        files = Drops(
+            self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
+        )
+        schedules = ScheduleSource(
+            timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
+        )
+        return files, schedules
+
+    def _alarm(self, about: str, problem: str | None) -> None:
+        self._alarms.trouble(about, problem, time.time())
+
+    def _serve(self, settings: Settings, *, needed: bool) -> Server:
+        """Return the server; where its address is taken and no webhook is needed there, at a free port."""
+        host, port = settings.listen
+        refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, time.time()))
+        app = application(
+            control=self.control,
+            hooks=self._hooks,
+            accept=self._accept_soon,
+            links=Links(self._link_key),
+            files=self._media,
+            reload=lambda: [problem.as_json() for problem in self.reload()],
+            token=self._token,
+            hosts=["127.0.0.1", "localhost", "[::1]", host],
+            limits=Limits(body=settings.body),
+            refusals=refusals,
+            public=lambda: self._project.settings.public_url,
+        )
+        connection = partial(Guarded, refused=refusals.tell_of_none)
+        try:
+            return Server(app, host, port, protocol=connection)
+        except PortError as error:
+            if not error.taken or needed:
+                raise
+            log.warning("%s; it answers at a free port instead", error)
+            return Server(app, host, 0, protocol=connection)
+
+    def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
+        kept = self._store.put_events(events, time.time())
+        kept.add_done_callback(lambda _kept: self._planner.wake())
+        return kept
+
+    def _accept_times(self, events: Sequence[Event], marks: Mapping[str, Mark]) -> None:
+        memories = [
+            Memory(rule=rule, kind=_MARK, key="", value=mark._asdict()) for rule, mark in marks.items()
+        ]
+        self._store.put_events(events, time.time(), memories).result()
+        self._planner.wake()
+
+    def _last(self, rule: str) -> Mark | None:
+        found = self._store.remembered(rule, _MARK, "")
+        return Mark(**found) if found else None
+
+    def _wake(self) -> None:
+        self._planner.wake()
+        self._dispatcher.wake()
+
+    def _leave_card(self) -> None:
+        """Write down where commands find this daemon, for its own user's eyes only."""
+        path = card_path(self._project.settings.data_dir)
+        card = {"pid": os.getpid(), "url": self.url, "token": self._token}
+        _write(path, json.dumps(card).encode("utf-8"))
+
+
+def card_path(data_dir: Path) -> Path:
+    """Return the file that tells commands where the daemon of a data folder answers."""
+    return data_dir / CARD
+
+
+class connect:  # noqa: N801 - called like a function
+    """Makes the clients of a project's wbox account.
+
+    Raises:
+        ConfigError: there is no key.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._settings = project.settings
+        if not self._settings.api_key:
+            raise ConfigError(
+                "there is no wbox key",
+                hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
+            )
+
+    def __call__(self) -> Client:
+        """Return a client for one thread."""
+        return Client(self._settings.url, self._settings.api_key or "")
+
+
+def _own_key(path: Path) -> bytes:
+    """Return the key that signs this daemon's links, made when it first runs and where it can not be trusted.
+
+    A key of no bytes, which a crash can leave, would let anybody make links; so would one that others know.
+    """
+    try:
+        key = private.read(path)
+        flaw = "" if len(key) == _KEY_BYTES else f"{path} is damaged"
+    except FileNotFoundError:
+        key, flaw = b"", ""
+    except (private.ForeignError, PermissionError) as error:
+        key, flaw = b"", str(error)
+    if key and not flaw:
+        return key
+    if flaw:
+        log.warning("%s, so it is made anew: links in messages that were sent before lead nowhere now", flaw)
+    key = secrets.token_bytes(_KEY_BYTES)
+    _write(path, key)
+    return key
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        private.write(path, content)
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        hint = "free some space" if full else "WBOX_DATA_DIR must name a folder that can be written"
+        raise StoreError(f"{path} can not be written: {error.strerror}", hint=hint) from error
+
+
+def _in_settings(problems: Sequence[Problem]) -> bool:
+    return any(not problem.file.startswith("rules/") for problem in problems)

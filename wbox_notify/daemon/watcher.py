@@ -1,0 +1,128 @@
+"""Changes: tells when somebody has edited the rules, the templates or the settings of a project."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from wbox_notify.config import settings
+from wbox_notify.errors import WboxError
+from wbox_notify.triggers.loop import Lookout
+
+_EVERY = 1.0
+_RULES = (".yaml", ".yml")
+
+_Mark = tuple[str, int, int, int, int]
+
+
+class Changes(Lookout):
+    """Looks at the files of a project each second, and tells when they have changed and rest again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        changed: Callable[[], None],
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        quiet: float = 0.3,
+    ) -> None:
+        """Look for the first time; edits after this are told. So build it before loading the project.
+
+        Args:
+            folder: The project's folder.
+            changed: Is called after each change, also where the whole folder is gone; once more each second
+                while it raises an error that may pass.
+            report: Takes one line for a person: why ``changed`` failed, once for each change.
+            clock: Gives seconds that only ever grow.
+            quiet: Seconds without a further change before ``changed`` is called.
+        """
+        self._folder = folder
+        self._changed = changed
+        self._clock = clock
+        self._quiet = quiet
+        super().__init__("changes", self.step)
+        self._report = report
+        self._problem = ""
+        self._told = self._seen = _look(folder)
+        self._since = clock()
+
+    def step(self) -> float:
+        """Look once, and tell of a change that rests; return in how many seconds to look again.
+
+        It is what the thread does, and not for calling beside it.
+        """
+        now, seen = self._clock(), _look(self._folder)
+        if seen != self._seen:
+            self._seen, self._since, self._problem = seen, now, ""
+        if seen == self._told:
+            return _EVERY
+        if (left := self._since + self._quiet - now) > 0:
+            return left
+        if self._tell():
+            self._told = seen
+        return _EVERY
+
+    def _tell(self) -> bool:
+        """Return False where it has to be told once more."""
+        try:
+            self._changed()
+        except WboxError as error:
+            self._complain(str(error))
+            return not error.retry
+        except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
+            self._complain(f"internal error: {error!r}")
+        return True
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._report(f"The edited project is not in use: {problem}")
+
+
+def _look(folder: Path) -> frozenset[_Mark]:
+    """Return what tells this state of the files from another; one that can not be reached is left out."""
+    return frozenset(
+        # ino tells a renamed file or a swapped link, ctime that a file may be read by now
+        (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        for path, found in _files(folder)
+    )
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    file = folder / settings.FILE
+    if found := _status(file):
+        yield file, found
+    yield from ((path, found) for path, found in _listed(folder / "rules") if path.suffix.lower() in _RULES)
+    yield from _below(folder / "templates", set())
+
+
+def _below(folder: Path, been: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files at any depth; ``been`` are the folders above and before, for links that go round."""
+    for path, found in _listed(folder):
+        place = (found.st_dev, found.st_ino)
+        if not stat.S_ISDIR(found.st_mode):
+            yield path, found
+        elif place not in been:
+            been.add(place)
+            yield from _below(path, been)
+
+
+def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield what is in a folder, but for hidden names (``..data`` among them) and an editor's leftovers."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        kept = not path.name.startswith((".", "#")) and not path.name.endswith("~")
+        if kept and (found := _status(path)):
+            yield path, found
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None

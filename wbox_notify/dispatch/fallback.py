@@ -1,0 +1,112 @@
+"""Alarms: what is told by other services, since WhatsApp can not carry its own obituary."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from wbox_notify.model.deliveries import Delivery, Plan, Planned
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Notice, notice_of
+from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.phones import masked
+from wbox_notify.rules import Project
+from wbox_notify.store import Store
+
+log = logging.getLogger(__name__)
+
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+_OWN = "wbox-notify"
+
+_WHY = {
+    Outcome.NOT_READY: "the phone is not linked; scan the QR code again",
+    Outcome.UNAUTHORIZED: "wbox refuses the API key",
+    Outcome.NOT_SENT: "wbox can not be reached",
+    Outcome.UNKNOWN: "wbox gives no clear answers",
+}
+
+
+class Alarms:
+    """Speaks through the project's ``fallback`` outlets; all of it is kept in the store and said once.
+
+    ``wake`` tells whoever sends that there is something to say.
+    """
+
+    def __init__(self, store: Store, project: Project, wake: Callable[[], None] = lambda: None) -> None:
+        self._store = store
+        self._project = project
+        self._wake = wake
+
+    def replace(self, project: Project) -> None:
+        """Follow other settings and rules."""
+        self._project = project
+
+    def stopped(self, device: str, reason: str, since: float, now: float) -> None:
+        """Tell that a device has not been able to send since a time."""
+        number = self._store.history.waiting(device)
+        why = _WHY.get(Outcome(reason), reason)
+        text = f"No WhatsApp message goes out: {why}. {number} wait."
+        self._say(f"{_key(device, since)}:stopped", text, now)
+
+    def sends_again(self, device: str, since: float, now: float) -> None:
+        """Tell that what was told is over."""
+        self._say(f"{_key(device, since)}:again", "WhatsApp messages go out again.", now)
+
+    def trouble(self, about: str, problem: str | None, now: float) -> None:
+        """Tell that something is wrong, or with None that it is over."""
+        self._say(f"{about}:{now}", problem or f"All is well again: {about}", now)
+
+    def sweep(self, now: float) -> None:
+        """Tell by other services what does not go out by WhatsApp.
+
+        Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
+        """
+        own = {rule.id: rule.fallback for rule in self._project.rules if rule.fallback}
+        for delivery in self._store.history.unheard(list(own), now - _DAY) if own else ():
+            self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
+        if self._project.settings.fallback:
+            for row in self._store.history.given_up(now - _HOUR):
+                if row["rule"] not in own:
+                    self._give_up(row, now)
+
+    def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[Planned]:
+        """Yield what is said to the outlets of its rule in place of a message."""
+        rule = self._project.rule(delivery.rule)
+        title = rule.name if rule else delivery.rule
+        for number, outlet in enumerate(outlets):
+            if delivery.message and not isinstance(delivery.message, Notice):
+                said = notice_of(delivery.message, outlet, title)
+                to = masked(delivery.message.phone)
+                notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
+            else:
+                notice = Notice(outlet=outlet, text=delivery.reason, title=title)
+            yield Planned(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
+
+    def _give_up(self, row: Mapping[str, Any], now: float) -> None:
+        text = (
+            f"{row['many']} of the rule {row['rule']} can not go out: {row['reason']}. wbox-notify queue list"
+        )
+        self._say(f"given up:{row['rule']}:{row['hour']}", text, now)
+
+    def _say(self, key: str, text: str, now: float) -> None:
+        name = f"alarm:{key}"
+        if self._store.known([name]):
+            return
+        log.warning("%s", text)
+        event = Event(id=name, type="alarm", at=datetime.fromtimestamp(now, UTC), data={"text": text})
+        notices = tuple(
+            Planned(key=f"{name}:{outlet}", rule=_OWN, message=Notice(outlet=outlet, text=text, title=_OWN))
+            for outlet in self._project.settings.fallback
+        )
+        self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
+        self._wake()
+
+    def _put(self, event_id: str, planned: list[Planned], now: float) -> None:
+        self._store.put_plans([Plan(event_id=event_id, messages=tuple(planned))], now).result()
+        self._wake()
+
+
+def _key(device: str, since: float) -> str:
+    return f"circuit:{device}:{since:.0f}"

@@ -1,0 +1,89 @@
+"""What a person can do to the queue while the daemon runs, and when it does not."""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from wbox_notify.errors import MessageError
+from wbox_notify.model.deliveries import STUCK, WAITING, Plan, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, dump
+from wbox_notify.model.terms import Terms
+from wbox_notify.store import Store
+
+
+class Action(StrEnum):
+    """What can be done to deliveries in the queue."""
+
+    RETRY = "retry"
+    """Try again now, whatever the reason for waiting; also what is dead or expired."""
+    RELEASE = "release"
+    """Let go what is held."""
+    DROP = "drop"
+    """Cancel."""
+
+
+class Control:
+    """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news.
+
+    ``keep`` takes in the files that a plan names.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        wake: Callable[[], None] = lambda: None,
+        keep: Callable[[Plan], Plan] = lambda plan: plan,
+    ) -> None:
+        self._store = store
+        self._wake = wake
+        self._keep = keep
+
+    def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
+        """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
+        now = time.time()
+        if action is Action.DROP:
+            changed = self._store.drop(ids, now)
+        else:
+            states = (State.HELD,) if action is Action.RELEASE else (*WAITING, *STUCK)
+            changed = self._store.requeue(ids, states, now)
+        done = changed.result()
+        self._wake()
+        return done
+
+    def release_event(self, event_id: str) -> int:
+        """Let go what the storm guard holds of one event; return how many messages."""
+        released = self._store.release_event(event_id, time.time()).result()
+        self._wake()
+        return released
+
+    def accept(self, event: Event) -> bool:
+        """Keep an event; False if it was known before."""
+        [new] = self._store.put_events([event], time.time()).result()
+        self._wake()
+        return new
+
+    def send(self, message: Message, *, critical: bool = False) -> int:
+        """Put one message into the queue; return the id of its delivery, which is then on disk.
+
+        It goes out though its text has just been sent; what is critical goes before what others sent.
+
+        Raises:
+            MessageError: its file can not be sent.
+        """
+        now = datetime.now(UTC)
+        event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
+        planned = Planned(
+            key=f"{event.id}:send:0:{message.recipient}",
+            rule="send",
+            message=message,
+            terms=Terms(critical=critical, once=False),
+        )
+        plan = self._keep(Plan(event_id=event.id, messages=(planned,)))
+        if problem := plan.messages[0].problem:
+            raise MessageError("file", problem)
+        ids = self._store.put_message(event, plan, now.timestamp()).result()
+        self._wake()
+        return ids[0]

@@ -1,0 +1,150 @@
+"""What becomes of an event: decisions, planned messages, and their delivery."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from wbox_notify.model.messages import Message
+from wbox_notify.model.terms import OnUnknown, Terms
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    """Waits for its turn, or for its next try after a failure that sent nothing."""
+    SENDING = "sending"
+    """Committed before the request leaves; found at start-up it means that the outcome is unknown."""
+    SENT = "sent"
+    """wbox said success."""
+    UNKNOWN = "unknown"
+    """May have been sent; is tried once more when due."""
+    HELD = "held"
+    """Waits for a person: ``queue release`` or ``queue drop``."""
+    DEAD = "dead"
+    """Can not be sent as it is; ``queue retry`` tries again."""
+    EXPIRED = "expired"
+    """Was not sent in time."""
+    CANCELLED = "cancelled"
+    """Dropped by a person, or left out for a ``reason`` such as that its recipient has the text already."""
+
+
+WAITING = (State.QUEUED, State.UNKNOWN)
+OPEN = (*WAITING, State.SENDING)
+STUCK = (State.HELD, State.DEAD, State.EXPIRED)
+
+
+AGAIN = "failed"
+"""The kind of memory in which the ``again`` of a message that could not be made is kept, by its key."""
+
+
+class Standing(NamedTuple):
+    """What became of a delivery: its state, and since when, in seconds since the epoch."""
+
+    state: State
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Why something was or was not sent: one step of one rule for one event.
+
+    Attributes:
+        rule: The rule's id.
+        stage: the key of the rule that decided, such as ``if``, ``dedupe``, ``group`` or ``send``.
+        outcome: ``passed``, ``stopped``, ``waits`` or ``failed``.
+        detail: One line for a person, with the values that decided.
+    """
+
+    rule: str
+    stage: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A message that an event calls for, or the ``problem`` why it could not be made or can not be sent.
+
+    ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
+    the same event again adds nothing; of what is made of several events it names all of them. ``held`` says
+    why the message waits for a person, if it does; ``events`` are the ids of all events that it tells of,
+    where they are more than the one it follows from. ``again`` are the JSON values that say what a retry
+    follows, where there is no message to send again.
+    """
+
+    key: str
+    rule: str
+    message: Message | None
+    problem: str | None = None
+    held: str | None = None
+    events: tuple[str, ...] = ()
+    again: Mapping[str, Any] | None = None
+    terms: Terms = Terms()
+
+
+NO_RULE = "-"
+"""The rule of what no rule came to see: an event that could not be planned at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One thing that a rule keeps in mind between events.
+
+    Attributes:
+        kind: What it is for, such as ``dedupe`` or ``group``.
+        key: Which one of that kind.
+        value: JSON values; None forgets it.
+        due: When the rule wants to be woken with it, in seconds since the epoch, if ever.
+    """
+
+    rule: str
+    kind: str
+    key: str
+    value: Mapping[str, Any] | None
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that follows from an event, or from a memory that was due; it is stored in one transaction.
+
+    ``release`` are the rules whose messages of the event the storm guard holds no longer; ``over`` are the
+    keys of failures that are over, since what failed has been done after all.
+    """
+
+    event_id: str
+    decisions: tuple[Decision, ...] = ()
+    messages: tuple[Planned, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    release: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message on its way to one phone, or to one outlet.
+
+    Times are seconds since the epoch. ``claims`` counts all hand-overs begun, ``tries`` those that count
+    for the back-off, ``unknowns`` those whose outcome stayed unknown, ``failures`` those of which wbox said
+    that it did not send. ``message`` is None where the rule could not make one; ``reason`` then says why.
+    """
+
+    id: int
+    key: str
+    event_id: str
+    rule: str
+    device: str
+    message: Message | None
+    state: State
+    due: float
+    created: float
+    expires: float
+    claims: int = 0
+    tries: int = 0
+    unknowns: int = 0
+    failures: int = 0
+    reason: str = ""
+    priority: int = 0
+    on_unknown: OnUnknown | None = None

@@ -1,0 +1,97 @@
+"""From the shape of a rule to a rule that can run, with all that is wrong in it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.model.terms import Terms
+from wbox_notify.rules.compile import flow
+from wbox_notify.rules.compile.context import Workshop
+from wbox_notify.rules.compile.drafts import drafts, readers, translations
+from wbox_notify.rules.compile.trials import trial, zone_of
+from wbox_notify.rules.compile.triggers import trigger
+from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.names import headers, needs, scope, unseen
+from wbox_notify.rules.rule import Draft, FileTrigger, Rule, WebhookTrigger
+from wbox_notify.templates import Expression, Template
+
+__all__ = ["Workshop", "build"]
+
+
+def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
+    """Return the rule, or None where something is wrong in it."""
+    before = len(shop.problems)
+    offered = scope(spec)
+    found = [trigger(shop, one, spot.at("trigger").at(at)) for at, one in enumerate(spec.trigger)]
+    triggers = tuple(one for one in found if one is not None)
+    to = flow.recipients(shop, spec.to, offered.told, spot.at("to"))
+    zone = zone_of(triggers, shop.settings.tz)
+    each = flow.for_each(shop, spec, offered, spot.at("for_each"))
+    rule = Rule(
+        id=spec.id,
+        name=spec.name or spec.id,
+        triggers=triggers,
+        for_each=each,
+        reads=flow.reads(shop, spec, each, spot.at("for_each")),
+        conditions=shop.expressions(spec.conditions, offered.item, spot.at("if")),
+        dedupe=flow.dedupe(shop, spec.dedupe, offered, spot.at("dedupe")),
+        throttle=flow.throttle(shop, spec.throttle, offered, spot.at("throttle")),
+        group=flow.group(shop, spec.group, offered, spot.at("group")),
+        digest=flow.digest(shop, spec, spot.at("digest")),
+        quiet_hours=flow.quiet_hours(shop, spec.quiet_hours, offered, spot.at("quiet_hours")),
+        to=to,
+        via=flow.outlets(shop, spec.via, spot.at("via")),
+        fallback=shop.outlet_names(spec.fallback, spot.at("fallback")),
+        send=drafts(shop, spec.send, offered.sent, spot.at("send")),
+        escalate=tuple(
+            flow.step(shop, one, offered, spot.at("escalate").at(at)) for at, one in enumerate(spec.escalate)
+        ),
+        terms=Terms(
+            critical=spec.priority == "critical",
+            expire_after=spec.expire_after,
+            on_unknown=spec.on_unknown,
+        ),
+        tests=tuple(trial(shop, one, zone, spot.at("tests", at)) for at, one in enumerate(spec.tests)),
+        file=spot.document.source.file,
+        line=spot.place.line,
+        spot=spot,
+    )
+    return _finished(shop, spec, rule) if shop.is_right(before) else None
+
+
+def _finished(shop: Workshop, spec: RuleSpec, rule: Rule) -> Rule:
+    """Return a right rule with what follows from its parts."""
+    watches = any(isinstance(source, FileTrigger) for source in rule.sources())
+    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+    ids = [hook.id for hook in hooks if hook.id]
+    each = rule.for_each[1] if rule.for_each else None
+    kept = [part for part in _parts(rule) if part is not each]
+    return replace(
+        rule,
+        unseen=unseen(kept) if hooks else frozenset(),
+        translations=translations(shop, spec.send, readers(rule.to, shop.people), rule.spot.at("send")),
+        needs=needs(_parts(rule)) if watches else frozenset(),
+        headers=headers((*_parts(rule), *ids)) if hooks else frozenset(),
+    )
+
+
+def _parts(rule: Rule) -> Iterator[Expression | Template]:
+    """Yield all expressions and templates of a rule."""
+    yield from rule.conditions
+    if rule.for_each:
+        yield rule.for_each[1]
+    yield from rule.dedupe.key if rule.dedupe else ()
+    yield from rule.throttle.key if rule.throttle else ()
+    yield from rule.group.by if rule.group else ()
+    yield from _told(rule.to, rule.send, rule.quiet_hours.unless if rule.quiet_hours else None)
+    for step in rule.escalate:
+        yield from _told(step.to, step.send, step.unless, step.condition)
+
+
+def _told(
+    to: Iterable[object], send: Iterable[Draft], *expressions: Expression | None
+) -> Iterator[Expression | Template]:
+    yield from filter(None, expressions)
+    yield from (one for one in to if isinstance(one, Template))
+    for draft in send:
+        yield from draft.templates()

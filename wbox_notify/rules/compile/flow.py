@@ -1,0 +1,154 @@
+"""Flow: from the shape of what a rule does about noise to what the engine follows."""
+
+import re
+
+from wbox_notify.clients.apprise import is_url
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.errors import MessageError
+from wbox_notify.rules.compile.context import Workshop, is_template
+from wbox_notify.rules.compile.drafts import drafts, readers, translations
+from wbox_notify.rules.compile.triggers import times
+from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.models.flow import DedupeSpec, GroupSpec, QuietSpec, StepSpec, ThrottleSpec
+from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
+from wbox_notify.rules.recipients import Outlet, Person, distinct, plain
+from wbox_notify.rules.rule import Dedupe, Digest, Group, QuietHours, Step, Throttle
+from wbox_notify.templates import Expression, Template
+
+Recipient = Person | Template
+
+_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
+
+
+def for_each(shop: Workshop, spec: RuleSpec, offered: Scope, spot: Spot) -> tuple[str, Expression] | None:
+    """Return the name of an item and the list of them."""
+    for trigger in spec.trigger if spec.for_each else ():
+        if trigger.file and trigger.file.burst:
+            message = "`burst` counts files, and `for_each` follows what is in them"
+            shop.problems.append(spot.key_problem("WBX317", message, hint="leave one of them out"))
+    for name, text in spec.for_each.items():
+        if not is_free(name):
+            hint = "call it `row` or `item`: a name with letters that means nothing yet"
+            message = f"an item can not be called `{name}`"
+            shop.problems.append(spot.at(name).key_problem("WBX318", message, hint=hint))
+        items = shop.expression(text, with_rows(offered.event), spot.at(name))
+        return (name, items) if items else None
+    return None
+
+
+def reads(shop: Workshop, spec: RuleSpec, each: tuple[str, Expression] | None, spot: Spot) -> str | None:
+    """Return what of a file a rule follows row by row, if it does."""
+    name, items = each or ("", None)
+    found = items.names.get("file", frozenset()) & ROWS if items else frozenset()
+    if items is None or not found:
+        return None
+    field = min(found)
+    if not _ALONE.fullmatch(items.source):
+        hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
+        shop.problems.append(spot.at(name).problem("WBX318", f"`file.{field}` stands alone", hint=hint))
+    if any(one.file is None for one in spec.trigger):
+        hint = "make every `trigger` of the rule a `file`"
+        message = f"`file.{field}` needs a file each time"
+        shop.problems.append(spot.at(name).problem("WBX318", message, hint=hint))
+    return field
+
+
+def dedupe(shop: Workshop, spec: DedupeSpec | None, offered: Scope, spot: Spot) -> Dedupe | None:
+    """Return what makes two events the same."""
+    if spec is None:
+        return None
+    return Dedupe(shop.expressions(spec.key, offered.item, spot.at("key")), spec.keep)
+
+
+def throttle(shop: Workshop, spec: ThrottleSpec | None, offered: Scope, spot: Spot) -> Throttle | None:
+    """Return how many are followed."""
+    if spec is None:
+        return None
+    key = shop.expressions(spec.key, offered.item, spot.at("key"))
+    return Throttle(most=spec.max, per=spec.per, key=key, overflow=spec.overflow)
+
+
+def group(shop: Workshop, spec: GroupSpec | None, offered: Scope, spot: Spot) -> Group | None:
+    """Return what belongs together."""
+    if spec is None:
+        return None
+    return Group(
+        by=shop.expressions(spec.by, offered.item, spot.at("by")),
+        wait=spec.wait,
+        interval=spec.interval,
+        repeat=spec.repeat,
+        resolved=spec.resolved,
+    )
+
+
+def digest(shop: Workshop, spec: RuleSpec, spot: Spot) -> Digest | None:
+    """Return when all is told at once."""
+    if spec.digest is None:
+        return None
+    if spec.group is not None:
+        message = "`group` and `digest` are two ways to tell of many events in one message"
+        shop.problems.append(spot.key_problem("WBX317", message, hint="leave one of them out"))
+    found = times(shop, spec.digest, spot)
+    return Digest(found) if found else None
+
+
+def quiet_hours(shop: Workshop, spec: QuietSpec | None, offered: Scope, spot: Spot) -> QuietHours | None:
+    """Return when nobody is disturbed."""
+    if spec is None:
+        return None
+    window = shop.windows.read(spec.window, spot.at("window"), shop.problems)
+    unless = shop.expression(spec.unless, offered.told, spot.at("unless"))
+    return QuietHours(window=window, unless=unless, then=spec.then) if window else None
+
+
+def recipients(shop: Workshop, texts: list[str], offered: Names, spot: Spot) -> tuple[Recipient, ...]:
+    """Return who is meant by the texts of a list at a spot."""
+    people: list[Person] = []
+    templates: list[Template] = []
+    for index, text in enumerate(texts):
+        at = spot.at(index)
+        if not is_template(text):
+            people += named(shop, text, at)
+        elif template := shop.template(text, offered, at):
+            templates.append(template)
+    return (*distinct(people), *templates)
+
+
+def outlets(shop: Workshop, texts: list[str], spot: Spot) -> tuple[Outlet, ...]:
+    """Return the outlets of a list at a spot."""
+    return tuple(map(Outlet, shop.outlet_names(texts, spot)))
+
+
+def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
+    """Return a step of an escalation."""
+    unless = shop.expression(spec.unless, offered.answer, spot.at("unless"))
+    condition = shop.expression(spec.condition, offered.answer, spot.at("if"))
+    to = recipients(shop, spec.to, offered.answer, spot.at("to"))
+    before = len(shop.problems)
+    send = drafts(shop, spec.send, offered.reminder, spot.at("send"))
+    right = shop.is_right(before)
+    return Step(
+        after=spec.after,
+        unless=unless,
+        condition=condition,
+        to=to,
+        via=outlets(shop, spec.via, spot.at("via")),
+        send=send,
+        translations=translations(shop, spec.send, readers(to, shop.people), spot.at("send"))
+        if right
+        else {},
+    )
+
+
+def named(shop: Workshop, text: str, spot: Spot) -> tuple[Person, ...]:
+    """Return who is meant by a literal text; nobody where it is wrong."""
+    if is_url(text):
+        message, hint = "nobody here has an address like that", "other services are named under `via`"
+        shop.problems.append(spot.problem("WBX303", message, hint=hint))
+        return ()
+    try:
+        return shop.people.named(text)
+    except MessageError as error:
+        code = "WBX303" if error.field == "to" else "WBX302"
+        shop.problems.append(spot.problem(code, plain(error), hint=error.hint))
+        return ()

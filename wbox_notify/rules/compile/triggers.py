@@ -1,0 +1,212 @@
+"""Triggers: from their shape to what the sources watch for."""
+
+import re
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from wbox_notify.config.values import as_path
+from wbox_notify.config.yaml.document import Spot
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules.compile.context import Workshop, is_template
+from wbox_notify.rules.globs import ignore_pattern, path_pattern
+from wbox_notify.rules.models.triggers import (
+    AwaitedSpec,
+    FileSpec,
+    MissingSpec,
+    ReadSpec,
+    ScheduleSpec,
+    TimesSpec,
+    TriggerSpec,
+    WebhookSpec,
+)
+from wbox_notify.rules.names import CALL, MOVED
+from wbox_notify.rules.rule import (
+    MARKED,
+    Burst,
+    FileTrigger,
+    MissingTrigger,
+    ScheduleTrigger,
+    Target,
+    Trigger,
+    WebhookTrigger,
+)
+from wbox_notify.triggers.file.readers import Reading
+from wbox_notify.triggers.schedule import Schedule, parse
+from wbox_notify.triggers.schedule.cron import takes_either_day
+from wbox_notify.triggers.webhook.presets import PRESETS
+from wbox_notify.triggers.webhook.signatures import Scheme, scheme
+
+AFTERWARDS = ("done", "failed", "duplicate")
+
+_ANYBODY = "anybody could post here"
+_WAY_OUT = "give `secret: NAME`, or `open: true` if that is what you want"
+
+
+def trigger(shop: Workshop, spec: TriggerSpec, spot: Spot) -> Trigger | None:
+    """Return a trigger, or None where it is wrong."""
+    if spec.schedule is not None:
+        return _schedule(shop, spec.schedule, spot.at("schedule"))
+    if spec.missing is not None:
+        return _missing(shop, spec.missing, spot.at("missing"))
+    return _awaitable(shop, spec, spot)
+
+
+def times(shop: Workshop, spec: TimesSpec, spot: Spot) -> Schedule | None:
+    """Return a schedule, or None where it is wrong."""
+    options = spec.options()
+    for part in ("tz", "skip"):
+        if part in options:
+            alone = {"every": "1h", part: options[part]}
+            if shop.tried(parse, alone, spot.at(part), "WBX326") is None:
+                return None
+    (kind,) = {"at", "cron", "every"} & options.keys()
+    texts = options[kind] if isinstance(options[kind], list) else []
+    for index, text in enumerate(texts):
+        if shop.tried(parse, {kind: text}, spot.at(kind).at(index), "WBX326") is None:
+            return None
+    for text in texts or [options[kind]]:
+        if kind == "cron" and takes_either_day(text):
+            hint = "for both of them write the day of the week as MON#1, or the other one under `if`"
+            message = "this is due on these days of the month and on these days of the week, as cron does"
+            shop.problems.append(spot.at(kind).problem("WBX352", message, hint=hint, severity="warning"))
+    return shop.tried(partial(parse, zone=shop.settings.tz), options, spot.at(kind), "WBX326")
+
+
+def _awaitable(
+    shop: Workshop, spec: TriggerSpec | AwaitedSpec, spot: Spot
+) -> FileTrigger | WebhookTrigger | None:
+    if spec.webhook is not None:
+        return _webhook(shop, spec.webhook, spot.at("webhook"))
+    return _file(shop, spec.file, spot.at("file")) if spec.file else None
+
+
+def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
+    before = len(shop.problems)
+    for index, glob in enumerate(spec.match):
+        shop.tried(path_pattern, glob, spot.at("match", index), "WBX309")
+    for index, glob in enumerate(spec.ignore):
+        shop.tried(ignore_pattern, glob, spot.at("ignore", index), "WBX309")
+    root = shop.tried(partial(_root, folder=shop.settings.folder), spec.path, spot.at("path"), "WBX215")
+    if spec.ready is not None:
+        shop.tried(_marker, spec.ready, spot.at("ready"), "WBX215")
+    done, failed, duplicate = (_target(shop, getattr(spec, name), spot.at(name)) for name in AFTERWARDS)
+    if root is None or not shop.is_right(before):
+        return None
+    given = spec.model_dump(exclude={"path", "match", "ignore", "case", "read", "burst", *AFTERWARDS})
+    return FileTrigger(
+        root=root,
+        match=tuple(spec.match),
+        ignore=tuple(spec.ignore),
+        exact=spec.case == "exact",
+        done=done,
+        failed=failed,
+        duplicate=duplicate,
+        read=_reading(spec.read),
+        burst=Burst(spec.burst.over, spec.burst.within) if spec.burst else None,
+        **given,
+    )
+
+
+def _reading(spec: ReadSpec) -> Reading:
+    return Reading(
+        kind=spec.kind or "",
+        encoding=spec.encoding or "",
+        delimiter=spec.delimiter or "",
+        columns=tuple(spec.columns),
+    )
+
+
+def _marker(text: str) -> str:
+    bare = MARKED.sub("", text)
+    if not text.strip() or "/" in bare or is_template(bare):
+        hint = "write it like `{{ file.name }}.ok`"
+        raise ConfigError("`ready` is the name of a file beside the other one", hint=hint)
+    return text
+
+
+def _target(shop: Workshop, text: str | None, spot: Spot) -> Target:
+    if text is None or text == "leave":
+        return None
+    if text == "delete":
+        return "delete"
+    if not text.strip():
+        shop.problems.append(spot.problem("WBX215", f"`{spot.steps[-1]}` is empty", hint="name a folder"))
+        return None
+    return shop.template(text, MOVED, spot)
+
+
+def _root(text: str, folder: Path) -> Path:
+    if not text.strip():
+        raise ConfigError("`path` is empty", hint="name the folder to watch")
+    if is_template(text):
+        raise ConfigError("`path` is no template", hint="name the folder to watch")
+    if found := re.fullmatch(r"([^*?]*/|)([^/]*[*?].*)", text):
+        hint = f'write `path: {found[1].rstrip("/") or ("/" if found[1] else ".")}` and `match: "{found[2]}"`'
+        raise ConfigError("`path` is a folder and no pattern", hint=hint)
+    return as_path(text, folder)
+
+
+def _webhook(shop: Workshop, spec: WebhookSpec, spot: Spot) -> WebhookTrigger | None:
+    before = len(shop.problems)
+    proof = _proof(shop, spec, spot)
+    delivery = shop.expression(spec.id, CALL, spot.at("id"))
+    if not shop.is_right(before):
+        return None
+    return WebhookTrigger(path=spec.path, preset=PRESETS[spec.preset], scheme=proof, id=delivery)
+
+
+def _proof(shop: Workshop, spec: WebhookSpec, spot: Spot) -> Scheme | None:
+    if spec.open:
+        for key in spec.model_fields_set & {"secret", "verify"}:
+            message = f"`open: true` lets anybody call, so that `{key}` says nothing"
+            shop.problems.append(spot.at(key).key_problem("WBX316", message, hint="leave one of them out"))
+        return None
+    if not spec.secret:
+        shop.problems.append(spot.key_problem("WBX316", _ANYBODY, hint=_WAY_OUT))
+        return None
+    found = [
+        shop.tried(shop.secrets.find, name, spot.at("secret").at(index), "WBX324")
+        for index, name in enumerate(spec.secret)
+    ]
+    secrets = [secret for secret in found if secret is not None]
+    return _scheme(shop, spec, secrets, spot) if len(secrets) == len(found) else None
+
+
+def _scheme(shop: Workshop, spec: WebhookSpec, secrets: list[str], spot: Spot) -> Scheme | None:
+    kind = spec.verify.scheme if spec.verify else PRESETS[spec.preset].scheme
+    try:
+        return scheme(kind, secrets, spec.verify.options() if spec.verify else {})
+    except ConfigError as error:
+        at = _to_blame(str(error), spec, spot)
+        shop.problems.append(at.problem("WBX328", str(error), hint=error.hint))
+        return None
+
+
+def _to_blame(message: str, spec: WebhookSpec, spot: Spot) -> Spot:
+    """Return where the option stands that a message names, else what it is about."""
+    given = spec.verify.model_dump(exclude_none=True) if spec.verify else {}
+    named = next((word for word in re.findall("`([a-z_]+)`", message) if word in given), None)
+    if "secret" in message and not named:
+        return spot.at("secret")
+    return spot.at("verify", named or "scheme") if spec.verify else spot.at("preset")
+
+
+def _schedule(shop: Workshop, spec: ScheduleSpec, spot: Spot) -> ScheduleTrigger | None:
+    found = times(shop, spec, spot)
+    return ScheduleTrigger(schedule=found, missed=spec.missed.missed()) if found else None
+
+
+def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | None:
+    awaited = _awaitable(shop, spec.of, spot.at("of"))
+    given = spec.of.file.model_fields_set if spec.of.file else ()
+    for name in (*AFTERWARDS, "read", "burst"):
+        if name in given:
+            message = f"`{name}` has no meaning here: this rule does not take the file"
+            shop.problems.append(spot.at("of", "file", name).key_problem("WBX210", message))
+    by = times(shop, spec.by, spot.at("by"))
+    if awaited is None or by is None:
+        return None
+    if isinstance(awaited, FileTrigger) and "min_size" not in given:  # an empty dump is no backup
+        awaited = replace(awaited, min_size=1)
+    return MissingTrigger(of=awaited, by=by, window=spec.window, resolved=spec.resolved)

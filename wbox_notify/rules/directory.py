@@ -1,0 +1,192 @@
+"""Gathering: from the entries of all files to people and windows, with what is wrong in them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from wbox_notify.config.yaml.document import Document, Spot
+from wbox_notify.config.yaml.problems import Problem
+from wbox_notify.config.yaml.validation import fit
+from wbox_notify.errors import MessageError
+from wbox_notify.model.phones import normalise
+from wbox_notify.rules.models.people import ContactSpec, GroupMembersSpec, OnCallSpec, as_contact
+from wbox_notify.rules.named_windows import Windows
+from wbox_notify.rules.recipients import (
+    TAG,
+    Contact,
+    OnCall,
+    People,
+    Person,
+    distinct,
+    numbered,
+    plain,
+    tagged,
+)
+
+_NAME = re.compile(r"[^\W\d_](?:[\w .-]*[\w.-])?")
+_DEEPEST = 20
+
+
+def gather(
+    documents: Iterable[Document], region: str | None, zone: ZoneInfo
+) -> tuple[People, Windows, list[Problem]]:
+    """Return the people and the windows of all files together, and what is wrong with their entries.
+
+    ``region`` is that of numbers without a country code, ``zone`` that of turns without their own.
+    """
+    gathering = _Gathering(region, zone)
+    every = list(documents)
+    for document in every:
+        gathering.enter_windows(document)
+    for document in every:
+        gathering.enter(document)
+    gathering.finish()
+    return gathering.people(), gathering.windows, gathering.problems
+
+
+class _Gathering:
+    """The entries of all files on their way to contacts, turns and groups."""
+
+    def __init__(self, region: str | None, zone: ZoneInfo) -> None:
+        self.region, self.zone = region, zone
+        self.problems: list[Problem] = []
+        self.windows = Windows()
+        self.entries: dict[str, Spot] = {}
+        self.contacts: dict[str, Contact] = {}
+        self.turns: dict[str, OnCallSpec] = {}
+        self.on_call: dict[str, OnCall] = {}
+        self.members: dict[str, list[str]] = {}
+        self.groups: dict[str, tuple[Person, ...]] = {}
+
+    def people(self) -> People:
+        good = {name: group for name, group in self.groups.items() if group}
+        broken = self.entries.keys() - self.contacts.keys() - self.on_call.keys() - good.keys()
+        named = self.windows.named
+        return People(self.contacts, good, self.on_call, named, self.region, frozenset(broken))
+
+    def enter_windows(self, document: Document) -> None:
+        for spot, name, entry in _section(document, "time_windows"):
+            if self._is_name(name, spot):
+                self.windows.declare(name, entry, spot, self.problems)
+
+    def enter(self, document: Document) -> None:
+        for section, take in (
+            ("contacts", self._contact),
+            ("on_call", self._turn),
+            ("groups", self._group),
+        ):
+            for spot, name, entry in _section(document, section):
+                if self._is_name(name, spot) and self._is_new(name, spot):
+                    take(name, entry, spot)
+
+    def finish(self) -> None:
+        """Fill what names others, once all names are known."""
+        for name, spec in self.turns.items():
+            self._filled_turn(name, spec)
+        for name in self.members:
+            self._filled(name, ())
+
+    def _is_name(self, name: str, spot: Spot) -> bool:
+        if not _NAME.fullmatch(name):
+            hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
+            self.problems.append(spot.key_problem("WBX215", f"`{name}` can not be a name", hint=hint))
+            return False
+        return True
+
+    def _is_new(self, name: str, spot: Spot) -> bool:
+        if earlier := self.entries.get(name):
+            at = f"{earlier.document.source.file}:{earlier.key.line}"
+            self.problems.append(
+                spot.key_problem("WBX304", f"the name `{name}` is taken", hint=f"it is given at {at}")
+            )
+            return False
+        self.entries[name] = spot
+        return True
+
+    def _contact(self, name: str, entry: Any, spot: Spot) -> None:
+        spec, problems = fit(ContactSpec, as_contact(entry), spot)
+        self.problems += problems
+        if spec is None:
+            return
+        hours = None
+        if spec.quiet_hours:
+            hours = self.windows.read(spec.quiet_hours, spot.at("quiet_hours"), self.problems)
+        try:
+            phone = normalise(spec.phone, self.region)
+        except MessageError as error:
+            self.problems.append(spot.at("phone").problem("WBX302", plain(error), hint=error.hint))
+            return
+        if hours or not spec.quiet_hours:
+            tags = frozenset(spec.tags)
+            self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, hours, tags)
+
+    def _turn(self, name: str, entry: Any, spot: Spot) -> None:
+        spec, problems = fit(OnCallSpec, entry, spot)
+        self.problems += problems
+        if spec is not None:
+            self.turns[name] = spec
+
+    def _group(self, name: str, entry: Any, spot: Spot) -> None:
+        spec, problems = fit(GroupMembersSpec, {"members": entry}, spot)
+        self.problems += problems
+        if spec is not None and not spec.members:
+            self.problems.append(spot.key_problem("WBX305", f"the group `{name}` is empty"))
+        elif spec is not None:
+            self.members[name] = spec.members
+
+    def _filled_turn(self, name: str, spec: OnCallSpec) -> None:
+        found = []
+        for index, member in enumerate(spec.rotate):
+            spot = self.entries[name].at("rotate", index)
+            if member in self.contacts:
+                found.append(self.contacts[member])
+            elif member in self.turns or member in self.members:
+                message = f"`{member}` is no contact, and contacts take turns"
+                self.problems.append(spot.problem("WBX305", message))
+            elif member not in self.entries:
+                found += self._number(member, spot)
+        if len(found) == len(spec.rotate):
+            zone = spec.tz or self.zone
+            self.on_call[name] = OnCall(name, tuple(found), spec.every, spec.start, zone)
+
+    def _filled(self, name: str, above: tuple[str, ...]) -> tuple[Person, ...]:
+        """Return who is in a group, nobody if a member is wrong; the groups that lead to it are ``above``."""
+        if name not in self.groups:
+            found = [self._member(name, index, (*above, name)) for index in range(len(self.members[name]))]
+            self.groups[name] = (
+                distinct(person for member in found for person in member) if all(found) else ()
+            )
+        return self.groups[name]
+
+    def _member(self, group: str, index: int, above: tuple[str, ...]) -> tuple[Person, ...]:
+        name, spot = self.members[group][index], self.entries[group].at(index)
+        if person := self.contacts.get(name) or self.on_call.get(name):
+            return (person,)
+        if name in above:
+            trail = " > ".join((*above[above.index(name) :], name))
+            self.problems.append(spot.problem("WBX305", f"the group `{name}` holds itself: {trail}"))
+            return ()
+        if len(above) > _DEEPEST:
+            self.problems.append(spot.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
+            return ()
+        if name in self.members:
+            return self._filled(name, above)
+        return () if name in self.entries else self._number(name, spot)
+
+    def _number(self, text: str, spot: Spot) -> tuple[Contact, ...]:
+        try:
+            if text.startswith(TAG):
+                return tagged(text, self.contacts.values())
+            return (numbered(text, self.region, self.entries, self.contacts),)
+        except MessageError as error:
+            code = "WBX303" if error.field == "to" else "WBX302"
+            self.problems.append(spot.problem(code, plain(error), hint=error.hint))
+            return ()
+
+
+def _section(document: Document, name: str) -> Iterator[tuple[Spot, str, Any]]:
+    section = document.value.get(name) if isinstance(document.value, dict) else None
+    if isinstance(section, dict):
+        for key, entry in section.items():
+            yield document.at(name, key), key, entry

@@ -1,0 +1,101 @@
+"""Rows of the tables as the package's own nouns, and back."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from wbox_notify.model import messages
+from wbox_notify.model.deliveries import Delivery, Memory, Planned, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Text
+
+
+def event_row(event: Event, now: float) -> dict[str, Any]:
+    """Return the columns of an event that was received ``now``."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "at": event.at.timestamp(),
+        "data": json.dumps(dict(event.data)),
+        "received": now,
+    }
+
+
+def event(row: Mapping[str, Any]) -> Event:
+    """Return the event of a row."""
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        at=datetime.fromtimestamp(row["at"], UTC),
+        data=json.loads(row["data"]),
+    )
+
+
+def delivery_row(planned: Planned, event_id: str, now: float) -> dict[str, Any]:
+    """Return the columns of a new delivery: queued, held for a person, or dead for a reason."""
+    message = planned.message
+    return {
+        "key": planned.key,
+        "event_id": event_id,
+        "rule": planned.rule,
+        "device": message.device if message else "",
+        "recipient": message.recipient if message else "",
+        "message": json.dumps(messages.dump(message)) if message else None,
+        "state": _first_state(planned),
+        "reason": planned.problem or planned.held or "",
+        "now": now,
+        "expires": now + planned.terms.expire_after,
+        "lifetime": planned.terms.expire_after,
+        "priority": int(planned.terms.critical),
+        "on_unknown": planned.terms.on_unknown,
+        "same": _sameness(message) if planned.terms.once else "",
+    }
+
+
+def _sameness(message: Message | None) -> str:
+    """Return what is equal in texts that say the same; empty for all else."""
+    if not isinstance(message, Text):
+        return ""
+    return hashlib.sha256(message.message.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _first_state(planned: Planned) -> State:
+    if planned.problem or not (planned.message or planned.held):
+        return State.DEAD
+    return State.HELD if planned.held else State.QUEUED
+
+
+def memory_row(memory: Memory) -> dict[str, Any]:
+    """Return the columns of something that a rule keeps in mind."""
+    return {
+        "rule": memory.rule,
+        "kind": memory.kind,
+        "key": memory.key,
+        "value": json.dumps(memory.value),
+        "due": memory.due,
+    }
+
+
+def memory(row: Mapping[str, Any]) -> Memory:
+    """Return what a rule keeps in mind, of a row."""
+    value = json.loads(row["value"])
+    return Memory(rule=row["rule"], kind=row["kind"], key=row["key"], value=value, due=row["due"])
+
+
+def delivery(row: Mapping[str, Any]) -> Delivery:
+    """Return the delivery of a row."""
+    fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
+    counts = ("claims", "tries", "unknowns", "failures", "reason", "priority", "on_unknown")
+    return Delivery(
+        message=messages.load(json.loads(row["message"])) if row["message"] else None,
+        state=State(row["state"]),
+        **{name: row[name] for name in (*fields, *counts)},
+    )
+
+
+def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+    """Return the parameters of ``in (…)``: their marks for the text of the query, and their values."""
+    named = {f"v{number}": value for number, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in named), named

@@ -1,0 +1,148 @@
+"""JSON: a list, item by item, and NDJSON, a value in each line."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from wbox_notify.triggers.file.readers.text import LONGEST, Row, ruled, spoiled
+
+_SPACE = " \t\r\n"
+_AFTER = frozenset((*_SPACE, ",", "]"))
+
+
+class _Decoder:
+    """Reads JSON as strictly as a webhook does: no NaN, no infinity, and no key twice in one object."""
+
+    def __init__(self) -> None:
+        self._problem = ""
+        self._json = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_constant=self._no_number, parse_float=self._finite
+        )
+
+    def read(self, text: str, at: int) -> tuple[Any, int, str]:
+        """Return the value that begins at a place, where it ends, and what is wrong with it.
+
+        Raises:
+            ValueError: it is no JSON, so nobody knows where it ends.
+        """
+        self._problem = ""
+        value, end = self._json.raw_decode(text, at)
+        problem = self._problem or spoiled(text[at:end])
+        return (None if problem else value), end, problem
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+            self._problem = f"the key {json.dumps(twice[:60], ensure_ascii=False)} comes twice in one object"
+        return made
+
+    def _no_number(self, name: str) -> None:
+        self._problem = f"{name} is not a number in JSON"
+
+    def _finite(self, digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            self._problem = f"the number {digits[:20]} is too large"
+        return number
+
+
+def ndjson(found: Iterator[str]) -> Iterator[Row]:
+    """Yield the value of each line; a line that is no JSON is a problem, an empty one is left out."""
+    for number, line, problem in ruled(found):
+        if problem:
+            yield Row(number, None, problem)
+        elif line.strip():
+            try:
+                yield Row(number, value_of(line))
+            except (ValueError, RecursionError) as error:
+                yield Row(number, None, f"it is not JSON: {error}")
+
+
+def value_of(text: str) -> Any:
+    """Return the one value that a text is.
+
+    Raises:
+        ValueError: it is no JSON, or none that a webhook would take.
+        RecursionError: it is too deep.
+    """
+    whole = text.strip()
+    value, end, problem = _Decoder().read(whole, 0)
+    if end < len(whole):
+        problem = f"something follows the value, from character {end + 1} on"
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def json_list(pieces: Iterator[str]) -> Iterator[Row]:
+    """Yield the items of one list; a wrong one ends it, since nothing says where the next one begins."""
+    text = _Ahead(pieces)
+    if text.sign() != "[":
+        yield Row(1, None, "the file is not a list: it has to begin with [")
+        return
+    text.skip()
+    if text.sign() == "]":
+        return
+    number = 1
+    while True:
+        try:
+            yield Row(number, *text.value())
+        except (ValueError, RecursionError) as error:
+            yield Row(number, None, f"it is not JSON, and nothing after it can be read: {error}")
+            return
+        sign = text.sign()
+        if sign == "]":
+            return
+        number += 1
+        if sign != ",":
+            yield Row(number, None, "there has to be a comma or ] before it; nothing after it can be read")
+            return
+        text.skip()
+
+
+class _Ahead:
+    """A text that is read as far as it has to be."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._at = 0
+        self._decoder = _Decoder()
+
+    def sign(self) -> str:
+        """Return the next character that is no space; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def skip(self) -> None:
+        """Pass over one character."""
+        self._at += 1
+
+    def value(self) -> tuple[Any, str]:
+        """Return the value that comes next and what is wrong with it; ValueError where there is none."""
+        self.sign()
+        while True:
+            try:
+                value, end, problem = self._decoder.read(self._text, self._at)
+            except ValueError:
+                if len(self._text) - self._at > LONGEST or not self._more():
+                    raise
+                continue
+            # Half a number is a number too: only what follows shows that it is whole.
+            if self._text[end : end + 1] not in _AFTER and self._more():
+                continue
+            self._at = end
+            return value, problem
+
+    def _more(self) -> bool:
+        piece = next(self._pieces, "")
+        self._text, self._at = self._text[self._at :] + piece, 0
+        return bool(piece)

@@ -1,0 +1,152 @@
+"""Rows: which reader a file needs, and what it gives."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePath
+from typing import BinaryIO
+
+from wbox_notify.errors import WboxError
+from wbox_notify.triggers.file.readers.calendar import calendar
+from wbox_notify.triggers.file.readers.json_items import json_list, ndjson
+from wbox_notify.triggers.file.readers.table import table
+from wbox_notify.triggers.file.readers.text import Row, characters, check_text, lines, mended, ruled
+
+KINDS = ("csv", "json", "ndjson", "lines")
+"""What the rows of a file can be read as; the events of a calendar are ``ics``, which is never guessed."""
+
+_ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".txt": "lines",
+    ".log": "lines",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the rows of a file are read.
+
+    Attributes:
+        kind: One of ``KINDS`` or ``ics``; empty where the ending of the file's name says it.
+        encoding: The name of a codec; empty where the bytes say it.
+        delimiter: What stands between the cells of a CSV; empty where its first rows say it.
+        columns: The names of the cells of a CSV that has no row with them.
+    """
+
+    kind: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Some rows of one version of a file: at most ``most``, from row ``start`` on.
+
+    Attributes:
+        reader: Who reads on; the same from slice to slice.
+        root: The folder below which no link is followed on the way to ``path``.
+        size: The bytes of the version.
+        mtime: Its time, in seconds since the epoch.
+        digest: What tells its content from another, or nothing.
+    """
+
+    reader: str
+    path: str
+    root: str
+    size: int
+    mtime: float
+    digest: str
+    reading: Reading
+    start: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows, and whether there are ``more``; or the ``problem`` that nobody can read on."""
+
+    rows: tuple[Row, ...] = ()
+    more: bool = False
+    problem: str = ""
+
+
+class Rows:
+    """An open file, read once from its beginning to its end.
+
+    Attributes:
+        at: The number after that of the last row that was taken.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, reading: Reading) -> None:
+        self._file = file
+        self._rows = self._read(name, reading)
+        self._ahead: Row | None = Row(0, None)
+        self.at = 1
+
+    def take(self, start: int, most: int) -> Slice:
+        """Return at most so many rows, from row ``start`` on. Raises what ``rows`` does."""
+        while self._ahead and self._ahead.number < start:
+            self._ahead = next(self._rows, None)
+        if self._ahead is None:
+            return Slice()
+        taken = (self._ahead, *islice(self._rows, most - 1))
+        self._ahead = next(self._rows, None)
+        self.at = taken[-1].number + 1
+        return Slice(taken, self._ahead is not None)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Give the file up."""
+        self._rows.close()
+        self._file.close()
+
+    def _read(self, name: str, reading: Reading) -> Generator[Row, None, None]:
+        yield from rows(self._file, name, reading)
+
+
+def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
+    """Yield the rows of a file; one that is wrong says so, and the others follow all the same.
+
+    Raises:
+        WboxError: nothing says what the file is, or it is no text.
+    """
+    kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower())
+    if kind is None:
+        hint = (
+            f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
+        )
+        raise WboxError(f"the name of {PurePath(name).name!r} does not say what its rows are", hint=hint)
+    check_text(file, reading.encoding, strict=kind != "lines")
+    if kind == "csv":
+        return table(file, reading.encoding, reading.delimiter, reading.columns)
+    return _READERS[kind](file, reading.encoding)
+
+
+def _text_rows(file: BinaryIO, encoding: str) -> Iterator[Row]:
+    for number, line, problem in ruled(lines(file, encoding)):
+        if problem or line.strip():
+            yield Row(number, mended(line.rstrip("\r\n")), problem)
+
+
+def _ndjson(file: BinaryIO, encoding: str) -> Iterator[Row]:
+    return ndjson(lines(file, encoding))
+
+
+def _json(file: BinaryIO, encoding: str) -> Iterator[Row]:
+    return json_list(characters(file, encoding))
+
+
+_READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
+    "json": _json,
+    "ndjson": _ndjson,
+    "lines": _text_rows,
+    "ics": calendar,
+}

@@ -1,0 +1,153 @@
+"""Cron expressions: a normaliser in front of cronsim, and when one is due in a time zone."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from cronsim import CronSim, CronSimError
+
+from wbox_notify.config.yaml.validation import meant
+from wbox_notify.errors import ConfigError
+from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
+
+_NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = (
+    ("minute", 59, "0-59, for example 0, 0,30 or */15"),
+    ("hour", 23, "0-23, for example 9, 9-17 or */2; a range runs upwards: 22-23,0-6"),
+    ("day of the month", 31, "1-31, L for the last day or LW for the last weekday"),
+    ("month", 12, "1-12 or JAN-DEC; a range runs upwards: 11-12,1-2"),
+    (
+        "day of the week",
+        7,
+        "0-7 or SUN-SAT, for example MON-FRI, MON#1 for the first Monday, 5L for the last Friday",
+    ),
+)
+_DAYS_OF_WEEK = 4
+_LAST = re.compile(r"L(\w+)|(\w+)L")
+_RANGE = re.compile(r"([0-7])-([0-7])(?:/([1-9][0-9]?))?")
+_START = datetime(2000, 1, 1)  # noqa: DTZ001 - cronsim is given the readings of a clock, which have no zone
+
+
+def takes_either_day(expression: str) -> bool:
+    """Return whether a day of the month and a day of the week are both given: one of them is enough then."""
+    fields = expression.split()
+    return len(fields) == len(_FIELDS) and not any(
+        fields[place].startswith("*") for place in (2, _DAYS_OF_WEEK)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron expression of five fields, as cronsim takes it."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return self.expression
+
+    def after(self, last: datetime, zone: tzinfo) -> datetime | None:
+        """Return the first moment (UTC) after ``last`` at which it is due, or None."""
+        wall = last.astimezone(zone).replace(tzinfo=None)
+        shown = moments(wall, zone)
+        found: list[datetime] = []
+        # Before clocks go back, readings up to now come once more, so those are looked at too.
+        for reading in CronSim(self.expression, wall - (shown[-1] - shown[0])):
+            found += [due for due in self._due(reading, zone) if due > last]
+            if found and reading > wall:
+                return min(found)
+        return None
+
+    def _due(self, reading: datetime, zone: tzinfo) -> list[datetime]:
+        minute, hour, *_ = self.expression.split()
+        if minute.startswith("*") or hour.startswith("*"):
+            return moments(reading, zone)
+        return [moment(reading, zone)]
+
+
+def parse_cron(text: str) -> Cron:
+    """Return a cron expression of five fields or a nickname such as ``@daily``."""
+    if text.startswith("@"):
+        return Cron(_nickname(text))
+    fields = text.upper().split()
+    if len(fields) != len(_FIELDS):
+        raise _miscounted(text, len(fields))
+    fields = [
+        "*" if field == "?" and place in {2, _DAYS_OF_WEEK} else field for place, field in enumerate(fields)
+    ]
+    fields[_DAYS_OF_WEEK] = ",".join(map(_day_of_week, fields[_DAYS_OF_WEEK].split(",")))
+    # Of the steps of a range that is one value, cronsim makes steps up to the end of the field.
+    fields = [re.sub(r"(?<![^,])(\w+)-\1/[1-9][0-9]*(?![^,])", r"\1", field) for field in fields]
+    for place, field in enumerate(fields):
+        _check_field(place, field, text.split()[place])
+    expression = " ".join(fields)
+    try:
+        next(CronSim(expression, _START))
+    except (CronSimError, StopIteration):
+        raise ConfigError(
+            f"`{text}` is never due: no such day comes", hint="L is the last day of a month"
+        ) from None
+    return Cron(expression)
+
+
+def _nickname(text: str) -> str:
+    try:
+        return _NICKNAMES[text.lower()]
+    except KeyError:
+        hint = meant(text.lower(), _NICKNAMES) or f"there are {', '.join(_NICKNAMES)}"
+        raise ConfigError(f"`{text}` is not a schedule", hint=hint) from None
+
+
+def _miscounted(text: str, count: int) -> ConfigError:
+    if count == len(_FIELDS) + 1:
+        return ConfigError(
+            f"`{text}` has six fields, and a cron expression has five, without seconds",
+            hint="leave out the seconds, or write `every: 10s`",
+        )
+    hint = "write it like `Mon-Fri 09:00`, `every: 15m`, `@daily` or as the five fields of cron"
+    return ConfigError(f"`{text}` is not a schedule", hint=hint)
+
+
+def _check_field(place: int, field: str, written: str) -> None:
+    name, most, hint = _FIELDS[place]
+    alone = ["*"] * len(_FIELDS)
+    alone[place] = field
+    try:
+        CronSim(" ".join(alone), _START)
+    except CronSimError:
+        raise ConfigError(
+            f"`{written}` can not be the {name} of a cron expression", hint=f"write {hint}"
+        ) from None
+    for step in re.findall("/([0-9]+)", field):
+        if int(step) > most:
+            hint = "for time that passes, write it like `every: 90m`"
+            raise ConfigError(f"`{written}`: a step of the {name} is at most {most}", hint=hint)
+
+
+def _day_of_week(term: str) -> str:
+    """Return a day of the week or a range of them in the spelling that cronsim takes."""
+    if day_number(term) is not None:
+        return _digit(term)
+    if last := _LAST.fullmatch(term):
+        return f"{_digit(last[1] or last[2])}L"
+    term = re.sub(r"[^\W\d]+", lambda name: _digit(name[0]), term)
+    ranged = _RANGE.fullmatch(term)
+    if not ranged:
+        return term
+    first, last_day, step = int(ranged[1]), int(ranged[2]), int(ranged[3] or 1)
+    if first > last_day:
+        days = [(first + passed) % 7 for passed in range((last_day - first) % 7 + 1)]
+        return ",".join(map(str, days[::step]))
+    return term
+
+
+def _digit(name: str) -> str:
+    number = day_number(name)
+    return name if number is None else str(number % 7)

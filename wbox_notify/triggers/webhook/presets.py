@@ -1,0 +1,267 @@
+"""Presets: what the senders that we know put into a call, and what rules may say of it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from wbox_notify.triggers.webhook.bodies import BodyError, any_body, json_body, object_body
+from wbox_notify.triggers.webhook.signatures import delivery
+
+Headers = Mapping[str, str]
+"""The headers of a call; the names are in lower case."""
+
+Fields = Mapping[str, Mapping[str, Any]]
+"""Names with their fields, and what each field is where the sender leaves it out."""
+
+Status = Literal["firing", "resolved"]
+
+_LONGEST_CHALLENGE = 1000
+_KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+_STATUS: Mapping[str, Status] = {"firing": "firing", "resolved": "resolved"}
+_KUMA = {0: "firing", 1: "resolved", 2: "pending", 3: "maintenance"}
+_HEALTHCHECKS: Mapping[str, Status] = {"down": "firing", "up": "resolved"}
+
+_VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+_ALERT: Mapping[str, Any] = {
+    "status": "",
+    "labels": {},
+    "annotations": {},
+    "startsAt": "",
+    "endsAt": "",
+    "generatorURL": "",
+    "fingerprint": "",
+    "truncatedAlerts": 0,
+}
+_GRAFANA: Mapping[str, Any] = {
+    **_ALERT,
+    "values": {},
+    "valueString": "",
+    "silenceURL": "",
+    "dashboardURL": "",
+    "panelURL": "",
+    "imageURL": "",
+    "orgId": None,
+}
+_OF_ALL = {"truncatedAlerts", "orgId"}
+"""What a call says of all its alerts: how many it left out, and whose they are."""
+
+_CHECK: Mapping[str, Any] = {"id": "", "name": "", "status": ""}
+_MONITOR: Mapping[str, Any] = {**_CHECK, "message": "", "monitor": {}, "heartbeat": {}}
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that a call tells of.
+
+    Attributes:
+        data: What rules see besides ``body``, ``headers`` and ``query``.
+        type: What ``event.type`` is, where the sender has a name for it.
+        key: The same in all that is told of one alert.
+        status: Whether the alert is on; None where nothing is said of that.
+    """
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    type: str | None = None
+    key: str | None = None
+    status: Status | None = None
+
+
+def _event(_body: Any, _headers: Headers) -> None:
+    """Answer nothing of its own: each call is an event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What is known of one kind of sender; a body is plain data here.
+
+    Attributes:
+        scheme: How it proves itself where a rule does not say; a kind of ``signatures.scheme``.
+        items: What a call tells of. It raises BodyError, which names what is missing.
+        read: Returns the body as plain data, from its content type and its bytes. It raises BodyError.
+        answer: What to answer, as JSON, to a call that only tries us out; None if the call is an event.
+            Ask only after the signature was checked.
+        fields: The names that ``items`` adds to what rules see.
+        silent: Whether the sender shows people what it is answered, so that nothing is said but 200.
+    """
+
+    scheme: str
+    items: Callable[[Any, Headers], list[Item]]
+    read: Callable[[str, bytes], Any] = object_body
+    answer: Callable[[Any, Headers], Mapping[str, Any] | None] = _event
+    fields: Fields = field(default_factory=dict)
+    silent: bool = False
+
+    def delivery_id(self, body: Any, headers: Headers) -> str | None:
+        """Return the id that this delivery keeps when it comes again, or None if it has none."""
+        return delivery(self.scheme).find(headers, body)
+
+
+def _json(_body: Any, _headers: Headers) -> list[Item]:
+    return [Item()]
+
+
+def _validation(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
+    """Answer Azure Event Grid, which wants its code back before it sends anything."""
+    first = body[0] if isinstance(body, list) and len(body) == 1 else None
+    trying = isinstance(first, dict) and first.get("eventType") == _VALIDATION
+    data = first.get("data") if isinstance(first, dict) and trying else None
+    code = data.get("validationCode") if isinstance(data, dict) else None
+    return {"validationResponse": code} if _is_short(code) else None
+
+
+def _payload(fields: Mapping[str, Any]) -> Any:
+    """Return the JSON that GitHub and Slack put into a form."""
+    return json_body(_part(fields, "payload", str).encode())
+
+
+def _github_body(content_type: str, body: bytes) -> Any:
+    return object_body(content_type, body, _payload)
+
+
+def _github(_body: Any, headers: Headers) -> list[Item]:
+    return [Item(type=_header(headers, "X-GitHub-Event"))]
+
+
+def _github_ping(_body: Any, headers: Headers) -> Mapping[str, Any] | None:
+    return {"status": "pong"} if headers.get("x-github-event") == "ping" else None
+
+
+def _gitlab(_body: Any, headers: Headers) -> list[Item]:
+    return [Item(type=_header(headers, "X-Gitlab-Event"))]
+
+
+def _stripe(body: Any, _headers: Headers) -> list[Item]:
+    return [Item(type=_part(body, "type", str))]
+
+
+def _slack_body(content_type: str, body: bytes) -> Any:
+    """Return JSON, the JSON in a form (a button was pressed), or the form itself (a slash command)."""
+    return object_body(content_type, body, lambda form: _payload(form) if "payload" in form else form)
+
+
+def _slack(body: Any, _headers: Headers) -> list[Item]:
+    if isinstance(body, dict) and "command" in body:
+        return [Item(type="slash_command")]
+    if isinstance(body, dict) and "event" in body:
+        return [Item(type=_part(_part(body, "event", dict), "type", str, "event"))]
+    return [Item(type=_part(body, "type", str))]
+
+
+def _slack_challenge(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
+    trying = isinstance(body, dict) and body.get("type") == "url_verification"
+    challenge = body.get("challenge") if trying else None
+    return {"challenge": challenge} if _is_short(challenge) else None
+
+
+def _is_short(challenge: Any) -> bool:
+    return isinstance(challenge, str) and len(challenge) <= _LONGEST_CHALLENGE
+
+
+def _alertmanager(body: Any, _headers: Headers) -> list[Item]:
+    return _alerts(body, _ALERT)
+
+
+def _grafana(body: Any, _headers: Headers) -> list[Item]:
+    return _alerts(body, _GRAFANA)
+
+
+def _alerts(body: Any, empty: Mapping[str, Any]) -> list[Item]:
+    """Return each alert of a call; one without a fingerprint gets one of its labels."""
+    alerts = _part(body, "alerts", list)
+    of_all = {name: body[name] for name in _OF_ALL & empty.keys() if isinstance(body.get(name), int)}
+    return [_alert(alert, f"alerts[{number}]", of_all, empty) for number, alert in enumerate(alerts)]
+
+
+def _alert(alert: Any, path: str, of_all: Mapping[str, Any], empty: Mapping[str, Any]) -> Item:
+    status = _STATUS.get(_part(alert, "status", str, path))
+    if status is None:
+        raise BodyError(f"`{path}.status` is neither firing nor resolved")
+    labels = json.dumps(_part(alert, "labels", dict, path), sort_keys=True)
+    key = alert.get("fingerprint")
+    if not isinstance(key, str) or not key:
+        key = hashlib.sha256(labels.encode()).hexdigest()[:32]
+    return Item(
+        data={"alert": _filled({**of_all, **alert, "fingerprint": key}, empty)}, key=key, status=status
+    )
+
+
+def _filled(alert: Mapping[str, Any], empty: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alert with each name that rules may count on; what is left out, or null, is empty."""
+    return {**alert, **{name: nothing for name, nothing in empty.items() if alert.get(name) is None}}
+
+
+def _uptime_kuma(body: Any, _headers: Headers) -> list[Item]:
+    """Return the monitor that changed; or a notice without one.
+
+    Uptime Kuma sends null for both parts when its test button is pressed and when a certificate ends soon.
+    """
+    message = _part(body, "msg", str)
+    if "heartbeat" in body and body["heartbeat"] is None and body.get("monitor") is None:
+        notice = {"name": "Uptime Kuma", "status": "notice", "message": message}
+        return [Item(data={"alert": _filled(notice, _MONITOR)})]
+    heartbeat, monitor = _part(body, "heartbeat", dict), _part(body, "monitor", dict)
+    key = str(_part(monitor, "id", int, "monitor"))
+    status = _KUMA.get(_part(heartbeat, "status", int, "heartbeat"), "unknown")
+    alert = {
+        "id": key,
+        "name": monitor.get("name"),
+        "status": status,
+        "message": heartbeat.get("msg") or message,
+        "monitor": monitor,
+        "heartbeat": heartbeat,
+    }
+    return [Item(data={"alert": _filled(alert, _MONITOR)}, key=key, status=_STATUS.get(status))]
+
+
+def _healthchecks(body: Any, _headers: Headers) -> list[Item]:
+    """Return the check that went down or up.
+
+    The body is free in Healthchecks. Paste this into the webhook, for down and for up alike; more keys do no
+    harm, and rules find them under ``body``:
+
+        {"code": "$CODE", "name": $NAME_JSON, "status": "$STATUS"}
+    """
+    key = _part(body, "code", str)
+    status = _HEALTHCHECKS.get(_part(body, "status", str))
+    if status is None:
+        raise BodyError("`status` is neither down nor up")
+    alert = {"id": key, "name": body.get("name"), "status": status}
+    return [Item(data={"alert": _filled(alert, _CHECK)}, key=key, status=status)]
+
+
+def _part(holder: Any, name: str, kind: type[_T], path: str = "") -> _T:
+    """Return a part of an object; BodyError, with its whole path, if it is missing or of another kind."""
+    where = f"{path}.{name}" if path else name
+    if not isinstance(holder, dict):
+        raise BodyError(f"`{path}` is not an object" if path else "the body is not a JSON object")
+    if name not in holder:
+        raise BodyError(f"`{where}` is missing")
+    part = holder[name]
+    if not isinstance(part, kind) or isinstance(part, bool):
+        raise BodyError(f"`{where}` is not {_KINDS[kind]}")
+    return part
+
+
+def _header(headers: Headers, name: str) -> str:
+    if name.lower() not in headers:
+        raise BodyError(f"the header {name} is missing")
+    return headers[name.lower()]
+
+
+PRESETS: Mapping[str, Preset] = {
+    "json": Preset(scheme="bearer", items=_json, read=any_body, answer=_validation),
+    "github": Preset(scheme="github", items=_github, read=_github_body, answer=_github_ping),
+    "gitlab": Preset(scheme="gitlab", items=_gitlab),
+    "alertmanager": Preset(scheme="bearer", items=_alertmanager, fields={"alert": _ALERT}),
+    "grafana": Preset(scheme="grafana", items=_grafana, fields={"alert": _GRAFANA}),
+    "uptime-kuma": Preset(scheme="bearer", items=_uptime_kuma, fields={"alert": _MONITOR}),
+    "healthchecks": Preset(scheme="bearer", items=_healthchecks, fields={"alert": _CHECK}),
+    "stripe": Preset(scheme="stripe", items=_stripe),
+    "slack": Preset(scheme="slack", items=_slack, read=_slack_body, answer=_slack_challenge, silent=True),
+}
+"""The presets by the names that rules give them."""
