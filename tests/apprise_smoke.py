@@ -59,7 +59,7 @@ def main(plugin: str, place: str, faulty: str, daemon: str) -> None:
     assert tell(queue, MARKDOWN, body_format="markdown")
     for bad in (
         "wbox://",
-        # Before 2.0 Apprise itself prints a URL that it can not read, so no secret here.
+        # Before 2.0 Apprise itself prints a URL that it cannot read, so no secret here.
         f"wbox://sk_other@host:abc/{PHONE}",
         f"wbox://sk_secret/{PHONE}?mode=x",
         "wbox://sk_secret/x",

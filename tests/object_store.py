@@ -1,4 +1,4 @@
-"""A stand-in for a bucket: it keeps objects, and lets nobody in whose signature it can not make itself."""
+"""A stand-in for a bucket: it keeps objects, and lets nobody in whose signature it cannot make itself."""
 
 import hashlib
 import hmac

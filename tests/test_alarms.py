@@ -147,7 +147,7 @@ def test_a_message_of_a_rule_with_a_fallback_goes_there_while_its_device_is_know
 def test_what_was_given_up_goes_to_the_fallback_of_its_rule_with_its_text_or_its_reason(
     store: Store, tmp_path: Path
 ) -> None:
-    """K07, K11: a message that can not be made is an alarm that is not lost."""
+    """K07, K11: a message that cannot be made is an alarm that is not lost."""
     alarms = Alarms(store, a_project(tmp_path, own=("mail",)))
     put(store, TEXT, None)
     dead(store, store.claim(NOW).result(), NOW)

@@ -59,7 +59,7 @@ def test_a_folder_that_can_not_be_looked_at_is_a_warning(tmp_path: Path) -> None
     (tmp_path / "drop").symlink_to("drop")
     code, _, _, message = warning(checked(tmp_path, "drop"))
     assert code == "WBX312"
-    assert "can not be looked at" in message
+    assert "cannot be looked at" in message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
@@ -69,7 +69,7 @@ def test_a_folder_that_can_not_be_read_is_a_warning(tmp_path: Path) -> None:
         "WBX312",
         5,
         36,
-        f"the folder {tmp_path}/drop can not be read",
+        f"the folder {tmp_path}/drop cannot be read",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_file_in_place_of_the_folder_for_what_is_done_is_a_warning(tmp_path: P
 def test_a_folder_that_files_can_not_be_moved_out_of_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "drop").mkdir(mode=0o555)
     problems = checked(tmp_path, "drop, done: ../done")
-    assert [problem.message for problem in problems] == [f"files can not be moved out of {tmp_path}/drop"]
+    assert [problem.message for problem in problems] == [f"files cannot be moved out of {tmp_path}/drop"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_link_that_no_phone_can_open_is_a_warning(tmp_path: Path) -> None:
 def test_a_file_that_wbox_can_not_fetch_from_here_is_a_warning(tmp_path: Path) -> None:
     step = "    escalate: {after: 1m, to: '+905551112233', send: {media: {file: /srv/a.jpg}}}\n"
     inside = lint(tmp_path, hook() + TEST + step, "public_url: https://192.168.1.5")
-    assert inside == [("WBX341", 8, "wbox can not fetch a file from https://192.168.1.5")]
+    assert inside == [("WBX341", 8, "wbox cannot fetch a file from https://192.168.1.5")]
     assert lint(tmp_path, hook() + TEST + step, "public_url: https://notify.example.com") == []
     static = f"media: {{static: {{folder: {tmp_path}/gone, url: https://files.example.com}}}}"
     assert [code for code, _, _ in lint(tmp_path, hook() + TEST + step, static)] == ["WBX342"]

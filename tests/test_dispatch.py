@@ -357,7 +357,7 @@ def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
 def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
     dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, tmp_path: Path
 ) -> None:
-    """S02: the outcome can not be written, so nothing more is sent; then it is, and nothing was doubled."""
+    """S02: the outcome cannot be written, so nothing more is sent; then it is, and nothing was doubled."""
     put(store, TEXT, replace(TEXT, phone="905551234568"))
     blocked = "create trigger full before update of latency on attempt begin select raise(abort, 'full'); end"
     store._database.write(lambda connection: connection.execute(blocked)).result()

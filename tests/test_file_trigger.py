@@ -475,8 +475,8 @@ def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> Non
     """
     *first, found, relief, later = as_nobody(script)
     assert sorted(first) == [
-        "The file '/text.pdf' can not be read: Permission denied.",
-        "The folder '/closed' can not be read: Permission denied.",
+        "The file '/text.pdf' cannot be read: Permission denied.",
+        "The folder '/closed' cannot be read: Permission denied.",
     ]
     assert found == "['b.pdf']"
     assert relief == "The folder '/closed' can be read again."
@@ -714,7 +714,7 @@ def test_a_folder_tree_deeper_than_a_path_can_be_ends_in_one_report(drop: Path, 
     source.sweep()
     source.sweep()
     (report,) = inbox.reports
-    assert report.endswith("can not be read: File name too long.")
+    assert report.endswith("cannot be read: File name too long.")
 
 
 def test_F09_each_way_into_a_running_folder_is_seen_once(drop: Path, inbox: Inbox) -> None:
@@ -769,7 +769,7 @@ def test_F02_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: I
     with running(inbox, watch_of(drop)) as source:
         hints = source._listing.hints
         assert hints
-        with hints._lock:  # its thread can not read on
+        with hints._lock:  # its thread cannot read on
             for number in range(queue + 10_000):
                 os.close(os.open(drop / f"{number % 2}.txt", os.O_WRONLY | os.O_CREAT))
             (drop / "lost.pdf").write_bytes(b"x")
@@ -800,7 +800,7 @@ def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> N
         inbox.wait_for("a.pdf")
         inbox.wait(lambda: bool(inbox.reports))
     assert inbox.reports == [
-        "inotify can not be used (its reader ended): folders are listed every 2 seconds instead."
+        "inotify cannot be used (its reader ended): folders are listed every 2 seconds instead."
     ]
 
 
@@ -816,7 +816,7 @@ def test_F03_it_starts_without_inotify_where_the_limit_is_reached() -> None:
             source.stop()
     """
     (report,) = run(script)
-    assert report.startswith("inotify can not be used (inotify instance limit reached): folders are listed")
+    assert report.startswith("inotify cannot be used (inotify instance limit reached): folders are listed")
 
 
 def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Path) -> None:
@@ -846,9 +846,7 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
     command = [*enter, f'{limit}; exec "$0" "$@"', sys.executable, "-c", textwrap.dedent(script), str(drop)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=True)
     report, *names = done.stdout.splitlines()
-    assert report.startswith(
-        f"inotify can not watch all folders below '{drop}' (inotify watch limit reached)"
-    )
+    assert report.startswith(f"inotify cannot watch all folders below '{drop}' (inotify watch limit reached)")
     assert names == ["x.pdf", "y.pdf"]
 
 

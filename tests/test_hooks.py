@@ -660,7 +660,7 @@ PROVING = [
 
 @pytest.fixture(scope="module")
 def naming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
-    """The hook of two rules that name headers, even some that they can not have."""
+    """The hook of two rules that name headers, even some that they cannot have."""
     folder = tmp_path_factory.mktemp("naming")
     one = rule_file(
         "trigger: {webhook: {path: naming, open: true, id: 'headers[\"x-order\"]'}}\n"
@@ -825,7 +825,7 @@ def test_an_id_may_have_any_letters(named: Doorway, odd: Any) -> None:
 def test_W11_while_the_store_is_away_the_sender_is_asked_to_come_again(tmp_path: Path) -> None:
     def away(_events: Sequence[events.Event]) -> Future[list[bool]]:
         future: Future[list[bool]] = Future()
-        future.set_exception(StoreError("the store can not be used: disk is full"))
+        future.set_exception(StoreError("the store cannot be used: disk is full"))
         return future
 
     with Doorway(tmp_path, accept=away) as door:

@@ -592,7 +592,7 @@ def test_a_static_folder_that_is_away_is_tried_again(tmp_path: Path) -> None:
     settings = f"media: {{static: {{folder: {tmp_path}/away, url: https://files.example.com}}}}\n"
     desk = Desk(tmp_path, settings=settings)
     desk.keep(desk.put("a.png"))
-    with pytest.raises(MediaError, match="can not be published") as caught:
+    with pytest.raises(MediaError, match="cannot be published") as caught:
         desk.publish()
     assert caught.value.retry
     desk.files.close()
@@ -614,7 +614,7 @@ def test_a_spool_that_can_not_be_used_stops_no_other_rule(desk: Desk) -> None:
     media.mkdir(parents=True)
     (media / "spool.db").write_bytes(b"this is no database" * 1000)
     assert desk.keep(desk.put("a.png")) == [None]
-    with pytest.raises(StoreError, match="can not be used") as refused:
+    with pytest.raises(StoreError, match="cannot be used") as refused:
         desk.publish(desk.drop / "a.png")
     assert refused.value.retry, "the message waits until somebody has mended it"
 
@@ -716,7 +716,7 @@ def test_what_can_not_be_published_now_is_tried_again(tmp_path: Path, wbox: Simu
     number = office.send(desk.put("a.png"))
     office.step()
     state, reason = office.is_(number)
-    assert (state, "can not be published" in reason) == (State.QUEUED, True)
+    assert (state, "cannot be published" in reason) == (State.QUEUED, True)
     static.mkdir()
     office.step(later=60)
     assert office.is_(number)[0] is State.SENT

@@ -201,7 +201,7 @@ def test_what_can_not_be_deleted_is_tried_again_by_the_next_sweep(
         desk.bucket.refuse, desk.bucket.asked[:] = {"DELETE": refusal}, []
         assert desk.files.sweep(desk.now) == 0
         assert desk.bucket.asked == ["DELETE"] * asked, "a bucket that is down is not asked for each"
-        assert f"a.png can not be deleted from {desk.bucket.url}: the bucket" in caplog.text
+        assert f"a.png cannot be deleted from {desk.bucket.url}: the bucket" in caplog.text
         assert refusal[1] in caplog.text
     desk.bucket.refuse.clear()
     assert desk.files.sweep(desk.now) == 2
@@ -238,14 +238,14 @@ def test_a_bucket_that_nobody_answers_for_is_asked_again(desk: Desk) -> None:
         desk.lend()
     assert caught.value.retry
     desk.bucket.__exit__()
-    with pytest.raises(WboxError, match=r"127\.0\.0\.1:\d+ can not be reached: Connection refused") as caught:
+    with pytest.raises(WboxError, match=r"127\.0\.0\.1:\d+ cannot be reached: Connection refused") as caught:
         desk.publish()
     assert caught.value.retry
 
 
 def test_a_name_that_no_bucket_can_have_is_final(tmp_path: Path, bucket: ObjectStore) -> None:
     desk = Desk(tmp_path, bucket, "my..bucket")
-    with pytest.raises(WboxError, match=r"the bucket my\.\.bucket can not be used") as caught:
+    with pytest.raises(WboxError, match=r"the bucket my\.\.bucket cannot be used") as caught:
         desk.lend()
     desk.files.close()
     assert not caught.value.retry
@@ -360,7 +360,7 @@ def test_an_address_that_only_the_own_network_has_is_warned_of(tmp_path: Path, b
     (tmp_path / "drop").mkdir()
     files = {"rules/a.yaml": rule_file(RULE), "wbox-notify.yaml": bucket.settings}
     found = check(project(tmp_path, files, BUCKET_KEY=SECRET))
-    assert f"wbox can not fetch a file from {bucket.url}" in [problem.message for problem in found]
+    assert f"wbox cannot fetch a file from {bucket.url}" in [problem.message for problem in found]
 
 
 @pytest.fixture
@@ -386,7 +386,7 @@ def test_a_dropped_picture_arrives_through_the_bucket_and_nothing_keeps_what_ope
     until(lambda: wbox.messages() and "media" in wbox.messages()[0])
     assert requests.get(f"{wbox.url}/sim/media/1", timeout=10).content == PNG
     url = wbox.messages()[0]["body"]["media_url"]
-    wbox.fault(status=400, message=f"can not fetch {url}")
+    wbox.fault(status=400, message=f"cannot fetch {url}")
     (studio.drop / "b.png").write_bytes(PNG + b"!")
     history = open_history(studio.store)
     until(lambda: history and history.queue([State.DEAD]))

@@ -101,11 +101,11 @@ def test_a_dropped_picture_arrives_byte_for_byte_and_its_link_is_in_no_log(
 
 def test_wbox_hears_of_a_link_and_what_it_says_of_it_is_not_kept(studio: Workplace, wbox: Simulator) -> None:
     link = f"http://127.0.0.1/m/{'a2' * 60}/a.png"
-    wbox.fault(status=400, message=f"can not fetch {link}")
+    wbox.fault(status=400, message=f"cannot fetch {link}")
     run(studio)
     drop(studio)
     shown = waits(studio, "dead")
-    assert "can not fetch http://127.0.0.1/m/***/a.png" in shown
+    assert "cannot fetch http://127.0.0.1/m/***/a.png" in shown
 
 
 def test_the_file_as_it_was_dropped_is_sent_also_when_it_is_gone_and_the_daemon_was_killed(
@@ -159,7 +159,7 @@ def test_a_command_sends_a_file_through_the_daemon_and_alone_says_why_not(
     assert (sent.returncode, sent.stdout[:4]) == (0, "sent")
     assert fetched(wbox) == picture(PICTURE.read_bytes())
     for words, reason in {
-        ("--file", "/nowhere.png"): "/nowhere.png can not be opened: No such file",
+        ("--file", "/nowhere.png"): "/nowhere.png cannot be opened: No such file",
         ("https://example.com/a.png", "--file", "outside.png"): "have one of them",
     }.items():
         refused = studio.run("send", "media", PHONE, *words)

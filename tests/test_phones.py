@@ -59,7 +59,7 @@ def test_a_number_of_any_country_is_itself_or_refused_in_every_region(region: st
 
 
 def is_long(number: str) -> bool:
-    """Return whether a number can not be told from one of the region that lacks its code."""
+    """Return whether a number cannot be told from one of the region that lacks its code."""
     return len(number) >= 11
 
 

@@ -224,4 +224,4 @@ def test_a_folder_in_place_of_the_key_is_said_and_no_internal_error(place: Workp
     (place.folder / "data" / "link.key").mkdir(parents=True)
     ran = place.run("run")
     assert ran.returncode == 74
-    assert "link.key can not be written: Is a directory" in ran.stderr
+    assert "link.key cannot be written: Is a directory" in ran.stderr

@@ -94,15 +94,15 @@ def test_a_store_that_is_away_is_told_with_its_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def away(_events: Sequence[Event]) -> Future[list[bool]]:
-        raise StoreError("the store can not be used: disk is full")
+        raise StoreError("the store cannot be used: disk is full")
 
     with Doorway(tmp_path, accept=away) as door:
         for _ in range(30):
-            assert door.post("/hook/open", {}).json() == {"error": "this can not be kept now"}
+            assert door.post("/hook/open", {}).json() == {"error": "this cannot be kept now"}
     lines = [line for line in caplog.messages if "disk is full" in line]
     assert (
         lines
-        == ["/hook/open from 127.0.0.1 is refused with 503: the store can not be used: disk is full"] * 10
+        == ["/hook/open from 127.0.0.1 is refused with 503: the store cannot be used: disk is full"] * 10
     )
 
 
@@ -327,7 +327,7 @@ def test_a_room_holds_what_is_beyond_the_first_part_of_each_body() -> None:
         assert one.grow(ALWAYS)
         assert room.held == 0
         assert one.grow(ALWAYS + 60)
-        assert not other.grow(ALWAYS + 60), "one is not being read, so it can not give way"
+        assert not other.grow(ALWAYS + 60), "one is not being read, so it cannot give way"
         left: list[bool] = []
         one.leave = lambda: left.append(True)
         assert other.grow(ALWAYS + 60)

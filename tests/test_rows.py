@@ -279,9 +279,9 @@ def test_a_slice_that_is_planned_again_adds_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: path.unlink(), "can not be read: No such file"),
+        (lambda path: path.unlink(), "cannot be read: No such file"),
         (lambda path: path.write_text("order,phone,status\n"), "has changed since it was reported"),
-        (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "can not be read"),
+        (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "cannot be read"),
         (lambda path: (path.unlink(), path.mkdir()), "has changed"),
     ],
 )
@@ -453,7 +453,7 @@ def test_Q04_rows_that_are_not_there_any_more_stand_on_the_list_again(place: Pla
     place.wait(10)
     dead = [row for row in place.deliveries() if row.state is State.DEAD]
     assert {row.key for row in dead} == before
-    assert all("can not be read: No such file" in row.reason for row in dead)
+    assert all("cannot be read: No such file" in row.reason for row in dead)
     assert place.texts() == ["order 3"]
 
 

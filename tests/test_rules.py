@@ -654,9 +654,9 @@ def test_a_text_that_names_somebody_unknown_is_an_error(
         ("ali: {phone: +90}", "WBX302", (3, 16), "not a possible phone number", None),
         ("ali: {name: x}", "WBX212", (3, 3), "the key `phone` is missing", None),
         ("ali: {fone: +905551112233}", "WBX210", (3, 9), "unknown key `fone`", "did you mean `phone`?"),
-        ("5ali: +905551112233", "WBX215", (3, 3), "`5ali` can not be a name", "starts with a letter"),
-        ('"a,b": +905551112233', "WBX215", (3, 3), "`a,b` can not be a name", "starts with a letter"),
-        ("+905551112233: +905551112233", "WBX215", (3, 3), "can not be a name", "starts with a letter"),
+        ("5ali: +905551112233", "WBX215", (3, 3), "`5ali` cannot be a name", "starts with a letter"),
+        ('"a,b": +905551112233', "WBX215", (3, 3), "`a,b` cannot be a name", "starts with a letter"),
+        ("+905551112233: +905551112233", "WBX215", (3, 3), "cannot be a name", "starts with a letter"),
     ],
 )
 def test_each_mistake_in_a_contact_has_its_place(
@@ -707,7 +707,7 @@ def test_who_names_a_broken_contact_is_told_and_not_sent_half(tmp_path: Path) ->
         ("wbox-notify.yaml", "WBX302"),
         ("rules/a.yaml", "WBX303"),
     ]
-    assert "`all` can not be used" in found.problems[1].message
+    assert "`all` cannot be used" in found.problems[1].message
     assert found.rules == ()
 
 

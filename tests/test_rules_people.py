@@ -205,7 +205,7 @@ def test_a_turn_lasts_from_its_first_moment_to_that_of_the_next(wall: datetime, 
             None,
         ),
         ("time_windows: {a: {b: c}}", "WBX213", (2, 19), "`a` must be text, not a map", None),
-        ("time_windows: {5: 22:00-07:30}", "WBX215", (2, 16), "`5` can not be a name", None),
+        ("time_windows: {5: 22:00-07:30}", "WBX215", (2, 16), "`5` cannot be a name", None),
         ("owner: nobody", "WBX303", (2, 8), "`nobody` is neither a contact nor a group", None),
         ("owner: '0555'", "WBX302", (2, 8), "has no country code", None),
     ],
@@ -248,9 +248,9 @@ def test_who_names_a_broken_turn_or_window_is_told(tmp_path: Path) -> None:
     )
     told = [one.message for one in found.problems if one.file == "rules/a.yaml"]
     assert told == [
-        "`a` can not be used: its own entry has a mistake",
-        "`duty` can not be used: its own entry has a mistake",
-        "the window `night` can not be used: its own entry has a mistake",
+        "`a` cannot be used: its own entry has a mistake",
+        "`duty` cannot be used: its own entry has a mistake",
+        "the window `night` cannot be used: its own entry has a mistake",
     ]
 
 

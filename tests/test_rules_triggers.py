@@ -250,7 +250,7 @@ MISTAKES = [
         "trigger: {missing: {of: {schedule: x}, by: '07:00', window: 1h}}",
         "WBX210",
         (5, 30),
-        "`schedule` can not be awaited",
+        "`schedule` cannot be awaited",
         "`file` or `webhook`",
     ),
     (

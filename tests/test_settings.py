@@ -201,7 +201,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert (in_file.code, in_file.line, in_file.column) == ("WBX322", 2, 57)
     assert "keys/wbox" in in_file.message
     in_environment = only(setup(tmp_path, "", {"WBOX_API_KEY_FILE": str(tmp_path)}))
-    assert in_environment.message.startswith(f"WBOX_API_KEY_FILE: the key file {tmp_path} can not be read")
+    assert in_environment.message.startswith(f"WBOX_API_KEY_FILE: the key file {tmp_path} cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -486,11 +486,11 @@ def test_the_beginning_of_a_secret_is_as_it_is_written(tmp_path: Path) -> None:
         ("{env: HOOK, file: k}", "WBX324", (3, 9), "either in `env` or in a `file`", "{env: VARIABLE}"),
         ("{}", "WBX324", (3, 9), "either in `env` or in a `file`", None),
         ("{env: NONE}", "WBX324", (3, 15), "the variable NONE is not set", "where the daemon is started"),
-        ("{file: none}", "WBX324", (3, 16), "can not be read: No such file", None),
+        ("{file: none}", "WBX324", (3, 16), "cannot be read: No such file", None),
         ("{file: empty}", "WBX324", (3, 16), "is empty", None),
         ("{file: large}", "WBX324", (3, 16), "is too large", None),
         ("{file: binary}", "WBX324", (3, 16), "is not UTF-8 text", None),
-        ("{file: .}", "WBX324", (3, 16), "can not be read: Is a directory", None),
+        ("{file: .}", "WBX324", (3, 16), "cannot be read: Is a directory", None),
         ("{file: ~nobody-here/x}", "WBX324", (3, 16), "home of somebody unknown", None),
     ],
 )

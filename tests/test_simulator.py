@@ -994,14 +994,14 @@ def test_the_stream_tells_of_each_change(sim: Simulator) -> None:
 
 def test_a_taken_port_is_a_clear_error(sim: Simulator) -> None:
     port = int(sim.url.rpartition(":")[2])
-    with pytest.raises(WboxError, match=f"can not listen on 127.0.0.1, port {port}: ") as caught:
+    with pytest.raises(WboxError, match=f"cannot listen on 127.0.0.1, port {port}: ") as caught:
         Simulator(port=port).start()
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("wrong", [{"port": 99999}, {"host": "256.1.1.1"}])
 def test_an_address_that_can_not_be_is_a_clear_error(wrong: dict[str, Any]) -> None:
-    with pytest.raises(WboxError, match="can not listen"):
+    with pytest.raises(WboxError, match="cannot listen"):
         Simulator(**wrong).start()
 
 

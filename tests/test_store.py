@@ -392,7 +392,7 @@ store.close()
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     kept, _, error = ran.stdout.splitlines()[0].partition(" ")
-    assert "can not be used" in error, ran.stderr
+    assert "cannot be used" in error, ran.stderr
     assert int(kept) > 5
     assert int(ran.stdout.splitlines()[1]) == int(kept) + 1
     assert "Traceback" not in ran.stderr

@@ -1,4 +1,4 @@
-"""Expressions and templates: what they give, what they refuse, and what they can not use up."""
+"""Expressions and templates: what they give, what they refuse, and what they cannot use up."""
 
 import json
 import os
@@ -301,17 +301,17 @@ def test_what_is_missing_is_an_error_wherever_it_is_used(source: str) -> None:
         ("file.size[0]", "no field '0' in a number", None),
         ("row.items()", "no field 'items' in row", "to go through all fields: for name, value in x | items"),
         ("row.get('x')", "no field 'get' in row", "write x.name | default(…)"),
-        ("body.items()", "a list can not be called", "leave out the ()"),
+        ("body.items()", "a list cannot be called", "leave out the ()"),
         ("file.name.upper", "the result is something to call, not a value", "write () after it"),
         ("namespace(a=1)", "the result is a Namespace, not a value", None),
         ("[] | first", "No first item, sequence was empty.", None),
         (
             "body.price > 1000",
-            "> can not compare a text with a number",
+            "> cannot compare a text with a number",
             "a text becomes a number with | int or | float",
         ),
         ("body.items | sum(start=body.price)", "sum adds numbers: start has to be one", None),
-        ("'a' + 1", "+ can not join a text with something else", "join with ~"),
+        ("'a' + 1", "+ cannot join a text with something else", "join with ~"),
         ("1 / 0", "division by zero", None),
         ("file.size | filesizes", "there is no filter 'filesizes'", "did you mean 'filesize'?"),
         ("file.size is numbr", "there is no test 'numbr'", "did you mean 'number'?"),

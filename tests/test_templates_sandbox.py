@@ -1,4 +1,4 @@
-"""What templates can not do: leave the sandbox, fill the memory, run away, or fail in an unknown way."""
+"""What templates cannot do: leave the sandbox, fill the memory, run away, or fail in an unknown way."""
 
 import tracemalloc
 from datetime import UTC, datetime

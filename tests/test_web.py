@@ -503,7 +503,7 @@ def test_where_nothing_can_be_reloaded_there_is_no_such_page(running: Doorway) -
 
 def test_a_reload_that_fails_says_so(tmp_path: Path) -> None:
     def fail() -> list[dict[str, Any]]:
-        raise StoreError("the store can not be used")
+        raise StoreError("the store cannot be used")
 
     with Doorway(tmp_path, reload=fail) as door:
         assert door.post("/-/reload", b"", **SHOWN).status_code == 503
@@ -630,14 +630,14 @@ def test_pressing_the_button_releases_what_the_storm_guard_holds(door: Doorway) 
 
 def test_when_it_can_not_be_kept_the_button_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def away(_events: object) -> Future[list[bool]]:
-        raise StoreError("the store can not be used")
+        raise StoreError("the store cannot be used")
 
     with Doorway(tmp_path, accept=away) as door:
         answer = press(door, ack_page(door))
         assert answer.status_code == 503
         assert "That did not work" in answer.text
         assert "I am on it" in answer.text
-    told = "/ack/… from 127.0.0.1 is refused with 503: the store can not be used"
+    told = "/ack/… from 127.0.0.1 is refused with 503: the store cannot be used"
     assert [line for line in caplog.messages if "store" in line] == [told]
 
 

@@ -99,7 +99,7 @@ _DAEMON = _Server(
     took=lambda told: isinstance(told.get("id"), int),
     late="the daemon did not answer in time (it may have been queued)",
     absent=f"the daemon does not answer: {_START}",
-    reasons={400: "the daemon can not take this message", 401: "another daemon answers there"},
+    reasons={400: "the daemon cannot take this message", 401: "another daemon answers there"},
 )
 
 
@@ -493,7 +493,7 @@ class NotifyWbox(_Wbox):
         return {**super()._arguments(privacy=privacy), "tls": None if self.tls else "no"}
 
     def _check_place(self, kwargs: dict[str, Any]) -> None:
-        """Refuse a server that can not be one."""
+        """Refuse a server that cannot be one."""
         if flaw := kwargs.pop("flaw", None):
             self._refuse(*flaw)
         host, port = str(kwargs.get("host") or ""), kwargs.get("port")
@@ -599,7 +599,7 @@ class NotifyWboxQueue(_Wbox):
             return None
         results = _parsed(url)
         if not results:
-            flaw = "URL", "it can not be read: write wboxq://PHONE/PHONE"
+            flaw = "URL", "it cannot be read: write wboxq://PHONE/PHONE"
         elif any(results.get(name) for name in ("user", "password", "port")):
             flaw = "key", "none goes here, and no port: the daemon has them; write wboxq://PHONE/PHONE"
         else:
@@ -626,7 +626,7 @@ class NotifyWboxQueue(_Wbox):
         except FileNotFoundError:
             return f"no daemon runs on {folder}: {_START}"
         except OSError as error:
-            return f"{folder}/daemon.json can not be read ({error.strerror}): send as the daemon's own user"
+            return f"{folder}/daemon.json cannot be read ({error.strerror}): send as the daemon's own user"
         except (ValueError, KeyError, TypeError):
             return f"{folder}/daemon.json does not say where the daemon answers: start the daemon again"
         # Whoever can write it could have messages sent to himself.
@@ -1065,7 +1065,7 @@ def _with_arguments(results: dict[str, Any], *more: str) -> dict[str, Any]:
 
 
 def _flaw(url: str) -> tuple[str, str]:
-    """Return the part of a URL that Apprise can not read, and what to do."""
+    """Return the part of a URL that Apprise cannot read, and what to do."""
     _schema, _colon, rest = url.partition("://")
     place = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not place.strip() or place.startswith("@"):
@@ -1074,7 +1074,7 @@ def _flaw(url: str) -> tuple[str, str]:
         return "host", "this is no name or address of a server"
     if re.search(r":[^:@]*$", place):
         return "port", "it must be a number from 1 to 65535"
-    return "URL", "it can not be read: write wbox://KEY/PHONE or wbox://KEY@HOST:PORT/PHONE"
+    return "URL", "it cannot be read: write wbox://KEY/PHONE or wbox://KEY@HOST:PORT/PHONE"
 
 
 def _take_place(results: dict[str, Any]) -> None:

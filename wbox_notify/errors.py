@@ -17,13 +17,13 @@ class WboxError(Exception):
 
 
 class ConfigError(WboxError):
-    """Settings, a rule or a template can not be used as written."""
+    """Settings, a rule or a template cannot be used as written."""
 
     exit_code = 78
 
 
 class MessageError(WboxError):
-    """A message can not be sent as it is; ``field`` names the part that is wrong."""
+    """A message cannot be sent as it is; ``field`` names the part that is wrong."""
 
     def __init__(self, field: str, problem: str, *, hint: str | None = None) -> None:
         super().__init__(f"{field}: {problem}", hint=hint)

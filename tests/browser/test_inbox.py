@@ -36,7 +36,7 @@ def send_all(sim: Simulator) -> None:
     send(
         sim, "event", event={"title": "Weekly meeting", "startDate": "2026-10-15T14:00", "description": "All"}
     )
-    send(sim, "poll", message="Who comes?", options=["I do", "I can not"])
+    send(sim, "poll", message="Who comes?", options=["I do", "I cannot"])
 
 
 def test_every_kind_appears_as_a_bubble_without_a_reload(sim: Simulator, open_page: OpenPage) -> None:
@@ -50,7 +50,7 @@ def test_every_kind_appears_as_a_bubble_without_a_reload(sim: Simulator, open_pa
     expect(bubbles.nth(1).get_by_role("img", name="sample.png")).to_be_visible()
     expect(bubbles.nth(2).get_by_role("link")).to_have_attribute("href", "https://files.invalid/report.pdf")
     expect(bubbles.nth(3)).to_contain_text("15 Oct 2026, 14:00")
-    expect(bubbles.nth(4)).to_contain_text("I can not")
+    expect(bubbles.nth(4)).to_contain_text("I cannot")
     expect(page.locator("#chats")).to_contain_text(f"+{PHONE}")
     assert page.evaluate("window.sameDocument") is True
     assert page.evaluate("document.querySelector('.media img').naturalWidth") > 0

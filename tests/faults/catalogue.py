@@ -139,7 +139,7 @@ CASES = {
     "W08": "requests that two servers would read in two ways: 400 and closed",
     "W09": "a thousand connections with few files to open: refused, the daemon lives",
     "W10": "thousands of bad signatures: the good one is still answered",
-    "W11": "the store can not be written: 503 with Retry-After, never 2xx",
+    "W11": "the store cannot be written: 503 with Retry-After, never 2xx",
     "W12": "two secrets while one is changed: both are good",
     "W13": "the first calls of Slack, GitHub and others: answered after they prove themselves",
     "W14": "tricks with the path: exactly the path or 404",
@@ -200,4 +200,4 @@ NOT_HERE: dict[str, str] = {
     "U05": "no page of ours shows a QR code yet.",
     "U06": "there is no export to CSV.",
 }
-"""Why a case has no test: it can not run here, or we do not promise it."""
+"""Why a case has no test: it cannot run here, or we do not promise it."""

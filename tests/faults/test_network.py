@@ -194,7 +194,7 @@ def test_N15_minutes_of_5xx_under_500_messages_are_no_storm_of_tries(tmp_path: P
 
 
 class Picky(FaultServer):
-    """A wbox that says of some messages, and of those alone, what it says of a device that can not send."""
+    """A wbox that says of some messages, and of those alone, what it says of a device that cannot send."""
 
     def __init__(self, *refusal: Any, poison: tuple[str, ...]) -> None:
         super().__init__(self._speak)

@@ -14,7 +14,7 @@ import pytest
 
 @cache
 def _missing() -> str | None:
-    """Return why strace can not be used here, None where it can."""
+    """Return why strace cannot be used here, None where it can."""
     if shutil.which("strace") is None:
         return "NOT SHOWN HERE: strace is not installed (apt install strace)"
     sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

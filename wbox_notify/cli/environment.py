@@ -1,6 +1,6 @@
 """The environment of a Python, in which every program that imports Apprise is to know ``wbox://``.
 
-Hosts such as borgmatic and mailrise look into no plugin folder, and those that pin their packages can not
+Hosts such as borgmatic and mailrise look into no plugin folder, and those that pin their packages cannot
 take those of the daemon. So a copy of the provider goes there, and a ``.pth`` file imports it at each start.
 """
 
@@ -50,7 +50,7 @@ class Environment:
 
     Attributes:
         python: The interpreter.
-        place: The folder of its packages, or the user's own where that one can not be written.
+        place: The folder of its packages, or the user's own where that one cannot be written.
         version: Which Python it is.
         apprise: Which Apprise is there; None where there is none.
     """
@@ -66,7 +66,7 @@ class Environment:
         return self.place / f"{_PACKAGE}.pth"
 
     def check(self) -> None:
-        """Raise WboxError if the provider can not work there."""
+        """Raise WboxError if the provider cannot work there."""
         if self.version < (3, 9):
             raise WboxError(f"{self.python} is older than Python 3.9", hint="use apprise-api beside it")
         found = tuple(int(part) for part in re.findall(r"\d+", self.apprise or "")[:3])

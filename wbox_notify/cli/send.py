@@ -44,7 +44,7 @@ def command() -> None:
     """Send one message. TO is a contact, a group or a number with its country code.
 
     The message is on disk before anything else happens. Ends with 0 when it was sent, 75 when it waits in
-    the queue, 77 when the key is refused, 1 when it can not be sent.
+    the queue, 77 when the key is refused, 1 when it cannot be sent.
     """
 
 
@@ -134,7 +134,7 @@ def _send(
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:
-    """Refuse media that wbox can not fetch."""
+    """Refuse media that wbox cannot fetch."""
     settings = project.settings
     if not isinstance(message, messages.Media):
         return

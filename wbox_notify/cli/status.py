@@ -27,7 +27,7 @@ _HELD = 75
 def command(config: Path | None, as_json: bool) -> int:
     """Show the daemon, the device and the queue on one screen.
 
-    Ends with 0 when messages flow, 69 when the daemon or wbox can not be reached, 75 when the phone is not
+    Ends with 0 when messages flow, 69 when the daemon or wbox cannot be reached, 75 when the phone is not
     linked, 77 when the key is refused.
     """
     project = usable(open_project(config))

@@ -124,9 +124,9 @@ class Unit:
         """Return the unit as systemd reads it.
 
         Raises:
-            ConfigError: a path can not stand in a unit.
+            ConfigError: a path cannot stand in a unit.
         """
-        # A `$` is written twice in an argument, but can not be in the name of the program.
+        # A `$` is written twice in an argument, but cannot be in the name of the program.
         folder = _path(self.folder).replace("$", "$$")
         command = f"{_path(self.python, odd='[$]')} -m wbox_notify -c {folder} run"
         # Folders that are made for files which are put away belong to those who look into them too.
@@ -150,7 +150,7 @@ class Unit:
         return [place for place in self.moved if self._is_barred(place, _WRITE)]
 
     def missing(self) -> list[Path]:
-        """Return the folders for files that are put away which its user can not make."""
+        """Return the folders for files that are put away which its user cannot make."""
         if not self.system:
             return []
         return [
@@ -273,7 +273,7 @@ def _path(path: Path, before: str = "", *, odd: str = "") -> str:
     """Return a path as a word of a unit; ``odd`` is what must not stand in it at this place besides."""
     if found := re.search(f"{_ODD}|{odd}" if odd else _ODD, str(path)):
         raise ConfigError(
-            f"{str(path)!r} has the character {found[0]!r}, which a path in a unit of systemd can not hold",
+            f"{str(path)!r} has the character {found[0]!r}, which a path in a unit of systemd cannot hold",
             hint="rename the folder, or reach it by a link with another name",
         )
     return _word(f"{before}{path}")

@@ -60,7 +60,7 @@ def check(url: str) -> None:
     """Return if Apprise can make a service of a URL.
 
     Raises:
-        ConfigError: it can not; the words hold nothing of the URL but its scheme.
+        ConfigError: it cannot; the words hold nothing of the URL but its scheme.
     """
     scheme = _scheme(url)
     if scheme == _OURS:
@@ -72,7 +72,7 @@ def check(url: str) -> None:
         return
     if scheme in known or scheme in {"http", "https"}:
         hint = f"its service has its own form of address: {_SERVICES}"
-        raise ConfigError(f"Apprise can not make a service of this {scheme}:// address", hint=hint)
+        raise ConfigError(f"Apprise cannot make a service of this {scheme}:// address", hint=hint)
     near = difflib.get_close_matches(scheme, known, n=1)
     raise ConfigError(
         f"Apprise knows no service `{scheme}`",

@@ -33,7 +33,7 @@ _CLOCK_FLAWS = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer that came back; ``flaw`` says why its body can not be read, and the body is empty then."""
+    """An answer that came back; ``flaw`` says why its body cannot be read, and the body is empty then."""
 
     status: int
     headers: Mapping[str, str]
@@ -91,7 +91,7 @@ class Transport:
                 params=params,
             ).prepare()
         except (requests.RequestException, ValueError) as error:
-            return Silence(outcome=Outcome.REFUSED, reason=f"this can not be sent: {error}")
+            return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
         if self._clock() - self._used > IDLE:
             self._adapter.close()
         call = _Exchange(self._adapter, request, self._connect)
@@ -155,7 +155,7 @@ class _Exchange:
             self._left = self._left or leaving
 
     def cut(self) -> None:
-        """End the exchange now: a connection is shut down, and one still to come can not be used."""
+        """End the exchange now: a connection is shut down, and one still to come cannot be used."""
         with self._lock:
             self._cut = True
             if self._plug is not None:
@@ -178,7 +178,7 @@ class _Exchange:
     def _failure(self, error: Exception) -> Silence:
         unusable = isinstance(error, requests.exceptions.InvalidURL | LocationValueError | UnicodeError)
         if unusable and not self._left:
-            return Silence(outcome=Outcome.REFUSED, reason=f"this can not be sent: {error}")
+            return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
         way = "the answer did not come" if self._left else "wbox could not be reached"
         return self.silence(f"{way}: {cause(error)}")
 
@@ -235,7 +235,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _read(response: requests.Response) -> tuple[bytes, str | None]:
-    """Return the body and None, or nothing and the reason why it can not be read."""
+    """Return the body and None, or nothing and the reason why it cannot be read."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", *_GZIP}:
         return b"", "the answer is compressed, which was not asked for"
@@ -251,7 +251,7 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
 
 
 def _opened(body: bytes) -> tuple[bytes, str | None]:
-    """Return what a proxy has compressed, and None; or nothing and the reason why it can not be read."""
+    """Return what a proxy has compressed, and None; or nothing and the reason why it cannot be read."""
     opener = zlib.decompressobj(wbits=_WITH_A_GZIP_HEADER)
     try:
         whole = opener.decompress(body, LIMIT + 1)

@@ -105,7 +105,7 @@ class Client:
         deadline: Seconds after which a call ends, whatever happens.
 
     Raises:
-        ConfigError: for an address or a key that can not be used; it never shows the key.
+        ConfigError: for an address or a key that cannot be used; it never shows the key.
     """
 
     def __init__(self, url: str, api_key: str, *, connect: float = 3.0, deadline: float = 15.0) -> None:
@@ -303,7 +303,7 @@ def _parse(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object in a body, or None where there is none that every reader would read alike."""
     try:
         said = json.loads(body.decode("utf-8-sig"))
-        # What can not be written again (NaN, half a surrogate pair) was no JSON to rely on.
+        # What cannot be written again (NaN, half a surrogate pair) was no JSON to rely on.
         json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None

@@ -35,7 +35,7 @@ class Bucket:
 
 def _matching(pattern: str, hint: str, text: str) -> str:
     if not re.fullmatch(pattern, text):
-        raise ConfigError("this can not stand here", hint=hint)
+        raise ConfigError("this cannot stand here", hint=hint)
     return text
 
 

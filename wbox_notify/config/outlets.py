@@ -20,7 +20,7 @@ class OutletBook:
         """Return the name of an outlet.
 
         Raises:
-            ConfigError: there is none, or Apprise can not use it; the words hold no secret.
+            ConfigError: there is none, or Apprise cannot use it; the words hold no secret.
         """
         name = name_of(text)
         if name not in self.found:

@@ -42,7 +42,7 @@ def read(path: Path) -> bytes:
 
     Raises:
         ForeignError: it is no plain file, another user owns it, or others can read or change it.
-        OSError: it can not be read.
+        OSError: it cannot be read.
     """
     try:
         descriptor = os.open(path, _READ)

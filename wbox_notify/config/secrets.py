@@ -50,7 +50,7 @@ class Secrets:
     def _declare(self, name: str, entry: Any, spot: Spot) -> None:
         if not SECRET_NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, `-` and `_`"
-            self._report(spot, "WBX215", "this can not be the name of a secret", hint)
+            self._report(spot, "WBX215", "this cannot be the name of a secret", hint)
         elif isinstance(entry, dict):
             self._entry(name, entry, spot)
         else:
@@ -66,7 +66,7 @@ class Secrets:
             ConfigError: there is none.
         """
         if name in self._broken:
-            raise ConfigError(f"the secret `{name}` can not be used: its own entry has a mistake")
+            raise ConfigError(f"the secret `{name}` cannot be used: its own entry has a mistake")
         if name not in self.found:
             self._keep(name, self._undeclared(name))
         return self.found[name]
@@ -180,7 +180,7 @@ def _read(path: Path) -> tuple[str, os.stat_result]:
         raise ConfigError(f"the file {path} is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"the file {path} can not be read: {reason}") from None
+        raise ConfigError(f"the file {path} cannot be read: {reason}") from None
     if not value or len(content) > _MOST_BYTES:
         raise ConfigError(f"the file {path} is {'too large' if value else 'empty'}")
     return value, status

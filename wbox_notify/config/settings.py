@@ -137,7 +137,7 @@ class Setup:
 
 
 def read(folder: Path, environ: Mapping[str, str]) -> Setup:
-    """Return the settings of a project folder; what can not be used is a problem and leaves its default."""
+    """Return the settings of a project folder; what cannot be used is a problem and leaves its default."""
     path = folder / FILE
     document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
     reading = _Reading(plain(folder), environ, document)
@@ -247,7 +247,7 @@ class _Reading:
         return None
 
     def _chosen(self, read_as: Callable[[str], T], variable: str | None, *path: str) -> T | None:
-        """Return the value of the variable, else of the file; each that can not be read is a problem."""
+        """Return the value of the variable, else of the file; each that cannot be read is a problem."""
         chosen = None
         for text, origin in self._given(variable, *path):
             try:
@@ -333,7 +333,7 @@ class _Reading:
             return None
         except (OSError, ConfigError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            self._report(origin, "WBX322", f"the key file {text} can not be read: {reason}", None)
+            self._report(origin, "WBX322", f"the key file {text} cannot be read: {reason}", None)
             return None
         if origin != _CREDENTIALS and (flaw := exposed(status)):
             message = f"{flaw} the key file {text}"

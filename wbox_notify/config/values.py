@@ -194,7 +194,7 @@ def as_secret_name(text: str) -> str:
 
 
 def system_zone(environ: Mapping[str, str]) -> ZoneInfo:
-    """Return the time zone of the machine, or UTC where it can not be told."""
+    """Return the time zone of the machine, or UTC where it cannot be told."""
     linked = os.path.realpath("/etc/localtime").rpartition("zoneinfo/")[2]
     for name in (environ.get("TZ", "").removeprefix(":"), linked):
         try:

@@ -279,7 +279,7 @@ class connect:  # noqa: N801 - called like a function
 
 
 def _own_key(path: Path) -> bytes:
-    """Return the key that signs this daemon's links, made when it first runs and where it can not be trusted.
+    """Return the key that signs this daemon's links, made when it first runs and where it cannot be trusted.
 
     A key of no bytes, which a crash can leave, would let anybody make links; so would one that others know.
     """
@@ -305,7 +305,7 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         hint = "free some space" if full else "WBOX_DATA_DIR must name a folder that can be written"
-        raise StoreError(f"{path} can not be written: {error.strerror}", hint=hint) from error
+        raise StoreError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def _in_settings(problems: Sequence[Problem]) -> bool:

@@ -82,7 +82,7 @@ class Changes(Lookout):
 
 
 def _look(folder: Path) -> frozenset[_Mark]:
-    """Return what tells this state of the files from another; one that can not be reached is left out."""
+    """Return what tells this state of the files from another; one that cannot be reached is left out."""
     return frozenset(
         # ino tells a renamed file or a swapped link, ctime that a file may be read by now
         (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

@@ -1,4 +1,4 @@
-"""Circuits: devices that can not send, and what lets them send again."""
+"""Circuits: devices that cannot send, and what lets them send again."""
 
 import logging
 import math
@@ -28,7 +28,7 @@ _TELL_AFTER = 60.0
 
 
 class Circuits:
-    """Opens a device's circuit when it can not send, asks wbox again and again, and closes it.
+    """Opens a device's circuit when it cannot send, asks wbox again and again, and closes it.
 
     After a good answer one message goes through first; so one that comes and goes costs no more than that. It
     is one that was tried least, so that none that is always refused stands in the way of the others.
@@ -46,7 +46,7 @@ class Circuits:
         self._looking = threading.Lock()
 
     def note(self, delivery: Delivery, answer: Answer, pause: float | None) -> None:
-        """Learn from the end of an attempt; ``pause`` in seconds is set where the device can not send."""
+        """Learn from the end of an attempt; ``pause`` in seconds is set where the device cannot send."""
         if isinstance(delivery.message, Notice) or not answer.asked:
             return
         if pause is None and answer.outcome is Outcome.UNKNOWN:
@@ -125,7 +125,7 @@ def _named(device: str) -> str:
 
 
 def _probe(client: Client, device: str) -> Outcome | None:
-    """Return why a device can not send yet, or None when it can."""
+    """Return why a device cannot send yet, or None when it can."""
     try:
         status = client.session_status(int(device) if device not in {"", ALL} else None)
     except ApiError as error:

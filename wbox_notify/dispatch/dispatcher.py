@@ -34,7 +34,7 @@ _LONGEST_REST = 30.0
 
 
 Publish = Callable[[Delivery, Message], Message]
-"""Returns a message of a delivery as wbox can take it; raises WboxError where it can not be made so."""
+"""Returns a message of a delivery as wbox can take it; raises WboxError where it cannot be made so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Dispatcher:
     Args:
         store: where deliveries come from.
         means: what they are sent with.
-        alarms: hears of devices that can not send.
+        alarms: hears of devices that cannot send.
         clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
         observer: hears how each attempt ends.
         turned: is called whenever a thread has looked for work, which is every 30 seconds at least.
@@ -145,7 +145,7 @@ class Dispatcher:
         """Send the next delivery whose turn it is, to a recipient if one is given; False where there is none.
 
         Raises:
-            StoreError: what has been sent can not be written down; nothing more is sent until it can.
+            StoreError: what has been sent cannot be written down; nothing more is sent until it can.
         """
         self._write_what_is_left()
         chance = random.random()  # noqa: S311 - spreads load, hides nothing

@@ -1,4 +1,4 @@
-"""Alarms: what is told by other services, since WhatsApp can not carry its own obituary."""
+"""Alarms: what is told by other services, since WhatsApp cannot carry its own obituary."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ _OWN = "wbox-notify"
 _WHY = {
     Outcome.NOT_READY: "the phone is not linked; scan the QR code again",
     Outcome.UNAUTHORIZED: "wbox refuses the API key",
-    Outcome.NOT_SENT: "wbox can not be reached",
+    Outcome.NOT_SENT: "wbox cannot be reached",
     Outcome.UNKNOWN: "wbox gives no clear answers",
 }
 
@@ -86,7 +86,7 @@ class Alarms:
 
     def _give_up(self, row: Mapping[str, Any], now: float) -> None:
         text = (
-            f"{row['many']} of the rule {row['rule']} can not go out: {row['reason']}. wbox-notify queue list"
+            f"{row['many']} of the rule {row['rule']} cannot go out: {row['reason']}. wbox-notify queue list"
         )
         self._say(f"given up:{row['rule']}:{row['hour']}", text, now)
 

@@ -71,7 +71,7 @@ class Control:
         It goes out though its text has just been sent; what is critical goes before what others sent.
 
         Raises:
-            MessageError: its file can not be sent.
+            MessageError: its file cannot be sent.
         """
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))

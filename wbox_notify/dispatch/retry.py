@@ -64,7 +64,7 @@ def may_be_its_own(delivery: Delivery, answer: Answer) -> bool:
 def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alone: bool = False) -> After:
     """Return what follows an answer, as the outcome table has it.
 
-    Nothing that may have been sent goes out again, unless its rule or its kind says so; a device that can not
+    Nothing that may have been sent goes out again, unless its rule or its kind says so; a device that cannot
     send costs its messages no try. Where others have passed meanwhile, ``alone``, it is the message's own
     failure and not that of its device.
     """

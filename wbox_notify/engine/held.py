@@ -1,4 +1,4 @@
-"""Held: what rules keep in mind and can not tell waits in the queue for a person."""
+"""Held: what rules keep in mind and cannot tell waits in the queue for a person."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -113,7 +113,7 @@ class Turn:
     def fail(
         self, stage: str, problem: str, origin: str, again: Mapping[str, Any], *, where: str = ""
     ) -> None:
-        """Note that the rule can not be followed: that stays in the queue as dead until it is mended.
+        """Note that the rule cannot be followed: that stays in the queue as dead until it is mended.
 
         ``again`` says what a retry follows; ``engine.again`` reads it. ``where`` stands before the problem in
         the queue, in which nothing else says the stage.
@@ -131,7 +131,7 @@ class Turn:
         self.decide(kind, "waits", f"for a person: {why}")
 
     def guarded(self, stage: str, origin: str, work: Callable[[], None], again: Mapping[str, Any]) -> bool:
-        """Do some work; where the rule can not be followed, undo what it remembered and note the failure."""
+        """Do some work; where the rule cannot be followed, undo what it remembered and note the failure."""
         before = self.snapshot()
         try:
             work()

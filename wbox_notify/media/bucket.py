@@ -56,7 +56,7 @@ def take_away(bucket: Bucket, item: Item) -> None:
     """Delete a copy from there.
 
     Raises:
-        MediaError: it is still there; ``retry`` says that the bucket can not be asked at all.
+        MediaError: it is still there; ``retry`` says that the bucket cannot be asked at all.
     """
     with _talking(bucket) as client:
         client.remove_object(bucket.name, _name(bucket, item))
@@ -92,9 +92,9 @@ def _talking(bucket: Bucket) -> Iterator[Minio]:
     except (MinioException, ParseError, UnicodeDecodeError):
         raise MediaError(f"{parts.netloc} does not answer as a bucket does", retry=True) from None
     except HTTPError as error:
-        raise MediaError(f"{parts.netloc} can not be reached: {cause(error)}", retry=True) from None
+        raise MediaError(f"{parts.netloc} cannot be reached: {cause(error)}", retry=True) from None
     except ValueError as error:
-        raise MediaError(f"the bucket {bucket.name} can not be used: {error}") from None
+        raise MediaError(f"the bucket {bucket.name} cannot be used: {error}") from None
     finally:
         pool.clear()
 

@@ -32,7 +32,7 @@ def take(
     Where events ``told`` of a file at this path, it must be what one of them told of.
 
     Raises:
-        MediaError: it can not be sent, and why.
+        MediaError: it cannot be sent, and why.
     """
     with opened(path, allowed, settings.own) as descriptor:
         if told and not any(is_told(descriptor, one) for one in told):
@@ -49,7 +49,7 @@ def take(
             if _changed(before, after) and spool.copy(descriptor, size) == sha256:
                 before, after = after, os.fstat(descriptor)
         except OSError as error:
-            raise MediaError(f"{path} can not be copied: {error.strerror}", retry=passes(error)) from None
+            raise MediaError(f"{path} cannot be copied: {error.strerror}", retry=passes(error)) from None
     if size != after.st_size or _changed(before, after):
         raise MediaError(f"{path} was changed while it was copied")
     name = safe_name(path.name, kind)

@@ -1,4 +1,4 @@
-"""Kinds: what a file is, by what is in it; its name is believed only where bytes can not tell."""
+"""Kinds: what a file is, by what is in it; its name is believed only where bytes cannot tell."""
 
 import re
 import unicodedata

@@ -79,7 +79,7 @@ class MediaFiles:
         self._spool.close()
 
     def keep(self, plan: Plan) -> Plan:
-        """Take in the files that a plan names; where one can not be sent, that is its message's problem."""
+        """Take in the files that a plan names; where one cannot be sent, that is its message's problem."""
         if not any(_file(planned.message) for planned in plan.messages):
             return plan
         messages = self._taken_in(plan)
@@ -108,7 +108,7 @@ class MediaFiles:
         try:
             url = self._address(item, delivery.expires)
         except OSError as error:
-            raise MediaError(f"{item.name} can not be published: {error.strerror}", retry=True) from None
+            raise MediaError(f"{item.name} cannot be published: {error.strerror}", retry=True) from None
         check_public(url, self._project.settings.url)
         return replace(message, file=None, url=url)
 
@@ -163,7 +163,7 @@ class MediaFiles:
                 gone.append(item)
             except (OSError, MediaError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
-                log.warning("%s can not be deleted from %s: %s", item.name, settings.media.elsewhere, reason)
+                log.warning("%s cannot be deleted from %s: %s", item.name, settings.media.elsewhere, reason)
                 if isinstance(error, MediaError) and error.retry:
                     break
         return gone

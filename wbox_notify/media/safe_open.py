@@ -16,11 +16,11 @@ _PASSING = frozenset(
         *(errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
     }
 )
-"""What a disk or a system says when it can not do now what it may do later."""
+"""What a disk or a system says when it cannot do now what it may do later."""
 
 
 class MediaError(WboxError):
-    """A file can not be sent as media; ``retry`` where it may be possible later."""
+    """A file cannot be sent as media; ``retry`` where it may be possible later."""
 
     def __init__(self, problem: str, *, hint: str | None = None, retry: bool = False) -> None:
         # A name may hold what no database takes and no line of a log should.
@@ -44,18 +44,18 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
         own: What belongs to the daemon, of which it must be no part.
 
     Raises:
-        MediaError: it can not be sent, and why.
+        MediaError: it cannot be sent, and why.
     """
     try:
         # Looked at before it is opened: to open a device or a pipe may do something, or wait for somebody.
         found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise MediaError(f"{path} can not be opened: {_reason(error)}", retry=passes(error)) from None
+        raise MediaError(f"{path} cannot be opened: {_reason(error)}", retry=passes(error)) from None
     try:
         _check(path, os.fstat(found), Path(f"/proc/self/fd/{found}").readlink(), roots, own)
         descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MediaError(f"{path} can not be read: {_reason(error)}", retry=passes(error)) from None
+        raise MediaError(f"{path} cannot be read: {_reason(error)}", retry=passes(error)) from None
     finally:
         os.close(found)
     try:

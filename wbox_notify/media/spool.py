@@ -173,12 +173,12 @@ class Spool:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for one transaction; StoreError where the database can not be used."""
+        """Give the connection for one transaction; StoreError where the database cannot be used."""
         try:
             with self._lock, self._open() as connection:
                 yield connection
         except sqlite3.Error as error:
-            raise StoreError(f"{self._folder / _DATABASE} can not be used: {error}") from None
+            raise StoreError(f"{self._folder / _DATABASE} cannot be used: {error}") from None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

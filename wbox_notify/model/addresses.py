@@ -35,7 +35,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def check_public(url: str, api_url: str) -> None:
-    """Refuse an address that wbox can not reach; one on this machine it can where it is on it itself.
+    """Refuse an address that wbox cannot reach; one on this machine it can where it is on it itself.
 
     No name is looked up: what one stands for may change before wbox asks.
 

@@ -23,7 +23,7 @@ class State(StrEnum):
     HELD = "held"
     """Waits for a person: ``queue release`` or ``queue drop``."""
     DEAD = "dead"
-    """Can not be sent as it is; ``queue retry`` tries again."""
+    """Cannot be sent as it is; ``queue retry`` tries again."""
     EXPIRED = "expired"
     """Was not sent in time."""
     CANCELLED = "cancelled"
@@ -65,7 +65,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A message that an event calls for, or the ``problem`` why it could not be made or can not be sent.
+    """A message that an event calls for, or the ``problem`` why it could not be made or cannot be sent.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
     the same event again adds nothing; of what is made of several events it names all of them. ``held`` says

@@ -10,7 +10,7 @@ class Outcome(StrEnum):
     SENT = "sent"
     """wbox said success (never that the phone has it: wbox gives no receipt)."""
     NOT_SENT = "not sent"
-    """Nothing reached wbox; trying again can not double."""
+    """Nothing reached wbox; trying again cannot double."""
     LIMITED = "limited"
     """429: wbox refused for now; wait ``Answer.wait`` seconds."""
     NOT_READY = "not ready"

@@ -27,7 +27,7 @@ def normalise(number: str, region: str | None = None) -> str:
         region: The country of numbers that are written without a code, as two letters (``TR``).
 
     Raises:
-        MessageError: with the field ``phone`` when this can not be a phone number.
+        MessageError: with the field ``phone`` when this cannot be a phone number.
     """
     text = _cleaned(number)
     if text.startswith("+"):

@@ -134,7 +134,7 @@ def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
         yield spot.problem("WBX310", message, hint=f"mkdir -p {root}", severity="warning")
         return
     except OSError as error:
-        message = f"the folder {root} can not be looked at: {error.strerror}"
+        message = f"the folder {root} cannot be looked at: {error.strerror}"
         yield spot.problem("WBX312", message, severity="warning")
         return
     if not stat.S_ISDIR(mode):
@@ -142,7 +142,7 @@ def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
         yield spot.problem("WBX312", f"{root} is not a folder", hint=hint, severity="warning")
     elif not os.access(root, os.R_OK | os.X_OK):
         hint = "give the user that runs this the right to read it"
-        yield spot.problem("WBX312", f"the folder {root} can not be read", hint=hint, severity="warning")
+        yield spot.problem("WBX312", f"the folder {root} cannot be read", hint=hint, severity="warning")
     elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         message = f"everybody on this machine can write to {root} and replace what others dropped"
         yield spot.problem(
@@ -151,13 +151,13 @@ def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
 
 
 def _put_away(rule: Rule) -> Iterator[Problem]:
-    """Yield a warning for each folder that files can not be moved to, or out of."""
+    """Yield a warning for each folder that files cannot be moved to, or out of."""
     for index, trigger in enumerate(rule.triggers):
         if isinstance(trigger, FileTrigger) and any(trigger.targets):
             spot = rule.spot.at("trigger").at(index).at("file")
             if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
                 hint = "give the user that runs this the right to write there"
-                message = f"files can not be moved out of {trigger.root}"
+                message = f"files cannot be moved out of {trigger.root}"
                 yield spot.at("path").problem("WBX351", message, hint=hint, severity="warning")
             for name in ("done", "failed", "duplicate"):
                 yield from _target(getattr(trigger, name), trigger.root, spot.at(name))
@@ -172,7 +172,7 @@ def _target(target: Target, root: Path, spot: Spot) -> Iterator[Problem]:
         yield spot.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
     elif not os.access(above, os.W_OK | os.X_OK):
         hint = "give the user that runs this the right to write there"
-        yield spot.problem("WBX351", f"files can not be moved to {folder}", hint=hint, severity="warning")
+        yield spot.problem("WBX351", f"files cannot be moved to {folder}", hint=hint, severity="warning")
 
 
 def _patterns(source: FileTrigger, spot: Spot) -> Iterator[Problem]:
@@ -200,7 +200,7 @@ def _open(source: WebhookTrigger, trigger: Spot, host: str) -> Iterator[Problem]
 
 
 def _media(project: Project) -> Iterator[Problem]:
-    """Yield one warning if files of this machine are sent that wbox can not fetch from it."""
+    """Yield one warning if files of this machine are sent that wbox cannot fetch from it."""
     settings, static = project.settings, project.settings.media.static
     url = settings.media.elsewhere or settings.public_url
     sent = (
@@ -213,16 +213,16 @@ def _media(project: Project) -> Iterator[Problem]:
     if not (spot := next(sent, None)):
         return
     if url and is_inside(url) and not is_loopback(settings.url):
-        message = f"wbox can not fetch a file from {url}"
+        message = f"wbox cannot fetch a file from {url}"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
         yield spot.problem("WBX341", message, hint=hint, severity="warning")
     if static and not os.access(static.folder, os.W_OK | os.X_OK):
-        message = f"files can not be put into {static.folder}, which `media.static.folder` names"
+        message = f"files cannot be put into {static.folder}, which `media.static.folder` names"
         yield spot.problem("WBX342", message, hint=f"mkdir -p {static.folder}", severity="warning")
 
 
 def _links(project: Project) -> Iterator[Problem]:
-    """Yield one warning if a link is sent that a phone can not open."""
+    """Yield one warning if a link is sent that a phone cannot open."""
     url = project.settings.public_url or f"http://{project.settings.listen[0]}"
     linked = (
         sent.at(index)
@@ -232,7 +232,7 @@ def _links(project: Project) -> Iterator[Problem]:
         if any("ack_url" in template.names for template in draft.templates())
     )
     if is_inside(url) and (spot := next(linked, None)):
-        message = f"`ack_url` begins with {url}, which a phone can not open"
+        message = f"`ack_url` begins with {url}, which a phone cannot open"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
         yield spot.problem("WBX333", message, hint=hint, severity="warning")
 

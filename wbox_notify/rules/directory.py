@@ -90,7 +90,7 @@ class _Gathering:
     def _is_name(self, name: str, spot: Spot) -> bool:
         if not _NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
-            self.problems.append(spot.key_problem("WBX215", f"`{name}` can not be a name", hint=hint))
+            self.problems.append(spot.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
             return False
         return True
 

@@ -108,7 +108,7 @@ def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
     except FileNotFoundError:
         return [], []
     except OSError as error:
-        return [], [Problem(file="rules", code="WBX101", message=f"this can not be listed: {error.strerror}")]
+        return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
     chosen = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
     return [open_document(folder / "rules" / name, f"rules/{_shown(name)}") for name in chosen], []
 

@@ -40,7 +40,7 @@ class Windows:
         if text in self.named:
             return self.named[text]
         if text in self._entries:
-            raise ConfigError(f"the window `{text}` can not be used: its own entry has a mistake")
+            raise ConfigError(f"the window `{text}` cannot be used: its own entry has a mistake")
         return self._parsed(text)
 
     def _parsed(self, text: str) -> Window:

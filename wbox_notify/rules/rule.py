@@ -128,7 +128,7 @@ class WebhookTrigger:
         """Return what ``id`` makes of a call; None where it gives nothing, so that the sender's id counts.
 
         Raises:
-            WboxError: It fails, or gives what can not tell one delivery from another.
+            WboxError: It fails, or gives what cannot tell one delivery from another.
         """
         value = self.id.value(call) if self.id else None
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -295,7 +295,7 @@ class Draft:
 
         Raises:
             TemplateError: a template fails.
-            MessageError: the message can not be sent.
+            MessageError: the message cannot be sent.
         """
         return KINDS[self.kind](phone=phone, device_id=self.device, **self._filled(context))
 

@@ -53,7 +53,7 @@ class Simulator:
         """Listen, and answer from a thread.
 
         Raises:
-            WboxError: if it can not listen there, because the port is taken for example.
+            WboxError: if it cannot listen there, because the port is taken for example.
         """
         if self._server:
             raise WboxError("the simulator runs already")

@@ -29,7 +29,7 @@ class Devices:
         return device_id not in self._unlinked
 
     def unlinked(self) -> list[int]:
-        """Return the devices that can not send."""
+        """Return the devices that cannot send."""
         return sorted(self._unlinked)
 
     def unlink(self, device_id: int) -> None:

@@ -19,7 +19,7 @@ def open_store(url: str) -> Store:
         BusyError: another process owns it.
         SchemaError: a newer version wrote it.
         UnsoundError: it is damaged, gone, or on another machine's disk.
-        StoreError: the file can not be used.
+        StoreError: the file cannot be used.
     """
     return Store(Sqlite(_path(url)))
 

@@ -26,7 +26,7 @@ class BusyError(StoreError):
 
 
 class UnsoundError(StoreError):
-    """The file is damaged, gone, or at a place where it can not be kept safe."""
+    """The file is damaged, gone, or at a place where it cannot be kept safe."""
 
     retry = False
     exit_code = 78

@@ -207,7 +207,7 @@ class _explained:  # noqa: N801 - reads as a word
         if isinstance(error, sqlite3.Error | OSError):
             said = error.strerror if isinstance(error, OSError) else str(error)
             raise StoreError(
-                f"the store {self._path} can not be used: {said}", hint=_way_out(error)
+                f"the store {self._path} cannot be used: {said}", hint=_way_out(error)
             ) from error
 
 

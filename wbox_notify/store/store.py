@@ -240,7 +240,7 @@ class Store:
         return self._run(sql.OPEN_CIRCUIT, row)
 
     def keep_circuit_open(self, device: str, reason: str, until: float) -> Future[None]:
-        """Record that a device was looked at and can not send yet."""
+        """Record that a device was looked at and cannot send yet."""
         return self._run(
             "update circuit set reason = :reason, until = :until, probes = probes + 1 where device = :device",
             {"device": device, "reason": reason, "until": until},

@@ -175,7 +175,7 @@ class Templates:
             try:
                 source = self._folder.read(file)
             except TemplateError as error:
-                # What may be missing is still wrong where it is there and can not be read.
+                # What may be missing is still wrong where it is there and cannot be read.
                 if needed or not error.problem.startswith(ABSENT):
                     raise error.at(by, line) from None
                 continue

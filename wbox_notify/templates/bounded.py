@@ -175,7 +175,7 @@ def mapping(*args: Any, **fields: Any) -> dict[Any, Any]:
     pairs = [pair for one in made if isinstance(one, list) for pair in one]
     if any(_spread(pair[0]) is not pair[0] for pair in pairs if isinstance(pair, list | tuple) and pair):
         raise TemplateError(
-            "a number this large can not be the name of a field", hint="make it a text: | string"
+            "a number this large cannot be the name of a field", hint="make it a text: | string"
         )
     return weighed(dict(*made, **fields))  # type: ignore[no-any-return]
 

@@ -70,7 +70,7 @@ _HABITS = tuple(
 
 
 class TemplateError(ConfigError):
-    """An expression or a template is wrong, or can not be worked out with the data it got.
+    """An expression or a template is wrong, or cannot be worked out with the data it got.
 
     Attributes:
         problem: What is wrong, without the place.
@@ -133,7 +133,7 @@ def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: 
         if found:
             column = found.start() + 1
             return TemplateError(problem, hint=hint, line=index + 1, column=column, name=error.name)
-    problem = error.message or "this can not be read"
+    problem = error.message or "this cannot be read"
     tag = re.match(r"Encountered unknown tag '(.+?)'", problem)
     if tag:
         problem, hint = f"there is no tag '{tag[1]}'", near(tag[1], _TAGS.split())
@@ -164,7 +164,7 @@ def _in_words(message: str) -> tuple[str, str | None]:
     words = re.sub(r"'([\w.]+)'", lambda found: _KINDS.get(found[1], found[0]), message)
     compared = re.match(r"'(\S+)' not supported between instances of (.+) and (.+)", words)
     if compared:
-        words = f"{compared[1]} can not compare {compared[2]} with {compared[3]}"
+        words = f"{compared[1]} cannot compare {compared[2]} with {compared[3]}"
     if "not all arguments converted" in message:
         return (
             "% found a text on its left and nothing in it to fill",
@@ -173,7 +173,7 @@ def _in_words(message: str) -> tuple[str, str | None]:
     if {"a text", "a number"} <= set(re.findall(r"a text|a number", words)):
         return words, "a text becomes a number with | int or | float"
     if "concatenate str" in message:
-        return "+ can not join a text with something else", "join with ~"
+        return "+ cannot join a text with something else", "join with ~"
     return words, None
 
 

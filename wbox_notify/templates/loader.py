@@ -43,7 +43,7 @@ class Folder(jinja2.BaseLoader):
             hint = near(name, self.list_templates()) or None
             raise TemplateError(f"{ABSENT} '{name}' in {self._path}", hint=hint) from None
         except OSError as error:
-            raise TemplateError(f"this file can not be read: {error.strerror}", name=name) from None
+            raise TemplateError(f"this file cannot be read: {error.strerror}", name=name) from None
 
     def _text(self, folder: Path, name: str) -> str:
         # The folder itself may be a link, and links in it may lead to other files in it: so mounts are made.

@@ -47,7 +47,7 @@ def replace(text: Any, pattern: str, by: str = "") -> str:
     try:
         return str(counted(compiled.sub(by, text)))
     except re2.error as error:
-        raise TemplateError(f"regex_replace can not put in {brief(by)}: {error}") from None
+        raise TemplateError(f"regex_replace cannot put in {brief(by)}: {error}") from None
 
 
 def found(text: Any, pattern: str) -> bool:

@@ -145,7 +145,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, Macro) and (obj.catch_varargs or obj.catch_kwargs):
             spend(weigh([*args, *kwargs.values()]))
         if not callable(obj):
-            raise TemplateError(f"{kind(obj)} can not be called", hint="leave out the ()")
+            raise TemplateError(f"{kind(obj)} cannot be called", hint="leave out the ()")
         return counted(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's

@@ -58,7 +58,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         accept: Keeps events.
         links: Reads the links that stand in messages.
         files: The files behind the links of media; None where there are none.
-        reload: Reads the rules anew; None where that can not be asked for.
+        reload: Reads the rules anew; None where that cannot be asked for.
         token: What a command has to show.
         hosts: The names that all but ``/hook/``, ``/ack/`` and ``/m/`` answers to.
         limits: What the caller of a webhook may send.

@@ -21,7 +21,7 @@ Accept = Callable[[Sequence[Event]], Future[list[bool]]]
 """Keeps events: once the future is done they are on disk; False marks one that was known before."""
 
 _COMMIT_WITHIN = 10.0
-_NOT_NOW = "this can not be kept now"
+_NOT_NOW = "this cannot be kept now"
 _LONGEST_PATH = 100
 _AGAIN = {"Retry-After": "5"}
 
@@ -116,7 +116,7 @@ async def in_time() -> AsyncIterator[None]:
     """Bound the time of what a caller waits for; the end of the daemon ends it too.
 
     Raises:
-        StoreError: it takes too long, or the store can not be used, in words that any caller may read.
+        StoreError: it takes too long, or the store cannot be used, in words that any caller may read.
     """
     try:
         async with asyncio.timeout(_COMMIT_WITHIN):

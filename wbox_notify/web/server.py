@@ -25,13 +25,13 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S1
 
 
 class PortError(WboxError):
-    """The address can not be listened on; ``taken`` where another program listens there."""
+    """The address cannot be listened on; ``taken`` where another program listens there."""
 
     exit_code = 78
 
     def __init__(self, host: str, port: int, why: str, *, taken: bool = False) -> None:
         super().__init__(
-            f"can not listen on {host or '*'}, port {port}: {why}",
+            f"cannot listen on {host or '*'}, port {port}: {why}",
             hint="choose another port; 0 takes a free one",
         )
         self.taken = taken
@@ -48,7 +48,7 @@ class Server:
         name: sent as the ``Server`` header.
 
     Raises:
-        PortError: the address can not be listened on.
+        PortError: the address cannot be listened on.
     """
 
     def __init__(

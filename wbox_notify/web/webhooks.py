@@ -117,7 +117,7 @@ def _served(hooks: Hooks, name: str, path: str) -> Hook | None:
 
 
 def _shows_the_secret(hook: Hook | None, head: Call) -> bool | None:
-    """Return whether a call shows the secret in its head; None where the head alone can not tell."""
+    """Return whether a call shows the secret in its head; None where the head alone cannot tell."""
     if not hook or not hook.scheme or hook.scheme.proof.algorithm:
         return None
     try:
@@ -157,7 +157,7 @@ def _said(hook: Hook, call: Call) -> Event | Mapping[str, Any]:
     """Return the event that a call is, or what to answer one that only tries us out.
 
     Raises:
-        WboxError: It can not be used; whatever the preset could not read later is refused now.
+        WboxError: It cannot be used; whatever the preset could not read later is refused now.
     """
     content_type = b",".join(call.values(b"content-type")).decode("latin-1")
     values = {

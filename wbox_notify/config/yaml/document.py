@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its value, None where it is empty or can not be read, and what is wrong with it."""
+    """A YAML file: its value, None where it is empty or cannot be read, and what is wrong with it."""
 
     source: Source
     value: Any = field(default=None, repr=False)
@@ -134,7 +134,7 @@ def open_document(path: Path, file: str) -> Document:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        return _unreadable(file, "WBX101", f"the file can not be read: {reason or error}")
+        return _unreadable(file, "WBX101", f"the file cannot be read: {reason or error}")
     return parse(content, file)
 
 

@@ -69,7 +69,7 @@ def _explained(error: yaml.MarkedYAMLError, source: Source) -> Problem:
 
 
 class _Stopped(Exception):  # noqa: N818 - it carries the problem
-    """Reading can not go on."""
+    """Reading cannot go on."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -126,7 +126,7 @@ class _Reading:
             raise self._stopped(event, "WBX108", f"no anchor `&{event.anchor}` stands above this alias", hint)
         node = self.anchors[event.anchor]
         if node is None:
-            raise self._stopped(event, "WBX108", "an alias can not stand inside of what it repeats", None)
+            raise self._stopped(event, "WBX108", "an alias cannot stand inside of what it repeats", None)
         self._room(event, node.size, depth + node.height - 1)
         return node
 

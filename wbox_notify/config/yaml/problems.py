@@ -111,7 +111,7 @@ def render(problem: Problem) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text that can not move the cursor, hide itself or turn the writing around."""
+    """Return text that cannot move the cursor, hide itself or turn the writing around."""
     return "".join(map(_shown, text))
 
 

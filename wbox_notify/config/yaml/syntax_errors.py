@@ -29,7 +29,7 @@ class _Cure(NamedTuple):
 _CURES = (
     _Cure("*", "WBX108", "a value that starts with `*` is an alias in YAML", _QUOTE_IT),
     _Cure("&", "WBX108", "a value that starts with `&` is an anchor in YAML", _QUOTE_IT),
-    _Cure("@`%", "WBX105", "a value can not start with this sign", _QUOTE_IT),
+    _Cure("@`%", "WBX105", "a value cannot start with this sign", _QUOTE_IT),
     _Cure("|>", "WBX105", "after this sign the text starts on the next line", f"or {_QUOTE_IT}"),
     _Cure('"', "WBX105", _QUOTED, "put the whole value in single quotes: '\"a\" == b'"),
     _Cure("'", "WBX105", _QUOTED, "put the whole value in double quotes: \"'a' == b\""),

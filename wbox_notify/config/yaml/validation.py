@@ -149,7 +149,7 @@ def _problem(detail: ErrorDetails, model: type[Strict], spot: Spot) -> Problem:
     if kind == "missing":
         hint = "write `version: 1` at the top of the file" if loc == ("version",) else None
         return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
-    wanted = _WANTED.get(kind, "can not be used as written")
+    wanted = _WANTED.get(kind, "cannot be used as written")
     return _mistyped(_name(at), wanted, detail["input"], at)
 
 

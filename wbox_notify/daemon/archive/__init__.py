@@ -80,7 +80,7 @@ class Afterwards(Lookout):
             self._report(f"A file stays where it is: {error}.")
             fate, detail = Fate.LEFT, str(error)
         except OSError as error:
-            problem = f"Files of {final.version.root!r} can not be put away: {error.strerror}."
+            problem = f"Files of {final.version.root!r} cannot be put away: {error.strerror}."
             self._troubles.tell(_ABOUT, problem, grave=True)
             return False
         except Exception as error:  # noqa: BLE001 - one file must not stop all that come after it

@@ -41,7 +41,7 @@ def move(version: FileVersion, folder: str, announce: Announce) -> str:
 
     Raises:
         ChangedError: it is gone, or another version.
-        OSError: it can not be moved now.
+        OSError: it cannot be moved now.
     """
     name = basename(version.path)
     with _source(version) as source, _made(version.root, folder) as descriptor:

@@ -29,7 +29,7 @@ def for_each(shop: Workshop, spec: RuleSpec, offered: Scope, spot: Spot) -> tupl
     for name, text in spec.for_each.items():
         if not is_free(name):
             hint = "call it `row` or `item`: a name with letters that means nothing yet"
-            message = f"an item can not be called `{name}`"
+            message = f"an item cannot be called `{name}`"
             shop.problems.append(spot.at(name).key_problem("WBX318", message, hint=hint))
         items = shop.expression(text, with_rows(offered.event), spot.at(name))
         return (name, items) if items else None

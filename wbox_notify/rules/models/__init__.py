@@ -112,7 +112,7 @@ class RuleSpec(Strict):
         default="normal", description="`critical` goes before all that waits; the pace holds for it also"
     )
     expire_after: Duration = Field(
-        default=LIFETIME, description="how long a message that can not be sent is worth sending"
+        default=LIFETIME, description="how long a message that cannot be sent is worth sending"
     )
     on_unknown: Annotated[
         OnUnknown | None,

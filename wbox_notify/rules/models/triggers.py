@@ -283,7 +283,7 @@ class AwaitedSpec(Strict):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     refused: ClassVar[Mapping[str, Refusal]] = {
-        name: Refusal("WBX210", f"`{name}` can not be awaited", "write `file` or `webhook`")
+        name: Refusal("WBX210", f"`{name}` cannot be awaited", "write `file` or `webhook`")
         for name in ("schedule", "missing")
     }
 

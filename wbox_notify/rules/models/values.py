@@ -77,7 +77,7 @@ def _device(device: int) -> int:
 
 
 def _unchanged(value: Any) -> Any:
-    """Return a number as text if YAML can not have changed it; a bare 0555… is text already."""
+    """Return a number as text if YAML cannot have changed it; a bare 0555… is text already."""
     if type(value) is not int:
         return value
     if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:

@@ -44,7 +44,7 @@ class Hints:
     """More paths than this are not kept: then everything is to be looked at."""
 
     def __init__(self, wake: threading.Event) -> None:
-        """Begin to listen; ``wake`` is set at each hint. Raises OSError if inotify can not be had."""
+        """Begin to listen; ``wake`` is set at each hint. Raises OSError if inotify cannot be had."""
         self._wake = wake
         self._lock = threading.Lock()
         self._paths: set[str] = set()

@@ -19,7 +19,7 @@ class RowFiles:
         self._open: OrderedDict[str, Rows] = OrderedDict()
 
     def __call__(self, wanted: Wanted) -> Slice:
-        """Return some rows of a file, or why they can not be had."""
+        """Return some rows of a file, or why they cannot be had."""
         known = self._open.pop(wanted.reader, None)
         try:
             with opened(wanted.root, wanted.path, _FLAGS) as descriptor:
@@ -29,7 +29,7 @@ class RowFiles:
                 found = known.take(wanted.start, wanted.most)
                 _check(descriptor, wanted)
         except OSError as error:
-            found = Slice(problem=f"{wanted.path!r} can not be read: {error.strerror}")
+            found = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
         except WboxError as error:
             found = Slice(problem=f"{error}; {error.hint}" if error.hint else str(error))
         if known:

@@ -212,7 +212,7 @@ class Listing:
             if self.hints.alive:
                 self._troubles.tell(
                     f"inotify {place.path}",
-                    f"inotify can not watch all folders below {place.path!r} ({error.strerror}), so they are"
+                    f"inotify cannot watch all folders below {place.path!r} ({error.strerror}), so they are"
                     f" listed every {self._pause(place):g} seconds. Raise fs.inotify.max_user_watches to be"
                     " quick again.",
                 )
@@ -225,7 +225,7 @@ class Listing:
             place.identity = None
             place.listed = is_gone
         if not is_gone:
-            problem = f"The folder {folder!r} can not be read: {error.strerror}."
+            problem = f"The folder {folder!r} cannot be read: {error.strerror}."
         elif is_root:
             problem = f"The folder {folder!r} is not there: {error.strerror}. It is waited for."
         else:

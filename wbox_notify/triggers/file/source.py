@@ -54,7 +54,7 @@ class FileSource:
                 they were told before, and what changed about them is no new content. Raises StoreError if
                 it could not, and all are emitted again later.
             report: Takes one line for a person: what is wrong with a folder, and when that is over.
-            alarm: Takes the same where a folder can not be watched as it should be.
+            alarm: Takes the same where a folder cannot be watched as it should be.
             clock: Gives seconds that only ever grow.
         """
         self._known = known
@@ -120,7 +120,7 @@ class FileSource:
         return not self._stopping.is_set()
 
     def _hinted(self) -> Iterable[str]:
-        """Return the paths to look at; if the hints can not be trusted, all places become due."""
+        """Return the paths to look at; if the hints cannot be trusted, all places become due."""
         hints = self._listing.hints
         if hints is None:
             return ()
@@ -135,7 +135,7 @@ class FileSource:
     def _without_hints(self, why: str) -> None:
         self._troubles.tell(
             "inotify",
-            f"inotify can not be used ({why}): folders are listed every {UNHINTED:.0f} seconds instead.",
+            f"inotify cannot be used ({why}): folders are listed every {UNHINTED:.0f} seconds instead.",
         )
 
     def _look(self, hinted: Iterable[str]) -> float:
@@ -267,7 +267,7 @@ class FileSource:
         elif told := repeated(file.version, file.unread().told):
             return told, {}
         elif found.reads or error.errno != errno.EACCES:
-            self._troubles.tell(found.path, f"The file {found.path!r} can not be read: {error.strerror}.")
+            self._troubles.tell(found.path, f"The file {found.path!r} cannot be read: {error.strerror}.")
             self._waiting.again(found, HINTED)
         elif self._waiting.settled(found):
             return file.new, describe(found.path, found.status)

@@ -23,7 +23,7 @@ class Watch:
         own: Says by its status that a file is one of the daemon's own, by another name.
         miss: Says of a path that nobody accepts why, where some rule hardly misses it.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
-        settle: Seconds that a file must rest where the kernel can not tell that it is finished.
+        settle: Seconds that a file must rest where the kernel cannot tell that it is finished.
         rest: Says of a path how many seconds a file must rest whatever the kernel says, if any.
         lease: False if writers come and go within one file (a folder that this machine serves to others).
         poll: Seconds between two listings; None leaves it to the source.

@@ -123,7 +123,7 @@ def _check_field(place: int, field: str, written: str) -> None:
         CronSim(" ".join(alone), _START)
     except CronSimError:
         raise ConfigError(
-            f"`{written}` can not be the {name} of a cron expression", hint=f"write {hint}"
+            f"`{written}` cannot be the {name} of a cron expression", hint=f"write {hint}"
         ) from None
     for step in re.findall("/([0-9]+)", field):
         if int(step) > most:

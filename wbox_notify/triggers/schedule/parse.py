@@ -42,7 +42,7 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ScheduleError(ConfigError):
-    """A schedule can not be used as written."""
+    """A schedule cannot be used as written."""
 
 
 def parse(written: object, zone: tzinfo = UTC) -> Schedule:

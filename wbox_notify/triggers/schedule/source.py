@@ -108,7 +108,7 @@ class ScheduleSource(Lookout):
         return self._rules
 
     def _gather(self, rules: Iterable["_Rule"]) -> None:
-        """Add what is due to what waits for the store, so that it can not be late twice."""
+        """Add what is due to what waits for the store, so that it cannot be late twice."""
         now = self._now()
         for rule in rules:
             if not rule.handled <= now < rule.next:

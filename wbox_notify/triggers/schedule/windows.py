@@ -15,7 +15,7 @@ _DAY = 24 * 60
 
 
 class WindowError(ConfigError):
-    """A window of time can not be used as written."""
+    """A window of time cannot be used as written."""
 
 
 class Span(NamedTuple):

@@ -15,7 +15,7 @@ DEEPEST = 32
 """How many arrays and objects of JSON may stand inside of one another."""
 
 LONGEST_NUMBER = 4300
-"""How many digits a whole number may have: more can not be printed."""
+"""How many digits a whole number may have: more cannot be printed."""
 
 MOST_VALUES = 250_000
 """How many values JSON may have: each takes some 100 bytes, however short it is written."""
@@ -34,7 +34,7 @@ _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class BodyError(WboxError):
-    """What came in can not be used; the text says what is wrong with it."""
+    """What came in cannot be used; the text says what is wrong with it."""
 
 
 class KindError(BodyError):

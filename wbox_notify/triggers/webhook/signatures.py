@@ -132,7 +132,7 @@ def scheme(kind: str, secrets: Sequence[bytes | str], options: Mapping[str, Any]
     """Return the scheme of a kind: any of the secrets will do, so that they can be changed one by one.
 
     Raises:
-        ConfigError: The kind, a secret or an option can not be used; it names the option.
+        ConfigError: The kind, a secret or an option cannot be used; it names the option.
     """
     if kind not in _PROOFS:
         hint = meant(kind, _PROOFS) or f"there are {', '.join(_PROOFS)}"
@@ -199,7 +199,7 @@ def _signed(text: bytes, name: str) -> bytes:
 
 def _user(text: bytes, name: str) -> bytes:
     if b":" in text:
-        raise ConfigError(f"`{name}` can not have a colon in it")
+        raise ConfigError(f"`{name}` cannot have a colon in it")
     return text + b":"
 
 
