@@ -21,7 +21,7 @@ from soak_verdict import Findings, examine
 
 from wbox_notify.model.deliveries import OPEN
 from wbox_notify.simulator import Simulator
-from wbox_notify.store import History, open_history
+from wbox_notify.store import Queries, open_history
 
 SETTLE_AT_LEAST = 150.0
 """Seconds for all to come to an end: a text whose outcome is unknown goes out again after 90 to 113."""
@@ -153,7 +153,7 @@ class Soak:
         threading.Event().wait(seconds)
 
 
-def _at_work(history: History) -> bool:
+def _at_work(history: Queries) -> bool:
     return bool(history.counts(OPEN)) or any(row["planned"] is None for row in history.events(most=100))
 
 

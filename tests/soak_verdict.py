@@ -16,7 +16,7 @@ from soak_load import Load
 from wbox_notify.model.deliveries import OPEN, Delivery, State
 from wbox_notify.model.messages import dump
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.store import History, open_history
+from wbox_notify.store import Queries, open_history
 
 BOUNDS = {"RSS in MB": 300, "threads": 64, "open files": 256}
 ALL = 10_000_000
@@ -62,7 +62,7 @@ def examine(daemon: RunningDaemon, load: Load, ledger: Sequence[Mapping[str, Any
 class Seen:
     """The store and the ledger, brought together by the key of each delivery."""
 
-    def __init__(self, history: History, ledger: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, history: Queries, ledger: Sequence[Mapping[str, Any]]) -> None:
         self.deliveries = history.queue([*State], ALL)
         self.events = {row["id"]: row["planned"] is not None for row in history.events(most=ALL)}
         self.outcomes = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wbox_notify.clients.wbox import Client
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.dispatch import Dispatcher, Means
+from wbox_notify.dispatch import Dispatcher, Senders
 from wbox_notify.model.deliveries import OPEN, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.pace import Pace
@@ -87,7 +87,7 @@ class House:
     def _begin(self) -> None:
         self.dispatcher = Dispatcher(
             self.store,
-            Means(lambda: self.client, pace=PACE),
+            Senders(lambda: self.client, pace=PACE),
             clock=lambda: self.wall,
             steady=lambda: self.ran,
         )

@@ -18,10 +18,10 @@ from workplace import Workplace, until
 
 from wbox_notify.config.own import KEY, Own, Part
 from wbox_notify.daemon.archive.move import ChangedError, move, remove, write
-from wbox_notify.daemon.file_intake import Drops
+from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.deliveries import State
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import Pace
 from wbox_notify.simulator import Simulator
@@ -50,7 +50,7 @@ class House:
 
     def enter(self) -> None:
         """Begin as after a restart."""
-        self.drops = Drops(
+        self.drops = FileIntake(
             self.project,
             self.store,
             kept=lambda: None,
@@ -563,8 +563,8 @@ def test_what_became_of_a_file_is_kept(house: Callable[[str], House]) -> None:
     one.through()
     rows = one.store.files._database.read("select fate, detail from file order by seq")
     assert [tuple(row) for row in rows] == [
-        (Fate.DONE, f"moved to {one.drop}/done/a.pdf"),
-        (Fate.PUT, ""),
+        (FileState.DONE, f"moved to {one.drop}/done/a.pdf"),
+        (FileState.PUT, ""),
     ]
 
 

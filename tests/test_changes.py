@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.daemon.watcher import Changes
+from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.errors import ConfigError, StoreError
 
 BOUND = 30
@@ -33,7 +33,7 @@ class Desk:
         self.sit_down()
 
     def sit_down(self) -> None:
-        self.changes = Changes(
+        self.changes = ProjectWatcher(
             self.folder, changed=self.changed, report=self.reports.append, clock=lambda: self.now
         )
 
@@ -272,7 +272,7 @@ def test_the_thread_tells_outlives_an_error_and_stops(desk: Desk) -> None:
         told.release()
         raise ZeroDivisionError
 
-    changes = Changes(desk.folder, changed=changed, report=desk.reports.append, quiet=0.01)
+    changes = ProjectWatcher(desk.folder, changed=changed, report=desk.reports.append, quiet=0.01)
     assert not changes.alive
     edit_in_place(desk.folder)
     changes.start()

@@ -22,7 +22,7 @@ from workplace import until
 
 from wbox_notify.daemon.sources import watches
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
@@ -369,7 +369,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
     told: Counter[str] = Counter()
 
     def emit(events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
-        store.put_events(events, 1.0, files=dict.fromkeys(versions, Fate.SEEN)).result()
+        store.put_events(events, 1.0, files=dict.fromkeys(versions, FileState.SEEN)).result()
         told.update(event.data["name"] for event in events)
 
     source = FileSource(

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_afterwards import SHM, House
 
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import WHOLE, Fate, FileVersion
+from wbox_notify.model.file_version import WHOLE, FileState, FileVersion
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file import FileSource, RowFiles, Watch
 from wbox_notify.triggers.file.readers import Reading, Wanted
@@ -45,8 +45,8 @@ class Folder:
         self.source = FileSource([watch], known=self.store.files.known, emit=self.emit, report=print)
 
     def emit(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
-        told = {event.id: Fate.SEEN for event in events}
-        fates = {version: told.get(version.id, Fate.IGNORED) for version in versions}
+        told = {event.id: FileState.SEEN for event in events}
+        fates = {version: told.get(version.id, FileState.IGNORED) for version in versions}
         assert all(self.store.put_events(events, 1.0, files=fates).result()), "an id is that of another"
         self.events += events
 

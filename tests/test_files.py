@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import Decision, Memory, Plan, Planned, State
+from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion, Past
+from wbox_notify.model.file_version import FileState, FileVersion, Past
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
@@ -49,7 +49,7 @@ def an_event(version: FileVersion) -> Event:
     )
 
 
-def seen(store: Store, *versions: FileVersion, fate: Fate = Fate.OPEN) -> None:
+def seen(store: Store, *versions: FileVersion, fate: FileState = FileState.OPEN) -> None:
     store.put_events([an_event(one) for one in versions], 1.0, files=dict.fromkeys(versions, fate)).result()
 
 
@@ -65,7 +65,7 @@ def known(store: Store, *versions: FileVersion) -> set[str]:
 
 def planned(store: Store, version: FileVersion, *phones: str, key: str = "", **about: object) -> None:
     messages = tuple(
-        Planned(
+        PlannedMessage(
             key=f"{key or version.id}:{phone}", rule="r", message=Text(phone=phone, message="hi"), **about
         )  # type: ignore[arg-type] # given by tests
         for phone in phones
@@ -118,7 +118,7 @@ def test_name_size_and_time_make_a_version_and_what_a_reboot_changes_does_not(
 def test_a_store_that_refuses_the_event_does_not_know_the_file(store: Store) -> None:
     broken = replace(an_event(a_version()), data={"path": object()})
     with pytest.raises(TypeError):
-        store.put_events([broken], 1.0, files={a_version(): Fate.SEEN}).result()
+        store.put_events([broken], 1.0, files={a_version(): FileState.SEEN}).result()
     assert store.files.known([a_version()]) == {}
 
 
@@ -140,7 +140,7 @@ def test_files_of_an_older_store_are_still_known_and_their_facts_can_be_added(pa
         assert known(store, a_version(), a_version("b.pdf")) == {a_version().id}
         store.close()
     store = open_store(f"sqlite:///{path}")
-    store.files.see({a_version(): Fate.IGNORED}, 1.0).result()
+    store.files.see({a_version(): FileState.IGNORED}, 1.0).result()
     assert store.files.unlooked(DAY) == [a_version()]
     store.close()
 
@@ -166,7 +166,7 @@ def test_files_of_a_store_without_digests_are_still_known(path: Path) -> None:
     assert known(store, *listed, a_version("new")) == {one.id for one in listed}
     assert known(store, a_version("seen", ctime_ns=9, inode=7)) == {listed[0].id}
     assert known(store, a_version("seen", ctime_ns=9, mtime_ns=9)) == set()
-    store.files.see({replace(listed[0], digest="d"): Fate.IGNORED}, 1.0).result()
+    store.files.see({replace(listed[0], digest="d"): FileState.IGNORED}, 1.0).result()
     assert known(store, replace(listed[0], inode=7, ctime_ns=10, digest="other")) == set()
     store.close()
 
@@ -188,8 +188,8 @@ def test_F16_any_name_and_any_number_that_a_file_system_gives_can_be_kept(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{folder}/a.db")
-        store.files.see(dict.fromkeys(versions, Fate.PUT), 1.0).result()
-        store.files.settle(versions[0], Fate.LEFT, versions[0].path, 1.0).result()
+        store.files.see(dict.fromkeys(versions, FileState.PUT), 1.0).result()
+        store.files.settle(versions[0], FileState.LEFT, versions[0].path, 1.0).result()
         assert known(store, *versions) == {version.id for version in versions}
         kept = {(one.path, one.root) for one in store.files.unlooked(DAY)}
         assert kept <= {(version.path, version.root) for version in versions}
@@ -231,7 +231,7 @@ def test_a_file_in_a_group_is_open_until_the_message_of_the_group_is_final(store
     plans = [Plan(event_id=one.id, decisions=(decision,), memories=(waits,)) for one in (first, second)]
     store.put_plans(plans, 1.0).result()
     assert finals(store) == []
-    message = Planned(
+    message = PlannedMessage(
         key="k", rule="r", message=Text(phone="905551110001", message="2 files"), events=(first.id, second.id)
     )
     told = Plan(event_id=first.id, messages=(message,), memories=(replace(waits, value=None),))
@@ -245,7 +245,7 @@ def test_a_file_in_a_group_is_open_until_the_message_of_the_group_is_final(store
 def test_what_became_of_a_file_is_asked_once(store: Store) -> None:
     seen(store, a_version())
     planned(store, a_version())
-    store.files.settle(a_version(), Fate.DONE, "moved", 2.0).result()
+    store.files.settle(a_version(), FileState.DONE, "moved", 2.0).result()
     assert finals(store) == []
 
 
@@ -264,7 +264,7 @@ def test_many_open_files_are_looked_through_in_slices(store: Store) -> None:
 
 def test_what_is_gone_for_long_is_forgotten_and_what_is_there_never(store: Store) -> None:
     there, gone, back = a_version("there"), a_version("gone"), a_version("back")
-    seen(store, there, gone, back, fate=Fate.SEEN)
+    seen(store, there, gone, back, fate=FileState.SEEN)
     assert store.files.unlooked(1.0) == []
     store.files.look([there], [gone, back], DAY, forget=0.0).result()
     assert store.files.unlooked(DAY) == []

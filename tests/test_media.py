@@ -22,7 +22,7 @@ from workplace import until
 
 from wbox_notify.clients.wbox import Client
 from wbox_notify.daemon.housekeeping import Housekeeping
-from wbox_notify.dispatch import Dispatcher, Means
+from wbox_notify.dispatch import Dispatcher, Senders
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.errors import MessageError, StoreError
@@ -32,7 +32,7 @@ from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_nam
 from wbox_notify.media.safe_open import passes
 from wbox_notify.media.spool import Spool
 from wbox_notify.model import signed_links
-from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import digest
 from wbox_notify.model.messages import Media, Text
@@ -189,7 +189,7 @@ class Desk:
     def keep(self, *files: Path | str, rule: str = "a", key: str = "") -> list[str | None]:
         """Plan a message for each file, keys `0`, `1` …; return their problems."""
         messages = tuple(
-            Planned(key=f"{key}{number}", rule=rule, message=Media(phone=PHONE, file=str(file)))
+            PlannedMessage(key=f"{key}{number}", rule=rule, message=Media(phone=PHONE, file=str(file)))
             for number, file in enumerate(files)
         )
         kept = self.files.keep(Plan(event_id="e", messages=messages))
@@ -307,7 +307,9 @@ def test_what_was_in_the_file_when_the_message_was_planned_is_what_the_link_give
 
 
 def test_a_plan_without_files_touches_nothing(desk: Desk) -> None:
-    plan = Plan(event_id="e", messages=(Planned(key="k", rule="a", message=Text(phone=PHONE, message="hi")),))
+    plan = Plan(
+        event_id="e", messages=(PlannedMessage(key="k", rule="a", message=Text(phone=PHONE, message="hi")),)
+    )
     assert desk.files.keep(plan) is plan
     assert desk.files.sweep(NOW) == 0
     assert not (desk.folder / "data").exists()
@@ -629,7 +631,7 @@ class Office:
         self.later = 0.0
         self.dispatcher = Dispatcher(
             self.store,
-            Means(lambda: self.client, publish=desk.files.publish),
+            Senders(lambda: self.client, publish=desk.files.publish),
             clock=lambda: time.time() + self.later,
         )
 
@@ -733,7 +735,8 @@ def test_what_a_person_sends_is_refused_at_once_if_it_can_not_be_sent(desk: Desk
 
 def test_the_standings_of_many_deliveries_are_told_at_once(desk: Desk, office: Office) -> None:
     planned = [
-        Planned(key=str(number), rule="a", message=Text(phone=PHONE, message="hi")) for number in range(1200)
+        PlannedMessage(key=str(number), rule="a", message=Text(phone=PHONE, message="hi"))
+        for number in range(1200)
     ]
     office.store.put_plans([Plan(event_id="e", messages=tuple(planned))], NOW).result()
     keys = [str(number) for number in range(0, 2400, 2)]

@@ -19,7 +19,7 @@ from wbox_notify.config.yaml.problems import render
 from wbox_notify.errors import WboxError
 from wbox_notify.media import MediaFiles
 from wbox_notify.media.bucket import _talking as talking
-from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check
@@ -49,7 +49,7 @@ class Desk:
         """Take in a file and return the address that wbox gets."""
         path = self.folder / "drop" / name
         path.write_bytes(content)
-        planned = Planned(key=key, rule="a", message=Media(phone=PHONE, file=str(path)))
+        planned = PlannedMessage(key=key, rule="a", message=Media(phone=PHONE, file=str(path)))
         [kept] = self.files.keep(Plan(event_id="e", messages=(planned,))).messages
         assert kept.problem is None
         return self.publish(key, lasts=lasts)

@@ -18,7 +18,7 @@ from workplace import until
 
 from wbox_notify.media import MediaFiles
 from wbox_notify.media.kinds import disposition
-from wbox_notify.model.deliveries import Delivery, Plan, Planned, Standing, State
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
 from wbox_notify.web.media import wanted
 from wbox_notify.web.protocol import Guarded
@@ -59,7 +59,7 @@ class Lender(Doorway):
         path = self.folder / "drop" / name
         path.write_bytes(content)
         message = Media(phone=PHONE, file=str(path))
-        planned = Planned(key=key, rule="a", message=message)
+        planned = PlannedMessage(key=key, rule="a", message=message)
         [kept] = self.media.keep(Plan(event_id="e", messages=(planned,))).messages
         assert kept.problem is None
         delivery = Delivery(

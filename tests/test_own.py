@@ -8,18 +8,18 @@ import pytest
 from rulebook import rule_file
 
 from wbox_notify.config.own import own
-from wbox_notify.daemon.archive.target import Verdict, folder
+from wbox_notify.daemon.archive.target import Destination, folder
 from wbox_notify.daemon.sources import watches
 from wbox_notify.media import MediaError
 from wbox_notify.media.safe_open import opened
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate
+from wbox_notify.model.file_version import FileState
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.check import check
 from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.templates import Template
-from wbox_notify.triggers.file.scanner import Listing
-from wbox_notify.triggers.health import Troubles
+from wbox_notify.triggers.file.scanner import Scanner
+from wbox_notify.triggers.health import HealthReporter
 
 SETTINGS = """\
 version: 1
@@ -75,7 +75,7 @@ def place(folder: Path, path: str = ".", more: str = "", send: str = "{text: hi}
 
 
 def found_by(project: Project) -> list[str]:
-    listing = Listing(watches(project), Troubles(lambda _: None), clock=lambda: 0.0, going=lambda: True)
+    listing = Scanner(watches(project), HealthReporter(lambda _: None), clock=lambda: 0.0, going=lambda: True)
     return sorted(os.path.relpath(one.path, project.settings.folder) for one in listing.find(()))
 
 
@@ -142,7 +142,7 @@ def test_no_file_is_put_among_it(tmp_path: Path, target: str) -> None:
     data = {"path": f"{tmp_path}/p/in/a.txt", "name": "a.txt"}
     event = Event(id="e", type="file", at=datetime.now(UTC), data=data)
     with pytest.raises(Exception, match="belongs to the daemon"):
-        folder(project, Verdict(Fate.DONE, rule, trigger, trigger.done), trigger.done, event)
+        folder(project, Destination(FileState.DONE, rule, trigger, trigger.done), trigger.done, event)
     assert [one[:2] for one in told(project)] == [("error", "WBX361")]
 
 

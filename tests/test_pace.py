@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import Delivery, Plan, Planned, State
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Begun, Pace, digest, next_turns
-from wbox_notify.model.terms import Terms
+from wbox_notify.model.terms import SendOptions
 from wbox_notify.store import Store, open_store
 
 AYSE, CAN = "905551110001", "905551110002"
@@ -29,9 +29,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def put(store: Store, name: str, *messages: Message, now: float = 0.0, terms: Terms = Terms()) -> list[int]:
+def put(
+    store: Store, name: str, *messages: Message, now: float = 0.0, terms: SendOptions = SendOptions()
+) -> list[int]:
     planned = tuple(
-        Planned(key=f"{name}:{place}", rule="r", message=message, terms=terms)
+        PlannedMessage(key=f"{name}:{place}", rule="r", message=message, terms=terms)
         for place, message in enumerate(messages)
     )
     event = Event(id=name, type="file", at=datetime(2026, 11, 22, tzinfo=UTC), data={})
@@ -87,7 +89,7 @@ def test_devices_have_their_turns_by_themselves(store: Store) -> None:
 
 
 def test_a_device_sends_no_more_than_so_many_in_an_hour_and_in_a_day(store: Store) -> None:
-    terms = Terms(expire_after=1e9)
+    terms = SendOptions(expire_after=1e9)
     put(store, "e", *(text(str(number), f"9055511100{number:02}") for number in range(30)), terms=terms)
     pace = replace(UNLIMITED, every=1.0, per_hour=5, per_day=12)
     times = [at for at, _ in sent_over_time(store, pace, 5 * 86400.0)]
@@ -106,7 +108,7 @@ def test_a_phone_gets_no_more_than_so_many_in_an_hour_and_the_rest_waits(store: 
 
 def test_what_is_critical_goes_first_but_not_quicker(store: Store) -> None:
     put(store, "many", *(text(str(number)) for number in range(3)))
-    put(store, "fire", text("fire"), terms=Terms(critical=True))
+    put(store, "fire", text("fire"), terms=SendOptions(critical=True))
     told = [send(store, now, Pace()) for now in (0.0, 9.0, 10.0, 20.0)]
     assert [one.message if one else None for one in told] == [text("fire"), None, text("0"), text("1")]
 
@@ -138,7 +140,7 @@ def test_the_same_text_to_the_same_phone_goes_out_once_in_ten_minutes_and_is_acc
 
 
 def test_what_a_person_sends_goes_out_though_it_is_the_same(store: Store) -> None:
-    put(store, "a", text("hello"), text("hello"), terms=Terms(once=False))
+    put(store, "a", text("hello"), text("hello"), terms=SendOptions(once=False))
     assert len(sent_over_time(store, Pace(), 300)) == 2
 
 

@@ -23,11 +23,11 @@ from wbox_notify.model.deliveries import (
     Delivery,
     Memory,
     Plan,
-    Planned,
+    PlannedMessage,
     State,
 )
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
@@ -64,7 +64,7 @@ def live_through(store: Store, name: str, past: Past) -> None:
     if not past.planned:
         return
     messages = tuple(
-        Planned(
+        PlannedMessage(
             key=f"{name}:{place}",
             rule="r",
             # A device of its own, since one has no more than four messages in flight.
@@ -162,7 +162,7 @@ def test_an_event_that_was_planned_late_stays_as_long_after_that(store: Store) -
 def test_of_a_file_stays_that_it_was_seen(store: Store) -> None:
     version = FileVersion("/drop/a", "/drop", device=1, inode=1, size=1, mtime_ns=1)
     event = Event(id=version.id, type="file", at=datetime(2026, 1, 1, tzinfo=UTC), data={"path": "/drop/a"})
-    store.put_events([event], OLD, files={version: Fate.SEEN}).result()
+    store.put_events([event], OLD, files={version: FileState.SEEN}).result()
     store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 1
     assert store.known([event.id]) == set()
@@ -172,10 +172,10 @@ def test_of_a_file_stays_that_it_was_seen(store: Store) -> None:
 def test_a_file_that_is_still_to_be_put_away_keeps_its_event(store: Store) -> None:
     version = FileVersion("/drop/a", "/drop", device=1, inode=1, size=1, mtime_ns=1)
     event = Event(id=version.id, type="file", at=datetime(2026, 1, 1, tzinfo=UTC), data={"path": "/drop/a"})
-    store.put_events([event], OLD, files={version: Fate.OPEN}).result()
+    store.put_events([event], OLD, files={version: FileState.OPEN}).result()
     store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 0
-    store.files.settle(version, Fate.DONE, "", OLD).result()
+    store.files.settle(version, FileState.DONE, "", OLD).result()
     assert pruned(store) == 1
 
 
@@ -185,7 +185,9 @@ def test_what_a_group_told_of_an_event_that_is_gone_goes_too(store: Store) -> No
         later = Plan(
             event_id=name,
             decisions=(Decision(rule="r", stage="group", outcome="passed", detail="told"),),
-            messages=(Planned(key=f"{name}:g", rule="r", message=Text(phone="905551112233", message="x")),),
+            messages=(
+                PlannedMessage(key=f"{name}:g", rule="r", message=Text(phone="905551112233", message="x")),
+            ),
         )
         store.put_plans([later], OLD).result()
         bring(store, "905551112233", State.SENT, OLD, OLD)

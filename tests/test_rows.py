@@ -20,7 +20,7 @@ from wbox_notify.engine import plan
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
@@ -432,11 +432,11 @@ def test_a_retry_reads_a_row_of_a_file_that_was_put_away_where_it_lies_now(
     path = tmp_path / "drop" / "today.csv"
     version = FileVersion.of(str(path), str(path.parent), path.stat())
     version = replace(version, told_as=event.id)
-    place.store.put_events([], place.now, files={version: Fate.OPEN}).result()
+    place.store.put_events([], place.now, files={version: FileState.OPEN}).result()
     place.plan()
     (tmp_path / "failed").mkdir()
     put = path.rename(tmp_path / "failed" / "today.csv")
-    place.store.files.settle(version, Fate.FAILED, f"moved to {put}", place.now).result()
+    place.store.files.settle(version, FileState.FAILED, f"moved to {put}", place.now).result()
     place.project = a_project(tmp_path, RULES.replace('"{{ row.phone }}"', "boss"))
     place.restart()
     place.store.requeue(None, [State.DEAD], place.now).result()

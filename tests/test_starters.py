@@ -9,7 +9,7 @@ import pytest
 
 from wbox_notify.engine.replay import World
 from wbox_notify.engine.rule_tests import run_all
-from wbox_notify.model.deliveries import Planned
+from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
@@ -47,7 +47,7 @@ def events_of_the_examples() -> list[Event]:
     ]
 
 
-def whole(event: Event, now: datetime) -> list[Planned]:
+def whole(event: Event, now: datetime) -> list[PlannedMessage]:
     """Return all messages of an event, with those of the rows of its file."""
     world = World(STARTERS, now, contents={event.data["path"]: event.data["text"].encode()})
     world.happen(event)

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from wbox_notify.errors import ConfigError, StoreError
-from wbox_notify.model.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, Planned, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
-from wbox_notify.model.terms import LIFETIME, Terms
+from wbox_notify.model.terms import LIFETIME, SendOptions
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.migrations import MIGRATIONS
 
@@ -38,11 +38,11 @@ def a_plan(event: str, *phones: str, device: int | None = None, critical: bool =
     return Plan(
         event_id=event,
         messages=tuple(
-            Planned(
+            PlannedMessage(
                 key=f"{event}:{place}",
                 rule="r",
                 message=Text(phone=phone, message=f"{event} {place}", device_id=device),
-                terms=Terms(critical=critical, expire_after=1e9),
+                terms=SendOptions(critical=critical, expire_after=1e9),
             )
             for place, phone in enumerate(phones)
         ),
@@ -169,7 +169,7 @@ def test_sent_is_what_wbox_took_of_just_these_keys(store: Store) -> None:
         "b:r:0:3": (Text(phone="905550000003", message="hi"), None),
         "b:r:0:ops": (Notice(outlet="ops", text="hi"), State.SENT),
     }
-    messages = tuple(Planned(key=key, rule="r", message=message) for key, (message, _) in told.items())
+    messages = tuple(PlannedMessage(key=key, rule="r", message=message) for key, (message, _) in told.items())
     store.put_plans([Plan(event_id="a", messages=messages)], 1.0).result()
     origins = ["a:r:", "a0:r:", "b:r:", "c:r:", "a:%", "a:_:"]
     assert not any(map(store.sent, origins))
@@ -212,8 +212,10 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
 
 def test_what_was_not_sent_in_time_expires(store: Store) -> None:
     message = Text(phone=PHONES[0], message="x")
-    for name, terms in (("day", Terms()), ("hour", Terms(expire_after=3600.0))):
-        plan = Plan(event_id=name, messages=(Planned(key=name, rule="r", message=message, terms=terms),))
+    for name, terms in (("day", SendOptions()), ("hour", SendOptions(expire_after=3600.0))):
+        plan = Plan(
+            event_id=name, messages=(PlannedMessage(key=name, rule="r", message=message, terms=terms),)
+        )
         store.put_message(an_event(name), plan, 1.0).result()
     assert store.next_due(1.0) == 1.0
     assert store.expire(1.0 + 3600).result() == 1
@@ -234,9 +236,9 @@ def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
     assert store.history.counts() == {State.QUEUED: 2, State.CANCELLED: 1}
 
 
-def failed(again: dict[str, object] | None = None) -> Planned:
+def failed(again: dict[str, object] | None = None) -> PlannedMessage:
     problem = "template: no field x"
-    return Planned(key="a:r:-", rule="r", message=None, problem=problem, again=again)
+    return PlannedMessage(key="a:r:-", rule="r", message=None, problem=problem, again=again)
 
 
 def test_of_a_delivery_without_a_message_what_failed_is_followed_again_and_nothing_else(

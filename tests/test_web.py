@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model import signed_links
-from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.deliveries import Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.web import Guarded, Limits, Links
@@ -602,7 +602,7 @@ def test_a_key_may_have_anything_in_it(door: Doorway) -> None:
 def storm(door: Doorway, event_id: str) -> int:
     """Keep an event whose one message the storm guard holds; return the delivery."""
     event = Event(id=event_id, type="file", at=datetime(2026, 11, 23, tzinfo=UTC), data={})
-    message = Planned(
+    message = PlannedMessage(
         key=f"{event_id}:0",
         rule="r",
         message=Text(phone="905551234567", message="Hi"),

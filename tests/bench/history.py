@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.model.deliveries import OPEN, STUCK, Plan, Planned, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text, dump
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -112,7 +112,7 @@ def name(place: int) -> str:
 
 def put_message(store: Store, key: str, phone: str) -> None:
     """Put a text into the queue."""
-    planned = Planned(key=key, rule="r", message=Text(phone=phone, message=key))
+    planned = PlannedMessage(key=key, rule="r", message=Text(phone=phone, message=key))
     store.put_message(an_event(key), Plan(event_id=key, messages=(planned,)), NOW).result()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from wbox_notify.engine import plan
 from wbox_notify.engine.replay import World
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file import FileSource, Watch
@@ -77,7 +77,7 @@ def watched() -> Iterator[tuple[Path, Store, threading.Semaphore]]:
         store = open_store(f"sqlite:///{folder}/bench.db")
 
         def emit(events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
-            store.put_events(events, 1.0, files=dict.fromkeys(versions, Fate.SEEN)).result()
+            store.put_events(events, 1.0, files=dict.fromkeys(versions, FileState.SEEN)).result()
             kept.release(max(len(events), 1))
 
         watch = Watch(drop, lambda _path: True, frozenset())

@@ -10,7 +10,7 @@ import requests
 from doorway import Doorway
 from playwright.sync_api import Page, expect
 
-from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.deliveries import Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 
@@ -37,7 +37,7 @@ def acks(door: Doorway) -> list[Event]:
 def storm(door: Doorway, event_id: str, size: int) -> None:
     event = Event(id=event_id, type="file", at=datetime(2026, 11, 23, tzinfo=UTC), data={})
     held = tuple(
-        Planned(
+        PlannedMessage(
             key=f"{event_id}:{number}",
             rule="r",
             message=Text(phone="905551234567", message="Hi"),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Means
-from wbox_notify.model.deliveries import Delivery, Plan, Planned
+from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.model.pace import UNLIMITED, Pace
@@ -23,7 +23,7 @@ class Line:
         self.now = NOW
         self.client = connect()
         self.store = open_store(f"sqlite:///{folder}/line.db")
-        means = Means(connect, pace=pace)
+        means = Senders(connect, pace=pace)
         self.dispatcher = Dispatcher(self.store, means, clock=self.time, steady=self.time)
         self._events = 0
 
@@ -36,7 +36,7 @@ class Line:
         self._events += 1
         name = f"e{self._events}"
         planned = tuple(
-            Planned(key=f"{name}:{place}", rule="r", message=message)
+            PlannedMessage(key=f"{name}:{place}", rule="r", message=message)
             for place, message in enumerate(messages)
         )
         happened = Event(id=name, type="send", at=datetime.fromtimestamp(self.now, UTC), data={})

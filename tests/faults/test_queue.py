@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
-from wbox_notify.model.terms import OnUnknown, Terms
+from wbox_notify.model.terms import OnUnknown, SendOptions
 from wbox_notify.store import Store, open_store
 
 AYSE = "905551110001"
@@ -26,10 +26,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def put(store: Store, name: str, number: int, terms: Terms = Terms(), rule: str = "r") -> list[int]:
+def put(
+    store: Store, name: str, number: int, terms: SendOptions = SendOptions(), rule: str = "r"
+) -> list[int]:
     """Queue so many texts to one phone at the time 0."""
     planned = tuple(
-        Planned(
+        PlannedMessage(
             key=f"{name}:{place}",
             rule=rule,
             message=Text(phone=AYSE, message=f"{name} {place}"),
@@ -61,9 +63,9 @@ def end(store: Store, delivery: Delivery, state: State, now: float, unknowns: in
 
 
 def test_Q01_texts_on_other_terms_are_not_merged(store: Store) -> None:
-    put(store, "drop", 15, Terms(on_unknown="drop"))
-    put(store, "retry", 30, Terms(on_unknown="retry"))
-    put(store, "short", 30, Terms(on_unknown="retry", expire_after=600))
+    put(store, "drop", 15, SendOptions(on_unknown="drop"))
+    put(store, "retry", 30, SendOptions(on_unknown="retry"))
+    put(store, "short", 30, SendOptions(on_unknown="retry", expire_after=600))
     sizes = []
     while delivery := store.claim(100.0, MERGING).result():
         sizes.append(lines(delivery))
@@ -78,7 +80,7 @@ def test_Q01_texts_on_other_terms_are_not_merged(store: Store) -> None:
 def test_Q02_what_is_merged_into_a_message_in_doubt_is_in_doubt_with_it(
     store: Store, on_unknown: OnUnknown, state: State, others: State
 ) -> None:
-    ids = put(store, "e", 25, Terms(on_unknown=on_unknown))
+    ids = put(store, "e", 25, SendOptions(on_unknown=on_unknown))
     end(store, claimed(store, 100.0), state, 100.0, unknowns=1)
     found = store.history.deliveries("e")
     assert [delivery.state for delivery in found] == [state, *[others] * 24]
@@ -121,8 +123,8 @@ def test_Q02_when_a_merged_message_is_refused_each_goes_by_itself_and_one_alone_
 
 
 def test_Q02_a_merged_message_that_is_dropped_or_expires_takes_nothing_with_it(store: Store) -> None:
-    ids = put(store, "e", 25, Terms(expire_after=1000))
-    put(store, "late", 1, Terms(expire_after=5000))
+    ids = put(store, "e", 25, SendOptions(expire_after=1000))
+    put(store, "late", 1, SendOptions(expire_after=5000))
     first = claimed(store, 100.0)
     end(store, first, State.QUEUED, 100.0)
     assert store.drop([first.id], 110.0).result() == [first.id]

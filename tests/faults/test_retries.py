@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine import digest, quiet_hours, throttle
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, Planned, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -229,7 +229,7 @@ def test_Q04_what_fails_again_stands_on_the_list_again(house: House) -> None:
 def test_Q05_a_message_whose_key_is_taken_by_another_text_waits_for_a_person(house: House) -> None:
     def planned(text: str) -> Plan:
         message = Text(phone="905551110001", message=text)
-        return Plan(event_id="e1", messages=(Planned(key="k", rule="r", message=message),))
+        return Plan(event_id="e1", messages=(PlannedMessage(key="k", rule="r", message=message),))
 
     house.follow(a_rule("plain", "name: p"))
     house.post()

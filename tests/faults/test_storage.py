@@ -22,9 +22,9 @@ from faults.walks import Calls, Drops, begun, drop, url
 from workplace import Workplace, ended, until
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Means
+from wbox_notify.dispatch import Dispatcher, Senders
 from wbox_notify.errors import StoreError
-from wbox_notify.model.deliveries import Plan, Planned, State
+from wbox_notify.model.deliveries import Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -284,7 +284,7 @@ def test_S09_a_file_that_is_taken_away_is_noticed_at_the_next_call(place: Workpl
 def a_queue(store: Store, number: int, now: float) -> None:
     """Queue texts, each to a phone of its own."""
     planned = tuple(
-        Planned(key=f"k{n}", rule="r", message=Text(phone=f"90555111{n:04}", message="hi"))
+        PlannedMessage(key=f"k{n}", rule="r", message=Text(phone=f"90555111{n:04}", message="hi"))
         for n in range(number)
     )
     store.put_message(an_event("many"), Plan(event_id="many", messages=planned), now).result()
@@ -294,7 +294,7 @@ def test_S19_a_file_that_is_moved_away_and_back_leaves_nothing_marked_as_being_s
     store_url: str, wbox: Simulator
 ) -> None:
     store, client = open_store(store_url), Client(wbox.url, "sk_test")
-    dispatcher = Dispatcher(store, Means(lambda: client))
+    dispatcher = Dispatcher(store, Senders(lambda: client))
     a_queue(store, 60, time.time())
     file, ending = path_of(store_url), threading.Event()
     aside = file.with_name("aside")
@@ -340,7 +340,7 @@ def test_S19_an_event_whose_file_was_away_is_not_kept_behind_its_sender_s_back(s
 def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: str, wbox: Simulator) -> None:
     """A disk can keep a commit that it told as failed."""
     store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
-    dispatcher = Dispatcher(store, Means(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    dispatcher = Dispatcher(store, Senders(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
     dispatcher.round(client)
     a_queue(store, 3, now[0])
     assert store.claim(now[0]).result()
@@ -356,7 +356,7 @@ def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: st
 
 def test_S20_a_request_that_takes_long_is_in_somebody_s_hands(store_url: str, wbox: Simulator) -> None:
     store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
-    dispatcher = Dispatcher(store, Means(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    dispatcher = Dispatcher(store, Senders(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
     a_queue(store, 1, now[0])
     wbox.fault(delay=1.0, count=1)
     sending = threading.Thread(target=dispatcher.step, args=(client,))
@@ -451,7 +451,7 @@ def test_S13_a_long_history_costs_no_more_steps(store_url: str) -> None:
     store = open_store(store_url)
 
     def life(name: str) -> None:
-        planned = Planned(key=name, rule="r", message=Text(phone="905551110001", message="hi"))
+        planned = PlannedMessage(key=name, rule="r", message=Text(phone="905551110001", message="hi"))
         store.put_message(an_event(name), Plan(event_id=name, messages=(planned,)), 1.0).result()
         delivery = store.claim(2.0).result()
         assert delivery

@@ -10,7 +10,7 @@ from typing import ParamSpec
 import click
 
 from wbox_notify.cli.output import clock, lasted, say, say_json, shown
-from wbox_notify.dispatch import After
+from wbox_notify.dispatch import NextStep
 from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
@@ -53,7 +53,7 @@ class Feed:
             say(f"{at}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
 
     @_to_whom_it_reaches
-    def attempted(self, delivery: Delivery, answer: Answer, then: After) -> None:
+    def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print how an attempt ended and what follows."""
         if self._as_json:
             say_json(

@@ -10,7 +10,7 @@ from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_project
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.cli.run import stop_on_signals
-from wbox_notify.store import History, mapping
+from wbox_notify.store import Queries, mapping
 from wbox_notify.store.queries import Row
 
 _LOOK_EVERY = 0.3
@@ -35,7 +35,7 @@ def command(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
     return 0
 
 
-def _print_events(past: History, events: list[Row], *, as_json: bool) -> int:
+def _print_events(past: Queries, events: list[Row], *, as_json: bool) -> int:
     for row in events:
         decisions, deliveries = past.decisions(row["id"]), past.deliveries(row["id"])
         if as_json:

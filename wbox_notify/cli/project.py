@@ -24,7 +24,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.rules import Project, load
-from wbox_notify.store import BusyError, History, Store, open_history, open_store
+from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
 _SETTINGS = "wbox-notify.yaml"
 
@@ -199,7 +199,7 @@ def media_files(project: Project, store: Store) -> MediaFiles:
     return MediaFiles(project, past.standings, serving=False, events=past.events_by_id)
 
 
-def history(project: Project) -> History:
+def history(project: Project) -> Queries:
     """Return the past of the project's store.
 
     Raises:

@@ -16,7 +16,7 @@ from wbox_notify.dispatch.queue import Action
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, WAITING, Delivery, State
 from wbox_notify.model.events import Event
-from wbox_notify.store import History
+from wbox_notify.store import Queries
 
 _NOTHING_DONE = 3
 _MOST_IDS = 20
@@ -85,7 +85,7 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **given: Any) -> 
     return 0
 
 
-def _say_the_count(past: History, states: Sequence[State], chosen: _Filter, told: int) -> None:
+def _say_the_count(past: Queries, states: Sequence[State], chosen: _Filter, told: int) -> None:
     whole = len(past.queued(states, rule=chosen.rule, event=chosen.event))
     if not whole:
         say("nothing waits")
@@ -164,14 +164,14 @@ def _verb(action: Action, text: str) -> None:
         return 0 if done else _NOTHING_DONE
 
 
-def _known(past: History, ids: Sequence[int]) -> Sequence[int]:
+def _known(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     for number in ids:
         if past.delivery(number) is None:
             raise WboxError(f"there is no delivery {number}", hint="wbox-notify queue list")
     return ids
 
 
-def _fitting(past: History, action: Action, chosen: _Filter) -> Sequence[int]:
+def _fitting(past: Queries, action: Action, chosen: _Filter) -> Sequence[int]:
     states = chosen.states(_FITTING[action])
     return past.queued(states, rule=chosen.rule, event=chosen.event) if states else []
 

@@ -17,14 +17,14 @@ from wbox_notify.cli.queue import as_fields
 from wbox_notify.clients.apprise import Outlets
 from wbox_notify.config.paths import plain
 from wbox_notify.daemon.daemon import connect
-from wbox_notify.dispatch import ALL, Dispatcher, Means
+from wbox_notify.dispatch import ALL, Dispatcher, Senders
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.rules import Project
-from wbox_notify.store import History, Store, open_history
+from wbox_notify.store import Queries, Store, open_history
 
 _QUEUED = 75
 _KEY_REFUSED = 77
@@ -158,7 +158,7 @@ def _check_served(project: Project, made: list[WhatsAppMessage]) -> None:
 def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
     with closing(media_files(project, store)) as files, closing(connect(project)()) as client:
-        means = Means(connect(project), Outlets(project.outlets), publish=files.publish)
+        means = Senders(connect(project), Outlets(project.outlets), publish=files.publish)
         dispatcher = Dispatcher(store, means)
         dispatcher.mind_the_clock()
         dispatcher.recover()
@@ -169,7 +169,7 @@ def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> N
         files.sweep(time.time())
 
 
-def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:
+def _report(past: Queries, number: int, *, wait: float, as_json: bool) -> int:
     delivery = _settled(past, number, wait)
     holding = {row["device"]: row["reason"] for row in past.circuits()}
     held = holding.get(ALL) or holding.get(delivery.device, "") if delivery.state in OPEN else ""
@@ -189,7 +189,7 @@ def _report(past: History, number: int, *, wait: float, as_json: bool) -> int:
     return 0 if delivery.state is State.SENT else 1
 
 
-def _settled(past: History, number: int, wait: float) -> Delivery:
+def _settled(past: Queries, number: int, wait: float) -> Delivery:
     """Return a delivery once an attempt at it has ended, or the wait has."""
     deadline = time.monotonic() + wait
     while True:

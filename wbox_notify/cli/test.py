@@ -11,7 +11,7 @@ from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
 from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.cli.run import stop_on_signals
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.daemon.watcher import Changes
+from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import Trial, run_all
 
 _NOTHING = 3
@@ -32,7 +32,7 @@ def command(config: Path | None, path: Path | None, name: str, watch: bool, as_j
     if watch:
         stop = stop_on_signals()
         again = partial(_again, path or config, name, as_json=as_json)
-        changes = Changes(folder(path or config), changed=again, report=say)
+        changes = ProjectWatcher(folder(path or config), changed=again, report=say)
         changes.start()
         stop.wait()
         changes.stop()

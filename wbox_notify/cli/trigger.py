@@ -16,7 +16,7 @@ from wbox_notify.cli.output import json_option, say, say_json, shown
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.paths import plain
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.replay import World
 from wbox_notify.engine.rows import SLICE, wanted
@@ -73,7 +73,7 @@ def command(
 def _unknown(project: Project, name: str) -> NoReturn:
     """Say that there is no such rule; where a file has errors, those come first."""
     known = [rule.id for rule in sound(project).rules]
-    hint = meant(name, known) or f"there are {', '.join(known)}"
+    hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
     raise WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
 
 

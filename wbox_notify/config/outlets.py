@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from wbox_notify.clients.apprise import check, is_telling, is_url, name_of
 from wbox_notify.config.secrets import Secrets
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 
@@ -38,7 +38,7 @@ class OutletBook:
         return url
 
 
-def open_secret(text: str, spot: Spot) -> Iterator[Problem]:
+def open_secret(text: str, spot: Location) -> Iterator[Problem]:
     """Yield a warning if a secret stands openly in the text of an outlet."""
     if not is_url(text) or not is_telling(text):
         return

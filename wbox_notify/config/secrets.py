@@ -11,7 +11,7 @@ from typing import Any
 from wbox_notify.config.redaction import learn
 from wbox_notify.config.spec import SecretSpec
 from wbox_notify.config.values import SECRET_NAME, as_path
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.masking import is_like_a_token
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.config.yaml.validation import fit
@@ -37,7 +37,7 @@ class Secrets:
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
 
-    def declare(self, section: Any, spot: Spot) -> None:
+    def declare(self, section: Any, spot: Location) -> None:
         """Take in what the settings say under ``secrets``."""
         if isinstance(section, dict):
             for name, entry in section.items():
@@ -47,7 +47,7 @@ class Secrets:
                 spot, "WBX213", "`secrets` must be a map of keys and values", "write `NAME: {env: VARIABLE}`"
             )
 
-    def _declare(self, name: str, entry: Any, spot: Spot) -> None:
+    def _declare(self, name: str, entry: Any, spot: Location) -> None:
         if not SECRET_NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, `-` and `_`"
             self._report(spot, "WBX215", "this cannot be the name of a secret", hint)
@@ -71,7 +71,7 @@ class Secrets:
             self._keep(name, self._undeclared(name))
         return self.found[name]
 
-    def declared(self, name: str, spot: Spot) -> str | None:
+    def declared(self, name: str, spot: Location) -> str | None:
         """Return a secret that the settings declare; else that is a problem, which does not show the name."""
         if name not in self.found and name not in self._broken:
             hint = "write its name here, and `secrets: {NAME: {file: PATH}}` or `{env: VARIABLE}`"
@@ -100,7 +100,7 @@ class Secrets:
         path = Path(credentials or "", name)
         return _read(path)[0] if credentials and os.path.lexists(path) else None
 
-    def _entry(self, name: str, entry: dict[str, Any], spot: Spot) -> None:
+    def _entry(self, name: str, entry: dict[str, Any], spot: Location) -> None:
         spec, problems = fit(SecretSpec, entry, spot)
         self.problems += map(_without_excerpt, problems)
         if spec is None:
@@ -121,7 +121,7 @@ class Secrets:
             return value
         raise ConfigError(f"the variable {variable} is not set", hint="set it where the daemon is started")
 
-    def _file(self, text: str, path: Path, spot: Spot) -> str:
+    def _file(self, text: str, path: Path, spot: Location) -> str:
         value, status = _read(path)
         if flaw := exposed(status):
             message = f"{flaw} the secret in {text}"
@@ -129,7 +129,7 @@ class Secrets:
             self.problems.append(spot.problem("WBX324", message, hint=hint, severity="warning"))
         return value
 
-    def _report(self, spot: Spot, code: str, message: str, hint: str) -> None:
+    def _report(self, spot: Location, code: str, message: str, hint: str) -> None:
         self.problems.append(_without_excerpt(spot.key_problem(code, message, hint=hint)))
 
 

@@ -45,7 +45,7 @@ from wbox_notify.config.values import (
     as_zone,
     system_zone,
 )
-from wbox_notify.config.yaml.document import Document, Spot, open_document, parse
+from wbox_notify.config.yaml.document import Document, Location, open_document, parse
 from wbox_notify.config.yaml.problems import Problem, Severity
 from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import ConfigError
@@ -146,7 +146,7 @@ def read(folder: Path, environ: Mapping[str, str]) -> Setup:
     return Setup(found, document, problems, reading.secrets)
 
 
-Origin = Spot | str
+Origin = Location | str
 """Where a value was found: in the file, or in the variable of this name."""
 
 
@@ -285,7 +285,7 @@ class _Reading:
         for text, origin in texts:
             try:
                 found[self.outlets.find(text)] = None
-                if isinstance(origin, Spot):
+                if isinstance(origin, Location):
                     self.problems += open_secret(text, origin)
             except ConfigError as error:
                 self._report(origin, "WBX329", str(error), error.hint)
@@ -320,11 +320,11 @@ class _Reading:
             yield Path(credentials)
         for text, origin in self._key_files():
             with suppress(ConfigError):
-                yield as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
+                yield as_path(text, self.folder if isinstance(origin, Location) else Path.cwd())
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
         try:
-            path = as_path(text, self.folder if isinstance(origin, Spot) else Path.cwd())
+            path = as_path(text, self.folder if isinstance(origin, Location) else Path.cwd())
             with path.open("rb") as stream:
                 status = os.fstat(stream.fileno())
                 key = decoded(stream.read(_KEY_BYTES)).strip()
@@ -351,7 +351,7 @@ class _Reading:
     def _report(
         self, origin: Origin, code: str, message: str, hint: str | None, severity: Severity = "error"
     ) -> None:
-        if isinstance(origin, Spot):
+        if isinstance(origin, Location):
             self.problems.append(origin.problem(code, message, hint=hint, severity=severity))
         else:
             message = f"{origin}: {message}"

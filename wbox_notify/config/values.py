@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from wbox_notify.config.durations import parse_duration
 from wbox_notify.config.paths import plain
 from wbox_notify.config.sizes import parse_size
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
 from wbox_notify.model.pace import UNLIMITED, Pace
@@ -154,7 +154,7 @@ def as_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        hint = meant(text, available_timezones()) or "write it as Europe/Istanbul"
+        hint = did_you_mean(text, available_timezones()) or "write it as Europe/Istanbul"
         raise ConfigError(f"there is no time zone {text}", hint=hint) from None
 
 

@@ -21,11 +21,11 @@ from wbox_notify.config.own import CARD, LINK_KEY
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import planner
-from wbox_notify.daemon.file_intake import Drops
+from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.sources import hooks, timetables
-from wbox_notify.daemon.watcher import Changes
-from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.daemon.watcher import ProjectWatcher
+from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.media import MediaFiles
@@ -76,7 +76,7 @@ class Daemon:
         self._server = self._serve(settings, needed=bool(hooks(project)))
         self._project = self._completed(project)
         self._media.replace(self._project)
-        self._alarms = Alarms(self._store, self._project, self._wake)
+        self._alarms = Fallback(self._store, self._project, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
             self._means(project),
@@ -96,7 +96,7 @@ class Daemon:
         self._housekeeping = Housekeeping(
             self._store, lambda: self._project.settings.history, sweep=self._media.sweep
         )
-        self._changes = Changes(settings.folder, changed=self.read_again, report=log.warning)
+        self._changes = ProjectWatcher(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
 
     @property
@@ -176,8 +176,8 @@ class Daemon:
         self._files.start()
         self._schedules.start()
 
-    def _means(self, project: Project) -> dispatch.Means:
-        return dispatch.Means(
+    def _means(self, project: Project) -> dispatch.Senders:
+        return dispatch.Senders(
             connect(project), Outlets(project.outlets), project.settings.pace, self._media.publish
         )
 
@@ -188,8 +188,8 @@ class Daemon:
             project, settings=replace(project.settings, public_url=public, link_key=self._link_key)
         )
 
-    def _sources(self) -> tuple[Drops, ScheduleSource]:
-        files = Drops(
+    def _sources(self) -> tuple[FileIntake, ScheduleSource]:
+        files = FileIntake(
             self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(

@@ -1,14 +1,14 @@
-"""Drops: what comes into the watched folders, kept in the store, and put away afterwards."""
+"""What comes into the watched folders, kept in the store, and put away afterwards."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from wbox_notify.daemon.archive import Afterwards, follows
+from wbox_notify.daemon.archive import Archive, follows
 from wbox_notify.daemon.sources import watches
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
 from wbox_notify.triggers.file import FileSource
@@ -17,7 +17,7 @@ from wbox_notify.triggers.health import Alarm, unheard
 _BEGUN = "existing"
 
 
-class Drops:
+class FileIntake:
     """The files of a project; ``kept`` is called when events of some are on disk."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Drops:
         self._source = FileSource(
             watches(project, self), known=store.files.known, emit=self._keep, report=report, alarm=alarm
         )
-        self._afterwards = Afterwards(project, store.files, report=report, alarm=alarm)
+        self._afterwards = Archive(project, store.files, report=report, alarm=alarm)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -65,9 +65,9 @@ class Drops:
     def _keep(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         """Keep events, and versions as known; once this returns they are on disk."""
         told = {event.id: self._first_fate(event) for event in events}
-        fates = {version: told.get(version.id, Fate.IGNORED) for version in versions}
+        fates = {version: told.get(version.id, FileState.IGNORED) for version in versions}
         self._store.put_events(events, time.time(), files=fates).result()
         self._kept()
 
-    def _first_fate(self, event: Event) -> Fate:
-        return Fate.OPEN if follows(self._project, event) else Fate.SEEN
+    def _first_fate(self, event: Event) -> FileState:
+        return FileState.OPEN if follows(self._project, event) else FileState.SEEN

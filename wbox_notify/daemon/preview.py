@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.daemon.sources import watches
 from wbox_notify.model.events import Event
@@ -18,9 +18,9 @@ from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger
 from wbox_notify.triggers.file.identity import listed
 from wbox_notify.triggers.file.opening import is_local
-from wbox_notify.triggers.file.scanner import UNHINTED, Listing
+from wbox_notify.triggers.file.scanner import UNHINTED, Scanner
 from wbox_notify.triggers.file.watch import Found
-from wbox_notify.triggers.health import Troubles
+from wbox_notify.triggers.health import HealthReporter
 
 _WITHIN = 10.0
 _BATCH = 500
@@ -57,9 +57,9 @@ class Survey(NamedTuple):
 def survey(project: Project, known: Known) -> Survey:
     """Look through all watched folders, without reading a file."""
     deadline = time.monotonic() + _WITHIN
-    listing = Listing(
+    listing = Scanner(
         watches(project),
-        Troubles(lambda _line: None),
+        HealthReporter(lambda _line: None),
         clock=time.monotonic,
         going=lambda: time.monotonic() < deadline,
     )
@@ -80,9 +80,9 @@ def survey(project: Project, known: Known) -> Survey:
     return Survey(files, problems, unwanted, time.monotonic() < deadline)
 
 
-def _roots(project: Project) -> dict[Path, Spot]:
+def _roots(project: Project) -> dict[Path, Location]:
     """Return the watched folders, and where each of them is named first."""
-    found: dict[Path, Spot] = {}
+    found: dict[Path, Location] = {}
     for rule in project.rules:
         for trigger, spot in _triggers(rule):
             found.setdefault(trigger.root, spot)
@@ -136,7 +136,7 @@ def _event(version: FileVersion) -> Event:
     return Event(id=version.id, type="file", at=datetime.now(UTC), data=data)
 
 
-def _triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Spot]]:
+def _triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Location]]:
     """Yield the folders that set off a rule, and where they are named."""
     for index, trigger in enumerate(rule.triggers):
         if isinstance(trigger, FileTrigger):

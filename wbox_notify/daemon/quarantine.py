@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wbox_notify.model.deliveries import NO_RULE, Decision, Memory, Plan, Planned
+from wbox_notify.model.deliveries import NO_RULE, Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.store import Store
 
@@ -46,7 +46,9 @@ class Backlog:
         return Plan(
             event_id=event.id,
             decisions=(Decision(rule=NO_RULE, stage="engine", outcome="failed", detail=detail),),
-            messages=(Planned(key=f"{event.id}:{NO_RULE}", rule=NO_RULE, message=None, problem=detail),),
+            messages=(
+                PlannedMessage(key=f"{event.id}:{NO_RULE}", rule=NO_RULE, message=None, problem=detail),
+            ),
         )
 
     def _begun(self, event: Event) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wbox_notify.config import settings
 from wbox_notify.errors import WboxError
-from wbox_notify.triggers.loop import Lookout
+from wbox_notify.triggers.loop import PeriodicThread
 
 _EVERY = 1.0
 _RULES = (".yaml", ".yml")
@@ -16,7 +16,7 @@ _RULES = (".yaml", ".yml")
 _Mark = tuple[str, int, int, int, int]
 
 
-class Changes(Lookout):
+class ProjectWatcher(PeriodicThread):
     """Looks at the files of a project each second, and tells when they have changed and rest again."""
 
     def __init__(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wbox_notify.clients.wbox import ApiError, Client
-from wbox_notify.dispatch.fallback import Alarms
+from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.retry import probe_pause
 from wbox_notify.model.deliveries import Delivery
 from wbox_notify.model.messages import Notice
@@ -36,7 +36,7 @@ class Circuits:
     """
 
     def __init__(
-        self, store: Store, alarms: Alarms | None, clock: Callable[[], float], wake: Callable[[], None]
+        self, store: Store, alarms: Fallback | None, clock: Callable[[], float], wake: Callable[[], None]
     ) -> None:
         self._store = store
         self._alarms = alarms

@@ -12,8 +12,8 @@ from typing import Protocol
 from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
-from wbox_notify.dispatch.fallback import Alarms
-from wbox_notify.dispatch.retry import After, after, may_be_its_own
+from wbox_notify.dispatch.fallback import Fallback
+from wbox_notify.dispatch.retry import NextStep, after, may_be_its_own
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Delivery, State
@@ -38,7 +38,7 @@ Publish = Callable[[Delivery, Message], Message]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class Senders:
     """What messages are sent with.
 
     Attributes:
@@ -57,7 +57,7 @@ class Means:
 class Observer(Protocol):
     """Whoever wants to hear how attempts end."""
 
-    def __call__(self, delivery: Delivery, answer: Answer, then: After) -> None:
+    def __call__(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Take note of one attempt."""
 
 
@@ -76,9 +76,9 @@ class Dispatcher:
     def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         store: Store,
-        means: Means,
+        means: Senders,
         *,
-        alarms: Alarms | None = None,
+        alarms: Fallback | None = None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
         observer: Observer | None = None,
@@ -98,7 +98,7 @@ class Dispatcher:
         self._loose: set[tuple[int, int]] = set()
         self._next_look = 0.0
         self._looking = threading.Lock()
-        self._unwritten: list[tuple[Delivery, Answer, After, float]] = []
+        self._unwritten: list[tuple[Delivery, Answer, NextStep, float]] = []
         self._writing = threading.Lock()
         self._stopping = threading.Event()
         self._work = threading.Condition()
@@ -130,7 +130,7 @@ class Dispatcher:
             self._news += 1
             self._work.notify_all()
 
-    def replace(self, means: Means) -> None:
+    def replace(self, means: Senders) -> None:
         """Send with other means from the next message on; see at once whether devices that hold can send."""
         self._means = means
         self.wake()
@@ -257,7 +257,7 @@ class Dispatcher:
                 self._write(delivery, answer, replace(then, due=self._clock() + wait))
                 del self._unwritten[0]
 
-    def _write(self, delivery: Delivery, answer: Answer, then: After) -> None:
+    def _write(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         self._circuits.note(delivery, answer, then.pause)
         changes = {
             "state": then.state,
@@ -270,7 +270,7 @@ class Dispatcher:
         self._store.finish(delivery, answer, changes, self._clock()).result()
         self._held.discard(delivery.id)
 
-    def _tell(self, delivery: Delivery, answer: Answer, then: After) -> None:
+    def _tell(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         message = delivery.message
         recipient = message.recipient if message else ""
         shown = recipient if isinstance(message, Notice) else masked(recipient)

@@ -1,4 +1,4 @@
-"""Alarms: what is told by other services, since WhatsApp cannot carry its own obituary."""
+"""Fallback: what other services are told while WhatsApp messages cannot be sent."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from wbox_notify.model.deliveries import Delivery, Plan, Planned
+from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice, notice_of
 from wbox_notify.model.outcomes import Outcome
@@ -28,7 +28,7 @@ _WHY = {
 }
 
 
-class Alarms:
+class Fallback:
     """Speaks through the project's ``fallback`` outlets; all of it is kept in the store and said once.
 
     ``wake`` tells whoever sends that there is something to say.
@@ -71,7 +71,7 @@ class Alarms:
                 if row["rule"] not in own:
                     self._give_up(row, now)
 
-    def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[Planned]:
+    def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[PlannedMessage]:
         """Yield what is said to the outlets of its rule in place of a message."""
         rule = self._project.rule(delivery.rule)
         title = rule.name if rule else delivery.rule
@@ -82,7 +82,7 @@ class Alarms:
                 notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
             else:
                 notice = Notice(outlet=outlet, text=delivery.reason, title=title)
-            yield Planned(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
+            yield PlannedMessage(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
 
     def _give_up(self, row: Mapping[str, Any], now: float) -> None:
         text = (
@@ -97,13 +97,15 @@ class Alarms:
         log.warning("%s", text)
         event = Event(id=name, type="alarm", at=datetime.fromtimestamp(now, UTC), data={"text": text})
         notices = tuple(
-            Planned(key=f"{name}:{outlet}", rule=_OWN, message=Notice(outlet=outlet, text=text, title=_OWN))
+            PlannedMessage(
+                key=f"{name}:{outlet}", rule=_OWN, message=Notice(outlet=outlet, text=text, title=_OWN)
+            )
             for outlet in self._project.settings.fallback
         )
         self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
         self._wake()
 
-    def _put(self, event_id: str, planned: list[Planned], now: float) -> None:
+    def _put(self, event_id: str, planned: list[PlannedMessage], now: float) -> None:
         self._store.put_plans([Plan(event_id=event_id, messages=tuple(planned))], now).result()
         self._wake()
 

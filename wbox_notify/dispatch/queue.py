@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from wbox_notify.errors import MessageError
-from wbox_notify.model.deliveries import STUCK, WAITING, Plan, Planned, State
+from wbox_notify.model.deliveries import STUCK, WAITING, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, dump
-from wbox_notify.model.terms import Terms
+from wbox_notify.model.terms import SendOptions
 from wbox_notify.store import Store
 
 
@@ -75,11 +75,11 @@ class Control:
         """
         now = datetime.now(UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
-        planned = Planned(
+        planned = PlannedMessage(
             key=f"{event.id}:send:0:{message.recipient}",
             rule="send",
             message=message,
-            terms=Terms(critical=critical, once=False),
+            terms=SendOptions(critical=critical, once=False),
         )
         plan = self._keep(Plan(event_id=event.id, messages=(planned,)))
         if problem := plan.messages[0].problem:

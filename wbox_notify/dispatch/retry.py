@@ -22,7 +22,7 @@ _NO_TRY = _PAUSE - {Outcome.NOT_SENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class After:
+class NextStep:
     """What follows an attempt: the delivery's next state, and how long its device pauses, if it does.
 
     ``failed`` says that the failure was its own.
@@ -61,7 +61,7 @@ def may_be_its_own(delivery: Delivery, answer: Answer) -> bool:
     return spoken and delivery.claims > 1 and not isinstance(delivery.message, Notice)
 
 
-def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alone: bool = False) -> After:
+def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alone: bool = False) -> NextStep:
     """Return what follows an answer, as the outcome table has it.
 
     Nothing that may have been sent goes out again, unless its rule or its kind says so; a device that cannot
@@ -70,7 +70,7 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alon
     """
     if alone and may_be_its_own(delivery, answer):
         return _after_its_own_failure(delivery, answer, now, chance)
-    stay = After(
+    stay = NextStep(
         state=State.QUEUED, due=now, tries=delivery.tries, unknowns=delivery.unknowns, reason=answer.detail
     )
     if answer.outcome in _PAUSE and not isinstance(delivery.message, Notice):
@@ -88,11 +88,11 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alon
     return replace(stay, tries=tries, due=now + back_off(tries, chance))
 
 
-def _after_its_own_failure(delivery: Delivery, answer: Answer, now: float, chance: float) -> After:
+def _after_its_own_failure(delivery: Delivery, answer: Answer, now: float, chance: float) -> NextStep:
     tries, failures = delivery.tries + 1, delivery.failures + 1
     # With a limit, or a device that comes and goes, it may be bad luck each time.
     dead = failures >= _MOST_ALONE and answer.outcome not in {Outcome.LIMITED, Outcome.NOT_READY}
-    return After(
+    return NextStep(
         state=State.DEAD if dead else State.QUEUED,
         due=now + max(back_off(failures, chance), answer.wait or 0.0),
         tries=tries,
@@ -102,7 +102,7 @@ def _after_its_own_failure(delivery: Delivery, answer: Answer, now: float, chanc
     )
 
 
-def _after_unknown(delivery: Delivery, stay: After, chance: float) -> After:
+def _after_unknown(delivery: Delivery, stay: NextStep, chance: float) -> NextStep:
     unknowns = delivery.unknowns + 1
     then = replace(stay, unknowns=unknowns, reason=f"may have been sent: {stay.reason}")
     match _on_unknown(delivery):

@@ -2,6 +2,6 @@
 
 from wbox_notify.engine.clock import KINDS, reset
 from wbox_notify.engine.plan import plan, wake
-from wbox_notify.engine.rule_run import Overlay, Remembers
+from wbox_notify.engine.rule_run import Overlay, StateReader
 
-__all__ = ["KINDS", "Overlay", "Remembers", "plan", "reset", "wake"]
+__all__ = ["KINDS", "Overlay", "StateReader", "plan", "reset", "wake"]

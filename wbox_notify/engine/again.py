@@ -6,9 +6,9 @@ from typing import Any
 
 from wbox_notify.engine import course, deliver, escalate, group, quiet_hours, rows
 from wbox_notify.engine.item import Subject
-from wbox_notify.engine.notification import Occasion, restore, single
-from wbox_notify.engine.rule_run import Turn, messages_of
-from wbox_notify.model.deliveries import AGAIN, Planned
+from wbox_notify.engine.notification import Notification, restore, single
+from wbox_notify.engine.rule_run import RuleRun, messages_of
+from wbox_notify.model.deliveries import AGAIN, PlannedMessage
 from wbox_notify.model.events import event_of
 
 KIND = AGAIN
@@ -20,7 +20,7 @@ _OF_THE_STORE = ("event", "event_id", "key")
 """What the store adds to the values of a retry: the event that it belongs to, and the key that it had."""
 
 
-def wake(turn: Turn, key: str) -> None:
+def wake(turn: RuleRun, key: str) -> None:
     """Follow what failed once more; what fails again stands in the queue again."""
     value = turn.recall(KIND, key)
     turn.forget(KIND, key)
@@ -29,7 +29,7 @@ def wake(turn: Turn, key: str) -> None:
         turn.guarded("retry", key.removesuffix(f":{turn.rule.id}:-"), work, _bare(value))
 
 
-def follow(turn: Turn, subject: Subject, value: Mapping[str, Any]) -> None:
+def follow(turn: RuleRun, subject: Subject, value: Mapping[str, Any]) -> None:
     """Follow what failed about a subject that was found again."""
     if value["do"] == "tell":
         _tell(turn, single(subject), value)
@@ -37,13 +37,13 @@ def follow(turn: Turn, subject: Subject, value: Mapping[str, Any]) -> None:
         course.go_on(turn, value["stage"], [subject])
 
 
-def left(rule: str, value: Mapping[str, Any], why: str) -> Planned:
+def left(rule: str, value: Mapping[str, Any], why: str) -> PlannedMessage:
     """Return what stands in the queue where a retry finds no rule."""
     held = f"{why}: put it back, then `queue retry`; `queue drop` forgets this"
-    return Planned(key=value["key"], rule=rule, message=None, held=held, again=_bare(value))
+    return PlannedMessage(key=value["key"], rule=rule, message=None, held=held, again=_bare(value))
 
 
-def _follow(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+def _follow(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     match value["do"]:
         case "event":
             course.run(turn, event_of(value["event"]))
@@ -63,7 +63,7 @@ def _follow(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
             _find(turn, value)
 
 
-def _find(turn: Turn, value: Mapping[str, Any]) -> None:
+def _find(turn: RuleRun, value: Mapping[str, Any]) -> None:
     """Follow what failed about one of the subjects of an event."""
     event, place = event_of(value["event"]), value["place"]
     course.begin(turn, event.id)
@@ -75,7 +75,7 @@ def _find(turn: Turn, value: Mapping[str, Any]) -> None:
         turn.decide("retry", "stopped", f"the rule finds no number {place + 1} in this event any more")
 
 
-def _tell(turn: Turn, occasion: Occasion, value: Mapping[str, Any]) -> None:
+def _tell(turn: RuleRun, occasion: Notification, value: Mapping[str, Any]) -> None:
     reader = turn.project.reader(value["reader"])
     before = len(turn.messages)
     teller = escalate.tell_again if "step" in value else deliver.tell_again
@@ -86,7 +86,7 @@ def _tell(turn: Turn, occasion: Occasion, value: Mapping[str, Any]) -> None:
         turn.decide("send", "stopped", "the rule has no such message any more")
 
 
-def _wake_now(turn: Turn, value: Mapping[str, Any]) -> None:
+def _wake_now(turn: RuleRun, value: Mapping[str, Any]) -> None:
     """Let what failed when it was due be due now."""
     kept = turn.recall(value["kind"], value["key_of_memory"])
     if kept is None:
@@ -95,7 +95,7 @@ def _wake_now(turn: Turn, value: Mapping[str, Any]) -> None:
         turn.remember(value["kind"], value["key_of_memory"], kept, turn.time)
 
 
-def _remember(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+def _remember(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Tell what a person has let go, as if the rule had kept it in mind all the time."""
     kind, place, kept = value["kind"], value["key_of_memory"], value["value"]
     if kind == quiet_hours.KIND and kept.get("anyway"):

@@ -6,7 +6,7 @@ from typing import Any
 from wbox_notify.engine import quiet_hours
 from wbox_notify.engine.item import Subject
 from wbox_notify.engine.notification import about, single
-from wbox_notify.engine.rule_run import Turn, text_to
+from wbox_notify.engine.rule_run import RuleRun, text_to
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Burst
 
@@ -19,7 +19,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def add(turn: Turn, how: Burst, folder: str, subject: Subject) -> None:
+def add(turn: RuleRun, how: Burst, folder: str, subject: Subject) -> None:
     """Let a file wait for those that come with it into the same folder."""
     empty = {"event_id": subject.event_id, "number": 0, "subjects": [], "readers": {}}
     kept = turn.recall(KIND, folder) or {**empty, "due": turn.time + how.within}
@@ -35,7 +35,7 @@ def add(turn: Turn, how: Burst, folder: str, subject: Subject) -> None:
     turn.decide(KIND, "waits", f"number {kept['number']} of the files that come together")
 
 
-def wake(turn: Turn, key: str) -> list[Subject]:
+def wake(turn: RuleRun, key: str) -> list[Subject]:
     """Return the files that are few enough to be followed one by one; tell of more in one message."""
     kept = turn.recall(KIND, key)
     turn.forget(KIND, key)
@@ -48,7 +48,7 @@ def wake(turn: Turn, key: str) -> list[Subject]:
     return []
 
 
-def _tell(turn: Turn, reader: Reader, told: Mapping[str, Any]) -> None:
+def _tell(turn: RuleRun, reader: Reader, told: Mapping[str, Any]) -> None:
     """Tell a reader of many files, after the quiet hours that are now, if any."""
     end, hours = quiet_hours.ends(turn, reader), turn.rule.quiet_hours
     if end and hours and hours.then == "drop":

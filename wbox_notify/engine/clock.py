@@ -7,7 +7,7 @@ from typing import Any
 
 from wbox_notify.engine import burst, digest, escalate, group, missing, quiet_hours, rows, throttle
 from wbox_notify.engine.item import moment
-from wbox_notify.engine.rule_run import Remembers, Turn
+from wbox_notify.engine.rule_run import RuleRun, StateReader
 from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
 from wbox_notify.model.deliveries import Memory
@@ -19,7 +19,7 @@ _BY_THE_WALL = {digest.KIND, quiet_hours.KIND}
 """What is due at a time of day; all else counts from the moments in its value."""
 
 
-def reset(project: Project, due: Memory, memory: Remembers, step: Step) -> Memory:
+def reset(project: Project, due: Memory, memory: StateReader, step: Step) -> Memory:
     """Return a memory as it is to be after a step of the clock, and after any before the start.
 
     What counts from a moment keeps its distance to now; what waits for a time of day waits for the next one.
@@ -30,7 +30,7 @@ def reset(project: Project, due: Memory, memory: Remembers, step: Step) -> Memor
     rule = project.rule(due.rule)
     if due.due is None or rule is None or due.value is None:
         return due
-    latest = _LATEST[due.kind](Turn(project, rule, memory, moment(step.now)), due.key, due.value)
+    latest = _LATEST[due.kind](RuleRun(project, rule, memory, moment(step.now)), due.key, due.value)
     if due.due <= latest + SLACK:
         return due
     return replace(due, value={**due.value, "due": latest} if "due" in due.value else due.value, due=latest)
@@ -59,17 +59,17 @@ def _newest(value: Mapping[str, Any]) -> float:
     return max(times, default=-math.inf)
 
 
-def _burst(turn: Turn, _key: str, _value: Mapping[str, Any]) -> float:
+def _burst(turn: RuleRun, _key: str, _value: Mapping[str, Any]) -> float:
     bursts = [trigger.burst for trigger in turn.rule.triggers if isinstance(trigger, FileTrigger)]
     return turn.time + max((one.within for one in bursts if one), default=0.0)
 
 
-def _digest(turn: Turn, _key: str, _value: Mapping[str, Any]) -> float:
+def _digest(turn: RuleRun, _key: str, _value: Mapping[str, Any]) -> float:
     due = turn.rule.digest.schedule.after(turn.now) if turn.rule.digest else None
     return due.timestamp() if due else turn.time
 
 
-def _quiet(turn: Turn, address: str, _value: Mapping[str, Any]) -> float:
+def _quiet(turn: RuleRun, address: str, _value: Mapping[str, Any]) -> float:
     try:
         end = quiet_hours.ends(turn, turn.project.reader(address))
     except WboxError:
@@ -77,16 +77,16 @@ def _quiet(turn: Turn, address: str, _value: Mapping[str, Any]) -> float:
     return end.timestamp() if end else turn.time
 
 
-def _escalation(turn: Turn, _key: str, value: Mapping[str, Any]) -> float:
+def _escalation(turn: RuleRun, _key: str, value: Mapping[str, Any]) -> float:
     steps, number = turn.rule.escalate, value["step"]
     return float(value["started"]) + steps[number].after if number < len(steps) else math.inf
 
 
-def _throttle(turn: Turn, _key: str, value: Mapping[str, Any]) -> float:
+def _throttle(turn: RuleRun, _key: str, value: Mapping[str, Any]) -> float:
     return min(value["times"], default=0.0) + (turn.rule.throttle.per if turn.rule.throttle else 0.0)
 
 
-_LATEST: Mapping[str, Callable[[Turn, str, Mapping[str, Any]], float]] = {
+_LATEST: Mapping[str, Callable[[RuleRun, str, Mapping[str, Any]], float]] = {
     burst.KIND: _burst,
     digest.KIND: _digest,
     escalate.KIND: _escalation,

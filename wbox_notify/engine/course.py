@@ -8,15 +8,15 @@ from functools import partial
 from wbox_notify.engine import burst, deliver, digest, group, missing, rows, throttle
 from wbox_notify.engine.item import Subject, subjects
 from wbox_notify.engine.notification import found_again, single
-from wbox_notify.engine.rule_run import Turn
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import MissingTrigger
 
-Stage = Callable[[Turn, Subject], None]
+Stage = Callable[[RuleRun, Subject], None]
 
 
-def run(turn: Turn, event: Event) -> None:
+def run(turn: RuleRun, event: Event) -> None:
     """Take all that an event tells of through the rule."""
     if turn.rule.reads:
         rows.begin(turn, event)
@@ -26,30 +26,30 @@ def run(turn: Turn, event: Event) -> None:
         follow(turn, subject)
 
 
-def begin(turn: Turn, event_id: str) -> None:
+def begin(turn: RuleRun, event_id: str) -> None:
     """Note which event is followed: a retry finds a subject in it again, unless that depends on the time."""
     if not _awaited(turn):
         turn.event_id = event_id
 
 
-def follow(turn: Turn, subject: Subject) -> None:
+def follow(turn: RuleRun, subject: Subject) -> None:
     """Take one subject through the rule from the beginning."""
     _guarded(turn, "if", subject, _from_the_beginning)
 
 
-def go_on(turn: Turn, stage: str, found: Iterable[Subject]) -> None:
+def go_on(turn: RuleRun, stage: str, found: Iterable[Subject]) -> None:
     """Take subjects through the rule from a stage on: ``if``, ``throttle`` or ``send``."""
     for subject in found:
         _guarded(turn, stage, subject, _STAGES[stage])
 
 
-def _guarded(turn: Turn, stage: str, subject: Subject, work: Stage) -> None:
+def _guarded(turn: RuleRun, stage: str, subject: Subject, work: Stage) -> None:
     origin = f"{subject.event_id}:{subject.place}" if subject.place else subject.event_id
     again = {**found_again(turn, subject), "do": "follow", "stage": stage}
     turn.guarded(stage, origin, partial(work, turn, subject), again)
 
 
-def each(turn: Turn, event: Event) -> Iterator[Subject]:
+def each(turn: RuleRun, event: Event) -> Iterator[Subject]:
     """Yield what the rule is to follow of an event, for each item of ``for_each`` one, by their places."""
     for place, subject in enumerate(_items(turn, event)):
         # Each of thousands of alerts would carry the whole call along, into a memory of its own.
@@ -57,7 +57,7 @@ def each(turn: Turn, event: Event) -> Iterator[Subject]:
         yield replace(subject, place=place, data=data)
 
 
-def _items(turn: Turn, event: Event) -> Iterator[Subject]:
+def _items(turn: RuleRun, event: Event) -> Iterator[Subject]:
     for subject in _told(turn, event):
         if turn.rule.for_each is None:
             yield subject
@@ -71,7 +71,7 @@ def _items(turn: Turn, event: Event) -> Iterator[Subject]:
             yield replace(subject, data={**subject.data, name: item}, key=None, status=None)
 
 
-def _told(turn: Turn, event: Event) -> Iterator[Subject]:
+def _told(turn: RuleRun, event: Event) -> Iterator[Subject]:
     awaited = _awaited(turn)
     if event.type == "missing" and awaited:
         found = missing.due(turn, awaited, event)
@@ -84,11 +84,11 @@ def _told(turn: Turn, event: Event) -> Iterator[Subject]:
         yield from subjects(turn.rule, event)
 
 
-def _awaited(turn: Turn) -> MissingTrigger | None:
+def _awaited(turn: RuleRun) -> MissingTrigger | None:
     return next((one for one in turn.rule.triggers if isinstance(one, MissingTrigger)), None)
 
 
-def _from_the_beginning(turn: Turn, subject: Subject) -> None:
+def _from_the_beginning(turn: RuleRun, subject: Subject) -> None:
     """Take one subject through the stages of the rule, as far as it gets."""
     rule = turn.rule
     turn.stage = "if"
@@ -105,7 +105,7 @@ def _from_the_beginning(turn: Turn, subject: Subject) -> None:
         _throttled(turn, subject)
 
 
-def _throttled(turn: Turn, subject: Subject) -> None:
+def _throttled(turn: RuleRun, subject: Subject) -> None:
     rule = turn.rule
     turn.stage = throttle.THROTTLE
     if rule.throttle and not throttle.passes(turn, rule.throttle, subject):
@@ -113,7 +113,7 @@ def _throttled(turn: Turn, subject: Subject) -> None:
     _place(turn, subject)
 
 
-def _holds(turn: Turn, subject: Subject) -> bool:
+def _holds(turn: RuleRun, subject: Subject) -> bool:
     about = turn.context(subject)
     for number, condition in enumerate(turn.rule.conditions):
         if not condition.truth(about):
@@ -123,7 +123,7 @@ def _holds(turn: Turn, subject: Subject) -> bool:
     return True
 
 
-def _place(turn: Turn, subject: Subject) -> None:
+def _place(turn: RuleRun, subject: Subject) -> None:
     """Put a subject where the rule wants it: into a group, into a digest, or on its way."""
     if turn.rule.group:
         turn.stage = group.KIND

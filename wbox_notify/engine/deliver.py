@@ -8,10 +8,10 @@ from typing import Any
 from wbox_notify.engine import escalate, left_out, quiet_hours
 from wbox_notify.engine.item import Subject
 from wbox_notify.engine.names import short
-from wbox_notify.engine.notification import Occasion, about, restore, retold, single
-from wbox_notify.engine.rule_run import Turn, messages_of
+from wbox_notify.engine.notification import Notification, about, restore, retold, single
+from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.errors import MessageError
-from wbox_notify.model.deliveries import Planned
+from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.rules import Contact
 from wbox_notify.rules.recipients import OnCall, Reader
@@ -23,18 +23,20 @@ _WITH = ":with:"
 """What stands in the key of a text before the name of those that it was put together with."""
 
 
-def deliver(turn: Turn, occasion: Occasion) -> None:
+def deliver(turn: RuleRun, occasion: Notification) -> None:
     """Make the rule's messages for all readers; those in their quiet hours get them later."""
     context = about(turn, occasion)
     _deliver(turn, turn.readers(context), occasion, context)
 
 
-def deliver_to(turn: Turn, reader: Reader, occasion: Occasion) -> None:
+def deliver_to(turn: RuleRun, reader: Reader, occasion: Notification) -> None:
     """Make the rule's messages for one reader."""
     _deliver(turn, [reader], occasion, about(turn, occasion))
 
 
-def _deliver(turn: Turn, readers: list[Reader], occasion: Occasion, context: Mapping[str, Any]) -> None:
+def _deliver(
+    turn: RuleRun, readers: list[Reader], occasion: Notification, context: Mapping[str, Any]
+) -> None:
     told = sum(
         _tell(turn, reader, occasion, context)
         for reader in readers
@@ -45,7 +47,7 @@ def _deliver(turn: Turn, readers: list[Reader], occasion: Occasion, context: Map
     _escalate(turn, occasion, told)
 
 
-def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
+def _escalate(turn: RuleRun, occasion: Notification, told: int) -> None:
     """Let the clock of the next person run from when somebody was told, until all is well."""
     if occasion.healed:
         escalate.end(turn, occasion.alert)
@@ -53,7 +55,7 @@ def _escalate(turn: Turn, occasion: Occasion, told: int) -> None:
         escalate.begin(turn, occasion)
 
 
-def release(turn: Turn, address: str) -> None:
+def release(turn: RuleRun, address: str) -> None:
     """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
     held = turn.recall(quiet_hours.KIND, address) or {"held": []}
     turn.forget(quiet_hours.KIND, address)
@@ -80,7 +82,7 @@ def release(turn: Turn, address: str) -> None:
         turn.decide(quiet_hours.KIND, "passed", f"{messages_of(made)} to {reader.name}")
 
 
-def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[str, Any]) -> int:
+def tell_again(turn: RuleRun, reader: Reader, occasion: Notification, again: Mapping[str, Any]) -> int:
     """Make those of an occasion's messages for a reader that a retry is about; return how many."""
     drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
     made = _told(turn, reader, drafts, occasion, about(turn, occasion), again)
@@ -88,14 +90,14 @@ def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[st
     return made
 
 
-def is_told(turn: Turn, address: str, context: Mapping[str, Any]) -> bool:
+def is_told(turn: RuleRun, address: str, context: Mapping[str, Any]) -> bool:
     """Return whether the rule still tells a reader of something; turns count with all who take them."""
     if any(outlet.address == address for outlet in turn.rule.via):
         return True
     return any(address in _phones(turn, one, context) for one in turn.rule.to)
 
 
-def _phones(turn: Turn, one: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
+def _phones(turn: RuleRun, one: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
     """Return the phones of all that a part of `to` may mean; none where it means nobody that is known."""
     try:
         people = turn.project.people.named(one.render(context)) if isinstance(one, Template) else (one,)
@@ -108,18 +110,18 @@ def _phones(turn: Turn, one: Contact | OnCall | Template, context: Mapping[str, 
     }
 
 
-def _is_told_of(turn: Turn, address: str, kept: Mapping[str, Any]) -> bool:
+def _is_told_of(turn: RuleRun, address: str, kept: Mapping[str, Any]) -> bool:
     return is_told(turn, address, about(turn, single(Subject(**kept["subjects"][-1]))))
 
 
-def _release(turn: Turn, reader: Reader, kept: Mapping[str, Any]) -> None:
+def _release(turn: RuleRun, reader: Reader, kept: Mapping[str, Any]) -> None:
     occasion = restore(turn, kept)
     context = about(turn, occasion)
     if _still_matters(turn, occasion, context) and not quiet_hours.holds(turn, reader, occasion, context):
         _escalate(turn, occasion, _tell(turn, reader, occasion, context))
 
 
-def _as_they_are_told_now(turn: Turn, held: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _as_they_are_told_now(turn: RuleRun, held: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield occasions; the parts of a group or a digest by themselves where the rule has none any more."""
     for kept in held:
         ungrouped = kept["group"] is not None and not turn.rule.group
@@ -129,7 +131,7 @@ def _as_they_are_told_now(turn: Turn, held: list[dict[str, Any]]) -> Iterator[di
             yield kept
 
 
-def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
+def _still_matters(turn: RuleRun, occasion: Notification, context: Mapping[str, Any]) -> bool:
     if occasion.group is not None and not occasion.healed and not occasion.extra["group"]["items"]:
         turn.decide(quiet_hours.KIND, "stopped", "healed, never told")
         return False
@@ -139,16 +141,16 @@ def _still_matters(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -
     return False
 
 
-def _tell(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> int:
+def _tell(turn: RuleRun, reader: Reader, occasion: Notification, context: Mapping[str, Any]) -> int:
     drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
     return _told(turn, reader, drafts, occasion, context, retold(turn, occasion))
 
 
 def _told(
-    turn: Turn,
+    turn: RuleRun,
     reader: Reader,
     drafts: Sequence[Draft],
-    occasion: Occasion,
+    occasion: Notification,
     context: Mapping[str, Any],
     again: Mapping[str, Any],
 ) -> int:
@@ -158,19 +160,19 @@ def _told(
     return made
 
 
-def _asks_sent(turn: Turn) -> bool:
+def _asks_sent(turn: RuleRun) -> bool:
     """Say whether a step asks what was sent, so that the messages of each occasion have to be found again."""
     steps = turn.rule.escalate
     asked = (one for step in steps for one in (step.unless, step.condition) if one)
     return any("sent" in one.names for one in asked)
 
 
-def _merged(planned: list[Planned]) -> list[Planned]:
+def _merged(planned: list[PlannedMessage]) -> list[PlannedMessage]:
     """Return the messages with the texts of each device put together, as far as one message can hold them.
 
     The key of what is put together names all that is in it.
     """
-    merged: list[Planned] = []
+    merged: list[PlannedMessage] = []
     last: dict[int | None, int] = {}
     for one in planned:
         text = one.message

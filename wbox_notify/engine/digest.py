@@ -5,8 +5,8 @@ from functools import partial
 from wbox_notify.engine import left_out
 from wbox_notify.engine.deliver import deliver_to, is_told
 from wbox_notify.engine.item import Subject, identity_of
-from wbox_notify.engine.notification import Occasion, about, event_names, made_of, single
-from wbox_notify.engine.rule_run import Turn
+from wbox_notify.engine.notification import Notification, about, event_names, made_of, single
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Digest
 
@@ -16,7 +16,7 @@ MOST = 2000
 """How many events one digest holds; of more the number is told."""
 
 
-def add(turn: Turn, how: Digest, subject: Subject) -> None:
+def add(turn: RuleRun, how: Digest, subject: Subject) -> None:
     """Put a subject into the digest of each reader."""
     due = how.schedule.after(turn.now)
     for reader in turn.readers(about(turn, single(subject))):
@@ -32,7 +32,7 @@ def add(turn: Turn, how: Digest, subject: Subject) -> None:
         turn.remember(KIND, reader.address, kept, kept["due"])
 
 
-def wake(turn: Turn, address: str) -> None:
+def wake(turn: RuleRun, address: str) -> None:
     """Tell a reader what has come since the last digest."""
     kept = turn.recall(KIND, address)
     turn.forget(KIND, address)
@@ -54,7 +54,7 @@ def wake(turn: Turn, address: str) -> None:
         left_out.tell(turn, KIND, [reader], subjects[-1], kept["more"])
 
 
-def _one_by_one(turn: Turn, reader: Reader, subjects: list[Subject]) -> None:
+def _one_by_one(turn: RuleRun, reader: Reader, subjects: list[Subject]) -> None:
     """Tell what waited for a digest that the rule has no more."""
     for subject in subjects:
         occasion = single(subject)
@@ -63,8 +63,8 @@ def _one_by_one(turn: Turn, reader: Reader, subjects: list[Subject]) -> None:
         turn.guarded(KIND, origin, partial(deliver_to, turn, reader, occasion), again)
 
 
-def _occasion(turn: Turn, subjects: list[Subject]) -> Occasion:
-    return Occasion(
+def _occasion(turn: RuleRun, subjects: list[Subject]) -> Notification:
+    return Notification(
         origin=f"{subjects[0].event_id}:{subjects[0].place}:digest:{made_of(subjects)}",
         subjects=subjects,
         extra={"events": event_names(turn, subjects)},

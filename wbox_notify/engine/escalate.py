@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wbox_notify.engine.names import short
-from wbox_notify.engine.notification import Occasion, about, restore, retold
-from wbox_notify.engine.rule_run import Turn, messages_of
+from wbox_notify.engine.notification import Notification, about, restore, retold
+from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.rules.recipients import Reader
 
 KIND = "escalate"
@@ -13,7 +13,7 @@ KIND = "escalate"
 _KEPT = 7 * 86400.0
 
 
-def begin(turn: Turn, occasion: Occasion) -> None:
+def begin(turn: RuleRun, occasion: Notification) -> None:
     """Start the clock of the rule's first step, unless it runs already for this trouble."""
     key = short(occasion.alert)
     running = turn.recall(KIND, key)
@@ -22,12 +22,12 @@ def begin(turn: Turn, occasion: Occasion) -> None:
         _wait(turn, key, {**value, "acked": False, "resolved": False})
 
 
-def end(turn: Turn, alert: str) -> None:
+def end(turn: RuleRun, alert: str) -> None:
     """Note that the trouble is over."""
     _mark(turn, short(alert), "resolved")
 
 
-def acknowledge(turn: Turn, key: str) -> None:
+def acknowledge(turn: RuleRun, key: str) -> None:
     """Note that somebody has answered; ``key`` is the short name of the alert."""
     if _mark(turn, key, "acked"):
         turn.decide("ack", "passed", "acknowledged")
@@ -35,7 +35,7 @@ def acknowledge(turn: Turn, key: str) -> None:
         turn.decide("ack", "stopped", "there is nothing to acknowledge any more")
 
 
-def wake(turn: Turn, key: str) -> None:
+def wake(turn: RuleRun, key: str) -> None:
     """Take the step that is due, and wait for the next one."""
     value = turn.recall(KIND, key)
     if value and value["step"] < len(turn.rule.escalate):
@@ -45,7 +45,7 @@ def wake(turn: Turn, key: str) -> None:
         turn.forget(KIND, key)
 
 
-def _take(turn: Turn, value: Mapping[str, Any]) -> None:
+def _take(turn: RuleRun, value: Mapping[str, Any]) -> None:
     number = value["step"]
     step, stage = turn.rule.escalate[number], f"escalate[{number}]"
     occasion = restore(turn, value["occasion"])
@@ -64,7 +64,7 @@ def _take(turn: Turn, value: Mapping[str, Any]) -> None:
         turn.decide(stage, "passed", messages_of(made))
 
 
-def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[str, Any]) -> int:
+def tell_again(turn: RuleRun, reader: Reader, occasion: Notification, again: Mapping[str, Any]) -> int:
     """Make those of a step's messages for a reader that a retry is about; return how many."""
     if again["step"] >= len(turn.rule.escalate):
         return 0
@@ -72,7 +72,11 @@ def tell_again(turn: Turn, reader: Reader, occasion: Occasion, again: Mapping[st
 
 
 def _say(
-    turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any], again: Mapping[str, Any]
+    turn: RuleRun,
+    reader: Reader,
+    occasion: Notification,
+    context: Mapping[str, Any],
+    again: Mapping[str, Any],
 ) -> int:
     number = again["step"]
     step = turn.rule.escalate[number]
@@ -81,7 +85,7 @@ def _say(
     return turn.fill(reader, drafts, f"{occasion.origin}:escalate[{number}]", context, again)
 
 
-def _wait(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+def _wait(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Keep an escalation until its next step, which counts from its start.
 
     After the last one it is kept for a while, so that what is told again does not begin it anew.
@@ -95,7 +99,7 @@ def _wait(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
         turn.remember(KIND, key, value, turn.time + _KEPT)
 
 
-def _mark(turn: Turn, key: str, what: str) -> bool:
+def _mark(turn: RuleRun, key: str, what: str) -> bool:
     value = turn.recall(KIND, key)
     if value:
         _wait(turn, key, {**value, what: True})

@@ -7,8 +7,8 @@ from wbox_notify.engine import escalate
 from wbox_notify.engine.deliver import deliver
 from wbox_notify.engine.item import Subject
 from wbox_notify.engine.names import key_of, short
-from wbox_notify.engine.notification import GROUP, Occasion, group_names, made_of
-from wbox_notify.engine.rule_run import Turn, values_of
+from wbox_notify.engine.notification import GROUP, Notification, group_names, made_of
+from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.rules.rule import Group
 
 KIND = GROUP
@@ -16,7 +16,7 @@ KIND = GROUP
 _NEVER = 366 * 86400.0
 
 
-def add(turn: Turn, how: Group, subject: Subject) -> None:
+def add(turn: RuleRun, how: Group, subject: Subject) -> None:
     """Put a subject into its group; the group speaks when it is due."""
     key = key_of(values_of(how.by, turn.context(subject)))
     known = turn.look(KIND, key)
@@ -33,7 +33,7 @@ def add(turn: Turn, how: Group, subject: Subject) -> None:
     turn.decide(KIND, "waits", f"in group {key}, which speaks in {group['due'] - turn.time:.0f} s")
 
 
-def wake(turn: Turn, how: Group, key: str) -> None:
+def wake(turn: RuleRun, how: Group, key: str) -> None:
     """Let a group speak that is due, if it has something to say."""
     group = turn.recall(KIND, key)
     if group is None:
@@ -53,7 +53,7 @@ def wake(turn: Turn, how: Group, key: str) -> None:
     turn.forget(KIND, key)
 
 
-def scattered(turn: Turn, key: str) -> list[Subject]:
+def scattered(turn: RuleRun, key: str) -> list[Subject]:
     """Forget a group, as the rule has none any more; return what nobody was told of."""
     group = turn.recall(KIND, key)
     turn.forget(KIND, key)
@@ -68,9 +68,9 @@ def untold(group: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _speak(turn: Turn, key: str, group: dict[str, Any], *, healed: bool) -> None:
+def _speak(turn: RuleRun, key: str, group: dict[str, Any], *, healed: bool) -> None:
     subjects = [Subject(**item) for item in group["items"].values()]
-    occasion = Occasion(
+    occasion = Notification(
         origin=f"{group['opened']}:{short(key)}:{group['spoken']}:{made_of(subjects)}",
         subjects=subjects,
         extra={"group": group_names(turn, key, group)},
@@ -81,7 +81,7 @@ def _speak(turn: Turn, key: str, group: dict[str, Any], *, healed: bool) -> None
     deliver(turn, occasion)
 
 
-def _go_on(turn: Turn, how: Group, key: str, group: dict[str, Any]) -> None:
+def _go_on(turn: RuleRun, how: Group, key: str, group: dict[str, Any]) -> None:
     """Keep what has been told, and say when the group speaks again."""
     lasting = {name: item for name, item in group["items"].items() if item["status"] == "firing"}
     group.update(items=lasting, told=dict.fromkeys(lasting, True), last=turn.time, spoken=group["spoken"] + 1)
@@ -101,5 +101,5 @@ def _alert(key: str, group: dict[str, Any]) -> str:
     return f"{group['opened']}:{key}"
 
 
-def _keep(turn: Turn, key: str, group: dict[str, Any]) -> None:
+def _keep(turn: RuleRun, key: str, group: dict[str, Any]) -> None:
     turn.remember(KIND, key, group, group["due"])

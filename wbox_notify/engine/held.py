@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wbox_notify.engine.names import first_event, key_of, short
-from wbox_notify.model.deliveries import Planned
+from wbox_notify.model.deliveries import PlannedMessage
 
 _TOLD_LATER: Mapping[str, tuple[str, str]] = {
     "group": ("group", "items"),
@@ -29,12 +29,12 @@ def holds(kind: str, value: Mapping[str, Any]) -> int:
     return max(len(waiting), int(value.get("number", 0)))
 
 
-def held(rule: str, kind: str, key: str, value: Mapping[str, Any], why: str) -> Planned:
+def held(rule: str, kind: str, key: str, value: Mapping[str, Any], why: str) -> PlannedMessage:
     """Return what stands in the queue for a memory, until a person lets it be told or drops it."""
     number = holds(kind, value)
     name = _TOLD_LATER.get(kind, (kind, ""))[0]
     what = f"{_events(number)} of its {name} {'waits' if number == 1 else 'wait'}"
-    return Planned(
+    return PlannedMessage(
         key=f"{kind}:{first_event(value)}:{short(key_of([key, value]))}:{rule}:-",
         rule=rule,
         message=None,

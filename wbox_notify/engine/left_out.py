@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from wbox_notify.engine.item import Subject
 from wbox_notify.engine.notification import single
-from wbox_notify.engine.rule_run import Turn, text_to
+from wbox_notify.engine.rule_run import RuleRun, text_to
 from wbox_notify.rules.recipients import Reader
 
 _WORDS: Mapping[str, str] = {
@@ -13,7 +13,7 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def tell(turn: Turn, stage: str, readers: Sequence[Reader], last: Subject, number: int) -> None:
+def tell(turn: RuleRun, stage: str, readers: Sequence[Reader], last: Subject, number: int) -> None:
     """Tell readers how many a stage left out; ``last`` is of the rule's latest event before that."""
     for reader in readers:
         words = _WORDS.get(reader.lang or turn.project.settings.lang, _WORDS["en"])

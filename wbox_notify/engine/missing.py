@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from wbox_notify.engine.item import Subject, moment
-from wbox_notify.engine.rule_run import Turn
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import MissingTrigger
 
 SEEN, OPEN = "seen", "missing"
 
 
-def arrived(turn: Turn, trigger: MissingTrigger, event: Event) -> Subject | None:
+def arrived(turn: RuleRun, trigger: MissingTrigger, event: Event) -> Subject | None:
     """Note that the awaited came; return what to tell if it was missed and the rule tells its coming."""
     at = min(event.at.timestamp(), turn.time)
     turn.remember(SEEN, "", {"at": at, "event": event.id})
@@ -32,7 +32,7 @@ def arrived(turn: Turn, trigger: MissingTrigger, event: Event) -> Subject | None
     )
 
 
-def due(turn: Turn, trigger: MissingTrigger, event: Event) -> Subject | None:
+def due(turn: RuleRun, trigger: MissingTrigger, event: Event) -> Subject | None:
     """Return what to tell at a nominal time, None if the awaited came in its window."""
     seen = turn.recall(SEEN, "")
     by = datetime.fromisoformat(event.data["at"])

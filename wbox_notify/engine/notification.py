@@ -1,4 +1,4 @@
-"""Occasion: what messages are about: one subject, a group of them or a digest."""
+"""Notification: what messages are about: one item, a group or a digest."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from wbox_notify.engine.item import Subject, moment
 from wbox_notify.engine.names import short
-from wbox_notify.engine.rule_run import Turn
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.model.signed_links import token
 
 GROUP = "group"
@@ -15,7 +15,7 @@ GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class Notification:
     """Something to tell.
 
     Attributes:
@@ -58,7 +58,7 @@ class Occasion:
         }
 
 
-def restore(turn: Turn, kept: Mapping[str, Any], members: Mapping[str, Any] | None = None) -> Occasion:
+def restore(turn: RuleRun, kept: Mapping[str, Any], members: Mapping[str, Any] | None = None) -> Notification:
     """Return an occasion that was kept; a group is shown as it is now, or with the members that are given."""
     subjects = [Subject(**subject) for subject in kept["subjects"]]
     extra: dict[str, Any] = {}
@@ -67,10 +67,10 @@ def restore(turn: Turn, kept: Mapping[str, Any], members: Mapping[str, Any] | No
         extra["group"] = group_names(turn, kept["group"], now)
     if kept["digest"]:
         extra["events"] = event_names(turn, subjects)
-    return Occasion(**{**kept, "subjects": subjects, "extra": extra})
+    return Notification(**{**kept, "subjects": subjects, "extra": extra})
 
 
-def retold(turn: Turn, occasion: Occasion) -> dict[str, Any]:
+def retold(turn: RuleRun, occasion: Notification) -> dict[str, Any]:
     """Return what a retry needs to tell an occasion again, as JSON values."""
     if occasion.group is None and not occasion.digest:
         return found_again(turn, occasion.subject)
@@ -80,7 +80,7 @@ def retold(turn: Turn, occasion: Occasion) -> dict[str, Any]:
     return kept
 
 
-def found_again(turn: Turn, subject: Subject) -> dict[str, Any]:
+def found_again(turn: RuleRun, subject: Subject) -> dict[str, Any]:
     """Return where a subject is in the event that is followed, or the whole of it where it came otherwise."""
     if subject.event_id == turn.event_id:
         return {"place": subject.place}
@@ -92,9 +92,9 @@ def made_of(subjects: Sequence[Subject]) -> str:
     return short(json.dumps([[one.event_id, one.place, one.status] for one in subjects]))
 
 
-def single(subject: Subject) -> Occasion:
+def single(subject: Subject) -> Notification:
     """Return the occasion that one subject is."""
-    return Occasion(
+    return Notification(
         origin=f"{subject.event_id}:{subject.place}",
         subjects=[subject],
         alert=subject.identity,
@@ -102,19 +102,19 @@ def single(subject: Subject) -> Occasion:
     )
 
 
-def about(turn: Turn, occasion: Occasion) -> dict[str, Any]:
+def about(turn: RuleRun, occasion: Notification) -> dict[str, Any]:
     """Return the values of all names that an occasion gives."""
     return {**turn.context(occasion.subject), **occasion.extra, "ack_url": ack_url(turn, occasion.alert)}
 
 
-def ack_url(turn: Turn, alert: str) -> str:
+def ack_url(turn: RuleRun, alert: str) -> str:
     """Return the address of the page on which the trouble can be acknowledged."""
     settings = turn.project.settings
     value = f"{turn.rule.id}\x1f{short(alert)}"
     return f"{settings.public_url or ''}/ack/{token(settings.link_key, 'ack', value)}"
 
 
-def group_names(turn: Turn, key: str, group: Mapping[str, Any] | None) -> dict[str, Any]:
+def group_names(turn: RuleRun, key: str, group: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what ``group`` is in a message: its key, and its members that fire and that are resolved."""
     group = group or {"items": {}, "since": turn.time, "told": {}}
     told = group["told"] or {}
@@ -132,11 +132,11 @@ def group_names(turn: Turn, key: str, group: Mapping[str, Any] | None) -> dict[s
     }
 
 
-def event_names(turn: Turn, subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+def event_names(turn: RuleRun, subjects: Sequence[Subject]) -> list[dict[str, Any]]:
     """Return what ``events`` is in a digest: the names that each of them gives."""
     return [turn.context(subject) for subject in subjects]
 
 
-def _shown(turn: Turn, subject: Subject) -> Any:
+def _shown(turn: RuleRun, subject: Subject) -> Any:
     """Return a member of a group: the alert itself, or all names where it is none."""
     return subject.data.get("alert") or turn.context(subject)

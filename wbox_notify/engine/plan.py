@@ -21,8 +21,8 @@ from wbox_notify.engine import (
 from wbox_notify.engine.held import held, holds
 from wbox_notify.engine.names import first_event, key_of, short
 from wbox_notify.engine.notification import about, single
-from wbox_notify.engine.rule_run import Remembers, Turn, one_line
-from wbox_notify.model.deliveries import Decision, Memory, Plan, Planned
+from wbox_notify.engine.rule_run import RuleRun, StateReader, one_line
+from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.signed_links import token
@@ -36,22 +36,24 @@ _AGAIN = 300.0
 _UNTHROTTLED = Throttle(most=1_000_000, per=1.0)
 
 
-def plan(project: Project, event: Event, memory: Remembers, now: datetime) -> Plan:
+def plan(project: Project, event: Event, memory: StateReader, now: datetime) -> Plan:
     """Return all that follows from an event; a rule that fails spoils no other."""
     turns = []
     for rule in _concerned(project, event):
-        turn = Turn(project, rule, memory, now)
+        turn = RuleRun(project, rule, memory, now)
         turn.guarded("trigger", event.id, partial(_event, turn, event), {"do": "event"})
         turns.append(turn)
     return _gathered(project, event.id, turns, now)
 
 
-def wake(project: Project, due: Memory, memory: Remembers, now: datetime, found: Slice | None = None) -> Plan:
+def wake(
+    project: Project, due: Memory, memory: StateReader, now: datetime, found: Slice | None = None
+) -> Plan:
     """Return all that follows when a memory is due; ``found`` is what ``rows.wanted`` says that it needs."""
     rule = project.rule(due.rule)
     if rule is None:
         return _gone(due)
-    turn = Turn(project, rule, memory, now)
+    turn = RuleRun(project, rule, memory, now)
     first = first_event(due.value)
     if due.kind == rows.KIND:
         return _of_rows(turn, due.key, found)
@@ -76,7 +78,7 @@ def _gone(due: Memory) -> Plan:
     forgotten = Memory(rule=due.rule, kind=due.kind, key=due.key, value=None)
     value = due.value or {}
     if due.kind == again.KIND:
-        left: tuple[Planned, ...] = (again.left(due.rule, value, why),)
+        left: tuple[PlannedMessage, ...] = (again.left(due.rule, value, why),)
     else:
         left = (held(due.rule, due.kind, due.key, value, why),) if holds(due.kind, value) else ()
     then = "what it has not told waits for a person" if left else f"its {due.kind} is forgotten"
@@ -85,7 +87,7 @@ def _gone(due: Memory) -> Plan:
     return Plan(event_id=first_event(value), decisions=(decision,), messages=left, memories=(forgotten,))
 
 
-def _of_rows(turn: Turn, event_id: str, found: Slice | None) -> Plan:
+def _of_rows(turn: RuleRun, event_id: str, found: Slice | None) -> Plan:
     """Return what follows from some rows of a file: all its messages count together for the storm guard."""
     course.begin(turn, event_id)
     storm = rows.wake(turn, event_id, found, course.follow, again.follow)
@@ -114,14 +116,14 @@ def _concerned(project: Project, event: Event) -> Sequence[Rule]:
     return list(rules.values())
 
 
-def _event(turn: Turn, event: Event) -> None:
+def _event(turn: RuleRun, event: Event) -> None:
     if event.type == "ack":
         escalate.acknowledge(turn, event.data["key"])
     else:
         course.run(turn, event)
 
 
-def _woken(turn: Turn, due: Memory) -> None:
+def _woken(turn: RuleRun, due: Memory) -> None:
     match due.kind:
         case group.KIND:
             _group(turn, due.key)
@@ -139,7 +141,7 @@ def _woken(turn: Turn, due: Memory) -> None:
             turn.forget(due.kind, due.key)
 
 
-def _group(turn: Turn, key: str) -> None:
+def _group(turn: RuleRun, key: str) -> None:
     """Let a group speak; where the rule has none any more, each of it goes its own way."""
     if turn.rule.group:
         group.wake(turn, turn.rule.group, key)
@@ -147,7 +149,7 @@ def _group(turn: Turn, key: str) -> None:
         course.go_on(turn, "send", group.scattered(turn, key))
 
 
-def _let_go(turn: Turn, key: str) -> None:
+def _let_go(turn: RuleRun, key: str) -> None:
     """Follow what a throttle lets go, and tell how many it left out."""
     released, number, last = throttle.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
     course.go_on(turn, "send", released)
@@ -155,7 +157,7 @@ def _let_go(turn: Turn, key: str) -> None:
         left_out.tell(turn, throttle.THROTTLE, turn.readers(about(turn, single(last))), last, number)
 
 
-def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datetime) -> Plan:
+def _gathered(project: Project, event_id: str, turns: Sequence[RuleRun], now: datetime) -> Plan:
     decisions = [decision for turn in turns for decision in turn.decisions]
     messages = [planned for turn in turns for planned in turn.messages]
     made = sum(planned.message is not None for planned in messages)
@@ -174,8 +176,8 @@ def _gathered(project: Project, event_id: str, turns: Sequence[Turn], now: datet
 
 
 def _question(
-    project: Project, event_id: str, rule: str, what: str, about: Sequence[Planned], now: datetime
-) -> list[Planned]:
+    project: Project, event_id: str, rule: str, what: str, about: Sequence[PlannedMessage], now: datetime
+) -> list[PlannedMessage]:
     """Return the messages that ask the owner what is to become of a storm."""
     name = short(key_of([what, [planned.key.removeprefix(event_id) for planned in about]]))
     settings = project.settings
@@ -184,7 +186,7 @@ def _question(
     link = f"{settings.public_url or ''}/ack/{token(settings.link_key, 'release', event_id)}"
     text = one_line(f"wbox-notify: the rule {rule} would send {what}. They wait. {link}")
     return [
-        Planned(
+        PlannedMessage(
             key=f"{event_id}:storm:{name}:{contact.phone}",
             rule=rule,
             message=Text(phone=contact.phone, message=text),

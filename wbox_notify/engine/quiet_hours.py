@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from wbox_notify.engine.notification import Occasion
-from wbox_notify.engine.rule_run import Turn
+from wbox_notify.engine.notification import Notification
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.rules.recipients import Reader
 
 KIND = "quiet_hours"
@@ -15,7 +15,7 @@ MOST = 500
 _ENDLESS = timedelta(days=1)
 
 
-def holds(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, Any]) -> bool:
+def holds(turn: RuleRun, reader: Reader, occasion: Notification, context: Mapping[str, Any]) -> bool:
     """Return whether a reader is not to be disturbed now; what is to be told then waits, or is dropped."""
     end = ends(turn, reader)
     if end is None or _is_urgent(turn, occasion, context):
@@ -41,7 +41,7 @@ def holds(turn: Turn, reader: Reader, occasion: Occasion, context: Mapping[str, 
     return True
 
 
-def ends(turn: Turn, reader: Reader) -> datetime | None:
+def ends(turn: RuleRun, reader: Reader) -> datetime | None:
     """Return when the quiet hours end that are now, in the zone of the reader; None outside of them."""
     zone = reader.zone or turn.project.settings.tz
     windows = [turn.rule.quiet_hours.window] if turn.rule.quiet_hours else []
@@ -54,7 +54,7 @@ def ends(turn: Turn, reader: Reader) -> datetime | None:
     return max(found, default=None)
 
 
-def _is_urgent(turn: Turn, occasion: Occasion, context: Mapping[str, Any]) -> bool:
+def _is_urgent(turn: RuleRun, occasion: Notification, context: Mapping[str, Any]) -> bool:
     unless = turn.rule.quiet_hours.unless if turn.rule.quiet_hours else None
     return unless is not None and any(
         unless.truth({**context, **turn.context(subject)}) for subject in occasion.subjects

@@ -9,7 +9,7 @@ from wbox_notify.engine.item import moment
 from wbox_notify.engine.plan import plan, wake
 from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Decision, Memory, Plan, Planned
+from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import WhatsAppMessage, notice_of
 from wbox_notify.rules import Project
@@ -30,7 +30,7 @@ class World:
     api_down: bool = False
     memories: dict[tuple[str, str, str], Memory] = field(default_factory=dict)
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
-    messages: list[tuple[datetime, Planned]] = field(default_factory=list)
+    messages: list[tuple[datetime, PlannedMessage]] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     _events: set[str] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
@@ -94,17 +94,17 @@ class World:
         if made.release:
             self.messages = [(at, self._released(planned, made)) for at, planned in self.messages]
 
-    def _released(self, planned: Planned, made: Plan) -> Planned:
+    def _released(self, planned: PlannedMessage, made: Plan) -> PlannedMessage:
         mine = planned.rule in made.release and planned.key.startswith(f"{made.event_id}:")
         return replace(planned, held=None) if mine else planned
 
-    def _new(self, messages: Sequence[Planned]) -> Iterator[Planned]:
+    def _new(self, messages: Sequence[PlannedMessage]) -> Iterator[PlannedMessage]:
         for planned in messages:
             if planned.key not in self._keys:
                 self._keys.add(planned.key)
                 yield from self._arriving(planned)
 
-    def _arriving(self, planned: Planned) -> Iterator[Planned]:
+    def _arriving(self, planned: PlannedMessage) -> Iterator[PlannedMessage]:
         message, rule = planned.message, self.project.rule(planned.rule)
         if not self.api_down or not isinstance(message, WhatsAppMessage):
             yield planned

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wbox_notify.engine.item import Subject, subjects
-from wbox_notify.engine.rule_run import Turn, messages_of
-from wbox_notify.model.deliveries import AGAIN, Decision, Memory, Planned
+from wbox_notify.engine.rule_run import RuleRun, messages_of
+from wbox_notify.model.deliveries import AGAIN, Decision, Memory, PlannedMessage
 from wbox_notify.model.events import Event, event_fields, event_of
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project
@@ -24,8 +24,8 @@ _SHOWN = 60
 _AGAIN = 2.0
 """Seconds until a rule looks again whether the others have followed all rows of its file."""
 
-Follow = Callable[[Turn, Subject], None]
-Retry = Callable[[Turn, Subject, Mapping[str, Any]], None]
+Follow = Callable[[RuleRun, Subject], None]
+Retry = Callable[[RuleRun, Subject, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Storm:
     rules: tuple[str, ...]
 
 
-def begin(turn: Turn, event: Event) -> None:
+def begin(turn: RuleRun, event: Event) -> None:
     """Let the rows of a file be followed, from the first on."""
     turn.remember(KIND, event.id, _beginning(turn, event, 1), turn.time)
     turn.decide(KIND, "waits", "its rows are followed next")
 
 
-def rest(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+def rest(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Let the rest of a file be followed that could not be read, once nothing of it is being followed."""
     event = event_of(value["event"])
     if turn.recall(KIND, event.id):
@@ -61,7 +61,7 @@ def rest(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
     turn.decide(KIND, "waits", f"its rows are followed from row {value['place']} on")
 
 
-def again(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
+def again(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Let one row be read again, with others of its file, and what failed about it be followed."""
     event, row = event_of(value["event"]), value["place"]
     state = turn.recall(KIND, event.id) or {**_beginning(turn, event, row), "only": {}}
@@ -73,7 +73,7 @@ def again(turn: Turn, key: str, value: Mapping[str, Any]) -> None:
     turn.remember(KIND, event.id, {**state, "next": min(state["next"], row)}, turn.time)
 
 
-def _beginning(turn: Turn, event: Event, row: int) -> dict[str, Any]:
+def _beginning(turn: RuleRun, event: Event, row: int) -> dict[str, Any]:
     """Return what is kept of a file before the first of its rows is followed."""
     kept = event_fields(event)
     if "text" not in turn.rule.needs:
@@ -108,7 +108,7 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     )
 
 
-def wake(turn: Turn, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
+def wake(turn: RuleRun, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
     """Follow some rows; return what all of them came to when these were the last.
 
     ``retry`` follows what failed about a row that is read again.
@@ -137,7 +137,7 @@ def wake(turn: Turn, key: str, found: Slice | None, follow: Follow, retry: Retry
     return _end(turn, key, state, released=released)
 
 
-def _take(turn: Turn, state: dict[str, Any], found: Slice, follow: Follow) -> None:
+def _take(turn: RuleRun, state: dict[str, Any], found: Slice, follow: Follow) -> None:
     if found.rows:
         _follow_all(turn, state, found.rows, follow)
     if found.problem:
@@ -147,7 +147,7 @@ def _take(turn: Turn, state: dict[str, Any], found: Slice, follow: Follow) -> No
     state["done"] = not found.more
 
 
-def _take_again(turn: Turn, state: dict[str, Any], found: Slice, retry: Retry) -> None:
+def _take_again(turn: RuleRun, state: dict[str, Any], found: Slice, retry: Retry) -> None:
     """Follow what failed about some of the rows; one that is not there any more has failed again."""
     subject, only = _subject(turn, state), state["only"]
     for row in found.rows:
@@ -166,23 +166,23 @@ def _take_again(turn: Turn, state: dict[str, Any], found: Slice, retry: Retry) -
                 _fail_again(turn, value, f"row {number}: {found.problem or 'it is not there any more'}")
 
 
-def _fail_again(turn: Turn, value: Mapping[str, Any], problem: str) -> None:
+def _fail_again(turn: RuleRun, value: Mapping[str, Any], problem: str) -> None:
     retry = {name: one for name, one in value.items() if name not in {"key", "event_id"}}
     turn.fail(KIND, problem, value["key"].removesuffix(f":{turn.rule.id}:-"), retry)
 
 
-def _subject(turn: Turn, state: dict[str, Any]) -> Subject:
+def _subject(turn: RuleRun, state: dict[str, Any]) -> Subject:
     [subject] = subjects(turn.rule, event_of(state["event"]))
     return subject
 
 
-def _of_row(turn: Turn, subject: Subject, row: Row) -> Subject:
+def _of_row(turn: RuleRun, subject: Subject, row: Row) -> Subject:
     """Return the subject that a row is."""
     name = turn.rule.for_each[0] if turn.rule.for_each else ""
     return replace(subject, data={**subject.data, name: row.value}, place=row.number)
 
 
-def _end(turn: Turn, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
+def _end(turn: RuleRun, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
     """Return what all messages come to, unless another rule has rows of this file before it."""
     others = {
         rule.id: other
@@ -199,7 +199,7 @@ def _end(turn: Turn, key: str, state: dict[str, Any], *, released: bool) -> Stor
     return Storm(made, _about(state), asks, (turn.rule.id, *others))
 
 
-def _hold(turn: Turn, state: dict[str, Any], *, released: bool) -> None:
+def _hold(turn: RuleRun, state: dict[str, Any], *, released: bool) -> None:
     """Count the messages; they wait for those of all other rows unless somebody has let them go."""
     made = [one.message for one in turn.messages if one.message]
     state["made"] += len(made)
@@ -247,7 +247,7 @@ class _Tally:
             self.unlisted.append(row)
             self.example = self.example or decisions[0].detail
 
-    def tell(self, turn: Turn, span: str) -> None:
+    def tell(self, turn: RuleRun, span: str) -> None:
         """Leave what was decided with the turn."""
         turn.decisions += self.failed
         for (stage, outcome, _), (number, first) in self.alike.items():
@@ -258,7 +258,7 @@ class _Tally:
             turn.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
 
 
-def _follow_all(turn: Turn, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
+def _follow_all(turn: RuleRun, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
     subject = _subject(turn, state)
     tally, before = _Tally(_name(state)), turn.decisions
     for row in rows:
@@ -284,7 +284,7 @@ def _place(state: dict[str, Any], row: Row) -> str:
     return f"row {row.number} of {_name(state)}"
 
 
-def _placed(messages: Sequence[Planned], place: str, *, listed: bool) -> list[Planned]:
+def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> list[PlannedMessage]:
     """Return the messages of a row that failed, of which those that could not be made say which row it is."""
     return [
         replace(one, problem=f"{place}: {one.problem}") if one.problem else one

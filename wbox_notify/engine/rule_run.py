@@ -10,7 +10,7 @@ from wbox_notify.engine.held import held
 from wbox_notify.engine.item import Subject
 from wbox_notify.errors import WboxError
 from wbox_notify.model.addresses import check_public
-from wbox_notify.model.deliveries import Decision, Memory, Planned
+from wbox_notify.model.deliveries import Decision, Memory, PlannedMessage
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.recipients import OnCall, Outlet, Reader
@@ -18,7 +18,7 @@ from wbox_notify.rules.rule import Draft, Translations
 from wbox_notify.templates import Expression, Template
 
 
-class Remembers(Protocol):
+class StateReader(Protocol):
     """Whoever knows what rules have kept in mind from earlier events."""
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
@@ -31,7 +31,7 @@ class Remembers(Protocol):
 class Overlay:
     """A memory with changes on top that are not stored yet."""
 
-    def __init__(self, below: Remembers) -> None:
+    def __init__(self, below: StateReader) -> None:
         self._below = below
         self._above: dict[tuple[str, str, str], Mapping[str, Any] | None] = {}
 
@@ -51,19 +51,19 @@ class Overlay:
         return self._below.sent(prefix)
 
 
-class Turn:
+class RuleRun:
     """One rule's turn at an event, or at a memory that is due.
 
     Each stage reads and writes its memory here, and leaves decisions and messages.
     """
 
-    def __init__(self, project: Project, rule: Rule, memory: Remembers, now: datetime) -> None:
+    def __init__(self, project: Project, rule: Rule, memory: StateReader, now: datetime) -> None:
         self.project = project
         self.rule = rule
         self.now = now
         self.time = now.timestamp()
         self.decisions: list[Decision] = []
-        self.messages: list[Planned] = []
+        self.messages: list[PlannedMessage] = []
         self.stage = ""
         self.event_id = ""
         """The event that is followed, where a subject can be found in it again by its place."""
@@ -122,7 +122,7 @@ class Turn:
         self.decide(stage, "failed", problem)
         key = f"{origin}:{self.rule.id}:-"
         self.messages.append(
-            Planned(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}", again=again)
+            PlannedMessage(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}", again=again)
         )
 
     def hold(self, kind: str, key: str, value: Mapping[str, Any], why: str) -> None:
@@ -148,7 +148,9 @@ class Turn:
     def say(self, message: Message, origin: str, place: str) -> None:
         """Add a message; ``origin`` and ``place`` are the same whenever this is planned again."""
         key = f"{origin}:{self.rule.id}:{place}:{message.recipient}"
-        self.messages.append(Planned(key=key, rule=self.rule.id, message=message, terms=self.rule.terms))
+        self.messages.append(
+            PlannedMessage(key=key, rule=self.rule.id, message=message, terms=self.rule.terms)
+        )
 
     def sent(self, origin: str) -> bool:
         """Return whether wbox took one of the rule's messages of an origin."""

@@ -10,7 +10,7 @@ from typing import Any
 from wbox_notify.engine.escalate import KIND as ESCALATE
 from wbox_notify.engine.replay import World
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Decision, Planned
+from wbox_notify.model.deliveries import Decision, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
@@ -141,7 +141,7 @@ def _complaints(world: World, rule: Rule, test: RuleTest) -> Iterator[str]:
 
 
 def _compared(
-    world: World, number: int, expected: Mapping[str, Any] | None, got: tuple[datetime, Planned] | None
+    world: World, number: int, expected: Mapping[str, Any] | None, got: tuple[datetime, PlannedMessage] | None
 ) -> Iterator[str]:
     if expected is None and got:
         yield f"message {number + 1} is not expected: {_shown(world, *got)}"
@@ -154,7 +154,9 @@ def _compared(
             yield from (f"  {difference}" for difference in differences)
 
 
-def _differences(world: World, expected: Mapping[str, Any], at: datetime, planned: Planned) -> Iterator[str]:
+def _differences(
+    world: World, expected: Mapping[str, Any], at: datetime, planned: PlannedMessage
+) -> Iterator[str]:
     message = planned.message
     zone = world.project.settings.tz
     if message is None:
@@ -240,7 +242,7 @@ def _is_reason(decision: Decision, skipped: str) -> bool:
     )
 
 
-def _shown(world: World, at: datetime, planned: Planned) -> str:
+def _shown(world: World, at: datetime, planned: PlannedMessage) -> str:
     message = planned.message
     local = at.astimezone(world.project.settings.tz)
     parts = _parts(message) if message else {}

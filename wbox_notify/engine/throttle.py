@@ -5,7 +5,7 @@ from typing import Any
 
 from wbox_notify.engine.item import Subject
 from wbox_notify.engine.names import key_of
-from wbox_notify.engine.rule_run import Turn, values_of
+from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.rules.rule import Dedupe, Throttle
 
 DEDUPE, THROTTLE = "dedupe", "throttle"
@@ -14,7 +14,7 @@ MOST = 1000
 """How many wait in one queue; of more the number is told."""
 
 
-def is_new(turn: Turn, how: Dedupe, subject: Subject) -> bool:
+def is_new(turn: RuleRun, how: Dedupe, subject: Subject) -> bool:
     """Return whether the rule has not followed the same before; it has now.
 
     Where a value is missing, nothing shows that two events are the same: both are followed.
@@ -40,7 +40,7 @@ def _empty(values: Sequence[Any]) -> int | None:
     return next((at for at, one in enumerate(values) if one is None or one == ""), None)
 
 
-def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
+def passes(turn: RuleRun, how: Throttle, subject: Subject) -> bool:
     """Return whether the subject is within the measure; else it is counted, queued or dropped."""
     key = key_of(values_of(how.key, turn.context(subject)))
     state = _state(turn, how, key)
@@ -60,7 +60,7 @@ def passes(turn: Turn, how: Throttle, subject: Subject) -> bool:
     return False
 
 
-def due(turn: Turn, how: Throttle, key: str) -> tuple[list[Subject], int, Subject | None]:
+def due(turn: RuleRun, how: Throttle, key: str) -> tuple[list[Subject], int, Subject | None]:
     """Return what a throttle lets go now: queued subjects, how many were left out, and the last of them."""
     state = _state(turn, how, key)
     free = max(how.most - len(state["times"]), 0)
@@ -72,14 +72,14 @@ def due(turn: Turn, how: Throttle, key: str) -> tuple[list[Subject], int, Subjec
     return released, left_out, Subject(**last) if last else None
 
 
-def _state(turn: Turn, how: Throttle, key: str) -> dict[str, Any]:
+def _state(turn: RuleRun, how: Throttle, key: str) -> dict[str, Any]:
     empty = {"times": [], "queue": [], "left_out": 0, "last": None}
     state = {**(turn.look(THROTTLE, key) or empty)}
     state["times"] = [at for at in state["times"] if at > turn.time - how.per]
     return state
 
 
-def _keep(turn: Turn, how: Throttle, key: str, state: dict[str, Any]) -> None:
+def _keep(turn: RuleRun, how: Throttle, key: str, state: dict[str, Any]) -> None:
     if state["times"]:
         turn.remember(THROTTLE, key, state, state["times"][0] + how.per)
     elif state["queue"] or state["left_out"]:

@@ -18,7 +18,7 @@ from wbox_notify.media.safe_open import MediaError
 from wbox_notify.media.spool import Copy, Item, Spool
 from wbox_notify.model import signed_links
 from wbox_notify.model.addresses import check_public
-from wbox_notify.model.deliveries import Decision, Delivery, Plan, Planned
+from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message
 from wbox_notify.rules import Project
@@ -168,7 +168,7 @@ class MediaFiles:
                     break
         return gone
 
-    def _taken_in(self, plan: Plan) -> tuple[Planned, ...]:
+    def _taken_in(self, plan: Plan) -> tuple[PlannedMessage, ...]:
         wanted: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
         for planned in plan.messages:
             file = _file(planned.message)

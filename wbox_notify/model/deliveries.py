@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from wbox_notify.model.messages import Message
-from wbox_notify.model.terms import OnUnknown, Terms
+from wbox_notify.model.terms import OnUnknown, SendOptions
 
 
 class State(StrEnum):
@@ -64,7 +64,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedMessage:
     """A message that an event calls for, or the ``problem`` why it could not be made or cannot be sent.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
@@ -81,7 +81,7 @@ class Planned:
     held: str | None = None
     events: tuple[str, ...] = ()
     again: Mapping[str, Any] | None = None
-    terms: Terms = Terms()
+    terms: SendOptions = SendOptions()
 
 
 NO_RULE = "-"
@@ -116,7 +116,7 @@ class Plan:
 
     event_id: str
     decisions: tuple[Decision, ...] = ()
-    messages: tuple[Planned, ...] = ()
+    messages: tuple[PlannedMessage, ...] = ()
     memories: tuple[Memory, ...] = ()
     release: tuple[str, ...] = ()
     over: tuple[str, ...] = ()

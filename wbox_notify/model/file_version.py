@@ -151,7 +151,7 @@ Known = Callable[[Sequence[FileVersion]], Mapping[FileVersion, Past]]
 """Returns the past of those files that have one."""
 
 
-class Fate(StrEnum):
+class FileState(StrEnum):
     """What became of a version of a file."""
 
     SEEN = "seen"

@@ -13,7 +13,7 @@ decides, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class SendOptions:
     """How a rule wants its messages to be sent.
 
     Attributes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wbox_notify.config.settings import Settings
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, in_order
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.rules import reach
@@ -75,7 +75,7 @@ def _trigger(trigger: Trigger) -> str:
     return f"schedule {trigger.schedule.describe('en')}"
 
 
-def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Spot]]:
+def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Location]]:
     """Yield the sources of a rule with the places where they stand."""
     for index, trigger in enumerate(rule.triggers):
         spot = rule.spot.at("trigger").at(index)
@@ -85,7 +85,7 @@ def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Spot]]:
             yield trigger.of, spot.at("missing", "of")
 
 
-def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Spot]]:
+def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Location]]:
     """Yield what a rule and its steps send, with the places where it stands."""
     yield rule.send, rule.spot.at("send")
     for index, step in enumerate(rule.escalate):
@@ -117,7 +117,7 @@ def _untested(project: Project) -> Iterator[Problem]:
         yield first.spot.at("id").problem("WBX330", message, hint=hint, severity="warning")
 
 
-def _source(source: FileTrigger | WebhookTrigger, spot: Spot, settings: Settings) -> Iterator[Problem]:
+def _source(source: FileTrigger | WebhookTrigger, spot: Location, settings: Settings) -> Iterator[Problem]:
     if isinstance(source, WebhookTrigger):
         yield from _secret(source, spot)
         yield from _open(source, spot, settings.listen[0])
@@ -125,7 +125,7 @@ def _source(source: FileTrigger | WebhookTrigger, spot: Spot, settings: Settings
         yield from _folder(source, spot)
 
 
-def _folder(source: FileTrigger, trigger: Spot) -> Iterator[Problem]:
+def _folder(source: FileTrigger, trigger: Location) -> Iterator[Problem]:
     root, spot = source.root, trigger.at("file", "path")
     try:
         mode = root.stat().st_mode
@@ -163,7 +163,7 @@ def _put_away(rule: Rule) -> Iterator[Problem]:
                 yield from _target(getattr(trigger, name), trigger.root, spot.at(name))
 
 
-def _target(target: Target, root: Path, spot: Spot) -> Iterator[Problem]:
+def _target(target: Target, root: Path, spot: Location) -> Iterator[Problem]:
     if not isinstance(target, Template) or "{" in target.source:
         return
     folder = root / target.source
@@ -175,7 +175,7 @@ def _target(target: Target, root: Path, spot: Spot) -> Iterator[Problem]:
         yield spot.problem("WBX351", f"files cannot be moved to {folder}", hint=hint, severity="warning")
 
 
-def _patterns(source: FileTrigger, spot: Spot) -> Iterator[Problem]:
+def _patterns(source: FileTrigger, spot: Location) -> Iterator[Problem]:
     """Yield a warning for each pattern that looks like an ending, and is a whole name."""
     for index, glob in enumerate(source.match):
         folders, slash, name = glob.rpartition("/")
@@ -185,14 +185,14 @@ def _patterns(source: FileTrigger, spot: Spot) -> Iterator[Problem]:
             yield spot.at(index).problem("WBX354", message, hint=hint, severity="warning")
 
 
-def _secret(source: WebhookTrigger, trigger: Spot) -> Iterator[Problem]:
+def _secret(source: WebhookTrigger, trigger: Location) -> Iterator[Problem]:
     if source.scheme and source.scheme.weak:
         message = f"a secret of the path `{source.path}` is short enough to be guessed"
         hint = "make a longer one: openssl rand -hex 32"
         yield trigger.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
 
 
-def _open(source: WebhookTrigger, trigger: Spot, host: str) -> Iterator[Problem]:
+def _open(source: WebhookTrigger, trigger: Location, host: str) -> Iterator[Problem]:
     if source.scheme is None and not is_loopback_host(host):
         message = f"anybody who reaches {host or 'this machine'} can call the path `{source.path}`"
         hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wbox_notify.config.yaml.document import Document, Spot
+from wbox_notify.config.yaml.document import Document, Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import MessageError
@@ -52,7 +52,7 @@ class _Gathering:
         self.region, self.zone = region, zone
         self.problems: list[Problem] = []
         self.windows = Windows()
-        self.entries: dict[str, Spot] = {}
+        self.entries: dict[str, Location] = {}
         self.contacts: dict[str, Contact] = {}
         self.turns: dict[str, OnCallSpec] = {}
         self.on_call: dict[str, OnCall] = {}
@@ -87,14 +87,14 @@ class _Gathering:
         for name in self.members:
             self._filled(name, ())
 
-    def _is_name(self, name: str, spot: Spot) -> bool:
+    def _is_name(self, name: str, spot: Location) -> bool:
         if not _NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
             self.problems.append(spot.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
             return False
         return True
 
-    def _is_new(self, name: str, spot: Spot) -> bool:
+    def _is_new(self, name: str, spot: Location) -> bool:
         if earlier := self.entries.get(name):
             at = f"{earlier.document.source.file}:{earlier.key.line}"
             self.problems.append(
@@ -104,7 +104,7 @@ class _Gathering:
         self.entries[name] = spot
         return True
 
-    def _contact(self, name: str, entry: Any, spot: Spot) -> None:
+    def _contact(self, name: str, entry: Any, spot: Location) -> None:
         spec, problems = fit(ContactSpec, as_contact(entry), spot)
         self.problems += problems
         if spec is None:
@@ -121,13 +121,13 @@ class _Gathering:
             tags = frozenset(spec.tags)
             self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, hours, tags)
 
-    def _turn(self, name: str, entry: Any, spot: Spot) -> None:
+    def _turn(self, name: str, entry: Any, spot: Location) -> None:
         spec, problems = fit(OnCallSpec, entry, spot)
         self.problems += problems
         if spec is not None:
             self.turns[name] = spec
 
-    def _group(self, name: str, entry: Any, spot: Spot) -> None:
+    def _group(self, name: str, entry: Any, spot: Location) -> None:
         spec, problems = fit(GroupMembersSpec, {"members": entry}, spot)
         self.problems += problems
         if spec is not None and not spec.members:
@@ -174,7 +174,7 @@ class _Gathering:
             return self._filled(name, above)
         return () if name in self.entries else self._number(name, spot)
 
-    def _number(self, text: str, spot: Spot) -> tuple[Contact, ...]:
+    def _number(self, text: str, spot: Location) -> tuple[Contact, ...]:
         try:
             if text.startswith(TAG):
                 return tagged(text, self.contacts.values())
@@ -185,7 +185,7 @@ class _Gathering:
             return ()
 
 
-def _section(document: Document, name: str) -> Iterator[tuple[Spot, str, Any]]:
+def _section(document: Document, name: str) -> Iterator[tuple[Location, str, Any]]:
     section = document.value.get(name) if isinstance(document.value, dict) else None
     if isinstance(section, dict):
         for key, entry in section.items():

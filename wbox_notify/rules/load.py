@@ -8,11 +8,11 @@ from typing import Any
 
 from wbox_notify.config import settings
 from wbox_notify.config.settings import Setup
-from wbox_notify.config.yaml.document import Document, Spot, open_document
+from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import MessageError
-from wbox_notify.rules.compile import Workshop, build
+from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
 from wbox_notify.rules.project import Project
@@ -30,7 +30,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
     documents, problems = _rule_documents(chosen.folder)
     people, windows, wrong = gather([setup.document, *documents], chosen.region, chosen.tz)
     problems += [*setup.problems, *wrong]
-    shop = Workshop(chosen, people, windows, setup.secrets, problems)
+    shop = BuildContext(chosen, people, windows, setup.secrets, problems)
     loading = _Loading(shop)
     for document in documents:
         loading.take(document)
@@ -47,11 +47,11 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
 class _Loading:
     """The rules of the files read so far, and all problems."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: BuildContext) -> None:
         self.rules: list[Rule] = []
         self.problems = shop.problems
         self._shop = shop
-        self._ids: dict[str, Spot] = {}
+        self._ids: dict[str, Location] = {}
         self._hooks = Hooks()
 
     def take(self, document: Document) -> None:
@@ -62,7 +62,7 @@ class _Loading:
         if not errors(problem for problem in self.problems if problem.file == file):
             self.rules += rules
 
-    def _found(self, document: Document) -> Iterator[tuple[Any, Spot]]:
+    def _found(self, document: Document) -> Iterator[tuple[Any, Location]]:
         if document.value is None and errors(document.problems):
             return
         value = {"version": 1} if document.value is None else document.value
@@ -76,7 +76,7 @@ class _Loading:
             problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
             self.problems.append(problem)
 
-    def _rule(self, value: Any, spot: Spot) -> Rule | None:
+    def _rule(self, value: Any, spot: Location) -> Rule | None:
         spec, problems = fit(RuleSpec, value, spot)
         self.problems += problems
         if spec is None:
@@ -90,7 +90,7 @@ class _Loading:
         return build(self._shop, spec, spot)
 
 
-def _check_owner(setup: Setup, shop: Workshop) -> None:
+def _check_owner(setup: Setup, shop: BuildContext) -> None:
     if setup.settings.owner is None:
         return
     try:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import fit, meant
+from wbox_notify.config.yaml.validation import did_you_mean, fit
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.people import WindowSpec
 from wbox_notify.triggers.schedule.windows import Span, Window
@@ -18,9 +18,9 @@ class Windows:
 
     def __init__(self) -> None:
         self.named: dict[str, Window] = {}
-        self._entries: dict[str, Spot] = {}
+        self._entries: dict[str, Location] = {}
 
-    def declare(self, name: str, entry: Any, spot: Spot, problems: list[Problem]) -> None:
+    def declare(self, name: str, entry: Any, spot: Location, problems: list[Problem]) -> None:
         """Take in an entry of ``time_windows``."""
         if earlier := self._entries.get(name):
             hint = f"it is given at {earlier.document.source.file}:{earlier.key.line}"
@@ -32,7 +32,7 @@ class Windows:
         if spec is not None and (window := _window(spec.spans, spot, problems, self._parsed)):
             self.named[name] = window
 
-    def read(self, written: Sequence[str], spot: Spot, problems: list[Problem]) -> Window | None:
+    def read(self, written: Sequence[str], spot: Location, problems: list[Problem]) -> Window | None:
         """Return the window that stands at a spot, of names and spans; None where it is wrong."""
         return _window(written, spot, problems, self._meant)
 
@@ -47,7 +47,7 @@ class Windows:
         try:
             return Window.parse(text)
         except ConfigError as error:
-            near = meant(text, self._entries)
+            near = did_you_mean(text, self._entries)
             if any(map(str.isdigit, text)):
                 raise ConfigError(str(error), hint=near or error.hint) from None
             hint = near or f"write its hours, or `time_windows: {{{text}: 22:00-07:30}}`"
@@ -55,7 +55,7 @@ class Windows:
 
 
 def _window(
-    written: Sequence[str], spot: Spot, problems: list[Problem], read: Callable[[str], Window]
+    written: Sequence[str], spot: Location, problems: list[Problem], read: Callable[[str], Window]
 ) -> Window | None:
     spans: list[Span] = []
     for index, text in enumerate(written):

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
@@ -130,18 +130,20 @@ _READ = frozenset({"sha256", "text", "json"})
 _IN_TAG = r"\{[{%](?:(?!\}\}|%\}).)*?"
 
 
-def unknown(made: Expression | Template, offered: Names, spot: Spot) -> Iterator[Problem]:
+def unknown(made: Expression | Template, offered: Names, spot: Location) -> Iterator[Problem]:
     """Yield a problem for each name that is not offered, at its place in the text at ``spot``."""
     for name, fields in made.names.items():
         if name not in offered:
-            hint = _dashed(made.source, name) or meant(name, offered) or f"there are {', '.join(offered)}"
+            hint = (
+                _dashed(made.source, name) or did_you_mean(name, offered) or f"there are {', '.join(offered)}"
+            )
             yield _problem(
                 made, rf"(?<![\w.])({re.escape(name)})\b", spot, f"there is no `{name}` here", hint
             )
         for field in sorted(fields - offered.get(name, fields)) if offered.get(name) else ():
             hint = (
                 _rows_hint(name, field)
-                or meant(field, offered[name])
+                or did_you_mean(field, offered[name])
                 or f"it has {', '.join(sorted(offered[name]))}"
             )
             pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
@@ -150,7 +152,7 @@ def unknown(made: Expression | Template, offered: Names, spot: Spot) -> Iterator
         yield from _proofs(made, spot)
 
 
-def _proofs(made: Expression | Template, spot: Spot) -> Iterator[Problem]:
+def _proofs(made: Expression | Template, spot: Location) -> Iterator[Problem]:
     """Yield a problem for each header that is never kept."""
     for field in sorted(filter(proves, made.names.get("headers", _ANY))):
         pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
@@ -206,7 +208,7 @@ def _rows_hint(name: str, field: str) -> str | None:
     return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
 
 
-def _problem(made: Expression | Template, pattern: str, spot: Spot, message: str, hint: str) -> Problem:
+def _problem(made: Expression | Template, pattern: str, spot: Location, message: str, hint: str) -> Problem:
     if isinstance(made, Template) and made.name:
         return spot.problem("WBX308", f"{message}, in templates/{made.name}", hint=hint)
     place = spot.find(pattern if isinstance(made, Expression) else _IN_TAG + pattern)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wbox_notify.config.own import KEY, Own, Part
 from wbox_notify.config.values import as_path
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.roots import named, written
@@ -16,7 +16,7 @@ _ASIDE = "put it into a folder that no rule watches or names: what lies beside i
 _NARROW = "give this rule a folder of its own"
 
 
-def watched(trigger: FileTrigger, spot: Spot, own: Own) -> Iterator[Problem]:
+def watched(trigger: FileTrigger, spot: Location, own: Own) -> Iterator[Problem]:
     """Yield the problems with the folder of a trigger, and with those that it puts files into."""
     at = spot.at("path")
     if part := own.at(trigger.root):
@@ -36,7 +36,7 @@ def watched(trigger: FileTrigger, spot: Spot, own: Own) -> Iterator[Problem]:
             yield spot.at(name).problem("WBX361", message, hint="name another folder")
 
 
-def sent(draft: Draft, spot: Spot, own: Own, folder: Path) -> Iterator[Problem]:
+def sent(draft: Draft, spot: Location, own: Own, folder: Path) -> Iterator[Problem]:
     """Yield the problem with what a draft names as its file; ``folder`` is that of the project."""
     if place := named(draft, folder):
         at = spot.at("media", "file")
@@ -47,7 +47,7 @@ def sent(draft: Draft, spot: Spot, own: Own, folder: Path) -> Iterator[Problem]:
             yield from _told(list(own.below(place)), f"{place}, which `file` names", at)
 
 
-def _told(found: list[tuple[Part, Path]], where: str, spot: Spot) -> Iterator[Problem]:
+def _told(found: list[tuple[Part, Path]], where: str, spot: Location) -> Iterator[Problem]:
     keys = [str(below) for part, below in found if part.what == KEY]
     others = list(dict.fromkeys(below.parts[0] for part, below in found if part.what != KEY))
     if keys:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import MessageError
 from wbox_notify.model.phones import normalise, refuse_spoiled
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
@@ -140,7 +140,7 @@ def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
     known = list(contacts)
     found = tuple(contact for contact in known if tag in contact.tags)
     if not found:
-        near = meant(tag, {tag for contact in known for tag in contact.tags})
+        near = did_you_mean(tag, {tag for contact in known for tag in contact.tags})
         raise MessageError("to", f"nobody has the tag `{tag}`", hint=near)
     return found
 
@@ -152,7 +152,7 @@ def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapp
     """
     refuse_spoiled(text)
     if any(map(str.isalpha, text)):
-        raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=meant(text, names))
+        raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=did_you_mean(text, names))
     phone = normalise(text, region)
     known = (contact for contact in contacts.values() if contact.phone == phone)
     return next(known, Contact(f"+{phone}", phone))

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import WboxError
 from wbox_notify.model.messages import KINDS, Notice, WhatsAppMessage, readable
-from wbox_notify.model.terms import Terms
+from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.matching import Matching, Miss
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet
 from wbox_notify.templates import Expression, Template
@@ -357,14 +357,14 @@ class Rule:
     translations: Translations = field(default_factory=dict, repr=False)
     escalate: tuple[Step, ...] = ()
     fallback: tuple[str, ...] = ()
-    terms: Terms = Terms()
+    terms: SendOptions = SendOptions()
     tests: tuple[RuleTest, ...] = ()
     needs: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     file: str
     line: int
-    spot: Spot = field(repr=False, compare=False)
+    spot: Location = field(repr=False, compare=False)
 
     def trigger_of(self, path: str) -> FileTrigger | None:
         """Return the trigger that a file sets off."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
@@ -15,9 +15,9 @@ class Hooks:
     """The hooks of all rules so far."""
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[dict[str, Any], Spot]] = {}
+        self._first: dict[str, tuple[dict[str, Any], Location]] = {}
 
-    def take(self, spec: RuleSpec, spot: Spot) -> Iterator[Problem]:
+    def take(self, spec: RuleSpec, spot: Location) -> Iterator[Problem]:
         """Yield a problem for each hook of a rule that differs from an earlier one with its path."""
         for index, trigger in enumerate(spec.trigger):
             at = spot.at("trigger").at(index)
@@ -26,7 +26,7 @@ class Hooks:
             if trigger.missing and trigger.missing.of.webhook:
                 yield from self._one(trigger.missing.of.webhook, at.at("missing", "of", "webhook"))
 
-    def _one(self, hook: WebhookSpec, spot: Spot) -> Iterator[Problem]:
+    def _one(self, hook: WebhookSpec, spot: Location) -> Iterator[Problem]:
         settings = hook.model_dump(include={*_SHARED})
         first, earlier = self._first.setdefault(hook.path, (settings, spot))
         differs = [name for name in _SHARED if settings[name] != first[name]]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.store.integrity import BusyError, UnsoundError
-from wbox_notify.store.queries import History
+from wbox_notify.store.queries import Queries
 from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
 from wbox_notify.store.store import Store
 
-__all__ = ["BusyError", "History", "SchemaError", "Store", "UnsoundError", "open_history", "open_store"]
+__all__ = ["BusyError", "Queries", "SchemaError", "Store", "UnsoundError", "open_history", "open_store"]
 
 
 def open_store(url: str) -> Store:
@@ -24,7 +24,7 @@ def open_store(url: str) -> Store:
     return Store(Sqlite(_path(url)))
 
 
-def open_history(url: str) -> History | None:
+def open_history(url: str) -> Queries | None:
     """Return a read-only view of the store at ``url``, or None where there is no store yet.
 
     Raises:
@@ -33,7 +33,7 @@ def open_history(url: str) -> History | None:
     path = _path(url)
     reader = Reader(path)
     if path.exists() and reader.version():
-        return History(reader)
+        return Queries(reader)
     reader.close()
     return None
 

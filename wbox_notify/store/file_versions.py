@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion, Past
+from wbox_notify.model.file_version import FileState, FileVersion, Past
 from wbox_notify.store import mapping
 from wbox_notify.store.claims import SAME
 from wbox_notify.store.merging import TOLD
@@ -50,7 +50,7 @@ select {_FACTS} from file where (inode, mtime_ns) in (values {{marks}})
 and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by seq
 """  # noqa: S608 - ours
 
-_PUT_AWAY = frozenset({Fate.DONE, Fate.FAILED, Fate.DUPLICATE})
+_PUT_AWAY = frozenset({FileState.DONE, FileState.FAILED, FileState.DUPLICATE})
 
 _SLICE = "select event_id, seq from file where fate = 'open' and seq > :after order by seq limit :most"
 
@@ -126,7 +126,7 @@ class Files:
         """Return the past of those versions that have one."""
         return pasts(self._database, versions)
 
-    def see(self, versions: Mapping[FileVersion, Fate], now: float) -> Future[None]:
+    def see(self, versions: Mapping[FileVersion, FileState], now: float) -> Future[None]:
         """Keep versions that no event tells of."""
         return self._database.write(lambda connection: see(connection, versions, now))
 
@@ -157,7 +157,7 @@ class Files:
             failures=[_failure(one) for one in dead],
         )
 
-    def settle(self, version: FileVersion, fate: Fate, detail: str, now: float) -> Future[None]:
+    def settle(self, version: FileVersion, fate: FileState, detail: str, now: float) -> Future[None]:
         """Keep what became of a file, and one line about it."""
         detail = detail.encode("utf-8", "backslashreplace").decode("utf-8")
         said = {"id": version.id, "fate": fate, "detail": detail, "now": now}
@@ -263,7 +263,7 @@ def _key(version: FileVersion) -> tuple[Any, ...]:
     return version.inode, version.size, version.mtime_ns, version.root, basename(version.path)
 
 
-def see(connection: sqlite3.Connection, versions: Mapping[FileVersion, Fate], now: float) -> None:
+def see(connection: sqlite3.Connection, versions: Mapping[FileVersion, FileState], now: float) -> None:
     """Keep versions, in the transaction of their events."""
     seen = [{**_row(version), "fate": fate, "now": now} for version, fate in versions.items()]
     connection.executemany(_SEE, seen)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.model import messages
-from wbox_notify.model.deliveries import Delivery, Memory, Planned, State
+from wbox_notify.model.deliveries import Delivery, Memory, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
 
@@ -33,7 +33,7 @@ def event(row: Mapping[str, Any]) -> Event:
     )
 
 
-def delivery_row(planned: Planned, event_id: str, now: float) -> dict[str, Any]:
+def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str, Any]:
     """Return the columns of a new delivery: queued, held for a person, or dead for a reason."""
     message = planned.message
     return {
@@ -61,7 +61,7 @@ def _sameness(message: Message | None) -> str:
     return hashlib.sha256(message.message.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _first_state(planned: Planned) -> State:
+def _first_state(planned: PlannedMessage) -> State:
     if planned.problem or not (planned.message or planned.held):
         return State.DEAD
     return State.HELD if planned.held else State.QUEUED

@@ -30,7 +30,7 @@ def _chosen(states: Sequence[State]) -> str:
     return f"state in ({listed}) and :rule in ('', rule) and :event in ('', event_id)"
 
 
-class History:
+class Queries:
     """Questions that the commands ask; times are seconds since the epoch."""
 
     def __init__(self, database: _Readable) -> None:

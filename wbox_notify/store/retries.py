@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.model.deliveries import AGAIN, NO_RULE, Planned
+from wbox_notify.model.deliveries import AGAIN, NO_RULE, PlannedMessage
 from wbox_notify.model.events import event_fields
 from wbox_notify.store import mapping, sql
 
@@ -15,7 +15,7 @@ _THE_RULE: Mapping[str, Any] = {"do": "event"}
 """What is followed again where an older version did not say what failed: the rule, for the whole event."""
 
 
-def put(connection: sqlite3.Connection, planned: Planned, event_id: str, now: float) -> None:
+def put(connection: sqlite3.Connection, planned: PlannedMessage, event_id: str, now: float) -> None:
     """Keep a delivery, with what a retry follows where it has no message.
 
     One with its key that says the same is the same. Of one that says something else nobody knows which is

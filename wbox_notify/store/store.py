@@ -13,12 +13,12 @@ from typing import Any
 from wbox_notify.model.clock import Step
 from wbox_notify.model.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.store import claims, clock, mapping, merging, retries, sql
 from wbox_notify.store.file_versions import Files, link, see
-from wbox_notify.store.queries import History
+from wbox_notify.store.queries import Queries
 from wbox_notify.store.retention import prune
 from wbox_notify.store.sqlite import Sqlite
 
@@ -37,7 +37,7 @@ class Store:
 
     def __init__(self, database: Sqlite) -> None:
         self._database = database
-        self.history = History(database)
+        self.history = Queries(database)
         self.files = Files(database)
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Store:
         events: Sequence[Event],
         now: float,
         memories: Sequence[Memory] = (),
-        files: Mapping[FileVersion, Fate] = MappingProxyType({}),
+        files: Mapping[FileVersion, FileState] = MappingProxyType({}),
     ) -> Future[list[bool]]:
         """Keep events; once the future is done they are never forgotten. False marks one known before.
 

@@ -1,4 +1,4 @@
-"""Troubles: what is wrong at the moment, so that it is told once."""
+"""What is wrong at the moment, reported once."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ def unheard(_about: str, _problem: str | None) -> None:
     """Alarm nobody."""
 
 
-class Troubles:
+class HealthReporter:
     """What is wrong at the moment, each told once when it begins and once when it is over."""
 
     def __init__(self, report: Callable[[str], None], alarm: Alarm = unheard) -> None:

@@ -1,10 +1,10 @@
-"""Lookout: a thread that looks, waits as long as it was told to, and looks again."""
+"""A thread that does one step again and again."""
 
 import threading
 from collections.abc import Callable
 
 
-class Lookout:
+class PeriodicThread:
     """Calls ``step`` again and again; it returns the seconds until the next time."""
 
     def __init__(self, name: str, step: Callable[[], float]) -> None:

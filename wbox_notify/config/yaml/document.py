@@ -26,21 +26,21 @@ class Document:
     problems: tuple[Problem, ...] = ()
     root: Node | None = field(default=None, repr=False)
 
-    def at(self, *path: str | int) -> "Spot":
+    def at(self, *path: str | int) -> "Location":
         """Return the spot that keys and indexes lead to."""
-        return Spot(self, path)
+        return Location(self, path)
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Location:
     """A path in a document; a step that is not there (``[0]`` of a value that is no list) stays put."""
 
     document: Document = field(repr=False)
     path: tuple[str | int, ...]
 
-    def at(self, *path: str | int) -> "Spot":
+    def at(self, *path: str | int) -> "Location":
         """Return the spot further down."""
-        return Spot(self.document, self.path + path)
+        return Location(self.document, self.path + path)
 
     @property
     def steps(self) -> tuple[str | int, ...]:

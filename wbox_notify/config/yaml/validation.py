@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 
@@ -49,7 +49,7 @@ def later(*names: str, hint: str | None = None) -> dict[str, Refusal]:
     return {name: Refusal("WBX214", f"`{name}` is not in this version yet", hint) for name in names}
 
 
-def fit(model: type[M], value: Any, spot: Spot) -> tuple[M | None, list[Problem]]:
+def fit(model: type[M], value: Any, spot: Location) -> tuple[M | None, list[Problem]]:
     """Return the value, which stands at ``spot``, as a model; or None and every mistake in it."""
     try:
         return model.model_validate(value), []
@@ -63,7 +63,7 @@ def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomErr
     return PydanticCustomError("wrong", "{message}", {"code": code, "message": message, "hint": hint})
 
 
-def meant(word: str, known: Iterable[str]) -> str | None:
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else None
@@ -115,7 +115,7 @@ def one_of(*known: str) -> Callable[[Any], Any]:
 
     def validate(word: Any) -> Any:
         if isinstance(word, str) and word not in known:
-            near = meant(word, known)
+            near = did_you_mean(word, known)
             raise wrong("WBX215", f"`{word}` is not known here", near or f"there are {', '.join(known)}")
         if not isinstance(word, str):
             raise PydanticKnownError("string_type")
@@ -138,7 +138,7 @@ def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[Error
             yield detail
 
 
-def _problem(detail: ErrorDetails, model: type[Strict], spot: Spot) -> Problem:
+def _problem(detail: ErrorDetails, model: type[Strict], spot: Location) -> Problem:
     kind, loc = detail["type"], detail["loc"]
     at = spot.at(*loc)
     if kind == "wrong":
@@ -153,19 +153,19 @@ def _problem(detail: ErrorDetails, model: type[Strict], spot: Spot) -> Problem:
     return _mistyped(_name(at), wanted, detail["input"], at)
 
 
-def _unknown(name: str, model: type[Strict], at: Spot) -> Problem:
+def _unknown(name: str, model: type[Strict], at: Location) -> Problem:
     if name in model.refused:
         code, message, hint = model.refused[name]
         return at.key_problem(code, message, hint=hint)
     keys = _keys(model)
-    hint = meant(name, keys)
-    if hint is None and (coming := meant(name, model.refused)):
+    hint = did_you_mean(name, keys)
+    if hint is None and (coming := did_you_mean(name, model.refused)):
         hint = f"{coming} it is not in this version yet"
     hint = hint or f"known here: {', '.join(keys)}"
     return at.key_problem("WBX210", f"unknown key `{name}`", hint=hint)
 
 
-def _mistyped(name: str, wanted: str, value: Any, at: Spot) -> Problem:
+def _mistyped(name: str, wanted: str, value: Any, at: Location) -> Problem:
     if value is None:
         return at.key_problem("WBX213", f"{name} {wanted}, and nothing is given")
     hint = None
@@ -183,7 +183,7 @@ def _kind(value: Any) -> str:
     return kinds[type(value)]
 
 
-def _name(at: Spot) -> str:
+def _name(at: Location) -> str:
     steps = at.steps
     name = next((step for step in reversed(steps) if isinstance(step, str)), None)
     if name is None:

@@ -1,4 +1,4 @@
-"""Afterwards: files are put away when all their messages are final."""
+"""Archive: files are put away when all their messages are final."""
 
 import os
 import threading
@@ -11,14 +11,14 @@ from wbox_notify.config.yaml.problems import printable
 from wbox_notify.daemon.archive.move import move, remove, write
 from wbox_notify.daemon.archive.target import folder, follows, verdict
 from wbox_notify.errors import StoreError, WboxError
-from wbox_notify.model.file_version import Fate, FileVersion
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project
 from wbox_notify.store.file_versions import Files, Final
 from wbox_notify.templates import Template
-from wbox_notify.triggers.health import Alarm, Troubles, unheard
-from wbox_notify.triggers.loop import Lookout
+from wbox_notify.triggers.health import Alarm, HealthReporter, unheard
+from wbox_notify.triggers.loop import PeriodicThread
 
-__all__ = ["Afterwards", "follows"]
+__all__ = ["Archive", "follows"]
 
 _EVERY, _IN_TROUBLE = 1.0, 30.0
 _DAY = 86400.0
@@ -29,7 +29,7 @@ _ONE_AT_WORK = threading.Lock()
 """When the rules are edited, a new station begins while the last one may still copy a large file."""
 
 
-class Afterwards(Lookout):
+class Archive(PeriodicThread):
     """Moves or deletes files whose event is final, and forgets those that are gone for a month."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Afterwards(Lookout):
         self._files = files
         self._report = report
         self._clock = clock
-        self._troubles = Troubles(report, alarm)
+        self._troubles = HealthReporter(report, alarm)
         self._at = 0
 
     def step(self) -> float:
@@ -78,39 +78,39 @@ class Afterwards(Lookout):
             if error.retry:
                 raise
             self._report(f"A file stays where it is: {error}.")
-            fate, detail = Fate.LEFT, str(error)
+            fate, detail = FileState.LEFT, str(error)
         except OSError as error:
             problem = f"Files of {final.version.root!r} cannot be put away: {error.strerror}."
             self._troubles.tell(_ABOUT, problem, grave=True)
             return False
         except Exception as error:  # noqa: BLE001 - one file must not stop all that come after it
             self._report(f"A file stays where it is: internal error: {error!r}.")
-            fate, detail = Fate.LEFT, repr(error)
+            fate, detail = FileState.LEFT, repr(error)
         self._files.settle(final.version, fate, detail, self._clock()).result()
         return True
 
-    def _put(self, final: Final) -> tuple[Fate, str]:
+    def _put(self, final: Final) -> tuple[FileState, str]:
         if part := self._project.settings.own.at(final.version.path):
-            return Fate.LEFT, f"it belongs to the daemon ({part.what})"
+            return FileState.LEFT, f"it belongs to the daemon ({part.what})"
         chosen = verdict(self._project, final)
         if chosen is None:
-            return Fate.LEFT, "no rule that wanted it says where it goes"
+            return FileState.LEFT, "no rule that wanted it says where it goes"
         version = replace(final.version, root=str(chosen.trigger.root))
         if not isinstance(chosen.target, Template):
             remove(version)
             return chosen.fate, "deleted"
         where = folder(self._project, chosen, chosen.target, final.event)
         path = move(version, where, self._announce)
-        if chosen.fate is Fate.FAILED:
+        if chosen.fate is FileState.FAILED:
             said = final.failures or ["the rule could not be followed; see `wbox-notify log`"]
             why = "".join(f"{printable(line)}\n" for line in said)
             write(version.root, f"{path}.why.txt", why, self._announce)
         if path == version.path:  # what is known of a file that lies there stays known
-            return Fate.LEFT, "it lies there already"
+            return FileState.LEFT, "it lies there already"
         return chosen.fate, f"moved to {path}"
 
     def _announce(self, version: FileVersion) -> None:
-        self._files.see({version: Fate.PUT}, self._clock()).result()
+        self._files.see({version: FileState.PUT}, self._clock()).result()
 
     def _forget(self) -> None:
         """Look for some versions that nobody has looked for since yesterday."""

@@ -11,7 +11,7 @@ from wbox_notify.engine.item import subjects
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import Fate
+from wbox_notify.model.file_version import FileState
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, Target
 from wbox_notify.store.file_versions import Final
@@ -20,10 +20,10 @@ from wbox_notify.templates import Template
 _DEDUPE = "dedupe"
 
 
-class Verdict(NamedTuple):
+class Destination(NamedTuple):
     """What becomes of a file, as ``rule`` says; ``target`` is where it goes."""
 
-    fate: Fate
+    fate: FileState
     rule: Rule
     trigger: FileTrigger
     target: Target
@@ -39,7 +39,7 @@ def follows(project: Project, event: Event) -> bool:
     )
 
 
-def verdict(project: Project, final: Final) -> Verdict | None:
+def verdict(project: Project, final: Final) -> Destination | None:
     """Return what becomes of a file; None where no rule that wanted it says so, and it stays.
 
     It is done when all messages of all rules were accepted, and has failed when one of them finally was not.
@@ -49,14 +49,14 @@ def verdict(project: Project, final: Final) -> Verdict | None:
     by_rule = {rule.id: [one for one in final.decisions if one.rule == rule.id] for rule in rules}
     wanted = [rule for rule in rules if _wanted(by_rule[rule.id])]
     if final.failures or any(one.outcome == "failed" for one in final.decisions):
-        return _first(Fate.FAILED, wanted, final.event)
+        return _first(FileState.FAILED, wanted, final.event)
     if wanted:
-        return _first(Fate.DONE, wanted, final.event)
+        return _first(FileState.DONE, wanted, final.event)
     known = [rule for rule in rules if any(one.stage == _DEDUPE for one in by_rule[rule.id])]
-    return _first(Fate.DUPLICATE, known, final.event)
+    return _first(FileState.DUPLICATE, known, final.event)
 
 
-def folder(project: Project, chosen: Verdict, template: Template, event: Event) -> str:
+def folder(project: Project, chosen: Destination, template: Template, event: Event) -> str:
     """Return the folder that a file goes to, absolute; ``now`` is when the file was taken, in it.
 
     Raises:
@@ -84,12 +84,14 @@ def _wanted(decisions: Sequence[Decision]) -> bool:
     return further or not decisions
 
 
-def _first(fate: Fate, rules: Sequence[Rule], event: Event) -> Verdict | None:
+def _first(fate: FileState, rules: Sequence[Rule], event: Event) -> Destination | None:
     """Return what the first rule says that says anything about such a file."""
     for rule in rules:
         for trigger in rule.triggers:
             if isinstance(trigger, FileTrigger) and trigger.takes(event.data):
-                target = {Fate.DONE: trigger.done, Fate.FAILED: trigger.failed}.get(fate, trigger.duplicate)
+                target = {FileState.DONE: trigger.done, FileState.FAILED: trigger.failed}.get(
+                    fate, trigger.duplicate
+                )
                 if target is not None:
-                    return Verdict(fate, rule, trigger, target)
+                    return Destination(fate, rule, trigger, target)
     return None

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from wbox_notify.config.yaml.document import Spot
-from wbox_notify.model.terms import Terms
+from wbox_notify.config.yaml.document import Location
+from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.compile import flow
-from wbox_notify.rules.compile.context import Workshop
+from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.drafts import drafts, readers, translations
 from wbox_notify.rules.compile.trials import trial, zone_of
 from wbox_notify.rules.compile.triggers import trigger
@@ -15,10 +15,10 @@ from wbox_notify.rules.names import headers, needs, scope, unseen
 from wbox_notify.rules.rule import Draft, FileTrigger, Rule, WebhookTrigger
 from wbox_notify.templates import Expression, Template
 
-__all__ = ["Workshop", "build"]
+__all__ = ["BuildContext", "build"]
 
 
-def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
+def build(shop: BuildContext, spec: RuleSpec, spot: Location) -> Rule | None:
     """Return the rule, or None where something is wrong in it."""
     before = len(shop.problems)
     offered = scope(spec)
@@ -46,7 +46,7 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
         escalate=tuple(
             flow.step(shop, one, offered, spot.at("escalate").at(at)) for at, one in enumerate(spec.escalate)
         ),
-        terms=Terms(
+        terms=SendOptions(
             critical=spec.priority == "critical",
             expire_after=spec.expire_after,
             on_unknown=spec.on_unknown,
@@ -59,7 +59,7 @@ def build(shop: Workshop, spec: RuleSpec, spot: Spot) -> Rule | None:
     return _finished(shop, spec, rule) if shop.is_right(before) else None
 
 
-def _finished(shop: Workshop, spec: RuleSpec, rule: Rule) -> Rule:
+def _finished(shop: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with what follows from its parts."""
     watches = any(isinstance(source, FileTrigger) for source in rule.sources())
     hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]

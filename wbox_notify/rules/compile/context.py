@@ -1,4 +1,4 @@
-"""Workshop: what all who build parts of a rule share, and how they say what is wrong."""
+"""What all parts of compiling a rule share, and how they report a mistake."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from wbox_notify.config.outlets import OutletBook, open_secret
 from wbox_notify.config.secrets import Secrets
 from wbox_notify.config.settings import Settings
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Place, Problem, errors
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.named_windows import Windows
@@ -21,7 +21,7 @@ W = TypeVar("W")
 Made = TypeVar("Made", Expression, Template)
 
 
-class Workshop:
+class BuildContext:
     """All that rules are built with; what is wrong with them joins ``problems``."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Workshop:
         """Return whether there is no error among the problems since there were so many."""
         return not errors(self.problems[since:])
 
-    def tried(self, read: Callable[[W], T], written: W, spot: Spot, code: str) -> T | None:
+    def tried(self, read: Callable[[W], T], written: W, spot: Location, code: str) -> T | None:
         """Return what a function reads, or None and a problem where it raises ConfigError."""
         try:
             return read(written)
@@ -59,7 +59,7 @@ class Workshop:
             self.problems.append(spot.problem(code, str(error), hint=error.hint))
             return None
 
-    def outlet_names(self, texts: Iterable[str], spot: Spot) -> tuple[str, ...]:
+    def outlet_names(self, texts: Iterable[str], spot: Location) -> tuple[str, ...]:
         """Return the names of the outlets that are right in a list at a spot, each once."""
         found: dict[str, None] = {}
         for index, text in enumerate(texts):
@@ -69,20 +69,20 @@ class Workshop:
                 self.problems += open_secret(text, at)
         return tuple(found)
 
-    def expression(self, text: str | None, offered: Names, spot: Spot) -> Expression | None:
+    def expression(self, text: str | None, offered: Names, spot: Location) -> Expression | None:
         """Return an expression; None where there is none or it is wrong."""
         return None if text is None else self.made(self.templates.expression, text, offered, spot)
 
-    def expressions(self, texts: Iterable[str], offered: Names, spot: Spot) -> tuple[Expression, ...]:
+    def expressions(self, texts: Iterable[str], offered: Names, spot: Location) -> tuple[Expression, ...]:
         """Return the expressions that are right in a list at a spot."""
         found = (self.expression(text, offered, spot.at(index)) for index, text in enumerate(texts))
         return tuple(expression for expression in found if expression)
 
-    def template(self, text: str, offered: Names, spot: Spot) -> Template | None:
+    def template(self, text: str, offered: Names, spot: Location) -> Template | None:
         """Return an inline template; None where it is wrong."""
         return self.made(self.templates.text, text, offered, spot)
 
-    def made(self, make: Callable[[str], Made], text: str, offered: Names, spot: Spot) -> Made | None:
+    def made(self, make: Callable[[str], Made], text: str, offered: Names, spot: Location) -> Made | None:
         """Return what is made of a text, with all its names looked at; None where it is wrong."""
         try:
             made = make(text)
@@ -98,7 +98,7 @@ def is_template(text: str) -> bool:
     return any(sign in text for sign in ("{{", "{%", "{#"))
 
 
-def _fault(error: TemplateError, make: Callable[[str], Any], spot: Spot) -> Problem:
+def _fault(error: TemplateError, make: Callable[[str], Any], spot: Location) -> Problem:
     """Return the problem with a template; in a text of the rule file, at the very line and column."""
     if error.name:
         message = f"templates/{error.name}{f', line {error.line}' if error.line else ''}: {error.problem}"
@@ -108,7 +108,7 @@ def _fault(error: TemplateError, make: Callable[[str], Any], spot: Spot) -> Prob
     return spot.document.source.problem(place, code, error.problem, hint=error.hint)
 
 
-def _place(error: TemplateError, make: Callable[[str], Any], spot: Spot) -> Place:
+def _place(error: TemplateError, make: Callable[[str], Any], spot: Location) -> Place:
     """Find a fault again in the text as it is written, whose lines YAML has not joined."""
     try:
         make(spot.written)

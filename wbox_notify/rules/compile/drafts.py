@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from wbox_notify.config.settings import Settings
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import MessageError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.messages import KINDS
-from wbox_notify.rules.compile.context import Workshop, is_template
+from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.models.messages import SEND_KINDS, SendSpec
 from wbox_notify.rules.names import Names
 from wbox_notify.rules.recipients import Contact, OnCall, People, Person, plain
@@ -24,17 +24,19 @@ class _Part(NamedTuple):
 
     kind: str
     texts: dict[str, Any]
-    spots: dict[str, Spot]
+    spots: dict[str, Location]
     device: int | None
 
 
-def drafts(shop: Workshop, specs: Sequence[SendSpec], offered: Names, spot: Spot) -> tuple[Draft, ...]:
+def drafts(
+    shop: BuildContext, specs: Sequence[SendSpec], offered: Names, spot: Location
+) -> tuple[Draft, ...]:
     """Return the messages of a list at a spot; what is wrong in them is reported."""
     return tuple(_draft(shop, _part(spec, spot.at(index)), offered) for index, spec in enumerate(specs))
 
 
 def translations(
-    shop: Workshop, specs: Sequence[SendSpec], readers: Iterable[Contact], spot: Spot
+    shop: BuildContext, specs: Sequence[SendSpec], readers: Iterable[Contact], spot: Location
 ) -> Translations:
     """Return right messages once more for each zone and language that some readers have of their own."""
     parts = [_part(spec, spot.at(index)) for index, spec in enumerate(specs)]
@@ -59,7 +61,7 @@ def readers(to: Iterable[Person | Template], people: People) -> Iterable[Contact
     return found
 
 
-def _part(spec: SendSpec, spot: Spot) -> _Part:
+def _part(spec: SendSpec, spot: Location) -> _Part:
     kind = next(kind for kind in SEND_KINDS if getattr(spec, kind) is not None)
     value = getattr(spec, kind)
     alone = isinstance(value, str)
@@ -68,7 +70,7 @@ def _part(spec: SendSpec, spot: Spot) -> _Part:
     return _Part(kind, texts, spots, spec.device)
 
 
-def _draft(shop: Workshop, part: _Part, offered: Names) -> Draft:
+def _draft(shop: BuildContext, part: _Part, offered: Names) -> Draft:
     if part.kind == "template":
         made = shop.made(shop.templates.file, part.texts["message"], offered, part.spots["message"])
         fields: dict[str, Any] = {"message": made}
@@ -79,7 +81,7 @@ def _draft(shop: Workshop, part: _Part, offered: Names) -> Draft:
 
 
 def _filled(
-    shop: Workshop, text: str | list[str], offered: Names, spot: Spot
+    shop: BuildContext, text: str | list[str], offered: Names, spot: Location
 ) -> Template | tuple[Template, ...] | None:
     if isinstance(text, str):
         return shop.template(text, offered, spot)
@@ -87,7 +89,7 @@ def _filled(
     return tuple(template for template in found if template)
 
 
-def _translated(shop: Workshop, part: _Part, templates: Templates) -> Draft:
+def _translated(shop: BuildContext, part: _Part, templates: Templates) -> Draft:
     make = templates.file if part.kind == "template" else templates.text
     fields = {
         name: make(text) if isinstance(text, str) else tuple(map(make, text))
@@ -101,7 +103,7 @@ def _made(part: _Part, fields: dict[str, Any], settings: Settings) -> Draft:
     return Draft(kind, fields, part.device or settings.device_id)
 
 
-def _check(shop: Workshop, part: _Part) -> None:
+def _check(shop: BuildContext, part: _Part) -> None:
     """Report what can be known to be unsendable before there is an event."""
     tried = {name: _stand_in(name, text) for name, text in part.texts.items()}
     code = "WBX311"
@@ -118,7 +120,7 @@ def _check(shop: Workshop, part: _Part) -> None:
         _check_reach(shop, part.spots["file"])
 
 
-def _check_reach(shop: Workshop, spot: Spot) -> None:
+def _check_reach(shop: BuildContext, spot: Location) -> None:
     """Report a file of this machine where wbox has no way to fetch it."""
     if not shop.settings.lends_files:
         message = "wbox fetches media from an address, and nothing says at which one it finds this machine"

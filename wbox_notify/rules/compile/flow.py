@@ -3,9 +3,9 @@
 import re
 
 from wbox_notify.clients.apprise import is_url
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import MessageError
-from wbox_notify.rules.compile.context import Workshop, is_template
+from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.compile.drafts import drafts, readers, translations
 from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.models import RuleSpec
@@ -20,7 +20,9 @@ Recipient = Person | Template
 _ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
 
 
-def for_each(shop: Workshop, spec: RuleSpec, offered: Scope, spot: Spot) -> tuple[str, Expression] | None:
+def for_each(
+    shop: BuildContext, spec: RuleSpec, offered: Scope, spot: Location
+) -> tuple[str, Expression] | None:
     """Return the name of an item and the list of them."""
     for trigger in spec.trigger if spec.for_each else ():
         if trigger.file and trigger.file.burst:
@@ -36,7 +38,9 @@ def for_each(shop: Workshop, spec: RuleSpec, offered: Scope, spot: Spot) -> tupl
     return None
 
 
-def reads(shop: Workshop, spec: RuleSpec, each: tuple[str, Expression] | None, spot: Spot) -> str | None:
+def reads(
+    shop: BuildContext, spec: RuleSpec, each: tuple[str, Expression] | None, spot: Location
+) -> str | None:
     """Return what of a file a rule follows row by row, if it does."""
     name, items = each or ("", None)
     found = items.names.get("file", frozenset()) & ROWS if items else frozenset()
@@ -53,14 +57,16 @@ def reads(shop: Workshop, spec: RuleSpec, each: tuple[str, Expression] | None, s
     return field
 
 
-def dedupe(shop: Workshop, spec: DedupeSpec | None, offered: Scope, spot: Spot) -> Dedupe | None:
+def dedupe(shop: BuildContext, spec: DedupeSpec | None, offered: Scope, spot: Location) -> Dedupe | None:
     """Return what makes two events the same."""
     if spec is None:
         return None
     return Dedupe(shop.expressions(spec.key, offered.item, spot.at("key")), spec.keep)
 
 
-def throttle(shop: Workshop, spec: ThrottleSpec | None, offered: Scope, spot: Spot) -> Throttle | None:
+def throttle(
+    shop: BuildContext, spec: ThrottleSpec | None, offered: Scope, spot: Location
+) -> Throttle | None:
     """Return how many are followed."""
     if spec is None:
         return None
@@ -68,7 +74,7 @@ def throttle(shop: Workshop, spec: ThrottleSpec | None, offered: Scope, spot: Sp
     return Throttle(most=spec.max, per=spec.per, key=key, overflow=spec.overflow)
 
 
-def group(shop: Workshop, spec: GroupSpec | None, offered: Scope, spot: Spot) -> Group | None:
+def group(shop: BuildContext, spec: GroupSpec | None, offered: Scope, spot: Location) -> Group | None:
     """Return what belongs together."""
     if spec is None:
         return None
@@ -81,7 +87,7 @@ def group(shop: Workshop, spec: GroupSpec | None, offered: Scope, spot: Spot) ->
     )
 
 
-def digest(shop: Workshop, spec: RuleSpec, spot: Spot) -> Digest | None:
+def digest(shop: BuildContext, spec: RuleSpec, spot: Location) -> Digest | None:
     """Return when all is told at once."""
     if spec.digest is None:
         return None
@@ -92,7 +98,9 @@ def digest(shop: Workshop, spec: RuleSpec, spot: Spot) -> Digest | None:
     return Digest(found) if found else None
 
 
-def quiet_hours(shop: Workshop, spec: QuietSpec | None, offered: Scope, spot: Spot) -> QuietHours | None:
+def quiet_hours(
+    shop: BuildContext, spec: QuietSpec | None, offered: Scope, spot: Location
+) -> QuietHours | None:
     """Return when nobody is disturbed."""
     if spec is None:
         return None
@@ -101,7 +109,7 @@ def quiet_hours(shop: Workshop, spec: QuietSpec | None, offered: Scope, spot: Sp
     return QuietHours(window=window, unless=unless, then=spec.then) if window else None
 
 
-def recipients(shop: Workshop, texts: list[str], offered: Names, spot: Spot) -> tuple[Recipient, ...]:
+def recipients(shop: BuildContext, texts: list[str], offered: Names, spot: Location) -> tuple[Recipient, ...]:
     """Return who is meant by the texts of a list at a spot."""
     people: list[Person] = []
     templates: list[Template] = []
@@ -114,12 +122,12 @@ def recipients(shop: Workshop, texts: list[str], offered: Names, spot: Spot) -> 
     return (*distinct(people), *templates)
 
 
-def outlets(shop: Workshop, texts: list[str], spot: Spot) -> tuple[Outlet, ...]:
+def outlets(shop: BuildContext, texts: list[str], spot: Location) -> tuple[Outlet, ...]:
     """Return the outlets of a list at a spot."""
     return tuple(map(Outlet, shop.outlet_names(texts, spot)))
 
 
-def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
+def step(shop: BuildContext, spec: StepSpec, offered: Scope, spot: Location) -> Step:
     """Return a step of an escalation."""
     unless = shop.expression(spec.unless, offered.answer, spot.at("unless"))
     condition = shop.expression(spec.condition, offered.answer, spot.at("if"))
@@ -140,7 +148,7 @@ def step(shop: Workshop, spec: StepSpec, offered: Scope, spot: Spot) -> Step:
     )
 
 
-def named(shop: Workshop, text: str, spot: Spot) -> tuple[Person, ...]:
+def named(shop: BuildContext, text: str, spot: Location) -> tuple[Person, ...]:
     """Return who is meant by a literal text; nobody where it is wrong."""
     if is_url(text):
         message, hint = "nobody here has an address like that", "other services are named under `via`"

@@ -5,8 +5,8 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from wbox_notify.clients.apprise import name_of
-from wbox_notify.config.yaml.document import Spot
-from wbox_notify.rules.compile.context import Workshop
+from wbox_notify.config.yaml.document import Location
+from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.flow import named
 from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, TrialSpec
 from wbox_notify.rules.rule import Given, MissingTrigger, RuleTest, ScheduleTrigger, Trigger
@@ -22,7 +22,7 @@ def zone_of(triggers: Iterable[Trigger | None], zone: tzinfo) -> tzinfo:
     return zone
 
 
-def trial(shop: Workshop, spec: TrialSpec, zone: tzinfo, spot: Spot) -> RuleTest:
+def trial(shop: BuildContext, spec: TrialSpec, zone: tzinfo, spot: Location) -> RuleTest:
     """Return a test of a rule; ``zone`` is where its times are."""
     for index, one in enumerate(spec.expect):
         if one.to is not None:

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from wbox_notify.config.values import as_path
-from wbox_notify.config.yaml.document import Spot
+from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.compile.context import Workshop, is_template
+from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
@@ -43,7 +43,7 @@ _ANYBODY = "anybody could post here"
 _WAY_OUT = "give `secret: NAME`, or `open: true` if that is what you want"
 
 
-def trigger(shop: Workshop, spec: TriggerSpec, spot: Spot) -> Trigger | None:
+def trigger(shop: BuildContext, spec: TriggerSpec, spot: Location) -> Trigger | None:
     """Return a trigger, or None where it is wrong."""
     if spec.schedule is not None:
         return _schedule(shop, spec.schedule, spot.at("schedule"))
@@ -52,7 +52,7 @@ def trigger(shop: Workshop, spec: TriggerSpec, spot: Spot) -> Trigger | None:
     return _awaitable(shop, spec, spot)
 
 
-def times(shop: Workshop, spec: TimesSpec, spot: Spot) -> Schedule | None:
+def times(shop: BuildContext, spec: TimesSpec, spot: Location) -> Schedule | None:
     """Return a schedule, or None where it is wrong."""
     options = spec.options()
     for part in ("tz", "skip"):
@@ -74,14 +74,14 @@ def times(shop: Workshop, spec: TimesSpec, spot: Spot) -> Schedule | None:
 
 
 def _awaitable(
-    shop: Workshop, spec: TriggerSpec | AwaitedSpec, spot: Spot
+    shop: BuildContext, spec: TriggerSpec | AwaitedSpec, spot: Location
 ) -> FileTrigger | WebhookTrigger | None:
     if spec.webhook is not None:
         return _webhook(shop, spec.webhook, spot.at("webhook"))
     return _file(shop, spec.file, spot.at("file")) if spec.file else None
 
 
-def _file(shop: Workshop, spec: FileSpec, spot: Spot) -> FileTrigger | None:
+def _file(shop: BuildContext, spec: FileSpec, spot: Location) -> FileTrigger | None:
     before = len(shop.problems)
     for index, glob in enumerate(spec.match):
         shop.tried(path_pattern, glob, spot.at("match", index), "WBX309")
@@ -125,7 +125,7 @@ def _marker(text: str) -> str:
     return text
 
 
-def _target(shop: Workshop, text: str | None, spot: Spot) -> Target:
+def _target(shop: BuildContext, text: str | None, spot: Location) -> Target:
     if text is None or text == "leave":
         return None
     if text == "delete":
@@ -147,7 +147,7 @@ def _root(text: str, folder: Path) -> Path:
     return as_path(text, folder)
 
 
-def _webhook(shop: Workshop, spec: WebhookSpec, spot: Spot) -> WebhookTrigger | None:
+def _webhook(shop: BuildContext, spec: WebhookSpec, spot: Location) -> WebhookTrigger | None:
     before = len(shop.problems)
     proof = _proof(shop, spec, spot)
     delivery = shop.expression(spec.id, CALL, spot.at("id"))
@@ -156,7 +156,7 @@ def _webhook(shop: Workshop, spec: WebhookSpec, spot: Spot) -> WebhookTrigger | 
     return WebhookTrigger(path=spec.path, preset=PRESETS[spec.preset], scheme=proof, id=delivery)
 
 
-def _proof(shop: Workshop, spec: WebhookSpec, spot: Spot) -> Scheme | None:
+def _proof(shop: BuildContext, spec: WebhookSpec, spot: Location) -> Scheme | None:
     if spec.open:
         for key in spec.model_fields_set & {"secret", "verify"}:
             message = f"`open: true` lets anybody call, so that `{key}` says nothing"
@@ -173,7 +173,7 @@ def _proof(shop: Workshop, spec: WebhookSpec, spot: Spot) -> Scheme | None:
     return _scheme(shop, spec, secrets, spot) if len(secrets) == len(found) else None
 
 
-def _scheme(shop: Workshop, spec: WebhookSpec, secrets: list[str], spot: Spot) -> Scheme | None:
+def _scheme(shop: BuildContext, spec: WebhookSpec, secrets: list[str], spot: Location) -> Scheme | None:
     kind = spec.verify.scheme if spec.verify else PRESETS[spec.preset].scheme
     try:
         return scheme(kind, secrets, spec.verify.options() if spec.verify else {})
@@ -183,7 +183,7 @@ def _scheme(shop: Workshop, spec: WebhookSpec, secrets: list[str], spot: Spot) -
         return None
 
 
-def _to_blame(message: str, spec: WebhookSpec, spot: Spot) -> Spot:
+def _to_blame(message: str, spec: WebhookSpec, spot: Location) -> Location:
     """Return where the option stands that a message names, else what it is about."""
     given = spec.verify.model_dump(exclude_none=True) if spec.verify else {}
     named = next((word for word in re.findall("`([a-z_]+)`", message) if word in given), None)
@@ -192,12 +192,12 @@ def _to_blame(message: str, spec: WebhookSpec, spot: Spot) -> Spot:
     return spot.at("verify", named or "scheme") if spec.verify else spot.at("preset")
 
 
-def _schedule(shop: Workshop, spec: ScheduleSpec, spot: Spot) -> ScheduleTrigger | None:
+def _schedule(shop: BuildContext, spec: ScheduleSpec, spot: Location) -> ScheduleTrigger | None:
     found = times(shop, spec, spot)
     return ScheduleTrigger(schedule=found, missed=spec.missed.missed()) if found else None
 
 
-def _missing(shop: Workshop, spec: MissingSpec, spot: Spot) -> MissingTrigger | None:
+def _missing(shop: BuildContext, spec: MissingSpec, spot: Location) -> MissingTrigger | None:
     awaited = _awaitable(shop, spec.of, spot.at("of"))
     given = spec.of.file.model_fields_set if spec.of.file else ()
     for name in (*AFTERWARDS, "read", "burst"):

@@ -33,7 +33,7 @@ class _Watched:
     paths: set[str] = field(default_factory=set)
 
 
-class Hints:
+class Inotify:
     """The paths below the watched folders that have changed since they were last taken.
 
     It uses watchdog's reader of inotify and not its Observer: that one says nothing when the kernel's queue

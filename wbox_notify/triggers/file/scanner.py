@@ -9,10 +9,10 @@ from pathlib import Path
 from posixpath import dirname, join, split
 
 from wbox_notify.triggers.file.facts import mark
-from wbox_notify.triggers.file.inotify import Hints
+from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, opened
 from wbox_notify.triggers.file.watch import Found, Place, Watch
-from wbox_notify.triggers.health import Troubles
+from wbox_notify.triggers.health import HealthReporter
 
 HINTED = 60.0
 """Seconds between two listings of a folder that inotify tells all about."""
@@ -26,15 +26,15 @@ _MISSES = 100
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
-class Listing:
+class Scanner:
     """All files below the roots whose present version is not marked as seen."""
 
-    hints: Hints | None = None
+    hints: Inotify | None = None
 
     def __init__(
         self,
         watches: Iterable[Watch],
-        troubles: Troubles,
+        troubles: HealthReporter,
         *,
         clock: Callable[[], float],
         going: Callable[[], bool],

@@ -14,12 +14,12 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.triggers.file.facts import describe, read
 from wbox_notify.triggers.file.identity import Listed, listed, repeated
-from wbox_notify.triggers.file.inotify import Hints
+from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
-from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Listing
+from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Scanner
 from wbox_notify.triggers.file.unfinished import Waiting, mark
 from wbox_notify.triggers.file.watch import Found, Watch
-from wbox_notify.triggers.health import Alarm, Troubles, unheard
+from wbox_notify.triggers.health import Alarm, HealthReporter, unheard
 
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
@@ -63,8 +63,8 @@ class FileSource:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._troubles = Troubles(report, alarm)
-        self._listing = Listing(watches, self._troubles, clock=clock, going=self._going)
+        self._troubles = HealthReporter(report, alarm)
+        self._listing = Scanner(watches, self._troubles, clock=clock, going=self._going)
         self._waiting = Waiting(clock)
         self._store_pause = 0.0
         self._asked = False
@@ -73,7 +73,7 @@ class FileSource:
     def start(self) -> None:
         """Begin to watch, in a thread of its own."""
         try:
-            self._listing.hints = Hints(self._wake)
+            self._listing.hints = Inotify(self._wake)
         except OSError as error:
             self._without_hints(str(error.strerror))
         self._thread = threading.Thread(target=self._run, name="file-source", daemon=True)

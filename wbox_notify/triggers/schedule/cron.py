@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 
 from cronsim import CronSim, CronSimError
 
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
 
@@ -101,7 +101,7 @@ def _nickname(text: str) -> str:
     try:
         return _NICKNAMES[text.lower()]
     except KeyError:
-        hint = meant(text.lower(), _NICKNAMES) or f"there are {', '.join(_NICKNAMES)}"
+        hint = did_you_mean(text.lower(), _NICKNAMES) or f"there are {', '.join(_NICKNAMES)}"
         raise ConfigError(f"`{text}` is not a schedule", hint=hint) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from wbox_notify.config.durations import parse_duration
 from wbox_notify.config.values import as_zone
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, parse_cron
 from wbox_notify.triggers.schedule.every import Every, parse_every
@@ -159,7 +159,7 @@ def _options(written: object, name: str, known: tuple[str, ...]) -> Mapping[str,
         raise ScheduleError(f"`{name}` is a map", hint=f"its keys are {', '.join(known)}")
     for key in written:
         if key not in known:
-            hint = meant(str(key), known) or f"known here: {', '.join(known)}"
+            hint = did_you_mean(str(key), known) or f"known here: {', '.join(known)}"
             raise ScheduleError(f"{name}: unknown key `{key}`", hint=hint)
     return written
 

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.triggers.health import Troubles
-from wbox_notify.triggers.loop import Lookout
+from wbox_notify.triggers.health import HealthReporter
+from wbox_notify.triggers.loop import PeriodicThread
 from wbox_notify.triggers.schedule import Missed, Schedule, nominal_id
 
 LONGEST_PAUSE = 30.0
@@ -41,7 +41,7 @@ class Timetable:
     missed: Missed = field(default_factory=Missed)
 
 
-class ScheduleSource(Lookout):
+class ScheduleSource(PeriodicThread):
     """Emits an event for each nominal time that comes, and for missed ones as their rules want it."""
 
     def __init__(
@@ -67,7 +67,7 @@ class ScheduleSource(Lookout):
         self._emit = emit
         self._clock = clock
         super().__init__("schedule-source", self.step)
-        self._troubles = Troubles(report)
+        self._troubles = HealthReporter(report)
         self._store_pause = 0.0
         self._timetables: dict[str, list[Timetable]] = {}
         for timetable in timetables:

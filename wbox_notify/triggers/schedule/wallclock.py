@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 
 DAY_NAMES = {
@@ -98,6 +98,9 @@ _GROUPS = {
 def _number(name: str) -> int:
     number = _NUMBERS.get(name.strip())
     if number is None:
-        hint = meant(name, [*_NUMBERS, *_GROUPS]) or "days are written Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
+        hint = (
+            did_you_mean(name, [*_NUMBERS, *_GROUPS])
+            or "days are written Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
+        )
         raise ConfigError(f"`{name.strip()}` is not a day of the week", hint=hint)
     return number

@@ -62,7 +62,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class SignatureScheme:
     """How senders of a kind prove themselves: which header holds which code over what.
 
     Attributes:
@@ -89,7 +89,7 @@ class Proof:
     )
 
 
-def check(proof: Proof, keys: Sequence[bytes], call: Call, now: float) -> None:
+def check(proof: SignatureScheme, keys: Sequence[bytes], call: Call, now: float) -> None:
     """Raise SignatureError unless the call was made with one of the keys, about ``now`` (Unix seconds)."""
     names = next((names for names in proof.names if call.values(names.code)), proof.names[0])
     shown = _only(call, names.code)
@@ -143,7 +143,7 @@ def _after(prefix: bytes, parts: list[bytes]) -> list[bytes]:
     return [part[len(known) :].strip() for part in trimmed if part[: len(known)].lower() == known]
 
 
-def _claims(proof: Proof, parts: list[bytes]) -> list[bytes]:
+def _claims(proof: SignatureScheme, parts: list[bytes]) -> list[bytes]:
     """Return the codes that the sender shows; what is not written as it must be is none."""
     claims = []
     for text in _after(proof.prefix, parts):
@@ -152,7 +152,7 @@ def _claims(proof: Proof, parts: list[bytes]) -> list[bytes]:
     return claims
 
 
-def _code(proof: Proof, key: bytes, message: bytes) -> bytes:
+def _code(proof: SignatureScheme, key: bytes, message: bytes) -> bytes:
     if proof.algorithm is None:
         return proof.user + key
     return hmac.digest(key, message, proof.algorithm)

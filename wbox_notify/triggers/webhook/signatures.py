@@ -7,18 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wbox_notify.config.yaml.validation import meant
+from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.webhook.bodies import BodyError, json_body
-from wbox_notify.triggers.webhook.proof import Call, DeliveryId, Names, Proof, SignatureError, check
+from wbox_notify.triggers.webhook.proof import Call, DeliveryId, Names, SignatureError, SignatureScheme, check
 
 __all__ = ["Call", "Scheme", "SignatureError", "delivery", "scheme"]
 
 SHORT = 24
 """A secret of fewer bytes is weak."""
 
-_PROOFS: Mapping[str, Proof] = {
-    "standard": Proof(
+_PROOFS: Mapping[str, SignatureScheme] = {
+    "standard": SignatureScheme(
         names=tuple(
             Names(b"%s-signature" % brand, b"%s-timestamp" % brand, b"%s-id" % brand)
             for brand in (b"webhook", b"svix")
@@ -30,52 +30,56 @@ _PROOFS: Mapping[str, Proof] = {
         base64_key=True,
         delivery=DeliveryId(("webhook-id", "svix-id")),
     ),
-    "github": Proof(
+    "github": SignatureScheme(
         names=(Names(b"x-hub-signature-256"),),
         prefix=b"sha256=",
         delivery=DeliveryId(("x-github-delivery",)),
     ),
-    "stripe": Proof(
+    "stripe": SignatureScheme(
         names=(Names(b"stripe-signature"),),
         prefix=b"v1=",
         apart=b",",
         signed=b"{timestamp}.{body}",
         delivery=DeliveryId(body=("id",)),
     ),
-    "slack": Proof(
+    "slack": SignatureScheme(
         names=(Names(b"x-slack-signature", b"x-slack-request-timestamp"),),
         prefix=b"v0=",
         signed=b"v0:{timestamp}:{body}",
         delivery=DeliveryId(body=("event_id",)),
     ),
-    "shopify": Proof(
+    "shopify": SignatureScheme(
         names=(Names(b"x-shopify-hmac-sha256"), Names(b"shopify-hmac-sha256")),
         encoding="base64",
         delivery=DeliveryId(("x-shopify-webhook-id",)),
     ),
     # X-Gitlab-Event-UUID is no id of a delivery: hooks that one hook sets off share it.
-    "gitlab": Proof(
+    "gitlab": SignatureScheme(
         names=(Names(b"x-gitlab-token"),),
         encoding="plain",
         algorithm=None,
         delivery=DeliveryId(("idempotency-key", "webhook-id")),
     ),
-    "pagerduty": Proof(
+    "pagerduty": SignatureScheme(
         names=(Names(b"x-pagerduty-signature"),),
         prefix=b"v1=",
         apart=b",",
         delivery=DeliveryId(body=("event", "id")),
     ),
-    "grafana": Proof(names=(Names(b"x-grafana-alerting-signature"),)),
-    "waha": Proof(
+    "grafana": SignatureScheme(names=(Names(b"x-grafana-alerting-signature"),)),
+    "waha": SignatureScheme(
         names=(Names(b"x-webhook-hmac"),),
         algorithm="sha512",
         delivery=DeliveryId(("x-webhook-request-id",)),
     ),
-    "hmac": Proof(names=(Names(b""),)),
-    "bearer": Proof(names=(Names(b"authorization"),), prefix=b"Bearer ", encoding="plain", algorithm=None),
-    "header": Proof(names=(Names(b""),), encoding="plain", algorithm=None),
-    "basic": Proof(names=(Names(b"authorization"),), prefix=b"Basic ", encoding="base64", algorithm=None),
+    "hmac": SignatureScheme(names=(Names(b""),)),
+    "bearer": SignatureScheme(
+        names=(Names(b"authorization"),), prefix=b"Bearer ", encoding="plain", algorithm=None
+    ),
+    "header": SignatureScheme(names=(Names(b""),), encoding="plain", algorithm=None),
+    "basic": SignatureScheme(
+        names=(Names(b"authorization"),), prefix=b"Basic ", encoding="base64", algorithm=None
+    ),
 }
 
 _TAKES: Mapping[str, tuple[str, ...]] = {
@@ -91,7 +95,7 @@ _NEEDS = {"hmac": "header", "header": "header", "basic": "user"}
 class Scheme:
     """How one source proves itself; ``weak`` says that a secret is short enough to be guessed."""
 
-    proof: Proof
+    proof: SignatureScheme
     keys: Sequence[bytes] = field(repr=False)
     weak: bool
 
@@ -135,7 +139,7 @@ def scheme(kind: str, secrets: Sequence[bytes | str], options: Mapping[str, Any]
         ConfigError: The kind, a secret or an option cannot be used; it names the option.
     """
     if kind not in _PROOFS:
-        hint = meant(kind, _PROOFS) or f"there are {', '.join(_PROOFS)}"
+        hint = did_you_mean(kind, _PROOFS) or f"there are {', '.join(_PROOFS)}"
         raise ConfigError(f"there is no way to verify called `{kind}`", hint=hint)
     proof = _configured(kind, options)
     if not secrets:
@@ -156,12 +160,12 @@ def _key(secret: bytes | str, *, base64_key: bool) -> bytes:
     return key
 
 
-def _configured(kind: str, options: Mapping[str, Any]) -> Proof:
+def _configured(kind: str, options: Mapping[str, Any]) -> SignatureScheme:
     """Return the proof of a kind with what the options change of it."""
     takes, needed = _TAKES.get(kind, ()), _NEEDS.get(kind)
     for name in options:
         if name not in takes:
-            hint = meant(name, takes) or (f"there are {', '.join(takes)}" if takes else None)
+            hint = did_you_mean(name, takes) or (f"there are {', '.join(takes)}" if takes else None)
             raise ConfigError(f"`{kind}` has no option `{name}`", hint=hint)
     if needed and needed not in options:
         raise ConfigError(f"`{kind}` needs the option `{needed}`")
@@ -206,7 +210,9 @@ def _user(text: bytes, name: str) -> bytes:
 def _one_of(*known: str) -> Callable[[bytes, str], str]:
     def chosen(text: bytes, name: str) -> str:
         if text.decode() not in known:
-            raise ConfigError(f"`{name}` must be one of {', '.join(known)}", hint=meant(text.decode(), known))
+            raise ConfigError(
+                f"`{name}` must be one of {', '.join(known)}", hint=did_you_mean(text.decode(), known)
+            )
         return text.decode()
 
     return chosen
