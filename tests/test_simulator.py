@@ -1010,7 +1010,7 @@ def test_a_simulator_that_is_started_again_keeps_its_address_and_its_ledger() ->
     sim.stop()  # not running: nothing to do
     with sim:
         url = sim.url
-        with pytest.raises(WboxError, match="runs already"):
+        with pytest.raises(WboxError, match="already running"):
             sim.start()
         send(sim)
     with pytest.raises(requests.ConnectionError):

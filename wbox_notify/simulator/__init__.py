@@ -5,14 +5,19 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
 from wbox_notify.errors import WboxError
-from wbox_notify.simulator.app import app
+from wbox_notify.simulator.control_api import control
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.requests import Severable
+from wbox_notify.simulator.guard import Guard
+from wbox_notify.simulator.inbox import inbox
+from wbox_notify.simulator.requests import REFUSALS, Severable
+from wbox_notify.simulator.wbox_api import api
 from wbox_notify.simulator.world import World
 from wbox_notify.web.server import Server
-
-__all__ = ["Simulator", "app"]
 
 
 def _utc_now() -> datetime:
@@ -20,12 +25,12 @@ def _utc_now() -> datetime:
 
 
 class Simulator:
-    """A wbox server of our own: nothing goes to WhatsApp.
+    """A local stand-in for the wbox server: nothing goes to WhatsApp.
 
     It runs in a thread of this process; ``with Simulator() as wbox:`` starts and stops it. Port 0 takes a
     free port, and keeps it when the simulator is started again. Any key that starts with ``sk_`` is good
-    unless one is given. With ``fetch_media`` it fetches what media lead to on this machine, and nothing
-    elsewhere. ``now`` tells the time.
+    unless one is given. With ``fetch_media`` it fetches the media that messages link to on this machine, and
+    nothing elsewhere. ``now`` tells the time.
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class Simulator:
         self._host = host
         self._port = port
         self._world = World(now, fetching=fetch_media)
-        self._app = app(self._world, host=host, api_key=api_key)
+        self._app = _app(self._world, host=host, api_key=api_key)
         self._server: Server | None = None
         self._url = ""
 
@@ -53,17 +58,17 @@ class Simulator:
         """Listen, and answer from a thread.
 
         Raises:
-            WboxError: if it cannot listen there, because the port is taken for example.
+            WboxError: if it cannot listen, because the port is taken for example.
         """
         if self._server:
-            raise WboxError("the simulator runs already")
+            raise WboxError("the simulator is already running")
         self._server = Server(self._app, self._host, self._port, protocol=Severable, name="wbox-simulator")
         self._port, self._url = self._server.port, self._server.url
         self._world.open()
         self._server.start()
 
     def stop(self) -> None:
-        """Stop listening and end, within seconds whatever clients do; without a start do nothing."""
+        """Stop within seconds, whatever clients do; a simulator that does not run stays as it is."""
         if self._server:
             self._world.close()
             self._server.stop()
@@ -83,7 +88,7 @@ class Simulator:
         return [accepted.entry() for accepted in self._world.accepted()]
 
     def wait_for(self, count: int, timeout: float = 10.0) -> list[dict[str, Any]]:
-        """Return the messages once there are so many.
+        """Wait for ``count`` messages and return all.
 
         Raises:
             TimeoutError: if there are fewer after ``timeout`` seconds.
@@ -97,7 +102,7 @@ class Simulator:
         self._world.clear()
 
     def fault(self, **fields: Any) -> None:
-        """Let a fault strike from now on; the fields are those of ``POST /sim/faults``.
+        """Add a fault; the fields are those of ``POST /sim/faults``.
 
         Raises:
             WboxError: naming each field that is wrong.
@@ -105,13 +110,24 @@ class Simulator:
         self._world.add_fault(Fault.parse(fields))
 
     def clear_faults(self) -> None:
-        """Answer properly again."""
+        """Remove all faults."""
         self._world.clear_faults()
 
     def unlink(self, device_id: int = 1) -> None:
-        """Take the phone away from a device: its sends are answered with 503."""
+        """Unlink a device: its sends are answered with 503."""
         self._world.unlink(device_id)
 
     def scan(self, device_id: int = 1) -> None:
-        """Link a device, as a phone does that scans its QR code."""
+        """Link a device, as scanning its QR code does."""
         self._world.scan(device_id)
+
+
+def _app(world: World, *, host: str, api_key: str | None) -> Starlette:
+    """Return the application over one world; its own pages answer to ``host`` and the local names only."""
+    pages = Starlette(
+        routes=[*inbox(world), *control(world)],
+        middleware=[Middleware(Guard, host=host)],
+        exception_handlers=REFUSALS,
+    )
+    pages.router.redirect_slashes = False
+    return Starlette(routes=[Mount("/v1", api(world, api_key, host)), Mount("/", pages)])

@@ -1,4 +1,4 @@
-"""The control API: read the ledger, set faults, link and unlink."""
+"""The control API: the ledger, faults, media and devices."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.errors import WboxError
-from wbox_notify.simulator.chats import harmless
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.requests import Json, checked_device, read_json
+from wbox_notify.simulator.fetching import harmless
+from wbox_notify.simulator.requests import Json, read_json
+from wbox_notify.simulator.wbox_api import checked_device
 from wbox_notify.simulator.world import World
 
 
@@ -37,7 +38,7 @@ class _Control:
         self._world = world
 
     async def messages(self, _request: Request) -> Response:
-        """Give the ledger."""
+        """Return the ledger."""
         return Json({"messages": [accepted.entry() for accepted in self._world.accepted()]})
 
     async def clear(self, request: Request) -> Response:
@@ -46,11 +47,11 @@ class _Control:
         return await self.messages(request)
 
     async def faults(self, _request: Request) -> Response:
-        """Give the active faults."""
+        """Return the active faults."""
         return Json({"faults": self._world.faults()})
 
     async def add_fault(self, request: Request) -> Response:
-        """Let a fault strike from now on."""
+        """Add a fault."""
         try:
             self._world.add_fault(Fault.parse(await read_json(request)))
         except WboxError as error:
@@ -58,12 +59,12 @@ class _Control:
         return await self.faults(request)
 
     async def clear_faults(self, request: Request) -> Response:
-        """Answer properly again."""
+        """Remove all faults."""
         self._world.clear_faults()
         return await self.faults(request)
 
     async def media(self, request: Request) -> Response:
-        """Say whether what media lead to is fetched; ``{"fetch": true}`` does it from now on."""
+        """Return whether media are fetched; ``{"fetch": true}`` turns it on."""
         if request.method == "POST":
             body = await read_json(request)
             fetching = body.get("fetch") if isinstance(body, dict) else None
@@ -73,13 +74,17 @@ class _Control:
         return Json({"fetch": self._world.fetching})
 
     async def content(self, request: Request) -> Response:
-        """Give what was fetched for a message, by its number; a browser shows pictures and sound alone."""
+        """Return the media fetched for a message, by its number; a browser shows only pictures and sound."""
         number = request.path_params["number"]
-        found = next((one.fetched for one in self._world.accepted() if one.number == number), None)
-        if found is None or not found.content:
-            raise HTTPException(404, "Nothing was fetched for this message.")
-        headers = {"content-security-policy": "sandbox; default-src 'none'", "cache-control": "no-store"}
-        return Response(found.content, media_type=harmless(found.content_type), headers=headers)
+        for accepted in self._world.accepted():
+            media = accepted.fetched
+            if accepted.number == number and media and media.content:
+                headers = {
+                    "content-security-policy": "sandbox; default-src 'none'",
+                    "cache-control": "no-store",
+                }
+                return Response(media.content, media_type=harmless(media.content_type), headers=headers)
+        raise HTTPException(404, "Nothing was fetched for this message.")
 
     async def scan(self, request: Request) -> Response:
         """Link a device."""
@@ -88,14 +93,14 @@ class _Control:
         return Json(self._world.status(device_id))
 
     async def unlink(self, request: Request) -> Response:
-        """Take the phone away from a device."""
+        """Unlink a device."""
         device_id = await _device(request)
         self._world.unlink(device_id)
         return Json(self._world.status(device_id))
 
 
 async def _device(request: Request) -> int:
-    """Return the device that a body names; without a body it is the first."""
+    """Return the device that a body names; without a body the first."""
     body: Any = await read_json(request) if await request.body() else {}
     if not isinstance(body, dict):
         raise HTTPException(400, 'The body must be an object, such as {"device_id": 1}.')

@@ -1,4 +1,4 @@
-"""Faults: what the simulator does wrong on purpose."""
+"""The faults that the simulator makes on purpose."""
 
 from dataclasses import dataclass
 from random import Random
@@ -10,17 +10,17 @@ from wbox_notify.errors import WboxError
 
 
 class Fault(BaseModel):
-    """One fault, as ``POST /sim/faults`` takes it; it strikes a send that would otherwise be accepted.
+    """One fault, as ``POST /sim/faults`` takes it; it affects a send that would otherwise be accepted.
 
     Attributes:
         status: Refuse with this HTTP status (400 to 599).
         delay: Seconds to wait before the answer; the message is accepted before the wait.
         lost: Accept, then cut the connection without an answer.
         success: False: answer 200 with ``success: false``, and accept nothing.
-        message: The words of a refusal; else those of the API document.
+        message: The text of a refusal; else that of the API document.
         retry_after: Seconds for the ``Retry-After`` header of a refusal.
-        count: Strike this many sends, then be gone; None: strike until the faults are cleared.
-        rate: Strike this share of the sends, above 0 to 1.
+        count: Affect this many sends; None: affect sends until the faults are cleared.
+        rate: Affect this share of the sends, above 0 to 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -68,7 +68,7 @@ class Fault(BaseModel):
 
 
 class Strike(NamedTuple):
-    """What one send meets: the seconds it waits, and the fault that decides its answer, if one does."""
+    """The effect on one send: the seconds it waits, and the fault that decides its answer, if one does."""
 
     delay: float = 0.0
     fault: Fault | None = None
@@ -81,39 +81,44 @@ class _Active:
 
 
 class Faults:
-    """The active faults; the same sends meet the same faults in every run."""
+    """The active faults; the same sends get the same faults in every run."""
 
     def __init__(self) -> None:
         self._active: list[_Active] = []
         self._random = Random(0)  # noqa: S311  a rate is no secret, and a run is to be repeatable
 
     def add(self, fault: Fault) -> None:
-        """Let a fault strike from now on."""
+        """Add a fault."""
         self._active.append(_Active(fault, fault.count))
 
     def clear(self) -> None:
-        """Answer properly again; the next rates begin afresh."""
+        """Remove all faults; the next rates start over."""
         self._active.clear()
         self._random.seed(0)
 
     def active(self) -> list[dict[str, Any]]:
-        """Return the active faults as JSON objects; ``count`` is what is left of it."""
-        return [
-            active.fault.model_dump(exclude_defaults=True) | ({"count": active.left} if active.left else {})
-            for active in self._active
-        ]
+        """Return the active faults as JSON objects; ``count`` is the number of sends that are left."""
+        faults = []
+        for active in self._active:
+            fields = active.fault.model_dump(exclude_defaults=True)
+            if active.left:
+                fields["count"] = active.left
+            faults.append(fields)
+        return faults
 
     def strike(self) -> Strike:
-        """Return what the next send meets: all delays, and the oldest fault that decides the answer."""
-        delay, decided = 0.0, None
+        """Return the sum of the delays, and the oldest fault that decides the answer of the next send."""
+        delay, deciding = 0.0, None
         for active in tuple(self._active):
-            decides = active.fault.refuses or active.fault.lost
-            if (decides and decided) or self._random.random() >= active.fault.rate:
+            fault = active.fault
+            decides = fault.refuses or fault.lost
+            if (decides and deciding) or self._random.random() >= fault.rate:
                 continue
-            delay += active.fault.delay
-            decided = active.fault if decides else decided
+            delay += fault.delay
+            if decides:
+                deciding = fault
             self._use(active)
-        return Strike(delay, decided)
+        return Strike(delay, deciding)
 
     def _use(self, active: _Active) -> None:
         if active.left is not None:
@@ -124,6 +129,6 @@ class Faults:
 
 def _problem(error: Any) -> str:
     """Return one line for one pydantic error."""
-    where = ".".join(map(str, error["loc"]))
-    words: str = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {words}" if where else words
+    field = ".".join(map(str, error["loc"]))
+    text: str = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {text}" if field else text

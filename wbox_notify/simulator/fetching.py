@@ -1,4 +1,4 @@
-"""Fetching: what a media message leads to, where that is on this machine; nothing else is ever asked."""
+"""The media that a message links to, fetched from this machine and from nowhere else."""
 
 import http.client
 import ipaddress
@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _WITHIN = 10.0
 _PIECE = 64 * 1024
 _LARGEST = 128 << 20
 _KEPT = 20 << 20
-"""How many bytes of one message are kept to be shown; what is larger is only weighed."""
+"""The largest content that is kept, to be shown; of a larger one only size and SHA-256 are."""
+_PICTURES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What an address gave: its status, type, size and SHA-256, and the bytes; or why it gave nothing."""
+    """The answer of an address: status, type, size, SHA-256 and content; or why there is none."""
 
     error: str | None = None
     status: int | None = None
@@ -27,7 +28,7 @@ class Fetched:
     content: bytes = b""
 
     def entry(self) -> dict[str, Any]:
-        """Return it as a part of the ledger, in JSON values."""
+        """Return the answer as a part of the ledger, in JSON values."""
         if self.error is not None:
             return {"error": self.error}
         facts = ("status", "content_type", "size", "sha256")
@@ -35,49 +36,57 @@ class Fetched:
 
 
 def fetch(url: str) -> Fetched:
-    """Return what an address on this machine gives, without following where it may lead on."""
+    """Fetch an address of this machine, without following redirects."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        here = parts.scheme == "http" and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
     except ValueError:
-        host, port = "", None
-    if not _is_here(host) or parts.scheme != "http":
+        here = False
+    if not here:
         return Fetched("not fetched: it is not on this machine")
-    connection = http.client.HTTPConnection(
-        "127.0.0.1" if host == "localhost" else host, port, timeout=_WITHIN
-    )
+    if host == "localhost":  # no name is looked up
+        host = "127.0.0.1"
+    return _get(host, port, parts)
+
+
+def _get(host: str, port: int | None, parts: SplitResult) -> Fetched:
+    path = parts.path or "/"
+    if parts.query:
+        path += f"?{parts.query}"
+    connection = http.client.HTTPConnection(host, port, timeout=_WITHIN)
     try:
-        query = f"?{parts.query}" if parts.query else ""
-        connection.request("GET", f"{parts.path or '/'}{query}", headers={"Host": parts.netloc})
-        return _taken(connection.getresponse())
+        connection.request("GET", path, headers={"Host": parts.netloc})
+        return _read(connection.getresponse())
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Fetched(f"not fetched: {str(error) or type(error).__name__}")
     finally:
         connection.close()
 
 
-def _taken(answer: http.client.HTTPResponse) -> Fetched:
+def _read(response: http.client.HTTPResponse) -> Fetched:
     digest, size, content = sha256(), 0, bytearray()
-    for piece in _pieces(answer):
+    for piece in _pieces(response):
         digest.update(piece)
         size += len(piece)
         if size > _LARGEST:
             return Fetched(f"not fetched: it is larger than {_LARGEST >> 20} MiB")
         if size <= _KEPT:
             content += piece
-    kept = bytes(content) if size <= _KEPT else b""
-    kind = answer.headers.get("Content-Type", "")
-    return Fetched(None, answer.status, kind, size, digest.hexdigest(), kept)
+    if size > _KEPT:
+        content.clear()
+    content_type = response.headers.get("Content-Type", "")
+    return Fetched(None, response.status, content_type, size, digest.hexdigest(), bytes(content))
 
 
-def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    while piece := answer.read(_PIECE):
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    while piece := response.read(_PIECE):
         yield piece
 
 
-def _is_here(host: str) -> bool:
-    """Return whether a host is this machine, by its number or as ``localhost``: no name is looked up."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def harmless(content_type: str) -> str:
+    """Return a media type if a browser runs nothing in it, else one that a browser only saves."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in _PICTURES or kind.startswith(("video/", "audio/")):
+        return kind
+    return "application/octet-stream"

@@ -1,4 +1,4 @@
-"""What all endpoints share: JSON in and out, waiting, and a connection that can be cut."""
+"""JSON requests and answers, waiting, and a connection that an answer can cut."""
 
 import asyncio
 import json
@@ -12,7 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from wbox_notify.simulator.checks import device_problem
 from wbox_notify.simulator.world import World
 from wbox_notify.web.server import Connection
 
@@ -57,17 +56,6 @@ async def read_json(request: Request) -> Any:
         return json.loads(bytes(raw), parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise HTTPException(400, "The body is not valid JSON.") from None
-
-
-def checked_device(value: Any) -> int:
-    """Return a device_id that is one.
-
-    Raises:
-        HTTPException: 400 if it is missing or wrong.
-    """
-    if wrong := device_problem(value):
-        raise HTTPException(400, wrong)
-    return int(value)
 
 
 @contextmanager

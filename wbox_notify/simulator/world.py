@@ -1,22 +1,23 @@
-"""World: all that one simulator knows."""
+"""The state of one simulator: devices, faults and the ledger of accepted messages."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Condition
 from typing import Any
 
-from wbox_notify.simulator.devices import Devices
 from wbox_notify.simulator.faults import Fault, Faults, Strike
 from wbox_notify.simulator.fetching import Fetched, fetch
+
+_FRESH = timedelta(seconds=20)
 
 
 @dataclass(slots=True)
 class Accepted:
-    """A message that the simulator took.
+    """A message that the simulator accepted.
 
-    ``answered`` is None until the client has been told, ``fetched`` until what it leads to was asked for.
+    ``answered`` is None until the client has its answer, ``fetched`` until its media have been fetched.
     """
 
     endpoint: str
@@ -29,7 +30,7 @@ class Accepted:
     at: datetime = field(init=False)
 
     def entry(self) -> dict[str, Any]:
-        """Return it as a row of the ledger, in JSON values."""
+        """Return the message as a row of the ledger, in JSON values."""
         row = {
             "at": self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "endpoint": self.endpoint,
@@ -54,10 +55,29 @@ class Exchange:
     answer: str
 
 
+@dataclass(slots=True)
+class _Unlinked:
+    """A device without a phone: its QR code, and whether a session was started through the API."""
+
+    number: int
+    code: int
+    since: datetime
+    started: bool = False
+
+    def renew(self, now: datetime) -> None:
+        """Make a new QR code."""
+        self.code, self.since = self.code + 1, now
+
+    def qr(self) -> str:
+        """Return the text of the QR code."""
+        return f"wbox-simulator: device {self.number}, code {self.code}, links no phone"
+
+
 class World:
     """Devices, faults and the ledger of accepted messages; may be used from any thread.
 
-    With ``fetching`` what media lead to is fetched, if it is on this machine.
+    Every positive number is a device, and each starts linked. With ``fetching`` the media that messages link
+    to are fetched, if they are on this machine. ``now`` tells the time.
     """
 
     def __init__(self, now: Callable[[], datetime], *, fetching: bool = False) -> None:
@@ -66,7 +86,7 @@ class World:
         self.version = 0
         self.closed = False
         self.last: Exchange | None = None
-        self._devices = Devices(now)
+        self._unlinked: dict[int, _Unlinked] = {}
         self._faults = Faults()
         self._ledger: list[Accepted] = []
         self._taken = 0
@@ -82,16 +102,18 @@ class World:
             return accepted
 
     def answer(self, accepted: Accepted, status: int) -> None:
-        """Write down what the client was told."""
+        """Note the status that the client got."""
         with self._change():
             accepted.answered = status
 
     def fetch(self, accepted: Accepted, *, for_page: bool) -> None:
-        """Fetch what a media message leads to, unless a page of another site could look around with it."""
-        page = Fetched("not fetched: a page of another web site sent it")
-        found = page if for_page else fetch(accepted.body["media_url"])
+        """Fetch the media of a message, unless a page of another site could explore this machine that way."""
+        if for_page:
+            media = Fetched("not fetched: a page of another web site sent it")
+        else:
+            media = fetch(accepted.body["media_url"])
         with self._change():
-            accepted.fetched = found
+            accepted.fetched = media
 
     def note(self, exchange: Exchange) -> None:
         """Remember the last request, accepted or not."""
@@ -110,54 +132,71 @@ class World:
             self.last = None
 
     def wait_for(self, count: int, timeout: float) -> bool:
-        """Wait at most ``timeout`` seconds for so many messages; return whether they are there."""
+        """Wait at most ``timeout`` seconds for ``count`` messages; return whether they are there."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._ledger) >= count, timeout)
 
     def linked(self, device_id: int) -> bool:
         """Return whether a device can send."""
         with self._changed:
-            return self._devices.linked(device_id)
+            return device_id not in self._unlinked
 
     def unlink(self, device_id: int) -> None:
-        """Take the phone away from a device."""
+        """Unlink a device, so that it cannot send."""
         with self._change():
-            self._devices.unlink(device_id)
+            self._unlinked.setdefault(device_id, _Unlinked(device_id, 1, self.now()))
 
     def scan(self, device_id: int) -> None:
-        """Link a device."""
+        """Link a device, as scanning its QR code does."""
         with self._change():
-            self._devices.scan(device_id)
+            self._unlinked.pop(device_id, None)
 
     def start(self, device_id: int) -> bool:
-        """Show a fresh QR code; return False if the device is linked and needs none."""
+        """Make a new QR code; return False if the device is linked and needs none."""
         with self._change():
-            return self._devices.start(device_id)
+            device = self._unlinked.get(device_id)
+            if device:
+                device.started = True
+                device.renew(self.now())
+            return device is not None
 
     def status(self, device_id: int) -> dict[str, Any]:
-        """Return what ``GET /v1/session/status`` answers; it may renew the QR code."""
+        """Return the answer of ``GET /v1/session/status``; a QR code older than 20 s is renewed.
+
+        The API document shows a linked device only: the words for the other states are ours.
+        """
         with self._change():
-            return self._devices.status(device_id)
+            device = self._unlinked.get(device_id)
+            if device is None:
+                return _status(device_id, "INITIALIZED", "connected")
+            if not device.started:
+                return _status(device_id, "NOT_INITIALIZED", "disconnected")
+            if self.now() - device.since >= _FRESH:
+                device.renew(self.now())
+            return _status(device_id, "INITIALIZING", "waiting for scan", device.qr())
 
     def qr(self, device_id: int) -> str | None:
-        """Return what the QR code of a started device says, None where there is no code."""
+        """Return the text of the QR code of a started device, or None if there is no code."""
         with self._changed:
-            return self._devices.qr(device_id)
+            device = self._unlinked.get(device_id)
+            return device.qr() if device and device.started else None
 
     def devices(self) -> dict[int, str | None]:
-        """Return device 1 and each other that was seen: None if it is linked, else what its QR code says."""
+        """Return device 1 and each other in use, with the text of its QR code; None if it is linked."""
         with self._changed:
-            unlinked = self._devices.unlinked()
-            numbers = sorted({1, *unlinked, *(accepted.device_id for accepted in self._ledger)})
-            return {number: self._devices.code(number) if number in unlinked else None for number in numbers}
+            used = {accepted.device_id for accepted in self._ledger}
+            devices: dict[int, str | None] = dict.fromkeys(sorted({1, *self._unlinked, *used}))
+            for number, device in self._unlinked.items():
+                devices[number] = device.qr()
+            return devices
 
     def add_fault(self, fault: Fault) -> None:
-        """Let a fault strike from now on."""
+        """Add a fault."""
         with self._change():
             self._faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Answer properly again."""
+        """Remove all faults."""
         with self._change():
             self._faults.clear()
 
@@ -167,29 +206,29 @@ class World:
             return self._faults.active()
 
     def strike(self) -> Strike:
-        """Return what the next send meets."""
+        """Return the delay and the fault of the next send."""
         with self._changed:
             return self._faults.strike()
 
     def open(self) -> None:
-        """Begin: what waits for a change may wait."""
+        """Let clients wait for a change."""
         self.closed = False
 
     def close(self) -> None:
-        """End all that waits for a change."""
+        """End every wait for a change."""
         with self._change():
             self.closed = True
 
     @contextmanager
-    def listening(self, heard: Callable[[], object]) -> Iterator[None]:
-        """Call ``heard`` after each change, from the thread that made it."""
+    def listening(self, listener: Callable[[], object]) -> Iterator[None]:
+        """Call ``listener`` after each change, from the thread that made it."""
         with self._changed:
-            self._listeners.append(heard)
+            self._listeners.append(listener)
         try:
             yield
         finally:
             with self._changed:
-                self._listeners.remove(heard)
+                self._listeners.remove(listener)
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -197,5 +236,10 @@ class World:
             yield
             self.version += 1
             self._changed.notify_all()
-            for heard in self._listeners:
-                heard()
+            for listener in self._listeners:
+                listener()
+
+
+def _status(device_id: int, state: str, status: str, qr: str | None = None) -> dict[str, Any]:
+    ready = status == "connected"
+    return {"device_id": device_id, "isReady": ready, "state": state, "qr": qr, "status": status}
