@@ -13,16 +13,21 @@ import requests
 
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.media import MediaFiles
+from wbox_notify.model import signed_links
 from wbox_notify.model.events import Event
 from wbox_notify.store import open_store
+from wbox_notify.triggers.webhook.hooks import Hook, Hooks
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
-from wbox_notify.web import Guarded, Hook, Hooks, Limits, Links, Refusals, application
-from wbox_notify.web.requests import Accept
+from wbox_notify.web.app import application
+from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.refusals import Refusals
+from wbox_notify.web.requests import Accept, Limits
 from wbox_notify.web.server import Server
 
 SECRET = b"a secret of more than 24 bytes"
 TOKEN = "token-of-the-daemon"
+LINK_KEY = b"the key of the links of a test"
 WITHIN = 20.0
 
 GITHUB = Hook(path="push", scheme=scheme("github", [SECRET], {}), preset=PRESETS["github"])
@@ -56,13 +61,12 @@ class Doorway:
     ) -> None:
         self.store = open_store(f"sqlite:///{folder}/store.db")
         self.hooks = Hooks(hooks)
-        self.links = Links(b"the key of the links of a test")
         refusals = Refusals(lambda event, plan: self.store.put_message(event, plan, 1.0))
         app = application(
             control=Control(self.store),
             hooks=self.hooks,
             accept=accept or (lambda events: self.store.put_events(events, 1.0)),
-            links=self.links,
+            link_key=LINK_KEY,
             files=files,
             reload=reload,
             token=TOKEN,
@@ -123,6 +127,11 @@ class Doorway:
             except (BrokenPipeError, ConnectionResetError):
                 pass
             return rest(connection)
+
+
+def signed_token(kind: str, value: str) -> str:
+    """Return the token of a link that the daemon signed."""
+    return signed_links.token(LINK_KEY, kind, value)
 
 
 def signed(body: bytes, secret: bytes = SECRET) -> dict[str, str]:

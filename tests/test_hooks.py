@@ -27,10 +27,10 @@ from workplace import until
 from wbox_notify.daemon.sources import hooks
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model import events
-from wbox_notify.triggers.webhook.headers import KNOWN
+from wbox_notify.triggers.webhook.hooks import KNOWN, Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import delivery, scheme
-from wbox_notify.web import Hook, Limits
+from wbox_notify.web.requests import Limits
 
 REFUSED = {"error": "the call is not authorised"}
 SLACK = Hook(path="slack", scheme=scheme("slack", [SECRET], {}), preset=PRESETS["slack"])

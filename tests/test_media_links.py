@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from doorway import Doorway, rest, status
+from doorway import LINK_KEY, Doorway, rest, signed_token, status
 from hypothesis import given
 from hypothesis import strategies as st
 from rulebook import PHONE, project, rule_file
@@ -25,7 +25,6 @@ from wbox_notify.web.protocol import Guarded
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 800
 NOW = 1_800_000_000.0
-KEY = b"the key of the links of a test"
 RULE = 'trigger: {file: {path: drop}}\nsend: {media: {file: "{{ file.path }}"}}'
 SETTINGS = "public_url: https://notify.example.com\nmedia: {fetches: 3}\n"
 
@@ -43,7 +42,7 @@ class Lender(Doorway):
         (folder / "drop").mkdir()
         files = {"rules/a.yaml": rule_file(RULE), "wbox-notify.yaml": SETTINGS}
         found = project(folder, files, WBOX_DATA_DIR=str(folder / "data"))
-        found = replace(found, settings=replace(found.settings, link_key=KEY))
+        found = replace(found, settings=replace(found.settings, link_key=LINK_KEY))
         self.folder, self.now = folder, NOW
         self.standings: dict[str, Standing] = {}
         self.media = MediaFiles(found, lambda _keys: self.standings, serving=True, clock=lambda: self.now)
@@ -188,9 +187,9 @@ def test_any_name_makes_one_header_line(name: str) -> None:
 
 def test_U07_every_link_that_does_not_work_gets_the_same_answer(lender: Lender) -> None:
     _, _, token, name = lender.path.split("/")
-    ack = lender.links.sign("ack", f"{'0' * 32}.{int(NOW) + 1000}")
-    unknown = lender.links.sign("media", f"{'0' * 32}.{int(NOW) + 1000}")
-    odd = [lender.links.sign("media", value) for value in ("", ".", "x", "x.1")]
+    ack = signed_token("ack", f"{'0' * 32}.{int(NOW) + 1000}")
+    unknown = signed_token("media", f"{'0' * 32}.{int(NOW) + 1000}")
+    odd = [signed_token("media", value) for value in ("", ".", "x", "x.1")]
     paths = [
         f"/m/{token}x/{name}",
         f"/m/{token[:-1]}/{name}",

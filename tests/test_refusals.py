@@ -11,13 +11,25 @@ from queue import SimpleQueue
 
 import pytest
 import requests
-from doorway import BEARER_JSON, GITHUB, OPEN, SECRET, TOKEN, Doorway, Hasty, rest, signed, status
+from doorway import (
+    BEARER_JSON,
+    GITHUB,
+    OPEN,
+    SECRET,
+    TOKEN,
+    Doorway,
+    Hasty,
+    rest,
+    signed,
+    signed_token,
+    status,
+)
 from workplace import Workplace, until
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.web import Guarded, Limits
-from wbox_notify.web.room import ALWAYS, Room
+from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.requests import ALWAYS, Limits, Room
 
 JSON = {"Content-Type": "application/json"}
 PROOF = {"Authorization": f"Bearer {SECRET.decode()}"}
@@ -119,7 +131,7 @@ def test_a_flood_of_refused_calls_leaves_room(door: Doorway, caplog: pytest.LogC
 def test_neither_a_secret_nor_a_body_is_told(door: Doorway, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "wbox_notify")
     hidden = "hidden-from-all-eyes"
-    link = door.links.sign("ack", f"{hidden}\x1fkey")
+    link = signed_token("ack", f"{hidden}\x1fkey")
     door.post(
         f"/hook/push?token={hidden}", {"x": hidden}, Authorization=f"Bearer {hidden}", **{"X-A": hidden}
     )

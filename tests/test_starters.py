@@ -14,7 +14,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
 from wbox_notify.triggers.file import FileSource, Watch
-from wbox_notify.triggers.webhook.headers import KNOWN
+from wbox_notify.triggers.webhook.hooks import KNOWN
 
 ROOT = Path(__file__).parent.parent
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})

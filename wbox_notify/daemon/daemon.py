@@ -35,7 +35,11 @@ from wbox_notify.rules import Project, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
-from wbox_notify.web import Guarded, Hooks, Limits, Links, Refusals, application
+from wbox_notify.triggers.webhook.hooks import Hooks
+from wbox_notify.web.app import application
+from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.refusals import Refusals
+from wbox_notify.web.requests import Limits
 from wbox_notify.web.server import PortError, Server
 
 log = logging.getLogger(__name__)
@@ -208,7 +212,7 @@ class Daemon:
             control=self.control,
             hooks=self._hooks,
             accept=self._accept_soon,
-            links=Links(self._link_key),
+            link_key=self._link_key,
             files=self._media,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             token=self._token,

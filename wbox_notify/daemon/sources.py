@@ -11,7 +11,7 @@ from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.triggers.file import Watch
 from wbox_notify.triggers.schedule.source import Timetable
-from wbox_notify.web import Hook
+from wbox_notify.triggers.webhook.hooks import Hook
 
 
 class Beginnings(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from wbox_notify.engine.item import Subject, moment
 from wbox_notify.engine.names import short
 from wbox_notify.engine.rule_run import RuleRun
-from wbox_notify.model.signed_links import token
+from wbox_notify.model.signed_links import ACK, page_url
 
 GROUP = "group"
 """The kind of memory that a group is kept in."""
@@ -111,7 +111,7 @@ def ack_url(turn: RuleRun, alert: str) -> str:
     """Return the address of the page on which the trouble can be acknowledged."""
     settings = turn.project.settings
     value = f"{turn.rule.id}\x1f{short(alert)}"
-    return f"{settings.public_url or ''}/ack/{token(settings.link_key, 'ack', value)}"
+    return page_url(settings.public_url, settings.link_key, ACK, value)
 
 
 def group_names(turn: RuleRun, key: str, group: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from wbox_notify.engine.rule_run import RuleRun, StateReader, one_line
 from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.model.signed_links import token
+from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Throttle
 from wbox_notify.triggers.file.readers import Slice
@@ -183,7 +183,7 @@ def _question(
     settings = project.settings
     if not settings.owner:
         return []
-    link = f"{settings.public_url or ''}/ack/{token(settings.link_key, 'release', event_id)}"
+    link = page_url(settings.public_url, settings.link_key, RELEASE, event_id)
     text = one_line(f"wbox-notify: the rule {rule} would send {what}. They wait. {link}")
     return [
         PlannedMessage(

@@ -1,9 +1,20 @@
-"""Links: texts for addresses that say what they are for, signed, so that only we can have made them."""
+"""Signed links: tokens in addresses that only the holder of the key can have made."""
 
 import base64
 import hmac
 
+ACK = "ack"
+"""The kind of link that acknowledges; its value is the rule, ``\\x1f`` and the key of what happened."""
+
+RELEASE = "release"
+"""The kind of link that releases what the storm guard holds; its value is the id of the event."""
+
 _CODE = 16
+
+
+def page_url(public_url: str | None, key: bytes, kind: str, value: str) -> str:
+    """Return the address of the page that acknowledges or releases something."""
+    return f"{public_url or ''}/ack/{token(key, kind, value)}"
 
 
 def token(key: bytes, kind: str, value: str) -> str:

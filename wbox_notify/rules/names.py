@@ -10,7 +10,7 @@ from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
-from wbox_notify.triggers.webhook.headers import proves
+from wbox_notify.triggers.webhook.hooks import proves
 from wbox_notify.triggers.webhook.presets import PRESETS
 
 Names = Mapping[str, frozenset[str]]

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wbox_notify.simulator.requests import refusal
-from wbox_notify.web.html import with_headers
+from wbox_notify.web.browsers import with_headers
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -23,7 +23,7 @@ from wbox_notify.simulator.formatting import to_html
 from wbox_notify.simulator.requests import pulse
 from wbox_notify.simulator.wbox_api import data_address
 from wbox_notify.simulator.world import Accepted, World
-from wbox_notify.web.html import page_templates, wants_turkish
+from wbox_notify.web.browsers import page_templates, wants_turkish
 
 Texts = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from wbox_notify.simulator.world import World
-from wbox_notify.web.server import Connection
+from wbox_notify.web.protocol import Connection
 
 _LARGEST_BODY = 1024 * 1024
 

@@ -11,21 +11,21 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
 from wbox_notify.triggers.webhook.hooks import Hooks
-from wbox_notify.web.guard import Guard
-from wbox_notify.web.links import Links
+from wbox_notify.web.browsers import with_headers
 from wbox_notify.web.media import media
-from wbox_notify.web.refusals import Refusals
-from wbox_notify.web.requests import Accept, Limits, commit, read, refusing
+from wbox_notify.web.refusals import Refusals, caller, refusing
+from wbox_notify.web.requests import Accept, Limits, commit, read
 from wbox_notify.web.signed_pages import pages
 from wbox_notify.web.webhooks import intake
 
@@ -34,6 +34,16 @@ Reload = Callable[[], list[dict[str, Any]]]
 
 _LARGEST_MESSAGE = 1 << 20
 _LARGEST_FORM = 16 * 1024
+_PUBLIC = ("/hook/", "/ack/", "/m/")
+_OWN = "wbox.own"
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
 
 
 def application(  # noqa: PLR0913 - all that the daemon puts together, each by its name
@@ -41,7 +51,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     control: Control,
     hooks: Hooks,
     accept: Accept,
-    links: Links,
+    link_key: bytes,
     files: MediaFiles | None = None,
     reload: Reload | None,
     token: str,
@@ -56,7 +66,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         control: The queue's verbs.
         hooks: The webhooks that are served.
         accept: Keeps events.
-        links: Reads the links that stand in messages.
+        link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
         reload: Reads the rules anew; None where that cannot be asked for.
         token: What a command has to show.
@@ -85,7 +95,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     app = Starlette(
         routes=[
             *intake(hooks, accept, limits, ours),
-            *pages(control, accept, links, small, refusals),
+            *pages(control, accept, link_key, small, refusals),
             *([media(files)] if files else []),
             Route("/livez", _alive),
             Route("/readyz", ready),
@@ -94,7 +104,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
             Route("/-/event", inside.event, methods=["POST"]),
             Route("/-/reload", inside.reload, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, hosts=hosts, refusals=refusals)],
+        middleware=[Middleware(_Guard, hosts=hosts, refusals=refusals)],
         exception_handlers=refusing(refusals),
     )
     app.router.redirect_slashes = False
@@ -169,3 +179,27 @@ class _Commands:
         if not isinstance(asked, dict):
             raise HTTPException(400, "the body must be a JSON object")
         return asked
+
+
+class _Guard:
+    """Refuses foreign names and adds the headers that keep a page safe.
+
+    A name that someone else owns may point to this machine (DNS rebinding). Only what proves itself by a
+    signature is called through names that we do not know.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], refusals: Refusals) -> None:
+        async def own(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[_OWN] = True
+            await app(scope, receive, send)
+
+        self._public = app
+        self._own = TrustedHostMiddleware(own, allowed_hosts=list(hosts), www_redirect=False)
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request or refuse it."""
+        public = scope["path"].startswith(_PUBLIC)
+        await (self._public if public else self._own)(scope, receive, with_headers(send, _HEADERS))
+        if not public and _OWN not in scope:
+            self._refusals.tell("", 400, caller(Request(scope)), "the call names a host that is not ours")

@@ -5,16 +5,21 @@ import ipaddress
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
 from wbox_notify.config.redaction import redacted
-from wbox_notify.errors import StoreError
+from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.web.requests import AGAIN
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +27,7 @@ Keep = Callable[[Event, Plan], object]
 """Begins to keep an event of which nothing follows."""
 
 _LONGEST = 300
+_LONGEST_PATH = 100
 
 
 @dataclass(slots=True)
@@ -109,3 +115,51 @@ def address(client: tuple[str, int] | None) -> str:
         return str(ipaddress.ip_address(client[0] if client else ""))
     except ValueError:
         return "an unknown address"
+
+
+def _answer(error: Exception) -> Response:
+    """Return what a request is answered that was refused by raising."""
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    if isinstance(error, WboxError) and error.retry:
+        return JSONResponse({"error": str(error)}, 503, AGAIN)
+    if isinstance(error, WboxError):
+        return JSONResponse({"error": str(error)}, 422)
+    return Response(status_code=400)
+
+
+def refusing(
+    refusals: Refusals,
+) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
+    """Return what answers the requests that are refused by raising, and tells of them.
+
+    What is for our log alone is the cause of the error that is raised. Nothing is told of a page that is not
+    there, which is no call that was lost, and of a command, which shows its answer itself.
+    """
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        answer = _answer(error)
+        command = request.scope["path"].startswith("/-/") and answer.status_code != HTTPStatus.UNAUTHORIZED
+        if answer.status_code != HTTPStatus.NOT_FOUND and not command:
+            hook = getattr(request.state, "hook", "")
+            refusals.tell(hook, answer.status_code, caller(request), _why(error))
+        return answer
+
+    return {HTTPException: refuse, WboxError: refuse, ClientDisconnect: refuse}
+
+
+def caller(request: Request) -> str:
+    """Return what was called and from where, without what lets anybody in: ``/hook/push from 10.0.0.7``."""
+    path = request.scope["raw_path"].decode("ascii")[:_LONGEST_PATH]
+    for signed in ("/ack/", "/m/"):
+        if path.startswith(signed):
+            path = f"{signed}…"
+    return f"{path} from {address(request.scope['client'])}"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ClientDisconnect):
+        return "the sender hung up before all of the body had come"
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return f"{error.detail}, which `limits.body` in the settings can change"
+    return str(error.__cause__ or getattr(error, "detail", error))

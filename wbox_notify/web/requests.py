@@ -1,29 +1,27 @@
 """What all endpoints share: a body within limits, a commit that is awaited, and refusals as JSON."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
 
-from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.web.refusals import Refusals, address
-from wbox_notify.web.room import Share
 
 Accept = Callable[[Sequence[Event]], Future[list[bool]]]
 """Keeps events: once the future is done they are on disk; False marks one that was known before."""
 
 _COMMIT_WITHIN = 10.0
 _NOT_NOW = "this cannot be kept now"
-_LONGEST_PATH = 100
-_AGAIN = {"Retry-After": "5"}
+AGAIN = {"Retry-After": "5"}
+
+ALWAYS = 32 * 1024
+"""So many bytes of each body are taken whatever others send: the number of connections is bounded too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Limits:
     seconds: float = 10.0
 
 
-async def read(request: Request, limits: Limits, share: Share | None = None) -> bytes:
+async def read(request: Request, limits: Limits, share: "Share | None" = None) -> bytes:
     """Return the body; what it holds of the memory is counted in its share, if it has one.
 
     Raises:
@@ -59,7 +57,7 @@ async def skip(request: Request, limits: Limits) -> bytes:
 
 
 @asynccontextmanager
-async def _reading(limits: Limits, share: Share | None = None) -> AsyncIterator[None]:
+async def _reading(limits: Limits, share: "Share | None" = None) -> AsyncIterator[None]:
     """Bound the time of a reading; a share that has to give way ends it at once."""
     try:
         async with asyncio.timeout(limits.seconds) as deadline:
@@ -92,7 +90,7 @@ async def _parts(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 def _no_room() -> HTTPException:
-    return HTTPException(503, "there are too many large bodies at once", _AGAIN)
+    return HTTPException(503, "there are too many large bodies at once", AGAIN)
 
 
 async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
@@ -127,49 +125,98 @@ async def in_time() -> AsyncIterator[None]:
         raise StoreError(_NOT_NOW) from StoreError("it took too long, or the daemon ends")
 
 
-def _answer(error: Exception) -> Response:
-    """Return what a request is answered that was refused by raising."""
-    if isinstance(error, HTTPException):
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-    if isinstance(error, WboxError) and error.retry:
-        return JSONResponse({"error": str(error)}, 503, _AGAIN)
-    if isinstance(error, WboxError):
-        return JSONResponse({"error": str(error)}, 422)
-    return Response(status_code=400)
+class Room:
+    """What bodies may hold together beyond their first 32 KiB; ``held`` are the bytes that they do hold.
 
-
-def refusing(
-    refusals: Refusals,
-) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
-    """Return what answers the requests that are refused by raising, and tells of them.
-
-    What is for our log alone is the cause of the error that is raised. Nothing is told of a page that is not
-    there, which is no call that was lost, and of a command, which shows its answer itself.
+    Where there is no room, the body that is waited for longest makes some, so that slow senders keep nobody
+    away who is quick.
     """
 
-    async def refuse(request: Request, error: Exception) -> Response:
-        answer = _answer(error)
-        command = request.scope["path"].startswith("/-/") and answer.status_code != HTTPStatus.UNAUTHORIZED
-        if answer.status_code != HTTPStatus.NOT_FOUND and not command:
-            hook = getattr(request.state, "hook", "")
-            refusals.tell(hook, answer.status_code, caller(request), _why(error))
-        return answer
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.held = 0
+        self._shares: dict[Share, None] = {}
 
-    return {HTTPException: refuse, WboxError: refuse, ClientDisconnect: refuse}
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """Give a body its share, for as long as anything of it is in memory."""
+        share = Share(self)
+        self._shares[share] = None
+        try:
+            yield share
+        finally:
+            self.forget(share)
+
+    def make(self, size: int, asking: "Share") -> bool:
+        """Make room for so many bytes more; False where there is none."""
+        while self.held + size > self.size:
+            oldest = next((share for share in self._shares if share.held and share.leave), None)
+            if oldest is None or oldest is asking:
+                return False
+            oldest.give_way()
+        self.held += size
+        return True
+
+    def forget(self, share: "Share") -> None:
+        """Take back what a share holds."""
+        self._shares.pop(share, None)
+        self.held -= share.held
+        share.held = 0
 
 
-def caller(request: Request) -> str:
-    """Return what was called and from where, without what lets anybody in: ``/hook/push from 10.0.0.7``."""
-    path = request.scope["raw_path"].decode("ascii")[:_LONGEST_PATH]
-    for signed in ("/ack/", "/m/"):
-        if path.startswith(signed):
-            path = f"{signed}…"
-    return f"{path} from {address(request.scope['client'])}"
+class Share:
+    """What one body holds of a room.
+
+    Attributes:
+        held: How many bytes.
+        leave: Ends the reading of the body; None while nobody reads it.
+        gone: Whether it had to give way.
+    """
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.held = 0
+        self.leave: Callable[[], None] | None = None
+        self.gone = False
+
+    def grow(self, size: int) -> bool:
+        """Hold a body that has so many bytes by now; False where there is no room."""
+        more = max(size - ALWAYS, 0) - self.held
+        if self.gone or (more > 0 and not self._room.make(more, self)):
+            return False
+        self.held += max(more, 0)
+        return True
+
+    def give_way(self) -> None:
+        """Let go of what is held, for somebody else."""
+        self.gone = True
+        self._room.forget(self)
+        if self.leave:
+            self.leave()
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, ClientDisconnect):
-        return "the sender hung up before all of the body had come"
-    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return f"{error.detail}, which `limits.body` in the settings can change"
-    return str(error.__cause__ or getattr(error, "detail", error))
+class Desk:
+    """Where bodies are worked out: many small ones at once, together not larger than ``size``, or one large.
+
+    A value of JSON takes up to 25 times the room of its text, until it is on disk.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._used = 0
+        self._door = asyncio.Lock()
+        self._news = asyncio.Event()
+
+    async def sit(self, size: int) -> None:
+        """Wait for a place for so many bytes; who came first has it first, or large ones waited for ever."""
+        size = min(size, self._size)
+        async with self._door:
+            while self._used + size > self._size:
+                self._news.clear()
+                await self._news.wait()
+            self._used += size
+
+    def rise(self, size: int) -> None:
+        """Leave the place of so many bytes."""
+        self._used -= min(size, self._size)
+        self._news.set()

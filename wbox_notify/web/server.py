@@ -8,19 +8,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from wbox_notify.errors import WboxError
+from wbox_notify.web.protocol import Connection
 
 _STOP_WITHIN = 5.0
 _LAST_PORT = 65535
 _WAITING = 512
 _MOST_AT_ONCE = 100
-_READ_AT_ONCE = 32 * 1024
-_LEAST_OF_CHUNKS = 256
-_HEAD_ENDS = b"\r\n\r\n"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what to call it, not a bind
 
 
@@ -93,120 +89,6 @@ class Server:
         if self._thread.is_alive():
             self._thread.join(_STOP_WITHIN)
         self._socket.close()
-
-
-class Connection(HttpToolsProtocol):
-    """A connection of HTTP/1.1 that stays one; its requests are read one by one, each when it is its turn.
-
-    What was received behind a request that is not answered yet waits as bytes, those of one read at most.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
-        """Begin to read."""
-        super().connection_made(transport)
-        # asyncio would take 256 KiB from each client at once, and has no other way to say less.
-        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
-        self.unread = b""
-        self._read = 0
-        self._body_left = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is whole and not answered yet."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return bool(self.pipeline) or bool(cycle and not cycle.response_complete and not cycle.more_body)
-
-    @property
-    def hears(self) -> bool:
-        """Whether what comes now is read now."""
-        return not self.busy and not self.transport.is_closing()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on as far as the end of a request."""
-        self.unread, self._read = self.unread[self._read :] + data, 0
-        self.read_on()
-
-    def feed(self, part: memoryview) -> None:
-        """Hand some bytes to the parser; none of them belongs to the request after this one."""
-        self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(part)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._stay(part[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-
-    def on_head(self) -> None:
-        """Begin to answer a request whose head is whole."""
-        super().on_headers_complete()
-        announced = [value for name, value in self.headers if name == b"content-length"]
-        self._body_left = int(announced[0]) if announced else 0
-
-    def on_end(self) -> None:
-        """Take note that a request is whole."""
-        super().on_message_complete()
-
-    def on_headers_complete(self) -> None:
-        """Begin to answer, unless the head has to be read anew."""
-        if not self.parser.should_upgrade():
-            self.on_head()
-
-    def on_message_complete(self) -> None:
-        """Take note that a request is whole, unless its head has to be read anew."""
-        if not self.parser.should_upgrade():
-            self.on_end()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self._body_left -= len(body)
-        super().on_body(body)
-
-    def on_response_complete(self) -> None:
-        """Go on with what waited."""
-        super().on_response_complete()
-        self.read_on()
-
-    def read_on(self) -> None:
-        """Read what is here, as far as the end of a request that has to be answered first."""
-        view = memoryview(self.unread)
-        while self.hears and self._read < len(view):
-            begin, self._read = self._read, self._end()
-            self.feed(view[begin : self._read])
-        if self._read == len(view):
-            self.unread, self._read = b"", 0
-        elif self.busy:
-            self.flow.pause_reading()
-
-    def _end(self) -> int:
-        """Return where to cut so that one request is read and not the next.
-
-        A body of a known length ends with its last byte; all else ends with an empty line. A cut too many
-        does no harm, but a body in chunks may be full of them, so there a few bytes of what follows may be
-        read with it.
-        """
-        if self._body_left > 0:
-            return min(self._read + self._body_left, len(self.unread))
-        asked = cast("RequestResponseCycle | None", self.cycle)
-        in_chunks = asked and asked.more_body and not asked.response_complete
-        found = self.unread.find(_HEAD_ENDS, self._read + (_LEAST_OF_CHUNKS if in_chunks else 0))
-        return found + len(_HEAD_ENDS) if found >= 0 else len(self.unread)
-
-    def _stay(self, rest: memoryview) -> None:
-        """Read a head anew without its wish for another protocol, which RFC 9110, 7.8 lets us ignore.
-
-        The parser gives up the connection for such a wish, and with it the body.
-        """
-        method, version = self.parser.get_method(), self.parser.get_http_version()
-        if method == b"CONNECT":
-            self.send_400_response("Invalid HTTP request received.")
-            return
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.feed(memoryview(b"\r\n".join(lines) + _HEAD_ENDS))
-        if rest:
-            self.feed(rest)
 
 
 class _Server(uvicorn.Server):

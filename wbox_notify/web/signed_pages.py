@@ -1,4 +1,5 @@
 """The pages behind signed links: one button each, which acts when it is pressed and not before."""
+# ruff: noqa: RUF001 - Turkish has a dotless i
 
 import uuid
 from collections.abc import Mapping
@@ -15,20 +16,68 @@ from starlette.routing import Route
 
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import StoreError
+from wbox_notify.model import signed_links
 from wbox_notify.model.events import Event
-from wbox_notify.web.html import page_templates
-from wbox_notify.web.links import ACK, RELEASE, Links
-from wbox_notify.web.refusals import Refusals
-from wbox_notify.web.requests import Accept, Limits, caller, commit, read
-from wbox_notify.web.texts import words
+from wbox_notify.model.signed_links import ACK, RELEASE
+from wbox_notify.web.browsers import page_templates, wants_turkish
+from wbox_notify.web.refusals import Refusals, caller
+from wbox_notify.web.requests import Accept, Limits, commit, read
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("page.css", "icon.svg")
 
+Words = Mapping[str, str]
 
-def pages(control: Control, accept: Accept, links: Links, limits: Limits, refusals: Refusals) -> list[Route]:
+_ENGLISH = {
+    "lang": "en",
+    "ack_title": "Are you on it?",
+    "ack_text": "Press once, and the reminders about this stop: nobody else is asked.",
+    "ack_button": "I am on it",
+    "acked_title": "Noted",
+    "acked_text": "Thank you. Nobody else is asked about this. You can close the page.",
+    "release_title": "Send them all?",
+    "release_text": "One event would send unusually many messages, so they wait for your word.",
+    "release_button": "Send them",
+    "released_title": "On their way",
+    "released_text": "You can close the page. Messages that go out now:",
+    "gone_title": "Nothing waits here",
+    "gone_text": "These messages have been sent or dropped already.",
+    "unkept_title": "That did not work",
+    "unkept_text": "It could not be written down just now. Try once more in a moment.",
+    "lost_title": "This link does not work",
+    "lost_text": "It may be cut off. Open it once more from the message.",
+    "rule": "Rule",
+    "event": "Event",
+}
+
+_TURKISH = {
+    "lang": "tr",
+    "ack_title": "İlgileniyor musunuz?",
+    "ack_text": "Bir kez dokunun, bununla ilgili hatırlatmalar dursun: başka kimseye sorulmaz.",
+    "ack_button": "İlgileniyorum",
+    "acked_title": "Kaydedildi",
+    "acked_text": "Teşekkürler. Bunun için başka kimseye sorulmayacak. Sayfayı kapatabilirsiniz.",
+    "release_title": "Hepsi gönderilsin mi?",
+    "release_text": "Tek bir olay alışılmadık sayıda mesaj gönderecekti; mesajlar onayınızı bekliyor.",
+    "release_button": "Gönder",
+    "released_title": "Yola çıktılar",
+    "released_text": "Sayfayı kapatabilirsiniz. Şimdi gönderilen mesaj sayısı:",
+    "gone_title": "Bekleyen mesaj yok",
+    "gone_text": "Bu mesajlar daha önce gönderilmiş ya da silinmiş.",
+    "unkept_title": "Olmadı",
+    "unkept_text": "Şu anda kaydedilemedi. Birazdan bir kez daha deneyin.",
+    "lost_title": "Bu bağlantı çalışmıyor",
+    "lost_text": "Eksik kopyalanmış olabilir. Mesajdan bir kez daha açın.",
+    "rule": "Kural",
+    "event": "Olay",
+}
+
+
+def pages(
+    control: Control, accept: Accept, link_key: bytes, limits: Limits, refusals: Refusals
+) -> list[Route]:
     """Return the routes of the pages and of their files."""
-    signed = _Signed(control, accept, links, limits, refusals)
+    signed = _Signed(control, accept, link_key, limits, refusals)
     files = [Route(f"/ack/{name}", _file) for name in _FILES]
     return [*files, Route("/ack/{token}", signed.answer, methods=["GET", "POST"])]
 
@@ -37,18 +86,18 @@ class _Signed:
     """The page of each signed link."""
 
     def __init__(
-        self, control: Control, accept: Accept, links: Links, limits: Limits, refusals: Refusals
+        self, control: Control, accept: Accept, link_key: bytes, limits: Limits, refusals: Refusals
     ) -> None:
         self._control = control
         self._accept = accept
-        self._links = links
+        self._link_key = link_key
         self._limits = limits
         self._refusals = refusals
         self._template = page_templates(_PAGES).get_template("page.html")
 
     async def answer(self, request: Request) -> Response:
         """Show what the button does; do it only where it was pressed, since chats look at links."""
-        kind, value = self._links.read(request.path_params["token"]) or ("", "")
+        kind, value = signed_links.read(self._link_key, request.path_params["token"]) or ("", "")
         if kind not in {ACK, RELEASE}:
             return self._page(request, "lost", status=404)
         about: dict[str, Any] = {"rule": value.partition("\x1f")[0]} if kind == ACK else {"event": value}
@@ -90,3 +139,8 @@ async def _file(request: Request) -> Response:
     return FileResponse(
         _PAGES / request.url.path.rpartition("/")[2], headers={"cache-control": "max-age=3600"}
     )
+
+
+def words(accept_language: str) -> Words:
+    """Return the words that a browser prefers: Turkish if it ranks above English, else English."""
+    return _TURKISH if wants_turkish(accept_language) else _ENGLISH

@@ -22,13 +22,11 @@ from starlette.routing import Route
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.triggers.webhook.bodies import KindError, form_body
-from wbox_notify.triggers.webhook.headers import visible
-from wbox_notify.triggers.webhook.hooks import Hook, Hooks
-from wbox_notify.triggers.webhook.pings import is_ping
+from wbox_notify.triggers.webhook.hooks import Hook, Hooks, visible
+from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError, scheme
-from wbox_notify.web.origins import foreign
-from wbox_notify.web.requests import Accept, Limits, in_time, on_disk, read, skip
-from wbox_notify.web.room import Desk, Room
+from wbox_notify.web.browsers import foreign
+from wbox_notify.web.requests import Accept, Desk, Limits, Room, in_time, on_disk, read, skip
 
 _LONGEST_ID = 300
 _BODIES = 4

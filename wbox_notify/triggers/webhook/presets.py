@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from wbox_notify.triggers.webhook.bodies import BodyError, any_body, json_body, object_body
-from wbox_notify.triggers.webhook.signatures import delivery
+from wbox_notify.triggers.webhook.signatures import Call, Scheme, delivery
 
 Headers = Mapping[str, str]
 """The headers of a call; the names are in lower case."""
@@ -50,6 +51,9 @@ _OF_ALL = {"truncatedAlerts", "orgId"}
 
 _CHECK: Mapping[str, Any] = {"id": "", "name": "", "status": ""}
 _MONITOR: Mapping[str, Any] = {**_CHECK, "message": "", "monitor": {}, "heartbeat": {}}
+
+_WOO_SIGNATURE = b"x-wc-webhook-signature"
+_WOO_PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 
 _T = TypeVar("_T")
 
@@ -99,6 +103,18 @@ class Preset:
     def delivery_id(self, body: Any, headers: Headers) -> str | None:
         """Return the id that this delivery keeps when it comes again, or None if it has none."""
         return delivery(self.scheme).find(headers, body)
+
+
+def is_ping(call: Call, guard: Scheme | None) -> bool:
+    """Return whether WooCommerce only looks whether a hook is there, as it does when the hook is saved.
+
+    It posts the number of the hook without a signature, and shows an error unless the answer is 200.
+    """
+    if not _WOO_PING.fullmatch(call.body) or call.values(_WOO_SIGNATURE):
+        return False
+    if guard is None:
+        return any(agent.startswith(b"WooCommerce/") for agent in call.values(b"user-agent"))
+    return _WOO_SIGNATURE in guard.secret_headers
 
 
 def _json(_body: Any, _headers: Headers) -> list[Item]:

@@ -1,11 +1,15 @@
-"""What all our pages do: their templates, the headers that keep them safe, the language they speak."""
+"""Pages in browsers: security headers, the check for calls from other sites, templates and language."""
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Send
+
+_OURS = {"same-origin", "none"}
 
 
 def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
@@ -52,3 +56,32 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return 0.0
+
+
+def foreign(headers: Headers, ours: Callable[[], Container[str]]) -> bool:
+    """Return whether a browser sends this for a page that is not of this host, and ours.
+
+    A browser sends ``Origin`` with each request that can change something, and most send ``Sec-Fetch-Site``
+    where it matters; programs send neither. A page of another site may have the name of our host too, where
+    its name leads to this machine (DNS rebinding): so the name must be one of ours, or an address.
+    """
+    sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
+    if set(sites) - _OURS or len(origins) > 1:
+        return True
+    return bool(origins) and not _same(origins[0], headers.get("host", ""), ours)
+
+
+def _same(origin: str, host: str, ours: Callable[[], Container[str]]) -> bool:
+    scheme, _, place = origin.lower().partition("://")
+    try:
+        name = urlsplit(f"//{place}").hostname or ""
+    except ValueError:
+        return False
+    return scheme in {"http", "https"} and place == host.lower() and (name in ours() or _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
