@@ -23,7 +23,7 @@ from workplace import until
 from wbox_notify.daemon.sources import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.opening import is_local

@@ -11,7 +11,7 @@ from workplace import Workplace
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.preview import survey
 from wbox_notify.rules.check import check
-from wbox_notify.rules.matching import PASSED_OVER, Matching
+from wbox_notify.rules.patterns import PASSED_OVER, Matching
 
 
 @pytest.mark.parametrize(

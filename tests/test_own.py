@@ -16,7 +16,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.check import check
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.templates import Template
 from wbox_notify.triggers.file.scanner import Scanner
 from wbox_notify.triggers.health import HealthReporter

@@ -14,7 +14,7 @@ from wbox_notify.config.paths import plain
 from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules import load
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from wbox_notify.rules.rule import FileTrigger
         ("/nowhere/at/../all", "/nowhere/all"),
     ],
 )
-def test_a_path_is_plain(written: str, did_you_mean: str) -> None:
-    assert plain(Path(written)) == Path(did_you_mean)
+def test_a_path_is_plain(written: str, meant: str) -> None:
+    assert plain(Path(written)) == Path(meant)
 
 
 def test_the_folder_above_a_link_is_that_of_what_it_leads_to_and_other_links_stay(tmp_path: Path) -> None:

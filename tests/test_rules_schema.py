@@ -12,9 +12,8 @@ from test_rules_triggers import MISTAKES as TRIGGERS
 
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.rules.models.triggers import VerifySpec
-from wbox_notify.rules.reference import reference
+from wbox_notify.rules.reference import reference, rule_schema, settings_schema
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from rulebook import mistake, project, rule, rule_file
 
 from wbox_notify.errors import WboxError
 from wbox_notify.rules import FileTrigger
-from wbox_notify.rules.rule import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.triggers.schedule import Missed, parse
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme

@@ -5,7 +5,7 @@ import json
 import click
 
 from wbox_notify.cli.output import json_option, say
-from wbox_notify.rules.json_schema import rule_schema, settings_schema
+from wbox_notify.rules.reference import rule_schema, settings_schema
 
 
 @click.command("schema")

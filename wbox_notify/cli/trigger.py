@@ -25,7 +25,7 @@ from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.rule import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
 from wbox_notify.triggers.file import FileSource, RowFiles, Watch
 

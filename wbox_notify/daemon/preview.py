@@ -15,7 +15,7 @@ from wbox_notify.daemon.sources import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.identity import listed
 from wbox_notify.triggers.file.opening import is_local
 from wbox_notify.triggers.file.scanner import UNHINTED, Scanner

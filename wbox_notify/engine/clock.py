@@ -12,7 +12,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.rules import Project
-from wbox_notify.rules.rule import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger
 
 _PAST = ("since", "last", "started", "at", "times")
 _BY_THE_WALL = {digest.KIND, quiet_hours.KIND}

@@ -11,7 +11,7 @@ from wbox_notify.engine.notification import found_again, single
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
-from wbox_notify.rules.rule import MissingTrigger
+from wbox_notify.rules.triggers import MissingTrigger
 
 Stage = Callable[[RuleRun, Subject], None]
 

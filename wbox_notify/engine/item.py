@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.model.events import Event
-from wbox_notify.rules.rule import Rule, WebhookTrigger
+from wbox_notify.rules.rule import Rule
+from wbox_notify.rules.triggers import WebhookTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from wbox_notify.engine.item import Subject, moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.model.events import Event
-from wbox_notify.rules.rule import MissingTrigger
+from wbox_notify.rules.triggers import MissingTrigger
 
 SEEN, OPEN = "seen", "missing"
 

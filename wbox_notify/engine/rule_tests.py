@@ -14,14 +14,8 @@ from wbox_notify.model.deliveries import Decision, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.rule import (
-    FileTrigger,
-    Given,
-    MissingTrigger,
-    RuleTest,
-    ScheduleTrigger,
-    WebhookTrigger,
-)
+from wbox_notify.rules.rule import Given, RuleTest
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 
 _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in the zone of the project
 

@@ -3,6 +3,6 @@
 from wbox_notify.media.media_files import MediaFiles, Opened
 from wbox_notify.media.retention import Standings
 from wbox_notify.media.safe_open import MediaError
-from wbox_notify.rules.roots import roots
+from wbox_notify.rules.rule import roots
 
 __all__ = ["MediaError", "MediaFiles", "Opened", "Standings", "roots"]

@@ -22,7 +22,7 @@ from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessag
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message
 from wbox_notify.rules import Project
-from wbox_notify.rules.roots import roots
+from wbox_notify.rules.rule import roots
 
 log = logging.getLogger(__name__)
 

@@ -10,27 +10,19 @@ from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, in_order
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
-from wbox_notify.rules import reach
-from wbox_notify.rules.exposure import exposures
+from wbox_notify.rules import exposure
 from wbox_notify.rules.names import CALL
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import Contact, OnCall
-from wbox_notify.rules.rule import (
-    Draft,
-    FileTrigger,
-    MissingTrigger,
-    Rule,
-    Target,
-    Trigger,
-    WebhookTrigger,
-)
+from wbox_notify.rules.rule import Draft, Rule
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, Target, Trigger, WebhookTrigger
 from wbox_notify.templates import Template
 
 
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
     found = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
-    found += exposures(project.settings, running=False)
+    found += exposure.exposures(project.settings, running=False)
     found += _relays(project)
     seen = set()
     for rule in project.rules:
@@ -42,10 +34,10 @@ def check(project: Project) -> list[Problem]:
                 found += _patterns(source, spot.at("file", "match"))
             seen.add(what)
             if isinstance(source, FileTrigger):
-                found += reach.watched(source, spot.at("file"), project.settings.own)
+                found += exposure.watched(source, spot.at("file"), project.settings.own)
         for drafts, spot in _sent(rule):
             for index, draft in enumerate(drafts):
-                found += reach.sent(draft, spot.at(index), project.settings.own, project.settings.folder)
+                found += exposure.sent(draft, spot.at(index), project.settings.own, project.settings.folder)
         found += _put_away(rule)
     return list(in_order(found))
 

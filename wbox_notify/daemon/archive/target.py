@@ -13,7 +13,7 @@ from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.rule import FileTrigger, Target
+from wbox_notify.rules.triggers import FileTrigger, Target
 from wbox_notify.store.file_versions import Final
 from wbox_notify.templates import Template
 

@@ -1,18 +1,22 @@
-"""From the shape of a rule to a rule that can run, with all that is wrong in it."""
+"""Compile a rule: from its model to a rule that can run, with all problems in it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime, tzinfo
+from typing import Any
 
+from wbox_notify.clients.apprise import name_of
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.compile import flow
 from wbox_notify.rules.compile.context import BuildContext
-from wbox_notify.rules.compile.drafts import drafts, readers, translations
-from wbox_notify.rules.compile.trials import trial, zone_of
+from wbox_notify.rules.compile.flow import drafts, named, readers, translations
 from wbox_notify.rules.compile.triggers import trigger
 from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, TrialSpec
 from wbox_notify.rules.names import headers, needs, scope, unseen
-from wbox_notify.rules.rule import Draft, FileTrigger, Rule, WebhookTrigger
+from wbox_notify.rules.rule import Draft, Given, Rule, RuleTest
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.templates import Expression, Template
 
 __all__ = ["BuildContext", "build"]
@@ -95,3 +99,56 @@ def _told(
     yield from (one for one in to if isinstance(one, Template))
     for draft in send:
         yield from draft.templates()
+
+
+def zone_of(triggers: Iterable[Trigger | None], zone: tzinfo) -> tzinfo:
+    """Return where the times of a rule's tests are: where its schedule is, else in the project's zone."""
+    for timed in triggers:
+        if isinstance(timed, ScheduleTrigger):
+            return timed.schedule.zone
+        if isinstance(timed, MissingTrigger):
+            return timed.by.zone
+    return zone
+
+
+def trial(shop: BuildContext, spec: TrialSpec, zone: tzinfo, spot: Location) -> RuleTest:
+    """Return a test of a rule; ``zone`` is where its times are."""
+    for index, one in enumerate(spec.expect):
+        if one.to is not None:
+            named(shop, one.to, spot.at("expect").at(index).at("to"))
+    return RuleTest(
+        name=spec.name,
+        when=tuple(_given(one, zone) for one in spec.when),
+        expect=tuple(_expected(one, zone) for one in spec.expect),
+        skipped=spec.skipped,
+        until=spec.until,
+        next_runs_from=_moment(spec.next_runs_from, zone),
+        next_runs=tuple(_in(run, zone) for run in spec.next_runs),
+        line=spot.place.line,
+    )
+
+
+def _given(spec: GivenSpec, zone: tzinfo) -> Given:
+    kind = next(kind for kind in INPUTS if getattr(spec, kind) is not None)
+    facts = spec.file or spec.webhook
+    data = facts.model_dump(exclude_unset=True) if facts else {}
+    if spec.file and spec.file.mtime:
+        data["mtime"] = _in(spec.file.mtime, zone).timestamp()
+    after = (spec.after or 0.0) + (spec.wait or 0.0)
+    at = _moment(spec.at, zone)
+    return Given(kind=kind, data=data, at=at, after=after, api_down=bool(spec.api_down))
+
+
+def _expected(spec: ExpectSpec, zone: tzinfo) -> dict[str, Any]:
+    data = spec.model_dump(exclude_unset=True, exclude_none=True)
+    data |= {"via": name_of(spec.via)} if spec.via else {}
+    return data | ({"at": _in(spec.at, zone)} if spec.at else {})
+
+
+def _moment(written: datetime | None, zone: tzinfo) -> datetime | None:
+    return _in(written, zone) if written else None
+
+
+def _in(written: datetime, zone: tzinfo) -> datetime:
+    """Return a time with the zone that it is written with, else with the one given."""
+    return written if written.tzinfo else written.replace(tzinfo=zone)

@@ -11,7 +11,7 @@ from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Place, Problem, errors
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.named_windows import Windows
+from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.names import Names, unknown
 from wbox_notify.rules.recipients import People
 from wbox_notify.templates import Expression, Template, TemplateError, Templates

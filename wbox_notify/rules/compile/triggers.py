@@ -9,7 +9,6 @@ from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.compile.context import BuildContext, is_template
-from wbox_notify.rules.globs import ignore_pattern, path_pattern
 from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
     FileSpec,
@@ -21,7 +20,8 @@ from wbox_notify.rules.models.triggers import (
     WebhookSpec,
 )
 from wbox_notify.rules.names import CALL, MOVED
-from wbox_notify.rules.rule import (
+from wbox_notify.rules.patterns import ignore_pattern, path_pattern
+from wbox_notify.rules.triggers import (
     MARKED,
     Burst,
     FileTrigger,

@@ -9,10 +9,8 @@ from wbox_notify.config.durations import parse_duration
 from wbox_notify.config.values import as_zone
 from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
-from wbox_notify.triggers.schedule.cron import Cron, parse_cron
-from wbox_notify.triggers.schedule.every import Every, parse_every
-from wbox_notify.triggers.schedule.holidays import parse_place
-from wbox_notify.triggers.schedule.schedule import Missed, Schedule, Skip
+from wbox_notify.triggers.schedule.cron import Cron, Every, parse_cron, parse_every
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule, Skip, parse_place
 from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, parse_time, plain
 
 _KINDS = ("at", "cron", "every")

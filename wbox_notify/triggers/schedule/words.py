@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from wbox_notify.triggers.schedule.cron import Cron
-from wbox_notify.triggers.schedule.every import Every
+from wbox_notify.triggers.schedule.cron import Cron, Every
 from wbox_notify.triggers.schedule.wallclock import DAY_NAMES, WEEK, show_days
 
 _MINUTES, _DAY_OF_MONTH = 60, 31
