@@ -25,8 +25,9 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.opening import is_local
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 __all__ = ["drop", "inbox"]
 
@@ -42,7 +43,8 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
     prelude = """
         import os, pathlib, subprocess, sys, time
         from wbox_notify.model.file_version import Past
-        from wbox_notify.triggers.file import FileSource, Watch
+        from wbox_notify.triggers.file.source import FileSource
+        from wbox_notify.triggers.file.watch import Watch
         names, seen = [], set()
 
         def known(versions):
@@ -324,7 +326,8 @@ def test_F20_a_pipe_with_a_writer_and_a_device_stop_nothing(drop: Path, inbox: I
 def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) -> None:
     script = """
         import os, pathlib, sys
-        from wbox_notify.triggers.file import FileSource, Watch
+        from wbox_notify.triggers.file.source import FileSource
+        from wbox_notify.triggers.file.watch import Watch
         root = pathlib.Path(sys.argv[1])
         (root / "in").mkdir()
         (root / "in" / "a.pdf").write_bytes(b"x")
@@ -397,7 +400,8 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
     script = """
         import os, pathlib, resource, sys
         from wbox_notify.model.file_version import Past
-        from wbox_notify.triggers.file import FileSource, Watch
+        from wbox_notify.triggers.file.source import FileSource
+        from wbox_notify.triggers.file.watch import Watch
         folder = os.open(sys.argv[1], os.O_RDONLY)
         for number in range(300_000):
             os.close(os.open(f"{number}.pdf", os.O_CREAT | os.O_WRONLY, dir_fd=folder))

@@ -17,8 +17,9 @@ from test_afterwards import SHM, House
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import WHOLE, FileState, FileVersion
 from wbox_notify.store import Store, open_store
-from wbox_notify.triggers.file import FileSource, RowFiles, Watch
-from wbox_notify.triggers.file.readers import Reading, Wanted
+from wbox_notify.triggers.file.rows import Reading, RowFiles, Wanted
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 OLD = 1_700_000_000 * 10**9
 """A time that tools set: long ago, in nanoseconds."""

@@ -26,9 +26,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
-from wbox_notify.triggers.file import FileSource, Watch
 from wbox_notify.triggers.file.facts import TEXT_LIMIT, decode
 from wbox_notify.triggers.file.opening import nobody_writes
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""
@@ -422,7 +423,9 @@ def run(script: str) -> list[str]:
     """Run a script in a process of its own; return the lines that it prints."""
     prelude = """
         import encodings.utf_8_sig, os, pathlib, resource, shutil, tempfile
-        from wbox_notify.triggers.file import FileSource, Watch, opening
+        from wbox_notify.triggers.file.source import FileSource
+        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file import opening
     """
     command = [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
@@ -831,7 +834,8 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
     (drop / "a" / "b" / "c" / "x.pdf").write_bytes(b"x")
     script = """
         import pathlib, sys, threading
-        from wbox_notify.triggers.file import FileSource, Watch
+        from wbox_notify.triggers.file.source import FileSource
+        from wbox_notify.triggers.file.watch import Watch
         again = threading.Semaphore(0)
         root = pathlib.Path(sys.argv[1])
         emit = lambda events, _: print(events[0].data["name"], flush=True) or again.release()

@@ -19,7 +19,7 @@ from wbox_notify.model.phones import normalise
 from wbox_notify.simulator.formatting import to_html
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import METHODS
-from wbox_notify.templates.layout import clean
+from wbox_notify.templates.loader import clean
 from wbox_notify.templates.sandbox import TEXT_METHODS
 from wbox_notify.triggers.webhook.bodies import form_body, json_body, text_body
 

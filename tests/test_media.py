@@ -27,9 +27,8 @@ from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.errors import MessageError, StoreError
 from wbox_notify.media import MediaError, MediaFiles
-from wbox_notify.media.ingest import take
+from wbox_notify.media.ingest import passes, take
 from wbox_notify.media.kinds import HEAD, Kind, recognise, safe_name, static_name
-from wbox_notify.media.safe_open import passes
 from wbox_notify.media.spool import Spool
 from wbox_notify.model import signed_links
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State

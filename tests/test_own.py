@@ -11,7 +11,7 @@ from wbox_notify.config.own import own
 from wbox_notify.daemon.archive.target import Destination, folder
 from wbox_notify.daemon.sources import watches
 from wbox_notify.media import MediaError
-from wbox_notify.media.safe_open import opened
+from wbox_notify.media.ingest import opened
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState
 from wbox_notify.rules import Project, load

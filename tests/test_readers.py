@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from wbox_notify.errors import WboxError
 from wbox_notify.triggers.file.facts import decode
-from wbox_notify.triggers.file.readers import Reading, Row, Rows, rows
 from wbox_notify.triggers.file.readers.json_items import json_list
-from wbox_notify.triggers.file.readers.text import LONGEST
+from wbox_notify.triggers.file.readers.text import LONGEST, Row
 from wbox_notify.triggers.file.readers.zones import WINDOWS, Zones
+from wbox_notify.triggers.file.rows import Reading, Rows, rows
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1254")
 TURKISH = "abcçğıöşüĞİŞ 019'-_."

@@ -24,8 +24,7 @@ from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
-from wbox_notify.triggers.file import RowFiles
-from wbox_notify.triggers.file.readers import Reading
+from wbox_notify.triggers.file.rows import Reading, RowFiles
 
 NOW = 1_795_400_000.0
 

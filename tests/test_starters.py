@@ -13,7 +13,8 @@ from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
-from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 from wbox_notify.triggers.webhook.hooks import KNOWN
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,9 @@ from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
 from wbox_notify.rules import load
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file import FileSource, RowFiles, Watch
+from wbox_notify.triggers.file.rows import RowFiles
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 RULES = """
 version: 1

@@ -15,7 +15,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project, load
 from wbox_notify.store import Store, open_store
-from wbox_notify.triggers.file import FileSource, Watch
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ROUNDS = 7

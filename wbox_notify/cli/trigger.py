@@ -27,7 +27,9 @@ from wbox_notify.model.messages import Notice
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
-from wbox_notify.triggers.file import FileSource, RowFiles, Watch
+from wbox_notify.triggers.file.rows import RowFiles
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.watch import Watch
 
 _NOTHING = 3
 

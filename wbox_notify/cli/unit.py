@@ -11,8 +11,8 @@ from typing import Any
 
 from wbox_notify.daemon.sources import watches
 from wbox_notify.errors import ConfigError
-from wbox_notify.media import roots
 from wbox_notify.rules import Project
+from wbox_notify.rules.rule import roots
 from wbox_notify.rules.triggers import FileTrigger, written
 from wbox_notify.templates import Template
 

@@ -33,7 +33,7 @@ from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.rules import Project, load
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file import RowFiles
+from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
 from wbox_notify.triggers.webhook.hooks import Hooks
 from wbox_notify.web.app import application

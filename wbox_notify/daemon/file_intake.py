@@ -11,7 +11,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
-from wbox_notify.triggers.file import FileSource
+from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.health import Alarm, unheard
 
 _BEGUN = "existing"

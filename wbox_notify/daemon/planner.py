@@ -16,7 +16,7 @@ from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.rules import Project
 from wbox_notify.store import Store
-from wbox_notify.triggers.file.readers import Slice, Wanted
+from wbox_notify.triggers.file.rows import Slice, Wanted
 
 log = logging.getLogger(__name__)
 

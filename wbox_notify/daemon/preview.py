@@ -19,7 +19,7 @@ from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.identity import listed
 from wbox_notify.triggers.file.opening import is_local
 from wbox_notify.triggers.file.scanner import UNHINTED, Scanner
-from wbox_notify.triggers.file.watch import Found
+from wbox_notify.triggers.file.watch import ListedFile
 from wbox_notify.triggers.health import HealthReporter
 
 _WITHIN = 10.0
@@ -125,7 +125,7 @@ def _files(root: Path, deadline: float) -> Iterator[str]:
                 yield path
 
 
-def _is_new(found: Found, past: Past) -> bool:
+def _is_new(found: ListedFile, past: Past) -> bool:
     """Return whether a file is surely new; what may be a file that is known is no news to count."""
     return all(found.version.repeats(told) is False for told in listed(found, past).told)
 

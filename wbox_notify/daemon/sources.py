@@ -9,7 +9,7 @@ from wbox_notify.config.own import Own, Part
 from wbox_notify.config.settings import Settings
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
-from wbox_notify.triggers.file import Watch
+from wbox_notify.triggers.file.watch import Watch
 from wbox_notify.triggers.schedule.source import Timetable
 from wbox_notify.triggers.webhook.hooks import Hook
 

@@ -7,7 +7,7 @@ from typing import Any
 from wbox_notify.engine.item import Subject, moment
 from wbox_notify.errors import WboxError
 from wbox_notify.rules import Project, Rule
-from wbox_notify.triggers.file.readers import value_of
+from wbox_notify.triggers.file.readers.json_items import value_of
 
 _TIMES = {
     "file": ("mtime",),

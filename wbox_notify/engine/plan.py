@@ -28,7 +28,7 @@ from wbox_notify.model.messages import Text
 from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Throttle
-from wbox_notify.triggers.file.readers import Slice
+from wbox_notify.triggers.file.rows import Slice
 
 _AGAIN = 300.0
 """Seconds until a memory is tried again whose rule failed."""

@@ -10,7 +10,8 @@ from wbox_notify.model.deliveries import AGAIN, Decision, Memory, PlannedMessage
 from wbox_notify.model.events import Event, event_fields, event_of
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project
-from wbox_notify.triggers.file.readers import Row, Slice, Wanted
+from wbox_notify.triggers.file.readers.text import Row
+from wbox_notify.triggers.file.rows import Slice, Wanted
 
 KIND, STORM = "rows", "storm"
 

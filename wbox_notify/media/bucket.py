@@ -19,8 +19,8 @@ from urllib3.exceptions import HTTPError
 
 from wbox_notify.clients.transport import cause
 from wbox_notify.config.bucket import Bucket
+from wbox_notify.media.ingest import MediaError
 from wbox_notify.media.kinds import disposition
-from wbox_notify.media.safe_open import MediaError
 from wbox_notify.media.spool import Item
 
 _TIMEOUT = Timeout(connect=10.0, read=60.0)

@@ -12,10 +12,8 @@ from wbox_notify.config.settings import Settings
 from wbox_notify.config.values import as_path
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.media import static
-from wbox_notify.media.ingest import FullError, take
-from wbox_notify.media.retention import GRACE, LATEST, Standings, is_needed
-from wbox_notify.media.safe_open import MediaError
-from wbox_notify.media.spool import Copy, Item, Spool
+from wbox_notify.media.ingest import FullError, MediaError, take
+from wbox_notify.media.spool import GRACE, LATEST, Copy, Item, Spool, Standings, is_needed
 from wbox_notify.model import signed_links
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessage

@@ -1,11 +1,11 @@
-"""Spool: copies of files by what is in them, and which message needs which."""
+"""Spool: copies of files by their content, and how long which message needs which."""
 
 import hashlib
 import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from wbox_notify.config.private import sync
 from wbox_notify.errors import StoreError
+from wbox_notify.model.deliveries import OPEN, Standing, State
 
 _BLOCK = 1 << 20
 _PARTIAL = ".part-"
@@ -198,3 +199,25 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
     while block := os.pread(descriptor, min(_BLOCK, size - position), position):
         position += len(block)
         yield block
+
+
+GRACE = 3600.0
+"""Seconds for which a link goes on working once wbox said that the message was sent."""
+
+LATEST = 7 * 86400.0
+"""Seconds after which every link ends, and after which nobody retries what has finally failed."""
+
+
+Standings = Callable[[Sequence[str]], Mapping[str, Standing]]
+"""Returns the standings of the deliveries with some keys; what is missing is not (or not yet) there."""
+
+
+def is_needed(standing: Standing | None, created: float, now: float) -> bool:
+    """Return whether a copy that was made at ``created`` is needed, or may be by somebody who retries."""
+    if standing is None:
+        return now < created + GRACE  # its message is about to be stored
+    if standing.state in (*OPEN, State.HELD):
+        return True
+    if standing.state is State.SENT:
+        return now < standing.since + GRACE
+    return standing.state is not State.CANCELLED and now < standing.since + LATEST

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from wbox_notify.errors import WboxError
 from wbox_notify.rules.patterns import Matching, Miss
 from wbox_notify.templates import Expression, Template
-from wbox_notify.triggers.file.readers import Reading
+from wbox_notify.triggers.file.rows import Reading
 from wbox_notify.triggers.schedule import Missed, Schedule
 from wbox_notify.triggers.webhook.presets import Preset
 from wbox_notify.triggers.webhook.signatures import Scheme

@@ -7,29 +7,31 @@ false, none and times. Data is never a template: a field that holds ``{{ 7 * 7 }
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, tzinfo
+from datetime import UTC, date, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
+from jinja2.runtime import Undefined
 
-from wbox_notify.templates import patterns
+from wbox_notify.templates import filters
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
-from wbox_notify.templates.layout import clean, layout
-from wbox_notify.templates.loader import ABSENT, Folder
+from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
 from wbox_notify.templates.names import check, leaves, look, names, pulled
 from wbox_notify.templates.sandbox import Sandbox
-from wbox_notify.templates.values import plain, short
 
 __all__ = ["Expression", "Template", "TemplateError", "Templates", "words"]
 
 _LONGEST_OUTPUT = 64 * 1024
 _BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
 _SAYS_NO = frozenset({"false", "no", "off", "0"})
+_LONGEST_TEXT = 200
+_MOST_PARTS = 10
+_DEEPEST = 3
 
 
 class Expression:
@@ -202,6 +204,39 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
 
 def words() -> list[tuple[str, Callable[..., Any]]]:
     """Return our own filters and tests as they are written, with the functions behind them."""
-    own = {**Locale().filters(), **patterns.filters()}
-    filters = [(f"… | {name}", function) for name, function in own.items()]
-    return [*filters, *((f"… is {name}(…)", function) for name, function in patterns.tests().items())]
+    own = {**Locale().filters(), **filters.pattern_filters()}
+    named = [(f"… | {name}", function) for name, function in own.items()]
+    return [*named, *((f"… is {name}(…)", function) for name, function in filters.pattern_tests().items())]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as plain data of its own; TemplateError if a part of it is missing or no data."""
+    if value is None or isinstance(value, str | int | float | date | time | timedelta):
+        return value
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(part) for part in value]
+    if isinstance(value, Undefined):
+        return str(value)  # raises what it has to say
+    if callable(value):
+        raise TemplateError("the result is something to call, not a value", hint="write () after it")
+    raise TemplateError(f"the result is a {type(value).__name__}, not a value")
+
+
+def short(value: Any, depth: int = _DEEPEST) -> Any:
+    """Return a value as JSON, short enough for one line of a log."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Undefined):
+        return "(not there)"
+    if isinstance(value, Mapping | list | tuple) and not depth:
+        return "…"
+    if isinstance(value, Mapping):
+        more = {"…": len(value) - _MOST_PARTS} if len(value) > _MOST_PARTS else {}
+        return {str(name): short(value[name], depth - 1) for name in list(value)[:_MOST_PARTS]} | more
+    if isinstance(value, list | tuple):
+        more_items = [f"… {len(value) - _MOST_PARTS} more"] if len(value) > _MOST_PARTS else []
+        return [short(part, depth - 1) for part in value[:_MOST_PARTS]] + more_items
+    text = value.isoformat() if isinstance(value, date | time) else str(value)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

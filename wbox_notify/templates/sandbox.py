@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, object_type_repr
 from jinja2.visitor import NodeTransformer
 
-from wbox_notify.templates import bounded, patterns
+from wbox_notify.templates import bounded, filters
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
 from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
 from wbox_notify.templates.filters import Locale, strftime
@@ -108,13 +108,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = {
             **bounded.filters(locale),
-            **patterns.filters(),
+            **filters.pattern_filters(),
             _SPEND: spend,
             _WEIGHED: weighed,
             _CONCAT: lambda parts: counted("".join(map(locale.text, weighed(parts)))),
         }
         quiet = {"defined", "undefined"}
-        tests = {**self.tests, **patterns.tests()}
+        tests = {**self.tests, **filters.pattern_tests()}
         self.tests = {name: t if name in quiet else bounded.present(t) for name, t in tests.items()}
         self.globals = {
             "dict": bounded.mapping,

@@ -31,7 +31,7 @@ from wbox_notify.rules.triggers import (
     Trigger,
     WebhookTrigger,
 )
-from wbox_notify.triggers.file.readers import Reading
+from wbox_notify.triggers.file.rows import Reading
 from wbox_notify.triggers.schedule import Schedule, parse
 from wbox_notify.triggers.schedule.cron import takes_either_day
 from wbox_notify.triggers.webhook.presets import PRESETS

@@ -20,7 +20,7 @@ from wbox_notify.rules.models.values import (
     SomeTexts,
     Texts,
 )
-from wbox_notify.triggers.file.readers import KINDS as KINDS_OF_ROWS
+from wbox_notify.triggers.file.rows import KINDS as KINDS_OF_ROWS
 from wbox_notify.triggers.schedule import Missed
 
 KINDS = ("file", "webhook", "schedule", "missing")

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wbox_notify.model.file_version import FileVersion, Past, digest
-from wbox_notify.triggers.file.watch import Found
+from wbox_notify.triggers.file.watch import ListedFile
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Candidate:
     """A file as it was listed, and what was told before that it may be.
 
     Attributes:
@@ -19,7 +19,7 @@ class Listed:
         taken: Whether its id is that of another event already.
     """
 
-    found: Found
+    found: ListedFile
     version: FileVersion
     told: Sequence[FileVersion] = ()
     taken: bool = False
@@ -29,19 +29,19 @@ class Listed:
         """The version to be told, where it is new."""
         return replace(self.version, told_as=self.version.next_id) if self.taken else self.version
 
-    def read(self, descriptor: int) -> "Listed":
+    def read(self, descriptor: int) -> "Candidate":
         """Return the same with the digest of what is in the file."""
         return replace(self, version=replace(self.version, digest=digest(descriptor, self.version.size)))
 
-    def unread(self) -> "Listed":
+    def unread(self) -> "Candidate":
         """Return the same where nothing of it can be read, so that only its other facts are compared."""
         return replace(self, told=[replace(one, digest="") for one in self.told])
 
 
-def listed(found: Found, past: Past) -> Listed:
+def listed(found: ListedFile, past: Past) -> Candidate:
     """Return what is known of a file that was found."""
     moved = (one for one in past.moved if _was_moved(found, one))
-    return Listed(found, found.version, (*past.told, *moved), past.taken)
+    return Candidate(found, found.version, (*past.told, *moved), past.taken)
 
 
 def repeated(version: FileVersion, told: Iterable[FileVersion]) -> FileVersion | None:
@@ -69,7 +69,7 @@ def is_still(told: FileVersion, folder: int, name: str, status: os.stat_result) 
         os.close(descriptor)
 
 
-def _was_moved(found: Found, told: FileVersion) -> bool:
+def _was_moved(found: ListedFile, told: FileVersion) -> bool:
     """Return whether a file has left another path, and no rule takes it here that did not take it there."""
     if told.path == found.path:  # it came here from another one before
         return True

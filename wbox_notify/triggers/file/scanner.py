@@ -11,7 +11,7 @@ from posixpath import dirname, join, split
 from wbox_notify.triggers.file.facts import mark
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, opened
-from wbox_notify.triggers.file.watch import Found, Place, Watch
+from wbox_notify.triggers.file.watch import ListedFile, Place, Watch
 from wbox_notify.triggers.health import HealthReporter
 
 HINTED = 60.0
@@ -59,7 +59,7 @@ class Scanner:
         """When a place is to be listed again."""
         return min((place.due for place in self._places.values()), default=math.inf)
 
-    def find(self, hinted: Iterable[str]) -> Iterator[Found]:
+    def find(self, hinted: Iterable[str]) -> Iterator[ListedFile]:
         """Give the unseen files among the hinted paths, below hinted folders and in due places."""
         listed: set[str] = set()
         for path in hinted:
@@ -77,12 +77,12 @@ class Scanner:
             if place.listed and not place.begun:
                 place.begin()
 
-    def mark(self, found: Found) -> None:
+    def mark(self, found: ListedFile) -> None:
         """Note that this version has been seen."""
         folder, name = split(found.path)
         found.place.seen.setdefault(folder, {})[name] = mark(found.status)
 
-    def _at(self, path: str) -> Generator[Found, None, set[str]]:
+    def _at(self, path: str) -> Generator[ListedFile, None, set[str]]:
         """Give what is unseen at or below a path; return the folders that were listed for it."""
         folder, name = split(path)
         place = self._place_of(folder)
@@ -105,7 +105,7 @@ class Scanner:
             folder = dirname(folder)
         return self._places.get(folder)
 
-    def _whole(self, place: Place) -> Iterator[Found]:
+    def _whole(self, place: Place) -> Iterator[ListedFile]:
         began = self._clock()
         place.hinted = self.hints is not None
         place.identity = _identity(place.path)
@@ -134,7 +134,7 @@ class Scanner:
             self._troubles.tell(about, problem, grave=True)
         place.mounted = place.mounted or mounted
 
-    def _tree(self, place: Place, top: str) -> Generator[Found, None, set[str]]:
+    def _tree(self, place: Place, top: str) -> Generator[ListedFile, None, set[str]]:
         """Give the unseen files below a folder; return the folders that are there."""
         there: set[str] = set()
         todo = [top]
@@ -152,7 +152,7 @@ class Scanner:
                 self._troubles.over(_about(folder), f"The folder {folder!r} can be read again.")
         return there
 
-    def _folder(self, place: Place, folder: str, descriptor: int) -> Generator[Found, None, list[str]]:
+    def _folder(self, place: Place, folder: str, descriptor: int) -> Generator[ListedFile, None, list[str]]:
         """Give the unseen files in a folder; return the folders in it, but not those that are roots."""
         seen = place.seen[folder]
         gone = set(seen)
@@ -171,7 +171,9 @@ class Scanner:
             seen.pop(name, None)
         return [path for path in folders if path not in self._places]
 
-    def _unseen(self, place: Place, path: str, status: os.stat_result | os.DirEntry[str]) -> Iterator[Found]:
+    def _unseen(
+        self, place: Place, path: str, status: os.stat_result | os.DirEntry[str]
+    ) -> Iterator[ListedFile]:
         watches = [watch for watch in place.watches if watch.accepts(path)]
         if not watches:
             if not place.begun or isinstance(status, os.stat_result):  # at first, and when a hint tells of it
@@ -190,7 +192,7 @@ class Scanner:
             and status.st_size >= min(one.least(path) for one in watches)
             and not any(one.own(status) for one in watches)
         ):
-            yield Found(place, path, status, watches)
+            yield ListedFile(place, path, status, watches)
 
     def _pass_over(self, place: Place, path: str) -> None:
         """Tell once of a file that some rule hardly misses."""

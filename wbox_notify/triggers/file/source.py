@@ -13,12 +13,12 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.triggers.file.facts import describe, read
-from wbox_notify.triggers.file.identity import Listed, listed, repeated
+from wbox_notify.triggers.file.identity import Candidate, listed, repeated
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Scanner
 from wbox_notify.triggers.file.unfinished import Waiting, mark
-from wbox_notify.triggers.file.watch import Found, Watch
+from wbox_notify.triggers.file.watch import ListedFile, Watch
 from wbox_notify.triggers.health import Alarm, HealthReporter, unheard
 
 _BATCH = 500
@@ -166,7 +166,7 @@ class FileSource:
         pause = min(self._waiting.next, self._listing.due) - self._clock()
         return max(0.0, min(pause, _ROOTS_EVERY))
 
-    def _take(self, batch: Sequence[Found]) -> None:
+    def _take(self, batch: Sequence[ListedFile]) -> None:
         """Emit what is finished of a batch and not known."""
         fresh = {found.path: found for found in batch}
         pasts = self._known([found.version for found in fresh.values()])
@@ -186,8 +186,8 @@ class FileSource:
             self._done(file.found)
         self._emit_finished(unknown)
 
-    def _emit_finished(self, files: Iterable[Listed]) -> None:
-        ready: list[tuple[Found, FileVersion, Event | None]] = []
+    def _emit_finished(self, files: Iterable[Candidate]) -> None:
+        ready: list[tuple[ListedFile, FileVersion, Event | None]] = []
         weight = 0
         for file in files:
             if self._going() and (finished := self._examine(file)) is not None:
@@ -200,13 +200,13 @@ class FileSource:
                 ready, weight = [], 0
         self._hand_over(ready)
 
-    def _hand_over(self, ready: Sequence[tuple[Found, FileVersion, Event | None]]) -> None:
+    def _hand_over(self, ready: Sequence[tuple[ListedFile, FileVersion, Event | None]]) -> None:
         if ready:
             self._emit([event for _, _, event in ready if event], [version for _, version, _ in ready])
         for found, _, _ in ready:
             self._done(found)
 
-    def _done(self, found: Found) -> None:
+    def _done(self, found: ListedFile) -> None:
         self._listing.mark(found)
         self._forget(found.path)
 
@@ -214,7 +214,7 @@ class FileSource:
         self._waiting.drop(path)
         self._troubles.over(path)
 
-    def _examine(self, file: Listed) -> _Finished | None:
+    def _examine(self, file: Candidate) -> _Finished | None:
         """Return a version and an event's data, none where it was told before; None if it is not finished."""
         found = file.found
         if found.awaits_download or not all(map(os.path.lexists, found.markers)):
@@ -227,7 +227,7 @@ class FileSource:
         except OSError as error:
             return self._examine_closed(file, error)
 
-    def _examine_open(self, file: Listed, descriptor: int) -> _Finished | None:
+    def _examine_open(self, file: Candidate, descriptor: int) -> _Finished | None:
         found, size = file.found, file.version.size
         free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
         if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
@@ -244,12 +244,12 @@ class FileSource:
             return None
         return told or file.new, data
 
-    def _data(self, file: Listed, descriptor: int) -> dict[str, Any]:
+    def _data(self, file: Candidate, descriptor: int) -> dict[str, Any]:
         found = file.found
         data = describe(found.path, found.status) | {"digest": file.version.digest}
         return data | read(descriptor, found.reads, size=file.version.size, going=self._going)
 
-    def _unfinished(self, found: Found, pause: float | None = None) -> None:
+    def _unfinished(self, found: ListedFile, pause: float | None = None) -> None:
         """Look at a file again later; one that takes very long is told, once."""
         self._waiting.again(found, pause)
         if self._waiting.age(found.path) > _LONG:
@@ -258,7 +258,7 @@ class FileSource:
             )
             self._troubles.tell(found.path, f"The file {found.path!r} waits for over an hour. {what}.")
 
-    def _examine_closed(self, file: Listed, error: OSError) -> _Finished | None:
+    def _examine_closed(self, file: Candidate, error: OSError) -> _Finished | None:
         found = file.found
         if error.errno in _NOT_A_FILE:
             self._forget(found.path)
@@ -274,6 +274,6 @@ class FileSource:
         return None
 
 
-def _batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
+def _batches(found: Iterator[ListedFile]) -> Iterator[Sequence[ListedFile]]:
     while batch := list(islice(found, _BATCH)):
         yield batch

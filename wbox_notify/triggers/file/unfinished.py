@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posixpath import dirname
 
 from wbox_notify.triggers.file import facts
-from wbox_notify.triggers.file.watch import Found
+from wbox_notify.triggers.file.watch import ListedFile
 
 _SOON, _SELDOM = 0.05, 1.0
 
@@ -50,7 +50,7 @@ class Waiting:
         folders = {dirname(path) for path in paths}
         return {path for path, wait in self._waits.items() if wait.long and dirname(path) in folders}
 
-    def again(self, found: Found, pause: float | None = None) -> None:
+    def again(self, found: ListedFile, pause: float | None = None) -> None:
         """Look at a file again after a pause: that given, or one that grows from time to time."""
         last = self._waits.get(found.path)
         grown = min(last.pause * 2, _SELDOM) if last else _SOON
@@ -65,7 +65,7 @@ class Waiting:
         last = self._waits.get(path)
         return self._clock() - last.first if last else 0.0
 
-    def settled(self, found: Found) -> bool:
+    def settled(self, found: ListedFile) -> bool:
         """Whether a file has rested as long as it must; if not, it is looked at when it may have."""
         now = self._clock()
         last = self._waits.get(found.path)

@@ -82,7 +82,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListedFile:
     """A file as it was listed, and the watches that want it."""
 
     place: Place
