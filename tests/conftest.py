@@ -8,8 +8,8 @@ import hypothesis
 import pytest
 from workplace import Workplace
 
-from wbox_notify.config import redaction
-from wbox_notify.config.redaction import Redaction
+from wbox_notify.model import redaction
+from wbox_notify.model.redaction import Redaction
 from wbox_notify.simulator import Simulator
 
 pytest_plugins = ["faults.reliability"]

@@ -12,10 +12,10 @@ from functools import partial
 
 import pytest
 
-from wbox_notify.config.redaction import Redaction
 from wbox_notify.errors import WboxError
 from wbox_notify.model.messages import CalendarEvent, Media, Notice, Poll, Text
 from wbox_notify.model.phones import normalise
+from wbox_notify.model.redaction import Redaction
 from wbox_notify.simulator.formatting import to_html
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import METHODS

@@ -14,7 +14,7 @@ from object_store import KEY_ID, NAME, SECRET, ObjectStore
 from rulebook import PHONE, project, rule_file
 from workplace import Workplace, until
 
-from wbox_notify.config.bucket import Bucket
+from wbox_notify.config.media import Bucket
 from wbox_notify.config.yaml.problems import render
 from wbox_notify.errors import WboxError
 from wbox_notify.media import MediaFiles

@@ -10,8 +10,7 @@ from rulebook import rule, rule_file
 from test_afterwards import House
 from workplace import TEXT_RULE, Workplace, until
 
-from wbox_notify.config.paths import plain
-from wbox_notify.config.values import as_path
+from wbox_notify.config.values import as_path, plain
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules import load
 from wbox_notify.rules.triggers import FileTrigger

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.config.durations import parse_duration
-from wbox_notify.config.sizes import parse_size
+from wbox_notify.config.values import parse_duration, parse_size
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.windows import Window, WindowError
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems
 from wbox_notify.config.yaml.problems import errors, in_order
 from wbox_notify.errors import StoreError
 from wbox_notify.model.file_version import Known
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check, summary
 
@@ -42,9 +43,9 @@ def command(config: Path | None, path: Path | None, strict: bool, as_json: bool)
     else:
         for rule in project.rules:
             waiting = _waiting(found.files[rule.id], whole=found.whole)
-            say(f"{click.style('ok', fg='green')}  {rule.id}   {shown(summary(rule))}{waiting}")
+            say(f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}{waiting}")
         for files in found.unwanted:
-            say(f"    {shown(str(files))}")
+            say(f"    {printable(str(files))}")
         print_problems(problems)
         good = f"{count(len(project.rules), 'rule')} without errors"
         totals = ", ".join((good, count(wrong, "error"), count(warnings, "warning")))

@@ -15,12 +15,13 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli.live import Feed
-from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json, shown
+from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json
 from wbox_notify.cli.project import sound
 from wbox_notify.cli.run import stop_on_signals
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.model.text import printable
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
@@ -164,7 +165,7 @@ def _arrived(simulator: Simulator, *, as_json: bool) -> int:
     else:
         say("\nWhat arrived at the simulator:")
         for message in messages:
-            say(f"  {_kind(message):<6} +{message['body']['phone']}  {shown(_words(message['body']))}")
+            say(f"  {_kind(message):<6} +{message['body']['phone']}  {printable(_words(message['body']))}")
     if missing:
         raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
     return 0

@@ -14,11 +14,12 @@ import click
 
 from wbox_notify.cli.environment import MARK as MARK_PLUGIN
 from wbox_notify.cli.environment import Environment, environment
-from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, sound
 from wbox_notify.cli.unit import MARK, Unit, unit
 from wbox_notify.config.settings import read
 from wbox_notify.errors import WboxError
+from wbox_notify.model.text import printable
 
 _NAME = "wbox.py"
 _UNIT = "wbox-notify.service"
@@ -126,7 +127,7 @@ def service(config: Path | None, /, *, place: str | None, **asked: Any) -> int:
         say_json({"path": str(target), "done": done, "next": steps})
     else:
         say(f"{done}: {target}")
-        say("\n".join(("Next:", *(f"  {shown(step)}" for step in steps))))
+        say("\n".join(("Next:", *(f"  {printable(step)}" for step in steps))))
     return 0
 
 

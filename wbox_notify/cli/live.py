@@ -9,13 +9,14 @@ from typing import ParamSpec
 
 import click
 
-from wbox_notify.cli.output import clock, lasted, say, say_json, shown
+from wbox_notify.cli.output import clock, lasted, say, say_json
 from wbox_notify.dispatch import NextStep
 from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.phones import masked
+from wbox_notify.model.text import printable
 
 P = ParamSpec("P")
 
@@ -72,7 +73,7 @@ class Feed:
         words = [f"{delivery.id:>6} ", target(delivery.message), state(then.state)]
         words.append(f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}")
         if answer.outcome is not Outcome.SENT:
-            words.append(f"  {shown(answer.detail)}")
+            words.append(f"  {printable(answer.detail)}")
         say(f"{clock(then.due)}  {click.style('<--', fg='green')} {'  '.join(words)}")
 
 
@@ -84,20 +85,20 @@ def subject(event: Event) -> str:
     """Return what an event is about, such as the file's path and size."""
     match event.type:
         case "file":
-            return f"{shown(event.data['path'])} ({event.data['size']} bytes)"
+            return f"{printable(event.data['path'])} ({event.data['size']} bytes)"
         case "webhook":
-            return f"/hook/{shown(event.data['path'])}"
+            return f"/hook/{printable(event.data['path'])}"
         case "refused":
-            return shown(str(event.data["call"]))
+            return printable(str(event.data["call"]))
         case "send":
-            return shown(str(event.data["kind"]))
-    return shown(str(event.data.get("rule", "")))
+            return printable(str(event.data["kind"]))
+    return printable(str(event.data.get("rule", "")))
 
 
 def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
     """Return a line about one decision."""
     colour = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}.get(outcome)
-    return f"{click.style(f'{outcome:<7}', fg=colour)} {rule} {stage}: {shown(detail)}"
+    return f"{click.style(f'{outcome:<7}', fg=colour)} {rule} {stage}: {printable(detail)}"
 
 
 def target(message: Message | None) -> str:
@@ -117,5 +118,7 @@ def state(reached: State) -> str:
 def listed(deliveries: Iterable[Delivery]) -> None:
     """Print deliveries, a line each."""
     for delivery in deliveries:
-        reason = f"  {shown(delivery.reason)}" if delivery.reason and delivery.state is not State.SENT else ""
+        reason = (
+            f"  {printable(delivery.reason)}" if delivery.reason and delivery.state is not State.SENT else ""
+        )
         say(f"{delivery.id:>6}  {target(delivery.message)}  {state(delivery.state)}  {delivery.rule}{reason}")

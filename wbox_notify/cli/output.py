@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
-from wbox_notify.config.redaction import redacted
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.redaction import redacted
+from wbox_notify.model.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,6 @@ json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, 
 def say(text: str = "") -> None:
     """Print a line for a person, with no control characters but our own colours."""
     click.echo(text)
-
-
-def shown(text: str) -> str:
-    """Return text from outside as one safe line: control characters and line ends are escaped."""
-    line = text.replace("\n", "\\n").encode("utf-8", "backslashreplace").decode("utf-8")
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), line)
 
 
 def say_json(value: Any) -> None:
@@ -54,9 +49,9 @@ def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
         said = {"type": "error", "exit": code, "message": problem, "hint": hint}
         click.echo(_json(said), err=True)
         return code
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(problem)}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(problem)}", err=True)
     if hint:
-        click.echo(f"  {click.style('help:', fg='cyan')} {shown(hint)}", err=True)
+        click.echo(f"  {click.style('help:', fg='cyan')} {printable(hint)}", err=True)
     return code
 
 
@@ -126,4 +121,4 @@ class _Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_info = record.exc_text = None
-        return shown(redacted(super().format(record)))
+        return printable(redacted(super().format(record)))

@@ -15,14 +15,14 @@ from platformdirs import site_config_path, user_config_path
 
 from wbox_notify.config import private
 from wbox_notify.config.own import CARD
-from wbox_notify.config.paths import plain
-from wbox_notify.config.redaction import redacted
+from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
+from wbox_notify.model.redaction import redacted
 from wbox_notify.rules import Project, load
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 

@@ -10,12 +10,13 @@ import click
 
 from wbox_notify.cli.live import state as coloured
 from wbox_notify.cli.live import subject, target
-from wbox_notify.cli.output import json_option, moment, say, say_json, shown
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, usable
 from wbox_notify.dispatch.queue import Action
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, WAITING, Delivery, State
 from wbox_notify.model.events import Event
+from wbox_notify.model.text import printable
 from wbox_notify.store import Queries
 
 _NOTHING_DONE = 3
@@ -96,7 +97,7 @@ def _say_the_count(past: Queries, states: Sequence[State], chosen: _Filter, told
 def _line(delivery: Delivery, event: Event | None) -> str:
     parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
     parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
-    return "  ".join([*parts, *filter(None, [shown(delivery.reason)])])
+    return "  ".join([*parts, *filter(None, [printable(delivery.reason)])])
 
 
 def as_fields(delivery: Delivery) -> dict[str, object]:

@@ -13,12 +13,13 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli.live import Feed
-from wbox_notify.cli.output import json_option, log_to_stderr, say, shown
+from wbox_notify.cli.output import json_option, log_to_stderr, say
 from wbox_notify.cli.project import count, open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.systemd import Systemd
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import summary
 from wbox_notify.rules.exposure import exposures
@@ -95,7 +96,7 @@ def introduce(project: Project, daemon: Daemon) -> None:
     settings = project.settings
     say(f"wbox-notify {__version__}, {count(len(project.rules), 'rule')} from {settings.folder}")
     for rule in project.rules:
-        say(f"  rule     {rule.id}: {shown(summary(rule))}")
+        say(f"  rule     {rule.id}: {printable(summary(rule))}")
     say(f"  wbox     {settings.url}")
     say(f"  store    {settings.store}")
     say(f"  address  {daemon.url}")

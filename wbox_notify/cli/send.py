@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from wbox_notify.cli.live import target
-from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import media_files, open_project, open_queue, usable
 from wbox_notify.cli.queue import as_fields
 from wbox_notify.clients.apprise import Outlets
-from wbox_notify.config.paths import plain
+from wbox_notify.config.values import plain
 from wbox_notify.daemon.daemon import connect
 from wbox_notify.dispatch import ALL, Dispatcher, Senders
 from wbox_notify.errors import ConfigError, WboxError
@@ -23,6 +23,7 @@ from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, Store, open_history
 
@@ -179,11 +180,11 @@ def _report(past: Queries, number: int, *, wait: float, as_json: bool) -> int:
     elif delivery.state is State.SENT:
         say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
     elif delivery.state in OPEN:
-        why = shown(reason).rstrip(".") or "it is being sent"
+        why = printable(reason).rstrip(".") or "it is being sent"
         say(f"not sent yet: {why}. Kept in the queue as {delivery.id}.")
         say("  help: wbox-notify run sends it when it can; wbox-notify queue list shows it")
     else:
-        say(f"{delivery.state.value}: {shown(reason)} (delivery {delivery.id})")
+        say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")
     if delivery.state in OPEN:
         return _KEY_REFUSED if "unauthorized" in holding.values() else _QUEUED
     return 0 if delivery.state is State.SENT else 1

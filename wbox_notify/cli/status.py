@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
+from wbox_notify.cli.output import json_option, lasted, say, say_json
 from wbox_notify.cli.project import count, daemon_answers, open_project, usable
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import connect
 from wbox_notify.dispatch import ALL
 from wbox_notify.model.deliveries import OPEN, STUCK, State
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import open_history
 
@@ -43,7 +44,7 @@ def command(config: Path | None, as_json: bool) -> int:
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
         if wrong:
             say(f"broken   {count(wrong, 'error')}: wbox-notify check; a daemon keeps what it read before")
-        say(f"device   {shown(device['text'])}   {project.settings.url}")
+        say(f"device   {printable(device['text'])}   {project.settings.url}")
         _print_queue(queue)
     return code if code or running else _UNREACHABLE
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from wbox_notify.cli.output import json_option, lasted, say, say_json, shown
+from wbox_notify.cli.output import json_option, lasted, say, say_json
 from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.cli.run import stop_on_signals
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import Trial, run_all
+from wbox_notify.model.text import printable
 
 _NOTHING = 3
 
@@ -67,11 +68,11 @@ def _run(config: Path | None, name: str, *, as_json: bool) -> int:
 def _print(trials: Sequence[Trial], seconds: float) -> None:
     for trial in trials:
         word = click.style("PASS", fg="green") if trial.passed else click.style("FAIL", fg="red", bold=True)
-        say(f"{word}  {trial.rule.id}: {shown(trial.test.name)}")
+        say(f"{word}  {trial.rule.id}: {printable(trial.test.name)}")
         if not trial.passed:
             say(f"      {trial.rule.file}:{trial.test.line}")
         for complaint in trial.complaints:
-            say(f"      {shown(complaint)}")
+            say(f"      {printable(complaint)}")
     failed = sum(not trial.passed for trial in trials)
     say(f"{len(trials) - failed} passed, {failed} failed in {lasted(seconds)}")
 

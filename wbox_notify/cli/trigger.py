@@ -12,11 +12,10 @@ from typing import NoReturn
 import click
 
 from wbox_notify.cli.live import decision
-from wbox_notify.cli.output import json_option, say, say_json, shown
+from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
-from wbox_notify.config.paths import plain
-from wbox_notify.config.yaml.validation import did_you_mean
+from wbox_notify.config.values import plain
 from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.replay import World
 from wbox_notify.engine.rows import SLICE, wanted
@@ -24,6 +23,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice
+from wbox_notify.model.text import did_you_mean, printable
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -184,6 +184,6 @@ def _print(made: Plan, *, as_json: bool) -> None:
     for one in made.decisions:
         say(decision(one.rule, one.stage, one.outcome, one.detail))
     for request in requests:
-        say(f"POST {request['path']}\n{shown(json.dumps(request['body'], ensure_ascii=False))}")
+        say(f"POST {request['path']}\n{printable(json.dumps(request['body'], ensure_ascii=False))}")
     for notice in notices:
-        say(f"NOTICE\n{shown(json.dumps(notice, ensure_ascii=False))}")
+        say(f"NOTICE\n{printable(json.dumps(notice, ensure_ascii=False))}")

@@ -1,6 +1,5 @@
 """Outlets: other services that a project can speak through, by way of Apprise."""
 
-import difflib
 import hashlib
 import logging
 import re
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.messages import Notice
 from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.text import did_you_mean
 
 _SERVICES = "https://appriseit.com/services/"
 _OURS = "wboxq"
@@ -73,11 +73,8 @@ def check(url: str) -> None:
     if scheme in known or scheme in {"http", "https"}:
         hint = f"its service has its own form of address: {_SERVICES}"
         raise ConfigError(f"Apprise cannot make a service of this {scheme}:// address", hint=hint)
-    near = difflib.get_close_matches(scheme, known, n=1)
-    raise ConfigError(
-        f"Apprise knows no service `{scheme}`",
-        hint=f"did you mean `{near[0]}`?" if near else f"those that it knows: {_SERVICES}",
-    )
+    hint = did_you_mean(scheme, known) or f"those that it knows: {_SERVICES}"
+    raise ConfigError(f"Apprise knows no service `{scheme}`", hint=hint)
 
 
 class Outlets:

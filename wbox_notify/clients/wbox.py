@@ -19,6 +19,7 @@ from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.phones import masked
+from wbox_notify.model.redaction import Redaction
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,8 @@ class Client:
 
     def __init__(self, url: str, api_key: str, *, connect: float = 3.0, deadline: float = 15.0) -> None:
         base = _checked_url(url)
-        self._secrets = re.compile(rf"{re.escape(_checked_key(api_key))}|(?<![^\W_])sk_[\w-]+")
+        self._redaction = Redaction()
+        self._redaction.learn(_checked_key(api_key))
         headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"wbox-notify/{__version__}"}
         self._transport = Transport(base, headers, connect=connect, deadline=deadline)
 
@@ -228,7 +230,7 @@ class Client:
     def _line(self, text: str) -> str:
         """Return text as one short line that is safe to print and holds no key."""
         words = "".join(char if char.isprintable() else " " for char in text).split()
-        line = _LINK.sub(r"\1\2***", self._secrets.sub("sk_***", " ".join(words)))
+        line = _LINK.sub(r"\1\2***", self._redaction.redacted(" ".join(words)))
         return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"
 
     def _word(self, value: object) -> str | None:

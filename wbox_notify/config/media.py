@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wbox_notify.config.bucket import Bucket
+from wbox_notify.config.values import PREFIX
 
 _MB = 1 << 20
 
@@ -15,6 +15,27 @@ class Static:
 
     folder: Path
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A bucket, and who we are there.
+
+    Attributes:
+        name: What the bucket is called.
+        endpoint: Where it is, without a path.
+        region: The region that requests are signed for.
+        key_id: Says who signs.
+        secret: What signs.
+        prefix: What the names of all our objects begin with.
+    """
+
+    name: str
+    endpoint: str
+    region: str
+    key_id: str
+    secret: str = field(repr=False)
+    prefix: str = PREFIX
 
 
 LARGEST = {"image": 5 * _MB, "video": 16 * _MB, "audio": 16 * _MB, "document": 100 * _MB}

@@ -13,17 +13,13 @@ from zoneinfo import ZoneInfo
 
 import platformdirs
 
-from wbox_notify.config.bucket import PARTS, Bucket
-from wbox_notify.config.media import Media, Static
-from wbox_notify.config.outlets import OutletBook, open_secret
+from wbox_notify.config.media import Bucket, Media, Static
 from wbox_notify.config.own import Own, own
-from wbox_notify.config.paths import plain
-from wbox_notify.config.redaction import learn
-from wbox_notify.config.secrets import Secrets, decoded, exposed, mending
-from wbox_notify.config.sizes import parse_size
+from wbox_notify.config.secrets import OutletBook, Secrets, decoded, exposed, mending, open_secret
 from wbox_notify.config.spec import SettingsFile
 from wbox_notify.config.values import (
     BODY,
+    BUCKET_PARTS,
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_URL,
@@ -43,6 +39,8 @@ from wbox_notify.config.values import (
     as_store,
     as_url,
     as_zone,
+    parse_size,
+    plain,
     system_zone,
 )
 from wbox_notify.config.yaml.document import Document, Location, open_document, parse
@@ -51,6 +49,7 @@ from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import is_in_the_clear, is_loopback
 from wbox_notify.model.pace import Pace
+from wbox_notify.model.redaction import learn
 
 T = TypeVar("T")
 
@@ -235,14 +234,14 @@ class _Reading:
             return None
         path = ("media", "bucket")
         spot = self.document.at(*path)
-        found = {part: self._chosen(read, None, *path, part) for part, read in PARTS.items()}
+        found = {part: self._chosen(read, None, *path, part) for part, read in BUCKET_PARTS.items()}
         if name := self._chosen(str, None, *path, "secret"):
             found["secret"] = self.secrets.declared(name, spot.at("secret"))
         given = {part: text for part, text in found.items() if text is not None}
         if not find_spec("minio"):
             hint = "pip install 'minio>=7.2.20,<8' in the environment of the daemon"
             self._report(spot, "WBX343", "a bucket needs a library that is not installed", hint)
-        elif {*PARTS, "secret"} - {*given} <= {"prefix"}:
+        elif {*BUCKET_PARTS, "secret"} - {*given} <= {"prefix"}:
             return Bucket(**given)
         return None
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.config.bucket import PREFIX
+from wbox_notify.config.values import PREFIX
 from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, listed, some, wrong
 
 OUT = "put the key into a file that only you can read and write `api_key_file: FILE`, or set WBOX_API_KEY"

@@ -4,22 +4,25 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from posixpath import dirname, join
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from wbox_notify.config.durations import parse_duration
-from wbox_notify.config.paths import plain
-from wbox_notify.config.sizes import parse_size
-from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
 from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.text import did_you_mean
 
 DEFAULT_URL = "https://server.wbox.me"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8725
+
+PREFIX = "wbox/"
+"""What the names of our objects in a bucket begin with, where nothing is said."""
 
 SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -32,8 +35,60 @@ BODY = 4 << 20
 _LEAST_BODY, _MOST_BODY = 1 << 10, 64 << 20
 _LEAST_HISTORY = 7 * 86_400.0
 
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}) *{unit} *)?" for unit in _UNITS))
+_LONGEST = 3_660 * 86_400
+
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGT]?)(?:I?B)?")
+
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
 _LAST_PORT = 65535
+
+
+def parse_duration(text: object) -> float:
+    """Return the seconds of a duration: ``1h30m``, ``90s``, ``2d``, ``500ms``; at most ten years.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
+    if not found:
+        raise ConfigError(f"`{text}` is not a duration", hint=_duration_hint(text))
+    seconds = sum(int(part or 0) * size for part, size in zip(found.groups(), _UNITS.values(), strict=True))
+    if seconds > _LONGEST:
+        raise ConfigError(f"`{text}` is longer than ten years", hint="write a shorter duration, like 30d")
+    return float(seconds)
+
+
+def _duration_hint(text: object) -> str:
+    if re.fullmatch("[0-9]{1,9}", str(text)):
+        return f"say what it counts: {text}s or {text}m"
+    return "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
+
+
+def parse_size(text: object) -> int:
+    """Return the bytes of a size: ``10MB``, ``1.5 GiB``, ``500``; 1 kB and 1 KiB are 1024 bytes.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    found = _SIZE.fullmatch(text.strip().upper()) if isinstance(text, str) else None
+    if not found:
+        raise ConfigError(f"`{text}` is not a size", hint="write it like 500, 200kB, 10MB or 1.5GB")
+    return int(Fraction(found[1]) * 1024 ** _POWERS[found[2]])
+
+
+def plain(path: Path) -> Path:
+    """Return an absolute path without ``..``, ``.`` and slashes at its end; what it leads to stays the same.
+
+    A link stays as it is written, but for one that ``..`` leaves: the folder above is that of what it leads
+    to, as it is for the kernel.
+    """
+    found = "/"
+    for part in path.absolute().parts[1:]:
+        found = dirname(os.path.realpath(found)) if part == ".." else join(found, part)
+    return Path(found)
 
 
 def as_path(text: str, folder: Path) -> Path:
@@ -202,3 +257,29 @@ def system_zone(environ: Mapping[str, str]) -> ZoneInfo:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             continue
     return ZoneInfo("UTC")
+
+
+def _matching(pattern: str, hint: str, text: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ConfigError("this cannot stand here", hint=hint)
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if urlsplit(url := as_public_url(text)).path:
+        raise ConfigError("this address ends in a path", hint="the bucket stands under `name:`")
+    return url
+
+
+BUCKET_PARTS: Mapping[str, Callable[[str], str]] = {
+    "name": partial(
+        _matching,
+        "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "the name of a bucket has 3 to 63 small letters, digits, `-` and `.`",
+    ),
+    "endpoint": _endpoint,
+    "region": partial(_matching, "[A-Za-z0-9_-]{1,63}", "write it as eu-central-1, or auto"),
+    "key_id": partial(_matching, "[A-Za-z0-9._-]{1,128}", "write the id of the key; its secret is elsewhere"),
+    "prefix": partial(_matching, "([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", f"write it as {PREFIX}"),
+}
+"""What reads the text of each part but the secret."""

@@ -21,11 +21,12 @@ from wbox_notify.engine import (
 from wbox_notify.engine.held import held, holds
 from wbox_notify.engine.names import first_event, key_of, short
 from wbox_notify.engine.notification import about, single
-from wbox_notify.engine.rule_run import RuleRun, StateReader, one_line
+from wbox_notify.engine.rule_run import RuleRun, StateReader
 from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.signed_links import RELEASE, page_url
+from wbox_notify.model.text import one_line
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Throttle
 from wbox_notify.triggers.file.rows import Slice

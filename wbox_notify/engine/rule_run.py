@@ -12,6 +12,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Memory, PlannedMessage
 from wbox_notify.model.messages import Media, Message, Notice, Text
+from wbox_notify.model.text import one_line
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.recipients import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
@@ -250,8 +251,3 @@ def messages_of(number: int) -> str:
 def told(error: WboxError) -> str:
     """Return what is wrong, and what can be done about it."""
     return f"{error}; {error.hint}" if error.hint else str(error)
-
-
-def one_line(text: str) -> str:
-    """Return text that any database takes, on one line."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")

@@ -18,7 +18,7 @@ from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from wbox_notify.clients.transport import cause
-from wbox_notify.config.bucket import Bucket
+from wbox_notify.config.media import Bucket
 from wbox_notify.media.ingest import MediaError
 from wbox_notify.media.kinds import disposition
 from wbox_notify.media.spool import Item

@@ -15,6 +15,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.media.kinds import HEAD, recognise, safe_name
 from wbox_notify.media.spool import Copy, Spool
 from wbox_notify.model.file_version import is_told
+from wbox_notify.model.text import one_line
 
 _PASSING = frozenset(
     {
@@ -30,8 +31,7 @@ class MediaError(WboxError):
 
     def __init__(self, problem: str, *, hint: str | None = None, retry: bool = False) -> None:
         # A name may hold what no database takes and no line of a log should.
-        line = problem.encode("utf-8", "backslashreplace").decode().replace("\n", " ").replace("\0", "")
-        super().__init__(line, hint=hint)
+        super().__init__(one_line(problem), hint=hint)
         self.retry = retry
 
 

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from wbox_notify.config.yaml.document import Document, Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import did_you_mean, fit
+from wbox_notify.config.yaml.validation import fit
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.phones import normalise
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules.models import ContactSpec, GroupMembersSpec, OnCallSpec, WindowSpec, as_contact
 from wbox_notify.rules.recipients import (
     TAG,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import did_you_mean
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import MessageError
 from wbox_notify.model.phones import normalise, refuse_spoiled
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
 

@@ -1,6 +1,5 @@
 """TemplateError, and how Jinja's and Python's own errors are said to people."""
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from types import TracebackType
 import jinja2
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import nearest
 
 # What a template can raise by doing something that does not work. A RecursionError is a RuntimeError; a
 # NameError comes from 1e999, which Jinja writes as inf; a SyntaxError from blocks too deep for Python.
@@ -104,9 +104,9 @@ def near(name: object, names: Iterable[object], *, what: str = "there are") -> s
     """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
     known = [str(one)[:LONGEST_NAME] for one in itertools.islice(names, _MOST_NAMES)]
     folded = {one.casefold(): one for one in reversed(known)}
-    close = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    close = nearest(str(name).casefold(), folded)
     if close:
-        return f"did you mean '{folded[close[0]]}'?"
+        return f"did you mean '{folded[close]}'?"
     more = ", …" if len(known) > 12 else ""  # noqa: PLR2004 - about a line's worth of names
     return f"{what}: {', '.join(known[:12])}{more}" if known else ""
 

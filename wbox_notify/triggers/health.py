@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from wbox_notify.model.text import one_line
+
 Alarm = Callable[[str, str | None], None]
 """Takes what a problem is about, and the problem; None once it is over. It is for what a person must mend."""
 
@@ -26,7 +28,7 @@ class HealthReporter:
             self._report(problem)
             if grave:
                 self._alarmed.add(about)
-                self._alarm(_text(about), problem)
+                self._alarm(one_line(about), problem)
 
     def over(self, about: str, relief: str | None = None) -> None:
         """Forget the problem, if there was one, and report the relief."""
@@ -34,9 +36,4 @@ class HealthReporter:
             self._report(relief)
         if about in self._alarmed:
             self._alarmed.discard(about)
-            self._alarm(_text(about), None)
-
-
-def _text(about: str) -> str:
-    """Return text that any database takes; the names of files may be none."""
-    return about.encode("utf-8", "backslashreplace").decode("utf-8")
+            self._alarm(one_line(about), None)

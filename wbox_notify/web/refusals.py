@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from wbox_notify.config.redaction import redacted
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.redaction import redacted
 from wbox_notify.web.requests import AGAIN
 
 log = logging.getLogger(__name__)

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wbox_notify.config.yaml.masking import masked, starred
+from wbox_notify.model.text import JOINERS, printable
 
 Severity = Literal["error", "warning"]
 
-_TAB = " " * 4
 _WIDEST = 160
 _LONGEST = 400
-_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,6 @@ def render(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def printable(text: str) -> str:
-    """Return text that cannot move the cursor, hide itself or turn the writing around."""
-    return "".join(map(_shown, text))
-
-
 def _excerpt(problem: Problem, gutter: str) -> list[str]:
     *before, line = problem.excerpt
     start, end = problem.column - 1, max(problem.end_column - 1, problem.column)
@@ -126,22 +120,13 @@ def _excerpt(problem: Problem, gutter: str) -> list[str]:
     return [text.rstrip() for text in shown]
 
 
-def _shown(character: str) -> str:
-    if character == "\t":
-        return _TAB
-    category = unicodedata.category(character)
-    if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in _JOINERS:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
-
-
 def _width(text: str) -> int:
     """Return how many columns of a terminal the text takes when shown."""
     return sum(map(_columns, printable(text)))
 
 
 def _columns(character: str) -> int:
-    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
+    if character in JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 

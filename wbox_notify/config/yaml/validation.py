@@ -1,6 +1,5 @@
 """Shape: has a part of a file the keys and types it must have? If not, say so in the words of the file."""
 
-import difflib
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
@@ -11,6 +10,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import did_you_mean, nearest
 
 _MOST = 200
 _MAP = "must be a map of keys and values"
@@ -61,12 +61,6 @@ def fit(model: type[M], value: Any, spot: Location) -> tuple[M | None, list[Prob
 def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
     """Return what a validator of a model raises: a problem in its own words."""
     return PydanticCustomError("wrong", "{message}", {"code": code, "message": message, "hint": hint})
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 def _known_version(version: int) -> int:
@@ -131,8 +125,11 @@ def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[Error
         if detail["type"] == "extra_forbidden":
             *above, name = detail["loc"]
             inner = _model(model, above)
-            near = difflib.get_close_matches(str(name), _keys(inner), n=1)
-            renamed |= {(*above, key) for key in (_keys(inner) if name in inner.refused else near)}
+            near = nearest(str(name), _keys(inner))
+            if name in inner.refused:
+                renamed |= {(*above, key) for key in _keys(inner)}
+            elif near:
+                renamed.add((*above, near))
     for detail in details:
         if detail["type"] != "missing" or detail["loc"] not in renamed:
             yield detail

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from wbox_notify.config.yaml.problems import printable
 from wbox_notify.daemon.archive.move import move, remove, write
 from wbox_notify.daemon.archive.target import folder, follows, verdict
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.file_version import FileState, FileVersion
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store.file_versions import Files, Final
 from wbox_notify.templates import Template

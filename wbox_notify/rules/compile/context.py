@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from wbox_notify.config.outlets import OutletBook, open_secret
-from wbox_notify.config.secrets import Secrets
+from wbox_notify.config.secrets import OutletBook, Secrets, open_secret
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Place, Problem, errors

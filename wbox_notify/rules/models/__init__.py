@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from wbox_notify.config.durations import parse_duration
 from wbox_notify.config.spec import OutletNames
+from wbox_notify.config.values import parse_duration
 from wbox_notify.config.yaml.validation import (
     Refusal,
     Strict,

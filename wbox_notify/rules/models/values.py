@@ -16,9 +16,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from wbox_notify.config.durations import parse_duration
-from wbox_notify.config.sizes import parse_size
-from wbox_notify.config.values import SECRET_NAME, as_language, as_secret_name, as_zone
+from wbox_notify.config.values import (
+    SECRET_NAME,
+    as_language,
+    as_secret_name,
+    as_zone,
+    parse_duration,
+    parse_size,
+)
 from wbox_notify.config.yaml.validation import listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.webhook.presets import PRESETS

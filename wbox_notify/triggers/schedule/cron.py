@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronsim import CronSim, CronSimError
 
-from wbox_notify.config.durations import parse_duration
-from wbox_notify.config.yaml.validation import did_you_mean
+from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
 
 _NICKNAMES = {

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from wbox_notify.config.durations import parse_duration
-from wbox_notify.config.values import as_zone
-from wbox_notify.config.yaml.validation import did_you_mean
+from wbox_notify.config.values import as_zone, parse_duration
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.cron import Cron, Every, parse_cron, parse_every
 from wbox_notify.triggers.schedule.schedule import Missed, Schedule, Skip, parse_place
 from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, parse_time, plain

@@ -9,8 +9,8 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import did_you_mean
 
 DAY_NAMES = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),

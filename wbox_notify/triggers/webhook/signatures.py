@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from wbox_notify.config.yaml.validation import did_you_mean
 from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.webhook.bodies import BodyError, json_body
 
 SHORT = 24

@@ -19,7 +19,8 @@ class Redaction:
 
     def learn(self, secret: str) -> None:
         """Hide a secret from now on."""
-        if len(secret) < SHORTEST or secret in self._written:
+        is_short = len(secret) < SHORTEST and not secret.startswith("sk_")
+        if is_short or secret in self._written:
             return
         escaped = (repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
         self._written |= {secret, secret.strip() or secret, quote(secret, safe=""), *escaped}
