@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.deliveries import State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import dump
@@ -140,7 +140,7 @@ def events_of(sequence: Sequence[Input]) -> list[Event]:
     return events
 
 
-def played(world: World, events: Sequence[Event]) -> World:
+def played(world: ReplayStore, events: Sequence[Event]) -> ReplayStore:
     for event in events:
         world.wait(event.at)
         if event.type == "down":
@@ -156,7 +156,7 @@ def played(world: World, events: Sequence[Event]) -> World:
     return world
 
 
-def said(world: World) -> list[tuple[datetime, str, Any]]:
+def said(world: ReplayStore) -> list[tuple[datetime, str, Any]]:
     return [
         (at, planned.key, dump(planned.message) if planned.message else planned.problem)
         for at, planned in world.messages
@@ -167,9 +167,9 @@ def said(world: World) -> list[tuple[datetime, str, Any]]:
 @given(sequence=inputs)
 def test_replaying_the_events_gives_the_same_messages(sequence: list[Input]) -> None:
     events = events_of(sequence)
-    first = played(World(the_project(), BEGIN), events)
+    first = played(ReplayStore(the_project(), BEGIN), events)
     first.wait_for(43200)
-    again = played(World(the_project(), BEGIN), [Event(**_stored(event)) for event in events])
+    again = played(ReplayStore(the_project(), BEGIN), [Event(**_stored(event)) for event in events])
     again.wait_for(43200)
     assert said(again) == said(first)
 
@@ -183,14 +183,14 @@ def _stored(event: Event) -> dict[str, Any]:
 @given(sequence=inputs, where=st.integers(0, 15))
 def test_a_restart_at_any_point_changes_nothing_that_is_sent(sequence: list[Input], where: int) -> None:
     events = events_of(sequence)
-    whole = played(World(the_project(), BEGIN), events)
+    whole = played(ReplayStore(the_project(), BEGIN), events)
     whole.wait_for(43200)
-    before = played(World(the_project(), BEGIN), events[:where])
+    before = played(ReplayStore(the_project(), BEGIN), events[:where])
     stored = {
         place: replace(memory, value=json.loads(json.dumps(memory.value)))
         for place, memory in before.memories.items()
     }
-    after = World(
+    after = ReplayStore(
         the_project(),
         before.now,
         api_down=before.api_down,
@@ -206,14 +206,14 @@ def test_a_restart_at_any_point_changes_nothing_that_is_sent(sequence: list[Inpu
 @given(sequence=inputs)
 def test_nothing_fails_and_whatever_is_not_sent_leaves_a_reason(sequence: list[Input]) -> None:
     for event in events_of(sequence):
-        world = World(the_project(), event.at)
+        world = ReplayStore(the_project(), event.at)
         world.happen(event)
         concerned = {
             rule.id for rule in (*the_project().rules_for(event), *the_project().awaiting(event))
         } - {"late"}
         explained = {decision.rule for _, decision in world.decisions}
         assert concerned <= explained
-    world = played(World(the_project(), BEGIN), events_of(sequence))
+    world = played(ReplayStore(the_project(), BEGIN), events_of(sequence))
     world.wait_for(43200)
     assert [planned.problem for _, planned in world.messages if planned.problem] == []
 
@@ -232,7 +232,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
     sequence: list[Input], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     events = [event for event in events_of(sequence) if event.type not in {"ack", "down"}]
-    world = played(World(the_project(), BEGIN), events)
+    world = played(ReplayStore(the_project(), BEGIN), events)
     world.wait_for(7200)
     clock = Clock()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/wbox.db")
@@ -270,7 +270,7 @@ def test_a_reload_keeps_what_rules_remember(tmp_path: Path) -> None:
     changed = load(tmp_path, {"WBOX_API_KEY": "sk_x"})
     alert = {"status": "firing", "fingerprint": "f1", "labels": {"name": "Disk", "level": "high"}}
     [event] = events_of([(0, "alerts", (0, [alert]))])
-    world = played(World(the_project(), BEGIN), [event])
+    world = played(ReplayStore(the_project(), BEGIN), [event])
     world.project = changed
     world.wait_for(60)
     texts = [planned.message.message for _, planned in world.messages if planned.message]  # type: ignore[union-attr]

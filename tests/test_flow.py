@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wbox_notify.engine import wake
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
@@ -411,7 +411,7 @@ def test_a_rule_does(rule: object, test: object) -> None:
 def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_tell() -> None:
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
     due = Memory(rule="gone", kind="dedupe", key="[]", value={"event": "e"}, due=now.timestamp())
-    made = wake(the_project(), due, World(the_project(), now), now)
+    made = wake(the_project(), due, ReplayStore(the_project(), now), now)
     assert made.messages == ()
     assert [(memory.rule, memory.value) for memory in made.memories] == [("gone", None)]
     assert [decision.detail for decision in made.decisions] == [
@@ -420,7 +420,7 @@ def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_t
 
 
 def test_a_storm_is_held_and_the_owner_is_asked_with_a_link() -> None:
-    world = World(the_project(), datetime(2026, 11, 23, 10, tzinfo=UTC))
+    world = ReplayStore(the_project(), datetime(2026, 11, 23, 10, tzinfo=UTC))
 
     def rows(number: int, event: str) -> list[str | None]:
         before = len(world.messages)
@@ -447,7 +447,7 @@ def test_a_template_that_fails_in_a_group_is_tried_again_and_the_group_is_kept(t
     (tmp_path / "wbox-notify.yaml").write_text("version: 1\ndefaults: {tz: UTC}\n")
     broken = load(tmp_path, {})
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
-    world = World(broken, now)
+    world = ReplayStore(broken, now)
     body = {"alerts": [{"status": "firing", "fingerprint": "f1", "labels": {"name": "Disk"}}]}
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": body}
     world.happen(Event(id="e", type="webhook", at=now, data=data))
@@ -485,7 +485,7 @@ rules:
     send: {text: "{{ 1 // (contact.phone | length) }}"}
 """
     (tmp_path / "rules" / "a.yaml").write_text(text)
-    world = World(load(tmp_path, {}), datetime(2026, 11, 23, 10, tzinfo=UTC))
+    world = ReplayStore(load(tmp_path, {}), datetime(2026, 11, 23, 10, tzinfo=UTC))
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": {}}
     world.happen(Event(id="e", type="webhook", at=world.now, data=data))
     (_, good), (_, bad) = world.messages

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
@@ -50,7 +50,7 @@ def events_of_the_examples() -> list[Event]:
 
 def whole(event: Event, now: datetime) -> list[PlannedMessage]:
     """Return all messages of an event, with those of the rows of its file."""
-    world = World(STARTERS, now, contents={event.data["path"]: event.data["text"].encode()})
+    world = ReplayStore(STARTERS, now, contents={event.data["path"]: event.data["text"].encode()})
     world.happen(event)
     world.wait(now)
     return [planned for _, planned in world.messages]
@@ -81,7 +81,7 @@ def test_every_payload_of_the_examples_is_understood_by_the_hook_of_its_name(pat
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
     body = json.loads(path.read_text(encoding="utf-8"))
     data = {"path": path.stem, "method": "POST", "headers": {}, "query": {}, "body": body}
-    world = World(STARTERS, now)
+    world = ReplayStore(STARTERS, now)
     world.happen(Event(id="e", type="webhook", at=now, data=data))
     world.wait_for(86400)
     assert [planned.problem for _, planned in world.messages if planned.problem] == []

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wbox_notify.engine import plan
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project, load
@@ -149,7 +149,7 @@ def an_event(name: str = "e") -> Event:
 
 def planned(project: Project, event: Event) -> None:
     """Plan an event a hundred times."""
-    memory = World(project, NOW)
+    memory = ReplayStore(project, NOW)
     for _ in range(100):
         plan(project, event, memory, NOW)
 

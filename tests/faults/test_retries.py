@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.dispatch.queue import Action, Control
-from wbox_notify.engine import digest, quiet_hours, throttle
+from wbox_notify.engine import deliver, digest, throttle
 from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
@@ -324,7 +324,7 @@ def test_Q08_what_waits_for_somebody_whom_the_rule_tells_no_more_waits_for_a_per
     [
         ("throttle", "throttle: {max: 1, per: 1h, overflow: queue}", "[{'body': body}]", "queue"),
         ("digest", DIGEST[0], DIGEST[1], "digest for a"),
-        ("quiet_hours", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
+        ("deliver", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
     ],
     ids=["a queue of 1,000", "a digest of 2,000", "500 in quiet hours"],
 )
@@ -346,7 +346,7 @@ def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
 
 
 def test_Q09_the_lists_are_as_long_as_the_documentation_says() -> None:
-    assert (throttle.MOST, digest.MOST, quiet_hours.MOST) == (1000, 2000, 500)
+    assert (throttle.MOST, digest.MOST, deliver.MOST) == (1000, 2000, 500)
 
 
 VARIANTS: dict[str, Callable[[str], str]] = {

@@ -17,7 +17,7 @@ from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
 from wbox_notify.engine import Overlay, plan, wake
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Plan
@@ -91,7 +91,7 @@ def _exit_code(made: Plan) -> int:
 def _planned(project: Project, event: Event) -> Plan:
     history = open_history(project.settings.store)
     now = datetime.fromtimestamp(time.time(), UTC)
-    overlay = Overlay(history or World(project, now))
+    overlay = Overlay(history or ReplayStore(project, now))
     made = plan(project, event, overlay, now)
     files = RowFiles()
     while due := next((one for one in made.memories if wanted(project, one, SLICE)), None):

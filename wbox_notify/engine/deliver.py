@@ -1,14 +1,14 @@
-"""To and send: messages for everybody who is to have them, when they may be disturbed."""
+"""Delivery to the readers of a rule, now or after their quiet hours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import escalate, left_out, quiet_hours
-from wbox_notify.engine.item import Subject
-from wbox_notify.engine.names import short
-from wbox_notify.engine.notification import Notification, about, restore, retold, single
+from wbox_notify.engine import escalate
+from wbox_notify.engine.item import Item, short
+from wbox_notify.engine.notification import Notification, about, restore, retold, single, tell_left_out
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.errors import MessageError
 from wbox_notify.model.deliveries import PlannedMessage
@@ -18,89 +18,142 @@ from wbox_notify.rules.recipients import OnCall, Reader
 from wbox_notify.rules.rule import Draft
 from wbox_notify.templates import Template
 
+QUIET_HOURS = "quiet_hours"
+
+MOST = 500
+"""How much waits for one reader at most; of more the number is told."""
+_ENDLESS = timedelta(days=1)
+
+
+def holds(run: RuleRun, reader: Reader, notification: Notification, context: Mapping[str, Any]) -> bool:
+    """Return whether a reader is not to be disturbed now; what is to be told then waits, or is dropped."""
+    end = ends(run, reader)
+    if end is None or _is_urgent(run, notification, context):
+        return False
+    hours = run.rule.quiet_hours
+    if hours and hours.then == "drop":
+        run.decide(QUIET_HOURS, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+        return True
+    kept = {**(run.look(QUIET_HOURS, reader.address) or {"held": []})}
+    others = [one for one in kept["held"] if one["alert"] != notification.alert]
+    if notification.healed and len(others) < len(kept["held"]):
+        run.decide(QUIET_HOURS, "stopped", f"healed before {reader.name} was told")
+    elif len(others) >= MOST:
+        kept["more"] = kept.get("more", 0) + 1
+        run.decide(
+            QUIET_HOURS, "stopped", f"{MOST} wait for {reader.name} already, who learns how many more came"
+        )
+    else:
+        others.append(notification.keep())
+        run.decide(QUIET_HOURS, "waits", f"{reader.name} is not disturbed before {end:%H:%M}")
+    if others:
+        run.remember(QUIET_HOURS, reader.address, {**kept, "held": others}, end.timestamp())
+    else:
+        run.forget(QUIET_HOURS, reader.address)
+    return True
+
+
+def ends(run: RuleRun, reader: Reader) -> datetime | None:
+    """Return when the quiet hours end that are now, in the zone of the reader; None outside of them."""
+    zone = reader.zone or run.project.settings.tz
+    windows = [run.rule.quiet_hours.window] if run.rule.quiet_hours else []
+    windows += [reader.quiet_hours] if reader.quiet_hours else []
+    found = [
+        (window.ends_after(run.now, zone) or run.now + _ENDLESS).astimezone(zone)
+        for window in windows
+        if window.contains(run.now, zone)
+    ]
+    return max(found, default=None)
+
+
+def _is_urgent(run: RuleRun, notification: Notification, context: Mapping[str, Any]) -> bool:
+    unless = run.rule.quiet_hours.unless if run.rule.quiet_hours else None
+    return unless is not None and any(
+        unless.truth({**context, **run.context(item)}) for item in notification.items
+    )
+
+
 _LONGEST = 4000
 _WITH = ":with:"
 """What stands in the key of a text before the name of those that it was put together with."""
 
 
-def deliver(turn: RuleRun, occasion: Notification) -> None:
+def deliver(run: RuleRun, notification: Notification) -> None:
     """Make the rule's messages for all readers; those in their quiet hours get them later."""
-    context = about(turn, occasion)
-    _deliver(turn, turn.readers(context), occasion, context)
+    context = about(run, notification)
+    _deliver(run, run.readers(context), notification, context)
 
 
-def deliver_to(turn: RuleRun, reader: Reader, occasion: Notification) -> None:
+def deliver_to(run: RuleRun, reader: Reader, notification: Notification) -> None:
     """Make the rule's messages for one reader."""
-    _deliver(turn, [reader], occasion, about(turn, occasion))
+    _deliver(run, [reader], notification, about(run, notification))
 
 
 def _deliver(
-    turn: RuleRun, readers: list[Reader], occasion: Notification, context: Mapping[str, Any]
+    run: RuleRun, readers: list[Reader], notification: Notification, context: Mapping[str, Any]
 ) -> None:
     told = sum(
-        _tell(turn, reader, occasion, context)
+        _tell(run, reader, notification, context)
         for reader in readers
-        if not quiet_hours.holds(turn, reader, occasion, context)
+        if not holds(run, reader, notification, context)
     )
     if told:
-        turn.decide("send", "passed", messages_of(told))
-    _escalate(turn, occasion, told)
+        run.decide("send", "passed", messages_of(told))
+    _escalate(run, notification, told)
 
 
-def _escalate(turn: RuleRun, occasion: Notification, told: int) -> None:
+def _escalate(run: RuleRun, notification: Notification, told: int) -> None:
     """Let the clock of the next person run from when somebody was told, until all is well."""
-    if occasion.healed:
-        escalate.end(turn, occasion.alert)
+    if notification.healed:
+        escalate.end(run, notification.alert)
     elif told:
-        escalate.begin(turn, occasion)
+        escalate.begin(run, notification)
 
 
-def release(turn: RuleRun, address: str) -> None:
+def release(run: RuleRun, address: str) -> None:
     """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
-    held = turn.recall(quiet_hours.KIND, address) or {"held": []}
-    turn.forget(quiet_hours.KIND, address)
-    reader = turn.project.reader(address)
-    before, left = len(turn.messages), []
-    for kept in _as_they_are_told_now(turn, held["held"]):
+    held = run.recall(QUIET_HOURS, address) or {"held": []}
+    run.forget(QUIET_HOURS, address)
+    reader = run.project.reader(address)
+    before, left = len(run.messages), []
+    for kept in _as_they_are_told_now(run, held["held"]):
         origin = f"{kept['origin']}:{address}"
         again = {"do": "tell", "occasion": kept, "reader": address}
-        if not held.get("anyway") and not _is_told_of(turn, address, kept):
+        if not held.get("anyway") and not _is_told_of(run, address, kept):
             left.append(kept)
         else:
-            turn.guarded(quiet_hours.KIND, origin, partial(_release, turn, reader, kept), again)
-    if not _asks_sent(turn):
-        turn.messages[before:] = _merged(turn.messages[before:])
-    made = len([one for one in turn.messages[before:] if one.message])
+            run.guarded(QUIET_HOURS, origin, partial(_release, run, reader, kept), again)
+    if not _asks_sent(run):
+        run.messages[before:] = _merged(run.messages[before:])
+    made = len([one for one in run.messages[before:] if one.message])
     if held["held"] and held.get("more"):
-        left_out.tell(
-            turn, quiet_hours.KIND, [reader], Subject(**held["held"][-1]["subjects"][-1]), held["more"]
-        )
+        tell_left_out(run, QUIET_HOURS, [reader], Item(**held["held"][-1]["subjects"][-1]), held["more"])
     if left:
         why = f"{reader.name} is not told by this rule any more"
-        turn.hold(quiet_hours.KIND, address, {"held": left, "anyway": True}, why)
+        run.hold(QUIET_HOURS, address, {"held": left, "anyway": True}, why)
     if made:
-        turn.decide(quiet_hours.KIND, "passed", f"{messages_of(made)} to {reader.name}")
+        run.decide(QUIET_HOURS, "passed", f"{messages_of(made)} to {reader.name}")
 
 
-def tell_again(turn: RuleRun, reader: Reader, occasion: Notification, again: Mapping[str, Any]) -> int:
+def tell_again(run: RuleRun, reader: Reader, notification: Notification, again: Mapping[str, Any]) -> int:
     """Make those of an occasion's messages for a reader that a retry is about; return how many."""
-    drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
-    made = _told(turn, reader, drafts, occasion, about(turn, occasion), again)
-    _escalate(turn, occasion, made)
+    drafts = run.drafts_for(reader, run.rule.send, run.rule.translations)
+    made = _told(run, reader, drafts, notification, about(run, notification), again)
+    _escalate(run, notification, made)
     return made
 
 
-def is_told(turn: RuleRun, address: str, context: Mapping[str, Any]) -> bool:
+def is_told(run: RuleRun, address: str, context: Mapping[str, Any]) -> bool:
     """Return whether the rule still tells a reader of something; turns count with all who take them."""
-    if any(outlet.address == address for outlet in turn.rule.via):
+    if any(outlet.address == address for outlet in run.rule.via):
         return True
-    return any(address in _phones(turn, one, context) for one in turn.rule.to)
+    return any(address in _phones(run, one, context) for one in run.rule.to)
 
 
-def _phones(turn: RuleRun, one: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
+def _phones(run: RuleRun, one: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
     """Return the phones of all that a part of `to` may mean; none where it means nobody that is known."""
     try:
-        people = turn.project.people.named(one.render(context)) if isinstance(one, Template) else (one,)
+        people = run.project.people.named(one.render(context)) if isinstance(one, Template) else (one,)
     except MessageError:
         return set()
     return {
@@ -110,59 +163,63 @@ def _phones(turn: RuleRun, one: Contact | OnCall | Template, context: Mapping[st
     }
 
 
-def _is_told_of(turn: RuleRun, address: str, kept: Mapping[str, Any]) -> bool:
-    return is_told(turn, address, about(turn, single(Subject(**kept["subjects"][-1]))))
+def _is_told_of(run: RuleRun, address: str, kept: Mapping[str, Any]) -> bool:
+    return is_told(run, address, about(run, single(Item(**kept["subjects"][-1]))))
 
 
-def _release(turn: RuleRun, reader: Reader, kept: Mapping[str, Any]) -> None:
-    occasion = restore(turn, kept)
-    context = about(turn, occasion)
-    if _still_matters(turn, occasion, context) and not quiet_hours.holds(turn, reader, occasion, context):
-        _escalate(turn, occasion, _tell(turn, reader, occasion, context))
+def _release(run: RuleRun, reader: Reader, kept: Mapping[str, Any]) -> None:
+    notification = restore(run, kept)
+    context = about(run, notification)
+    if _still_matters(run, notification, context) and not holds(run, reader, notification, context):
+        _escalate(run, notification, _tell(run, reader, notification, context))
 
 
-def _as_they_are_told_now(turn: RuleRun, held: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield occasions; the parts of a group or a digest by themselves where the rule has none any more."""
+def _as_they_are_told_now(run: RuleRun, held: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield notifications; parts of a group or a digest by themselves where the rule has none any more."""
     for kept in held:
-        ungrouped = kept["group"] is not None and not turn.rule.group
-        if (ungrouped or (kept["digest"] and not turn.rule.digest)) and not kept["healed"]:
-            yield from (single(Subject(**subject)).keep() for subject in kept["subjects"])
+        ungrouped = kept["group"] is not None and not run.rule.group
+        if (ungrouped or (kept["digest"] and not run.rule.digest)) and not kept["healed"]:
+            yield from (single(Item(**item)).keep() for item in kept["subjects"])
         else:
             yield kept
 
 
-def _still_matters(turn: RuleRun, occasion: Notification, context: Mapping[str, Any]) -> bool:
-    if occasion.group is not None and not occasion.healed and not occasion.extra["group"]["items"]:
-        turn.decide(quiet_hours.KIND, "stopped", "healed, never told")
+def _still_matters(run: RuleRun, notification: Notification, context: Mapping[str, Any]) -> bool:
+    if (
+        notification.group is not None
+        and not notification.healed
+        and not notification.extra["group"]["items"]
+    ):
+        run.decide(QUIET_HOURS, "stopped", "healed, never told")
         return False
-    if all(condition.truth(context) for condition in turn.rule.conditions):
+    if all(condition.truth(context) for condition in run.rule.conditions):
         return True
-    turn.decide(quiet_hours.KIND, "stopped", "it does not matter any more")
+    run.decide(QUIET_HOURS, "stopped", "it does not matter any more")
     return False
 
 
-def _tell(turn: RuleRun, reader: Reader, occasion: Notification, context: Mapping[str, Any]) -> int:
-    drafts = turn.drafts_for(reader, turn.rule.send, turn.rule.translations)
-    return _told(turn, reader, drafts, occasion, context, retold(turn, occasion))
+def _tell(run: RuleRun, reader: Reader, notification: Notification, context: Mapping[str, Any]) -> int:
+    drafts = run.drafts_for(reader, run.rule.send, run.rule.translations)
+    return _told(run, reader, drafts, notification, context, retold(run, notification))
 
 
 def _told(
-    turn: RuleRun,
+    run: RuleRun,
     reader: Reader,
     drafts: Sequence[Draft],
-    occasion: Notification,
+    notification: Notification,
     context: Mapping[str, Any],
     again: Mapping[str, Any],
 ) -> int:
-    before = len(turn.messages)
-    made = turn.fill(reader, drafts, occasion.origin, context, again)
-    turn.messages[before:] = [replace(one, events=occasion.events) for one in turn.messages[before:]]
+    before = len(run.messages)
+    made = run.fill(reader, drafts, notification.origin, context, again)
+    run.messages[before:] = [replace(one, events=notification.events) for one in run.messages[before:]]
     return made
 
 
-def _asks_sent(turn: RuleRun) -> bool:
-    """Say whether a step asks what was sent, so that the messages of each occasion have to be found again."""
-    steps = turn.rule.escalate
+def _asks_sent(run: RuleRun) -> bool:
+    """Say whether a step asks what was sent, so that the messages of each have to be found again."""
+    steps = run.rule.escalate
     asked = (one for step in steps for one in (step.unless, step.condition) if one)
     return any("sent" in one.names for one in asked)
 

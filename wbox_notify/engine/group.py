@@ -5,8 +5,7 @@ from typing import Any
 
 from wbox_notify.engine import escalate
 from wbox_notify.engine.deliver import deliver
-from wbox_notify.engine.item import Subject
-from wbox_notify.engine.names import key_of, short
+from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import GROUP, Notification, group_names, made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.rules.rule import Group
@@ -16,48 +15,48 @@ KIND = GROUP
 _NEVER = 366 * 86400.0
 
 
-def add(turn: RuleRun, how: Group, subject: Subject) -> None:
-    """Put a subject into its group; the group speaks when it is due."""
-    key = key_of(values_of(how.by, turn.context(subject)))
-    known = turn.look(KIND, key)
+def add(run: RuleRun, how: Group, item: Item) -> None:
+    """Put an item into its group; the group speaks when it is due."""
+    key = key_of(values_of(how.by, run.context(item)))
+    known = run.look(KIND, key)
     if known is None:
-        if subject.status == "resolved":
-            turn.decide(KIND, "stopped", "resolved, but nobody was told of it")
+        if item.status == "resolved":
+            run.decide(KIND, "stopped", "resolved, but nobody was told of it")
             return
-        known = {"opened": subject.event_id, "since": turn.time, "items": {}, "told": None, "last": None}
-        known = {**known, "spoken": 0, "due": turn.time + how.wait}
-    group = {**known, "items": {**known["items"], subject.identity: subject.dump()}}
-    if group["last"] is not None and _is_news(group, subject):
-        group["due"] = min(group["due"], max(turn.time, group["last"] + how.interval))
-    _keep(turn, key, group)
-    turn.decide(KIND, "waits", f"in group {key}, which speaks in {group['due'] - turn.time:.0f} s")
+        known = {"opened": item.event_id, "since": run.time, "items": {}, "told": None, "last": None}
+        known = {**known, "spoken": 0, "due": run.time + how.wait}
+    group = {**known, "items": {**known["items"], item.identity: item.dump()}}
+    if group["last"] is not None and _is_news(group, item):
+        group["due"] = min(group["due"], max(run.time, group["last"] + how.interval))
+    _keep(run, key, group)
+    run.decide(KIND, "waits", f"in group {key}, which speaks in {group['due'] - run.time:.0f} s")
 
 
-def wake(turn: RuleRun, how: Group, key: str) -> None:
+def wake(run: RuleRun, how: Group, key: str) -> None:
     """Let a group speak that is due, if it has something to say."""
-    group = turn.recall(KIND, key)
+    group = run.recall(KIND, key)
     if group is None:
         return
     firing = [name for name, item in group["items"].items() if item["status"] != "resolved"]
     if group["told"] is None and not firing:
-        turn.decide(KIND, "stopped", "healed before anybody was told")
+        run.decide(KIND, "stopped", "healed before anybody was told")
     elif firing:
-        _speak(turn, key, group, healed=False)
-        _go_on(turn, how, key, group)
+        _speak(run, key, group, healed=False)
+        _go_on(run, how, key, group)
         return
     elif group["items"] and how.resolved:
-        _speak(turn, key, group, healed=True)
+        _speak(run, key, group, healed=True)
     elif group["items"]:
-        escalate.end(turn, _alert(key, group))
-        turn.decide(KIND, "stopped", "resolved, which this rule does not tell")
-    turn.forget(KIND, key)
+        escalate.end(run, _alert(key, group))
+        run.decide(KIND, "stopped", "resolved, which this rule does not tell")
+    run.forget(KIND, key)
 
 
-def scattered(turn: RuleRun, key: str) -> list[Subject]:
+def scattered(run: RuleRun, key: str) -> list[Item]:
     """Forget a group, as the rule has none any more; return what nobody was told of."""
-    group = turn.recall(KIND, key)
-    turn.forget(KIND, key)
-    return [Subject(**item) for item in untold(group or {"items": {}, "told": None})]
+    group = run.recall(KIND, key)
+    run.forget(KIND, key)
+    return [Item(**item) for item in untold(group or {"items": {}, "told": None})]
 
 
 def untold(group: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,38 +67,38 @@ def untold(group: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _speak(turn: RuleRun, key: str, group: dict[str, Any], *, healed: bool) -> None:
-    subjects = [Subject(**item) for item in group["items"].values()]
-    occasion = Notification(
-        origin=f"{group['opened']}:{short(key)}:{group['spoken']}:{made_of(subjects)}",
-        subjects=subjects,
-        extra={"group": group_names(turn, key, group)},
+def _speak(run: RuleRun, key: str, group: dict[str, Any], *, healed: bool) -> None:
+    items = [Item(**item) for item in group["items"].values()]
+    notification = Notification(
+        origin=f"{group['opened']}:{short(key)}:{group['spoken']}:{made_of(items)}",
+        items=items,
+        extra={"group": group_names(run, key, group)},
         alert=_alert(key, group),
         group=key,
         healed=healed,
     )
-    deliver(turn, occasion)
+    deliver(run, notification)
 
 
-def _go_on(turn: RuleRun, how: Group, key: str, group: dict[str, Any]) -> None:
+def _go_on(run: RuleRun, how: Group, key: str, group: dict[str, Any]) -> None:
     """Keep what has been told, and say when the group speaks again."""
     lasting = {name: item for name, item in group["items"].items() if item["status"] == "firing"}
-    group.update(items=lasting, told=dict.fromkeys(lasting, True), last=turn.time, spoken=group["spoken"] + 1)
+    group.update(items=lasting, told=dict.fromkeys(lasting, True), last=run.time, spoken=group["spoken"] + 1)
     pause = how.interval
     if lasting:
         pause = how.repeat if how.repeat is not None else _NEVER
-    group["due"] = turn.time + pause
-    _keep(turn, key, group)
+    group["due"] = run.time + pause
+    _keep(run, key, group)
 
 
-def _is_news(group: Mapping[str, Any], subject: Subject) -> bool:
+def _is_news(group: Mapping[str, Any], item: Item) -> bool:
     """Say whether a group has not said what it has to say of a member."""
-    return (subject.status == "resolved") == (subject.identity in (group["told"] or {}))
+    return (item.status == "resolved") == (item.identity in (group["told"] or {}))
 
 
 def _alert(key: str, group: dict[str, Any]) -> str:
     return f"{group['opened']}:{key}"
 
 
-def _keep(turn: RuleRun, key: str, group: dict[str, Any]) -> None:
-    turn.remember(KIND, key, group, group["due"])
+def _keep(run: RuleRun, key: str, group: dict[str, Any]) -> None:
+    run.remember(KIND, key, group, group["due"])

@@ -1,17 +1,21 @@
-"""Subject: one thing that an event tells of, on its way through a rule."""
+"""One item of an event, and the names that expressions and templates see of it."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
-from wbox_notify.rules.rule import Rule
+from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import WebhookTrigger
+from wbox_notify.triggers.file.readers.json_items import value_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Item:
     """One file, call, alert, row or nominal time.
 
     Attributes:
@@ -38,23 +42,23 @@ class Subject:
         return identity_of({"key": self.key, "event_id": self.event_id, "place": self.place})
 
     def dump(self) -> dict[str, Any]:
-        """Return the subject as JSON values; ``Subject(**…)`` is the inverse."""
+        """Return the item as JSON values; ``Item(**…)`` is the inverse."""
         return asdict(self)
 
 
 def identity_of(dump: Mapping[str, Any]) -> str:
-    """Return the identity of a subject that is kept as JSON values."""
+    """Return the identity of an item that is kept as JSON values."""
     return dump["key"] or f"{dump['event_id']}:{dump['place']}"
 
 
-def subjects(rule: Rule, event: Event) -> Iterator[Subject]:
+def items_of(rule: Rule, event: Event) -> Iterator[Item]:
     """Yield what an event tells of, as the rule's trigger understands it.
 
     Raises:
         BodyError: a call is not what its sender usually sends.
     """
     if event.type != "webhook":
-        yield _subject(event, {event.type: event.data})
+        yield _item(event, {event.type: event.data})
         return
     trigger = next(
         found
@@ -62,22 +66,95 @@ def subjects(rule: Rule, event: Event) -> Iterator[Subject]:
         if isinstance(found, WebhookTrigger) and found.path == event.data["path"]
     )
     call = {name: event.data.get(name) for name in ("body", "headers", "query")}
-    for place, item in enumerate(trigger.preset.items(call["body"], call["headers"] or {})):
-        yield Subject(
+    for place, part in enumerate(trigger.preset.items(call["body"], call["headers"] or {})):
+        yield Item(
             event_id=event.id,
-            type=item.type or event.type,
+            type=part.type or event.type,
             at=event.at.timestamp(),
-            data={**call, **item.data},
-            key=item.key,
-            status=item.status,
+            data={**call, **part.data},
+            key=part.key,
+            status=part.status,
             place=place,
         )
 
 
-def _subject(event: Event, data: Mapping[str, Any]) -> Subject:
-    return Subject(event_id=event.id, type=event.type, at=event.at.timestamp(), data=data)
+def _item(event: Event, data: Mapping[str, Any]) -> Item:
+    return Item(event_id=event.id, type=event.type, at=event.at.timestamp(), data=data)
 
 
 def moment(seconds: float) -> datetime:
     """Return a time that was kept as seconds since the epoch."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def key_of(values: Any) -> str:
+    """Return one text for JSON values, the same whenever they are."""
+    return json.dumps(values, sort_keys=True)
+
+
+def short(key: str) -> str:
+    """Return a short name of a key that can stand in an id or an address."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def first_event(value: Any) -> str:
+    """Return the id of the first event that a memory tells of."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("event_id"), str):
+            return str(value["event_id"])
+        value = list(value.values())
+    if isinstance(value, list):
+        return next(filter(None, map(first_event, value)), "")
+    return ""
+
+
+_TIMES = {
+    "file": ("mtime",),
+    "schedule": ("at",),
+    "missing": ("by", "last_seen"),
+}
+"""What is a time in the data of an event, kept as seconds since the epoch or as ISO 8601 text."""
+
+
+def context(project: Project, rule: Rule, item: Item, now: datetime) -> dict[str, Any]:
+    """Return the values of all names that one item gives; times are in the project's zone."""
+    zone = project.settings.tz
+    data = {name: _with_times(name, value, project) for name, value in item.data.items()}
+    if "json" in rule.needs and "file" in data:
+        data["file"] = {**data["file"], "json": _json(data["file"])}
+    if rule.reads == "events" and rule.for_each and rule.for_each[0] in data:
+        name = rule.for_each[0]
+        data[name] = {**data[name], **_begin_and_end(data[name], project)}
+    return {
+        **data,
+        "event": {"id": item.event_id, "type": item.type, "at": moment(item.at).astimezone(zone)},
+        "rule": {"id": rule.id, "name": rule.name},
+        "now": now.astimezone(zone),
+    }
+
+
+def _with_times(name: str, value: Any, project: Project) -> Any:
+    if name not in _TIMES or not isinstance(value, Mapping):
+        return value
+    times = {field: _time(value[field], project) for field in _TIMES[name] if value.get(field) is not None}
+    return {**value, **times}
+
+
+def _begin_and_end(event: Mapping[str, Any], project: Project) -> dict[str, Any]:
+    """Return the times of an event of a calendar; where they have no zone, they are in the project's."""
+    zone = project.settings.tz
+    texts = {name: event[name] for name in ("start", "end") if event[name]}
+    found = {name: datetime.fromisoformat(text) for name, text in texts.items()}
+    return {name: at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone) for name, at in found.items()}
+
+
+def _time(value: float | str, project: Project) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else moment(value)
+    return found.astimezone(project.settings.tz)
+
+
+def _json(file: Mapping[str, Any]) -> Any:
+    try:
+        return value_of(file["text"])
+    except (ValueError, RecursionError) as error:
+        raise WboxError(f"file.json: {file['name']} is not JSON: {error}") from None

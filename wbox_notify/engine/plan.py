@@ -1,27 +1,18 @@
-"""From rules, what they remember, an event and the time to a plan."""
+"""The plan of an event, of a memory that is due, and of a clock that was set."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from wbox_notify.engine import (
-    again,
-    burst,
-    course,
-    deliver,
-    digest,
-    escalate,
-    group,
-    left_out,
-    quiet_hours,
-    rows,
-    throttle,
-)
-from wbox_notify.engine.held import held, holds
-from wbox_notify.engine.names import first_event, key_of, short
-from wbox_notify.engine.notification import about, single
-from wbox_notify.engine.rule_run import RuleRun, StateReader
+from wbox_notify.engine import burst, deliver, digest, escalate, group, pipeline, retry, rows, throttle
+from wbox_notify.engine.item import first_event, key_of, moment, short
+from wbox_notify.engine.notification import about, single, tell_left_out
+from wbox_notify.engine.rule_run import RuleRun, StateReader, held, holds
+from wbox_notify.errors import WboxError
+from wbox_notify.model.clock import SLACK, Step
 from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
@@ -29,6 +20,7 @@ from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.model.text import one_line
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Throttle
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.rows import Slice
 
 _AGAIN = 300.0
@@ -41,9 +33,9 @@ def plan(project: Project, event: Event, memory: StateReader, now: datetime) -> 
     """Return all that follows from an event; a rule that fails spoils no other."""
     turns = []
     for rule in _concerned(project, event):
-        turn = RuleRun(project, rule, memory, now)
-        turn.guarded("trigger", event.id, partial(_event, turn, event), {"do": "event"})
-        turns.append(turn)
+        run = RuleRun(project, rule, memory, now)
+        run.guarded("trigger", event.id, partial(_event, run, event), {"do": "event"})
+        turns.append(run)
     return _gathered(project, event.id, turns, now)
 
 
@@ -54,23 +46,23 @@ def wake(
     rule = project.rule(due.rule)
     if rule is None:
         return _gone(due)
-    turn = RuleRun(project, rule, memory, now)
+    run = RuleRun(project, rule, memory, now)
     first = first_event(due.value)
     if due.kind == rows.KIND:
-        return _of_rows(turn, due.key, found)
-    if due.kind == again.KIND:
-        again.wake(turn, due.key)
-        return _gathered(project, first, [turn], now)
+        return _of_rows(run, due.key, found)
+    if due.kind == retry.KIND:
+        retry.wake(run, due.key)
+        return _gathered(project, first, [run], now)
     failure = f"{due.kind}:{first}:{short(due.key)}"
-    retry = {"do": "wake", "kind": due.kind, "key_of_memory": due.key}
-    if turn.guarded(due.kind, failure, partial(_woken, turn, due), retry):
+    again = {"do": "wake", "kind": due.kind, "key_of_memory": due.key}
+    if run.guarded(due.kind, failure, partial(_woken, run, due), again):
         key = f"{failure}:{rule.id}:-"
-        made = _gathered(project, first, [turn], now)
-        return replace(made, over=(key,)) if turn.recall(again.KIND, key) else made
+        made = _gathered(project, first, [run], now)
+        return replace(made, over=(key,)) if run.recall(retry.KIND, key) else made
     # All of it is tried again, so nothing of it is told yet.
-    turn.messages[:-1] = []
-    turn.remember(due.kind, due.key, due.value or {}, now.timestamp() + _AGAIN)
-    return _gathered(project, first, [turn], now)
+    run.messages[:-1] = []
+    run.remember(due.kind, due.key, due.value or {}, now.timestamp() + _AGAIN)
+    return _gathered(project, first, [run], now)
 
 
 def _gone(due: Memory) -> Plan:
@@ -78,8 +70,8 @@ def _gone(due: Memory) -> Plan:
     why = f"the rule {due.rule} is gone"
     forgotten = Memory(rule=due.rule, kind=due.kind, key=due.key, value=None)
     value = due.value or {}
-    if due.kind == again.KIND:
-        left: tuple[PlannedMessage, ...] = (again.left(due.rule, value, why),)
+    if due.kind == retry.KIND:
+        left: tuple[PlannedMessage, ...] = (retry.left(due.rule, value, why),)
     else:
         left = (held(due.rule, due.kind, due.key, value, why),) if holds(due.kind, value) else ()
     then = "what it has not told waits for a person" if left else f"its {due.kind} is forgotten"
@@ -88,24 +80,24 @@ def _gone(due: Memory) -> Plan:
     return Plan(event_id=first_event(value), decisions=(decision,), messages=left, memories=(forgotten,))
 
 
-def _of_rows(turn: RuleRun, event_id: str, found: Slice | None) -> Plan:
+def _of_rows(run: RuleRun, event_id: str, found: Slice | None) -> Plan:
     """Return what follows from some rows of a file: all its messages count together for the storm guard."""
-    course.begin(turn, event_id)
-    storm = rows.wake(turn, event_id, found, course.follow, again.follow)
+    pipeline.begin(run, event_id)
+    storm = rows.wake(run, event_id, found, pipeline.follow, retry.follow)
     made = Plan(
         event_id=event_id,
-        decisions=tuple(turn.decisions),
-        messages=tuple(turn.messages),
-        memories=turn.memories,
+        decisions=tuple(run.decisions),
+        messages=tuple(run.messages),
+        memories=run.memories,
     )
     if storm is None:
         return made
     if not storm.asks:
         return replace(made, release=storm.rules)
     reason = f"storm guard: {storm.made} messages at once"
-    asked = Decision(rule=turn.rule.id, stage="storm_guard", outcome="waits", detail=reason)
+    asked = Decision(rule=run.rule.id, stage="storm_guard", outcome="waits", detail=reason)
     what = f"{storm.made} messages at once for {storm.about}"
-    question = _question(turn.project, event_id, turn.rule.id, what, made.messages, turn.now)
+    question = _question(run.project, event_id, run.rule.id, what, made.messages, run.now)
     return replace(made, decisions=(*made.decisions, asked), messages=(*made.messages, *question))
 
 
@@ -117,53 +109,53 @@ def _concerned(project: Project, event: Event) -> Sequence[Rule]:
     return list(rules.values())
 
 
-def _event(turn: RuleRun, event: Event) -> None:
+def _event(run: RuleRun, event: Event) -> None:
     if event.type == "ack":
-        escalate.acknowledge(turn, event.data["key"])
+        escalate.acknowledge(run, event.data["key"])
     else:
-        course.run(turn, event)
+        pipeline.follow_event(run, event)
 
 
-def _woken(turn: RuleRun, due: Memory) -> None:
+def _woken(run: RuleRun, due: Memory) -> None:
     match due.kind:
         case group.KIND:
-            _group(turn, due.key)
+            _group(run, due.key)
         case digest.KIND:
-            digest.wake(turn, due.key)
-        case quiet_hours.KIND:
-            deliver.release(turn, due.key)
+            digest.wake(run, due.key)
+        case deliver.QUIET_HOURS:
+            deliver.release(run, due.key)
         case escalate.KIND:
-            escalate.wake(turn, due.key)
+            escalate.wake(run, due.key)
         case throttle.THROTTLE:
-            _let_go(turn, due.key)
+            _let_go(run, due.key)
         case burst.KIND:
-            course.go_on(turn, throttle.THROTTLE, burst.wake(turn, due.key))
+            pipeline.go_on(run, throttle.THROTTLE, burst.wake(run, due.key))
         case _:
-            turn.forget(due.kind, due.key)
+            run.forget(due.kind, due.key)
 
 
-def _group(turn: RuleRun, key: str) -> None:
+def _group(run: RuleRun, key: str) -> None:
     """Let a group speak; where the rule has none any more, each of it goes its own way."""
-    if turn.rule.group:
-        group.wake(turn, turn.rule.group, key)
+    if run.rule.group:
+        group.wake(run, run.rule.group, key)
     else:
-        course.go_on(turn, "send", group.scattered(turn, key))
+        pipeline.go_on(run, "send", group.scattered(run, key))
 
 
-def _let_go(turn: RuleRun, key: str) -> None:
+def _let_go(run: RuleRun, key: str) -> None:
     """Follow what a throttle lets go, and tell how many it left out."""
-    released, number, last = throttle.due(turn, turn.rule.throttle or _UNTHROTTLED, key)
-    course.go_on(turn, "send", released)
+    released, number, last = throttle.due(run, run.rule.throttle or _UNTHROTTLED, key)
+    pipeline.go_on(run, "send", released)
     if number and last:
-        left_out.tell(turn, throttle.THROTTLE, turn.readers(about(turn, single(last))), last, number)
+        tell_left_out(run, throttle.THROTTLE, run.readers(about(run, single(last))), last, number)
 
 
 def _gathered(project: Project, event_id: str, turns: Sequence[RuleRun], now: datetime) -> Plan:
-    decisions = [decision for turn in turns for decision in turn.decisions]
-    messages = [planned for turn in turns for planned in turn.messages]
+    decisions = [decision for run in turns for decision in run.decisions]
+    messages = [planned for run in turns for planned in run.messages]
     made = sum(planned.message is not None for planned in messages)
     if made > project.settings.storm_guard:
-        rule = next(turn.rule.id for turn in turns if turn.messages)
+        rule = next(run.rule.id for run in turns if run.messages)
         reason = f"storm guard: {made} messages at once"
         decisions.append(Decision(rule=rule, stage="storm_guard", outcome="waits", detail=reason))
         messages = [replace(planned, held=reason) if planned.message else planned for planned in messages]
@@ -172,7 +164,7 @@ def _gathered(project: Project, event_id: str, turns: Sequence[RuleRun], now: da
         event_id=event_id,
         decisions=tuple(decisions),
         messages=tuple(messages),
-        memories=tuple(memory for turn in turns for memory in turn.memories),
+        memories=tuple(memory for run in turns for memory in run.memories),
     )
 
 
@@ -194,3 +186,92 @@ def _question(
         )
         for contact in project.recipients(settings.owner, now)
     ]
+
+
+_PAST = ("since", "last", "started", "at", "times")
+_BY_THE_WALL = {digest.KIND, deliver.QUIET_HOURS}
+"""What is due at a time of day; all else counts from the moments in its value."""
+
+
+def reset(project: Project, due: Memory, memory: StateReader, step: Step) -> Memory:
+    """Return a memory as it is to be after a step of the clock, and after any before the start.
+
+    What counts from a moment keeps its distance to now; what waits for a time of day waits for the next one.
+    """
+    if due.kind not in _BY_THE_WALL:
+        due = _moved(due, step.jump)
+        due = _moved(due, min(step.now - _newest(due.value or {}), 0.0))
+    rule = project.rule(due.rule)
+    if due.due is None or rule is None or due.value is None:
+        return due
+    latest = _LATEST[due.kind](RuleRun(project, rule, memory, moment(step.now)), due.key, due.value)
+    if due.due <= latest + SLACK:
+        return due
+    return replace(due, value={**due.value, "due": latest} if "due" in due.value else due.value, due=latest)
+
+
+def _moved(due: Memory, by: float) -> Memory:
+    if not by:
+        return due
+    value = {
+        name: _plus(found, by) if name in (*_PAST, "due") else found
+        for name, found in (due.value or {}).items()
+    }
+    return replace(due, value=value, due=None if due.due is None else due.due + by)
+
+
+def _plus(found: Any, by: float) -> Any:
+    if isinstance(found, list):
+        return [one + by for one in found]
+    return found if found is None else found + by
+
+
+def _newest(value: Mapping[str, Any]) -> float:
+    """Return the newest of the moments that have been, as the memory has it; minus infinity for none."""
+    found = [value.get(name) for name in _PAST]
+    times = [at for one in found for at in (one if isinstance(one, list) else [one]) if at is not None]
+    return max(times, default=-math.inf)
+
+
+def _burst(run: RuleRun, _key: str, _value: Mapping[str, Any]) -> float:
+    bursts = [trigger.burst for trigger in run.rule.triggers if isinstance(trigger, FileTrigger)]
+    return run.time + max((one.within for one in bursts if one), default=0.0)
+
+
+def _digest(run: RuleRun, _key: str, _value: Mapping[str, Any]) -> float:
+    due = run.rule.digest.schedule.after(run.now) if run.rule.digest else None
+    return due.timestamp() if due else run.time
+
+
+def _quiet(run: RuleRun, address: str, _value: Mapping[str, Any]) -> float:
+    try:
+        end = deliver.ends(run, run.project.reader(address))
+    except WboxError:
+        end = None
+    return end.timestamp() if end else run.time
+
+
+def _escalation(run: RuleRun, _key: str, value: Mapping[str, Any]) -> float:
+    steps, number = run.rule.escalate, value["step"]
+    return float(value["started"]) + steps[number].after if number < len(steps) else math.inf
+
+
+def _throttle(run: RuleRun, _key: str, value: Mapping[str, Any]) -> float:
+    return min(value["times"], default=0.0) + (run.rule.throttle.per if run.rule.throttle else 0.0)
+
+
+_LATEST: Mapping[str, Callable[[RuleRun, str, Mapping[str, Any]], float]] = {
+    burst.KIND: _burst,
+    digest.KIND: _digest,
+    escalate.KIND: _escalation,
+    group.KIND: lambda _turn, _key, value: float(value["due"]),
+    throttle.DEDUPE: lambda _turn, _key, _value: math.inf,
+    throttle.THROTTLE: _throttle,
+    pipeline.SEEN: lambda _turn, _key, _value: math.inf,
+    deliver.QUIET_HOURS: _quiet,
+    rows.KIND: lambda run, _key, _value: run.time,
+}
+"""When a memory is due at the latest, for a rule that is followed."""
+
+KINDS = tuple(_LATEST)
+"""The kinds of memory that have times."""

@@ -1,4 +1,4 @@
-"""Rehearsal: rules at work in a world of their own, whose clock is moved by hand."""
+"""Rehearsal: rules at work in a store of their own, whose clock is moved by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from wbox_notify.triggers.file.rows import Rows, Slice
 
 
 @dataclass
-class World:
+class ReplayStore:
     """All that rules remember, all that they decided and all that they said, and when.
 
     It is what the store, the planner and the clock are for the daemon, and the same engine. While

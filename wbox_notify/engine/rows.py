@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wbox_notify.engine.item import Subject, subjects
+from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.model.deliveries import AGAIN, Decision, Memory, PlannedMessage
 from wbox_notify.model.events import Event, event_fields, event_of
@@ -25,8 +25,8 @@ _SHOWN = 60
 _AGAIN = 2.0
 """Seconds until a rule looks again whether the others have followed all rows of its file."""
 
-Follow = Callable[[RuleRun, Subject], None]
-Retry = Callable[[RuleRun, Subject, Mapping[str, Any]], None]
+Follow = Callable[[RuleRun, Item], None]
+Retry = Callable[[RuleRun, Item, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +46,41 @@ class Storm:
     rules: tuple[str, ...]
 
 
-def begin(turn: RuleRun, event: Event) -> None:
+def begin(run: RuleRun, event: Event) -> None:
     """Let the rows of a file be followed, from the first on."""
-    turn.remember(KIND, event.id, _beginning(turn, event, 1), turn.time)
-    turn.decide(KIND, "waits", "its rows are followed next")
+    run.remember(KIND, event.id, _beginning(run, event, 1), run.time)
+    run.decide(KIND, "waits", "its rows are followed next")
 
 
-def rest(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def rest(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Let the rest of a file be followed that could not be read, once nothing of it is being followed."""
     event = event_of(value["event"])
-    if turn.recall(KIND, event.id):
-        turn.remember(AGAIN, key, value, turn.time + _AGAIN)
+    if run.recall(KIND, event.id):
+        run.remember(AGAIN, key, value, run.time + _AGAIN)
         return
-    turn.remember(KIND, event.id, _beginning(turn, event, value["place"]), turn.time)
-    turn.decide(KIND, "waits", f"its rows are followed from row {value['place']} on")
+    run.remember(KIND, event.id, _beginning(run, event, value["place"]), run.time)
+    run.decide(KIND, "waits", f"its rows are followed from row {value['place']} on")
 
 
-def again(turn: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def again(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
     """Let one row be read again, with others of its file, and what failed about it be followed."""
     event, row = event_of(value["event"]), value["place"]
-    state = turn.recall(KIND, event.id) or {**_beginning(turn, event, row), "only": {}}
+    state = run.recall(KIND, event.id) or {**_beginning(run, event, row), "only": {}}
     if "only" not in state or state["rows"]:
-        turn.remember(AGAIN, key, value, turn.time + _AGAIN)
+        run.remember(AGAIN, key, value, run.time + _AGAIN)
         return
     kept = {**{name: one for name, one in value.items() if name != "event"}, "key": key}
     state["only"].setdefault(str(row), []).append(kept)
-    turn.remember(KIND, event.id, {**state, "next": min(state["next"], row)}, turn.time)
+    run.remember(KIND, event.id, {**state, "next": min(state["next"], row)}, run.time)
 
 
-def _beginning(turn: RuleRun, event: Event, row: int) -> dict[str, Any]:
+def _beginning(run: RuleRun, event: Event, row: int) -> dict[str, Any]:
     """Return what is kept of a file before the first of its rows is followed."""
     kept = event_fields(event)
-    if "text" not in turn.rule.needs:
+    if "text" not in run.rule.needs:
         kept["data"].pop("text", None)
-    if (turn.recall(STORM, event.id) or {}).get("then") == "dropped":
-        turn.forget(STORM, event.id)
+    if (run.recall(STORM, event.id) or {}).get("then") == "dropped":
+        run.forget(STORM, event.id)
     counts = {"rows": 0, "made": 0, "failed": 0}
     return {"event_id": event.id, "event": kept, "next": row, **counts, "first": "", "done": False}
 
@@ -109,106 +109,106 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     )
 
 
-def wake(turn: RuleRun, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
+def wake(run: RuleRun, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
     """Follow some rows; return what all of them came to when these were the last.
 
     ``retry`` follows what failed about a row that is read again.
     """
-    state = turn.recall(KIND, key)
+    state = run.recall(KIND, key)
     if state is None:
         return None
-    then = (turn.recall(STORM, key) or {}).get("then")
+    then = (run.recall(STORM, key) or {}).get("then")
     if then == "dropped":
-        turn.forget(KIND, key)
-        turn.decide(KIND, "stopped", f"dropped by hand, from row {state['next']} on")
+        run.forget(KIND, key)
+        run.decide(KIND, "stopped", f"dropped by hand, from row {state['next']} on")
         return None
     released = then == "released"
     if not state["done"]:
         taken = found or Slice(problem="the rule does not read this file any more")
         if "only" in state:
-            _take_again(turn, state, taken, retry)
+            _take_again(run, state, taken, retry)
         else:
-            _take(turn, state, taken, follow)
-        _hold(turn, state, released=released)
+            _take(run, state, taken, follow)
+        _hold(run, state, released=released)
         if state["done"]:
-            turn.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
+            run.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
     if not state["done"]:
-        turn.remember(KIND, key, state, turn.time)
+        run.remember(KIND, key, state, run.time)
         return None
-    return _end(turn, key, state, released=released)
+    return _end(run, key, state, released=released)
 
 
-def _take(turn: RuleRun, state: dict[str, Any], found: Slice, follow: Follow) -> None:
+def _take(run: RuleRun, state: dict[str, Any], found: Slice, follow: Follow) -> None:
     if found.rows:
-        _follow_all(turn, state, found.rows, follow)
+        _follow_all(run, state, found.rows, follow)
     if found.problem:
         retry = {"do": "rest", "place": state["next"]}
         since = f" from row {state['next']} on" if state["next"] > 1 else ""
-        turn.fail(KIND, f"{_name(state)}{since}: {found.problem}", state["event_id"], retry)
+        run.fail(KIND, f"{_name(state)}{since}: {found.problem}", state["event_id"], retry)
     state["done"] = not found.more
 
 
-def _take_again(turn: RuleRun, state: dict[str, Any], found: Slice, retry: Retry) -> None:
+def _take_again(run: RuleRun, state: dict[str, Any], found: Slice, retry: Retry) -> None:
     """Follow what failed about some of the rows; one that is not there any more has failed again."""
-    subject, only = _subject(turn, state), state["only"]
+    item, only = _subject(run, state), state["only"]
     for row in found.rows:
-        made = len(turn.messages)
+        made = len(run.messages)
         for value in only.pop(str(row.number), ()):
             if row.problem:
-                _fail_again(turn, value, row.problem)
+                _fail_again(run, value, row.problem)
             else:
-                retry(turn, _of_row(turn, subject, row), value)
-        turn.messages[made:] = _placed(turn.messages[made:], _place(state, row), listed=True)
+                retry(run, _of_row(run, item, row), value)
+        run.messages[made:] = _placed(run.messages[made:], _place(state, row), listed=True)
         state.update(next=row.number + 1, rows=state["rows"] + 1)
     state["done"] = not (found.more and only)
     if state["done"]:
         for number, values in only.items():
             for value in values:
-                _fail_again(turn, value, f"row {number}: {found.problem or 'it is not there any more'}")
+                _fail_again(run, value, f"row {number}: {found.problem or 'it is not there any more'}")
 
 
-def _fail_again(turn: RuleRun, value: Mapping[str, Any], problem: str) -> None:
+def _fail_again(run: RuleRun, value: Mapping[str, Any], problem: str) -> None:
     retry = {name: one for name, one in value.items() if name not in {"key", "event_id"}}
-    turn.fail(KIND, problem, value["key"].removesuffix(f":{turn.rule.id}:-"), retry)
+    run.fail(KIND, problem, value["key"].removesuffix(f":{run.rule.id}:-"), retry)
 
 
-def _subject(turn: RuleRun, state: dict[str, Any]) -> Subject:
-    [subject] = subjects(turn.rule, event_of(state["event"]))
-    return subject
+def _subject(run: RuleRun, state: dict[str, Any]) -> Item:
+    [item] = items_of(run.rule, event_of(state["event"]))
+    return item
 
 
-def _of_row(turn: RuleRun, subject: Subject, row: Row) -> Subject:
-    """Return the subject that a row is."""
-    name = turn.rule.for_each[0] if turn.rule.for_each else ""
-    return replace(subject, data={**subject.data, name: row.value}, place=row.number)
+def _of_row(run: RuleRun, item: Item, row: Row) -> Item:
+    """Return the item that a row is."""
+    name = run.rule.for_each[0] if run.rule.for_each else ""
+    return replace(item, data={**item.data, name: row.value}, place=row.number)
 
 
-def _end(turn: RuleRun, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
+def _end(run: RuleRun, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
     """Return what all messages come to, unless another rule has rows of this file before it."""
     others = {
         rule.id: other
-        for rule in turn.project.rules_for(event_of(state["event"]))
-        if rule is not turn.rule and (other := turn.recall(KIND, key, rule.id))
+        for rule in run.project.rules_for(event_of(state["event"]))
+        if rule is not run.rule and (other := run.recall(KIND, key, rule.id))
     }
     if not all(other["done"] for other in others.values()):
-        turn.remember(KIND, key, state, turn.time + _AGAIN)
+        run.remember(KIND, key, state, run.time + _AGAIN)
         return None
-    for rule in (turn.rule.id, *others):
-        turn.forget(KIND, key, rule)
+    for rule in (run.rule.id, *others):
+        run.forget(KIND, key, rule)
     made = state["made"] + sum(other["made"] for other in others.values())
-    asks = made > turn.project.settings.storm_guard and not released
-    return Storm(made, _about(state), asks, (turn.rule.id, *others))
+    asks = made > run.project.settings.storm_guard and not released
+    return Storm(made, _about(state), asks, (run.rule.id, *others))
 
 
-def _hold(turn: RuleRun, state: dict[str, Any], *, released: bool) -> None:
+def _hold(run: RuleRun, state: dict[str, Any], *, released: bool) -> None:
     """Count the messages; they wait for those of all other rows unless somebody has let them go."""
-    made = [one.message for one in turn.messages if one.message]
+    made = [one.message for one in run.messages if one.message]
     state["made"] += len(made)
     if not state["first"] and made and isinstance(made[0], Text):
         state["first"] = made[0].message[:_SHOWN]
     if not released:
         held = f"storm guard: counted with all rows of {_name(state)}"
-        turn.messages[:] = [replace(one, held=held) if one.message else one for one in turn.messages]
+        run.messages[:] = [replace(one, held=held) if one.message else one for one in run.messages]
 
 
 def _about(state: dict[str, Any]) -> str:
@@ -248,36 +248,36 @@ class _Tally:
             self.unlisted.append(row)
             self.example = self.example or decisions[0].detail
 
-    def tell(self, turn: RuleRun, span: str) -> None:
-        """Leave what was decided with the turn."""
-        turn.decisions += self.failed
+    def tell(self, run: RuleRun, span: str) -> None:
+        """Leave what was decided with the run."""
+        run.decisions += self.failed
         for (stage, outcome, _), (number, first) in self.alike.items():
             times = "once, " if number == 1 else f"{number} times, the first "
-            turn.decide(stage, outcome, f"{span}: {times}in {first}")
+            run.decide(stage, outcome, f"{span}: {times}in {first}")
         if self.unlisted:
             numbers = ", ".join(_spans(self.unlisted))
-            turn.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
+            run.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
 
 
-def _follow_all(turn: RuleRun, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
-    subject = _subject(turn, state)
-    tally, before = _Tally(_name(state)), turn.decisions
+def _follow_all(run: RuleRun, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
+    item = _subject(run, state)
+    tally, before = _Tally(_name(state)), run.decisions
     for row in rows:
-        turn.decisions, made = [], len(turn.messages)
+        run.decisions, made = [], len(run.messages)
         if row.problem:
             retry = {"do": "follow", "stage": "if", "place": row.number}
-            turn.fail(KIND, row.problem, f"{subject.event_id}:{row.number}", retry)
+            run.fail(KIND, row.problem, f"{item.event_id}:{row.number}", retry)
         else:
-            follow(turn, _of_row(turn, subject, row))
-        wrong = [one for one in turn.decisions if one.outcome == "failed"]
-        tally.add(row.number, [one for one in turn.decisions if one.outcome != "failed"])
+            follow(run, _of_row(run, item, row))
+        wrong = [one for one in run.decisions if one.outcome == "failed"]
+        tally.add(row.number, [one for one in run.decisions if one.outcome != "failed"])
         if wrong:
             state["failed"] += 1
             listed = state["failed"] <= _LISTED
             tally.fail(row.number, wrong, listed=listed)
-            turn.messages[made:] = _placed(turn.messages[made:], _place(state, row), listed=listed)
-    turn.decisions = before
-    tally.tell(turn, f"rows {rows[0].number}-{rows[-1].number}")
+            run.messages[made:] = _placed(run.messages[made:], _place(state, row), listed=listed)
+    run.decisions = before
+    tally.tell(run, f"rows {rows[0].number}-{rows[-1].number}")
     state.update(next=rows[-1].number + 1, rows=state["rows"] + len(rows))
 
 

@@ -1,13 +1,11 @@
-"""Turn: one rule at work, from what it remembers to what follows."""
+"""One rule at work on an event, or on a memory that is due."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from wbox_notify.engine.context import context
-from wbox_notify.engine.held import held
-from wbox_notify.engine.item import Subject
+from wbox_notify.engine.item import Item, context, first_event, key_of, short
 from wbox_notify.errors import WboxError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Memory, PlannedMessage
@@ -53,7 +51,7 @@ class Overlay:
 
 
 class RuleRun:
-    """One rule's turn at an event, or at a memory that is due.
+    """One rule's run at an event, or at a memory that is due.
 
     Each stage reads and writes its memory here, and leaves decisions and messages.
     """
@@ -67,13 +65,13 @@ class RuleRun:
         self.messages: list[PlannedMessage] = []
         self.stage = ""
         self.event_id = ""
-        """The event that is followed, where a subject can be found in it again by its place."""
+        """The event that is followed, where an item can be found in it again by its place."""
         self._memory = memory
         self._changes: dict[tuple[str, str, str], Memory] = {}
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        """All that the rule has come to remember or forget in this turn."""
+        """All that the rule has come to remember or forget in this run."""
         return tuple(self._changes.values())
 
     def snapshot(self) -> dict[tuple[str, str, str], Memory]:
@@ -90,7 +88,7 @@ class RuleRun:
         return copy
 
     def look(self, kind: str, key: str, rule: str = "") -> Mapping[str, Any] | None:
-        """Return the same itself, not to be changed: a copy for each of thousands of subjects is too dear."""
+        """Return the same itself, not to be changed: a copy for each of thousands of items is too dear."""
         rule = rule or self.rule.id
         changed = self._changes.get((rule, kind, key))
         return changed.value if changed else self._memory.remembered(rule, kind, key)
@@ -116,7 +114,7 @@ class RuleRun:
     ) -> None:
         """Note that the rule cannot be followed: that stays in the queue as dead until it is mended.
 
-        ``again`` says what a retry follows; ``engine.again`` reads it. ``where`` stands before the problem in
+        ``again`` says what a retry follows; ``engine.retry`` reads it. ``where`` stands before the problem in
         the queue, in which nothing else says the stage.
         """
         problem = one_line(problem)
@@ -196,9 +194,9 @@ class RuleRun:
             made += 1
         return made
 
-    def context(self, subject: Subject) -> dict[str, Any]:
-        """Return the values of all names that a subject gives."""
-        return context(self.project, self.rule, subject, self.now)
+    def context(self, item: Item) -> dict[str, Any]:
+        """Return the values of all names that an item gives."""
+        return context(self.project, self.rule, item, self.now)
 
     def recipients(
         self, to: Sequence[Contact | OnCall | Template], about: Mapping[str, Any]
@@ -251,3 +249,57 @@ def messages_of(number: int) -> str:
 def told(error: WboxError) -> str:
     """Return what is wrong, and what can be done about it."""
     return f"{error}; {error.hint}" if error.hint else str(error)
+
+
+_TOLD_LATER: Mapping[str, tuple[str, str]] = {
+    "group": ("group", "items"),
+    "digest": ("digest", "subjects"),
+    "quiet_hours": ("quiet hours", "held"),
+    "throttle": ("throttle", "queue"),
+    "burst": ("burst", "subjects"),
+}
+"""What a kind of memory is called, and the part of its value that is still to be told."""
+
+
+def holds(kind: str, value: Mapping[str, Any]) -> int:
+    """Return of how many events nobody was told yet that a memory holds; 0 where it can be forgotten."""
+    if kind == "rows":
+        return int(not value["done"])
+    if kind not in _TOLD_LATER:
+        return 0
+    waiting = value[_TOLD_LATER[kind][1]]
+    if kind == "group":
+        told = value["told"] or {}
+        return sum(name not in told and one["status"] != "resolved" for name, one in waiting.items())
+    return max(len(waiting), int(value.get("number", 0)))
+
+
+def held(rule: str, kind: str, key: str, value: Mapping[str, Any], why: str) -> PlannedMessage:
+    """Return what stands in the queue for a memory, until a person lets it be told or drops it."""
+    number = holds(kind, value)
+    name = _TOLD_LATER.get(kind, (kind, ""))[0]
+    what = f"{_events(number)} of its {name} {'waits' if number == 1 else 'wait'}"
+    return PlannedMessage(
+        key=f"{kind}:{first_event(value)}:{short(key_of([key, value]))}:{rule}:-",
+        rule=rule,
+        message=None,
+        held=f"{why}, and {what}: put it right and `queue release`, or `queue drop`",
+        events=tuple(dict.fromkeys(_events_of(value))),
+        again={"do": "remember", "kind": kind, "key_of_memory": key, "value": value},
+    )
+
+
+def _events(number: int) -> str:
+    return f"{number} event{'' if number == 1 else 's'}"
+
+
+def _events_of(value: Any) -> Iterator[str]:
+    """Yield the ids of all events that a memory tells of."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("event_id"), str):
+            yield value["event_id"]
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _events_of(one)

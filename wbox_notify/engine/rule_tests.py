@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from wbox_notify.engine.escalate import KIND as ESCALATE
-from wbox_notify.engine.replay import World
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, PlannedMessage
 from wbox_notify.model.events import Event
@@ -38,45 +38,45 @@ def run(project: Project, rule: Rule, test: RuleTest) -> Trial:
     """Return how one test of a rule ends."""
     zone = project.settings.tz
     begin = next((given.at for given in test.when if given.at), _BEGINNING)
-    world = World(project.only(rule), _local(begin, zone))
+    store = ReplayStore(project.only(rule), _local(begin, zone))
     try:
         for number, given in enumerate(test.when):
-            world.wait(_local(given.at, zone)) if given.at else world.wait_for(given.after)
-            world.api_down = world.api_down or given.api_down
-            for event in _events(world, rule, given, number):
-                world.happen(event)
-        world.wait_for(test.until)
+            store.wait(_local(given.at, zone)) if given.at else store.wait_for(given.after)
+            store.api_down = store.api_down or given.api_down
+            for event in _events(store, rule, given, number):
+                store.happen(event)
+        store.wait_for(test.until)
     except WboxError as error:
         return Trial(rule, test, (str(error),))
-    return Trial(rule, test, tuple(_complaints(world, rule, test)))
+    return Trial(rule, test, tuple(_complaints(store, rule, test)))
 
 
-def _events(world: World, rule: Rule, given: Given, number: int) -> Iterator[Event]:
+def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterator[Event]:
     """Yield the events that an input of a test stands for."""
     match given.kind:
         case "file":
-            yield _file(world, rule, given)
+            yield _file(store, rule, given)
         case "webhook":
-            yield _call(world, rule, given, number)
+            yield _call(store, rule, given, number)
         case "schedule":
-            yield from _nominal(world, rule)
+            yield from _nominal(store, rule)
         case "missing":
-            data = {"rule": rule.id, "at": world.now.isoformat()}
-            yield Event(id=f"missing:{world.now.isoformat()}", type="missing", at=world.now, data=data)
+            data = {"rule": rule.id, "at": store.now.isoformat()}
+            yield Event(id=f"missing:{store.now.isoformat()}", type="missing", at=store.now, data=data)
         case "ack":
-            keys = [key for (_, kind, key) in world.memories if kind == ESCALATE]
+            keys = [key for (_, kind, key) in store.memories if kind == ESCALATE]
             for key in keys:
                 yield Event(
-                    id=f"ack:{key}:{number}", type="ack", at=world.now, data={"rule": rule.id, "key": key}
+                    id=f"ack:{key}:{number}", type="ack", at=store.now, data={"rule": rule.id, "key": key}
                 )
 
 
-def _file(world: World, rule: Rule, given: Given) -> Event:
+def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:
     trigger = _trigger(rule, FileTrigger)
     name = str(given.data.get("name", "file.txt"))
     path = trigger.root / name
     text = str(given.data.get("text", ""))
-    world.contents[str(path)] = text.encode("utf-8", "surrogatepass")
+    store.contents[str(path)] = text.encode("utf-8", "surrogatepass")
     facts = {
         "path": str(path),
         "name": path.name,
@@ -84,31 +84,31 @@ def _file(world: World, rule: Rule, given: Given) -> Event:
         "ext": path.suffix,
         "folder": str(path.parent),
         "size": len(text.encode()) or 1,
-        "mtime": world.now.timestamp(),
+        "mtime": store.now.timestamp(),
         "sha256": hashlib.sha256((text or name).encode()).hexdigest(),
         "text": text,
         **{field: value for field, value in given.data.items() if field != "name"},
     }
-    return Event(id=f"file:{path}:{world.now.timestamp()}", type="file", at=world.now, data=facts)
+    return Event(id=f"file:{path}:{store.now.timestamp()}", type="file", at=store.now, data=facts)
 
 
-def _call(world: World, rule: Rule, given: Given, number: int) -> Event:
+def _call(store: ReplayStore, rule: Rule, given: Given, number: int) -> Event:
     trigger = _trigger(rule, WebhookTrigger)
     headers = {str(name).lower(): str(value) for name, value in (given.data.get("headers") or {}).items()}
     call = {"body": given.data.get("body"), "headers": headers, "query": given.data.get("query") or {}}
     found = trigger.delivery_id(call) or trigger.preset.delivery_id(call["body"], headers)
     data = {"path": trigger.path, "method": "POST", **call}
-    return Event(id=f"webhook:{trigger.path}:{found or number}", type="webhook", at=world.now, data=data)
+    return Event(id=f"webhook:{trigger.path}:{found or number}", type="webhook", at=store.now, data=data)
 
 
-def _nominal(world: World, rule: Rule) -> Iterator[Event]:
-    reason = _trigger(rule, ScheduleTrigger).schedule.skips(world.now)
+def _nominal(store: ReplayStore, rule: Rule) -> Iterator[Event]:
+    reason = _trigger(rule, ScheduleTrigger).schedule.skips(store.now)
     if reason:
         skipped = Decision(rule=rule.id, stage="holiday", outcome="stopped", detail=reason)
-        world.decisions.append((world.now, skipped))
+        store.decisions.append((store.now, skipped))
         return
-    data = {"rule": rule.id, "at": world.now.isoformat(), "late": 0.0}
-    yield Event(id=f"schedule:{world.now.isoformat()}", type="schedule", at=world.now, data=data)
+    data = {"rule": rule.id, "at": store.now.isoformat(), "late": 0.0}
+    yield Event(id=f"schedule:{store.now.isoformat()}", type="schedule", at=store.now, data=data)
 
 
 def _trigger(rule: Rule, kind: type[Any]) -> Any:
@@ -120,45 +120,48 @@ def _trigger(rule: Rule, kind: type[Any]) -> Any:
     raise WboxError(f"the rule {rule.id} has no such trigger", hint="`when` has to fit `trigger`")
 
 
-def _complaints(world: World, rule: Rule, test: RuleTest) -> Iterator[str]:
-    for _, planned in world.messages:
+def _complaints(store: ReplayStore, rule: Rule, test: RuleTest) -> Iterator[str]:
+    for _, planned in store.messages:
         if planned.problem:
             yield planned.problem
-    said = [(at, planned) for at, planned in world.messages if planned.message]
+    said = [(at, planned) for at, planned in store.messages if planned.message]
     for number, (expected, got) in enumerate(zip_longest(test.expect, said)):
-        yield from _compared(world, number, expected, got)
-    if test.skipped and not any(_is_reason(decision, test.skipped) for _, decision in world.decisions):
-        reasons = [decision.detail for _, decision in world.decisions if decision.outcome == "stopped"]
+        yield from _compared(store, number, expected, got)
+    if test.skipped and not any(_is_reason(decision, test.skipped) for _, decision in store.decisions):
+        reasons = [decision.detail for _, decision in store.decisions if decision.outcome == "stopped"]
         yield f"expected to be skipped by {test.skipped}, but {'; '.join(reasons) or 'nothing stopped it'}"
     if test.next_runs_from:
-        yield from _runs(rule, test, world.project.settings.tz)
+        yield from _runs(rule, test, store.project.settings.tz)
 
 
 def _compared(
-    world: World, number: int, expected: Mapping[str, Any] | None, got: tuple[datetime, PlannedMessage] | None
+    store: ReplayStore,
+    number: int,
+    expected: Mapping[str, Any] | None,
+    got: tuple[datetime, PlannedMessage] | None,
 ) -> Iterator[str]:
     if expected is None and got:
-        yield f"message {number + 1} is not expected: {_shown(world, *got)}"
+        yield f"message {number + 1} is not expected: {_shown(store, *got)}"
     elif got is None:
         yield f"message {number + 1} did not come: {_plain(expected)}"
     elif expected is not None:
-        differences = list(_differences(world, expected, *got))
+        differences = list(_differences(store, expected, *got))
         if differences:
-            yield f"message {number + 1}: {_shown(world, *got)}"
+            yield f"message {number + 1}: {_shown(store, *got)}"
             yield from (f"  {difference}" for difference in differences)
 
 
 def _differences(
-    world: World, expected: Mapping[str, Any], at: datetime, planned: PlannedMessage
+    store: ReplayStore, expected: Mapping[str, Any], at: datetime, planned: PlannedMessage
 ) -> Iterator[str]:
     message = planned.message
-    zone = world.project.settings.tz
+    zone = store.project.settings.tz
     if message is None:
         return
     if "at" in expected and _local(expected["at"], zone) != at.replace(microsecond=0):
         yield f"expected at {expected['at']}"
     if "to" in expected:
-        phones = [contact.phone for contact in world.project.recipients(str(expected["to"]), at)]
+        phones = [contact.phone for contact in store.project.recipients(str(expected["to"]), at)]
         if message.recipient not in phones:
             yield f"expected to {expected['to']}"
     if "via" in expected and (not isinstance(message, Notice) or message.outlet != expected["via"]):
@@ -236,9 +239,9 @@ def _is_reason(decision: Decision, skipped: str) -> bool:
     )
 
 
-def _shown(world: World, at: datetime, planned: PlannedMessage) -> str:
+def _shown(store: ReplayStore, at: datetime, planned: PlannedMessage) -> str:
     message = planned.message
-    local = at.astimezone(world.project.settings.tz)
+    local = at.astimezone(store.project.settings.tz)
     parts = _parts(message) if message else {}
     recipient = message.recipient if message else ""
     kind = message.kind if message else ""

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wbox_notify.engine.item import Subject
-from wbox_notify.engine.names import key_of
+from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.rules.rule import Dedupe, Throttle
 
@@ -14,24 +13,24 @@ MOST = 1000
 """How many wait in one queue; of more the number is told."""
 
 
-def is_new(turn: RuleRun, how: Dedupe, subject: Subject) -> bool:
+def is_new(run: RuleRun, how: Dedupe, item: Item) -> bool:
     """Return whether the rule has not followed the same before; it has now.
 
     Where a value is missing, nothing shows that two events are the same: both are followed.
     """
-    values = values_of(how.key, turn.context(subject))
+    values = values_of(how.key, run.context(item))
     if (place := _empty(values)) is not None:
-        turn.decide(DEDUPE, "passed", f"{how.key[place].source} is empty, so this is no duplicate")
+        run.decide(DEDUPE, "passed", f"{how.key[place].source} is empty, so this is no duplicate")
         return True
     key = key_of(values)
-    known = turn.recall(DEDUPE, key)
-    mine = {"event": subject.event_id, "place": subject.place}
-    kept = known is not None and (how.keep is None or known["at"] + how.keep > turn.time)
+    known = run.recall(DEDUPE, key)
+    mine = {"event": item.event_id, "place": item.place}
+    kept = known is not None and (how.keep is None or known["at"] + how.keep > run.time)
     if known and kept and {name: known[name] for name in mine} != mine:
         sources = ", ".join(one.source for one in how.key)
-        turn.decide(DEDUPE, "stopped", f"{sources} is that of event {known['event']}")
+        run.decide(DEDUPE, "stopped", f"{sources} is that of event {known['event']}")
         return False
-    turn.remember(DEDUPE, key, {**mine, "at": turn.time}, None if how.keep is None else turn.time + how.keep)
+    run.remember(DEDUPE, key, {**mine, "at": run.time}, None if how.keep is None else run.time + how.keep)
     return True
 
 
@@ -40,49 +39,49 @@ def _empty(values: Sequence[Any]) -> int | None:
     return next((at for at, one in enumerate(values) if one is None or one == ""), None)
 
 
-def passes(turn: RuleRun, how: Throttle, subject: Subject) -> bool:
-    """Return whether the subject is within the measure; else it is counted, queued or dropped."""
-    key = key_of(values_of(how.key, turn.context(subject)))
-    state = _state(turn, how, key)
+def passes(run: RuleRun, how: Throttle, item: Item) -> bool:
+    """Return whether the item is within the measure; else it is counted, queued or dropped."""
+    key = key_of(values_of(how.key, run.context(item)))
+    state = _state(run, how, key)
     if len(state["times"]) < how.most and not state["queue"]:
-        state["times"].append(turn.time)
-        _keep(turn, how, key, state)
+        state["times"].append(run.time)
+        _keep(run, how, key, state)
         return True
     if how.overflow == "queue" and len(state["queue"]) < MOST:
-        state["queue"] = [*state["queue"], subject.dump()]
-        turn.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
+        state["queue"] = [*state["queue"], item.dump()]
+        run.decide(THROTTLE, "waits", f"number {len(state['queue'])} in the queue")
     else:
         if how.overflow != "drop":
-            state = {**state, "left_out": state["left_out"] + 1, "last": subject.dump()}
+            state = {**state, "left_out": state["left_out"] + 1, "last": item.dump()}
         full = ", and the queue is full" if how.overflow == "queue" else ""
-        turn.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s{full}")
-    _keep(turn, how, key, state)
+        run.decide(THROTTLE, "stopped", f"more than {how.most} in {how.per:.0f} s{full}")
+    _keep(run, how, key, state)
     return False
 
 
-def due(turn: RuleRun, how: Throttle, key: str) -> tuple[list[Subject], int, Subject | None]:
-    """Return what a throttle lets go now: queued subjects, how many were left out, and the last of them."""
-    state = _state(turn, how, key)
+def due(run: RuleRun, how: Throttle, key: str) -> tuple[list[Item], int, Item | None]:
+    """Return what a throttle lets go now: queued items, how many were left out, and the last of them."""
+    state = _state(run, how, key)
     free = max(how.most - len(state["times"]), 0)
-    released = [Subject(**one) for one in state["queue"][:free]]
+    released = [Item(**one) for one in state["queue"][:free]]
     state["queue"] = state["queue"][free:]
-    state["times"] += [turn.time] * len(released)
+    state["times"] += [run.time] * len(released)
     left_out, last = state["left_out"], state["last"]
-    _keep(turn, how, key, {**state, "left_out": 0, "last": None})
-    return released, left_out, Subject(**last) if last else None
+    _keep(run, how, key, {**state, "left_out": 0, "last": None})
+    return released, left_out, Item(**last) if last else None
 
 
-def _state(turn: RuleRun, how: Throttle, key: str) -> dict[str, Any]:
+def _state(run: RuleRun, how: Throttle, key: str) -> dict[str, Any]:
     empty = {"times": [], "queue": [], "left_out": 0, "last": None}
-    state = {**(turn.look(THROTTLE, key) or empty)}
-    state["times"] = [at for at in state["times"] if at > turn.time - how.per]
+    state = {**(run.look(THROTTLE, key) or empty)}
+    state["times"] = [at for at in state["times"] if at > run.time - how.per]
     return state
 
 
-def _keep(turn: RuleRun, how: Throttle, key: str, state: dict[str, Any]) -> None:
+def _keep(run: RuleRun, how: Throttle, key: str, state: dict[str, Any]) -> None:
     if state["times"]:
-        turn.remember(THROTTLE, key, state, state["times"][0] + how.per)
+        run.remember(THROTTLE, key, state, state["times"][0] + how.per)
     elif state["queue"] or state["left_out"]:
-        turn.remember(THROTTLE, key, state, turn.time)
+        run.remember(THROTTLE, key, state, run.time)
     else:
-        turn.forget(THROTTLE, key)
+        run.forget(THROTTLE, key)

@@ -6,8 +6,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from wbox_notify.config.values import as_path
-from wbox_notify.engine.context import context
-from wbox_notify.engine.item import subjects
+from wbox_notify.engine.item import context, items_of
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
@@ -63,8 +62,8 @@ def folder(project: Project, chosen: Destination, template: Template, event: Eve
         WboxError: the template fails, or leads out of where it begins or to what is the daemon's own.
     """
     rule = replace(chosen.rule, needs=frozenset())  # what is in the file has no say in it
-    (subject,) = subjects(rule, event)
-    text = template.render(context(project, rule, subject, event.at))
+    (item,) = items_of(rule, event)
+    text = template.render(context(project, rule, item, event.at))
     if not text.strip("/ ") or _climbs(text) > _climbs(template.source.partition("{")[0]):
         raise WboxError(f"{text!r} is not a folder for {event.data['name']!r}")
     target = str(as_path(text, chosen.trigger.root))
