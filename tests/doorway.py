@@ -16,7 +16,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.model import signed_links
 from wbox_notify.model.events import Event
 from wbox_notify.store import open_store
-from wbox_notify.triggers.webhook.hooks import Hook, Hooks
+from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
 from wbox_notify.web.app import application
@@ -60,11 +60,11 @@ class Doorway:
         files: MediaFiles | None = None,
     ) -> None:
         self.store = open_store(f"sqlite:///{folder}/store.db")
-        self.hooks = Hooks(hooks)
+        self.hooks = {hook.path: hook for hook in hooks}
         refusals = Refusals(lambda event, plan: self.store.put_message(event, plan, 1.0))
         app = application(
             control=Control(self.store),
-            hooks=self.hooks,
+            hook_of=self.hooks.get,
             accept=accept or (lambda events: self.store.put_events(events, 1.0)),
             link_key=LINK_KEY,
             files=files,

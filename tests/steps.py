@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workplace import a_live
+
 from wbox_notify.clients.wbox import Client
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.dispatch import Dispatcher
 from wbox_notify.model.deliveries import OPEN, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.pace import Pace
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
 
@@ -87,12 +89,12 @@ class House:
     def _begin(self) -> None:
         self.dispatcher = Dispatcher(
             self.store,
-            Senders(lambda: self.client, pace=PACE),
+            a_live(pace=PACE),
             clock=lambda: self.wall,
             steady=lambda: self.ran,
         )
         self.planner = Planner(
-            self.project,
+            Live(self.project),
             self.store,
             planned=lambda: None,
             clock=lambda: self.wall,

@@ -24,6 +24,7 @@ from wbox_notify.model.deliveries import State
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import Pace
+from wbox_notify.rules import Live
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_history, open_store
 
@@ -44,7 +45,11 @@ class House:
         self.store: Store = open_store(f"sqlite:///{folder}/data/a.db")
         self.now = time.time()
         self.planner = Planner(
-            self.project, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
+            Live(self.project),
+            self.store,
+            planned=lambda: None,
+            clock=lambda: self.now,
+            steady=lambda: self.now,
         )
         self.enter()
 

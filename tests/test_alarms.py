@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 from rulebook import project, rule_file
+from workplace import a_live
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.dispatch import Dispatcher
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, Poll, Text
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
 
@@ -87,8 +88,8 @@ def dead(store: Store, delivery: Delivery | None, now: float, reason: str = "no 
 def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_sends_again(
     store: Store, wbox: Simulator, client: Client, clock: Clock, tmp_path: Path
 ) -> None:
-    alarms = Fallback(store, a_project(tmp_path))
-    dispatcher = Dispatcher(store, Senders(lambda: client), alarms=alarms, clock=clock)
+    alarms = Fallback(store, Live(a_project(tmp_path)))
+    dispatcher = Dispatcher(store, a_live(), alarms=alarms, clock=clock)
     put(store, TEXT, replace(TEXT, phone="905551234568"))
     wbox.unlink(1)
     dispatcher.step(client)
@@ -109,8 +110,8 @@ def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_send
 def test_a_short_trouble_is_not_told(
     store: Store, wbox: Simulator, client: Client, clock: Clock, tmp_path: Path
 ) -> None:
-    alarms = Fallback(store, a_project(tmp_path))
-    dispatcher = Dispatcher(store, Senders(lambda: client), alarms=alarms, clock=clock)
+    alarms = Fallback(store, Live(a_project(tmp_path)))
+    dispatcher = Dispatcher(store, a_live(), alarms=alarms, clock=clock)
     put(store, TEXT)
     wbox.unlink(1)
     dispatcher.step(client)
@@ -126,7 +127,7 @@ def test_a_short_trouble_is_not_told(
 def test_a_message_of_a_rule_with_a_fallback_goes_there_while_its_device_is_known_to_be_away(
     store: Store, tmp_path: Path
 ) -> None:
-    alarms = Fallback(store, a_project(tmp_path, common=(), own=("mail", "chat")))
+    alarms = Fallback(store, Live(a_project(tmp_path, common=(), own=("mail", "chat"))))
     put(store, TEXT, Poll(phone="905551234567", question="Tea?", options=("yes", "no")))
     store.open_circuit("*", Outcome.NOT_SENT, NOW + 5, NOW).result()
     alarms.sweep(NOW)
@@ -150,7 +151,7 @@ def test_what_was_given_up_goes_to_the_fallback_of_its_rule_with_its_text_or_its
     store: Store, tmp_path: Path
 ) -> None:
     """K07, K11: a message that cannot be made is an alarm that is not lost."""
-    alarms = Fallback(store, a_project(tmp_path, own=("mail",)))
+    alarms = Fallback(store, Live(a_project(tmp_path, own=("mail",))))
     put(store, TEXT, None)
     dead(store, store.claim(NOW).result(), NOW)
     alarms.sweep(NOW)
@@ -164,7 +165,7 @@ def test_of_other_rules_the_common_fallback_hears_once_an_hour_that_messages_wer
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    alarms = Fallback(store, a_project(tmp_path))
+    alarms = Fallback(store, Live(a_project(tmp_path)))
     put(store, TEXT, replace(TEXT, phone="905551234568"), replace(TEXT, phone="905551234569"))
     for _ in range(3):
         dead(store, store.claim(NOW).result(), NOW)
@@ -175,7 +176,7 @@ def test_of_other_rules_the_common_fallback_hears_once_an_hour_that_messages_wer
 
 
 def test_a_trouble_of_the_daemon_is_told_with_its_end(store: Store, tmp_path: Path) -> None:
-    alarms = Fallback(store, a_project(tmp_path))
+    alarms = Fallback(store, Live(a_project(tmp_path)))
     alarms.trouble("folder /srv", "the folder /srv is gone", NOW)
     alarms.trouble("folder /srv", None, NOW + 60)
     assert [text for _, _, text in notices(store)] == [
@@ -188,6 +189,8 @@ def test_without_a_fallback_the_log_hears_it(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    Fallback(store, a_project(tmp_path, common=())).trouble("folder /srv", "the folder /srv is gone", NOW)
+    Fallback(store, Live(a_project(tmp_path, common=()))).trouble(
+        "folder /srv", "the folder /srv is gone", NOW
+    )
     assert notices(store) == []
     assert "the folder /srv is gone" in caplog.text

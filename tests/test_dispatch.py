@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workplace import until
+from workplace import a_live, until
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Senders, after, back_off, probe_pause
+from wbox_notify.dispatch import Dispatcher, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaError
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
@@ -175,7 +175,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def dispatcher(store: Store, wbox: Simulator, clock: Clock) -> Dispatcher:
-    return Dispatcher(store, Senders(lambda: Client(wbox.url, "sk_test")), clock=clock)
+    return Dispatcher(store, a_live(wbox.url), clock=clock)
 
 
 def put(store: Store, *messages: Message, event: str = "e") -> list[int]:
@@ -238,9 +238,10 @@ class Unpublished:
 
     def __init__(self, *, retry: bool) -> None:
         self.retry = retry
+        self.away = True
 
     def __call__(self, _delivery: Delivery, message: Message) -> Message:
-        if message.recipient == TEXT.phone:
+        if self.away and message.recipient == TEXT.phone:
             raise MediaError("the folder is away", retry=self.retry)
         return message
 
@@ -254,8 +255,7 @@ def test_what_can_not_be_published_holds_no_device_and_no_other_message(
     retry: bool,  # noqa: FBT001 - a column of the table
     state: State,
 ) -> None:
-    means = Senders(lambda: client, publish=Unpublished(retry=retry))
-    dispatcher = Dispatcher(store, means, clock=clock)
+    dispatcher = Dispatcher(store, a_live(), publish=Unpublished(retry=retry), clock=clock)
     [first, _] = put(store, TEXT, replace(TEXT, phone="905551234568"))
     drain(dispatcher, client)
     left = store.history.delivery(first)
@@ -269,11 +269,14 @@ def test_what_can_not_be_published_holds_no_device_and_no_other_message(
 @pytest.mark.parametrize("retry", [True, False])
 def test_what_can_not_be_published_shows_nothing_of_a_device_that_is_being_tried(
     store: Store,
-    dispatcher: Dispatcher,
+    clock: Clock,
     wbox: Simulator,
     client: Client,
     retry: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
+    publish = Unpublished(retry=retry)
+    dispatcher = Dispatcher(store, a_live(), publish=publish, clock=clock)
+    publish.away = False
     put(store, replace(TEXT, phone="905551234568"), TEXT)
     wbox.unlink(1)
     drain(dispatcher, client)
@@ -281,7 +284,7 @@ def test_what_can_not_be_published_shows_nothing_of_a_device_that_is_being_tried
     dispatcher.look_at_circuits(client)
     [trying] = store.circuits()
     assert trying["trying"]
-    dispatcher.replace(Senders(lambda: client, publish=Unpublished(retry=retry)))
+    publish.away = True
     assert dispatcher.step(client)
     assert store.circuits() == [trying], "wbox was not asked, so nothing is known"
     drain(dispatcher, client)
@@ -346,7 +349,7 @@ def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
     store: Store, clock: Clock
 ) -> None:
     away = Client("http://127.0.0.1:9", "sk_test")
-    dispatcher = Dispatcher(store, Senders(lambda: away), clock=clock)
+    dispatcher = Dispatcher(store, a_live(), clock=clock)
     put(store, TEXT, replace(TEXT, phone="905551234568", device_id=2), NOTICE)
     drain(dispatcher, away)
     claims = [delivery.claims for delivery in store.history.deliveries("e")]
@@ -396,10 +399,12 @@ def test_T01_T02_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
 def test_another_key_is_followed_at_once(store: Store) -> None:
     put(store, TEXT)
     with Simulator(api_key="sk_right") as strict:
-        dispatcher = Dispatcher(store, Senders(lambda: Client(strict.url, "sk_wrong")), clock=lambda: NOW)
+        live = a_live(strict.url, key="sk_wrong")
+        dispatcher = Dispatcher(store, live, clock=lambda: NOW)
         dispatcher.start()
         until(store.circuits)
-        dispatcher.replace(Senders(lambda: Client(strict.url, "sk_right")))
+        live.project = a_live(strict.url, key="sk_right").project
+        dispatcher.wake()
         strict.wait_for(1, 20)
         assert dispatcher.stop(10)
 
@@ -411,7 +416,7 @@ def test_a_refused_key_stops_all_sending_until_it_is_good_again(
     put(store, TEXT)
     with Simulator(api_key="sk_right") as strict:
         wrong, right = Client(strict.url, "sk_wrong"), Client(strict.url, "sk_right")
-        dispatcher = Dispatcher(store, Senders(lambda: wrong), clock=clock)
+        dispatcher = Dispatcher(store, a_live(), clock=clock)
         drain(dispatcher, wrong)
         clock.now += 3600
         dispatcher.look_at_circuits(wrong, clock.now)
@@ -458,7 +463,7 @@ def test_a_poll_whose_answer_was_lost_waits_for_a_person(
 def test_an_unreachable_wbox_costs_nothing_but_time(store: Store, clock: Clock, wbox: Simulator) -> None:
     put(store, TEXT)
     away = Client("http://127.0.0.1:9", "sk_test")
-    dispatcher = Dispatcher(store, Senders(lambda: away), clock=clock)
+    dispatcher = Dispatcher(store, a_live(), clock=clock)
     for _ in range(5):
         drain(dispatcher, away)
         clock.now += 1800
@@ -490,13 +495,13 @@ def test_what_was_being_sent_when_the_last_run_ended_is_unknown_and_never_just_q
     text, poll = put(store, TEXT, replace(POLL, phone="905551234568"))
     assert store.claim(NOW).result()
     assert store.claim(NOW).result()
-    Dispatcher(store, Senders(lambda: Client(wbox.url, "sk_test")), clock=clock).recover()
+    Dispatcher(store, a_live(wbox.url), clock=clock).recover()
     states = [delivery.state for number in (text, poll) if (delivery := store.history.delivery(number))]
     assert states == [State.UNKNOWN, State.HELD]
 
 
 def test_the_threads_send_what_comes_and_end_when_they_are_told_to(store: Store, wbox: Simulator) -> None:
-    dispatcher = Dispatcher(store, Senders(lambda: Client(wbox.url, "sk_test")), clock=lambda: NOW)
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=lambda: NOW)
     put(store, TEXT)
     dispatcher.start()
     wbox.wait_for(1, 10)

@@ -20,7 +20,7 @@ from wbox_notify.model.deliveries import State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import dump
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 
 EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "1000"))
@@ -236,7 +236,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
     world.wait_for(7200)
     clock = Clock()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/wbox.db")
-    planner = Planner(the_project(), store, planned=lambda: None, clock=clock, steady=clock)
+    planner = Planner(Live(the_project()), store, planned=lambda: None, clock=clock, steady=clock)
 
     def step() -> None:
         while planner.step():

@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from rulebook import project, rule_file
 from workplace import until
 
-from wbox_notify.daemon.sources import hooks
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model import events
 from wbox_notify.triggers.webhook.hooks import KNOWN, Hook
@@ -670,7 +669,7 @@ def naming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     two = one.replace("id: a", "id: b").replace('"hi"', f'"{{{{ headers | items }}}} {words}"')
     loaded = project(folder, {"rules/a.yaml": one, "rules/b.yaml": two})
     assert loaded.problems == ()
-    with Doorway(folder, hooks(loaded)) as doorway:
+    with Doorway(folder, loaded.hooks.values()) as doorway:
         yield doorway
 
 
@@ -786,7 +785,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     """The hook of a rule with `id: body.id`."""
     folder = tmp_path_factory.mktemp("named")
     text = rule_file("trigger: {webhook: {path: named, open: true, id: body.id}}")
-    with Doorway(folder, hooks(project(folder, {"rules/a.yaml": text}))) as doorway:
+    with Doorway(folder, project(folder, {"rules/a.yaml": text}).hooks.values()) as doorway:
         yield doorway
 
 
@@ -864,7 +863,8 @@ def test_after_a_reload_the_new_hooks_are_served(tmp_path: Path) -> None:
     with Doorway(tmp_path, [OPEN]) as door:
         moved = Hook(path="moved", scheme=None, preset=PRESETS["json"])
         assert [door.post(f"/hook/{path}").status_code for path in ("open", "moved")] == [202, 401]
-        door.hooks.replace([moved])
+        door.hooks.clear()
+        door.hooks[moved.path] = moved
         assert [door.post(f"/hook/{path}").status_code for path in ("open", "moved")] == [401, 202]
 
 

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rulebook import PHONE, project, rule_file
-from workplace import until
+from workplace import a_live, until
 
 from wbox_notify.clients.wbox import Client
 from wbox_notify.daemon.housekeeping import Housekeeping
-from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.dispatch import Dispatcher
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.errors import MessageError, StoreError
@@ -35,7 +35,7 @@ from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standin
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import digest
 from wbox_notify.model.messages import Media, Text
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.facts import describe
@@ -157,7 +157,7 @@ class Desk:
         self.project = self._load(rule, settings)
         self.events: dict[str, Event] = {}
         self.files = MediaFiles(
-            self.project,
+            Live(self.project),
             self._standings,
             serving=True,
             events=lambda ids: {name: self.events[name] for name in ids if name in self.events},
@@ -600,7 +600,7 @@ def test_a_static_folder_that_is_away_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_nobody_hands_over_a_link_that_nobody_would_serve(desk: Desk) -> None:
-    alone = MediaFiles(desk.project, lambda _keys: {}, serving=False, clock=lambda: NOW)
+    alone = MediaFiles(Live(desk.project), lambda _keys: {}, serving=False, clock=lambda: NOW)
     desk.keep(desk.put("a.png"))
     delivery = desk.delivery()
     assert delivery.message
@@ -630,7 +630,8 @@ class Office:
         self.later = 0.0
         self.dispatcher = Dispatcher(
             self.store,
-            Senders(lambda: self.client, publish=desk.files.publish),
+            a_live(),
+            publish=desk.files.publish,
             clock=lambda: time.time() + self.later,
         )
 

@@ -21,7 +21,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.media.bucket import _talking as talking
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live, Project
 from wbox_notify.rules.check import check
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
@@ -43,7 +43,9 @@ class Desk:
         assert found.problems == ()
         self.now = bucket.now = 1_800_000_000.0
         self.standings: dict[str, Standing] = {}
-        self.files = MediaFiles(found, lambda _keys: self.standings, serving=False, clock=lambda: self.now)
+        self.files = MediaFiles(
+            Live(found), lambda _keys: self.standings, serving=False, clock=lambda: self.now
+        )
 
     def lend(self, name: str = "a.png", content: bytes = PNG, *, key: str = "k", lasts: float = DAY) -> str:
         """Take in a file and return the address that wbox gets."""

@@ -20,6 +20,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.media.kinds import disposition
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
+from wbox_notify.rules import Live
 from wbox_notify.web.media import wanted
 from wbox_notify.web.protocol import Guarded
 
@@ -45,7 +46,9 @@ class Lender(Doorway):
         found = replace(found, settings=replace(found.settings, link_key=LINK_KEY))
         self.folder, self.now = folder, NOW
         self.standings: dict[str, Standing] = {}
-        self.media = MediaFiles(found, lambda _keys: self.standings, serving=True, clock=lambda: self.now)
+        self.media = MediaFiles(
+            Live(found), lambda _keys: self.standings, serving=True, clock=lambda: self.now
+        )
         super().__init__(folder, files=self.media, protocol=Patient)
         self.path = self.lend(name, content)
 

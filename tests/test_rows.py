@@ -22,7 +22,7 @@ from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file.rows import Reading, RowFiles
 
@@ -65,7 +65,7 @@ class Place:
 
     def __init__(self, folder: Path, rules: str = RULES, guard: int = 50) -> None:
         self.folder = folder
-        self.project = a_project(folder, rules, guard)
+        self.live = Live(a_project(folder, rules, guard))
         self.now = NOW
         self.store: Store = open_store(f"sqlite:///{folder}/wbox.db")
         self.files = RowFiles()
@@ -75,7 +75,7 @@ class Place:
         self.files.close()
         self.files = RowFiles()
         self.planner = Planner(
-            self.project,
+            self.live,
             self.store,
             planned=lambda: None,
             rows=self.files,
@@ -157,7 +157,7 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
 def test_what_a_row_lacks_is_said_with_its_file_and_what_it_has(
     place: Place, header: str, cell: str, said: str
 ) -> None:
-    place.project = a_project(
+    place.live.project = a_project(
         place.folder,
         RULES.replace('row.status == "shipped"', "row.phone").replace("    dedupe: row.order\n", ""),
     )
@@ -360,7 +360,7 @@ def test_a_rule_that_is_gone_keeps_no_message_of_another_back(tmp_path: Path) ->
     place.drop(csv_of([("shipped", "")] * 600))
     place.planner.step()
     place.planner.step()
-    place.planner.replace(a_project(tmp_path, RULES, 1200))
+    place.live.project = a_project(tmp_path, RULES, 1200)
     for _ in range(5):
         place.wait(2)
     assert len([text for text in place.texts() if text.startswith("order")]) == 600
@@ -415,7 +415,7 @@ def test_Q04_a_retry_of_rows_follows_those_rows_and_counts_no_other_again(tmp_pa
     place.plan()
     place.wait(3600)
     assert [row.reason[:6] for row in place.deliveries() if row.state is State.DEAD] == ["row 3 ", "send[0"]
-    place.project = a_project(tmp_path, COUNTED, 100_000)
+    place.live.project = a_project(tmp_path, COUNTED, 100_000)
     place.restart()
     place.store.requeue(None, [State.DEAD], place.now).result()
     place.wait(10)
@@ -436,7 +436,7 @@ def test_a_retry_reads_a_row_of_a_file_that_was_put_away_where_it_lies_now(
     (tmp_path / "failed").mkdir()
     put = path.rename(tmp_path / "failed" / "today.csv")
     place.store.files.settle(version, FileState.FAILED, f"moved to {put}", place.now).result()
-    place.project = a_project(tmp_path, RULES.replace('"{{ row.phone }}"', "boss"))
+    place.live.project = a_project(tmp_path, RULES.replace('"{{ row.phone }}"', "boss"))
     place.restart()
     place.store.requeue(None, [State.DEAD], place.now).result()
     place.plan()
@@ -681,8 +681,8 @@ def test_a_rule_that_no_longer_reads_rows_fails_with_the_row(place: Place) -> No
     event = place.drop(csv_of([("packed", "")] * 700))
     place.planner.step()
     place.planner.step()
-    place.planner.replace(
-        a_project(place.folder, RULES.replace("for_each: {row: file.rows}", 'for_each: {row: "[]"}'))
+    place.live.project = a_project(
+        place.folder, RULES.replace("for_each: {row: file.rows}", 'for_each: {row: "[]"}')
     )
     place.plan()
     assert any("from row 502 on: the rule does not read" in line for line in place.decisions(event))

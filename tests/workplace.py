@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
+from wbox_notify.config.settings import Settings
+from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.rules import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 
@@ -25,6 +29,15 @@ rules:
     send:
       text: "{{ file.name }}: {{ file.text }}"
 """
+
+
+def a_live(url: str = "http://127.0.0.1:9", *, key: str = "sk_test", pace: Pace = UNLIMITED) -> Live:
+    """Return a project without rules whose wbox answers at an address."""
+    nowhere = Path("/nowhere")
+    settings = Settings(
+        folder=nowhere, data_dir=nowhere, store="", tz=ZoneInfo("UTC"), url=url, api_key=key, pace=pace
+    )
+    return Live(Project(settings=settings))
 
 
 class Workplace:

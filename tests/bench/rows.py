@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
-from wbox_notify.rules import load
+from wbox_notify.rules import Live, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
@@ -47,7 +47,7 @@ def measured(folder: Path, number: int) -> dict[str, float]:
     store = open_store(f"sqlite:///{folder}/wbox.db")
     store.put_events([event_of(path)], time.time()).result()
     files = RowFiles()
-    planner = Planner(project, store, planned=lambda: None, rows=files)
+    planner = Planner(Live(project), store, planned=lambda: None, rows=files)
     began = time.perf_counter()
     while planner.step():
         pass

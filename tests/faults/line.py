@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workplace import a_live
+
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.dispatch import Dispatcher
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
@@ -23,8 +25,7 @@ class Line:
         self.now = NOW
         self.client = connect()
         self.store = open_store(f"sqlite:///{folder}/line.db")
-        means = Senders(connect, pace=pace)
-        self.dispatcher = Dispatcher(self.store, means, clock=self.time, steady=self.time)
+        self.dispatcher = Dispatcher(self.store, a_live(pace=pace), clock=self.time, steady=self.time)
         self._events = 0
 
     def time(self) -> float:

@@ -403,7 +403,7 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.rules import load
+from wbox_notify.rules import Live, load
 from wbox_notify.store import open_store
 
 class Deadly:
@@ -418,7 +418,7 @@ class Deadly:
 project = load(Path(sys.argv[1]), {"WBOX_API_KEY": "sk_canary_4711", "WBOX_DATA_DIR": sys.argv[1] + "/data"})
 project = replace(project, rules=tuple(replace(rule, conditions=(Deadly(),)) for rule in project.rules))
 store = open_store(project.settings.store)
-planner = Planner(project, store, planned=lambda: None)
+planner = Planner(Live(project), store, planned=lambda: None)
 while planner.step():
     pass
 store.close()

@@ -19,7 +19,7 @@ from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMes
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 
 BEGIN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
@@ -70,10 +70,11 @@ class House:
         assert [problem.message for problem in project.problems if problem.severity == "error"] == []
         self.project: Project = project
         if self.planner is None:
+            self.live = Live(project)
             self.planner = Planner(
-                project, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
+                self.live, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
             )
-        self.planner.replace(project)
+        self.live.project = project
 
     def post(self, *, odd: bool = False, to: str = "", g: str = "g") -> int:
         """Let a call come in and be planned; return its number."""

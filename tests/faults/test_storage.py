@@ -19,10 +19,10 @@ import requests
 from faults.invariants import check
 from faults.tracing import needs_strace, tracing
 from faults.walks import Calls, Drops, begun, drop, url
-from workplace import Workplace, ended, until
+from workplace import Workplace, a_live, ended, until
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.dispatch import Dispatcher, Senders
+from wbox_notify.dispatch import Dispatcher
 from wbox_notify.errors import StoreError
 from wbox_notify.model.deliveries import Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
@@ -294,7 +294,7 @@ def test_S19_a_file_that_is_moved_away_and_back_leaves_nothing_marked_as_being_s
     store_url: str, wbox: Simulator
 ) -> None:
     store, client = open_store(store_url), Client(wbox.url, "sk_test")
-    dispatcher = Dispatcher(store, Senders(lambda: client))
+    dispatcher = Dispatcher(store, a_live())
     a_queue(store, 60, time.time())
     file, ending = path_of(store_url), threading.Event()
     aside = file.with_name("aside")
@@ -340,7 +340,7 @@ def test_S19_an_event_whose_file_was_away_is_not_kept_behind_its_sender_s_back(s
 def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: str, wbox: Simulator) -> None:
     """A disk can keep a commit that it told as failed."""
     store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
-    dispatcher = Dispatcher(store, Senders(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    dispatcher = Dispatcher(store, a_live(), clock=lambda: now[0], steady=lambda: now[0])
     dispatcher.round(client)
     a_queue(store, 3, now[0])
     assert store.claim(now[0]).result()
@@ -356,7 +356,7 @@ def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: st
 
 def test_S20_a_request_that_takes_long_is_in_somebody_s_hands(store_url: str, wbox: Simulator) -> None:
     store, client, now = open_store(store_url), Client(wbox.url, "sk_test"), [time.time()]
-    dispatcher = Dispatcher(store, Senders(lambda: client), clock=lambda: now[0], steady=lambda: now[0])
+    dispatcher = Dispatcher(store, a_live(), clock=lambda: now[0], steady=lambda: now[0])
     a_queue(store, 1, now[0])
     wbox.fault(delay=1.0, count=1)
     sending = threading.Thread(target=dispatcher.step, args=(client,))

@@ -23,7 +23,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.redaction import redacted
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
 _SETTINGS = "wbox-notify.yaml"
@@ -196,7 +196,7 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
 def media_files(project: Project, store: Store) -> MediaFiles:
     """Return the files that messages carry, for a command that serves none."""
     past = store.history
-    return MediaFiles(project, past.standings, serving=False, events=past.events_by_id)
+    return MediaFiles(Live(project), past.standings, serving=False, events=past.events_by_id)
 
 
 def history(project: Project) -> Queries:

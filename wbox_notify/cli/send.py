@@ -14,17 +14,15 @@ from wbox_notify.cli.live import target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import media_files, open_project, open_queue, usable
 from wbox_notify.cli.queue import as_fields
-from wbox_notify.clients.apprise import Outlets
 from wbox_notify.config.values import plain
-from wbox_notify.daemon.daemon import connect
-from wbox_notify.dispatch import ALL, Dispatcher, Senders
+from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.text import printable
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live, Project
 from wbox_notify.store import Queries, Store, open_history
 
 _QUEUED = 75
@@ -118,7 +116,7 @@ def _send(
     project = usable(open_project(config))
     device = project.settings.device_id if device is None else device
     made = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
-    connect(project)().close()
+    connect(project).close()
     for message in made:
         _check_reach(project, message)
     with open_queue(project) as (queue, store):
@@ -158,9 +156,8 @@ def _check_served(project: Project, made: list[WhatsAppMessage]) -> None:
 
 def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
     """Send what is due to these phones: no daemon does it."""
-    with closing(media_files(project, store)) as files, closing(connect(project)()) as client:
-        means = Senders(connect(project), Outlets(project.outlets), publish=files.publish)
-        dispatcher = Dispatcher(store, means)
+    with closing(media_files(project, store)) as files, closing(connect(project)) as client:
+        dispatcher = Dispatcher(store, Live(project), publish=files.publish)
         dispatcher.mind_the_clock()
         dispatcher.recover()
         dispatcher.look_at_circuits(client, math.inf)

@@ -10,8 +10,7 @@ from wbox_notify.cli.output import json_option, lasted, say, say_json
 from wbox_notify.cli.project import count, daemon_answers, open_project, usable
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.daemon.daemon import connect
-from wbox_notify.dispatch import ALL
+from wbox_notify.dispatch import ALL, connect
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
@@ -50,7 +49,7 @@ def command(config: Path | None, as_json: bool) -> int:
 
 
 def _device(project: Project) -> tuple[dict[str, Any], int]:
-    client = connect(project)()
+    client = connect(project)
     try:
         status = client.session_status(project.settings.device_id)
     except ApiError as error:

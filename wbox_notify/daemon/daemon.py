@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from wbox_notify import dispatch
-from wbox_notify.clients.apprise import Outlets
-from wbox_notify.clients.wbox import Client
 from wbox_notify.config import private
 from wbox_notify.config.own import CARD, LINK_KEY
 from wbox_notify.config.settings import Settings
@@ -23,19 +21,19 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import planner
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
-from wbox_notify.daemon.sources import hooks, timetables
+from wbox_notify.daemon.sources import timetables
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
-from wbox_notify.errors import ConfigError, StoreError
+from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
-from wbox_notify.triggers.webhook.hooks import Hooks
+from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
 from wbox_notify.web.protocol import Guarded
 from wbox_notify.web.refusals import Refusals
@@ -68,28 +66,28 @@ class Daemon:
     ) -> None:
         settings = project.settings
         self._environ = environ
-        connect(project)().close()
+        dispatch.connect(project).close()
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._reloading = threading.Lock()
-        self._hooks = Hooks(hooks(project))
         past = self._store.history
-        self._media = MediaFiles(project, past.standings, serving=True, events=past.events_by_id)
+        self._live = Live(project)
+        self._media = MediaFiles(self._live, past.standings, serving=True, events=past.events_by_id)
         self.control = Control(self._store, self._wake, self._media.keep)
-        self._server = self._serve(settings, needed=bool(hooks(project)))
-        self._project = self._completed(project)
-        self._media.replace(self._project)
-        self._alarms = Fallback(self._store, self._project, self._wake)
+        self._server = self._serve(settings, needed=bool(project.hooks))
+        self._live.project = self._completed(project)
+        self._alarms = Fallback(self._store, self._live, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
-            self._means(project),
+            self._live,
+            publish=self._media.publish,
             alarms=self._alarms,
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
         )
         self._planner = planner.Planner(
-            self._project,
+            self._live,
             self._store,
             planned=self._dispatcher.wake,
             rows=RowFiles(),
@@ -98,7 +96,7 @@ class Daemon:
             turned=partial(on_turn, "planner"),
         )
         self._housekeeping = Housekeeping(
-            self._store, lambda: self._project.settings.history, sweep=self._media.sweep
+            self._store, lambda: self._live.project.settings.history, sweep=self._media.sweep
         )
         self._changes = ProjectWatcher(settings.folder, changed=self.read_again, report=log.warning)
         self._files, self._schedules = self._sources()
@@ -138,7 +136,7 @@ class Daemon:
             self._media.close()
         else:
             log.warning("a request is still under way; its outcome will be listed as unknown")
-        card_path(self._project.settings.data_dir).unlink(missing_ok=True)
+        card_path(self._live.project.settings.data_dir).unlink(missing_ok=True)
 
     def reload(self) -> list[Problem]:
         """Follow what the project folder says now; return what is wrong in it.
@@ -147,14 +145,14 @@ class Daemon:
         remember (groups, digests, timers) stays.
         """
         with self._reloading:
-            found = load(self._project.settings.folder, self._environ)
+            found = load(self._live.project.settings.folder, self._environ)
             wrong = errors(found.problems)
             broken = {problem.file for problem in wrong}
             if _in_settings(wrong):
                 return list(found.problems)
             ids = {rule.id for rule in found.rules}
-            kept = [one for one in self._project.rules if one.file in broken and one.id not in ids]
-            outlets = {**self._project.outlets, **found.outlets} if kept else found.outlets
+            kept = [one for one in self._live.project.rules if one.file in broken and one.id not in ids]
+            outlets = {**self._live.project.outlets, **found.outlets} if kept else found.outlets
             self._follow(self._completed(replace(found, rules=(*found.rules, *kept), outlets=outlets)))
             return list(found.problems)
 
@@ -165,25 +163,17 @@ class Daemon:
             place = f"{problem.file}:{problem.line}:{problem.column}"
             log.error("%s: %s; what the file said before stays", place, problem.message)
         if not wrong:
-            log.warning("read again: %d rules", len(self._project.rules))
+            log.warning("read again: %d rules", len(self._live.project.rules))
 
     def _follow(self, project: Project) -> None:
+        dispatch.connect(project).close()
         self._files.stop()
         self._schedules.stop()
-        self._project = project
-        self._media.replace(project)
-        self._planner.replace(project)
-        self._alarms.replace(project)
-        self._dispatcher.replace(self._means(project))
-        self._hooks.replace(hooks(project))
+        self._live.project = project
+        self._wake()
         self._files, self._schedules = self._sources()
         self._files.start()
         self._schedules.start()
-
-    def _means(self, project: Project) -> dispatch.Senders:
-        return dispatch.Senders(
-            connect(project), Outlets(project.outlets), project.settings.pace, self._media.publish
-        )
 
     def _completed(self, project: Project) -> Project:
         """Return a project that knows where this daemon answers and how it signs its links."""
@@ -194,10 +184,10 @@ class Daemon:
 
     def _sources(self) -> tuple[FileIntake, ScheduleSource]:
         files = FileIntake(
-            self._project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
+            self._live.project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
-            timetables(self._project), last=self._last, emit=self._accept_times, report=log.warning
+            timetables(self._live.project), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
 
@@ -210,7 +200,7 @@ class Daemon:
         refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, time.time()))
         app = application(
             control=self.control,
-            hooks=self._hooks,
+            hook_of=self._hook_of,
             accept=self._accept_soon,
             link_key=self._link_key,
             files=self._media,
@@ -219,7 +209,7 @@ class Daemon:
             hosts=["127.0.0.1", "localhost", "[::1]", host],
             limits=Limits(body=settings.body),
             refusals=refusals,
-            public=lambda: self._project.settings.public_url,
+            public=lambda: self._live.project.settings.public_url,
         )
         connection = partial(Guarded, refused=refusals.tell_of_none)
         try:
@@ -229,6 +219,9 @@ class Daemon:
                 raise
             log.warning("%s; it answers at a free port instead", error)
             return Server(app, host, 0, protocol=connection)
+
+    def _hook_of(self, path: str) -> Hook | None:
+        return self._live.project.hooks.get(path)
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
         kept = self._store.put_events(events, time.time())
@@ -252,7 +245,7 @@ class Daemon:
 
     def _leave_card(self) -> None:
         """Write down where commands find this daemon, for its own user's eyes only."""
-        path = card_path(self._project.settings.data_dir)
+        path = card_path(self._live.project.settings.data_dir)
         card = {"pid": os.getpid(), "url": self.url, "token": self._token}
         _write(path, json.dumps(card).encode("utf-8"))
 
@@ -260,26 +253,6 @@ class Daemon:
 def card_path(data_dir: Path) -> Path:
     """Return the file that tells commands where the daemon of a data folder answers."""
     return data_dir / CARD
-
-
-class connect:  # noqa: N801 - called like a function
-    """Makes the clients of a project's wbox account.
-
-    Raises:
-        ConfigError: there is no key.
-    """
-
-    def __init__(self, project: Project) -> None:
-        self._settings = project.settings
-        if not self._settings.api_key:
-            raise ConfigError(
-                "there is no wbox key",
-                hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
-            )
-
-    def __call__(self) -> Client:
-        """Return a client for one thread."""
-        return Client(self._settings.url, self._settings.api_key or "")
 
 
 def _own_key(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live, Project
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.rows import Slice, Wanted
 
@@ -37,7 +37,7 @@ class Planner:
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
-        project: Project,
+        live: Live,
         store: Store,
         *,
         planned: Callable[[], None],
@@ -48,7 +48,7 @@ class Planner:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
     ) -> None:
-        self._project = project
+        self._live = live
         self._store = store
         self._backlog = Backlog(store)
         self._planned = planned
@@ -77,17 +77,12 @@ class Planner:
         """Say that there are new events."""
         self._news.set()
 
-    def replace(self, project: Project) -> None:
-        """Follow other rules from the next event on; what the old ones remember stays."""
-        self._project = project
-        self.wake()
-
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
         self._turned()
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
-        project, overlay = self._project, Overlay(self._store)
+        project, overlay = self._live.project, Overlay(self._store)
         plans = []
         for due, found in self._due(project, now):
             later = Plan(event_id="", memories=(replace(due, due=now + _AGAIN),))
@@ -117,7 +112,7 @@ class Planner:
 
     def _reset(self, memory: Memory, step: Step) -> Memory:
         try:
-            return reset(self._project, memory, self._store, step)
+            return reset(self._live.project, memory, self._store, step)
         except Exception as error:  # noqa: BLE001 - one memory must not stop all others
             log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
             return memory

@@ -8,10 +8,9 @@ from typing import Protocol
 from wbox_notify.config.own import Own, Part
 from wbox_notify.config.settings import Settings
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
 from wbox_notify.triggers.file.watch import Watch
 from wbox_notify.triggers.schedule.source import Timetable
-from wbox_notify.triggers.webhook.hooks import Hook
 
 
 class Beginnings(Protocol):
@@ -28,20 +27,10 @@ def watches(project: Project, beginnings: Beginnings | None = None) -> list[Watc
     """Return one watch for each folder that rules name."""
     by_root: dict[Path, list[tuple[FileTrigger, Rule]]] = {}
     for rule in project.rules:
-        for trigger in _awaited(rule):
+        for trigger in rule.sources():
             if isinstance(trigger, FileTrigger):
                 by_root.setdefault(trigger.root, []).append((trigger, rule))
     return [_watch(root, group, project.settings, beginnings) for root, group in by_root.items()]
-
-
-def hooks(project: Project) -> list[Hook]:
-    """Return one hook for each path that rules name."""
-    by_path: dict[str, list[tuple[WebhookTrigger, Rule]]] = {}
-    for rule in project.rules:
-        for trigger in _awaited(rule):
-            if isinstance(trigger, WebhookTrigger):
-                by_path.setdefault(trigger.path, []).append((trigger, rule))
-    return [_hook(group) for group in by_path.values()]
 
 
 def timetables(project: Project) -> list[Timetable]:
@@ -52,11 +41,6 @@ def timetables(project: Project) -> list[Timetable]:
         for trigger in rule.triggers
         if (timetable := _timetable(rule.id, trigger))
     ]
-
-
-def _awaited(rule: Rule) -> Iterator[Trigger]:
-    for trigger in rule.triggers:
-        yield trigger.of if isinstance(trigger, MissingTrigger) else trigger
 
 
 def _own(root: Path, settings: Settings) -> tuple[str, ...]:
@@ -112,17 +96,6 @@ def _watch(
         followers=lambda path: frozenset(rule.id for _, rule in taking(path)),
         history=lambda path: all(rule.id in new for _, rule in taking(path)),
         begun=begun,
-    )
-
-
-def _hook(group: list[tuple[WebhookTrigger, Rule]]) -> Hook:
-    trigger, _ = group[0]  # they say the same of it, or one of them is a mistake and not here
-    return Hook(
-        path=trigger.path,
-        scheme=trigger.scheme,
-        preset=trigger.preset,
-        id=trigger.delivery_id if trigger.id else None,
-        named=frozenset().union(*(rule.headers for _, rule in group)),
     )
 
 

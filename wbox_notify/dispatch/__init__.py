@@ -1,7 +1,7 @@
 """Dispatch: from the store to wbox, in order, at pace, and never twice without need."""
 
 from wbox_notify.dispatch.circuits import ALL, Circuits
-from wbox_notify.dispatch.dispatcher import Dispatcher, Observer, Senders
+from wbox_notify.dispatch.dispatcher import Dispatcher, Observer, connect
 from wbox_notify.dispatch.retry import NextStep, after, back_off, probe_pause
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "Dispatcher",
     "NextStep",
     "Observer",
-    "Senders",
     "after",
     "back_off",
+    "connect",
     "probe_pause",
 ]

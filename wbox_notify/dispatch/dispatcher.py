@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 from wbox_notify.clients.apprise import Outlets
@@ -14,13 +14,14 @@ from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.retry import NextStep, after, may_be_its_own
-from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.model.phones import masked
+from wbox_notify.rules import Live, Project
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,21 +38,18 @@ Publish = Callable[[Delivery, Message], Message]
 """Returns a message of a delivery as wbox can take it; raises WboxError where it cannot be made so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """What messages are sent with.
+def connect(project: Project) -> Client:
+    """Return a client of the project's wbox account, for one thread.
 
-    Attributes:
-        connect: Makes the wbox client of one thread.
-        outlets: Carries what goes to other services.
-        pace: How quickly messages may follow each other.
-        publish: Gives a file of this machine the address at which wbox finds it.
+    Raises:
+        ConfigError: there is no key, or the address or the key cannot be used.
     """
-
-    connect: Callable[[], Client]
-    outlets: Outlets = field(default_factory=lambda: Outlets({}))
-    pace: Pace = UNLIMITED
-    publish: Publish = lambda _delivery, message: message
+    if not project.settings.api_key:
+        raise ConfigError(
+            "there is no wbox key",
+            hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
+        )
+    return Client(project.settings.url, project.settings.api_key)
 
 
 class Observer(Protocol):
@@ -66,7 +64,8 @@ class Dispatcher:
 
     Args:
         store: where deliveries come from.
-        means: what they are sent with.
+        live: the project that says with which key and how quickly.
+        publish: gives a file of this machine the address at which wbox finds it.
         alarms: hears of devices that cannot send.
         clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
         observer: hears how each attempt ends.
@@ -76,8 +75,9 @@ class Dispatcher:
     def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         store: Store,
-        means: Senders,
+        live: Live,
         *,
+        publish: Publish = lambda _delivery, message: message,
         alarms: Fallback | None = None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
@@ -85,7 +85,8 @@ class Dispatcher:
         turned: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
-        self._means = means
+        self._live = live
+        self._publish = publish
         self._alarms = alarms
         self._clock = clock
         self._steady = steady
@@ -130,11 +131,6 @@ class Dispatcher:
             self._news += 1
             self._work.notify_all()
 
-    def replace(self, means: Senders) -> None:
-        """Send with other means from the next message on; see at once whether devices that hold can send."""
-        self._means = means
-        self.wake()
-
     def recover(self) -> None:
         """Treat what was being sent when the last run ended: its outcome is unknown."""
         cut = Answer(outcome=Outcome.UNKNOWN, detail="wbox-notify ended during the request")
@@ -142,14 +138,17 @@ class Dispatcher:
             self._conclude(delivery, cut)
 
     def step(self, client: Client, recipient: str = "") -> bool:
-        """Send the next delivery whose turn it is, to a recipient if one is given; False where there is none.
+        """Send the next delivery whose turn it is; False where there is none.
+
+        Where a recipient is given, it is the next one to them, and the pace does not count.
 
         Raises:
             StoreError: what has been sent cannot be written down; nothing more is sent until it can.
         """
         self._write_what_is_left()
         chance = random.random()  # noqa: S311 - spreads load, hides nothing
-        claimed = self._store.claim(self._clock(), self._means.pace, recipient=recipient, chance=chance)
+        pace = UNLIMITED if recipient else self._live.project.settings.pace
+        claimed = self._store.claim(self._clock(), pace, recipient=recipient, chance=chance)
         delivery = claimed.result()
         if delivery is None or delivery.message is None:
             return False
@@ -217,12 +216,12 @@ class Dispatcher:
 
     def _hand_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
         try:
-            message = self._means.publish(delivery, message)
+            message = self._publish(delivery, message)
         except WboxError as error:
             outcome = Outcome.NOT_SENT if error.retry else Outcome.REFUSED
             return Answer(outcome=outcome, detail=str(error), asked=False)
         if isinstance(message, Notice):
-            return self._means.outlets.send(message)
+            return Outlets(self._live.project.outlets).send(message)
         return client.send(message, idempotency_key=delivery.key)
 
     def _conclude(self, delivery: Delivery, answer: Answer) -> None:
@@ -280,13 +279,15 @@ class Dispatcher:
             self._observer(delivery, answer, then)
 
     def _run(self) -> None:
-        means, client = self._means, self._means.connect()
+        project = self._live.project
+        client = connect(project)
         look_at = math.inf
         while not self._stopping.is_set():
             seen = self._news
-            if means is not self._means:
+            if project is not self._live.project:
                 client.close()
-                means, client = self._means, self._means.connect()
+                project = self._live.project
+                client = connect(project)
                 look_at = math.inf
             try:
                 pause = self.round(client, look_at)

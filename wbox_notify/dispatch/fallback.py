@@ -11,7 +11,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice, notice_of
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,10 @@ class Fallback:
     ``wake`` tells whoever sends that there is something to say.
     """
 
-    def __init__(self, store: Store, project: Project, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store, live: Live, wake: Callable[[], None] = lambda: None) -> None:
         self._store = store
-        self._project = project
+        self._live = live
         self._wake = wake
-
-    def replace(self, project: Project) -> None:
-        """Follow other settings and rules."""
-        self._project = project
 
     def stopped(self, device: str, reason: str, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
@@ -63,17 +59,17 @@ class Fallback:
 
         Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
         """
-        own = {rule.id: rule.fallback for rule in self._project.rules if rule.fallback}
+        own = {rule.id: rule.fallback for rule in self._live.project.rules if rule.fallback}
         for delivery in self._store.history.unheard(list(own), now - _DAY) if own else ():
             self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
-        if self._project.settings.fallback:
+        if self._live.project.settings.fallback:
             for row in self._store.history.given_up(now - _HOUR):
                 if row["rule"] not in own:
                     self._give_up(row, now)
 
     def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[PlannedMessage]:
         """Yield what is said to the outlets of its rule in place of a message."""
-        rule = self._project.rule(delivery.rule)
+        rule = self._live.project.rule(delivery.rule)
         title = rule.name if rule else delivery.rule
         for number, outlet in enumerate(outlets):
             if delivery.message and not isinstance(delivery.message, Notice):
@@ -100,7 +96,7 @@ class Fallback:
             PlannedMessage(
                 key=f"{name}:{outlet}", rule=_OWN, message=Notice(outlet=outlet, text=text, title=_OWN)
             )
-            for outlet in self._project.settings.fallback
+            for outlet in self._live.project.settings.fallback
         )
         self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
         self._wake()

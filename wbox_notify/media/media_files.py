@@ -19,7 +19,7 @@ from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message
-from wbox_notify.rules import Project
+from wbox_notify.rules import Live
 from wbox_notify.rules.rule import roots
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class MediaFiles:
     when the message is handed to wbox.
 
     Args:
-        project: Whose rules and settings count.
+        live: The project whose rules and settings count.
         standings: Tells what became of deliveries.
         serving: Whether somebody answers at ``public_url`` from now on.
         events: Tells events by their ids: a file is sent only while it is what its event told of.
@@ -53,7 +53,7 @@ class MediaFiles:
 
     def __init__(
         self,
-        project: Project,
+        live: Live,
         standings: Standings,
         *,
         serving: bool,
@@ -61,16 +61,12 @@ class MediaFiles:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._events = events
-        self._project = project
-        self._spool = Spool(project.settings.data_dir / "media")
+        self._live = live
+        self._spool = Spool(live.project.settings.data_dir / "media")
         self._standings = standings
         self._serving = serving
         self._clock = clock
         self._lock = threading.RLock()
-
-    def replace(self, project: Project) -> None:
-        """Follow other rules and settings from now on."""
-        self._project = project
 
     def close(self) -> None:
         """Let go of the database."""
@@ -107,13 +103,13 @@ class MediaFiles:
             url = self._address(item, delivery.expires)
         except OSError as error:
             raise MediaError(f"{item.name} cannot be published: {error.strerror}", retry=True) from None
-        check_public(url, self._project.settings.url)
+        check_public(url, self._live.project.settings.url)
         return replace(message, file=None, url=url)
 
     def open(self, token: str, name: str) -> Opened | None:
         """Return the copy that a link leads to; None where the link is not ours, is over or was changed."""
         now = self._clock()
-        kind, value = signed_links.read(self._project.settings.link_key, token) or ("", "")
+        kind, value = signed_links.read(self._live.project.settings.link_key, token) or ("", "")
         item_id, _, ends = value.partition(".")
         item = self._spool.item(item_id) if kind == _LINK and now < float(ends or 0) else None
         if item is None or item.name != name:
@@ -131,7 +127,7 @@ class MediaFiles:
 
     def reserve(self, item: Item, size: int) -> bool:
         """Count bytes that are about to be served; False where the link has been used up."""
-        return self._spool.reserve(item, size, item.size * self._project.settings.media.fetches)
+        return self._spool.reserve(item, size, item.size * self._live.project.settings.media.fetches)
 
     def give_back(self, item: Item, size: int) -> None:
         """Count no longer what was not served after all."""
@@ -153,7 +149,7 @@ class MediaFiles:
 
     def _taken_away(self, items: Sequence[Item]) -> list[Item]:
         """Return those that are no longer where others may find them."""
-        settings = self._project.settings
+        settings = self._live.project.settings
         gone = []
         for item in items:
             try:
@@ -197,8 +193,8 @@ class MediaFiles:
                 self._spool.add(dict.fromkeys(new, self._take(new[0], rule_id, file, events)), self._clock())
 
     def _take(self, key: str, rule_id: str, file: str, events: Sequence[str]) -> Copy:
-        settings = self._project.settings
-        rule = self._project.rule(rule_id)
+        settings = self._live.project.settings
+        rule = self._live.project.rule(rule_id)
         allowed = None if key.startswith(_BY_HAND) else list(roots(rule, settings.folder)) if rule else []
         try:
             path = as_path(file, settings.folder)
@@ -215,7 +211,7 @@ class MediaFiles:
 
     def _address(self, item: Item, expires: float) -> str:
         """Return where wbox finds an item until an hour after the delivery's end."""
-        settings, copy = self._project.settings, self._spool.path(item.sha256)
+        settings, copy = self._live.project.settings, self._spool.path(item.sha256)
         now = self._clock()
         ends = int(min(expires + GRACE, now + LATEST))
         if not copy.is_file() or copy.stat().st_size != item.size:

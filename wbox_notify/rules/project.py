@@ -1,7 +1,7 @@
 """Project: settings, rules and people of one folder, and how it is loaded with all its problems."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from wbox_notify.rules.models.triggers import WebhookSpec
 from wbox_notify.rules.recipients import VIA, Contact, Outlet, People, Reader, numbered, plain
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
+from wbox_notify.triggers.webhook.hooks import Hook
 
 _Found = dict[int, Rule]
 
@@ -60,6 +61,7 @@ class Project:
         people: Who and when: contacts, groups, turns and windows of all files.
         outlets: The Apprise URLs of all outlets, of the settings and of the rules, by name.
         problems: What is wrong, in order; a file with an error gives no rules.
+        hooks: The webhooks that rules wait for, by path.
     """
 
     settings: Settings
@@ -72,6 +74,7 @@ class Project:
     _timed: dict[tuple[str, str], Rule] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     _by_id: dict[str, Rule] = field(default_factory=dict, init=False, repr=False, compare=False)
+    hooks: dict[str, Hook] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for place, rule in enumerate(self.rules):
@@ -84,6 +87,7 @@ class Project:
                     self._awaited.add(place, rule, trigger.of)
                 else:
                     self._started.add(place, rule, trigger)
+        self.hooks.update(_hooks(self.rules))
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
@@ -126,6 +130,34 @@ class Project:
     def awaiting(self, event: Event) -> Sequence[Rule]:
         """Return the rules that would have missed what an event tells of, in their order."""
         return () if event.type in {"schedule", "missing"} else self._awaited.find(event)
+
+
+class Live:
+    """The project as it is now: a reload replaces it as a whole for all that read it here."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+
+def _hooks(rules: Iterable[Rule]) -> dict[str, Hook]:
+    """Return one hook for each path that rules name."""
+    by_path: dict[str, list[tuple[WebhookTrigger, Rule]]] = {}
+    for rule in rules:
+        for trigger in rule.sources():
+            if isinstance(trigger, WebhookTrigger):
+                by_path.setdefault(trigger.path, []).append((trigger, rule))
+    return {path: _hook(group) for path, group in by_path.items()}
+
+
+def _hook(group: Sequence[tuple[WebhookTrigger, Rule]]) -> Hook:
+    trigger, _ = group[0]  # they say the same of it, or one of them is a mistake and not here
+    return Hook(
+        path=trigger.path,
+        scheme=trigger.scheme,
+        preset=trigger.preset,
+        id=trigger.delivery_id if trigger.id else None,
+        named=frozenset().union(*(rule.headers for _, rule in group)),
+    )
 
 
 def _above(path: str) -> Iterator[str]:

@@ -21,13 +21,12 @@ from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
-from wbox_notify.triggers.webhook.hooks import Hooks
 from wbox_notify.web.browsers import with_headers
 from wbox_notify.web.media import media
 from wbox_notify.web.refusals import Refusals, caller, refusing
 from wbox_notify.web.requests import Accept, Limits, commit, read
 from wbox_notify.web.signed_pages import pages
-from wbox_notify.web.webhooks import intake
+from wbox_notify.web.webhooks import HookOf, intake
 
 Reload = Callable[[], list[dict[str, Any]]]
 """Reads the rules anew; returns the problems that it found."""
@@ -49,7 +48,7 @@ _HEADERS = {
 def application(  # noqa: PLR0913 - all that the daemon puts together, each by its name
     *,
     control: Control,
-    hooks: Hooks,
+    hook_of: HookOf,
     accept: Accept,
     link_key: bytes,
     files: MediaFiles | None = None,
@@ -64,7 +63,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     Args:
         control: The queue's verbs.
-        hooks: The webhooks that are served.
+        hook_of: Returns the webhook that is served at a path.
         accept: Keeps events.
         link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
@@ -94,7 +93,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     app = Starlette(
         routes=[
-            *intake(hooks, accept, limits, ours),
+            *intake(hook_of, accept, limits, ours),
             *pages(control, accept, link_key, small, refusals),
             *([media(files)] if files else []),
             Route("/livez", _alive),

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.triggers.webhook.bodies import KindError, form_body
-from wbox_notify.triggers.webhook.hooks import Hook, Hooks, visible
+from wbox_notify.triggers.webhook.hooks import Hook, visible
 from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError, scheme
 from wbox_notify.web.browsers import foreign
@@ -38,12 +38,17 @@ _IN_A_PATH = "/@:!$&'()*+,;="
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """How to prove oneself: Amazon SNS, wget and others show their password only when they are asked for it."""
 
+HookOf = Callable[[str], Hook | None]
+"""Returns the hook that is served now at exactly this path."""
+
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _NOBODY = scheme("github", [secrets.token_bytes(32)], {})
 """What a call to a path that nobody serves is held against, so that it is refused as any other is."""
 
 
-def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Container[str]]) -> list[Route]:
+def intake(
+    hook_of: HookOf, accept: Accept, limits: Limits, ours: Callable[[], Container[str]]
+) -> list[Route]:
     """Return the routes of all hooks; ``ours`` are the hosts that a page which calls a hook may come from."""
     # Who has shown the secret is not kept waiting by who has not.
     unproven, proven = Room(_BODIES * limits.body), Room(_BODIES * limits.body)
@@ -53,7 +58,7 @@ def intake(hooks: Hooks, accept: Accept, limits: Limits, ours: Callable[[], Cont
     async def take(request: Request) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
         head = _head(request)
-        hook = _served(hooks, request.path_params["path"], head.path)
+        hook = _served(hook_of, request.path_params["path"], head.path)
         request.state.hook = hook.path if hook else ""
         if hook and not hook.scheme and foreign(request.headers, ours):
             raise HTTPException(403, "this hook is not for pages of other web sites")
@@ -106,9 +111,9 @@ def _head(request: Request) -> Call:
     )
 
 
-def _served(hooks: Hooks, name: str, path: str) -> Hook | None:
+def _served(hook_of: HookOf, name: str, path: str) -> Hook | None:
     """Return the hook of a path that is written as its rule writes it; one slash may follow."""
-    hook = hooks.find(name) or hooks.find(name.removesuffix("/"))
+    hook = hook_of(name) or hook_of(name.removesuffix("/"))
     if hook and path.removesuffix("/") != quote(f"/hook/{hook.path}", safe=_IN_A_PATH).removesuffix("/"):
         return None
     return hook

@@ -1,4 +1,4 @@
-"""Hooks: which paths are served below ``/hook/``, and how each is guarded."""
+"""A path that is served below ``/hook/``, and how it is guarded."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -59,22 +59,6 @@ class Hook:
     def secret_headers(self) -> frozenset[bytes]:
         """The headers that hold the proof of a call, in lower case."""
         return self.scheme.secret_headers if self.scheme else frozenset()
-
-
-class Hooks:
-    """The hooks that are served now; a reload swaps all of them at once."""
-
-    def __init__(self, hooks: Iterable[Hook]) -> None:
-        self._by_path: Mapping[str, Hook] = {}
-        self.replace(hooks)
-
-    def replace(self, hooks: Iterable[Hook]) -> None:
-        """Serve these from now on; a call that has begun ends as it began."""
-        self._by_path = {hook.path: hook for hook in hooks}
-
-    def find(self, path: str) -> Hook | None:
-        """Return the hook of exactly this path."""
-        return self._by_path.get(path)
 
 
 def proves(name: str) -> bool:
