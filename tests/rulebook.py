@@ -2,11 +2,24 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from zoneinfo import ZoneInfo
 
-from wbox_notify.config.yaml.problems import Problem, render
-from wbox_notify.rules import Project, Rule, load
+from wbox_notify.config import settings
+from wbox_notify.config.yaml.document import Document
+from wbox_notify.config.yaml.problems import Problem, Source, render
+from wbox_notify.config.yaml.validation import fit
+from wbox_notify.errors import ConfigError
+from wbox_notify.rules import People, Project, Rule, load
+from wbox_notify.rules.compile.context import BuildContext
+from wbox_notify.rules.compile.triggers import times
+from wbox_notify.rules.directory import Windows
+from wbox_notify.rules.models.triggers import TimesSpec
+from wbox_notify.triggers.schedule import Schedule
 
 PHONE = "905551112233"
 
@@ -55,3 +68,34 @@ def sane(found: Project) -> None:
         )  # but for what was typed
         assert not re.search(r"pydantic|Input should|not permitted|Field required|\bNone\b|object at", said)
         assert problem.line > 0 or problem.file != "rules/a.yaml" or problem.code == "WBX102"
+
+
+@cache
+def _build_context(zone: ZoneInfo) -> BuildContext:
+    setup = settings.read(Path("nowhere"), {})
+    chosen = replace(setup.settings, tz=zone)
+    return BuildContext(chosen, People(), Windows(), setup.secrets, [])
+
+
+def parse_schedule(written: object, zone: ZoneInfo = ZoneInfo("UTC")) -> Schedule:  # noqa: B008 - zones are frozen
+    """Return what stands under `schedule` of a rule; ConfigError with the first problem if it is wrong."""
+    context = _build_context(zone)
+    context.problems.clear()
+    spot = Document(Source("a.yaml", ())).at()
+    spec, problems = fit(TimesSpec, written if isinstance(written, dict) else {"at": written}, spot)
+    found = times(context, spec, spot) if spec else None
+    for problem in (*problems, *context.problems):
+        if problem.severity == "error":
+            raise ConfigError(problem.message, hint=problem.hint)
+    assert found
+    return found
+
+
+def runs(schedule: Schedule, start: datetime, end: datetime, most: int = 100) -> list[datetime]:
+    """Return the nominal times after ``start`` up to and with ``end``, the first ``most`` of them."""
+    times = []
+    due = schedule.after(start)
+    while due is not None and due <= end and len(times) < most:
+        times.append(due)
+        due = schedule.after(due)
+    return times

@@ -257,14 +257,17 @@ def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:
             "webhook /hook/x (SHA-1, no signed time) -> text to 1 number",
         ),
         ("trigger: {webhook: {path: x, secret: hook}}", "webhook /hook/x -> text to 1 number"),
-        ("trigger: {schedule: Mon-Fri 09:00}", "schedule Mon-Fri at 09:00 -> text to 1 number"),
+        (
+            "trigger: {schedule: Mon-Fri 09:00}",
+            "schedule at 09:00 on Monday through Friday -> text to 1 number",
+        ),
         (
             "trigger: [{schedule: {every: 1h}}, {webhook: {path: x, open: true}}]",
-            "schedule every hour or webhook /hook/x (open) -> text to 1 number",
+            "schedule every 1h or webhook /hook/x (open) -> text to 1 number",
         ),
         (
             'trigger: {missing: {of: {file: {path: /srv/b}}, by: "07:00", window: 1h}}',
-            "missing file /srv/b **/* by every day at 07:00 -> text to 1 number",
+            "missing file /srv/b **/* by 07:00 every day -> text to 1 number",
         ),
     ],
 )

@@ -613,7 +613,7 @@ contacts:
 rules:
   - id: invoices
     name: Yeni faturalar
-    trigger: {file: {path: drop, burst: {over: 20, then: summarize}}}
+    trigger: {file: {path: drop, burst: {over: 20}}}
     to: ali
     send: {text: "{{ file.name }}"}
 """
@@ -652,7 +652,7 @@ rules:
             None,
         ),
         ("trigger: {file: {path: x, burst: {over: 0}}}", "0 is too few", "write 1 or more"),
-        ("trigger: {file: {path: x, burst: {over: 3, then: drop}}}", "`drop` is not known here", "summarize"),
+        ("trigger: {file: {path: x, burst: {over: 3, then: drop}}}", "unknown key `then`", ""),
         (
             "trigger: {file: {path: x, burst: {over: 3}}}\nfor_each: {row: file.rows}",
             "`burst` counts files, and `for_each` follows what is in them",

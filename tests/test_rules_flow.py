@@ -5,13 +5,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from rulebook import PHONE, mistake, project, rule, rule_file
+from rulebook import PHONE, mistake, parse_schedule, project, rule, rule_file
 
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Contact
 from wbox_notify.rules.recipients import OnCall
 from wbox_notify.rules.rule import Group, Rule
-from wbox_notify.triggers.schedule import parse
 from wbox_notify.triggers.schedule.windows import Window
 
 OPEN = "trigger: {webhook: {path: x, open: true}}\n"
@@ -108,18 +107,18 @@ def test_what_a_digest_of_files_tells_is_read_from_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "window", "unless", "then"),
     [
-        ("night", "22:00-07:30", None, "hold"),
-        ("Mon-Fri 09:00-18:00", "Mon-Fri 09:00-18:00", None, "hold"),
+        ("night", ["22:00-07:30"], None, "hold"),
+        ("Mon-Fri 09:00-18:00", ["Mon-Fri 09:00-18:00"], None, "hold"),
         ("[night, Sat, Sun 10:00-12:00]", ["22:00-07:30", "Sat", "Sun 10:00-12:00"], None, "hold"),
-        ("{window: night, unless: body.urgent, then: drop}", "22:00-07:30", "body.urgent", "drop"),
+        ("{window: night, unless: body.urgent, then: drop}", ["22:00-07:30"], "body.urgent", "drop"),
     ],
 )
 def test_quiet_hours_are_a_window_its_name_or_a_map(
-    tmp_path: Path, text: str, window: object, unless: str | None, then: str
+    tmp_path: Path, text: str, window: list[str], unless: str | None, then: str
 ) -> None:
     found = rule(tmp_path, f"{OPEN}quiet_hours: {text}", **{"wbox-notify.yaml": PEOPLE}).quiet_hours
     assert found
-    assert (found.window, found.then) == (Window.parse(window), then)
+    assert (found.window, found.then) == (Window.parse(*window), then)
     assert (found.unless and found.unless.source) == unless
 
 
@@ -218,6 +217,10 @@ MISTAKES = [
     ("quiet_hours: 22:00", "WBX327", (5, 18), "not a window of time", "22:00-07:30"),
     ("quiet_hours: {window: night, then: wait}", "WBX215", (5, 40), "`wait` is not known here", "hold, drop"),
     ("quiet_hours: {window: night, unless: fiel.size}", "WBX308", (5, 42), "no `fiel` here", "`file`?"),
+    ("quiet_hours: 2200", "WBX213", (5, 18), "`quiet_hours` must be a map", None),
+    ("quiet_hours: []", "WBX215", (5, 18), "the list is empty", None),
+    ("quiet_hours: [09:00-18:00, 7]", "WBX213", (5, 32), "each of `quiet_hours` must be text", "in quotes"),
+    ("quiet_hours: [[a]]", "WBX213", (5, 19), "each of `quiet_hours` must be text, not a list", None),
     ("quiet_hours: {unless: file.size}", "WBX212", (5, 5), "the key `window` is missing", None),
     ("escalate: {to: ayse, send: {text: a}}", "WBX212", (5, 5), "the key `after` is missing", None),
     ("escalate: {after: 1m, send: {text: a}}", "WBX212", (5, 5), "the key `to` is missing", None),
@@ -398,4 +401,4 @@ def test_the_times_of_a_test_are_where_the_schedule_of_the_rule_is(tmp_path: Pat
     """
     (test,) = rule(tmp_path, text, **{"wbox-notify.yaml": "defaults: {tz: Europe/Istanbul}"}).tests
     assert test.next_runs_from
-    assert parse("09:00", ZoneInfo("Europe/Berlin")).after(test.next_runs_from) == test.next_runs[0]
+    assert parse_schedule("09:00", ZoneInfo("Europe/Berlin")).after(test.next_runs_from) == test.next_runs[0]

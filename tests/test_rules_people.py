@@ -39,7 +39,7 @@ AYSE = Contact(
     frozenset({"ops", "a"}),
 )
 MEHMET = Contact(
-    "mehmet", "905552223344", quiet_hours=Window.parse(["Sat", "23:00-06:00"]), tags=frozenset({"ops"})
+    "mehmet", "905552223344", quiet_hours=Window.parse("Sat", "23:00-06:00"), tags=frozenset({"ops"})
 )
 PLAIN = Contact("plain", "905553334455")
 FIRST_WEEK = datetime(2026, 1, 6, tzinfo=UTC)

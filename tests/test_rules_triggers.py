@@ -5,12 +5,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from rulebook import mistake, project, rule, rule_file
+from rulebook import mistake, parse_schedule, project, rule, rule_file
 
 from wbox_notify.errors import WboxError
 from wbox_notify.rules import FileTrigger
 from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
-from wbox_notify.triggers.schedule import Missed, parse
+from wbox_notify.triggers.schedule import Missed
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
 
@@ -136,7 +136,7 @@ def test_a_schedule_is_what_the_same_words_give_without_a_rule(tmp_path: Path) -
     text = "{schedule: {at: [Mon-Fri 09:00, Sat 10:00], skip: {holidays: TR, days: [2026-12-31]}}}"
     found = trigger(tmp_path, text, {"wbox-notify.yaml": "defaults: {tz: Europe/Istanbul}"})
     assert isinstance(found, ScheduleTrigger)
-    assert found.schedule == parse(written, ISTANBUL)
+    assert found.schedule == parse_schedule(written, ISTANBUL)
 
 
 def test_what_is_missing_has_a_source_a_time_and_a_window(tmp_path: Path) -> None:
@@ -225,8 +225,8 @@ MISTAKES = [
     ("trigger: {schedule: {at: ['09:00', Mno 10:00]}}", "WBX326", (5, 40), "`mno` is not a day", "`mon`?"),
     ("trigger: {schedule: {cron: 0 0 30 2 *}}", "WBX326", (5, 32), "is never due", None),
     ("trigger: {schedule: {every: 36h}}", "WBX326", (5, 33), "another time of day", "at: 09:00"),
-    ("trigger: {schedule: {at: '09:00', tz: Mars}}", "WBX326", (5, 43), "no time zone Mars", None),
-    ("trigger: {schedule: {at: '09:00', skip: {holidays: XX}}}", "WBX326", (5, 45), "XX", None),
+    ("trigger: {schedule: {at: '09:00', tz: Mars}}", "WBX215", (5, 43), "no time zone Mars", None),
+    ("trigger: {schedule: {at: '09:00', skip: {holidays: XX}}}", "WBX215", (5, 56), "XX", None),
     ("trigger: {schedule: {at: '09:00', skip: {day: x}}}", "WBX210", (5, 46), "unknown key `day`", "`days`?"),
     ("trigger: {schedule: {at: '09:00', every: 1h}}", "WBX211", (5, 25), "takes one of at and every", None),
     ("trigger: {schedule: {}}", "WBX211", (5, 25), "needs one of at, cron, every", "at: Mon-Fri 09:00"),

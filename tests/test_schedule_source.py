@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rulebook import parse_schedule, runs
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.triggers.schedule import Missed, parse
+from wbox_notify.triggers.schedule import Missed
 from wbox_notify.triggers.schedule.schedule import ON_TIME
 from wbox_notify.triggers.schedule.source import LONGEST_PAUSE, Mark, ScheduleSource, Timetable
 
@@ -98,7 +99,7 @@ def table(at: object = "09:00", missed: Missed | None = None, zone: str = "UTC",
     facts: dict[str, Any] = {
         "rule": "report",
         "kind": "schedule",
-        "schedule": parse(at, ZoneInfo(zone)),
+        "schedule": parse_schedule(at, ZoneInfo(zone)),
     } | given
     return Timetable(missed=missed or Missed(), **facts)
 
@@ -142,7 +143,9 @@ def test_an_event_and_its_mark_are_handed_over_together(memory: Memory) -> None:
     machine = Machine(memory)
     machine.run(10 * HOUR)
     assert memory.commits == 2  # the first: where the new rule starts
-    assert memory.marks == {"report": Mark(f"schedule: {parse('09:00').definition}", MONDAY + 9 * HOUR)}
+    assert memory.marks == {
+        "report": Mark(f"schedule: {parse_schedule('09:00').definition}", MONDAY + 9 * HOUR)
+    }
 
 
 def test_a_look_is_never_more_than_half_a_minute_away_and_never_before_the_time(memory: Memory) -> None:
@@ -394,7 +397,7 @@ def test_each_time_that_a_running_source_lives_through_is_emitted_exactly_once(
         machine.run()
         now = datetime.fromtimestamp(machine.now, UTC)
         since = max(before, now - ON_TIME) if deed in {"jump", "restart"} else before
-        expected.update(schedule.between(since, now, 1000))
+        expected.update(runs(schedule, since, now, 1000))
     emitted = Counter(memory.emitted)
     assert set(emitted.values()) <= {1}
     assert expected <= {event.at for event in memory.events.values()}
@@ -417,13 +420,13 @@ def test_wherever_the_clock_goes_the_next_times_come(at: object, walk: list[tupl
         machine.run(10 * MINUTE)
     now = datetime.fromtimestamp(machine.now, UTC)
     machine.run(DAY)
-    due = machine.timetables[0].schedule.between(now, now + timedelta(days=1), 1000)
+    due = runs(machine.timetables[0].schedule, now, now + timedelta(days=1), 1000)
     assert set(due) <= {event.at for event in memory.events.values()}
 
 
 def test_the_thread_wakes_at_the_time_and_stops(memory: Memory) -> None:
     ahead = MONDAY + 9 * HOUR - 0.2 - time.time()
-    memory.marks["report"] = Mark(f"schedule: {parse('09:00').definition}", MONDAY)
+    memory.marks["report"] = Mark(f"schedule: {parse_schedule('09:00').definition}", MONDAY)
     source = ScheduleSource(
         (table(),),
         last=memory.last,

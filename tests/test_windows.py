@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.config.values import parse_duration, parse_size
 from wbox_notify.errors import ConfigError
-from wbox_notify.triggers.schedule.windows import Window, WindowError
+from wbox_notify.triggers.schedule.windows import Window
 
 ISTANBUL, BERLIN = ZoneInfo("Europe/Istanbul"), ZoneInfo("Europe/Berlin")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -127,15 +127,19 @@ READINGS = [
 ]
 
 
+def parse_window(written: str | list[str]) -> Window:
+    return Window.parse(*([written] if isinstance(written, str) else written))
+
+
 @pytest.mark.parametrize(("written", "moment", "inside"), READINGS)
 def test_a_window_holds_its_start_and_not_its_end(written: str, moment: str, inside: bool) -> None:  # noqa: FBT001 - a table
-    window = Window.parse(written)
+    window = parse_window(written)
     assert window.contains(at(moment), ISTANBUL) is inside
     assert window.contains(at(moment).astimezone(UTC), ISTANBUL) is inside
 
 
 def test_a_list_is_open_when_one_of_it_is() -> None:
-    window = Window.parse(["Mon-Fri 09:00-12:00", "Mon-Fri 13:00-18:00", "Sat 10:00-14:00"])
+    window = Window.parse("Mon-Fri 09:00-12:00", "Mon-Fri 13:00-18:00", "Sat 10:00-14:00")
     inside = [hour for hour in range(24) if window.contains(at(f"2026-11-23 {hour:02}:30"), ISTANBUL)]
     assert inside == [9, 10, 11, 13, 14, 15, 16, 17]
     assert window.contains(at("2026-11-28 13:59"), ISTANBUL)
@@ -157,8 +161,8 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("written", "moment", "over"), ENDS, ids=str)
-def test_a_window_is_over_at_its_end(written: object, moment: str, over: str) -> None:
-    assert Window.parse(written).ends_after(at(moment), ISTANBUL) == at(over)
+def test_a_window_is_over_at_its_end(written: str | list[str], moment: str, over: str) -> None:
+    assert parse_window(written).ends_after(at(moment), ISTANBUL) == at(over)
 
 
 CHANGES = [
@@ -178,29 +182,29 @@ CHANGES = [
 
 @pytest.mark.parametrize(("written", "moment", "over", "hours"), CHANGES)
 def test_Q12_a_window_is_as_long_as_the_clocks_make_it(
-    written: object, moment: datetime, over: datetime, hours: float
+    written: str | list[str], moment: datetime, over: datetime, hours: float
 ) -> None:
-    end = Window.parse(written).ends_after(moment, BERLIN)
+    end = parse_window(written).ends_after(moment, BERLIN)
     assert end == over.astimezone(UTC)
     assert end - moment.astimezone(UTC) == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize("written", ["02:00-03:00", "02:15-02:45"])
 def test_a_window_that_clocks_skip_does_not_open_that_day(written: str) -> None:
-    window = Window.parse(written)
+    window = parse_window(written)
     start = at("2027-03-27 12:00", BERLIN).astimezone(UTC)
     assert not any(window.contains(start + step * MINUTE, BERLIN) for step in range(24 * 60))
 
 
 def test_the_zone_decides() -> None:
     moment = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
-    assert Window.parse(NIGHT).contains(moment, ISTANBUL)
-    assert not Window.parse(NIGHT).contains(moment, BERLIN)
+    assert parse_window(NIGHT).contains(moment, ISTANBUL)
+    assert not parse_window(NIGHT).contains(moment, BERLIN)
 
 
 TIMES = st.times().map(lambda time: f"{time:%H:%M}")
 DAYS = st.sampled_from(["", "Mon-Fri ", "Sat,Sun ", "Fri-Mon ", "Tue ", "Pzt,Çar "])
-WINDOWS = st.lists(st.builds("{}{}-{}".format, DAYS, TIMES, TIMES), min_size=1, max_size=4).map(Window.parse)
+WINDOWS = st.lists(st.builds("{}{}-{}".format, DAYS, TIMES, TIMES), min_size=1, max_size=4).map(parse_window)
 ZONES = st.sampled_from(
     [BERLIN, ISTANBUL, *map(ZoneInfo, ("Africa/Cairo", "America/Havana", "Australia/Lord_Howe"))]
 )
@@ -248,8 +252,12 @@ HINTS = [
 
 
 @pytest.mark.parametrize(("written", "never", "always"), HINTS, ids=str)
-def test_a_window_knows_that_it_never_or_always_is_open(written: object, never: bool, always: bool) -> None:  # noqa: FBT001 - a table
-    window = Window.parse(written)
+def test_a_window_knows_that_it_never_or_always_is_open(
+    written: str | list[str],
+    never: bool,  # noqa: FBT001 - a table
+    always: bool,  # noqa: FBT001 - a table
+) -> None:
+    window = parse_window(written)
     assert (window.never_opens, window.always_open) == (never, always)
     moment = at("2026-11-23 09:00")
     if always:
@@ -262,30 +270,20 @@ def test_a_window_knows_that_it_never_or_always_is_open(written: object, never: 
 @pytest.mark.parametrize(
     ("written", "problem", "hint"),
     [
-        *(
-            ("", "`` is not a window", "22:00-07:30"),
-            (None, "`None`", "22:00-07:30"),
-            (2200, "`2200`", "22:00-07:30"),
-        ),
-        *(
-            ("09:00", "`09:00` is not a window", "22:00-07:30"),
-            ("9-18", "`9-18` is not a window", "Mon-Fri 09:00"),
-        ),
-        *(
-            ("09:00-25:00", "`25:00` is not a time of day", "09:00"),
-            ("24:00-07:00", "`24:00`", "24-hour clock"),
-        ),
-        *(("09:00-12:00, 13:00-18:00", "is not a", "Mon-Fri"), ("night", "`night` is not a day", "Mon-Fri")),
-        *(("Mom-Fri 09:00-18:00", "`mom` is not a day", "did you mean `mon`?"), ([], "empty", "22:00-07:30")),
-        *(
-            (["09:00-18:00", 7], "`7` is not a window", "22:00-07:30"),
-            ([["a"]], "is not a window", "22:00-07:30"),
-        ),
+        ("", "`` is not a window", "22:00-07:30"),
+        ("09:00", "`09:00` is not a window", "22:00-07:30"),
+        ("9-18", "`9-18` is not a window", "Mon-Fri 09:00"),
+        ("09:00-25:00", "`25:00` is not a time of day", "09:00"),
+        ("24:00-07:00", "`24:00`", "24-hour clock"),
+        ("09:00-12:00, 13:00-18:00", "is not a", "Mon-Fri"),
+        ("night", "`night` is not a day", "Mon-Fri"),
+        ("Mom-Fri 09:00-18:00", "`mom` is not a day", "did you mean `mon`?"),
+        (["09:00-18:00", "7"], "`7` is not a window", "22:00-07:30"),
         (" " * 500, "is not a window", "22:00-07:30"),
     ],
 )
-def test_a_window_that_is_none_says_what_to_write(written: object, problem: str, hint: str) -> None:
-    with pytest.raises(WindowError) as caught:
-        Window.parse(written)
+def test_a_window_that_is_none_says_what_to_write(written: str | list[str], problem: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_window(written)
     assert problem in str(caught.value)
     assert hint in (caught.value.hint or "")

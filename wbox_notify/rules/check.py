@@ -63,8 +63,8 @@ def _trigger(trigger: Trigger) -> str:
         notes = ", ".join(trigger.scheme.notes if trigger.scheme else ("open",))
         return f"webhook /hook/{trigger.path}{f' ({notes})' if notes else ''}"
     if isinstance(trigger, MissingTrigger):
-        return f"missing {_trigger(trigger.of)} by {trigger.by.describe('en')}"
-    return f"schedule {trigger.schedule.describe('en')}"
+        return f"missing {_trigger(trigger.of)} by {trigger.by.describe().removeprefix('at ')}"
+    return f"schedule {trigger.schedule.describe()}"
 
 
 def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Location]]:

@@ -20,7 +20,7 @@ from wbox_notify.rules.recipients import (
     Person,
     distinct,
     numbered,
-    plain,
+    recipient_problem,
     tagged,
 )
 from wbox_notify.triggers.schedule.windows import Span, Window
@@ -177,7 +177,7 @@ class _Gathering:
         try:
             phone = normalise(spec.phone, self.region)
         except MessageError as error:
-            self.problems.append(spot.at("phone").problem("WBX302", plain(error), hint=error.hint))
+            self.problems.append(recipient_problem(error, spot.at("phone")))
             return
         if hours or not spec.quiet_hours:
             tags = frozenset(spec.tags)
@@ -242,8 +242,7 @@ class _Gathering:
                 return tagged(text, self.contacts.values())
             return (numbered(text, self.region, self.entries, self.contacts),)
         except MessageError as error:
-            code = "WBX303" if error.field == "to" else "WBX302"
-            self.problems.append(spot.problem(code, plain(error), hint=error.hint))
+            self.problems.append(recipient_problem(error, spot))
             return ()
 
 

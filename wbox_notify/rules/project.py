@@ -18,7 +18,7 @@ from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
-from wbox_notify.rules.recipients import VIA, Contact, Outlet, People, Reader, numbered, plain
+from wbox_notify.rules.recipients import VIA, Contact, Outlet, People, Reader, numbered, recipient_problem
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.triggers.webhook.hooks import Hook
@@ -243,8 +243,7 @@ def _check_owner(setup: Setup, shop: BuildContext) -> None:
     try:
         shop.people.named(setup.settings.owner)
     except MessageError as error:
-        code = "WBX303" if error.field == "to" else "WBX302"
-        shop.problems.append(setup.document.at("owner").problem(code, plain(error), hint=error.hint))
+        shop.problems.append(recipient_problem(error, setup.document.at("owner")))
 
 
 def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from wbox_notify.config.yaml.document import Location
+from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import MessageError
 from wbox_notify.model.phones import normalise, refuse_spoiled
 from wbox_notify.model.text import did_you_mean
@@ -169,6 +171,12 @@ def distinct(people: Iterable[P]) -> tuple[P, ...]:
 def plain(error: MessageError) -> str:
     """Return what an error says, without the field that it begins with."""
     return str(error).removeprefix(f"{error.field}: ")
+
+
+def recipient_problem(error: MessageError, spot: Location) -> Problem:
+    """Return the problem with a recipient at a spot: a name that is not known, or an impossible number."""
+    code = "WBX303" if error.field == "to" else "WBX302"
+    return spot.problem(code, plain(error), hint=error.hint)
 
 
 def _on_duty(person: Person, now: datetime | None) -> Contact:

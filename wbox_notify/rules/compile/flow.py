@@ -23,7 +23,16 @@ from wbox_notify.rules.models.flow import (
     ThrottleSpec,
 )
 from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
-from wbox_notify.rules.recipients import Contact, OnCall, Outlet, People, Person, distinct, plain
+from wbox_notify.rules.recipients import (
+    Contact,
+    OnCall,
+    Outlet,
+    People,
+    Person,
+    distinct,
+    plain,
+    recipient_problem,
+)
 from wbox_notify.rules.rule import Dedupe, Digest, Draft, Group, QuietHours, Step, Throttle, Translations
 from wbox_notify.templates import Expression, Template, Templates
 
@@ -169,8 +178,7 @@ def named(shop: BuildContext, text: str, spot: Location) -> tuple[Person, ...]:
     try:
         return shop.people.named(text)
     except MessageError as error:
-        code = "WBX303" if error.field == "to" else "WBX302"
-        shop.problems.append(spot.problem(code, plain(error), hint=error.hint))
+        shop.problems.append(recipient_problem(error, spot))
         return ()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -32,13 +33,14 @@ from wbox_notify.rules.triggers import (
     WebhookTrigger,
 )
 from wbox_notify.triggers.file.rows import Reading
-from wbox_notify.triggers.schedule import Schedule, parse
-from wbox_notify.triggers.schedule.cron import takes_either_day
+from wbox_notify.triggers.schedule import Cron, Every, Schedule, Skip, parse_times
+from wbox_notify.triggers.schedule.cron import parse_every
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import Scheme, scheme
 
 AFTERWARDS = ("done", "failed", "duplicate")
 
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _ANYBODY = "anybody could post here"
 _WAY_OUT = "give `secret: NAME`, or `open: true` if that is what you want"
 
@@ -54,23 +56,31 @@ def trigger(shop: BuildContext, spec: TriggerSpec, spot: Location) -> Trigger | 
 
 def times(shop: BuildContext, spec: TimesSpec, spot: Location) -> Schedule | None:
     """Return a schedule, or None where it is wrong."""
-    options = spec.options()
-    for part in ("tz", "skip"):
-        if part in options:
-            alone = {"every": "1h", part: options[part]}
-            if shop.tried(parse, alone, spot.at(part), "WBX326") is None:
-                return None
-    (kind,) = {"at", "cron", "every"} & options.keys()
-    texts = options[kind] if isinstance(options[kind], list) else []
-    for index, text in enumerate(texts):
-        if shop.tried(parse, {kind: text}, spot.at(kind).at(index), "WBX326") is None:
-            return None
-    for text in texts or [options[kind]]:
-        if kind == "cron" and takes_either_day(text):
+    before = len(shop.problems)
+    patterns: list[Cron | Every] = []
+    for index, text in enumerate(spec.at):
+        patterns += shop.tried(parse_times, text, spot.at("at", index), "WBX326") or ()
+    for index, text in enumerate(spec.cron):
+        at = spot.at("cron", index)
+        parsed = shop.tried(parse_times, text, at, "WBX326") or ()
+        patterns += parsed
+        if any(isinstance(pattern, Cron) and pattern.takes_either_day for pattern in parsed):
             hint = "for both of them write the day of the week as MON#1, or the other one under `if`"
             message = "this is due on these days of the month and on these days of the week, as cron does"
-            shop.problems.append(spot.at(kind).problem("WBX352", message, hint=hint, severity="warning"))
-    return shop.tried(partial(parse, zone=shop.settings.tz), options, spot.at(kind), "WBX326")
+            shop.problems.append(at.problem("WBX352", message, hint=hint, severity="warning"))
+    if spec.every:
+        every = shop.tried(parse_every, spec.every, spot.at("every"), "WBX326")
+        patterns += [every] if every else []
+    if not shop.is_right(before):
+        return None
+    schedule = Schedule(tuple(dict.fromkeys(patterns)), spec.tz or shop.settings.tz, spec.skip or Skip())
+    if schedule.after(_ANY_TIME) is None:
+        # Only one of the three is there, and the steps to the others stay put.
+        at = spot.at("at", "cron", "every")
+        message = "this is never due: `skip` takes out all of its days"
+        shop.problems.append(at.problem("WBX326", message, hint="skip fewer days"))
+        return None
+    return schedule
 
 
 def _awaitable(

@@ -19,9 +19,10 @@ from wbox_notify.rules.models.values import (
     Size,
     SomeTexts,
     Texts,
+    Zone,
 )
 from wbox_notify.triggers.file.rows import KINDS as KINDS_OF_ROWS
-from wbox_notify.triggers.schedule import Missed
+from wbox_notify.triggers.schedule import Missed, Skip
 
 KINDS = ("file", "webhook", "schedule", "missing")
 
@@ -88,10 +89,6 @@ class BurstSpec(Strict):
 
     over: Count = Field(description="how many files are told of one by one at most")
     within: Duration = Field(default=10.0, description="how long after the first of them the others come")
-    then: Annotated[Literal["summarize"], BeforeValidator(one_of("summarize"))] = Field(
-        default="summarize",
-        description="what becomes of more: `summarize`, one message with their number and their names",
-    )
 
 
 class FileSpec(Strict):
@@ -199,13 +196,6 @@ class WebhookSpec(Strict):
     )
 
 
-class SkipSpec(Strict):
-    """Days on which nothing is due."""
-
-    holidays: str | None = Field(default=None, description="a country, or a part of one: `TR`, `DE-BY`")
-    days: Texts = Field(default=[], description="dates, such as `2026-12-31`")
-
-
 class MissedSpec(Strict):
     """What to do about runs that were due while the daemon was down."""
 
@@ -236,8 +226,10 @@ class TimesSpec(Strict):
     )
     cron: SomeTexts = Field(default=[], description="the five fields of cron: `0 9 * * 1-5`")
     every: str | None = Field(default=None, description="a step of time, less than a day: `15m`")
-    tz: str | None = Field(default=None, description="the time zone, where it is not the one of the settings")
-    skip: SkipSpec | None = Field(default=None, description="days on which nothing is due")
+    tz: Zone | None = Field(
+        default=None, description="the time zone, where it is not the one of the settings"
+    )
+    skip: Skip | None = Field(default=None, description="days on which nothing is due")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -249,10 +241,6 @@ class TimesSpec(Strict):
                 "WBX211", f"a schedule takes one of {' and '.join(given)}", "write a trigger for each"
             )
         return self
-
-    def options(self) -> dict[str, Any]:
-        """Return the times as ``wbox_notify.triggers.schedule.parse`` takes them."""
-        return self.model_dump(exclude={"missed"}, exclude_unset=True, exclude_none=True)
 
 
 class ScheduleSpec(TimesSpec):

@@ -1,6 +1,7 @@
-"""Schedules: when a rule is due, as people write it, right across clock changes, holidays and missed runs."""
+"""Schedules: when a rule is due, also across clock changes, holidays and missed runs."""
 
-from wbox_notify.triggers.schedule.parse import ScheduleError, parse, parse_missed
-from wbox_notify.triggers.schedule.schedule import Missed, Schedule, nominal_id
+from wbox_notify.triggers.schedule.cron import Cron, Every
+from wbox_notify.triggers.schedule.parse import parse_times
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule, Skip, nominal_id
 
-__all__ = ["Missed", "Schedule", "ScheduleError", "nominal_id", "parse", "parse_missed"]
+__all__ = ["Cron", "Every", "Missed", "Schedule", "Skip", "nominal_id", "parse_times"]

@@ -31,18 +31,14 @@ _FIELDS = (
         "0-7 or SUN-SAT, for example MON-FRI, MON#1 for the first Monday, 5L for the last Friday",
     ),
 )
-_DAYS_OF_WEEK = 4
+_DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
+_WORKDAYS = "1,2,3,4,5"
 _LAST = re.compile(r"L(\w+)|(\w+)L")
 _RANGE = re.compile(r"([0-7])-([0-7])(?:/([1-9][0-9]?))?")
 _START = datetime(2000, 1, 1)  # noqa: DTZ001 - cronsim is given the readings of a clock, which have no zone
-
-
-def takes_either_day(expression: str) -> bool:
-    """Return whether a day of the month and a day of the week are both given: one of them is enough then."""
-    fields = expression.split()
-    return len(fields) == len(_FIELDS) and not any(
-        fields[place].startswith("*") for place in (2, _DAYS_OF_WEEK)
-    )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHORTEST = timedelta(seconds=10)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +50,31 @@ class Cron:
     def __str__(self) -> str:
         return self.expression
 
+    @property
+    def takes_either_day(self) -> bool:
+        """Whether a day of the month and a day of the week are both given: one of them is enough then."""
+        _, _, day, _, weekday = self.expression.split()
+        return not day.startswith("*") and not weekday.startswith("*")
+
     def after(self, last: datetime, zone: tzinfo) -> datetime | None:
         """Return the first moment (UTC) after ``last`` at which it is due, or None."""
         wall = last.astimezone(zone).replace(tzinfo=None)
         shown = moments(wall, zone)
-        found: list[datetime] = []
+        times: list[datetime] = []
         # Before clocks go back, readings up to now come once more, so those are looked at too.
         for reading in CronSim(self.expression, wall - (shown[-1] - shown[0])):
-            found += [due for due in self._due(reading, zone) if due > last]
-            if found and reading > wall:
-                return min(found)
+            times += [due for due in self._due(reading, zone) if due > last]
+            if times and reading > wall:
+                return min(times)
         return None
+
+    def describe(self) -> str:
+        """Return it in words, such as ``at 09:00 on Monday through Friday``."""
+        *fields, weekday = self.expression.split()
+        if weekday == _WORKDAYS:
+            weekday = "1-5"
+        words = CronSim(" ".join([*fields, weekday]), _START).explain()
+        return words[0].lower() + words[1:]
 
     def _due(self, reading: datetime, zone: tzinfo) -> list[datetime]:
         minute, hour, *_ = self.expression.split()
@@ -80,21 +90,20 @@ def parse_cron(text: str) -> Cron:
     fields = text.upper().split()
     if len(fields) != len(_FIELDS):
         raise _miscounted(text, len(fields))
-    fields = [
-        "*" if field == "?" and place in {2, _DAYS_OF_WEEK} else field for place, field in enumerate(fields)
-    ]
-    fields[_DAYS_OF_WEEK] = ",".join(map(_day_of_week, fields[_DAYS_OF_WEEK].split(",")))
-    # Of the steps of a range that is one value, cronsim makes steps up to the end of the field.
-    fields = [re.sub(r"(?<![^,])(\w+)-\1/[1-9][0-9]*(?![^,])", r"\1", field) for field in fields]
-    for place, field in enumerate(fields):
-        _check_field(place, field, text.split()[place])
+    for place in (_DAY_OF_MONTH, _DAY_OF_WEEK):
+        if fields[place] == "?":
+            fields[place] = "*"
+    fields[_DAY_OF_WEEK] = ",".join(map(_day_of_week, fields[_DAY_OF_WEEK].split(",")))
+    for place, written in enumerate(text.split()):
+        # Of the steps of a range that is one value, cronsim makes steps up to the end of the field.
+        fields[place] = re.sub(r"(?<![^,])(\w+)-\1/[1-9][0-9]*(?![^,])", r"\1", fields[place])
+        _check_field(place, fields[place], written)
     expression = " ".join(fields)
     try:
         next(CronSim(expression, _START))
     except (CronSimError, StopIteration):
-        raise ConfigError(
-            f"`{text}` is never due: no such day comes", hint="L is the last day of a month"
-        ) from None
+        hint = "L is the last day of a month"
+        raise ConfigError(f"`{text}` is never due: no such day comes", hint=hint) from None
     return Cron(expression)
 
 
@@ -140,23 +149,15 @@ def _day_of_week(term: str) -> str:
         return f"{_digit(last[1] or last[2])}L"
     term = re.sub(r"[^\W\d]+", lambda name: _digit(name[0]), term)
     ranged = _RANGE.fullmatch(term)
-    if not ranged:
+    if not ranged or ranged[1] <= ranged[2]:
         return term
-    first, last_day, step = int(ranged[1]), int(ranged[2]), int(ranged[3] or 1)
-    if first > last_day:
-        days = [(first + passed) % 7 for passed in range((last_day - first) % 7 + 1)]
-        return ",".join(map(str, days[::step]))
-    return term
+    start, end, step = int(ranged[1]), int(ranged[2]), int(ranged[3] or 1)
+    return ",".join(str(day % 7) for day in range(start, end + 8, step))
 
 
 def _digit(name: str) -> str:
     number = day_number(name)
     return name if number is None else str(number % 7)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHORTEST = timedelta(seconds=10)
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,13 @@ class Every:
 
     def __str__(self) -> str:
         return f"every {self.step}"
+
+    def describe(self) -> str:
+        """Return it in words, such as ``every 1h30m``."""
+        minutes, seconds = divmod(int(self.step.total_seconds()), 60)
+        hours, minutes = divmod(minutes, 60)
+        counts = {"h": hours, "m": minutes, "s": seconds}
+        return "every " + "".join(f"{count}{unit}" for unit, count in counts.items() if count)
 
     def after(self, last: datetime, zone: tzinfo) -> datetime:  # noqa: ARG002 - a cron expression needs the zone
         """Return the first moment (UTC) after ``last`` at which it is due."""

@@ -1,4 +1,4 @@
-"""Schedule: its nominal times, the public holidays that it skips, and the runs that are due now."""
+"""Schedule: its nominal times, the days that it skips, and the missed runs that are due now."""
 
 import importlib
 import re
@@ -7,44 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from itertools import islice
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import BeforeValidator, Field
+
+from wbox_notify.config.yaml.validation import Strict, listed, reading
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, Every
-from wbox_notify.triggers.schedule.words import describe
-
-_PLACE = re.compile(r"([A-Z]{2})(?:-([A-Z0-9]{1,3}))?")
-_SOME_YEAR = 2026
-
-
-def parse_place(text: object) -> str:
-    """Return the code of a country, or of a part of one, whose holidays are known: ``TR``, ``DE-BY``."""
-    place = text.strip().upper() if isinstance(text, str) else ""
-    try:
-        _year(place, _SOME_YEAR)
-    except (NotImplementedError, ValueError):
-        raise ConfigError(
-            f"the holidays of `{text}` are not known",
-            hint="write the code of a country or a part of it: TR, DE-BY",
-        ) from None
-    return place
-
-
-def holiday(place: str, day: date) -> str | None:
-    """Return the English name of the public holiday of a day, or None on other days."""
-    return _year(place, day.year).get(day)
-
-
-@lru_cache(maxsize=256)
-def _year(place: str, year: int) -> Mapping[date, str]:
-    found = _PLACE.fullmatch(place)
-    if not found:
-        raise ValueError(place)
-    # Importing it takes 70 ms, and most projects have no rule that skips holidays.
-    package = importlib.import_module("holidays")
-    return dict(package.country_holidays(found[1], subdiv=found[2], years=year, language="en_US"))
-
 
 ON_TIME = timedelta(minutes=1)
 """How late a run may be and still not count as missed."""
@@ -53,28 +22,67 @@ _MOST_MISSED = 100
 _GIVE_UP = timedelta(days=30 * 366)
 _INSTANT = timedelta(microseconds=1)
 
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """Which of the runs are made up for that were missed, and how late one may be."""
-
-    run: Literal["last", "all", "none"] = "last"
-    within: timedelta = timedelta(hours=1)
+_REGION = re.compile(r"([A-Z]{2})(?:-([A-Z0-9]{1,3}))?")
+_ANY_YEAR = 2026
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Days on which nothing is due: some dates, and the holidays of a place."""
+def _region(text: str) -> str:
+    """Return the code of a country, or of a part of one, whose holidays are known: ``TR``, ``DE-BY``."""
+    region = text.strip().upper()
+    try:
+        _holidays(region, _ANY_YEAR)
+    except (NotImplementedError, ValueError):
+        hint = "write the code of a country or a part of it: TR, DE-BY"
+        raise ConfigError(f"the holidays of `{text}` are not known", hint=hint) from None
+    return region
 
-    days: frozenset[date] = frozenset()
-    holidays: str | None = None
+
+@lru_cache(maxsize=256)
+def _holidays(region: str, year: int) -> Mapping[date, str]:
+    """Return the public holidays of a year with their English names."""
+    codes = _REGION.fullmatch(region)
+    if not codes:
+        raise ValueError(region)
+    # Importing it takes 70 ms, and most projects have no rule that skips holidays.
+    package = importlib.import_module("holidays")
+    return dict(package.country_holidays(codes[1], subdiv=codes[2], years=year, language="en_US"))
+
+
+def _day(text: str) -> date:
+    try:
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ConfigError(f"`{text}` is not a day", hint="write it like 2026-12-31")
+
+
+class Skip(Strict):
+    """Days on which nothing is due."""
+
+    holidays: Annotated[str | None, BeforeValidator(reading(_region), json_schema_input_type=str | None)] = (
+        Field(default=None, description="a country, or a part of one: `TR`, `DE-BY`")
+    )
+    days: Annotated[
+        list[Annotated[date, BeforeValidator(reading(_day), json_schema_input_type=str)]],
+        BeforeValidator(listed, json_schema_input_type=str | list[str]),
+    ] = Field(default=[], description="dates, such as `2026-12-31`")
 
     def reason(self, day: date) -> str | None:
         """Return why nothing is due on a day, or None."""
         if day in self.days:
             return f"{day} is skipped"
-        name = holiday(self.holidays, day) if self.holidays else None
-        return f"holiday: {name}" if name else None
+        if self.holidays and (name := _holidays(self.holidays, day.year).get(day)):
+            return f"holiday: {name}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Which missed runs are made up for, and how late one may be."""
+
+    run: Literal["last", "all", "none"] = "last"
+    within: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +95,11 @@ class Schedule:
 
     @property
     def definition(self) -> str:
-        """The schedule as text; where it differs from the one stored, the rule was edited and starts anew."""
-        skipped = [*map(str, sorted(self.skip.days)), *filter(None, [self.skip.holidays])]
-        parts = [*map(str, self.patterns), f"in {self.zone}", *(f"not {what}" for what in skipped)]
+        """The schedule as text; where it differs from the stored one, somebody edited the rule."""
+        parts = [*map(str, self.patterns), f"in {self.zone}"]
+        parts += [f"not {day}" for day in sorted(set(self.skip.days))]
+        if self.skip.holidays:
+            parts.append(f"not {self.skip.holidays}")
         return "; ".join(parts)
 
     def after(self, moment: datetime) -> datetime | None:
@@ -101,10 +111,6 @@ class Schedule:
             if moment > give_up:
                 return None
         return due
-
-    def between(self, start: datetime, end: datetime, most: int = 100) -> list[datetime]:
-        """Return the nominal times after ``start`` up to and with ``end``, the first ``most`` of them."""
-        return list(islice(self._times(start, end.astimezone(UTC)), most))
 
     def due(self, last: datetime, now: datetime, missed: Missed) -> list[datetime]:
         """Return the nominal times after ``last`` that have to fire now, oldest first.
@@ -119,19 +125,21 @@ class Schedule:
         if missed.run == "all":
             return times
         on_time = [due for due in times if now - due <= ON_TIME]
-        return on_time or (times[-1:] if missed.run == "last" else [])
+        if on_time or missed.run == "none":
+            return on_time
+        return times[-1:]
 
     def skips(self, moment: datetime) -> str | None:
         """Return why nothing is due on the day of a moment (``holiday: Republic Day``), or None."""
         return self.skip.reason(moment.astimezone(self.zone).date())
 
-    def describe(self, lang: str) -> str:
-        """Return the schedule in a few words of a language (``en``, ``tr``; others read English)."""
-        return describe(self.patterns, lang)
+    def describe(self) -> str:
+        """Return the schedule in words, such as ``at 09:00 on Monday through Friday; every 15m``."""
+        return "; ".join(pattern.describe() for pattern in self.patterns)
 
     def _any_after(self, moment: datetime) -> datetime | None:
-        found = (pattern.after(moment, self.zone) for pattern in self.patterns)
-        return min((due for due in found if due is not None), default=None)
+        times = [pattern.after(moment, self.zone) for pattern in self.patterns]
+        return min((due for due in times if due is not None), default=None)
 
     def _end_of_day(self, moment: datetime) -> datetime:
         wall = datetime.combine(moment.astimezone(self.zone).date(), time(23, 59, 59))

@@ -11,11 +11,8 @@ from wbox_notify.triggers.schedule.wallclock import WEEK, moment, moments, parse
 
 _WINDOW = re.compile(r"(.*?)\s*([0-9]{1,2}:[0-9]{2})\s*[-\u2013]\s*([0-9]{1,2}:[0-9]{2})")
 _LONGEST_TEXT = 200
+_FORM = "write it like 22:00-07:30 or Mon-Fri 09:00-18:00; several windows are a list"
 _DAY = 24 * 60
-
-
-class WindowError(ConfigError):
-    """A window of time cannot be used as written."""
 
 
 class Span(NamedTuple):
@@ -37,17 +34,13 @@ class Window:
     spans: tuple[Span, ...]
 
     @classmethod
-    def parse(cls, written: object) -> Self:
-        """Return ``22:00-07:30``, ``Mon-Fri 09:00-18:00``, ``Sat,Sun`` (whole days), or a list of these."""
-        parts = written if isinstance(written, list) else [written]
-        if not parts:
-            raise WindowError("the list of windows is empty", hint="write a window like 22:00-07:30")
-        try:
-            return cls(tuple(_span(part) for part in parts))
-        except WindowError:
-            raise
-        except ConfigError as error:
-            raise WindowError(str(error), hint=error.hint) from None
+    def parse(cls, *texts: str) -> Self:
+        """Return a window from texts: ``22:00-07:30``, ``Mon-Fri 09:00-18:00``, ``Sat,Sun`` (whole days).
+
+        Raises:
+            ConfigError: one of them cannot be read.
+        """
+        return cls(tuple(map(_span, texts)))
 
     @property
     def never_opens(self) -> bool:
@@ -95,28 +88,21 @@ class Window:
                 yield moment(start, zone), (moments(end, zone) or [moment(end, zone)])[-1]
 
 
-def _span(written: object) -> Span:
-    if not isinstance(written, str) or not written.strip() or len(written) > _LONGEST_TEXT:
-        raise WindowError(
-            f"`{str(written)[:40]}` is not a window of time",
-            hint="write it like 22:00-07:30 or Mon-Fri 09:00-18:00",
-        )
-    text = written.strip()
-    found = _WINDOW.fullmatch(text)
-    if not found:
-        return Span(_days_alone(text), 0, _DAY)
-    start = parse_time(found[2])
-    end = _DAY if found[3] == "24:00" else parse_time(found[3])
-    return Span(parse_days(found[1]) if found[1] else WEEK, start, end if end >= start else end + _DAY)
-
-
-def _days_alone(text: str) -> frozenset[int]:
-    if re.search("[0-9]", text):
-        raise WindowError(
-            f"`{text}` is not a window of time",
-            hint="write it like 22:00-07:30 or Mon-Fri 09:00-18:00; several windows are a list",
-        )
-    return parse_days(text)
+def _span(text: str) -> Span:
+    text = text.strip()
+    if not text or len(text) > _LONGEST_TEXT:
+        raise ConfigError(f"`{text[:40]}` is not a window of time", hint=_FORM)
+    window = _WINDOW.fullmatch(text)
+    if not window and re.search("[0-9]", text):
+        raise ConfigError(f"`{text}` is not a window of time", hint=_FORM)
+    if not window:
+        return Span(parse_days(text), 0, _DAY)
+    days = parse_days(window[1]) if window[1] else WEEK
+    start = parse_time(window[2])
+    end = _DAY if window[3] == "24:00" else parse_time(window[3])
+    if end < start:
+        end += _DAY
+    return Span(days, start, end)
 
 
 def _weekly(spans: tuple[Span, ...]) -> Iterator[tuple[int, int]]:
