@@ -20,7 +20,7 @@ from wbox_notify.config.own import KEY, Own, Part
 from wbox_notify.daemon.archive.move import ChangedError, move, remove, write
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.model.deliveries import State
+from wbox_notify.model.deliveries import NextStep, State
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import Pace
@@ -80,7 +80,7 @@ class House:
         delivery = self.store.claim(self.now).result()
         assert delivery
         answer = Answer(outcome=Outcome.SENT, detail="", latency=0.1)
-        after = {"state": state, "due": 0.0, "tries": 1, "unknowns": 0, "reason": "no such number"}
+        after = NextStep(state=state, due=0.0, tries=1, unknowns=0, reason="no such number")
         self.store.finish(delivery, answer, after, self.now).result()
 
     def after(self) -> float:
@@ -566,10 +566,10 @@ def test_what_became_of_a_file_is_kept(house: Callable[[str], House]) -> None:
     one = house(RULE)
     one.file()
     one.through()
-    rows = one.store.files._database.read("select fate, detail from file order by seq")
+    rows = one.store.files._database.read("select fate, moved_to from file order by seq")
     assert [tuple(row) for row in rows] == [
-        (FileState.DONE, f"moved to {one.drop}/done/a.pdf"),
-        (FileState.PUT, ""),
+        (FileState.DONE, f"{one.drop}/done/a.pdf".encode()),
+        (FileState.PUT, None),
     ]
 
 
@@ -591,7 +591,7 @@ def test_Q03_a_file_whose_text_was_told_by_another_message_is_done(
     pace = replace(pace, backlog=0) if same else replace(pace, same_text=0)
     delivery = one.store.claim(one.now, pace).result()
     assert delivery
-    then = {"state": State.SENT, "due": 0.0, "tries": 1, "unknowns": 0, "reason": ""}
+    then = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
     one.store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), then, one.now).result()
     assert one.store.claim(one.now, pace).result() is None
     while not one.after():

@@ -13,7 +13,7 @@ from workplace import a_live
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher
 from wbox_notify.dispatch.fallback import Fallback
-from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, Poll, Text
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -81,7 +81,7 @@ def notices(store: Store) -> list[tuple[str, str, str]]:
 
 def dead(store: Store, delivery: Delivery | None, now: float, reason: str = "no such number") -> None:
     assert delivery
-    then = {"state": State.DEAD, "due": now, "tries": 1, "unknowns": 0, "reason": reason}
+    then = NextStep(state=State.DEAD, due=now, tries=1, unknowns=0, reason=reason)
     store.finish(delivery, Answer(outcome=Outcome.REFUSED, detail=reason), then, now).result()
 
 

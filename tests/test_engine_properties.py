@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine.replay import ReplayStore
-from wbox_notify.model.deliveries import State
+from wbox_notify.model.deliveries import NextStep, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import dump
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -242,7 +242,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
         while planner.step():
             pass
         while delivery := store.claim(clock.now).result():
-            ended = {"state": State.SENT, "due": 0.0, "tries": 1, "unknowns": 0, "reason": ""}
+            ended = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
             store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), ended, clock.now).result()
 
     def advance(until: float) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Decision, Memory, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion, Past
 from wbox_notify.model.messages import Text
@@ -78,7 +78,7 @@ def end(store: Store, state: State) -> None:
     delivery = store.claim(2.0).result()
     assert delivery
     answer = Answer(outcome=Outcome.SENT, detail="", latency=0.1)
-    after = {"state": state, "due": 0.0, "tries": 1, "unknowns": 0, "reason": "why"}
+    after = NextStep(state=state, due=0.0, tries=1, unknowns=0, reason="why")
     store.finish(delivery, answer, after, 2.0).result()
 
 
@@ -189,7 +189,7 @@ def test_F16_any_name_and_any_number_that_a_file_system_gives_can_be_kept(
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{folder}/a.db")
         store.files.see(dict.fromkeys(versions, FileState.PUT), 1.0).result()
-        store.files.settle(versions[0], FileState.LEFT, versions[0].path, 1.0).result()
+        store.files.settle(versions[0], FileState.LEFT, 1.0, detail=versions[0].path).result()
         assert known(store, *versions) == {version.id for version in versions}
         kept = {(one.path, one.root) for one in store.files.unlooked(DAY)}
         assert kept <= {(version.path, version.root) for version in versions}
@@ -219,14 +219,14 @@ def test_a_message_that_finally_failed_is_told(store: Store, state: State) -> No
     end(store, State.SENT)
     end(store, state)
     (final,), _ = store.files.finals(0)
-    assert final.failures == [f"r, 905551110002: {state}, why"]
+    assert [(failed.state, failed.reason) for failed in final.failures] == [(state, "why")]
     assert final.event == an_event(a_version())
 
 
 def test_a_file_in_a_group_is_open_until_the_message_of_the_group_is_final(store: Store) -> None:
     first, second = a_version(), a_version("b.pdf")
     seen(store, first, second)
-    waits = Memory(rule="r", kind="group", key="k", value={"items": [first.id, second.id]}, due=9.0)
+    waits = Memory(rule="r", kind="group", key="k", value={}, due=9.0, events=(first.id, second.id))
     decision = Decision(rule="r", stage="group", outcome="waits", detail="")
     plans = [Plan(event_id=one.id, decisions=(decision,), memories=(waits,)) for one in (first, second)]
     store.put_plans(plans, 1.0).result()
@@ -245,7 +245,7 @@ def test_a_file_in_a_group_is_open_until_the_message_of_the_group_is_final(store
 def test_what_became_of_a_file_is_asked_once(store: Store) -> None:
     seen(store, a_version())
     planned(store, a_version())
-    store.files.settle(a_version(), FileState.DONE, "moved", 2.0).result()
+    store.files.settle(a_version(), FileState.DONE, 2.0, detail="moved").result()
     assert finals(store) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from wbox_notify.engine import wake
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
-from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.deliveries import Hold, Memory
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.signed_links import read
@@ -422,16 +422,16 @@ def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_t
 def test_a_storm_is_held_and_the_owner_is_asked_with_a_link() -> None:
     world = ReplayStore(the_project(), datetime(2026, 11, 23, 10, tzinfo=UTC))
 
-    def rows(number: int, event: str) -> list[str | None]:
+    def rows(number: int, event: str) -> list[Hold | None]:
         before = len(world.messages)
         phones = [f"+9055500000{place:02}" for place in range(number)]
         data = {"path": "rows", "method": "POST", "headers": {}, "query": {}, "body": phones}
         world.happen(Event(id=event, type="webhook", at=world.now, data=data))
-        return [planned.held for _, planned in world.messages[before:]]
+        return [planned.hold for _, planned in world.messages[before:]]
 
     assert rows(3, "calm") == [None] * 3
     *held, question = rows(4, "storm")
-    assert held == ["storm guard: 4 messages at once"] * 4
+    assert held == [Hold.STORM] * 4
     assert question is None
     asked = world.messages[-1][1].message
     assert isinstance(asked, Text)

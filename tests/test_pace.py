@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Begun, Pace, digest, next_turns
+from wbox_notify.model.reasons import why
 from wbox_notify.model.terms import SendOptions
 from wbox_notify.store import Store, open_store
 
@@ -46,7 +47,7 @@ def text(words: str, phone: str = AYSE, device: int | None = None) -> Text:
 
 def end(store: Store, delivery: Delivery, state: State, now: float, due: float = 0.0) -> None:
     outcome = {State.SENT: Outcome.SENT, State.HELD: Outcome.UNKNOWN}.get(state, Outcome.NOT_SENT)
-    then = {"state": state, "due": due, "tries": 1, "unknowns": 0, "reason": ""}
+    then = NextStep(state=state, due=due, tries=1, unknowns=0, reason="")
     assert store.finish(delivery, Answer(outcome=outcome, detail=""), then, now).result()
 
 
@@ -132,7 +133,7 @@ def test_the_same_text_to_the_same_phone_goes_out_once_in_ten_minutes_and_is_acc
     put(store, "c", text("up"))
     assert [to for _, to in sent_over_time(store, Pace(), 300)] == [AYSE, CAN, AYSE]
     [left_out] = store.history.deliveries("b")
-    assert (left_out.state, left_out.reason) == (State.CANCELLED, "the same text went out 10 s before")
+    assert (left_out.state, why(left_out)) == (State.CANCELLED, "the same text was sent 10 s before")
     assert [row["stage"] for row in store.history.decisions("b")] == ["same_text"]
     assert (store.history.repeated_since(0.0), store.history.repeated_since(60.0)) == (1, 0)
     put(store, "d", text("down"), now=700.0)
@@ -166,7 +167,7 @@ def test_many_texts_that_have_waited_for_one_phone_become_one_and_none_is_lost(s
     assert lines == [f"line {number}" for number in range(25)]
     states = [delivery.state for delivery in store.history.deliveries("e")]
     assert states == [State.SENT] + [State.CANCELLED] * 24
-    assert store.history.deliveries("e")[1].reason == f"told in delivery {told.id}"
+    assert why(store.history.deliveries("e")[1]) == f"sent with delivery {told.id}"
 
 
 def test_a_backlog_is_what_has_waited_a_minute_and_is_texts_alone(store: Store) -> None:

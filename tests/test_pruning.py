@@ -22,6 +22,7 @@ from wbox_notify.model.deliveries import (
     Decision,
     Delivery,
     Memory,
+    NextStep,
     Plan,
     PlannedMessage,
     State,
@@ -104,7 +105,7 @@ def claimed(store: Store, to: str, at: float) -> Delivery:
 
 def finish(store: Store, delivery: Delivery, state: State, at: float) -> None:
     answer = Answer(outcome=Outcome.SENT if state is State.SENT else Outcome.FAILED, detail="x")
-    after = {"state": state, "due": at, "tries": 1, "unknowns": 0, "reason": "x"}
+    after = NextStep(state=state, due=at, tries=1, unknowns=0, reason="x")
     assert store.finish(delivery, answer, after, at).result()
 
 
@@ -175,7 +176,7 @@ def test_a_file_that_is_still_to_be_put_away_keeps_its_event(store: Store) -> No
     store.put_events([event], OLD, files={version: FileState.OPEN}).result()
     store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 0
-    store.files.settle(version, FileState.DONE, "", OLD).result()
+    store.files.settle(version, FileState.DONE, OLD).result()
     assert pruned(store) == 1
 
 

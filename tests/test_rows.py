@@ -435,7 +435,7 @@ def test_a_retry_reads_a_row_of_a_file_that_was_put_away_where_it_lies_now(
     place.plan()
     (tmp_path / "failed").mkdir()
     put = path.rename(tmp_path / "failed" / "today.csv")
-    place.store.files.settle(version, FileState.FAILED, f"moved to {put}", place.now).result()
+    place.store.files.settle(version, FileState.FAILED, place.now, moved_to=str(put)).result()
     place.live.project = a_project(tmp_path, RULES.replace('"{{ row.phone }}"', "boss"))
     place.restart()
     place.store.requeue(None, [State.DEAD], place.now).result()

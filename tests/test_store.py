@@ -16,11 +16,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from wbox_notify.errors import ConfigError, StoreError
-from wbox_notify.model.deliveries import OPEN, STUCK, Decision, Delivery, Memory, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import (
+    OPEN,
+    STUCK,
+    Decision,
+    Delivery,
+    Hold,
+    Memory,
+    NextStep,
+    Plan,
+    PlannedMessage,
+    State,
+)
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.reasons import why
 from wbox_notify.model.terms import LIFETIME, SendOptions
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.migrations import MIGRATIONS
@@ -51,7 +63,7 @@ def a_plan(event: str, *phones: str, device: int | None = None, critical: bool =
 
 def ended(store: Store, delivery: Delivery, state: State, now: float, due: float = 0.0) -> bool:
     outcome = {State.SENT: Outcome.SENT, State.DEAD: Outcome.REFUSED}.get(state, Outcome.NOT_SENT)
-    after = {"state": state, "due": due, "tries": delivery.tries + 1, "unknowns": 0, "reason": "because"}
+    after = NextStep(state=state, due=due, tries=delivery.tries + 1, unknowns=0, reason="because")
     return store.finish(delivery, Answer(outcome=outcome, detail="because", latency=0.1), after, now).result()
 
 
@@ -202,7 +214,7 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
     assert other.key == "b:0"
     assert store.claim(1.0).result() is None
     assert store.next_due(1.0) == 10.0
-    assert [(row["device"], row["until"]) for row in store.circuits()] == [("", 10.0)]
+    assert [(circuit.device, circuit.until) for circuit in store.circuits()] == [("", 10.0)]
     store.keep_circuit_open("", "not ready", 20.0).result()
     assert store.next_due(1.0) == 20.0
     store.close_circuit("").result()
@@ -280,7 +292,7 @@ def test_a_failure_that_is_over_is_taken_off_the_list(store: Store) -> None:
     store.put_plans([Plan(event_id="a", over=("a:r:-",))], 2.0).result()
     assert store.history.queue(STUCK) == []
     [over] = store.history.deliveries("a")
-    assert (over.state, over.reason) == (State.CANCELLED, "done after all: template: no field x")
+    assert (over.state, why(over)) == (State.CANCELLED, "done after all: template: no field x")
     assert store.remembered("r", "failed", "a:r:-") is None
 
 
@@ -343,7 +355,8 @@ def test_S14_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: 
 
 
 def test_what_the_storm_guard_holds_goes_when_its_event_is_released(store: Store) -> None:
-    held = [replace(planned, held="storm guard: 3 messages") for planned in a_plan("a", *PHONES).messages]
+    storm = {"messages": 3}
+    held = [replace(planned, hold=Hold.STORM, facts=storm) for planned in a_plan("a", *PHONES).messages]
     store.put_message(an_event("a"), Plan(event_id="a", messages=tuple(held)), 1.0).result()
     assert store.history.counts() == {State.HELD: 3}
     assert store.claim(1.0).result() is None

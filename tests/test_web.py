@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model import signed_links
-from wbox_notify.model.deliveries import Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.web.protocol import Guarded
@@ -609,7 +609,8 @@ def storm(door: Doorway, event_id: str) -> int:
         key=f"{event_id}:0",
         rule="r",
         message=Text(phone="905551234567", message="Hi"),
-        held="storm guard: 51 messages at once",
+        hold=Hold.STORM,
+        facts={"messages": 51},
     )
     return door.store.put_message(event, Plan(event_id=event_id, messages=(message,)), 1.0).result()[0]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.model.deliveries import OPEN, STUCK, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import OPEN, STUCK, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text, dump
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -126,7 +126,7 @@ def claim_and_finish(store: Store, _fresh: str) -> None:
     delivery = store.claim(NOW + 1).result()
     if delivery is None:
         raise SystemExit("nothing to claim")
-    after = {"state": State.QUEUED, "due": NOW + 1, "tries": 0, "unknowns": 0, "reason": ""}
+    after = NextStep(state=State.QUEUED, due=NOW + 1, tries=0, unknowns=0, reason="")
     store.finish(delivery, Answer(outcome=Outcome.NOT_SENT, detail=""), after, NOW + 1).result()
 
 

@@ -10,7 +10,7 @@ import requests
 from doorway import Doorway
 from playwright.sync_api import Page, expect
 
-from wbox_notify.model.deliveries import Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 
@@ -41,7 +41,8 @@ def storm(door: Doorway, event_id: str, size: int) -> None:
             key=f"{event_id}:{number}",
             rule="r",
             message=Text(phone="905551234567", message="Hi"),
-            held=f"storm guard: {size} messages at once",
+            hold=Hold.STORM,
+            facts={"messages": size},
         )
         for number in range(size)
     )

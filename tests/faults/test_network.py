@@ -272,7 +272,7 @@ def test_N17_six_hours_without_a_phone_use_up_no_try_and_then_all_goes_out_once(
         wbox.unlink()
         assert sum(line.go(30) for _ in range(6 * 120)) <= 1
         [circuit] = line.store.history.circuits()
-        assert circuit["probes"] <= 6 * 120
+        assert circuit.probes <= 6 * 120
         assert [line.delivery(number).tries for number in numbers] == [0] * 300
         wbox.scan()
         for _ in range(3):

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.reasons import why
 from wbox_notify.model.terms import OnUnknown, SendOptions
 from wbox_notify.store import Store, open_store
 
@@ -58,7 +59,7 @@ def lines(delivery: Delivery) -> int:
 
 def end(store: Store, delivery: Delivery, state: State, now: float, unknowns: int = 0) -> None:
     outcome = {State.SENT: Outcome.SENT, State.DEAD: Outcome.REFUSED}.get(state, Outcome.UNKNOWN)
-    then = {"state": state, "due": now + 90, "tries": 0, "unknowns": unknowns, "reason": "why"}
+    then = NextStep(state=state, due=now + 90, tries=0, unknowns=unknowns, reason="why")
     assert store.finish(delivery, Answer(outcome=outcome, detail="why"), then, now).result()
 
 
@@ -84,7 +85,7 @@ def test_Q02_what_is_merged_into_a_message_in_doubt_is_in_doubt_with_it(
     end(store, claimed(store, 100.0), state, 100.0, unknowns=1)
     found = store.history.deliveries("e")
     assert [delivery.state for delivery in found] == [state, *[others] * 24]
-    assert {delivery.reason for delivery in found[1:]} == {f"may have been sent in delivery {ids[0]}"}
+    assert {why(delivery) for delivery in found[1:]} == {f"may have been sent in delivery {ids[0]}"}
 
 
 def test_Q02_what_is_merged_is_told_only_when_wbox_has_taken_it(store: Store) -> None:
@@ -99,8 +100,8 @@ def test_Q02_what_is_merged_is_told_only_when_wbox_has_taken_it(store: Store) ->
     end(store, again, State.SENT, 200.0, unknowns=1)
     told = [State.SENT, *[State.CANCELLED] * 24]
     assert [delivery.state for delivery in store.history.deliveries("e")] == told
-    assert {delivery.reason for delivery in store.history.deliveries("e")[1:]} == {
-        f"told in delivery {ids[0]}"
+    assert {why(delivery) for delivery in store.history.deliveries("e")[1:]} == {
+        f"sent with delivery {ids[0]}"
     }
     assert [row["stage"] for row in store.history.decisions("e")] == ["backlog"] * 24
 
@@ -135,7 +136,7 @@ def test_Q02_a_merged_message_that_is_dropped_or_expires_takes_nothing_with_it(s
     store.drop([second.id], 210.0).result()
     held = store.history.queue(STUCK)
     assert [delivery.id for delivery in held] == ids[2:]
-    assert {delivery.reason for delivery in held} == {f"may have been sent in delivery {second.id}"}
+    assert {why(delivery) for delivery in held} == {f"may have been sent in delivery {second.id}"}
     assert [delivery.event_id for delivery in store.history.queue(OPEN)] == ["late"]
 
 

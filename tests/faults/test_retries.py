@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine import deliver, digest, throttle
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.reasons import why
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 
@@ -92,7 +93,7 @@ class House:
         while self.planner.step():
             pass
         while delivery := self.store.claim(self.now).result():
-            then = {"state": State.SENT, "due": 0.0, "tries": 1, "unknowns": 0, "reason": ""}
+            then = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
             self.store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), then, self.now).result()
 
     def wait(self, seconds: float) -> None:
@@ -238,8 +239,8 @@ def test_Q05_a_message_whose_key_is_taken_by_another_text_waits_for_a_person(hou
         house.store.put_plans([planned(text)], house.now).result()
     [held] = house.stuck()
     assert held.message == Text(phone="905551110001", message="two")
-    assert held.reason.endswith("has the same key and says something else")
-    assert [detail for detail in house.decisions(1) if "same key" in detail] == [f"held: {held.reason}"]
+    assert why(held).endswith("has the same key and says something else")
+    assert [detail for detail in house.decisions(1) if "same key" in detail] == [f"held: {why(held)}"]
 
 
 @pytest.mark.parametrize(
@@ -268,11 +269,11 @@ def test_Q06_what_a_removed_rule_holds_waits_for_a_person(
     house.wait(2 * 3600)
     [held] = house.stuck()
     assert held.state is State.HELD
-    assert held.reason.startswith(f"the rule mine is gone, and {number} wait")
+    assert why(held).startswith(f"the rule mine is gone, and {number} wait")
     house.retry()
     [held] = house.stuck()
     assert held.state is State.HELD
-    assert "the rule mine is gone" in held.reason
+    assert "the rule mine is gone" in why(held)
     if comes_back:
         house.follow(mine, other)
         house.retry(Action.RELEASE)
@@ -314,7 +315,7 @@ def test_Q08_what_waits_for_somebody_whom_the_rule_tells_no_more_waits_for_a_per
     assert house.told() == once("mine 1 to 1", "mine 2 to 1")
     [held] = house.stuck()
     assert held.state is State.HELD
-    assert held.reason.startswith("b is not told by this rule any more, and 2 events")
+    assert why(held).startswith("b is not told by this rule any more, and 2 events")
     house.retry(Action.RELEASE)
     house.wait(7200)
     assert house.told() == once(*(f"mine {n} to {to}" for n in (1, 2) for to in (1, 2)))

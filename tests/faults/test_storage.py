@@ -24,7 +24,7 @@ from workplace import Workplace, a_live, ended, until
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher
 from wbox_notify.errors import StoreError
-from wbox_notify.model.deliveries import Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -455,7 +455,7 @@ def test_S13_a_long_history_costs_no_more_steps(store_url: str) -> None:
         store.put_message(an_event(name), Plan(event_id=name, messages=(planned,)), 1.0).result()
         delivery = store.claim(2.0).result()
         assert delivery
-        sent = {"state": State.SENT, "due": 2.0, "tries": 1, "unknowns": 0, "reason": ""}
+        sent = NextStep(state=State.SENT, due=2.0, tries=1, unknowns=0, reason="")
         store.finish(delivery, Answer(outcome=Outcome.SENT, detail="", latency=0.1), sent, 2.0).result()
         store.expire(2.0).result()
 

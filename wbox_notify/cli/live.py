@@ -10,12 +10,12 @@ from typing import ParamSpec
 import click
 
 from wbox_notify.cli.output import clock, lasted, say, say_json
-from wbox_notify.dispatch import NextStep
-from wbox_notify.model.deliveries import Delivery, Plan, State
+from wbox_notify.model.deliveries import Delivery, NextStep, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.phones import masked
+from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 
 P = ParamSpec("P")
@@ -115,10 +115,9 @@ def state(reached: State) -> str:
     return click.style(f"{reached.value:<7}", fg=colour)
 
 
-def listed(deliveries: Iterable[Delivery]) -> None:
+def listed(deliveries: Iterable[Delivery], lang: str) -> None:
     """Print deliveries, a line each."""
     for delivery in deliveries:
-        reason = (
-            f"  {printable(delivery.reason)}" if delivery.reason and delivery.state is not State.SENT else ""
-        )
+        text = why(delivery, lang) if delivery.state is not State.SENT else ""
+        reason = f"  {printable(text)}" if text else ""
         say(f"{delivery.id:>6}  {target(delivery.message)}  {state(delivery.state)}  {delivery.rule}{reason}")

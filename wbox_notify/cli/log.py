@@ -25,17 +25,18 @@ _LOOK_EVERY = 0.3
 @click.pass_obj
 def command(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
     """List the newest events: what came, what each rule decided, and what became of the messages."""
-    past = history(open_project(config))
-    last = _print_events(past, past.events(most=most), as_json=as_json)
+    project = open_project(config)
+    past, lang = history(project), project.settings.lang
+    last = _print_events(past, past.events(most=most), lang, as_json=as_json)
     stop = stop_on_signals() if follow else threading.Event()
     while follow and not stop.wait(_LOOK_EVERY):
         new = [row for row in past.events(after=last) if row["planned"] is not None]
-        last = _print_events(past, new, as_json=as_json) or last
+        last = _print_events(past, new, lang, as_json=as_json) or last
     past.close()
     return 0
 
 
-def _print_events(past: Queries, events: list[Row], *, as_json: bool) -> int:
+def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> int:
     for row in events:
         decisions, deliveries = past.decisions(row["id"]), past.deliveries(row["id"])
         if as_json:
@@ -48,12 +49,12 @@ def _print_events(past: Queries, events: list[Row], *, as_json: bool) -> int:
                     "type": row["type"],
                     "at": row["at"],
                     "decisions": made,
-                    "deliveries": [as_fields(delivery) for delivery in deliveries],
+                    "deliveries": [as_fields(delivery, lang) for delivery in deliveries],
                 }
             )
             continue
         say(f"{moment(row['received'])}  {row['type']:<6} {subject(mapping.event(row))}")
         for each in decisions:
             say(f"          {decision(each['rule'], each['stage'], each['outcome'], each['detail'])}")
-        listed(deliveries)
+        listed(deliveries, lang)
     return int(events[-1]["seq"]) if events else 0

@@ -16,6 +16,7 @@ from wbox_notify.dispatch.queue import Action
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, WAITING, Delivery, State
 from wbox_notify.model.events import Event
+from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.store import Queries
 
@@ -73,14 +74,15 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **given: Any) -> 
     """List what waits, is held or could not be sent, oldest first: when it was made, why, and of what."""
     chosen = _Filter(**given)
     states = chosen.states(tuple(State)) if chosen.state else [*OPEN, *STUCK]
-    past = history(open_project(config))
+    project = open_project(config)
+    past, lang = history(project), project.settings.lang
     deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
     events = past.events_by_id(delivery.event_id for delivery in deliveries)
     if as_json:
-        say_json([_with_source(delivery, events.get(delivery.event_id)) for delivery in deliveries])
+        say_json([_with_source(delivery, events.get(delivery.event_id), lang) for delivery in deliveries])
     else:
         for delivery in deliveries:
-            say(_line(delivery, events.get(delivery.event_id)))
+            say(_line(delivery, events.get(delivery.event_id), lang))
         _say_the_count(past, states, chosen, len(deliveries))
     past.close()
     return 0
@@ -94,13 +96,13 @@ def _say_the_count(past: Queries, states: Sequence[State], chosen: _Filter, told
         say(f"{told} of {whole}: -n {whole} shows all, --rule, --event and --state some")
 
 
-def _line(delivery: Delivery, event: Event | None) -> str:
+def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
     parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
     parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
-    return "  ".join([*parts, *filter(None, [printable(delivery.reason)])])
+    return "  ".join([*parts, *filter(None, [printable(why(delivery, lang))])])
 
 
-def as_fields(delivery: Delivery) -> dict[str, object]:
+def as_fields(delivery: Delivery, lang: str) -> dict[str, object]:
     """Return a delivery as JSON values; the phone in full, the text not at all."""
     message = delivery.message
     return {
@@ -113,13 +115,15 @@ def as_fields(delivery: Delivery) -> dict[str, object]:
         "due": delivery.due,
         "created": delivery.created,
         "tries": delivery.tries,
-        "reason": delivery.reason,
+        "reason": why(delivery, lang),
+        "hold": delivery.hold,
+        "left_out": delivery.left_out,
     }
 
 
-def _with_source(delivery: Delivery, event: Event | None) -> dict[str, object]:
+def _with_source(delivery: Delivery, event: Event | None, lang: str) -> dict[str, object]:
     path = event.data.get("path") if event and event.type == "file" else None
-    return {**as_fields(delivery), "file": path}
+    return {**as_fields(delivery, lang), "file": path}
 
 
 def _verb(action: Action, text: str) -> None:

@@ -21,6 +21,7 @@ from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
+from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
 from wbox_notify.store import Queries, Store, open_history
@@ -129,7 +130,8 @@ def _send(
         past = store.history if store else open_history(project.settings.store)
         if past is None:
             raise WboxError("the store is gone")
-        return max(_report(past, number, **how) for number in ids)
+        lang = project.settings.lang
+        return max(_report(past, number, lang, **how) for number in ids)
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:
@@ -167,18 +169,18 @@ def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> N
         files.sweep(time.time())
 
 
-def _report(past: Queries, number: int, *, wait: float, as_json: bool) -> int:
+def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool) -> int:
     delivery = _settled(past, number, wait)
-    holding = {row["device"]: row["reason"] for row in past.circuits()}
-    held = holding.get(ALL) or holding.get(delivery.device, "") if delivery.state in OPEN else ""
-    reason = delivery.reason or held
+    holding = {circuit.device: circuit.reason for circuit in past.circuits()}
+    held = (holding.get(ALL) or holding.get(delivery.device)) if delivery.state in OPEN else None
+    reason = why(delivery, lang) or held or ""
     if as_json:
-        say_json({**as_fields(delivery), "reason": reason})
+        say_json({**as_fields(delivery, lang), "reason": reason})
     elif delivery.state is State.SENT:
         say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
     elif delivery.state in OPEN:
-        why = printable(reason).rstrip(".") or "it is being sent"
-        say(f"not sent yet: {why}. Kept in the queue as {delivery.id}.")
+        text = printable(reason).rstrip(".") or "it is being sent"
+        say(f"not sent yet: {text}. Kept in the queue as {delivery.id}.")
         say("  help: wbox-notify run sends it when it can; wbox-notify queue list shows it")
     else:
         say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")

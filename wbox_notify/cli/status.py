@@ -74,8 +74,8 @@ def _queue(project: Project) -> dict[str, Any]:
         "repeated_24h": past.repeated_since(yesterday),
         "oldest": time.time() - oldest if oldest else None,
         "circuits": [
-            {"device": row["device"], "reason": row["reason"], "trying": bool(row["trying"])}
-            for row in past.circuits()
+            {"device": circuit.device, "reason": circuit.reason, "trying": circuit.trying}
+            for circuit in past.circuits()
         ],
     }
     past.close()

@@ -2,13 +2,12 @@
 
 from wbox_notify.dispatch.circuits import ALL, Circuits
 from wbox_notify.dispatch.dispatcher import Dispatcher, Observer, connect
-from wbox_notify.dispatch.retry import NextStep, after, back_off, probe_pause
+from wbox_notify.dispatch.retry import after, back_off, probe_pause
 
 __all__ = [
     "ALL",
     "Circuits",
     "Dispatcher",
-    "NextStep",
     "Observer",
     "after",
     "back_off",

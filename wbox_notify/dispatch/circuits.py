@@ -4,13 +4,12 @@ import logging
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from wbox_notify.clients.wbox import ApiError, Client
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.retry import probe_pause
-from wbox_notify.model.deliveries import Delivery
+from wbox_notify.model.deliveries import Circuit, Delivery
 from wbox_notify.model.messages import Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store
@@ -57,7 +56,7 @@ class Circuits:
             self._open(ALL if answer.outcome in FOR_ALL else delivery.device, answer.outcome, pause)
         elif answer.outcome in _ANSWERED:
             for circuit in self._store.circuits():
-                if circuit["trying"] and circuit["device"] in {delivery.device, ALL}:
+                if circuit.trying and circuit.device in {delivery.device, ALL}:
                     self._close(circuit)
 
     def look(self, client: Client, due: float = math.inf) -> None:
@@ -65,7 +64,7 @@ class Circuits:
         if self._looking.acquire(blocking=False):
             try:
                 for circuit in self._store.circuits():
-                    if not circuit["trying"] and circuit["until"] <= due:
+                    if not circuit.trying and circuit.until <= due:
                         self._look_at(circuit, client)
             finally:
                 self._looking.release()
@@ -73,48 +72,46 @@ class Circuits:
     def _pause_when_unclear(self, device: str) -> float | None:
         """Return how long to pause when answers are unclear in a row, or when a circuit is being tried."""
         self._unclear[device] += 1
-        trying = any(
-            circuit["trying"] and circuit["device"] in {device, ALL} for circuit in self._store.circuits()
-        )
+        trying = any(circuit.trying and circuit.device in {device, ALL} for circuit in self._store.circuits())
         return probe_pause(0) if trying or self._unclear[device] >= _UNCLEAR_IN_A_ROW else None
 
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
         for circuit in self._store.circuits():
             # A limit lasts as long as wbox says; for all else nobody knows.
-            if circuit["device"] == device and reason is not Outcome.LIMITED:
-                pause = max(pause, probe_pause(circuit["probes"] + 1, reason))
+            if circuit.device == device and reason is not Outcome.LIMITED:
+                pause = max(pause, probe_pause(circuit.probes + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
 
-    def _look_at(self, circuit: Mapping[str, Any], client: Client) -> None:
-        device, now = circuit["device"], self._clock()
-        if circuit["reason"] == Outcome.LIMITED:
-            if circuit["until"] <= now:
+    def _look_at(self, circuit: Circuit, client: Client) -> None:
+        device, now = circuit.device, self._clock()
+        if circuit.reason is Outcome.LIMITED:
+            if circuit.until <= now:
                 self._try(circuit)
             return
         reason = _probe(client, device)
         if reason is None:
             self._try(circuit)
         else:
-            until = now + probe_pause(circuit["probes"] + 1, reason)
+            until = now + probe_pause(circuit.probes + 1, reason)
             self._store.keep_circuit_open(device, reason, until).result()
-            if now - circuit["since"] >= _TELL_AFTER and not circuit["told"] and self._alarms:
-                self._alarms.stopped(device, reason, circuit["since"], now)
+            if now - circuit.since >= _TELL_AFTER and not circuit.told and self._alarms:
+                self._alarms.stopped(device, reason, circuit.since, now)
                 self._store.tell_circuit(device).result()
 
-    def _try(self, circuit: Mapping[str, Any]) -> None:
+    def _try(self, circuit: Circuit) -> None:
         """Let one message show whether a device sends again."""
-        if self._store.history.waiting(circuit["device"]):
-            self._store.try_circuit(circuit["device"]).result()
+        if self._store.history.waiting(circuit.device):
+            self._store.try_circuit(circuit.device).result()
             self._wake()
         else:
             self._close(circuit)
 
-    def _close(self, circuit: Mapping[str, Any]) -> None:
-        if circuit["told"] and self._alarms:
-            self._alarms.sends_again(circuit["device"], circuit["since"], self._clock())
-        self._store.close_circuit(circuit["device"]).result()
-        log.info("%s again", _named(circuit["device"]))
+    def _close(self, circuit: Circuit) -> None:
+        if circuit.told and self._alarms:
+            self._alarms.sends_again(circuit.device, circuit.since, self._clock())
+        self._store.close_circuit(circuit.device).result()
+        log.info("%s again", _named(circuit.device))
         self._wake()
 
 

@@ -13,10 +13,10 @@ from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
-from wbox_notify.dispatch.retry import NextStep, after, may_be_its_own
+from wbox_notify.dispatch.retry import after, may_be_its_own
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.deliveries import Delivery, NextStep, State
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED
@@ -258,15 +258,7 @@ class Dispatcher:
 
     def _write(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         self._circuits.note(delivery, answer, then.pause)
-        changes = {
-            "state": then.state,
-            "due": then.due,
-            "tries": then.tries,
-            "unknowns": then.unknowns,
-            "reason": then.reason,
-            "failed": then.failed or answer.outcome is Outcome.FAILED,
-        }
-        self._store.finish(delivery, answer, changes, self._clock()).result()
+        self._store.finish(delivery, answer, then, self._clock()).result()
         self._held.discard(delivery.id)
 
     def _tell(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:

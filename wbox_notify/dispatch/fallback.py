@@ -1,11 +1,11 @@
 """Fallback: what other services are told while WhatsApp messages cannot be sent."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
+from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice, notice_of
@@ -13,19 +13,13 @@ from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
+from wbox_notify.store.queries import GivenUp
 
 log = logging.getLogger(__name__)
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
 _OWN = "wbox-notify"
-
-_WHY = {
-    Outcome.NOT_READY: "the phone is not linked; scan the QR code again",
-    Outcome.UNAUTHORIZED: "wbox refuses the API key",
-    Outcome.NOT_SENT: "wbox cannot be reached",
-    Outcome.UNKNOWN: "wbox gives no clear answers",
-}
 
 
 class Fallback:
@@ -39,10 +33,10 @@ class Fallback:
         self._live = live
         self._wake = wake
 
-    def stopped(self, device: str, reason: str, since: float, now: float) -> None:
+    def stopped(self, device: str, reason: Outcome, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
         number = self._store.history.waiting(device)
-        why = _WHY.get(Outcome(reason), reason)
+        why = reasons.circuit(reason, self._live.project.settings.lang)
         text = f"No WhatsApp message goes out: {why}. {number} wait."
         self._say(f"{_key(device, since)}:stopped", text, now)
 
@@ -63,9 +57,9 @@ class Fallback:
         for delivery in self._store.history.unheard(list(own), now - _DAY) if own else ():
             self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
         if self._live.project.settings.fallback:
-            for row in self._store.history.given_up(now - _HOUR):
-                if row["rule"] not in own:
-                    self._give_up(row, now)
+            for group in self._store.history.given_up(now - _HOUR):
+                if group.last.rule not in own:
+                    self._give_up(group, now)
 
     def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[PlannedMessage]:
         """Yield what is said to the outlets of its rule in place of a message."""
@@ -77,14 +71,15 @@ class Fallback:
                 to = masked(delivery.message.phone)
                 notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
             else:
-                notice = Notice(outlet=outlet, text=delivery.reason, title=title)
+                notice = Notice(
+                    outlet=outlet, text=reasons.why(delivery, self._live.project.settings.lang), title=title
+                )
             yield PlannedMessage(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
 
-    def _give_up(self, row: Mapping[str, Any], now: float) -> None:
-        text = (
-            f"{row['many']} of the rule {row['rule']} cannot go out: {row['reason']}. wbox-notify queue list"
-        )
-        self._say(f"given up:{row['rule']}:{row['hour']}", text, now)
+    def _give_up(self, group: GivenUp, now: float) -> None:
+        rule, why = group.last.rule, reasons.why(group.last, self._live.project.settings.lang)
+        text = f"{group.many} of the rule {rule} cannot go out: {why}. wbox-notify queue list"
+        self._say(f"given up:{rule}:{group.hour}", text, now)
 
     def _say(self, key: str, text: str, now: float) -> None:
         name = f"alarm:{key}"

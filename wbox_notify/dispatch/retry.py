@@ -1,8 +1,8 @@
 """After: what follows an attempt."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.deliveries import Delivery, Hold, LeftOut, NextStep, State
 from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.terms import OnUnknown
@@ -19,22 +19,6 @@ _MOST_ALONE = 6
 
 _PAUSE = {Outcome.NOT_READY, Outcome.UNAUTHORIZED, Outcome.NOT_SENT, Outcome.LIMITED}
 _NO_TRY = _PAUSE - {Outcome.NOT_SENT}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
-    """What follows an attempt: the delivery's next state, and how long its device pauses, if it does.
-
-    ``failed`` says that the failure was its own.
-    """
-
-    state: State
-    due: float
-    tries: int
-    unknowns: int
-    reason: str
-    pause: float | None = None
-    failed: bool = False
 
 
 def back_off(tries: int, chance: float) -> float:
@@ -104,7 +88,7 @@ def _after_its_own_failure(delivery: Delivery, answer: Answer, now: float, chanc
 
 def _after_unknown(delivery: Delivery, stay: NextStep, chance: float) -> NextStep:
     unknowns = delivery.unknowns + 1
-    then = replace(stay, unknowns=unknowns, reason=f"may have been sent: {stay.reason}")
+    then = replace(stay, unknowns=unknowns)
     match _on_unknown(delivery):
         case "retry":
             wait = max(_AGAIN_WHEN_UNKNOWN * (1 + chance / 4), back_off(unknowns, chance))
@@ -113,9 +97,9 @@ def _after_unknown(delivery: Delivery, stay: NextStep, chance: float) -> NextSte
             due = stay.due + _AGAIN_WHEN_UNKNOWN * (1 + chance / 4)
             return replace(then, state=State.UNKNOWN, due=due)
         case "drop":
-            return replace(then, state=State.CANCELLED)
+            return replace(then, state=State.CANCELLED, left_out=LeftOut.UNKNOWN)
         case _:
-            return replace(then, state=State.HELD)
+            return replace(then, state=State.HELD, hold=Hold.UNKNOWN)
 
 
 def _on_unknown(delivery: Delivery) -> OnUnknown:

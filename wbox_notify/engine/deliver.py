@@ -11,7 +11,7 @@ from wbox_notify.engine.item import Item, short
 from wbox_notify.engine.notification import Notification, about, restore, retold, single, tell_left_out
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.errors import MessageError
-from wbox_notify.model.deliveries import PlannedMessage
+from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.rules import Contact
 from wbox_notify.rules.recipients import OnCall, Reader
@@ -129,8 +129,8 @@ def release(run: RuleRun, address: str) -> None:
     if held["held"] and held.get("more"):
         tell_left_out(run, QUIET_HOURS, [reader], Item(**held["held"][-1]["subjects"][-1]), held["more"])
     if left:
-        why = f"{reader.name} is not told by this rule any more"
-        run.hold(QUIET_HOURS, address, {"held": left, "anyway": True}, why)
+        value = {"held": left, "anyway": True}
+        run.hold(QUIET_HOURS, address, value, Hold.READER_GONE, {"reader": reader.name})
     if made:
         run.decide(QUIET_HOURS, "passed", f"{messages_of(made)} to {reader.name}")
 

@@ -6,6 +6,7 @@ from wbox_notify.engine.deliver import deliver_to, is_told
 from wbox_notify.engine.item import Item, identity_of
 from wbox_notify.engine.notification import Notification, about, event_names, made_of, single, tell_left_out
 from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.model.deliveries import Hold
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Digest
 
@@ -44,7 +45,7 @@ def wake(run: RuleRun, address: str) -> None:
         items = [one for one in items if one not in others]
         if others:
             left = {"subjects": [one.dump() for one in others], "due": run.time, "anyway": True}
-            run.hold(KIND, address, left, f"{reader.name} is not told by this rule any more")
+            run.hold(KIND, address, left, Hold.READER_GONE, {"reader": reader.name})
     if items and run.rule.digest:
         deliver_to(run, reader, _occasion(run, items))
     else:

@@ -13,9 +13,10 @@ from wbox_notify.engine.notification import about, single, tell_left_out
 from wbox_notify.engine.rule_run import RuleRun, StateReader, held, holds
 from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
-from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
+from wbox_notify.model.deliveries import Decision, Hold, Memory, Plan, PlannedMessage, Verdict
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
+from wbox_notify.model.reasons import hold
 from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.model.text import one_line
 from wbox_notify.rules import Project, Rule
@@ -71,13 +72,17 @@ def _gone(due: Memory) -> Plan:
     forgotten = Memory(rule=due.rule, kind=due.kind, key=due.key, value=None)
     value = due.value or {}
     if due.kind == retry.KIND:
-        left: tuple[PlannedMessage, ...] = (retry.left(due.rule, value, why),)
+        left = [retry.left(due.rule, value)]
+    elif holds(due.kind, value):
+        left = [held(due.rule, due.kind, due.key, value, Hold.RULE_GONE, {"rule": due.rule})]
     else:
-        left = (held(due.rule, due.kind, due.key, value, why),) if holds(due.kind, value) else ()
+        left = []
     then = "what it has not told waits for a person" if left else f"its {due.kind} is forgotten"
-    outcome = "waits" if left else "stopped"
+    outcome: Verdict = "waits" if left else "stopped"
     decision = Decision(rule=due.rule, stage=due.kind, outcome=outcome, detail=f"{why}; {then}")
-    return Plan(event_id=first_event(value), decisions=(decision,), messages=left, memories=(forgotten,))
+    return Plan(
+        event_id=first_event(value), decisions=(decision,), messages=tuple(left), memories=(forgotten,)
+    )
 
 
 def _of_rows(run: RuleRun, event_id: str, found: Slice | None) -> Plan:
@@ -94,7 +99,7 @@ def _of_rows(run: RuleRun, event_id: str, found: Slice | None) -> Plan:
         return made
     if not storm.asks:
         return replace(made, release=storm.rules)
-    reason = f"storm guard: {storm.made} messages at once"
+    reason = hold(Hold.STORM, {"messages": storm.made})
     asked = Decision(rule=run.rule.id, stage="storm_guard", outcome="waits", detail=reason)
     what = f"{storm.made} messages at once for {storm.about}"
     question = _question(run.project, event_id, run.rule.id, what, made.messages, run.now)
@@ -156,9 +161,13 @@ def _gathered(project: Project, event_id: str, turns: Sequence[RuleRun], now: da
     made = sum(planned.message is not None for planned in messages)
     if made > project.settings.storm_guard:
         rule = next(run.rule.id for run in turns if run.messages)
-        reason = f"storm guard: {made} messages at once"
+        facts = {"messages": made}
+        reason = hold(Hold.STORM, facts)
         decisions.append(Decision(rule=rule, stage="storm_guard", outcome="waits", detail=reason))
-        messages = [replace(planned, held=reason) if planned.message else planned for planned in messages]
+        messages = [
+            replace(planned, hold=Hold.STORM, facts=facts) if planned.message else planned
+            for planned in messages
+        ]
         messages += _question(project, event_id, rule, f"{made} messages at once", messages, now)
     return Plan(
         event_id=event_id,

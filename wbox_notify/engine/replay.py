@@ -45,7 +45,7 @@ class ReplayStore:
         return any(
             planned.key.startswith(prefix)
             and isinstance(planned.message, WhatsAppMessage)
-            and not planned.held
+            and planned.hold is None
             for _, planned in self.messages
         )
 
@@ -96,7 +96,7 @@ class ReplayStore:
 
     def _released(self, planned: PlannedMessage, made: Plan) -> PlannedMessage:
         mine = planned.rule in made.release and planned.key.startswith(f"{made.event_id}:")
-        return replace(planned, held=None) if mine else planned
+        return replace(planned, hold=None) if mine else planned
 
     def _new(self, messages: Sequence[PlannedMessage]) -> Iterator[PlannedMessage]:
         for planned in messages:

@@ -8,7 +8,7 @@ from wbox_notify.engine import deliver, escalate, group, pipeline, rows
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import Notification, restore, single
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.model.deliveries import AGAIN, PlannedMessage
+from wbox_notify.model.deliveries import AGAIN, Hold, PlannedMessage
 from wbox_notify.model.events import event_of
 
 KIND = AGAIN
@@ -37,10 +37,12 @@ def follow(run: RuleRun, item: Item, value: Mapping[str, Any]) -> None:
         pipeline.go_on(run, value["stage"], [item])
 
 
-def left(rule: str, value: Mapping[str, Any], why: str) -> PlannedMessage:
+def left(rule: str, value: Mapping[str, Any]) -> PlannedMessage:
     """Return what stands in the queue where a retry finds no rule."""
-    held = f"{why}: put it back, then `queue retry`; `queue drop` forgets this"
-    return PlannedMessage(key=value["key"], rule=rule, message=None, held=held, again=_bare(value))
+    facts = {"rule": rule}
+    return PlannedMessage(
+        key=value["key"], rule=rule, message=None, hold=Hold.RULE_GONE, facts=facts, again=_bare(value)
+    )
 
 
 def _follow(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.model.deliveries import AGAIN, Decision, Memory, PlannedMessage
+from wbox_notify.model.deliveries import AGAIN, Decision, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.events import Event, event_fields, event_of
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project
@@ -207,8 +207,10 @@ def _hold(run: RuleRun, state: dict[str, Any], *, released: bool) -> None:
     if not state["first"] and made and isinstance(made[0], Text):
         state["first"] = made[0].message[:_SHOWN]
     if not released:
-        held = f"storm guard: counted with all rows of {_name(state)}"
-        run.messages[:] = [replace(one, held=held) if one.message else one for one in run.messages]
+        facts = {"file": _name(state)}
+        run.messages[:] = [
+            replace(one, hold=Hold.ROWS, facts=facts) if one.message else one for one in run.messages
+        ]
 
 
 def _about(state: dict[str, Any]) -> str:
@@ -225,7 +227,7 @@ class _Tally:
     """What was decided about some rows: alike decisions are one, with their number and the first of them."""
 
     file: str
-    alike: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
+    alike: dict[tuple[str, Verdict, str], tuple[int, str]] = field(default_factory=dict)
     failed: list[Decision] = field(default_factory=list)
     unlisted: list[int] = field(default_factory=list)
     example: str = ""

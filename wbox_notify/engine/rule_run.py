@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from wbox_notify.engine.item import Item, context, first_event, key_of, short
 from wbox_notify.errors import WboxError
+from wbox_notify.model import reasons
 from wbox_notify.model.addresses import check_public
-from wbox_notify.model.deliveries import Decision, Memory, PlannedMessage
+from wbox_notify.model.deliveries import Decision, Facts, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.text import one_line
 from wbox_notify.rules import Contact, Project, Rule
@@ -72,7 +74,7 @@ class RuleRun:
     @property
     def memories(self) -> tuple[Memory, ...]:
         """All that the rule has come to remember or forget in this run."""
-        return tuple(self._changes.values())
+        return tuple(_with_events(memory) for memory in self._changes.values())
 
     def snapshot(self) -> dict[tuple[str, str, str], Memory]:
         """Return what has changed in memory so far, for ``restore``."""
@@ -103,7 +105,7 @@ class RuleRun:
         rule = rule or self.rule.id
         self._changes[rule, kind, key] = Memory(rule=rule, kind=kind, key=key, value=None)
 
-    def decide(self, stage: str, outcome: str, detail: str) -> None:
+    def decide(self, stage: str, outcome: Verdict, detail: str) -> None:
         """Note why something was or was not done."""
         self.decisions.append(
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
@@ -124,10 +126,11 @@ class RuleRun:
             PlannedMessage(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}", again=again)
         )
 
-    def hold(self, kind: str, key: str, value: Mapping[str, Any], why: str) -> None:
+    def hold(self, kind: str, key: str, value: Mapping[str, Any], code: Hold, facts: Facts) -> None:
         """Let something that the rule keeps in mind wait in the queue for a person."""
-        self.messages.append(held(self.rule.id, kind, key, value, why))
-        self.decide(kind, "waits", f"for a person: {why}")
+        planned = held(self.rule.id, kind, key, value, code, facts)
+        self.messages.append(planned)
+        self.decide(kind, "waits", f"for a person: {reasons.hold(code, planned.facts)}")
 
     def guarded(self, stage: str, origin: str, work: Callable[[], None], again: Mapping[str, Any]) -> bool:
         """Do some work; where the rule cannot be followed, undo what it remembered and note the failure."""
@@ -221,6 +224,11 @@ class RuleRun:
         return [*self.recipients(self.rule.to, about), *self.rule.via]
 
 
+def _with_events(memory: Memory) -> Memory:
+    events = _events_of(memory.value)
+    return replace(memory, event_id=next(iter(events), ""), events=events)
+
+
 def addressed(draft: Draft, context: Mapping[str, Any], reader: Reader) -> Message:
     """Return a message for a reader; raises what its draft does."""
     if isinstance(reader, Outlet):
@@ -251,14 +259,14 @@ def told(error: WboxError) -> str:
     return f"{error}; {error.hint}" if error.hint else str(error)
 
 
-_TOLD_LATER: Mapping[str, tuple[str, str]] = {
-    "group": ("group", "items"),
-    "digest": ("digest", "subjects"),
-    "quiet_hours": ("quiet hours", "held"),
-    "throttle": ("throttle", "queue"),
-    "burst": ("burst", "subjects"),
+_TOLD_LATER: Mapping[str, str] = {
+    "group": "items",
+    "digest": "subjects",
+    "quiet_hours": "held",
+    "throttle": "queue",
+    "burst": "subjects",
 }
-"""What a kind of memory is called, and the part of its value that is still to be told."""
+"""The part of a memory's value that is still to be told, by its kind."""
 
 
 def holds(kind: str, value: Mapping[str, Any]) -> int:
@@ -267,34 +275,34 @@ def holds(kind: str, value: Mapping[str, Any]) -> int:
         return int(not value["done"])
     if kind not in _TOLD_LATER:
         return 0
-    waiting = value[_TOLD_LATER[kind][1]]
+    waiting = value[_TOLD_LATER[kind]]
     if kind == "group":
         told = value["told"] or {}
         return sum(name not in told and one["status"] != "resolved" for name, one in waiting.items())
     return max(len(waiting), int(value.get("number", 0)))
 
 
-def held(rule: str, kind: str, key: str, value: Mapping[str, Any], why: str) -> PlannedMessage:
+def held(
+    rule: str, kind: str, key: str, value: Mapping[str, Any], code: Hold, facts: Facts
+) -> PlannedMessage:
     """Return what stands in the queue for a memory, until a person lets it be told or drops it."""
-    number = holds(kind, value)
-    name = _TOLD_LATER.get(kind, (kind, ""))[0]
-    what = f"{_events(number)} of its {name} {'waits' if number == 1 else 'wait'}"
     return PlannedMessage(
         key=f"{kind}:{first_event(value)}:{short(key_of([key, value]))}:{rule}:-",
         rule=rule,
         message=None,
-        held=f"{why}, and {what}: put it right and `queue release`, or `queue drop`",
-        events=tuple(dict.fromkeys(_events_of(value))),
+        hold=code,
+        facts={**facts, "kind": kind, "number": holds(kind, value)},
+        events=_events_of(value),
         again={"do": "remember", "kind": kind, "key_of_memory": key, "value": value},
     )
 
 
-def _events(number: int) -> str:
-    return f"{number} event{'' if number == 1 else 's'}"
+def _events_of(value: Any) -> tuple[str, ...]:
+    """Return the ids of all events that a memory tells of."""
+    return tuple(dict.fromkeys(_event_ids(value)))
 
 
-def _events_of(value: Any) -> Iterator[str]:
-    """Yield the ids of all events that a memory tells of."""
+def _event_ids(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         if isinstance(value.get("event_id"), str):
             yield value["event_id"]
@@ -302,4 +310,4 @@ def _events_of(value: Any) -> Iterator[str]:
         value = list(value.values())
     if isinstance(value, list):
         for one in value:
-            yield from _events_of(one)
+            yield from _event_ids(one)

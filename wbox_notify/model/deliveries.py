@@ -1,11 +1,12 @@
 """What becomes of an event: decisions, planned messages, and their delivery."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from wbox_notify.model.messages import Message
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.terms import OnUnknown, SendOptions
 
 
@@ -27,7 +28,46 @@ class State(StrEnum):
     EXPIRED = "expired"
     """Was not sent in time."""
     CANCELLED = "cancelled"
-    """Dropped by a person, or left out for a ``reason`` such as that its recipient has the text already."""
+    """Left out; ``LeftOut`` says why."""
+
+
+class Hold(StrEnum):
+    """Why a delivery waits for a person, with its facts."""
+
+    STORM = "storm"
+    """The storm guard counted too many ``messages`` at once."""
+    ROWS = "rows"
+    """The storm guard still counts the messages of all rows of a ``file``."""
+    UNKNOWN = "unknown"
+    """It may have been sent, with ``delivery`` as a part of that one."""
+    SAME_KEY = "same_key"
+    """Another ``delivery`` has its key and says something else."""
+    RULE_GONE = "rule_gone"
+    """Its ``rule`` is gone, which had to tell of a ``number`` of events in a ``kind`` of memory."""
+    READER_GONE = "reader_gone"
+    """Its rule does not tell a ``reader`` any more, for whom a ``number`` of events waits in a ``kind``."""
+
+
+class LeftOut(StrEnum):
+    """Why a delivery is not sent any more, with its facts."""
+
+    SAME_TEXT = "same_text"
+    """Its recipient got the same text some ``seconds`` before."""
+    BACKLOG = "backlog"
+    """Another ``delivery`` carried its text."""
+    BY_HAND = "by_hand"
+    """A person dropped it."""
+    UNKNOWN = "unknown"
+    """It may have been sent, and its rule does not want it twice."""
+    DONE = "done"
+    """What could not be made has been made after all."""
+
+
+TOLD_OTHERWISE = (LeftOut.SAME_TEXT, LeftOut.BACKLOG)
+"""What the recipient has got all the same."""
+
+Facts = Mapping[str, Any]
+"""What a text about a ``Hold`` or ``LeftOut`` names: JSON values."""
 
 
 WAITING = (State.QUEUED, State.UNKNOWN)
@@ -46,6 +86,9 @@ class Standing(NamedTuple):
     since: float
 
 
+Verdict = Literal["passed", "stopped", "waits", "failed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Why something was or was not sent: one step of one rule for one event.
@@ -53,13 +96,13 @@ class Decision:
     Attributes:
         rule: The rule's id.
         stage: the key of the rule that decided, such as ``if``, ``dedupe``, ``group`` or ``send``.
-        outcome: ``passed``, ``stopped``, ``waits`` or ``failed``.
+        outcome: what it came to.
         detail: One line for a person, with the values that decided.
     """
 
     rule: str
     stage: str
-    outcome: str
+    outcome: Verdict
     detail: str
 
 
@@ -68,17 +111,18 @@ class PlannedMessage:
     """A message that an event calls for, or the ``problem`` why it could not be made or cannot be sent.
 
     ``key`` is made of the event, the rule, the message's place in it and the recipient, so that planning
-    the same event again adds nothing; of what is made of several events it names all of them. ``held`` says
-    why the message waits for a person, if it does; ``events`` are the ids of all events that it tells of,
-    where they are more than the one it follows from. ``again`` are the JSON values that say what a retry
-    follows, where there is no message to send again.
+    the same event again adds nothing; of what is made of several events it names all of them. ``hold`` and
+    its ``facts`` say why the message waits for a person, if it does; ``events`` are the ids of all events
+    that it tells of, where they are more than the one it follows from. ``again`` are the JSON values that
+    say what a retry follows, where there is no message to send again.
     """
 
     key: str
     rule: str
     message: Message | None
     problem: str | None = None
-    held: str | None = None
+    hold: Hold | None = None
+    facts: Facts = field(default_factory=dict, hash=False)
     events: tuple[str, ...] = ()
     again: Mapping[str, Any] | None = None
     terms: SendOptions = SendOptions()
@@ -97,6 +141,8 @@ class Memory:
         key: Which one of that kind.
         value: JSON values; None forgets it.
         due: When the rule wants to be woken with it, in seconds since the epoch, if ever.
+        event_id: The first event that it is about, if any.
+        events: The ids of all events that it is about; None leaves those that are stored with it.
     """
 
     rule: str
@@ -104,6 +150,8 @@ class Memory:
     key: str
     value: Mapping[str, Any] | None
     due: float | None = None
+    event_id: str = ""
+    events: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +176,8 @@ class Delivery:
 
     Times are seconds since the epoch. ``claims`` counts all hand-overs begun, ``tries`` those that count
     for the back-off, ``unknowns`` those whose outcome stayed unknown, ``failures`` those of which wbox said
-    that it did not send. ``message`` is None where the rule could not make one; ``reason`` then says why.
+    that it did not send. ``message`` is None where the rule could not make one; ``reason`` then says why,
+    else what wbox said last. ``model.reasons`` makes a text of it, with ``hold``, ``left_out`` and ``facts``.
     """
 
     id: int
@@ -146,5 +195,48 @@ class Delivery:
     unknowns: int = 0
     failures: int = 0
     reason: str = ""
+    hold: Hold | None = None
+    left_out: LeftOut | None = None
+    facts: Facts = field(default_factory=dict, hash=False)
     priority: int = 0
     on_unknown: OnUnknown | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What follows an attempt: the delivery's next state, and how long its device pauses, if it does.
+
+    ``failed`` says that the failure was its own.
+    """
+
+    state: State
+    due: float
+    tries: int
+    unknowns: int
+    reason: str
+    hold: Hold | None = None
+    left_out: LeftOut | None = None
+    pause: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """A device that cannot send, or ``*`` for all of them.
+
+    Attributes:
+        reason: What the attempt came to that opened it.
+        since: When that was, in seconds since the epoch.
+        until: When the device is looked at again.
+        probes: How often it was looked at in vain.
+        trying: Whether it lets one message at a time through.
+        told: Whether the fallback knows of it.
+    """
+
+    device: str
+    reason: Outcome
+    since: float
+    until: float
+    probes: int
+    trying: bool
+    told: bool

@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.model.deliveries import Delivery
+from wbox_notify.model.deliveries import Delivery, LeftOut
 from wbox_notify.model.messages import Notice
 from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, next_turns
 from wbox_notify.store import mapping, merging, sql
-
-SAME = "the same text"
-"""What the reason of a delivery begins with whose text the recipient had just got."""
 
 
 def claim(
@@ -78,5 +75,5 @@ def _has_just_been_said(
     at = connection.execute(sql.SAME_SENT, asked).fetchone()["at"]
     if at is None:
         return False
-    merging.leave_out(connection, row, "same_text", f"{SAME} went out {now - at:.0f} s before", now)
+    merging.leave_out(connection, row, LeftOut.SAME_TEXT, {"seconds": round(now - at)}, now)
     return True

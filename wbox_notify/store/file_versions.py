@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from posixpath import basename
 from typing import Any, Protocol
 
-from wbox_notify.model.deliveries import Decision, Plan
+from wbox_notify.model.deliveries import Decision, Delivery, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion, Past
 from wbox_notify.store import mapping
-from wbox_notify.store.claims import SAME
-from wbox_notify.store.merging import TOLD
 from wbox_notify.store.sqlite import Sqlite
 
 _LARGEST = 2**63 - 1
@@ -64,19 +62,18 @@ and not exists (
     select 1 from delivery d where {_MINE} and d.state in ('queued', 'unknown', 'sending', 'held')
 )
 and not exists (
-    select 1 from decision c join memory m on m.rule = c.rule and m.kind = c.stage
-    where c.event_id = :id and c.outcome = 'waits' and m.value like '%' || :id || '%'
-)
-and not exists (
-    select 1 from memory m
-    where m.due is not null and m.kind = 'failed' and m.value like '%' || :id || '%'
+    select 1 from memory_event m
+    where m.event_id = :id and (m.kind = 'failed' or exists (
+        select 1 from decision c
+        where c.event_id = :id and c.rule = m.rule and c.stage = m.kind and c.outcome = 'waits'
+    ))
 )
 """  # noqa: S608 - ours
 
 _FAILED = f"""
 select * from delivery d where {_MINE} and (
     d.state in ('dead', 'expired')
-    or d.state = 'cancelled' and d.reason not like '{TOLD} %' and d.reason not like '{SAME} %'
+    or d.state = 'cancelled' and coalesce(d.left_out, '') not in ('same_text', 'backlog')
 ) order by id
 """  # noqa: S608 - ours
 """A message that was left out since its recipient has its text has not failed."""
@@ -107,13 +104,13 @@ class Final:
 
     Attributes:
         decisions: What was decided about it.
-        failures: One line for each message that was finally not sent.
+        failures: The deliveries that were finally not sent.
     """
 
     version: FileVersion
     event: Event
     decisions: Sequence[Decision]
-    failures: Sequence[str]
+    failures: Sequence[Delivery]
 
 
 class Files:
@@ -154,17 +151,22 @@ class Files:
                 Decision(**{name: one[name] for name in ("rule", "stage", "outcome", "detail")})
                 for one in decisions
             ],
-            failures=[_failure(one) for one in dead],
+            failures=[mapping.delivery(row) for row in dead],
         )
 
-    def settle(self, version: FileVersion, fate: FileState, detail: str, now: float) -> Future[None]:
-        """Keep what became of a file, and one line about it."""
+    def settle(
+        self, version: FileVersion, fate: FileState, now: float, *, detail: str = "", moved_to: str = ""
+    ) -> Future[None]:
+        """Keep what became of a file: one line about it, or the path that it has now."""
         detail = detail.encode("utf-8", "backslashreplace").decode("utf-8")
-        said = {"id": version.id, "fate": fate, "detail": detail, "now": now}
+        path = os.fsencode(moved_to) if moved_to else None
+        said = {"id": version.id, "fate": fate, "detail": detail, "moved_to": path, "now": now}
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "update file set fate = :fate, detail = :detail, changed = :now where event_id = :id", said
+                "update file set fate = :fate, detail = :detail, moved_to = :moved_to, changed = :now"
+                " where event_id = :id",
+                said,
             )
 
         return self._database.write(work)
@@ -309,9 +311,3 @@ def _version(row: Mapping[str, Any]) -> FileVersion:
         digest=row["digest"],
     )
     return facts if facts.id == row["event_id"] else replace(facts, told_as=row["event_id"])
-
-
-def _failure(dead: Mapping[str, Any]) -> str:
-    """Return one line about a message that was not sent; one that could not be made has no recipient."""
-    who = ", ".join(filter(None, (dead["rule"], dead["recipient"])))
-    return f"{who}: {dead['state']}, {dead['reason']}"

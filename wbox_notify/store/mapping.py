@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.model import messages
-from wbox_notify.model.deliveries import Delivery, Memory, PlannedMessage, State
+from wbox_notify.model.deliveries import Circuit, Delivery, Hold, LeftOut, Memory, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
+from wbox_notify.model.outcomes import Outcome
 
 
 def event_row(event: Event, now: float) -> dict[str, Any]:
@@ -44,7 +45,9 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
         "recipient": message.recipient if message else "",
         "message": json.dumps(messages.dump(message)) if message else None,
         "state": _first_state(planned),
-        "reason": planned.problem or planned.held or "",
+        "reason": planned.problem or "",
+        "hold": planned.hold,
+        "facts": json.dumps(dict(planned.facts)),
         "now": now,
         "expires": now + planned.terms.expire_after,
         "lifetime": planned.terms.expire_after,
@@ -62,9 +65,9 @@ def _sameness(message: Message | None) -> str:
 
 
 def _first_state(planned: PlannedMessage) -> State:
-    if planned.problem or not (planned.message or planned.held):
+    if planned.problem or not (planned.message or planned.hold):
         return State.DEAD
-    return State.HELD if planned.held else State.QUEUED
+    return State.HELD if planned.hold else State.QUEUED
 
 
 def memory_row(memory: Memory) -> dict[str, Any]:
@@ -75,13 +78,14 @@ def memory_row(memory: Memory) -> dict[str, Any]:
         "key": memory.key,
         "value": json.dumps(memory.value),
         "due": memory.due,
+        "event_id": memory.event_id,
     }
 
 
 def memory(row: Mapping[str, Any]) -> Memory:
     """Return what a rule keeps in mind, of a row."""
-    value = json.loads(row["value"])
-    return Memory(rule=row["rule"], kind=row["kind"], key=row["key"], value=value, due=row["due"])
+    names = ("rule", "kind", "key", "due", "event_id")
+    return Memory(value=json.loads(row["value"]), **{name: row[name] for name in names})
 
 
 def delivery(row: Mapping[str, Any]) -> Delivery:
@@ -91,7 +95,20 @@ def delivery(row: Mapping[str, Any]) -> Delivery:
     return Delivery(
         message=messages.load(json.loads(row["message"])) if row["message"] else None,
         state=State(row["state"]),
+        hold=Hold(row["hold"]) if row["hold"] else None,
+        left_out=LeftOut(row["left_out"]) if row["left_out"] else None,
+        facts=json.loads(row["facts"]),
         **{name: row[name] for name in (*fields, *counts)},
+    )
+
+
+def circuit(row: Mapping[str, Any]) -> Circuit:
+    """Return the circuit of a row."""
+    return Circuit(
+        reason=Outcome(row["reason"]),
+        trying=bool(row["trying"]),
+        told=bool(row["told"]),
+        **{name: row[name] for name in ("device", "since", "until", "probes")},
     )
 
 

@@ -9,14 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from wbox_notify.model import messages
-from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model import messages, reasons
+from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.model.pace import Pace, digest
 from wbox_notify.store import mapping, sql
-
-TOLD = "told in delivery"
-"""What the reason of a delivery begins with whose text another one carried."""
 
 _WAITED = 60.0
 """Seconds after which a text that still waits counts as a part of a backlog."""
@@ -47,7 +44,9 @@ def message_of(
         return first.message
     whole = replace(first.message, message=text)
     value = {"message": messages.dump(whole), "parts": [part.row["id"] for part in run[1:number]]}
-    connection.execute(sql.REMEMBER, {**_place(first.id), "value": json.dumps(value), "due": None})
+    connection.execute(
+        sql.REMEMBER, {**_place(first.id), "value": json.dumps(value), "due": None, "event_id": ""}
+    )
     return whole
 
 
@@ -59,7 +58,7 @@ def settle(connection: sqlite3.Connection, delivery: Delivery, state: str, now: 
     waiting = _waiting(connection, kept["parts"])
     if state == State.SENT:
         for part in waiting:
-            leave_out(connection, part, "backlog", f"{TOLD} {delivery.id}", now)
+            leave_out(connection, part, LeftOut.BACKLOG, {"delivery": delivery.id}, now)
     elif state in {State.HELD, State.CANCELLED}:
         _doubt(connection, waiting, delivery.id, state, now)
     else:
@@ -78,11 +77,13 @@ def give_up(connection: sqlite3.Connection, number: int, unknowns: int, now: flo
 
 
 def leave_out(
-    connection: sqlite3.Connection, row: Mapping[str, Any], stage: str, reason: str, now: float
+    connection: sqlite3.Connection, row: Mapping[str, Any], code: LeftOut, facts: Facts, now: float
 ) -> None:
     """Cancel a delivery whose text has reached its recipient otherwise, and say so."""
-    connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": reason})
-    decided = {"stage": stage, "outcome": "stopped", "detail": reason, "at": now}
+    left_out = {"id": row["id"], "now": now, "left_out": code, "facts": json.dumps(facts)}
+    connection.execute(sql.LEAVE_OUT, left_out)
+    detail = reasons.left_out(code, facts)
+    decided = {"stage": code, "outcome": "stopped", "detail": detail, "at": now}
     connection.execute(sql.DECIDE, {"event_id": row["event_id"], "rule": row["rule"], **decided})
 
 
@@ -118,11 +119,15 @@ def _waiting(connection: sqlite3.Connection, ids: Sequence[int]) -> Sequence[Map
 def _doubt(
     connection: sqlite3.Connection, parts: Sequence[Mapping[str, Any]], number: int, state: str, now: float
 ) -> None:
-    reason = f"may have been sent in delivery {number}"
-    connection.executemany(
-        "update delivery set state = :state, reason = :reason, changed = :now where id = :id",
-        [{"id": part["id"], "state": state, "reason": reason, "now": now} for part in parts],
-    )
+    held = state == State.HELD
+    doubt = {
+        "state": state,
+        "hold": Hold.UNKNOWN if held else None,
+        "left_out": None if held else LeftOut.UNKNOWN,
+        "facts": json.dumps({"delivery": number}),
+        "now": now,
+    }
+    connection.executemany(sql.DOUBT, [{**doubt, "id": part["id"]} for part in parts])
 
 
 def _place(number: int) -> dict[str, str]:

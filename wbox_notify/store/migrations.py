@@ -152,4 +152,63 @@ MIGRATIONS = (
     create index file_path on file (path, seq);
     create index file_moved on file (inode, mtime_ns);
     """,
+    """
+    alter table delivery add column hold text;
+    alter table delivery add column left_out text;
+    alter table delivery add column facts text not null default '{}';
+    update delivery set reason = substr(reason, length('was not sent in time') + 1)
+        where state = 'expired' and reason like 'was not sent in time%';
+    update delivery set reason = substr(reason, length(': ') + 1)
+        where state = 'expired' and reason like ': %';
+    update delivery set hold = 'rows', reason = '',
+        facts = json_object('file', substr(reason, length('storm guard: counted with all rows of ') + 1))
+        where state = 'held' and reason like 'storm guard: counted with all rows of %';
+    update delivery set hold = 'storm', reason = '',
+        facts = json_object('messages', cast(substr(reason, length('storm guard: ') + 1) as integer))
+        where state = 'held' and reason like 'storm guard: %';
+    update delivery set hold = 'same_key', reason = '',
+        facts = json_object('delivery', cast(substr(reason, length('delivery ') + 1) as integer))
+        where state = 'held' and reason like 'delivery % has the same key and says something else';
+    update delivery set hold = 'unknown'
+        where state = 'held' and reason like 'may have been sent%';
+    update delivery set left_out = 'unknown'
+        where state = 'cancelled' and reason like 'may have been sent%';
+    update delivery set reason = '', facts = json_object(
+            'delivery', cast(substr(reason, length('may have been sent in delivery ') + 1) as integer)
+        )
+        where state in ('held', 'cancelled') and reason like 'may have been sent in delivery %';
+    update delivery set reason = substr(reason, length('may have been sent: ') + 1)
+        where reason like 'may have been sent: %';
+    update delivery set left_out = 'same_text', reason = '',
+        facts = json_object('seconds', cast(substr(reason, length('the same text went out ') + 1) as integer))
+        where state = 'cancelled' and reason like 'the same text went out %';
+    update delivery set left_out = 'backlog', reason = '',
+        facts = json_object('delivery', cast(substr(reason, length('told in delivery ') + 1) as integer))
+        where state = 'cancelled' and reason like 'told in delivery %';
+    update delivery set left_out = 'by_hand', reason = ''
+        where state = 'cancelled' and reason = 'dropped by hand';
+    update delivery set left_out = 'done', reason = substr(reason, length('done after all: ') + 1)
+        where state = 'cancelled' and reason like 'done after all: %';
+
+    alter table file add column moved_to bytea;
+    update file set moved_to = cast(substr(detail, length('moved to ') + 1) as blob), detail = ''
+        where fate in ('done', 'failed', 'duplicate') and detail like 'moved to %';
+
+    alter table memory add column event_id text not null default '';
+    update memory set event_id = coalesce((
+        select part.atom from json_tree(memory.value) as part
+        where part.key = 'event_id' and part.type = 'text' order by part.id limit 1
+    ), '');
+    create table memory_event (
+        event_id text not null,
+        rule text not null,
+        kind text not null,
+        key text not null,
+        primary key (event_id, rule, kind, key)
+    );
+    create index memory_event_memory on memory_event (rule, kind, key);
+    insert into memory_event (event_id, rule, kind, key)
+        select distinct part.atom, m.rule, m.kind, m.key from memory m, json_tree(m.value) as part
+        where part.key = 'event_id' and part.type = 'text';
+    """,
 )

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from wbox_notify.model.deliveries import Delivery, Standing, State
+from wbox_notify.model.deliveries import Circuit, Delivery, Standing, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.model.messages import APPRISE
 from wbox_notify.store import mapping, sql
-from wbox_notify.store.claims import SAME
 from wbox_notify.store.file_versions import pasts
 from wbox_notify.store.mapping import among
 
@@ -22,6 +21,14 @@ class _Readable(Protocol):
     def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]: ...
 
     def close(self) -> None: ...
+
+
+class GivenUp(NamedTuple):
+    """How many deliveries of one rule were given up in one hour, since the epoch, and the last one."""
+
+    hour: int
+    many: int
+    last: Delivery
 
 
 def _chosen(states: Sequence[State]) -> str:
@@ -120,7 +127,7 @@ class Queries:
 
     def repeated_since(self, since: float) -> int:
         """Return how many deliveries were left out since a time, as their text had just been sent."""
-        return self._many(f"state = 'cancelled' and changed >= :since and reason like '{SAME}%'", since)
+        return self._many("state = 'cancelled' and changed >= :since and left_out = 'same_text'", since)
 
     def _many(self, condition: str, since: float) -> int:
         found = self._database.read(
@@ -151,9 +158,10 @@ class Queries:
         found = self._database.read(sql.UNHEARD.replace("$rules", marks), {**values, "since": since})
         return [mapping.delivery(row) for row in found]
 
-    def given_up(self, since: float) -> list[Row]:
-        """Return what was given up since a time, by ``rule`` and ``hour``: ``many``, and a ``reason``."""
-        return self._database.read(sql.GIVEN_UP, {"since": since})
+    def given_up(self, since: float) -> list[GivenUp]:
+        """Return what was given up since a time, by rule and hour."""
+        found = self._database.read(sql.GIVEN_UP, {"since": since})
+        return [GivenUp(row["hour"], row["many"], mapping.delivery(row)) for row in found]
 
     def others_passed(self, delivery: Delivery, outcome: str, *, everywhere: bool) -> bool:
         """Return whether wbox took others after the attempt before a delivery's last one ended like this.
@@ -164,9 +172,10 @@ class Queries:
         where = {"device": delivery.device, "everywhere": int(everywhere)}
         return bool(self._database.read(sql.OTHERS_PASSED, {**asked, **where}))
 
-    def circuits(self) -> list[Row]:
-        """Return the devices that hold: ``device``, ``reason``, ``since``, ``until``, ``trying``."""
-        return list(self._database.read("select * from circuit order by device"))
+    def circuits(self) -> list[Circuit]:
+        """Return the devices that cannot send."""
+        rows = self._database.read("select * from circuit order by device")
+        return [mapping.circuit(row) for row in rows]
 
     def last_event(self) -> int:
         """Return the number of the newest event, 0 where there is none."""

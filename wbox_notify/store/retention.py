@@ -21,6 +21,10 @@ and number in (select number from attempt where delivery_id = :id limit :most)
 """
 
 _KEPT_FOR_IT = (
+    """
+    delete from memory_event
+    where kind = 'failed' and (rule, key) = (select d.rule, d.key from delivery d where d.id = :id)
+    """,
     "delete from memory where rule = '-' and kind = 'merged' and key = cast(:id as text)",
     """
     delete from memory

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.model.deliveries import AGAIN, NO_RULE, PlannedMessage
+from wbox_notify.model import reasons
+from wbox_notify.model.deliveries import AGAIN, NO_RULE, Hold, PlannedMessage
 from wbox_notify.model.events import event_fields
 from wbox_notify.store import mapping, sql
 
@@ -24,7 +26,8 @@ def put(connection: sqlite3.Connection, planned: PlannedMessage, event_id: str, 
     row = mapping.delivery_row(planned, event_id, now)
     if connection.execute(sql.INSERT_DELIVERY, row).rowcount:
         if planned.again is not None:
-            _remember(connection, planned.rule, planned.key, planned.again, None)
+            place = {"rule": planned.rule, "event_id": event_id, "key": planned.key}
+            _remember(connection, place, planned.again, None)
         return
     if row["message"] is None:
         return
@@ -32,10 +35,11 @@ def put(connection: sqlite3.Connection, planned: PlannedMessage, event_id: str, 
     if found["message"] in {None, row["message"]}:
         return
     name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
-    reason = f"delivery {found['id']} has the same key and says something else"
-    other = replace(planned, key=f"{planned.key}:{name}", held=reason, problem=None)
+    facts = {"delivery": found["id"]}
+    other = replace(planned, key=f"{planned.key}:{name}", hold=Hold.SAME_KEY, facts=facts, problem=None)
     if connection.execute(sql.INSERT_DELIVERY, mapping.delivery_row(other, event_id, now)).rowcount:
-        decided = {"stage": "send", "outcome": "waits", "detail": f"held: {reason}", "at": now}
+        detail = f"held: {reasons.hold(Hold.SAME_KEY, facts)}"
+        decided = {"stage": "send", "outcome": "waits", "detail": detail, "at": now}
         connection.execute(sql.DECIDE, {"event_id": event_id, "rule": planned.rule, **decided})
 
 
@@ -54,7 +58,7 @@ def again(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
     if _needs_event(value):
         value["event"] = _as_it_lies_now(connection, event_fields(mapping.event(found)))
     value |= {"event_id": row["event_id"], "key": row["key"]}
-    _remember(connection, row["rule"], row["key"], value, now)
+    _remember(connection, row, value, now)
     _forget(connection, row)
     return True
 
@@ -66,15 +70,16 @@ def _forget(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
 
 def _as_it_lies_now(connection: sqlite3.Connection, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the values of an event; of a file that we have put away, with the place where it is read now."""
-    put = connection.execute(sql.PUT_AWAY, {"id": fields["id"]}).fetchone()
-    if put:
-        fields["data"]["source"] = put["detail"].removeprefix("moved to ")
+    file = connection.execute(sql.MOVED_TO, {"id": fields["id"]}).fetchone()
+    if file:
+        fields["data"]["source"] = os.fsdecode(file["moved_to"])
     return fields
 
 
 def over(connection: sqlite3.Connection, key: str, now: float) -> None:
     """Take a failure off the list, since what failed has been done after all."""
     connection.execute(sql.DONE_AFTER_ALL, {"key": key, "now": now})
+    connection.execute(sql.FORGET_EVENTS_OF_AGAIN, {"key": key})
     connection.execute(sql.FORGET_AGAIN, {"key": key})
 
 
@@ -83,7 +88,14 @@ def _needs_event(value: Mapping[str, Any]) -> bool:
 
 
 def _remember(
-    connection: sqlite3.Connection, rule: str, key: str, value: Mapping[str, Any], due: float | None
+    connection: sqlite3.Connection,
+    of: sqlite3.Row | Mapping[str, Any],
+    value: Mapping[str, Any],
+    due: float | None,
 ) -> None:
-    place = {"rule": rule, "kind": AGAIN, "key": key}
+    """Keep what a retry follows; one that is due keeps the file of its event where it lies."""
+    place = {"rule": of["rule"], "kind": AGAIN, "key": of["key"], "event_id": of["event_id"]}
     connection.execute(sql.REMEMBER, {**place, "value": json.dumps(value), "due": due})
+    connection.execute(sql.FORGET_EVENTS, place)
+    if due is not None:
+        connection.execute(sql.REMEMBER_EVENT, place)

@@ -4,9 +4,18 @@ What the indices say of states has to stand in a query word for word, or they ar
 """
 
 REMEMBER = """
-insert into memory (rule, kind, key, value, due) values (:rule, :kind, :key, :value, :due)
-on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
+insert into memory (rule, kind, key, value, due, event_id)
+values (:rule, :kind, :key, :value, :due, :event_id)
+on conflict (rule, kind, key) do update
+set value = excluded.value, due = excluded.due, event_id = excluded.event_id
 """
+
+REMEMBER_EVENT = """
+insert into memory_event (event_id, rule, kind, key) values (:event_id, :rule, :kind, :key)
+on conflict do nothing
+"""
+
+FORGET_EVENTS = "delete from memory_event where rule = :rule and kind = :kind and key = :key"
 
 FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 
@@ -14,8 +23,8 @@ REMEMBERED = "select value from memory where rule = :rule and kind = :kind and k
 
 INSERT_DELIVERY = """
 insert into delivery
-    (id, key, event_id, rule, device, recipient, message, state, reason, due, created, changed, expires,
-    lifetime, priority, on_unknown, same)
+    (id, key, event_id, rule, device, recipient, message, state, reason, hold, facts,
+    due, created, changed, expires, lifetime, priority, on_unknown, same)
 values
     ((
         select max(number) + 1 from (
@@ -24,8 +33,8 @@ values
             select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
         ) as used
     ),
-    :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :now, :now, :now, :expires,
-    :lifetime, :priority, :on_unknown, :same)
+    :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :hold, :facts,
+    :now, :now, :now, :expires, :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
 """
 """A number that somebody has read on a list never becomes that of another delivery."""
@@ -126,7 +135,17 @@ where device = :device and recipient = :recipient and {_OPEN} and priority = :pr
 and created <= :before order by id limit 200
 """  # noqa: S608 - all of it is ours
 
-LEAVE_OUT = "update delivery set state = 'cancelled', changed = :now, reason = :reason where id = :id"
+LEAVE_OUT = """
+update delivery
+set state = 'cancelled', changed = :now, left_out = :left_out, facts = :facts, hold = null, reason = ''
+where id = :id
+"""
+
+DOUBT = """
+update delivery
+set state = :state, hold = :hold, left_out = :left_out, facts = :facts, reason = '', changed = :now
+where id = :id
+"""
 
 ALONE_AGAIN = """
 update delivery set state = 'queued', due = :now, tries = 0, failures = 0, changed = :now where id = :id
@@ -140,7 +159,7 @@ values (:event_id, :rule, :stage, :outcome, :detail, :at)
 FINISH = """
 update delivery
 set state = :state, due = :due, tries = :tries, unknowns = :unknowns, failures = failures + :failed,
-    reason = :reason, changed = :now
+    reason = :reason, hold = :hold, left_out = :left_out, facts = '{}', changed = :now
 where id = :id and claims = :claims and state = 'sending'
 """
 
@@ -150,8 +169,7 @@ where delivery_id = :id and number = :claims
 """
 
 EXPIRE = f"""
-update delivery set state = 'expired', changed = :now, reason = 'was not sent in time' ||
-    case reason when '' then '' else ': ' || reason end
+update delivery set state = 'expired', changed = :now
 where {_OPEN} and state <> 'sending' and expires <= :now and expires > :after
 """  # noqa: S608 - all of it is ours
 
@@ -187,7 +205,7 @@ _GIVEN_UP = "state in ('held', 'dead', 'expired')"
 UNHEARD = f"""
 select * from (
     select d.* from delivery d
-    where d.{_GIVEN_UP} and d.changed > :since and d.reason not like 'storm guard:%'
+    where d.{_GIVEN_UP} and d.changed > :since and coalesce(d.hold, '') not in ('storm', 'rows')
     union all
     select d.* from delivery d
     where d.{_OPEN} and d.state <> 'sending'
@@ -199,48 +217,52 @@ order by d.id limit 50
 """  # noqa: S608 - all of it is ours
 
 GIVEN_UP = f"""
-select rule, hour, count(*) as many, max(reason) as reason from (
-    select rule, cast(changed as bigint) / 3600 as hour, reason from delivery
-    where {_GIVEN_UP} and changed > :since and device <> 'apprise' and reason not like 'storm guard:%'
-) as d group by rule, hour
+select hour, many, d.* from (
+    select cast(changed as bigint) / 3600 as hour, count(*) as many, max(id) as last from delivery
+    where {_GIVEN_UP} and changed > :since and device <> 'apprise'
+    and coalesce(hold, '') not in ('storm', 'rows')
+    group by rule, hour
+) as g join delivery d on d.id = g.last
 """  # noqa: S608 - all of it is ours
 
 REQUEUE = """
 update delivery
 set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
-    changed = :now, reason = '', same = ''
+    changed = :now, reason = '', hold = null, facts = '{}', same = ''
 where id = :id
 """
 
 LET_GO = """
 update delivery
-set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, reason = ''
-where event_id = :id and state = 'held' and reason like 'storm guard:%' and :rule in ('', rule)
+set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, hold = null, facts = '{}'
+where event_id = :id and state = 'held' and hold in ('storm', 'rows') and :rule in ('', rule)
 """
 
 ANSWER_STORMS = """
-insert into memory (rule, kind, key, value, due)
-select rule, 'storm', event_id, :value, :due from delivery
-where state = 'held' and reason like 'storm guard:%' and :id in ('', event_id)
+insert into memory (rule, kind, key, value, due, event_id)
+select rule, 'storm', event_id, :value, :due, event_id from delivery
+where state = 'held' and hold in ('storm', 'rows') and :id in ('', event_id)
 union
-select rule, 'storm', key, :value, :due from memory where kind = 'rows' and :id in ('', key)
+select rule, 'storm', key, :value, :due, key from memory where kind = 'rows' and :id in ('', key)
 on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
 """
 """What a person says of a storm holds also for the rows of its file that nobody has followed yet."""
 
 DONE_AFTER_ALL = """
-update delivery set state = 'cancelled', changed = :now, reason = 'done after all: ' || reason
+update delivery set state = 'cancelled', changed = :now, left_out = 'done'
 where key = :key and state = 'dead' and message is null
 """
 
-PUT_AWAY = """
-select detail from file
-where event_id = :id and fate in ('done', 'failed', 'duplicate') and detail like 'moved to %'
-"""
+MOVED_TO = "select moved_to from file where event_id = :id and moved_to is not null"
 
 FORGET_DELIVERY = "delete from delivery where id = :id"
 
 FORGET_AGAIN = """
 delete from memory
+where kind = 'failed' and key = :key and rule in (select d.rule from delivery d where d.key = :key)
+"""
+
+FORGET_EVENTS_OF_AGAIN = """
+delete from memory_event
 where kind = 'failed' and key = :key and rule in (select d.rule from delivery d where d.key = :key)
 """

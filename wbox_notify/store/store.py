@@ -11,7 +11,17 @@ from types import MappingProxyType
 from typing import Any
 
 from wbox_notify.model.clock import Step
-from wbox_notify.model.deliveries import STUCK, WAITING, Delivery, Memory, Plan, State
+from wbox_notify.model.deliveries import (
+    STUCK,
+    WAITING,
+    Circuit,
+    Delivery,
+    LeftOut,
+    Memory,
+    NextStep,
+    Plan,
+    State,
+)
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -158,27 +168,24 @@ class Store:
 
         return self._database.write(work)
 
-    def finish(
-        self, delivery: Delivery, answer: Answer, after: Mapping[str, Any], now: float
-    ) -> Future[bool]:
+    def finish(self, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> Future[bool]:
         """Record how an attempt ended and what follows.
 
         Args:
             delivery: as ``claim`` returned it; one that was claimed anew meanwhile is left alone.
             answer: what wbox said.
-            after: the new ``state``, ``due``, ``tries``, ``unknowns`` and ``reason``; ``failed`` where it is
-                not for the answer to say whether that was a failure of its own.
+            then: what follows it.
             now: the time of the end.
         """
 
         def work(connection: Connection) -> bool:
             claim = {"id": delivery.id, "claims": delivery.claims}
-            failed = int(after.get("failed", answer.outcome is Outcome.FAILED))
-            changed = connection.execute(sql.FINISH, {**after, **claim, "failed": failed, "now": now})
+            failed = int(then.failed or answer.outcome is Outcome.FAILED)
+            changed = connection.execute(sql.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})
             ended = {**asdict(answer), **claim}
             connection.execute(sql.FINISH_ATTEMPT, ended)
             if changed.rowcount:
-                merging.settle(connection, delivery, after["state"], now)
+                merging.settle(connection, delivery, then.state, now)
             return changed.rowcount == 1
 
         return self._database.write(work)
@@ -227,19 +234,16 @@ class Store:
                 found += self._database.read(sql.NEXT_DUE, {"device": row["device"], "now": now})
         return min((row["due"] for row in found if row["due"] is not None), default=None)
 
-    def circuits(self) -> list[Mapping[str, Any]]:
-        """Return the circuits that are not closed: ``device`` (``*``: all), ``reason``, ``since`` and so on.
-
-        One that is ``trying`` lets one message at a time through; of one that is ``told`` the fallback knows.
-        """
+    def circuits(self) -> list[Circuit]:
+        """Return the circuits that are not closed."""
         return self.history.circuits()
 
-    def open_circuit(self, device: str, reason: str, until: float, now: float) -> Future[None]:
+    def open_circuit(self, device: str, reason: Outcome, until: float, now: float) -> Future[None]:
         """Stop sending through a device and look at it at ``until``; an open circuit stays as it is."""
         row = {"device": device, "reason": reason, "until": until, "now": now}
         return self._run(sql.OPEN_CIRCUIT, row)
 
-    def keep_circuit_open(self, device: str, reason: str, until: float) -> Future[None]:
+    def keep_circuit_open(self, device: str, reason: Outcome, until: float) -> Future[None]:
         """Record that a device was looked at and cannot send yet."""
         return self._run(
             "update circuit set reason = :reason, until = :until, probes = probes + 1 where device = :device",
@@ -289,7 +293,8 @@ class Store:
             if ids is None:
                 _answer_storms(connection, "dropped", now)
             for row in found:
-                connection.execute(sql.LEAVE_OUT, {"id": row["id"], "now": now, "reason": "dropped by hand"})
+                dropped = {"id": row["id"], "now": now, "left_out": LeftOut.BY_HAND, "facts": "{}"}
+                connection.execute(sql.LEAVE_OUT, dropped)
                 merging.give_up(connection, row["id"], row["unknowns"], now)
             return [row["id"] for row in found]
 
@@ -317,7 +322,16 @@ def _insert_event(connection: Connection, event: Event, now: float) -> bool:
 
 def _remember(connection: Connection, memories: Sequence[Memory]) -> None:
     for memory in memories:
-        connection.execute(sql.FORGET if memory.value is None else sql.REMEMBER, mapping.memory_row(memory))
+        row = mapping.memory_row(memory)
+        if memory.value is None:
+            connection.execute(sql.FORGET, row)
+            connection.execute(sql.FORGET_EVENTS, row)
+            continue
+        connection.execute(sql.REMEMBER, row)
+        if memory.events is not None:
+            connection.execute(sql.FORGET_EVENTS, row)
+            events = [{**row, "event_id": event_id} for event_id in memory.events]
+            connection.executemany(sql.REMEMBER_EVENT, events)
 
 
 def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:

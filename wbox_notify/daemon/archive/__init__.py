@@ -10,6 +10,8 @@ from pathlib import Path
 from wbox_notify.daemon.archive.move import move, remove, write
 from wbox_notify.daemon.archive.target import folder, follows, verdict
 from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.model import reasons
+from wbox_notify.model.deliveries import Delivery
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
@@ -73,41 +75,43 @@ class Archive(PeriodicThread):
     def _put_away(self, final: Final) -> bool:
         """Return whether a file is where it is to be, or is left for good."""
         try:
-            fate, detail = self._put(final)
+            fate, detail, path = self._put(final)
         except WboxError as error:
             if error.retry:
                 raise
             self._report(f"A file stays where it is: {error}.")
-            fate, detail = FileState.LEFT, str(error)
+            fate, detail, path = FileState.LEFT, str(error), ""
         except OSError as error:
             problem = f"Files of {final.version.root!r} cannot be put away: {error.strerror}."
             self._troubles.tell(_ABOUT, problem, grave=True)
             return False
         except Exception as error:  # noqa: BLE001 - one file must not stop all that come after it
             self._report(f"A file stays where it is: internal error: {error!r}.")
-            fate, detail = FileState.LEFT, repr(error)
-        self._files.settle(final.version, fate, detail, self._clock()).result()
+            fate, detail, path = FileState.LEFT, repr(error), ""
+        self._files.settle(final.version, fate, self._clock(), detail=detail, moved_to=path).result()
         return True
 
-    def _put(self, final: Final) -> tuple[FileState, str]:
+    def _put(self, final: Final) -> tuple[FileState, str, str]:
+        """Put a file where it belongs; return its state, a line about it, and its new path."""
         if part := self._project.settings.own.at(final.version.path):
-            return FileState.LEFT, f"it belongs to the daemon ({part.what})"
+            return FileState.LEFT, f"it belongs to the daemon ({part.what})", ""
         chosen = verdict(self._project, final)
         if chosen is None:
-            return FileState.LEFT, "no rule that wanted it says where it goes"
+            return FileState.LEFT, "no rule that wanted it says where it goes", ""
         version = replace(final.version, root=str(chosen.trigger.root))
         if not isinstance(chosen.target, Template):
             remove(version)
-            return chosen.fate, "deleted"
+            return chosen.fate, "deleted", ""
         where = folder(self._project, chosen, chosen.target, final.event)
         path = move(version, where, self._announce)
         if chosen.fate is FileState.FAILED:
-            said = final.failures or ["the rule could not be followed; see `wbox-notify log`"]
-            why = "".join(f"{printable(line)}\n" for line in said)
+            lines = [_failure(delivery, self._project.settings.lang) for delivery in final.failures]
+            lines = lines or ["the rule could not be followed; see `wbox-notify log`"]
+            why = "".join(f"{printable(line)}\n" for line in lines)
             write(version.root, f"{path}.why.txt", why, self._announce)
         if path == version.path:  # what is known of a file that lies there stays known
-            return FileState.LEFT, "it lies there already"
-        return chosen.fate, f"moved to {path}"
+            return FileState.LEFT, "it lies there already", ""
+        return chosen.fate, "", path
 
     def _announce(self, version: FileVersion) -> None:
         self._files.see({version: FileState.PUT}, self._clock()).result()
@@ -119,6 +123,13 @@ class Archive(PeriodicThread):
         if found:
             gone = {version for version in found if _is_gone(version)}
             self._files.look(set(found) - gone, gone, now, now - _FORGOTTEN).result()
+
+
+def _failure(delivery: Delivery, lang: str) -> str:
+    """Return one line about a message that was not sent; one that could not be made has no recipient."""
+    recipient = delivery.message.recipient if delivery.message else ""
+    who = ", ".join(filter(None, (delivery.rule, recipient)))
+    return f"{who}: {delivery.state}, {reasons.why(delivery, lang)}"
 
 
 def _is_gone(version: FileVersion) -> bool:
