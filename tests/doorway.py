@@ -20,7 +20,7 @@ from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
 from wbox_notify.web.app import application
-from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.protocol import Connection
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Accept, Limits
 from wbox_notify.web.server import Server
@@ -36,12 +36,12 @@ BEARER_JSON = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=
 BEARER = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=PRESETS["alertmanager"])
 
 
-class Hasty(Guarded):
+class Hasty(Connection):
     """The guard of a test that does not want to wait for seconds."""
 
-    head_within = 0.3
-    idle_within = 0.3
-    taken_within = 0.3
+    head_timeout = 0.3
+    idle_timeout = 0.3
+    write_timeout = 0.3
     linger = 0.3
 
 
@@ -55,7 +55,7 @@ class Doorway:
         *,
         accept: Accept | None = None,
         limits: Limits | None = None,
-        protocol: type[Guarded] = Guarded,
+        protocol: type[Connection] = Connection,
         reload: Callable[[], list[dict[str, Any]]] | None = None,
         files: MediaFiles | None = None,
     ) -> None:
@@ -75,7 +75,7 @@ class Doorway:
             refusals=refusals,
             public=lambda: "https://notify.example.com/wbox",
         )
-        connection = partial(protocol, refused=refusals.tell_of_none)
+        connection = partial(protocol, on_refusal=refusals.report_unreadable)
         self.server = Server(app, "127.0.0.1", 0, protocol=connection)
         self.url = self.server.url
 

@@ -26,7 +26,7 @@ from workplace import until
 
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model import events
-from wbox_notify.triggers.webhook.hooks import KNOWN, Hook
+from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS, Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import delivery, scheme
 from wbox_notify.web.requests import Limits
@@ -675,7 +675,9 @@ def naming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
 
 @pytest.mark.parametrize("part", range(6))
 def test_headers_that_say_what_a_call_is_are_kept_and_no_others(running: Doorway, part: int) -> None:
-    known = {name.title(): f"{fresh()} of {name}" for name in sorted(KNOWN - {"content-type"})[part::6]}
+    known = {
+        name.title(): f"{fresh()} of {name}" for name in sorted(KNOWN_HEADERS - {"content-type"})[part::6]
+    }
     others = {"X-Event": "b", "X-Author": "d", "Accept": "*/*", "X-Forwarded-For": "192.0.2.1"}
     proofs = dict.fromkeys(PROVING, "canary")
     event = kept(running, running.post("/hook/open", b"{}", **known, **others, **proofs))
@@ -717,7 +719,7 @@ def test_the_id_of_a_sender_counts_on_an_open_hook_too(running: Doorway, name: s
 
 def test_every_header_that_holds_the_id_of_a_delivery_is_kept() -> None:
     kinds = [preset.scheme for preset in PRESETS.values()]
-    assert {header for kind in kinds for header in delivery(kind).headers} <= KNOWN
+    assert {header for kind in kinds for header in delivery(kind).headers} <= KNOWN_HEADERS
 
 
 # Which delivery it is

@@ -21,8 +21,8 @@ from wbox_notify.media.kinds import disposition
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
 from wbox_notify.rules import Live
-from wbox_notify.web.media import wanted
-from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.media import byte_range
+from wbox_notify.web.protocol import Connection
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 800
 NOW = 1_800_000_000.0
@@ -30,10 +30,10 @@ RULE = 'trigger: {file: {path: drop}}\nsend: {media: {file: "{{ file.path }}"}}'
 SETTINGS = "public_url: https://notify.example.com\nmedia: {fetches: 3}\n"
 
 
-class Patient(Guarded):
+class Patient(Connection):
     """The guard of a test that reads slowly."""
 
-    taken_within = 60.0
+    write_timeout = 60.0
 
 
 class Lender(Doorway):
@@ -166,14 +166,14 @@ def test_a_part_on_a_condition_is_given_whole(lender: Lender) -> None:
 
 @given(st.text("bytes=-0123456789, ", max_size=30), st.integers(1, 1000))
 def test_any_range_is_a_part_of_the_file_or_none(asked: str, size: int) -> None:
-    span = wanted(asked, size)
+    span = byte_range(asked, size)
     assert span is None or (0 <= span.start < span.stop <= size and span.step == 1)
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 40))
 def test_a_range_is_the_bytes_from_its_first_to_its_last(first: int, last: int, size: int) -> None:
     content = list(range(size))
-    span = wanted(f"bytes={first}-{last}", size)
+    span = byte_range(f"bytes={first}-{last}", size)
     if last < first:
         assert span == range(size)
     else:

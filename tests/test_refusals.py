@@ -28,8 +28,8 @@ from workplace import Workplace, until
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.web.protocol import Guarded
-from wbox_notify.web.requests import ALWAYS, Limits, Room
+from wbox_notify.web.protocol import Connection
+from wbox_notify.web.requests import FREE_BYTES, BodyMemory, Limits
 
 JSON = {"Content-Type": "application/json"}
 PROOF = {"Authorization": f"Bearer {SECRET.decode()}"}
@@ -49,10 +49,10 @@ CASES = [
     ("POST", "/hook/nothing", {}, b"{}", 401, "no rule has such a path"),
     ("POST", "/hook/open", {"Origin": "https://evil.example"}, b"{}", 403, "pages of other web sites"),
     ("GET", "/hook/open", {}, b"", 405, "Method Not Allowed"),
-    ("POST", "/hook/open", {}, b"x" * 100_001, 413, "larger than 97 KiB, which `limits.body`"),
+    ("POST", "/hook/open", {}, b"x" * 100_001, 413, "larger than 97 KiB; `limits.body`"),
     ("POST", "/hook/open", {"Content-Type": "application/xml"}, b"<a/>", 415, "send JSON, a form or plain"),
     ("POST", "/hook/open", {"Content-Encoding": "gzip"}, b"x", 415, "without Content-Encoding"),
-    ("GET", "/livez", {"Host": "evil.example"}, b"", 400, "the call names a host that is not ours"),
+    ("GET", "/livez", {"Host": "evil.example"}, b"", 400, "the request names a host that is not ours"),
     ("POST", "/-/queue", {"Authorization": "Bearer x"}, b"{}", 401, "this needs the daemon's token"),
 ]
 
@@ -98,7 +98,7 @@ def test_a_body_that_broke_off_is_told(door: Doorway) -> None:
         connection.shutdown(socket.SHUT_WR)
         assert status(rest(connection)) == 400
     until(door.refusals)
-    hung_up = "400, the sender hung up before all of the body had come"
+    hung_up = "400, the sender closed the connection before the whole body had arrived"
     assert door.refusals() == [f"/hook/open from 127.0.0.1: {hung_up}"]
 
 
@@ -110,7 +110,7 @@ def test_a_store_that_is_away_is_told_with_its_reason(
 
     with Doorway(tmp_path, accept=away) as door:
         for _ in range(30):
-            assert door.post("/hook/open", {}).json() == {"error": "this cannot be kept now"}
+            assert door.post("/hook/open", {}).json() == {"error": "the event could not be stored; try again"}
     lines = [line for line in caplog.messages if "disk is full" in line]
     assert (
         lines
@@ -178,8 +178,7 @@ def test_log_lists_what_was_refused(place: Workplace) -> None:
     shown = place.run("log").stdout
     assert "refused /hook/a from 127.0.0.1" in shown
     assert (
-        "- webhook: 413, the body is larger than 2 KiB, which `limits.body` in the settings can change"
-        in shown
+        "- webhook: 413, the body is larger than 2 KiB; `limits.body` in the settings sets the limit" in shown
     )
     (line,) = [json.loads(line) for line in place.run("log", "--json").stdout.splitlines()]
     assert line["type"] == "refused"
@@ -197,7 +196,7 @@ def test_a_page_of_another_site_can_not_call_an_open_hook(door: Doorway, origin:
     answer = door.post("/hook/open", {}, Host="127.0.0.1:8725", Origin=origin)
     assert (answer.status_code, answer.json()) == (
         403,
-        {"error": "this hook is not for pages of other web sites"},
+        {"error": "this hook does not accept calls from pages of other web sites"},
     )
     assert door.events() == []
 
@@ -242,11 +241,11 @@ def head(path: str, size: int, **headers: str) -> bytes:
     )
 
 
-class Counted(Guarded):
+class Counted(Connection):
     """A guard whose connections can be counted."""
 
     all: list["Counted"] = []  # noqa: RUF012 - each test empties it
-    head_within = idle_within = taken_within = 60.0
+    head_timeout = idle_timeout = write_timeout = 60.0
 
     def connection_made(self, transport: object) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -334,15 +333,15 @@ def test_without_the_secret_a_body_is_read_to_its_end_and_not_kept(door: Doorway
 
 
 def test_a_room_holds_what_is_beyond_the_first_part_of_each_body() -> None:
-    room = Room(100)
-    with room.share() as one, room.share() as other:
-        assert one.grow(ALWAYS)
-        assert room.held == 0
-        assert one.grow(ALWAYS + 60)
-        assert not other.grow(ALWAYS + 60), "one is not being read, so it cannot give way"
-        left: list[bool] = []
-        one.leave = lambda: left.append(True)
-        assert other.grow(ALWAYS + 60)
-        assert (left, one.gone, one.grow(ALWAYS + 1)) == ([True], True, False)
-        assert room.held == 60
-    assert room.held == 0
+    memory = BodyMemory(100)
+    with memory.reservation() as one, memory.reservation() as other:
+        assert one.grow(FREE_BYTES)
+        assert memory.held == 0
+        assert one.grow(FREE_BYTES + 60)
+        assert not other.grow(FREE_BYTES + 60), "one is not being read, so it cannot give way"
+        cancelled: list[bool] = []
+        one.cancel_read = lambda: cancelled.append(True)
+        assert other.grow(FREE_BYTES + 60)
+        assert (cancelled, one.evicted, one.grow(FREE_BYTES + 1)) == ([True], True, False)
+        assert memory.held == 60
+    assert memory.held == 0

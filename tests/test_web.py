@@ -23,7 +23,7 @@ from wbox_notify.model import signed_links
 from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.protocol import Connection
 from wbox_notify.web.requests import Limits
 from wbox_notify.web.signed_pages import words
 
@@ -45,22 +45,22 @@ POLICY = (
 class Small(Hasty):
     """A guard of three connections."""
 
-    most = 3
-    head_within = 20.0
+    max_connections = 3
+    head_timeout = 20.0
 
 
 class Crowded(Hasty):
     """A guard that many connections wait before, for longer than a test."""
 
-    most = 100
-    head_within = 20.0
+    max_connections = 100
+    head_timeout = 20.0
 
 
 class Patient(Hasty):
     """A guard that waits until its answers are taken."""
 
-    taken_within = 20.0
-    idle_within = 20.0
+    write_timeout = 20.0
+    idle_timeout = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +359,7 @@ def test_a_bad_request_behind_another_is_looked_at_when_that_is_answered(tmp_pat
 
 
 def test_there_are_files_left_for_ourselves() -> None:
-    assert 0 < Guarded.most <= 512
+    assert 0 < Connection.max_connections <= 512
 
 
 def test_stopping_waits_for_no_client_that_is_still_sending(tmp_path: Path) -> None:
@@ -628,7 +628,7 @@ def test_pressing_the_button_releases_what_the_storm_guard_holds(door: Doorway) 
     first, second = press(door, path), press(door, path)
     assert "On their way" in first.text
     assert "<b>1</b>" in first.text
-    assert "Nothing waits here" in second.text
+    assert "No messages are on hold" in second.text
     assert state(door, delivery) is State.QUEUED
 
 

@@ -126,12 +126,12 @@ def test_W10_of_many_refusals_a_few_are_written_and_the_rest_is_counted(
     now = 0.0
     refusals = Refusals(clock=lambda: now)
     for _ in range(25):
-        refusals.tell("push", 401, "/hook/push from 10.0.0.7", "no secret")
-        refusals.tell("other", 413, "/hook/other from 10.0.0.7", "too large")
+        refusals.report("push", 401, "/hook/push from 10.0.0.7", "no secret")
+        refusals.report("other", 413, "/hook/other from 10.0.0.7", "too large")
     one, other = "/hook/push from 10.0.0.7 is refused with 401: no secret", "with 413: too large"
     assert caplog.messages.count(one) == sum(other in line for line in caplog.messages) == 10
     now = 60.0
-    refusals.tell("push", 401, "/hook/push from 10.0.0.8", "no secret")
+    refusals.report("push", 401, "/hook/push from 10.0.0.8", "no secret")
     assert caplog.messages[-3:] == [
         *["15 more calls like these were refused"] * 2,
         "/hook/push from 10.0.0.8 is refused with 401: no secret",
@@ -143,12 +143,12 @@ def test_W10_of_many_refusals_three_an_hour_are_kept_and_the_rest_is_counted() -
     kept: list[tuple[Event, Plan]] = []
     refusals = Refusals(lambda event, plan: kept.append((event, plan)), clock=lambda: now)
     for _ in range(1000):
-        refusals.tell("push", 413, "/hook/push from 10.0.0.7", "too large")
-        refusals.tell("", 401, "/hook/x from 10.0.0.7", "no rule has such a path")
+        refusals.report("push", 413, "/hook/push from 10.0.0.7", "too large")
+        refusals.report("", 401, "/hook/x from 10.0.0.7", "no rule has such a path")
     assert len(kept) == 6
     now = 3600.0
-    refusals.sum_up()
-    refusals.sum_up()
+    refusals.report_others()
+    refusals.report_others()
     assert [plan.decisions[0].detail for _, plan in kept[6:]] == [
         "413, 997 more calls like these were refused within the hour",
         "401, 997 more calls like these were refused within the hour",

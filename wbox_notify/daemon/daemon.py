@@ -35,7 +35,7 @@ from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
-from wbox_notify.web.protocol import Guarded
+from wbox_notify.web.protocol import Connection
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Limits
 from wbox_notify.web.server import PortError, Server
@@ -211,7 +211,7 @@ class Daemon:
             refusals=refusals,
             public=lambda: self._live.project.settings.public_url,
         )
-        connection = partial(Guarded, refused=refusals.tell_of_none)
+        connection = partial(Connection, on_refusal=refusals.report_unreadable)
         try:
             return Server(app, host, port, protocol=connection)
         except PortError as error:

@@ -10,7 +10,7 @@ from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import Expression, Template
-from wbox_notify.triggers.webhook.hooks import proves
+from wbox_notify.triggers.webhook.hooks import may_be_secret
 from wbox_notify.triggers.webhook.presets import PRESETS
 
 Names = Mapping[str, frozenset[str]]
@@ -154,7 +154,7 @@ def unknown(made: Expression | Template, offered: Names, spot: Location) -> Iter
 
 def _proofs(made: Expression | Template, spot: Location) -> Iterator[Problem]:
     """Yield a problem for each header that is never kept."""
-    for field in sorted(filter(proves, made.names.get("headers", _ANY))):
+    for field in sorted(filter(may_be_secret, made.names.get("headers", _ANY))):
         pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
         hint = "a header with such a name proves who calls; let the sender put what you need into the body"
         yield _problem(made, pattern, spot, f"the header `{field}` is not kept", hint)

@@ -19,9 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.guard import of_another_site
+from wbox_notify.simulator.guard import own_names
 from wbox_notify.simulator.requests import REFUSALS, Cut, Json, pause, read_json, refusal
 from wbox_notify.simulator.world import Accepted, Exchange, World
+from wbox_notify.web.browsers import is_from_other_site
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "text": ("phone", "message"),
@@ -75,7 +76,7 @@ class _Api:
     def __init__(self, world: World, api_key: str | None, host: str) -> None:
         self._world = world
         self._key = api_key
-        self._host = host.lower()
+        self._names = own_names(host)
 
     async def send(self, request: Request) -> Response:
         """Take a message, and remember the request whatever its answer."""
@@ -158,7 +159,7 @@ class _Api:
         answer = {"success": True, "message": "Message sent successfully", "to": body["phone"]}
         if not self._world.fetching or "media_url" not in body:
             return Json(answer)
-        for_page = of_another_site(request.headers, self._host)
+        for_page = is_from_other_site(request.headers, self._names)
         return Json(answer, background=BackgroundTask(self._world.fetch, accepted, for_page=for_page))
 
 

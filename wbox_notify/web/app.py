@@ -1,8 +1,8 @@
-"""The ASGI application of the daemon."""
+"""The ASGI application of the daemon: its routes, its own pages and the commands' verbs."""
 
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -21,20 +20,19 @@ from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
-from wbox_notify.web.browsers import with_headers
-from wbox_notify.web.media import media
-from wbox_notify.web.refusals import Refusals, caller, refusing
+from wbox_notify.web.browsers import host_name, with_headers
+from wbox_notify.web.media import media_routes
+from wbox_notify.web.refusals import Refusals, refusal_handlers
 from wbox_notify.web.requests import Accept, Limits, commit, read
-from wbox_notify.web.signed_pages import pages
-from wbox_notify.web.webhooks import HookOf, intake
+from wbox_notify.web.signed_pages import signed_page_routes
+from wbox_notify.web.webhooks import HookOf, webhook_routes
 
 Reload = Callable[[], list[dict[str, Any]]]
-"""Reads the rules anew; returns the problems that it found."""
+"""Reads the rules again; returns the problems in them."""
 
-_LARGEST_MESSAGE = 1 << 20
-_LARGEST_FORM = 16 * 1024
+_MAX_MESSAGE = 1 << 20
+_MAX_FORM = 16 * 1024
 _PUBLIC = ("/hook/", "/ack/", "/m/")
-_OWN = "wbox.own"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -64,59 +62,76 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     Args:
         control: The queue's verbs.
         hook_of: Returns the webhook that is served at a path.
-        accept: Keeps events.
+        accept: Stores events.
         link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
-        reload: Reads the rules anew; None where that cannot be asked for.
-        token: What a command has to show.
-        hosts: The names that all but ``/hook/``, ``/ack/`` and ``/m/`` answers to.
+        reload: Reads the rules again; None where the daemon cannot do that.
+        token: The token that our own commands send.
+        hosts: The host names at which all pages answer but ``/hook/``, ``/ack/`` and ``/m/``.
         limits: What the caller of a webhook may send.
-        refusals: Tells of calls that are refused; None where the log alone is told.
-        public: Gives the address at which others reach the daemon, if there is one.
+        refusals: Reports refused calls; None reports them in the log alone.
+        public: Returns the address at which others reach the daemon, if there is one.
     """
     refusals = refusals or Refusals()
-    small = replace(limits, body=min(limits.body, _LARGEST_FORM))
+    own_hosts = {host.strip("[]").lower() for host in hosts} - {""}
 
-    def ours() -> set[str]:
-        """Return the hosts whose pages may call hooks that ask for no proof."""
-        return {
-            *(host.strip("[]").lower() for host in hosts),
-            urlsplit(public() or "").hostname or "localhost",
-        }
+    def page_hosts() -> set[str]:
+        """Return the hosts whose pages may call hooks that have no secret."""
+        return {*own_hosts, urlsplit(public() or "").hostname or "localhost"}
 
-    inside = _Commands(control, reload, token, replace(limits, body=_LARGEST_MESSAGE))
+    async def alive(_request: Request) -> Response:
+        """Answer that the process is alive."""
+        return PlainTextResponse("ok\n")
 
     async def ready(_request: Request) -> Response:
-        """Answer that events can be kept."""
+        """Answer that events can be stored."""
         await commit(accept, [])
         return PlainTextResponse("ok\n")
 
+    form_limits = replace(limits, body=min(limits.body, _MAX_FORM))
+    routes = [
+        *webhook_routes(hook_of, accept, limits, page_hosts),
+        *signed_page_routes(control, accept, link_key, form_limits, refusals),
+        Route("/livez", alive),
+        Route("/readyz", ready),
+        *_Commands(control, reload, token, replace(limits, body=_MAX_MESSAGE)).routes(),
+    ]
+    if files:
+        routes += media_routes(files)
     app = Starlette(
-        routes=[
-            *intake(hook_of, accept, limits, ours),
-            *pages(control, accept, link_key, small, refusals),
-            *([media(files)] if files else []),
-            Route("/livez", _alive),
-            Route("/readyz", ready),
-            Route("/-/queue", inside.queue, methods=["POST"]),
-            Route("/-/send", inside.send, methods=["POST"]),
-            Route("/-/event", inside.event, methods=["POST"]),
-            Route("/-/reload", inside.reload, methods=["POST"]),
-        ],
-        middleware=[Middleware(_Guard, hosts=hosts, refusals=refusals)],
-        exception_handlers=refusing(refusals),
+        routes=routes,
+        middleware=[Middleware(_Guard, own_hosts=own_hosts, refusals=refusals)],
+        exception_handlers=refusal_handlers(refusals),
     )
     app.router.redirect_slashes = False
     return app
 
 
-async def _alive(_request: Request) -> Response:
-    """Answer that the process is alive."""
-    return PlainTextResponse("ok\n")
+class _Guard:
+    """Refuses our own pages under foreign host names, and adds the headers that keep a page safe.
+
+    A name that someone else owns may point to this machine (DNS rebinding). Only the paths that ask for a
+    signature answer at names that we do not know.
+    """
+
+    def __init__(self, app: ASGIApp, own_hosts: Container[str], refusals: Refusals) -> None:
+        self._app = app
+        self._own_hosts = own_hosts
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request or refuse it."""
+        send = with_headers(send, _HEADERS)
+        request = Request(scope)
+        if scope["path"].startswith(_PUBLIC) or host_name(request.headers.get("host", "")) in self._own_hosts:
+            await self._app(scope, receive, send)
+            return
+        await PlainTextResponse("Invalid host header", 400)(scope, receive, send)
+        self._refusals.report_request(request, 400, "the request names a host that is not ours")
 
 
 class _Commands:
-    """What our own commands ask for; each shows the token."""
+    """The requests of our own commands, which send the token."""
 
     def __init__(self, control: Control, reload: Reload | None, token: str, limits: Limits) -> None:
         self._control = control
@@ -124,11 +139,20 @@ class _Commands:
         self._token = f"Bearer {token}".encode("latin-1")
         self._limits = limits
 
+    def routes(self) -> list[Route]:
+        """Return the routes below ``/-/``."""
+        return [
+            Route("/-/queue", self.queue, methods=["POST"]),
+            Route("/-/send", self.send, methods=["POST"]),
+            Route("/-/event", self.event, methods=["POST"]),
+            Route("/-/reload", self.reload, methods=["POST"]),
+        ]
+
     async def queue(self, request: Request) -> Response:
         """``{"action": "retry", "ids": [1, 2]}`` or ``"ids": null`` for all; answers ``{"ids": [1]}``."""
-        asked = await self._asked(request)
+        body = await self._json_object(request)
         try:
-            action, ids = Action(asked["action"]), asked["ids"]
+            action, ids = Action(body["action"]), body["ids"]
             if ids is not None:
                 ids = [int(number) for number in ids]
         except (KeyError, ValueError, TypeError, OverflowError):
@@ -136,69 +160,45 @@ class _Commands:
         return JSONResponse({"ids": await run_in_threadpool(self._control.queue, action, ids)})
 
     async def send(self, request: Request) -> Response:
-        """Take one message; answers ``{"id": 1}`` once it is on disk. With ``?critical`` it goes first."""
-        asked = await self._asked(request)
+        """Queue one message; answers ``{"id": 1}`` once it is on disk. ``?critical`` sends it first."""
+        body = await self._json_object(request)
         try:
-            message = messages.load(asked)
+            message = messages.load(body)
         except (KeyError, TypeError):
             raise HTTPException(400, "not a message") from None
         critical = "critical" in request.query_params
-        number = await run_in_threadpool(self._control.send, message, critical=critical)
-        return JSONResponse({"id": number}, 202)
+        delivery_id = await run_in_threadpool(self._control.send, message, critical=critical)
+        return JSONResponse({"id": delivery_id}, 202)
 
     async def event(self, request: Request) -> Response:
-        """Take one event; answers ``{"new": true}`` once it is on disk."""
-        asked = await self._asked(request)
+        """Store one event; answers ``{"new": true}`` once it is on disk."""
+        body = await self._json_object(request)
         try:
-            event = event_of(asked)
+            event = event_of(body)
         except (KeyError, TypeError, ValueError, OverflowError):
             raise HTTPException(400, "not an event") from None
         return JSONResponse({"new": await run_in_threadpool(self._control.accept, event)}, 202)
 
     async def reload(self, request: Request) -> Response:
-        """Read the rules anew; answers ``{"problems": []}``, with 422 where one of them is an error."""
+        """Read the rules again; answers ``{"problems": []}``, with 422 where one of them is an error."""
         self._authorise(request)
         if self._reload is None:
-            raise HTTPException(404, "there is nothing to reload")
+            raise HTTPException(404, "this daemon cannot reload")
         problems = await run_in_threadpool(self._reload)
         broken = any(problem.get("severity") == "error" for problem in problems)
         return JSONResponse({"problems": problems}, 422 if broken else 200)
 
     def _authorise(self, request: Request) -> None:
-        shown = request.headers.get("authorization", "").encode("latin-1")
-        if not hmac.compare_digest(shown, self._token):
+        authorization = request.headers.get("authorization", "").encode("latin-1")
+        if not hmac.compare_digest(authorization, self._token):
             raise HTTPException(401, "this needs the daemon's token")
 
-    async def _asked(self, request: Request) -> dict[str, Any]:
+    async def _json_object(self, request: Request) -> dict[str, Any]:
         self._authorise(request)
         try:
-            asked = json.loads(await read(request, self._limits))
+            body = json.loads(await read(request, self._limits))
         except (ValueError, RecursionError):
-            asked = None
-        if not isinstance(asked, dict):
+            body = None
+        if not isinstance(body, dict):
             raise HTTPException(400, "the body must be a JSON object")
-        return asked
-
-
-class _Guard:
-    """Refuses foreign names and adds the headers that keep a page safe.
-
-    A name that someone else owns may point to this machine (DNS rebinding). Only what proves itself by a
-    signature is called through names that we do not know.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: Sequence[str], refusals: Refusals) -> None:
-        async def own(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[_OWN] = True
-            await app(scope, receive, send)
-
-        self._public = app
-        self._own = TrustedHostMiddleware(own, allowed_hosts=list(hosts), www_redirect=False)
-        self._refusals = refusals
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request or refuse it."""
-        public = scope["path"].startswith(_PUBLIC)
-        await (self._public if public else self._own)(scope, receive, with_headers(send, _HEADERS))
-        if not public and _OWN not in scope:
-            self._refusals.tell("", 400, caller(Request(scope)), "the call names a host that is not ours")
+        return body

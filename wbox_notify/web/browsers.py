@@ -1,32 +1,67 @@
-"""Pages in browsers: security headers, the check for calls from other sites, templates and language."""
+"""Pages in browsers: host names, calls from other sites, security headers, templates and language."""
 
 import ipaddress
-from collections.abc import Callable, Container, Mapping
+import re
+from collections.abc import Container, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Send
 
-_OURS = {"same-origin", "none"}
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^\s:/?#@\[\]\\]+))(?::[0-9]*)?")
+_SAME_SITE = {"same-origin", "none"}
+
+
+def host_name(host: str) -> str:
+    """Return the name or the address in a ``Host`` header, without its port; empty where it is neither."""
+    parts = _HOST.fullmatch(host.lower())
+    return (parts["ipv6"] or parts["name"]) if parts else ""
+
+
+def is_address(name: str) -> bool:
+    """Return whether a name is an IP address, which nobody can point to another machine."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_from_other_site(headers: Headers, names: Container[str]) -> bool:
+    """Return whether a browser sends this request for a page that is not of this host.
+
+    A browser sends ``Origin`` with each request that can change something, and most send ``Sec-Fetch-Site``
+    where it matters; programs send neither. A page of another site may have the name of our host too, where
+    its name leads to this machine (DNS rebinding): so the host must be one of ``names``, or an address.
+    """
+    origins = headers.getlist("origin")
+    if len(origins) > 1 or not _SAME_SITE.issuperset(headers.getlist("sec-fetch-site")):
+        return True
+    if not origins:
+        return False
+    scheme, _, host = origins[0].lower().partition("://")
+    if scheme not in {"http", "https"} or host != headers.get("host", "").lower():
+        return True
+    name = host_name(host)
+    return name not in names and not is_address(name)
 
 
 def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     """Return a ``send`` that adds headers to an answer which does not set them itself."""
 
-    async def sending(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            found = MutableHeaders(scope=message)
+            response_headers = MutableHeaders(scope=message)
             for name, value in headers.items():
-                found.setdefault(name, value)
+                response_headers.setdefault(name, value)
         await send(message)
 
-    return sending
+    return send_with_headers
 
 
 def page_templates(folder: Path) -> Environment:
-    """Return the templates of pages in a folder: what is put in is escaped, and a name must be there."""
+    """Return the templates of pages in a folder: values are escaped, and an unknown name is an error."""
     return Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
@@ -38,17 +73,13 @@ def page_templates(folder: Path) -> Environment:
 
 def wants_turkish(accept_language: str) -> bool:
     """Return whether a browser ranks Turkish above English."""
-    return _wish(accept_language, "tr") > _wish(accept_language, "en")
-
-
-def _wish(accept_language: str, language: str) -> float:
-    """Return how much a language is wanted, 0 if it is not."""
-    weights = [0.0]
+    weights = {"tr": 0.0, "en": 0.0}
     for part in accept_language.lower().replace(" ", "").split(","):
         tag, _, weight = part.partition(";q=")
-        if tag.partition("-")[0] == language:
-            weights.append(_number(weight or "1"))
-    return max(weights)
+        language = tag.partition("-")[0]
+        if language in weights:
+            weights[language] = max(weights[language], _number(weight or "1"))
+    return weights["tr"] > weights["en"]
 
 
 def _number(text: str) -> float:
@@ -56,32 +87,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return 0.0
-
-
-def foreign(headers: Headers, ours: Callable[[], Container[str]]) -> bool:
-    """Return whether a browser sends this for a page that is not of this host, and ours.
-
-    A browser sends ``Origin`` with each request that can change something, and most send ``Sec-Fetch-Site``
-    where it matters; programs send neither. A page of another site may have the name of our host too, where
-    its name leads to this machine (DNS rebinding): so the name must be one of ours, or an address.
-    """
-    sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
-    if set(sites) - _OURS or len(origins) > 1:
-        return True
-    return bool(origins) and not _same(origins[0], headers.get("host", ""), ours)
-
-
-def _same(origin: str, host: str, ours: Callable[[], Container[str]]) -> bool:
-    scheme, _, place = origin.lower().partition("://")
-    try:
-        name = urlsplit(f"//{place}").hostname or ""
-    except ValueError:
-        return False
-    return scheme in {"http", "https"} and place == host.lower() and (name in ours() or _is_address(name))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""A connection that nobody can keep for long without asking anything."""
+"""HTTP/1.1 connections with limits of time and size, against slow clients and ambiguous requests."""
 
 import asyncio
 import resource
@@ -11,380 +11,343 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from wbox_notify.web.refusals import address
+Client = tuple[str, int] | None
+"""The address and port of a client, where the socket knows them."""
 
-_READ_AT_ONCE = 32 * 1024
+_READ_SIZE = 32 * 1024
 _LEAST_OF_CHUNKS = 256
-_HEAD_ENDS = b"\r\n\r\n"
+_END_OF_HEAD = b"\r\n\r\n"
 
 
-def _room() -> int:
-    """Return how many connections to keep at once: files of our own have to fit beside them."""
+def _room_for_connections() -> int:
+    """Return how many connections to keep at once: files of our own must fit beside them."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return min(512, files // 2) if files > 0 else 512
 
 
 class Connection(HttpToolsProtocol):
-    """A connection of HTTP/1.1 that stays one; its requests are read one by one, each when it is its turn.
+    """One connection; the time and memory that a client may take are bounded.
 
-    What was received behind a request that is not answered yet waits as bytes, those of one read at most.
+    Requests are read one by one, each after the answer to the one before; what was received behind an
+    unanswered request waits as bytes, at most those of one read. uvicorn has no timeout for reading, no bound
+    on connections that helps the next client, and parses all that it receives at once.
+
+    ``on_refusal`` is called for requests that no application sees, with the client and the status.
+
+    Attributes:
+        head_timeout: Seconds for the head of a request, from its first byte or from the connection on.
+        idle_timeout: Seconds from an answer to the first byte of the next request.
+        write_timeout: Seconds within which a client must take what we answer.
+        linger: Seconds that a client which still sends has to read the answer.
+        max_head: Bytes of the first line and the headers.
+        max_headers: How many headers there may be.
+        max_framing: Bytes of a body that are not the body itself: sizes of chunks, trailers.
+        max_connections: How many connections there may be at once.
     """
 
+    head_timeout: ClassVar[float] = 5.0
+    idle_timeout: ClassVar[float] = 5.0
+    write_timeout: ClassVar[float] = 10.0
+    linger: ClassVar[float] = 1.0
+    max_head: ClassVar[int] = 16 * 1024
+    max_headers: ClassVar[int] = 100
+    max_framing: ClassVar[int] = 256 * 1024
+    max_connections: ClassVar[int] = _room_for_connections()
+
+    def __init__(
+        self,
+        *args: Any,
+        on_refusal: Callable[[Client, int], None] = lambda _client, _status: None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self._on_refusal = on_refusal
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
-        """Begin to read."""
+        """Wait for a head; where there are too many connections, close the one that has waited longest."""
         super().connection_made(transport)
-        # asyncio would take 256 KiB from each client at once, and has no other way to say less.
-        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]
+        # asyncio would read 256 KiB from each client at once, and has no other way to say less.
+        transport.max_size = _READ_SIZE  # type: ignore[attr-defined]
+        self.flow = _Flow(transport, lambda: self.busy)
+        self.access_log = False  # a path may be a signed link, a query may hold a secret
+        self.timeout_keep_alive = self.idle_timeout  # type: ignore[assignment] # it is a call_later's
+        self.waiting_since = self.loop.time()
         self.unread = b""
-        self._read = 0
+        self._parsed = 0
         self._body_left = 0
+        self._in_head = True
+        self._frame_size = 0
+        self._status = HTTPStatus.BAD_REQUEST
+        self._eof = False
+        self._closing = False
+        self._head_deadline = _Deadline(self.loop)
+        self._close_deadline = _Deadline(self.loop)
+        self._head_deadline.start(self.head_timeout, self._head_timed_out)
+        if len(self.connections) > self.max_connections:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the deadlines."""
+        self._head_deadline.stop()
+        self._close_deadline.stop()
+        super().connection_lost(exc)
+
+    def _make_room(self) -> None:
+        idle = [other for other in self.connections if isinstance(other, Connection) and other.owes]
+        oldest = min(idle, key=lambda connection: connection.waiting_since)
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+
+    @property
+    def _request(self) -> RequestResponseCycle | None:
+        """The latest request, while it is not answered."""
+        request = cast("RequestResponseCycle | None", self.cycle)
+        return None if request is None or request.response_complete else request
 
     @property
     def busy(self) -> bool:
-        """Whether a request is whole and not answered yet."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return bool(self.pipeline) or bool(cycle and not cycle.response_complete and not cycle.more_body)
+        """Whether a request is complete and not answered yet."""
+        request = self._request
+        return bool(self.pipeline) or (request is not None and not request.more_body)
 
     @property
-    def hears(self) -> bool:
-        """Whether what comes now is read now."""
-        return not self.busy and not self.transport.is_closing()
+    def owes_body(self) -> bool:
+        """Whether the head of a request came, and not yet all of its body."""
+        request = self._request
+        return request is not None and request.more_body
+
+    @property
+    def owes(self) -> bool:
+        """Whether we wait for the client, and not the client for us."""
+        return self._request is None or self.owes_body
+
+    # From bytes to requests
 
     def data_received(self, data: bytes) -> None:
-        """Read on as far as the end of a request."""
-        self.unread, self._read = self.unread[self._read :] + data, 0
-        self.read_on()
+        """Parse what was received, as far as the end of a request."""
+        if not self._closing:
+            self.unread, self._parsed = self.unread[self._parsed :] + data, 0
+            self._parse_received()
 
-    def feed(self, part: memoryview) -> None:
-        """Hand some bytes to the parser; none of them belongs to the request after this one."""
+    def _parse_received(self) -> None:
+        """Parse as far as the end of a request, which must be answered before the next is read."""
+        view = memoryview(self.unread)
+        while self._parsed < len(view) and not (self._closing or self.busy or self.transport.is_closing()):
+            begin, self._parsed = self._parsed, self._next_cut()
+            self._parse(view[begin : self._parsed])
+        if self._parsed == len(view):
+            self.unread, self._parsed = b"", 0
+        elif self.busy:
+            self.flow.pause_reading()
+
+    def _next_cut(self) -> int:
+        """Return where to cut so that one request is parsed and not the next.
+
+        A body of a known length ends with its last byte; all else ends with an empty line. A cut too many
+        does no harm, but a body in chunks may be full of them, so there a few bytes of what follows may be
+        parsed with it.
+        """
+        if self._body_left > 0:
+            return min(self._parsed + self._body_left, len(self.unread))
+        start = self._parsed
+        if self.owes_body:
+            start += _LEAST_OF_CHUNKS
+        end = self.unread.find(_END_OF_HEAD, start)
+        return len(self.unread) if end < 0 else end + len(_END_OF_HEAD)
+
+    def _parse(self, part: memoryview) -> None:
+        """Hand some bytes to the parser; refuse the request where its head or framing is too large."""
+        if self._in_head and not self._head_deadline.running:
+            self._head_deadline.start(self.head_timeout, self._head_timed_out)
+        self._frame_size += len(part)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(part)
         except httptools.HttpParserUpgrade as upgrade:
-            self._stay(part[upgrade.args[0] :])
+            self._ignore_upgrade(part[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse(self._status)
+        limit = self.max_head if self._in_head else self.max_framing
+        if self._frame_size > limit and not self._closing:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    def on_head(self) -> None:
-        """Begin to answer a request whose head is whole."""
-        super().on_headers_complete()
-        announced = [value for name, value in self.headers if name == b"content-length"]
-        self._body_left = int(announced[0]) if announced else 0
-
-    def on_end(self) -> None:
-        """Take note that a request is whole."""
-        super().on_message_complete()
-
-    def on_headers_complete(self) -> None:
-        """Begin to answer, unless the head has to be read anew."""
-        if not self.parser.should_upgrade():
-            self.on_head()
-
-    def on_message_complete(self) -> None:
-        """Take note that a request is whole, unless its head has to be read anew."""
-        if not self.parser.should_upgrade():
-            self.on_end()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self._body_left -= len(body)
-        super().on_body(body)
-
-    def on_response_complete(self) -> None:
-        """Go on with what waited."""
-        super().on_response_complete()
-        self.read_on()
-
-    def read_on(self) -> None:
-        """Read what is here, as far as the end of a request that has to be answered first."""
-        view = memoryview(self.unread)
-        while self.hears and self._read < len(view):
-            begin, self._read = self._read, self._end()
-            self.feed(view[begin : self._read])
-        if self._read == len(view):
-            self.unread, self._read = b"", 0
-        elif self.busy:
-            self.flow.pause_reading()
-
-    def _end(self) -> int:
-        """Return where to cut so that one request is read and not the next.
-
-        A body of a known length ends with its last byte; all else ends with an empty line. A cut too many
-        does no harm, but a body in chunks may be full of them, so there a few bytes of what follows may be
-        read with it.
-        """
-        if self._body_left > 0:
-            return min(self._read + self._body_left, len(self.unread))
-        asked = cast("RequestResponseCycle | None", self.cycle)
-        in_chunks = asked and asked.more_body and not asked.response_complete
-        found = self.unread.find(_HEAD_ENDS, self._read + (_LEAST_OF_CHUNKS if in_chunks else 0))
-        return found + len(_HEAD_ENDS) if found >= 0 else len(self.unread)
-
-    def _stay(self, rest: memoryview) -> None:
-        """Read a head anew without its wish for another protocol, which RFC 9110, 7.8 lets us ignore.
+    def _ignore_upgrade(self, rest: memoryview) -> None:
+        """Parse a head again without its wish for another protocol, which RFC 9110, 7.8 lets us ignore.
 
         The parser gives up the connection for such a wish, and with it the body.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if method == b"CONNECT":
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse(self._status)
             return
         lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
         lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.feed(memoryview(b"\r\n".join(lines) + _HEAD_ENDS))
+        self._parse(memoryview(b"\r\n".join(lines) + _END_OF_HEAD))
         if rest:
-            self.feed(rest)
+            self._parse(rest)
 
-
-class Guarded(Connection):
-    """One connection; what a client may take of our time and memory is bounded.
-
-    ``refused`` hears of requests that no application gets to see: from whom, and with which status.
-
-    Attributes:
-        head_within: Seconds for the head of a request, from its first byte or from the connection on.
-        idle_within: Seconds from an answer to the first byte of the next request.
-        taken_within: Seconds within which a client has to take what we answer.
-        linger: Seconds that are left to read an answer to those who have not sent all.
-        largest_head: Bytes of the first line and the headers.
-        most_headers: How many headers there may be.
-        largest_frame: Bytes of a body that are not the body itself: sizes of chunks, trailers.
-        most: How many connections there may be at once.
-    """
-
-    head_within: ClassVar[float] = 5.0
-    idle_within: ClassVar[float] = 5.0
-    taken_within: ClassVar[float] = 10.0
-    linger: ClassVar[float] = 1.0
-    largest_head: ClassVar[int] = 16 * 1024
-    most_headers: ClassVar[int] = 100
-    largest_frame: ClassVar[int] = 256 * 1024
-    most: ClassVar[int] = _room()
-
-    def __init__(
-        self, *args: Any, refused: Callable[[str, int], None] = lambda _call, _status: None, **named: Any
-    ) -> None:
-        super().__init__(*args, **named)
-        self._tell = refused
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
-        """Begin to wait for a head; where there is no room, who has let us wait longest makes some."""
-        super().connection_made(transport)
-        self.flow = _Flow(transport, lambda: self.busy)
-        self.access_log = False  # a path may be a signed link, a query may hold a secret
-        self.timeout_keep_alive = self.idle_within  # type: ignore[assignment] # it is a call_later's
-        self._head = _Deadline(self.loop)
-        self._exit = _Deadline(self.loop)
-        self._in_head = True
-        self._deaf = False
-        self._ended = False
-        self._raw = 0
-        self._status = HTTPStatus.BAD_REQUEST
-        self.since = self.loop.time()
-        self._head.start(self.head_within, self._too_slow)
-        if len(self.connections) > self.most:
-            self._make_room()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadlines."""
-        self._head.stop()
-        self._exit.stop()
-        super().connection_lost(exc)
-
-    @property
-    def owes(self) -> bool:
-        """Whether the client has yet to send us something before we can do anything."""
-        return self._asked is None or self.owes_body
-
-    @property
-    def owes_body(self) -> bool:
-        """Whether the head of a request came, and not yet all of its body."""
-        return bool(self._asked and self._asked.more_body)
-
-    @property
-    def _asked(self) -> RequestResponseCycle | None:
-        """The request that came last, while it is not answered."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle if cycle and not cycle.response_complete else None
-
-    def _make_room(self) -> None:
-        others = [one for one in self.connections if isinstance(one, Guarded) and one.owes]
-        oldest = min(others, key=lambda one: one.since)
-        self.connections.discard(oldest)
-        oldest.transport.abort()
-
-    @property
-    def hears(self) -> bool:
-        """Whether what comes now is read now."""
-        return not self._deaf and super().hears
-
-    def data_received(self, data: bytes) -> None:
-        """Read on, unless we have stopped to listen."""
-        if not self._deaf:
-            super().data_received(data)
-
-    def feed(self, part: memoryview) -> None:
-        """Read some bytes, unless it is too much."""
-        if self._in_head and not self._head.running:
-            self._head.start(self.head_within, self._too_slow)
-        self._raw += len(part)
-        super().feed(part)
-        if self._raw > (self.largest_head if self._in_head else self.largest_frame) and not self._deaf:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    # What the parser calls
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what comes as one after the body is none."""
+        """Take a header; a trailer after the body is ignored."""
         if not self._in_head:
             return
         super().on_header(name, value)
-        if len(self.headers) > self.most_headers:
-            self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if len(self.headers) > self.max_headers:
+            self._stop_parser(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    def on_head(self) -> None:
-        """Begin to answer, if there is one way only to understand this head."""
-        self._head.stop()
+    def on_headers_complete(self) -> None:
+        """Begin to answer, if all servers understand this head in the same way."""
+        if self.parser.should_upgrade():
+            return  # the head is parsed again
+        self._head_deadline.stop()
         self._in_head = False
-        self._raw = 0
-        if (
-            sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
-            > self.largest_head
-        ):
-            self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if not _plain(self.headers, self.parser.get_http_version()):
-            self._fail(HTTPStatus.BAD_REQUEST)
-        super().on_head()
-        self.cycle.transport = cast("asyncio.Transport", _Answer(self, self.cycle))
+        self._frame_size = 0
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.max_head:
+            self._stop_parser(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if not _is_unambiguous(self.headers, self.parser.get_http_version()):
+            self._stop_parser(HTTPStatus.BAD_REQUEST)
+        super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _ResponseTransport(self, self.cycle))
+        self._body_left = int(dict(self.headers).get(b"content-length", 0))
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
-        self._raw -= len(body)
+        self._frame_size -= len(body)
+        self._body_left -= len(body)
         super().on_body(body)
 
-    def on_end(self) -> None:
+    def on_message_complete(self) -> None:
         """Wait for the next head."""
+        if self.parser.should_upgrade():
+            return  # the head is parsed again
         self._in_head = True
-        self._raw = 0
-        super().on_end()
+        self._frame_size = 0
+        super().on_message_complete()
+
+    def _stop_parser(self, status: HTTPStatus) -> None:
+        """Make the parser fail with this status."""
+        self._status = status
+        raise ValueError(status)
+
+    # Answers
 
     def on_response_complete(self) -> None:
-        """Go on with the next request; hang up on a client that still sends what was answered already."""
-        self.since = self.loop.time()
+        """Read the next request; close where the client still sends what was answered already."""
+        self.waiting_since = self.loop.time()
         if self.cycle.response_complete and self.cycle.more_body:
-            self.leave()
+            self.close()
         super().on_response_complete()
-        if self._ended and not self.busy:
-            self._break_off()
-
-    def eof_received(self) -> bool:  # type: ignore[override] # asyncio keeps what is True open
-        """Answer what was asked whole, then refuse what broke off, then close."""
-        self._ended = True
-        if not self._deaf and not self.busy:
-            self._break_off()
-            return True
-        return self.busy
-
-    def _break_off(self) -> None:
-        # RFC 9112, 2.2: some clients send an empty line after a body.
-        if self._raw > len(b"\r\n") or self.owes_body:
-            self._refuse(HTTPStatus.BAD_REQUEST)
-        else:
-            self.leave()
+        self._parse_received()
+        if self._eof and not self.busy:
+            self._close_after_eof()
 
     def pause_writing(self) -> None:
-        """Do not wait for ever for a client that takes nothing."""
+        """Abort in a while, unless the client takes what we answer."""
         super().pause_writing()
-        self._exit.start(self.taken_within, self.transport.abort)
+        self._close_deadline.start(self.write_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on writing."""
         super().resume_writing()
-        if not self._deaf:
-            self._exit.stop()
+        if not self._closing:
+            self._close_deadline.stop()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - a client that sends this reads no text
-        """Refuse what is no request."""
-        self._refuse(self._status)
+    # The end of a connection
 
-    def shutdown(self) -> None:
-        """Let an answer end, but wait for no client that is still sending."""
-        if self._asked and self._asked.more_body:
-            self.transport.abort()
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio keeps what is True open
+        """Answer the complete requests, then refuse an incomplete one, then close."""
+        self._eof = True
+        if not self._closing and not self.busy:
+            self._close_after_eof()
+            return True
+        return self.busy
+
+    def _close_after_eof(self) -> None:
+        # RFC 9112, 2.2: some clients send an empty line after a body.
+        if self._frame_size > len(b"\r\n") or self.owes_body:
+            self._refuse(HTTPStatus.BAD_REQUEST)
         else:
-            super().shutdown()
+            self.close()
 
-    def leave(self) -> None:
-        """Hang up, so that the client can read what was answered even while it sends."""
-        self._deaf = True
-        self.unread = b""
-        self._head.stop()
-        self._exit.start(self.linger, self.transport.abort)
-        if self.transport.is_closing():
-            return
-        if self._ended or (self._in_head and self._raw == 0):
-            self.transport.close()
-        else:
-            with suppress(OSError):  # it may have hung up itself
-                self.transport.write_eof()
-
-    def _fail(self, status: HTTPStatus) -> None:
-        """Stop the parser, which then asks for ``send_400_response``."""
-        self._status = status
-        raise ValueError(status)
-
-    def _too_slow(self) -> None:
-        if self._raw:
+    def _head_timed_out(self) -> None:
+        if self._frame_size:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answer no more than a status and hang up; what was asked before is answered first."""
-        self._deaf = True
-        self._head.stop()
-        if self._asked and not self._asked.more_body:
-            self._asked.keep_alive = False
+        """Answer with a status alone and close; a complete request before it is answered first."""
+        self._closing = True
+        self._head_deadline.stop()
+        request = self._request
+        if request and not request.more_body:
+            request.keep_alive = False
             return
-        if self._asked:
-            self._asked.disconnected = True
-            self._asked.message_event.set()
+        if request:
+            request.disconnected = True
+            request.message_event.set()
         else:
-            self._tell(f"a request from {address(self.client)}", int(status))
+            self._on_refusal(self.client, int(status))
         if self.pipeline:
             self.transport.abort()
             return
         line = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         self.transport.write(line.encode("ascii"))
-        self.leave()
+        self.close()
+
+    def close(self) -> None:
+        """Close so that the client can read the answer even while it sends."""
+        self._closing = True
+        self.unread = b""
+        self._head_deadline.stop()
+        self._close_deadline.start(self.linger, self.transport.abort)
+        if self.transport.is_closing():
+            return
+        if self._eof or (self._in_head and self._frame_size == 0):
+            self.transport.close()
+            return
+        # To close with unread bytes would reset the connection, and the client would lose the answer.
+        with suppress(OSError):  # the client may have closed it
+            self.transport.write_eof()
+
+    def shutdown(self) -> None:
+        """Complete an answer, but wait for no client that is still sending."""
+        if self.owes_body:
+            self.transport.abort()
+        else:
+            super().shutdown()
 
 
 class _Flow(FlowControl):
-    """Reads nothing more while a request waits for its answer, whoever asks for more."""
+    """Keeps reading paused while a request waits for its answer; uvicorn resumes it for each body."""
 
     def __init__(self, transport: asyncio.Transport, busy: Callable[[], bool]) -> None:
         super().__init__(transport)
         self._busy = busy
 
     def resume_reading(self) -> None:
-        """Read on, unless what was read is still to be answered."""
+        """Read on, unless a request waits for its answer."""
         if not self._busy():
             super().resume_reading()
 
 
-class _Answer:
-    """What an answer is written to: its head goes with its first part, and to close it is to leave."""
+class _ResponseTransport:
+    """Where uvicorn writes an answer: the head goes out with the first part of the body, in one packet."""
 
-    def __init__(self, connection: Guarded, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+    def __init__(self, connection: Connection, request: RequestResponseCycle) -> None:
+        self._request = request
         self._write = connection.transport.write
         self._head: bytes | None = None
         self.is_closing = connection.transport.is_closing
-        self.close = connection.leave
+        self.close = connection.close
 
     def write(self, part: bytes) -> None:
-        """Send a part of the answer; a head waits for what follows it, if anything does: one packet less."""
-        if self._head is None and self._cycle.response_started and self._cycle.scope["method"] != "HEAD":
+        """Send a part of the answer; the head waits for a body, if there is one."""
+        if self._head is None and self._request.response_started and self._request.scope["method"] != "HEAD":
             self._head = part
             return
         self._write((self._head or b"") + part)
@@ -392,7 +355,7 @@ class _Answer:
 
 
 class _Deadline:
-    """Something that is done at a time, unless it is stopped before."""
+    """A call at a later time, unless it is stopped before."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -400,24 +363,26 @@ class _Deadline:
 
     @property
     def running(self) -> bool:
-        """Whether it is still to come."""
+        """Whether the call is still to come."""
         return self._timer is not None
 
-    def start(self, seconds: float, do: Callable[[], Any]) -> None:
-        """Do it so many seconds from now, and no sooner."""
+    def start(self, seconds: float, call: Callable[[], Any]) -> None:
+        """Call so many seconds from now, and no sooner."""
         self.stop()
-        self._timer = self._loop.call_later(seconds, do)
+        self._timer = self._loop.call_later(seconds, call)
 
     def stop(self) -> None:
-        """Do it not at all."""
+        """Do not call."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
 
 
-def _plain(headers: list[tuple[bytes, bytes]], version: str) -> bool:
-    """Return whether no two servers can take this head for different requests."""
+def _is_unambiguous(headers: list[tuple[bytes, bytes]], version: str) -> bool:
+    """Return whether all servers read this head as the same request (against request smuggling)."""
     names = [name for name, _ in headers]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if names.count(b"host") != 1 or version not in {"1.0", "1.1"}:
+        return False
     chunked = codings == [b"chunked"] and version == "1.1" and b"content-length" not in names
-    return names.count(b"host") == 1 and version in {"1.0", "1.1"} and (chunked or not codings)
+    return chunked or not codings

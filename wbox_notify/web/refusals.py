@@ -1,4 +1,4 @@
-"""Refusals in the log and in the store: a few in full, the rest as a number, so that neither fills up."""
+"""Refused calls: their answers, and reports in the log and in the store that fill neither."""
 
 import asyncio
 import ipaddress
@@ -7,9 +7,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Generic, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,147 +19,151 @@ from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.redaction import redacted
-from wbox_notify.web.requests import AGAIN
+from wbox_notify.web.requests import RETRY_SOON
 
 log = logging.getLogger(__name__)
 
 Keep = Callable[[Event, Plan], object]
-"""Begins to keep an event of which nothing follows."""
+"""Begins to store an event from which nothing follows."""
 
-_LONGEST = 300
-_LONGEST_PATH = 100
+_MAX_REASON = 300
+_MAX_PATH = 100
+_Key = TypeVar("_Key")
 
 
-@dataclass(slots=True)
-class _Window:
-    """A span of time in which ``most`` calls are told of in full.
+class _Windows(Generic[_Key]):
+    """Time windows, each with a limit to the calls of one key that are reported in full."""
 
-    Attributes:
-        seconds: How long it is.
-        most: How many calls are told of.
-        over: When it ends.
-        count: How many calls there were.
-    """
+    def __init__(self, seconds: float, limit: int, clock: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self._limit = limit
+        self._clock = clock
+        self._ends: dict[_Key, float] = {}
+        self._calls: dict[_Key, int] = {}
 
-    seconds: float
-    most: int
-    over: float = 0.0
-    count: int = 0
+    def count(self, key: _Key) -> int:
+        """Count a call; return how many are not reported so far: 0 where this one is to be."""
+        self._ends.setdefault(key, self._clock() + self.seconds)
+        self._calls[key] = self._calls.get(key, 0) + 1
+        return max(self._calls[key] - self._limit, 0)
+
+    def pop_ended(self) -> dict[_Key, int]:
+        """Remove the windows that are over; return the number of calls that were not reported, by key."""
+        now = self._clock()
+        not_reported = {}
+        for key in [key for key, end in self._ends.items() if end <= now]:
+            del self._ends[key]
+            not_reported[key] = self._calls.pop(key) - self._limit
+        return {key: number for key, number in not_reported.items() if number > 0}
 
 
 class Refusals:
-    """Tells of calls that were refused, each with whom it came from and why.
+    """Reports calls that were refused, each with its client and the reason.
 
-    The log gets at most ten lines a minute about each hook. The store, which keeps what it gets for the
-    history, gets three events an hour about each hook and status. What is left out is told as a number when
-    the time is over. What is no hook of ours shares one name, the empty one.
+    The log gets at most ten lines a minute about each hook. The store, which keeps events for the history,
+    gets three events an hour about each hook and status. The number of the others is reported when the time
+    is over. Calls to paths that are no hook share one name, the empty one.
     """
 
     def __init__(
         self, keep: Keep = lambda _event, _plan: None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._keep = keep
-        self._clock = clock
-        self._lines: dict[str, _Window] = {}
-        self._events: dict[tuple[str, int], _Window] = {}
+        self._lines = _Windows[str](60.0, 10, clock)
+        self._events = _Windows[tuple[str, int]](3600.0, 3, clock)
 
-    def tell(self, hook: str, status: int, call: str, why: str) -> None:
-        """Tell of a call, such as ``/hook/push from 10.0.0.7``, to a hook that was answered with a status."""
-        self.sum_up()
-        why = redacted(why)[:_LONGEST]
-        if self._in_full(self._lines.setdefault(hook, _Window(60.0, 10))):
-            log.warning("%s is refused with %d: %s", call, status, why)
-        if self._in_full(self._events.setdefault((hook, status), _Window(3600.0, 3))):
-            self._store(call, status, why)
+    def report(self, hook: str, status: int, call: str, reason: str) -> None:
+        """Report a call to a hook, such as ``/hook/push from 10.0.0.7``, that was answered with a status."""
+        self.report_others()
+        reason = redacted(reason)[:_MAX_REASON]
+        if self._is_reported(self._lines, hook):
+            log.warning("%s is refused with %d: %s", call, status, reason)
+        if self._is_reported(self._events, (hook, status)):
+            self._store(call, status, reason)
 
-    def tell_of_none(self, call: str, status: int) -> None:
-        """Tell of what was no request that could be read, such as ``a request from 10.0.0.7``."""
-        self.tell("", status, call, HTTPStatus(status).phrase.lower())
+    def report_request(self, request: Request, status: int, reason: str) -> None:
+        """Report a request that was answered with a status."""
+        self.report(getattr(request.state, "hook", ""), status, _call(request), reason)
 
-    def sum_up(self) -> None:
-        """Say how many more calls there were in each span of time that is over."""
-        now = self._clock()
-        for hook in [hook for hook, window in self._lines.items() if window.over <= now]:
-            window = self._lines.pop(hook)
-            if window.count > window.most:
-                log.warning("%d more calls like these were refused", window.count - window.most)
-        for key in [key for key, window in self._events.items() if window.over <= now]:
-            window = self._events.pop(key)
-            if window.count > window.most:
-                hook, status = key
-                more = f"{window.count - window.most} more calls like these were refused within the hour"
-                self._store(f"/hook/{hook}" if hook else "elsewhere", status, more)
+    def report_unreadable(self, client: tuple[str, int] | None, status: int) -> None:
+        """Report bytes from a client that were no request."""
+        self.report("", status, f"a request from {_address(client)}", HTTPStatus(status).phrase.lower())
 
-    def _in_full(self, window: _Window) -> bool:
-        """Count a call; return whether it is to be told of."""
-        if not window.count:
-            window.over = self._clock() + window.seconds
-        window.count += 1
-        if window.count == window.most + 1:
-            with suppress(RuntimeError):  # no loop runs, as in a test: then the next call sums up
-                asyncio.get_running_loop().call_later(window.seconds + 1, self.sum_up)
-        return window.count <= window.most
+    def report_others(self) -> None:
+        """Report how many other calls there were in each window that is over."""
+        for number in self._lines.pop_ended().values():
+            log.warning("%d more calls like these were refused", number)
+        for (hook, status), number in self._events.pop_ended().items():
+            call = f"/hook/{hook}" if hook else "elsewhere"
+            self._store(call, status, f"{number} more calls like these were refused within the hour")
 
-    def _store(self, call: str, status: int, why: str) -> None:
-        number = f"refused:{uuid.uuid4().hex}"
+    def _is_reported(self, windows: _Windows[_Key], key: _Key) -> bool:
+        """Return whether to report a call in full; the first that is not has the others reported in time."""
+        not_reported = windows.count(key)
+        if not_reported == 1:
+            with suppress(RuntimeError):  # no loop runs, as in a test: then the next call reports them
+                asyncio.get_running_loop().call_later(windows.seconds + 1, self.report_others)
+        return not_reported == 0
+
+    def _store(self, call: str, status: int, reason: str) -> None:
+        event_id = f"refused:{uuid.uuid4().hex}"
         data = {"call": redacted(call), "status": status}
-        event = Event(id=number, type="refused", at=datetime.now(UTC), data=data)
-        said = Decision(rule="-", stage="webhook", outcome="failed", detail=f"{status}, {why}")
-        with suppress(StoreError):  # the log has said it
-            self._keep(event, Plan(event_id=number, decisions=(said,)))
+        event = Event(id=event_id, type="refused", at=datetime.now(UTC), data=data)
+        decision = Decision(rule="-", stage="webhook", outcome="failed", detail=f"{status}, {reason}")
+        with suppress(StoreError):  # the log has it
+            self._keep(event, Plan(event_id=event_id, decisions=(decision,)))
 
 
-def address(client: tuple[str, int] | None) -> str:
-    """Return from where a client calls; a proxy may say anything about that."""
-    try:
-        return str(ipaddress.ip_address(client[0] if client else ""))
-    except ValueError:
-        return "an unknown address"
+def refusal_handlers(
+    refusals: Refusals,
+) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
+    """Return the handlers that answer requests which are refused by raising, and report them.
+
+    What only our log may say is the cause of the error that is raised. Not reported are pages that do not
+    exist, as no call was lost, and our own commands, which show the answer to their user.
+    """
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        response = _response(error)
+        status = response.status_code
+        own_command = request.scope["path"].startswith("/-/") and status != HTTPStatus.UNAUTHORIZED
+        if status != HTTPStatus.NOT_FOUND and not own_command:
+            refusals.report_request(request, status, _reason(error))
+        return response
+
+    return {HTTPException: refuse, WboxError: refuse, ClientDisconnect: refuse}
 
 
-def _answer(error: Exception) -> Response:
-    """Return what a request is answered that was refused by raising."""
+def _response(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return JSONResponse({"error": error.detail}, error.status_code, error.headers)
     if isinstance(error, WboxError) and error.retry:
-        return JSONResponse({"error": str(error)}, 503, AGAIN)
+        return JSONResponse({"error": str(error)}, 503, RETRY_SOON)
     if isinstance(error, WboxError):
         return JSONResponse({"error": str(error)}, 422)
     return Response(status_code=400)
 
 
-def refusing(
-    refusals: Refusals,
-) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
-    """Return what answers the requests that are refused by raising, and tells of them.
-
-    What is for our log alone is the cause of the error that is raised. Nothing is told of a page that is not
-    there, which is no call that was lost, and of a command, which shows its answer itself.
-    """
-
-    async def refuse(request: Request, error: Exception) -> Response:
-        answer = _answer(error)
-        command = request.scope["path"].startswith("/-/") and answer.status_code != HTTPStatus.UNAUTHORIZED
-        if answer.status_code != HTTPStatus.NOT_FOUND and not command:
-            hook = getattr(request.state, "hook", "")
-            refusals.tell(hook, answer.status_code, caller(request), _why(error))
-        return answer
-
-    return {HTTPException: refuse, WboxError: refuse, ClientDisconnect: refuse}
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientDisconnect):
+        return "the sender closed the connection before the whole body had arrived"
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return f"{error.detail}; `limits.body` in the settings sets the limit"
+    return str(error.__cause__ or getattr(error, "detail", error))
 
 
-def caller(request: Request) -> str:
-    """Return what was called and from where, without what lets anybody in: ``/hook/push from 10.0.0.7``."""
-    path = request.scope["raw_path"].decode("ascii")[:_LONGEST_PATH]
+def _call(request: Request) -> str:
+    """Return the path and the client, without the token of a link: ``/hook/push from 10.0.0.7``."""
+    path = request.scope["raw_path"].decode("ascii")[:_MAX_PATH]
     for signed in ("/ack/", "/m/"):
         if path.startswith(signed):
             path = f"{signed}…"
-    return f"{path} from {address(request.scope['client'])}"
+    return f"{path} from {_address(request.scope['client'])}"
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, ClientDisconnect):
-        return "the sender hung up before all of the body had come"
-    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return f"{error.detail}, which `limits.body` in the settings can change"
-    return str(error.__cause__ or getattr(error, "detail", error))
+def _address(client: tuple[str, int] | None) -> str:
+    """Return the address of a client; a proxy may put any text in its place."""
+    try:
+        return str(ipaddress.ip_address(client[0] if client else ""))
+    except ValueError:
+        return "an unknown address"

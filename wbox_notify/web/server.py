@@ -1,4 +1,4 @@
-"""An ASGI application on a port of this machine, in a thread of this process."""
+"""An HTTP server: an ASGI application on a port of this machine, in a thread of this process."""
 
 import asyncio
 import errno
@@ -13,11 +13,11 @@ import uvicorn
 from wbox_notify.errors import WboxError
 from wbox_notify.web.protocol import Connection
 
-_STOP_WITHIN = 5.0
-_LAST_PORT = 65535
-_WAITING = 512
-_MOST_AT_ONCE = 100
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what to call it, not a bind
+_STOP_TIMEOUT = 5.0
+_MAX_PORT = 65535
+_BACKLOG = 512
+_MAX_ACCEPTS = 100
+_LOCAL_NAMES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a name, not a bind
 
 
 class PortError(WboxError):
@@ -25,9 +25,9 @@ class PortError(WboxError):
 
     exit_code = 78
 
-    def __init__(self, host: str, port: int, why: str, *, taken: bool = False) -> None:
+    def __init__(self, host: str, port: int, reason: str, *, taken: bool = False) -> None:
         super().__init__(
-            f"cannot listen on {host or '*'}, port {port}: {why}",
+            f"cannot listen on {host or '*'}, port {port}: {reason}",
             hint="choose another port; 0 takes a free one",
         )
         self.taken = taken
@@ -40,7 +40,7 @@ class Server:
         app: the ASGI application.
         host: the address to listen on.
         port: 0 takes a free one.
-        protocol: what makes a connection for uvicorn, where it is no plain ``Connection``.
+        protocol: makes the connection of a client, for uvicorn.
         name: sent as the ``Server`` header.
 
     Raises:
@@ -53,16 +53,15 @@ class Server:
         host: str,
         port: int,
         *,
-        protocol: Callable[..., asyncio.Protocol] | None = None,
+        protocol: Callable[..., asyncio.Protocol] = Connection,
         name: str = "wbox-notify",
     ) -> None:
         self._socket = _listen(host, port)
         self.port = int(self._socket.getsockname()[1])
-        shown = _EVERYWHERE.get(host, host)
-        self.url = f"http://[{shown}]:{self.port}" if ":" in shown else f"http://{shown}:{self.port}"
+        self.url = _url(_LOCAL_NAMES.get(host, host), self.port)
         config = uvicorn.Config(
             app,
-            http=cast("type[asyncio.Protocol]", protocol or Connection),
+            http=cast("type[asyncio.Protocol]", protocol),
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -70,9 +69,8 @@ class Server:
             access_log=False,
             server_header=False,
             headers=[("server", name)],
-            timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
-            backlog=_at_once(),
+            backlog=_accepts_at_once(),
         )
         self._server = _Server(config)
         self._thread = threading.Thread(
@@ -80,46 +78,54 @@ class Server:
         )
 
     def start(self) -> None:
-        """Answer from now on; what connected before the thread is up waits in the socket's queue."""
+        """Answer from now on; clients that connected before the thread runs wait in the socket's queue."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what has been asked, then close, within seconds whatever clients do."""
+        """Answer the complete requests, then close, within seconds whatever clients do."""
         self._server.should_exit = True
         if self._thread.is_alive():
-            self._thread.join(_STOP_WITHIN)
+            self._thread.join(_STOP_TIMEOUT)
         self._socket.close()
 
 
 class _Server(uvicorn.Server):
-    """Lets more connections wait than it takes at once; for asyncio both are one number."""
+    """Lets more connections wait than it accepts at once; for asyncio both are one number."""
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(list(sockets or ()))
         for listening in sockets or ():
-            listening.listen(_WAITING)
+            listening.listen(_BACKLOG)
 
 
-def _at_once() -> int:
-    """Return how many connections to take before the first of them can make room for the others.
+def _accepts_at_once() -> int:
+    """Return how many connections to accept before the first of them can make room for the others.
 
-    Without it a crowd takes all the files that this process may open, the store's and the sender's too.
+    Without a bound a crowd takes all the files that this process may open, the store's and the sender's too.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return min(_MOST_AT_ONCE, max(files // 16, 1)) if files > 0 else _MOST_AT_ONCE
+    return min(_MAX_ACCEPTS, max(files // 16, 1)) if files > 0 else _MAX_ACCEPTS
+
+
+def _url(host: str, port: int) -> str:
+    if ":" in host:
+        return f"http://[{host}]:{port}"
+    return f"http://{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= _LAST_PORT:
+    if not 0 <= port <= _MAX_PORT:
         raise PortError(host, port, "there is no such port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=_WAITING)
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        why = "another program listens there" if taken else str(error.strerror).partition(" (while ")[0]
-        raise PortError(host, port, why, taken=taken) from None
+        reason = str(error.strerror).partition(" (while ")[0]
+        if taken:
+            reason = "another program listens there"
+        raise PortError(host, port, reason, taken=taken) from None
     # Each connection inherits this; without it the second part of an answer waits 40 ms for the client.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

@@ -20,7 +20,7 @@ from wbox_notify.model import signed_links
 from wbox_notify.model.events import Event
 from wbox_notify.model.signed_links import ACK, RELEASE
 from wbox_notify.web.browsers import page_templates, wants_turkish
-from wbox_notify.web.refusals import Refusals, caller
+from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Accept, Limits, commit, read
 
 _PAGES = Path(__file__).with_name("pages")
@@ -31,21 +31,21 @@ Words = Mapping[str, str]
 _ENGLISH = {
     "lang": "en",
     "ack_title": "Are you on it?",
-    "ack_text": "Press once, and the reminders about this stop: nobody else is asked.",
+    "ack_text": "Press once to stop the reminders. No one else will be asked.",
     "ack_button": "I am on it",
     "acked_title": "Noted",
-    "acked_text": "Thank you. Nobody else is asked about this. You can close the page.",
-    "release_title": "Send them all?",
-    "release_text": "One event would send unusually many messages, so they wait for your word.",
+    "acked_text": "Thank you. No one else will be asked. You can close the page.",
+    "release_title": "Send all of them?",
+    "release_text": "One event would send unusually many messages. They are on hold until you decide.",
     "release_button": "Send them",
     "released_title": "On their way",
-    "released_text": "You can close the page. Messages that go out now:",
-    "gone_title": "Nothing waits here",
-    "gone_text": "These messages have been sent or dropped already.",
-    "unkept_title": "That did not work",
-    "unkept_text": "It could not be written down just now. Try once more in a moment.",
+    "released_text": "You can close the page. Number of messages being sent:",
+    "gone_title": "No messages are on hold",
+    "gone_text": "These messages were already sent or dropped.",
+    "not_saved_title": "That did not work",
+    "not_saved_text": "It could not be saved. Try again in a moment.",
     "lost_title": "This link does not work",
-    "lost_text": "It may be cut off. Open it once more from the message.",
+    "lost_text": "It may be cut off. Open it again from the message.",
     "rule": "Rule",
     "event": "Event",
 }
@@ -64,8 +64,8 @@ _TURKISH = {
     "released_text": "Sayfayı kapatabilirsiniz. Şimdi gönderilen mesaj sayısı:",
     "gone_title": "Bekleyen mesaj yok",
     "gone_text": "Bu mesajlar daha önce gönderilmiş ya da silinmiş.",
-    "unkept_title": "Olmadı",
-    "unkept_text": "Şu anda kaydedilemedi. Birazdan bir kez daha deneyin.",
+    "not_saved_title": "Olmadı",
+    "not_saved_text": "Şu anda kaydedilemedi. Birazdan bir kez daha deneyin.",
     "lost_title": "Bu bağlantı çalışmıyor",
     "lost_text": "Eksik kopyalanmış olabilir. Mesajdan bir kez daha açın.",
     "rule": "Kural",
@@ -73,16 +73,21 @@ _TURKISH = {
 }
 
 
-def pages(
+def signed_page_routes(
     control: Control, accept: Accept, link_key: bytes, limits: Limits, refusals: Refusals
 ) -> list[Route]:
     """Return the routes of the pages and of their files."""
-    signed = _Signed(control, accept, link_key, limits, refusals)
+    pages = _SignedPages(control, accept, link_key, limits, refusals)
     files = [Route(f"/ack/{name}", _file) for name in _FILES]
-    return [*files, Route("/ack/{token}", signed.answer, methods=["GET", "POST"])]
+    return [*files, Route("/ack/{token}", pages.show, methods=["GET", "POST"])]
 
 
-class _Signed:
+async def _file(request: Request) -> Response:
+    name = request.url.path.rpartition("/")[2]
+    return FileResponse(_PAGES / name, headers={"cache-control": "max-age=3600"})
+
+
+class _SignedPages:
     """The page of each signed link."""
 
     def __init__(
@@ -95,50 +100,42 @@ class _Signed:
         self._refusals = refusals
         self._template = page_templates(_PAGES).get_template("page.html")
 
-    async def answer(self, request: Request) -> Response:
-        """Show what the button does; do it only where it was pressed, since chats look at links."""
+    async def show(self, request: Request) -> Response:
+        """Show the button; act only where it was pressed, since chats open links to preview them."""
         kind, value = signed_links.read(self._link_key, request.path_params["token"]) or ("", "")
-        if kind not in {ACK, RELEASE}:
+        if kind == ACK:
+            subject: dict[str, Any] = {"rule": value.partition("\x1f")[0]}
+        elif kind == RELEASE:
+            subject = {"event": value}
+        else:
             return self._page(request, "lost", status=404)
-        about: dict[str, Any] = {"rule": value.partition("\x1f")[0]} if kind == ACK else {"event": value}
         if request.method != "POST":
-            return self._page(request, kind, button=kind, **about)
+            return self._page(request, kind, button=kind, **subject)
         try:
-            shown = await (self._acknowledge(request, value) if kind == ACK else self._release(value))
+            if kind == ACK:
+                await self._acknowledge(request, value)
+                return self._page(request, "acked", **subject)
+            count = await run_in_threadpool(self._control.release_event, value)
         except StoreError as error:
-            self._refusals.tell("", 503, caller(request), str(error.__cause__ or error))
-            return self._page(request, "unkept", button=kind, status=503, **about)
-        return self._page(request, **shown, **about)
+            self._refusals.report_request(request, 503, str(error.__cause__ or error))
+            return self._page(request, "not_saved", button=kind, status=503, **subject)
+        if count == 0:
+            return self._page(request, "gone", **subject)
+        return self._page(request, "released", count=count, **subject)
 
-    async def _acknowledge(self, request: Request, value: str) -> Mapping[str, Any]:
-        """Tell the rules; one page tells them once, however often it is sent."""
+    async def _acknowledge(self, request: Request, value: str) -> None:
+        """Store the event for the rules; one page stores one, however often it is sent."""
         form = parse_qs((await read(request, self._limits)).decode("ascii", "replace"))
         once = form.get("once", [uuid.uuid4().hex])[0]
+        digest = sha256(f"{request.path_params['token']}\n{once}".encode()).hexdigest()
         rule, _, key = value.partition("\x1f")
-        said = f"{request.path_params['token']}\n{once}"
-        event = Event(
-            id=f"ack:{sha256(said.encode()).hexdigest()}",
-            type="ack",
-            at=datetime.now(UTC),
-            data={"rule": rule, "key": key},
-        )
+        event = Event(id=f"ack:{digest}", type="ack", at=datetime.now(UTC), data={"rule": rule, "key": key})
         await commit(self._accept, [event])
-        return {"state": "acked"}
-
-    async def _release(self, event_id: str) -> Mapping[str, Any]:
-        count = await run_in_threadpool(self._control.release_event, event_id)
-        return {"state": "released", "count": count} if count else {"state": "gone"}
 
     def _page(self, request: Request, state: str, *, status: int = 200, **shown: Any) -> Response:
         t = words(request.headers.get("accept-language", ""))
         html = self._template.render(t=t, state=state, once=uuid.uuid4().hex, shown=shown)
         return HTMLResponse(html.encode("utf-8", "replace"), status, headers={"vary": "accept-language"})
-
-
-async def _file(request: Request) -> Response:
-    return FileResponse(
-        _PAGES / request.url.path.rpartition("/")[2], headers={"cache-control": "max-age=3600"}
-    )
 
 
 def words(accept_language: str) -> Words:

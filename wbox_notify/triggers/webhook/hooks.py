@@ -1,15 +1,21 @@
-"""A path that is served below ``/hook/``, and how it is guarded."""
+"""Hooks: the paths below ``/hook/``, how each is guarded, and the event that a call becomes."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
+from wbox_notify.model.events import Event
+from wbox_notify.triggers.webhook.bodies import form_body
 from wbox_notify.triggers.webhook.presets import Preset
-from wbox_notify.triggers.webhook.signatures import Scheme
+from wbox_notify.triggers.webhook.signatures import Call, Scheme, SignatureError, scheme
 
-KNOWN = frozenset(
+KNOWN_HEADERS = frozenset(
     """
     content-type user-agent idempotency-key x-request-id x-attempt-number
     webhook-id webhook-timestamp svix-id svix-timestamp x-webhook-id x-webhook-request-id x-webhook-timestamp
@@ -28,12 +34,15 @@ KNOWN = frozenset(
     linear-event linear-delivery
     """.split()  # noqa: SIM905 - shorter
 )
-"""The headers that are kept of every call: what it is, which delivery it is, and who says so."""
+"""The headers that rules see of every call: its kind, its delivery and who claims to send it."""
 
-_PROOF = re.compile(
+_SECRET = re.compile(
     r"signature|hmac|token|secret|passw|cookie|credential|session|principal|assertion|jwt|oidc|saml|otp"
     r"|bearer|api-?key|(^|-)(auth|authentication|authorization|cert|key|nonce|pass|pin|pwd|sig|sign|ticket)(-|$)"
 )
+_MAX_ID = 300
+_NO_HOOK = scheme("github", [secrets.token_bytes(32)], {})
+"""What a call to a path that is no hook is checked against, so that it is refused as any other is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +50,12 @@ class Hook:
     """One path and how it is guarded.
 
     Attributes:
-        path: What stands after ``/hook/``.
-        scheme: How a call proves itself; None lets anybody in.
-        preset: What is known of the sender.
+        path: The part after ``/hook/``.
+        scheme: How a call proves its sender; None accepts all calls.
+        preset: The kind of sender.
         id: Returns what makes two deliveries the same, from ``body``, ``headers`` and ``query``; where it
             gives nothing, the sender's own id counts. A WboxError from it refuses the call.
-        named: The headers that rules name, in lower case; they are kept besides those that all senders have.
+        named: The headers that rules name, in lower case; rules see them besides ``KNOWN_HEADERS``.
     """
 
     path: str
@@ -55,30 +64,79 @@ class Hook:
     id: Callable[[Mapping[str, Any]], str | None] | None = None
     named: frozenset[str] = frozenset()
 
-    @property
-    def secret_headers(self) -> frozenset[bytes]:
-        """The headers that hold the proof of a call, in lower case."""
-        return self.scheme.secret_headers if self.scheme else frozenset()
+    def head_is_proven(self, head: Call, now: float) -> bool | None:
+        """Return whether the head of a call shows the secret; None where the proof takes its body too."""
+        if not self.scheme or self.scheme.proof.algorithm:
+            return None
+        try:
+            self.scheme.verify(head, now)
+        except SignatureError:
+            return False
+        return True
+
+    def event(self, call: Call) -> Event | Mapping[str, Any]:
+        """Return the event that a verified call is, or the answer to one that only tests the hook.
+
+        Raises:
+            WboxError: It cannot be used; what the preset could not read later is refused now.
+        """
+        content_type = b",".join(call.values(b"content-type")).decode("latin-1")
+        query = form_body(call.query)
+        body = self.preset.read(content_type, call.body)
+        headers = self._visible_headers(call)
+        answer = self.preset.answer(body, headers)
+        if answer is not None:
+            return answer
+        self.preset.items(body, headers)
+        values = {"query": query, "body": body, "headers": headers}
+        return Event(
+            id=self._event_id(call, values),
+            type="webhook",
+            at=datetime.now(UTC),
+            data={"method": call.method, "path": self.path, **values},
+        )
+
+    def _visible_headers(self, call: Call) -> dict[str, str]:
+        """Return the headers that rules may see; one that came twice is joined with a comma."""
+        secret = self.scheme.secret_headers if self.scheme else frozenset()
+        visible: dict[str, str] = {}
+        for raw_name, value in call.headers:
+            name, text = raw_name.decode("latin-1"), value.decode("latin-1")
+            asked_for = name in KNOWN_HEADERS or (name in self.named and not may_be_secret(name))
+            if asked_for and raw_name not in secret:
+                visible[name] = f"{visible[name]}, {text}" if name in visible else text
+        return visible
+
+    def _event_id(self, call: Call, values: Mapping[str, Any]) -> str:
+        """Return the id of the event: the same for a delivery that comes again, new where nothing tells."""
+        delivery = None
+        if self.id:
+            delivery = self.id(values)
+        if not delivery and self.scheme:
+            delivery = self.scheme.delivery_id(call)
+        if not delivery:
+            delivery = self.preset.delivery_id(values["body"], values["headers"])
+        event_id = f"webhook:{self.path}:{delivery or uuid.uuid4()}"
+        if len(event_id) <= _MAX_ID and event_id.isprintable():
+            return event_id
+        return f"webhook:{sha256(event_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def proves(name: str) -> bool:
-    """Return whether a header may prove something or let somebody in, by its name, in lower case."""
-    return name not in KNOWN and bool(_PROOF.search(name))
+def verified(hook: Hook | None, call: Call, now: float) -> Hook:
+    """Return the hook of a call that proves its sender about ``now`` (Unix seconds).
 
-
-def visible(
-    headers: Iterable[tuple[bytes, bytes]], named: AbstractSet[str], secret: AbstractSet[bytes] = frozenset()
-) -> dict[str, str]:
-    """Return the headers of a call that rules may see; one that came twice is joined with a comma.
-
-    Args:
-        headers: All that came, with names in lower case.
-        named: What rules name besides ``KNOWN``.
-        secret: The headers that hold the proof of this call.
+    Raises:
+        SignatureError: The call proves nothing, or its path is no hook.
     """
-    found: dict[str, str] = {}
-    for raw, value in headers:
-        name, text = raw.decode("latin-1"), value.decode("latin-1")
-        if raw not in secret and (name in KNOWN or (name in named and not proves(name))):
-            found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+    if hook is None:
+        with suppress(SignatureError):
+            _NO_HOOK.verify(call, now)
+        raise SignatureError("no rule has such a path")
+    if hook.scheme:
+        hook.scheme.verify(call, now)
+    return hook
+
+
+def may_be_secret(name: str) -> bool:
+    """Return whether a header, by its name in lower case, may be a proof or let somebody in."""
+    return name not in KNOWN_HEADERS and bool(_SECRET.search(name))
