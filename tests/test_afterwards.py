@@ -17,8 +17,8 @@ from rulebook import project, rule_file
 from workplace import Workplace, until
 
 from wbox_notify.config.own import KEY, Own, Part
-from wbox_notify.daemon.archive.move import ChangedError, move, remove, write
 from wbox_notify.daemon.file_intake import FileIntake
+from wbox_notify.daemon.move import ChangedError, move, remove, write
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.deliveries import NextStep, State
 from wbox_notify.model.file_version import FileState, FileVersion
@@ -84,7 +84,7 @@ class House:
         self.store.finish(delivery, answer, after, self.now).result()
 
     def after(self) -> float:
-        return self.drops._afterwards.step()
+        return self.drops._archive.step()
 
     def through(self, state: State = State.SENT) -> float:
         for _ in range(self.take()):
@@ -454,7 +454,7 @@ def test_a_note_goes_over_nothing(tmp_path: Path) -> None:
 
 CRASHES = """
     import os, pathlib, sys
-    from wbox_notify.daemon.archive.move import move
+    from wbox_notify.daemon.move import move
     from wbox_notify.model.file_version import FileVersion
 
     drop, target = map(pathlib.Path, sys.argv[1:])

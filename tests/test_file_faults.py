@@ -20,7 +20,7 @@ from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
 from workplace import until
 
-from wbox_notify.daemon.sources import watches
+from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules.triggers import FileTrigger

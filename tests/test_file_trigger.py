@@ -568,7 +568,7 @@ def test_a_store_that_refuses_loses_nothing_and_is_reported_once(drop: Path, inb
     source.sweep()
     assert sorted(inbox.names) == ["a.pdf", "b.pdf", "c.pdf"]
     assert inbox.reports == [
-        "The store does not take files now (the disk is full); they are tried again.",
+        "The store cannot take files now (the disk is full); they are tried again.",
         "The store takes files again.",
     ]
 
@@ -581,7 +581,7 @@ def test_a_store_that_refused_takes_files_again_only_when_it_was_asked(drop: Pat
     (drop / "a.pdf").unlink()
     drop.rename(drop.parent / "away")
     source.sweep()
-    assert inbox.reports[0].startswith("The store does not take files now")
+    assert inbox.reports[0].startswith("The store cannot take files now")
     assert "The store takes files again." not in inbox.reports
     (drop.parent / "away").rename(drop)
     (drop / "b.pdf").write_bytes(b"x")

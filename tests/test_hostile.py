@@ -208,7 +208,7 @@ def test_no_answer_of_wbox_stops_the_daemon(place: Workplace) -> None:
         until(lambda: "905551239999" in place.run("queue", "list", "--state", "sent", "--json").stdout, 60)
         code, errors = ended(process)
     assert code == 0
-    assert "sending pauses" not in errors
+    assert "sending paused" not in errors
 
 
 def said(port: int, request: bytes) -> bytes:

@@ -8,8 +8,8 @@ import pytest
 from rulebook import rule_file
 
 from wbox_notify.config.own import own
-from wbox_notify.daemon.archive.target import Destination, folder
-from wbox_notify.daemon.sources import watches
+from wbox_notify.daemon.archive import Destination, folder_of
+from wbox_notify.daemon.file_intake import watches
 from wbox_notify.media import MediaError
 from wbox_notify.media.ingest import opened
 from wbox_notify.model.events import Event
@@ -142,7 +142,7 @@ def test_no_file_is_put_among_it(tmp_path: Path, target: str) -> None:
     data = {"path": f"{tmp_path}/p/in/a.txt", "name": "a.txt"}
     event = Event(id="e", type="file", at=datetime.now(UTC), data=data)
     with pytest.raises(Exception, match="belongs to the daemon"):
-        folder(project, Destination(FileState.DONE, rule, trigger, trigger.done), trigger.done, event)
+        folder_of(project, Destination(FileState.DONE, rule, trigger, trigger.done), trigger.done, event)
     assert [one[:2] for one in told(project)] == [("error", "WBX361")]
 
 

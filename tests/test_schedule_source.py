@@ -304,7 +304,7 @@ def test_what_a_full_store_refuses_is_emitted_later_even_if_it_is_too_late_for_t
     assert memory.ids == ["schedule:report:2026-11-23T09:00Z", "schedule:report:2026-11-23T09:30Z"]
     assert memory.events[memory.ids[0]].data["late"] > 2 * HOUR
     assert memory.reports == [
-        "The store does not take schedules now (the disk is full); they are tried again.",
+        "The store cannot take schedules now (the disk is full); they are tried again.",
         "The store takes schedules again.",
     ]
 

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from workplace import TEXT_RULE, Workplace, ended, until
 
-from wbox_notify.daemon.sources import watches
+from wbox_notify.daemon.file_intake import watches
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 

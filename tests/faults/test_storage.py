@@ -537,7 +537,7 @@ def test_S02_while_outcomes_can_not_be_written_nothing_more_is_sent(
         assert process.stderr
         until(lambda: "disk is full" in process.stderr.readline())
         until(lambda: wbox.messages()[0]["answered"] == 200)
-        until(lambda: "sending pauses" in process.stderr.readline())
+        until(lambda: "sending paused" in process.stderr.readline())
         assert len(wbox.messages()) == 1
     wbox.clear_faults()
     assert ended(process)[0] == 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.daemon.sources import watches
+from wbox_notify.daemon.file_intake import watches
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
 from wbox_notify.rules.rule import roots

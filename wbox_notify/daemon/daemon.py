@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,6 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import planner
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
-from wbox_notify.daemon.sources import timetables
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
@@ -29,10 +28,11 @@ from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules import Live, Project, Rule, load
+from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
-from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
+from wbox_notify.triggers.schedule.source import Mark, ScheduleSource, Timetable
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
 from wbox_notify.web.protocol import Connection
@@ -187,7 +187,7 @@ class Daemon:
             self._live.project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
-            timetables(self._live.project), last=self._last, emit=self._accept_times, report=log.warning
+            timetables(self._live.project.rules), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
 
@@ -253,6 +253,18 @@ class Daemon:
 def card_path(data_dir: Path) -> Path:
     """Return the file that tells commands where the daemon of a data folder answers."""
     return data_dir / CARD
+
+
+def timetables(rules: Iterable[Rule]) -> Iterator[Timetable]:
+    """Yield when rules are due."""
+    for rule in rules:
+        for trigger in rule.triggers:
+            if isinstance(trigger, ScheduleTrigger):
+                yield Timetable(
+                    rule=rule.id, kind="schedule", schedule=trigger.schedule, missed=trigger.missed
+                )
+            elif isinstance(trigger, MissingTrigger):
+                yield Timetable(rule=rule.id, kind="missing", schedule=trigger.by)
 
 
 def _own_key(path: Path) -> bytes:

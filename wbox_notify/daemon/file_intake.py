@@ -1,18 +1,22 @@
-"""What comes into the watched folders, kept in the store, and put away afterwards."""
+"""File intake: what comes into the watched folders is kept in the store, and archived afterwards."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from posixpath import normpath
 
-from wbox_notify.daemon.archive import Archive, follows
-from wbox_notify.daemon.sources import watches
+from wbox_notify.config.own import Own, Part
+from wbox_notify.config.settings import Settings
+from wbox_notify.daemon.archive import Archive, is_archived
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
-from wbox_notify.rules import Project
+from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.health import Alarm, unheard
+from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.health import Alarm, no_alarm
 
 _BEGUN = "existing"
 
@@ -27,7 +31,7 @@ class FileIntake:
         *,
         kept: Callable[[], None],
         report: Callable[[str], None],
-        alarm: Alarm = unheard,
+        alarm: Alarm = no_alarm,
     ) -> None:
         self._project = project
         self._store = store
@@ -35,39 +39,105 @@ class FileIntake:
         self._source = FileSource(
             watches(project, self), known=store.files.known, emit=self._keep, report=report, alarm=alarm
         )
-        self._afterwards = Archive(project, store.files, report=report, alarm=alarm)
+        self._archive = Archive(project, store.files, report=report, alarm=alarm)
 
     def start(self) -> None:
         """Begin to watch."""
         self._source.start()
-        self._afterwards.start()
+        self._archive.start()
 
     def stop(self) -> None:
         """Stop; returns when nothing more is kept or put away."""
         self._source.stop()
-        self._afterwards.stop()
+        self._archive.stop()
 
     def listed(self, within: float) -> bool:
         """Wait until what was there at the start has been listed and kept; False if it takes longer."""
         return self._source.listed(within)
 
     def is_new(self, rule: str, root: Path) -> bool:
-        """Return whether a rule has never listed a folder."""
+        """Return whether a rule has never listed a folder, as `existing: ignore` needs it."""
         return self._store.remembered(rule, _BEGUN, str(root)) is None
 
-    def begun(self, rule: str, root: Path) -> None:
-        """Note that it has now. Raises StoreError."""
+    def begun(self, rules: Sequence[str], root: Path) -> None:
+        """Note that these rules have listed a folder now. Raises StoreError."""
         now = time.time()
-        self._store.put_events(
-            [], now, [Memory(rule=rule, kind=_BEGUN, key=str(root), value={"at": now})]
-        ).result()
+        memories = [Memory(rule=rule, kind=_BEGUN, key=str(root), value={"at": now}) for rule in rules]
+        if memories:
+            self._store.put_events([], now, memories).result()
 
     def _keep(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         """Keep events, and versions as known; once this returns they are on disk."""
-        told = {event.id: self._first_fate(event) for event in events}
-        fates = {version: told.get(version.id, FileState.IGNORED) for version in versions}
-        self._store.put_events(events, time.time(), files=fates).result()
+        by_id = {
+            event.id: FileState.OPEN if is_archived(self._project, event) else FileState.SEEN
+            for event in events
+        }
+        states = {version: by_id.get(version.id, FileState.IGNORED) for version in versions}
+        self._store.put_events(events, time.time(), files=states).result()
         self._kept()
 
-    def _first_fate(self, event: Event) -> FileState:
-        return FileState.OPEN if follows(self._project, event) else FileState.SEEN
+
+def watches(project: Project, intake: FileIntake | None = None) -> list[Watch]:
+    """Return one watch for each folder that rules name; without an intake, of files that are there too."""
+    by_root: dict[Path, list[tuple[FileTrigger, Rule]]] = {}
+    for rule in project.rules:
+        for trigger in rule.sources():
+            if isinstance(trigger, FileTrigger):
+                by_root.setdefault(trigger.root, []).append((trigger, rule))
+    return [_watch(root, watching, project.settings, intake) for root, watching in by_root.items()]
+
+
+def _watch(
+    root: Path, watching: list[tuple[FileTrigger, Rule]], settings: Settings, intake: FileIntake | None
+) -> Watch:
+    """Return the watch of one folder for the rules that watch it."""
+    own = frozenset(_own(root, settings))
+    below_own = tuple(f"{path.rstrip('/')}/" for path in own)
+    beginners = [
+        rule.id
+        for trigger, rule in watching
+        if intake and trigger.existing == "ignore" and intake.is_new(rule.id, root)
+    ]
+
+    def takers(path: str) -> Iterator[tuple[FileTrigger, Rule]]:
+        return ((trigger, rule) for trigger, rule in watching if trigger.accepts(path))
+
+    def accepts(path: str) -> bool:
+        return path not in own and not path.startswith(below_own) and any(takers(path))
+
+    def near_miss(path: str) -> str | None:
+        misses = (trigger.miss(path) for trigger, _ in watching)
+        return next((miss.text for miss in misses if miss and miss.near), None)
+
+    def rest(path: str) -> float | None:
+        rests = (trigger.settle for trigger, _ in takers(path))
+        return max((seconds for seconds in rests if seconds is not None), default=None)
+
+    def begun() -> None:
+        if intake:
+            intake.begun(beginners, root)
+
+    return Watch(
+        root=root,
+        accepts=accepts,
+        own=settings.own.has,
+        reads=lambda path: frozenset().union(*(rule.needs - {"json"} for _, rule in takers(path))),
+        miss=near_miss,
+        rest=rest,
+        poll=min((trigger.poll for trigger, _ in watching if trigger.poll is not None), default=None),
+        least=lambda path: min(trigger.min_size for trigger, _ in takers(path)),
+        markers=lambda path: [mark for trigger, _ in takers(path) if (mark := trigger.marker(path))],
+        followers=lambda path: frozenset(rule.id for _, rule in takers(path)),
+        history=lambda path: all(rule.id in beginners for _, rule in takers(path)),
+        begun=begun,
+    )
+
+
+def _own(root: Path, settings: Settings) -> tuple[str, ...]:
+    """Return the paths below a folder that are not reported, with all below them."""
+    if settings.own.at(root):
+        return (normpath(root),)
+    own, static = settings.own, settings.media.static
+    if static:  # what is put there for wbox would be reported, sent and put there again
+        own = Own((*own.parts, Part(static.folder, "")))
+    return tuple(normpath(root / below) for _, below in own.below(root))

@@ -1,14 +1,11 @@
-"""Housekeeping: forgets what is older than it has to be, a little at a time."""
+"""Housekeeping: old history is deleted, a little at a time."""
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 
 from wbox_notify.model.clock import Clock, Step, steady
+from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.store import Store
-
-log = logging.getLogger(__name__)
 
 _ROWS = 500
 _SLICES = 100
@@ -16,7 +13,7 @@ _BREATH = 0.05
 _CLOCK_RIGHT_WITHIN = 300.0
 
 
-class Housekeeping:
+class Housekeeping(PeriodicThread):
     """A thread that prunes the store; ``history`` says for how many seconds finished things are kept.
 
     It looks ``every`` so many seconds; 50,000 rows can go in one look. What waits for the disk waits for one
@@ -43,17 +40,7 @@ class Housekeeping:
         self._now = Clock(clock, steady, self._follow_clock)
         self._rests_until = 0.0
         self._every = every
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
-
-    def start(self) -> None:
-        """Begin to prune."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the slice in hand and end."""
-        self._stopping.set()
-        self._thread.join(1.0)
+        super().__init__("housekeeping", self._turn, "could not delete old history", delay=every)
 
     def step(self) -> int:
         """Forget one slice of what is too old; return how many rows it had."""
@@ -73,9 +60,6 @@ class Housekeeping:
         if step.jump:
             self._rests_until = self._steady() + _CLOCK_RIGHT_WITHIN
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._every):
-            try:
-                self.look()
-            except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
-                log.error("old history stays for now: %s", error)  # noqa: TRY400 - no traceback reaches a user
+    def _turn(self) -> float:
+        self.look()
+        return self._every

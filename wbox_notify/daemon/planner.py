@@ -1,7 +1,6 @@
 """From stored events to stored plans: the thread that feeds the engine."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.rules import Live, Project
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.rows import Slice, Wanted
@@ -26,7 +26,7 @@ Observer = Callable[[Event | None, Plan], None]
 """Hears of each plan, and of the event that it follows from, if it does from one."""
 
 
-class Planner:
+class Planner(PeriodicThread):
     """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
 
     ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
@@ -58,24 +58,7 @@ class Planner:
         self._turned = turned
         self._clock = clock
         self._now = Clock(clock, steady, self._follow_clock)
-        self._stopping = False
-        self._news = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
-
-    def start(self) -> None:
-        """Begin with what the last run left unplanned."""
-        self._news.set()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the batch in hand and end."""
-        self._stopping = True
-        self._news.set()
-        self._thread.join(2.0)
-
-    def wake(self) -> None:
-        """Say that there are new events."""
-        self._news.set()
+        super().__init__("planner", self._turn, "planning paused")
 
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
@@ -144,20 +127,10 @@ class Planner:
             if self._observer:
                 self._observer(event, made)
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._news.clear()
-            try:
-                while self.step() and not self._stopping:
-                    pass
-                pause = self._pause()
-            except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
-                log.error("planning pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
-                pause = 5.0
-            self._news.wait(pause)
-
-    def _pause(self) -> float:
-        """Return the seconds until a rule wants to be woken, at most 30 in case the clock is set anew."""
+    def _turn(self) -> float:
+        """Plan once; return the seconds until a rule wants to be woken, at most 30: the clock may be set."""
+        if self.step():
+            return 0.0
         due = self._store.next_memory()
         return 30.0 if due is None else min(max(due - self._clock(), 0.0), 30.0)
 

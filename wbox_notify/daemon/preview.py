@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.daemon.sources import watches
+from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.rules import Project, Rule

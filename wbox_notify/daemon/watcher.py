@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wbox_notify.config import settings
 from wbox_notify.errors import WboxError
-from wbox_notify.triggers.loop import PeriodicThread
+from wbox_notify.model.loop import PeriodicThread
 
 _EVERY = 1.0
 _RULES = (".yaml", ".yml")
@@ -42,7 +42,7 @@ class ProjectWatcher(PeriodicThread):
         self._changed = changed
         self._clock = clock
         self._quiet = quiet
-        super().__init__("changes", self.step)
+        super().__init__("watcher", self.step, "edits are not noticed")
         self._report = report
         self._problem = ""
         self._told = self._seen = _look(folder)

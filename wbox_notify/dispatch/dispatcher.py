@@ -285,7 +285,7 @@ class Dispatcher:
                 pause = self.round(client, look_at)
                 look_at = 0.0
             except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
-                log.error("sending pauses: %s", error)  # noqa: TRY400 - no traceback reaches a user
+                log.error("sending paused: %s", error)  # noqa: TRY400 - no traceback reaches a user
                 pause = _PAUSE
             self._turned()
             if pause:

@@ -12,6 +12,7 @@ from typing import Any
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
+from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.triggers.file.facts import describe, read
 from wbox_notify.triggers.file.identity import Candidate, listed, repeated
 from wbox_notify.triggers.file.inotify import Inotify
@@ -19,20 +20,19 @@ from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Scanner
 from wbox_notify.triggers.file.unfinished import Waiting, mark
 from wbox_notify.triggers.file.watch import ListedFile, Watch
-from wbox_notify.triggers.health import Alarm, HealthReporter, unheard
+from wbox_notify.triggers.health import Alarm, HealthReporter, StoreHealth, no_alarm
 
 _BATCH = 500
 _BATCH_TEXT = 8 * 1024 * 1024
 _ROOTS_EVERY = 5.0
 _BREATH = 0.005
 _LONG = 3600.0
-_STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
 _Finished = tuple[FileVersion, dict[str, Any]]
 
 
-class FileSource:
+class FileSource(PeriodicThread):
     """Watches folders and emits one event for each finished version of each file."""
 
     def __init__(
@@ -42,7 +42,7 @@ class FileSource:
         known: Known,
         emit: Callable[[Sequence[Event], Sequence[FileVersion]], None],
         report: Callable[[str], None],
-        alarm: Alarm = unheard,
+        alarm: Alarm = no_alarm,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up; nothing is touched yet.
@@ -60,42 +60,32 @@ class FileSource:
         self._known = known
         self._emit = emit
         self._clock = clock
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__("file-source", self._follow, "folders are not looked at")
         self._troubles = HealthReporter(report, alarm)
         self._listing = Scanner(watches, self._troubles, clock=clock, going=self._going)
         self._waiting = Waiting(clock)
-        self._store_pause = 0.0
+        self._store = StoreHealth("files", self._troubles)
         self._asked = False
         self._listed = threading.Event()
 
     def start(self) -> None:
         """Begin to watch, in a thread of its own."""
         try:
-            self._listing.hints = Inotify(self._wake)
+            self._listing.hints = Inotify(self._news)
         except OSError as error:
             self._without_hints(str(error.strerror))
-        self._thread = threading.Thread(target=self._run, name="file-source", daemon=True)
-        self._thread.start()
+        super().start()
 
-    def stop(self) -> None:
-        """Stop watching; returns when no more is emitted, within 2 seconds unless the store hangs."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(1.5)
+    def stop(self, within: float = 1.5) -> bool:
+        """Stop watching; when this returns no more is emitted, unless the store hangs."""
+        ended = super().stop(within)
         if self._listing.hints is not None:
             self._listing.hints.close()
+        return ended
 
     def listed(self, within: float) -> bool:
         """Wait until what was there at the start has been listed and emitted; False if it takes longer."""
         return self._listed.wait(within)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs; False too before the start and after the stop."""
-        return self._thread is not None and self._thread.is_alive()
 
     def sweep(self) -> float:
         """List everything and emit what is finished; return in how many seconds to look again.
@@ -105,16 +95,16 @@ class FileSource:
         self._listing.expect()
         return self._look(())
 
-    def _run(self) -> None:
-        while self._going():
-            pause = self._look(self._hinted())
-            self._listed.set()
-            # The store is left in peace for the whole pause. Otherwise a hint ends it, but not at once, so
-            # that what comes together is looked at together.
-            self._stopping.wait(pause if self._store_pause else min(pause, _BREATH))
-            if not self._store_pause:
-                self._wake.wait(pause)
-            self._wake.clear()
+    def _follow(self) -> float:
+        pause = self._look(self._hinted())
+        self._listed.set()
+        # The store is left in peace for the whole pause. Otherwise a hint ends it, but not at once, so that
+        # what comes together is looked at together.
+        if self._store.pause:
+            self._stopping.wait(self._store.pause)
+            return 0.0
+        self._stopping.wait(min(pause, _BREATH))
+        return pause
 
     def _going(self) -> bool:
         return not self._stopping.is_set()
@@ -148,15 +138,11 @@ class FileSource:
                 self._take(batch)
             self._listing.begin()
         except StoreError as error:
-            self._store_pause = min(max(_STORE_SOON, self._store_pause * 2), _STORE_SELDOM)
             self._listing.expect()
-            self._troubles.tell(
-                "store", f"The store does not take files now ({error}); they are tried again."
-            )
-            return self._store_pause
-        self._store_pause = 0.0
+            return self._store.refused(error)
+        self._store.pause = 0.0
         if self._asked:  # where there is nothing to keep, the store was not needed
-            self._troubles.over("store", "The store takes files again.")
+            self._store.accepted()
         for path, wait in due.items():
             if self._waiting.is_still(path, wait):  # not come across any more: it is gone
                 self._forget(path)

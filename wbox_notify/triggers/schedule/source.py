@@ -8,14 +8,13 @@ from typing import Literal, NamedTuple
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.triggers.health import HealthReporter
-from wbox_notify.triggers.loop import PeriodicThread
+from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.triggers.health import HealthReporter, StoreHealth
 from wbox_notify.triggers.schedule import Missed, Schedule, nominal_id
 
 LONGEST_PAUSE = 30.0
 """Seconds until the clock is looked at again at the latest: it may be set, and the machine may sleep."""
 
-_STORE_SOON, _STORE_SELDOM = 0.5, 30.0
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -66,9 +65,8 @@ class ScheduleSource(PeriodicThread):
         self._last = last
         self._emit = emit
         self._clock = clock
-        super().__init__("schedule-source", self.step)
-        self._troubles = HealthReporter(report)
-        self._store_pause = 0.0
+        super().__init__("schedule-source", self.step, "schedules paused")
+        self._store = StoreHealth("schedules", HealthReporter(report))
         self._timetables: dict[str, list[Timetable]] = {}
         for timetable in timetables:
             self._timetables.setdefault(timetable.rule, []).append(timetable)
@@ -86,13 +84,8 @@ class ScheduleSource(PeriodicThread):
             self._gather(rules)
             self._hand_over()
         except StoreError as error:
-            self._store_pause = min(max(_STORE_SOON, self._store_pause * 2), _STORE_SELDOM)
-            self._troubles.tell(
-                "store", f"The store does not take schedules now ({error}); they are tried again."
-            )
-            return self._store_pause
-        self._store_pause = 0.0
-        self._troubles.over("store", "The store takes schedules again.")
+            return self._store.refused(error)
+        self._store.accepted()
         return self._until_next(rules)
 
     def _now(self) -> datetime:
