@@ -388,7 +388,7 @@ def test_where_a_preset_wants_json_it_is_read_whatever_it_says_it_is(
         (b'{"alerts": [{"status": "firing"}]}', {}, "`alerts[0].labels` is missing"),
         (b"disk is full", TEXT, "this is not JSON: Expecting value, line 1, column 1"),
         (b'{"a": 1, "a": 2}', TEXT, 'the key "a" comes twice in one object'),
-        (b"a=1", FORM, "this is a form, and this hook wants JSON"),
+        (b"a=1", FORM, "this hook takes JSON and not a form"),
     ],
 )
 def test_what_a_preset_can_not_read_is_refused_at_the_door(

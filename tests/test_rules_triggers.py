@@ -206,7 +206,13 @@ MISTAKES = [
     (HOOK + "secret: nobody}}", "WBX324", (5, 42), "no secret `nobody`", "WBOX_SECRET_NOBODY"),
     (HOOK + "secret: [hook, my-key]}}", "WBX324", (5, 49), "`my-key`", "`secrets: {my-key: {file: PATH}}`"),
     (HOOK + "secret: []}}", "WBX215", (5, 42), "the list is empty", None),
-    (HOOK + "secret: hook, verify: {scheme: gitub}}}", "WBX328", (5, 65), "called `gitub`", "`github`?"),
+    (
+        HOOK + "secret: hook, verify: {scheme: gitub}}}",
+        "WBX328",
+        (5, 65),
+        "there is no scheme `gitub`",
+        "`github`?",
+    ),
     (HOOK + "secret: hook, verify: {scheme: hmac}}}", "WBX328", (5, 65), "needs the option `header`", None),
     (
         HOOK + "secret: hook, verify: {scheme: github, header: X}}}",

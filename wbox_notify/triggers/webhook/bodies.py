@@ -1,4 +1,4 @@
-"""Bodies: what came in as bytes, as plain data that is safe to keep; or one error that says why not."""
+"""Bodies of calls: JSON, forms and text as plain data that is safe to store."""
 
 import json
 import math
@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 from wbox_notify.errors import WboxError
 
 DEEPEST = 32
-"""How many arrays and objects of JSON may stand inside of one another."""
+"""How many levels of arrays and objects JSON may have."""
 
 LONGEST_NUMBER = 4300
-"""How many digits a whole number may have: more cannot be printed."""
+"""How many digits a whole number may have: Python prints no more."""
 
 MOST_VALUES = 250_000
 """How many values JSON may have: each takes some 100 bytes, however short it is written."""
@@ -27,6 +27,7 @@ LONGEST_TEXT = 256 * 1024
 """How long a body that is plain text may be, in bytes."""
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 _UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
@@ -34,28 +35,29 @@ _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class BodyError(WboxError):
-    """What came in cannot be used; the text says what is wrong with it."""
+    """A body cannot be used; the text says what is wrong with it."""
 
 
 class KindError(BodyError):
-    """What came in is of a kind that is not read at all."""
+    """A body is of a type that is not read at all."""
 
 
 def any_body(content_type: str, body: bytes) -> Any:
-    """Return a body as what it says it is; JSON in brackets is JSON, whatever it says.
+    """Return a body as its content type says; a body in brackets is JSON, whatever that says.
 
     ``curl -d '{…}'`` calls JSON a form, and browsers, Amazon SNS and many scripts call it plain text.
 
     Raises:
-        KindError: It says that it is something else than JSON, a form or text, or not in UTF-8.
-        BodyError: It is not what it says.
+        KindError: The content type is neither JSON, a form nor text, or not in UTF-8.
+        BodyError: The body is not of that type.
     """
     kind = _kind(content_type)
-    if kind == FORM and not _is_bracketed(body):
+    bracketed = _is_bracketed(body)
+    if kind == FORM and not bracketed:
         return form_body(body)
-    if kind in {"application/json", FORM}:
+    if kind in {JSON, FORM}:
         return json_body(body)
-    if kind.startswith("text/") and not _is_bracketed(body):
+    if kind.startswith("text/") and not bracketed:
         return text_body(body)
     try:
         return json_body(body)
@@ -64,30 +66,31 @@ def any_body(content_type: str, body: bytes) -> Any:
 
 
 def object_body(content_type: str, body: bytes, form: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Return a body that has to be JSON, whatever it says it is; ``form`` makes it of the fields of a form.
+    """Return a body that must be JSON, whatever its content type; ``form`` makes it of the fields of a form.
 
     Raises:
         KindError: As ``any_body``.
-        BodyError: It is neither JSON nor a form of which JSON can be made.
+        BodyError: The body is neither JSON nor a form of which JSON can be made.
     """
     if _kind(content_type) != FORM or _is_bracketed(body):
         return json_body(body)
     if form is None:
-        raise BodyError("this is a form, and this hook wants JSON")
+        raise BodyError("this hook takes JSON and not a form")
     return form(form_body(body))
 
 
 def _kind(content_type: str) -> str:
     """Return the type of a body in lower case; all types of JSON are one, and nothing is ``""``."""
     kind, *parameters = [part.strip() for part in content_type.lower().split(";")]
-    charsets = [text.partition("=")[2].strip('"') for text in parameters if text.startswith("charset=")]
-    if any(charset not in _UTF_8 for charset in charsets):
-        raise KindError("send the body in UTF-8")
-    if kind == "application/json" or kind.endswith("+json"):
-        return "application/json"
-    if kind and kind != FORM and not kind.startswith("text/"):
-        raise KindError("send JSON, a form or plain text")
-    return kind
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in _UTF_8:
+            raise KindError("send the body in UTF-8")
+    if kind == JSON or kind.endswith("+json"):
+        return JSON
+    if kind in {"", FORM} or kind.startswith("text/"):
+        return kind
+    raise KindError("send JSON, a form or plain text")
 
 
 def _is_bracketed(body: bytes) -> bool:
@@ -98,7 +101,7 @@ def json_body(body: bytes) -> Any:
     """Return the value of a body in JSON; NUL and halves of a character become U+FFFD.
 
     Raises:
-        BodyError: It is no JSON in UTF-8, a key comes twice, a number has no value, or it is too deep.
+        BodyError: The body is not JSON in UTF-8, a key comes twice, a number has no value, or it is too deep.
     """
     text = _decoded(body)
     structure = _structure(text)
@@ -115,8 +118,8 @@ def json_body(body: bytes) -> Any:
             parse_int=_whole,
         )
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise BodyError(f"this is not JSON: {error.msg}, {place}") from None
+        position = f"line {error.lineno}, column {error.colno}"
+        raise BodyError(f"this is not JSON: {error.msg}, {position}") from None
     return _clean(value)
 
 
@@ -124,7 +127,7 @@ def form_body(body: bytes) -> dict[str, Any]:
     """Return the fields of a form (``application/x-www-form-urlencoded``); one that comes again is a list.
 
     Raises:
-        BodyError: It is not UTF-8, or there are too many fields.
+        BodyError: The form is not in UTF-8, or has too many fields.
     """
     fields: dict[str, list[str]] = {}
     try:
@@ -142,7 +145,7 @@ def text_body(body: bytes) -> str:
     """Return a body that is plain text; NUL becomes U+FFFD.
 
     Raises:
-        BodyError: It is not UTF-8, or too long.
+        BodyError: The text is not in UTF-8, or too long.
     """
     if len(body) > LONGEST_TEXT:
         raise BodyError(f"the text is longer than {LONGEST_TEXT // 1024} KiB")
@@ -150,7 +153,7 @@ def text_body(body: bytes) -> str:
 
 
 def _decoded(body: bytes) -> str:
-    """Return a body as text, without the mark of UTF-8 that some programs put before it."""
+    """Return a body as text, without the byte order mark that some programs put before it."""
     try:
         return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
@@ -158,25 +161,25 @@ def _decoded(body: bytes) -> str:
 
 
 def _structure(text: str) -> str:
-    """Return JSON without what stands in its texts."""
+    """Return JSON without the content of its strings."""
     unescaped = text.replace("\\\\", "").replace('\\"', "")
     return "".join(unescaped.split('"')[::2])
 
 
 def _too_deep(structure: str) -> bool:
-    """Look before JSON is read: the reader would go down as far as it is led."""
+    """Check the depth before JSON is parsed: the parser would recurse without a limit of ours."""
     depths = accumulate(_STEP[bracket[0]] for bracket in re.finditer(r"[][{}]", structure))
     return any(depth > DEEPEST for depth in depths)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in pairs:
         key = _clean(name)
-        if key in made:
+        if key in fields:
             raise BodyError(f"the key {json.dumps(key[:60])} comes twice in one object")
-        made[key] = value
-    return made
+        fields[key] = value
+    return fields
 
 
 def _no_number(name: str) -> float:
@@ -197,7 +200,7 @@ def _whole(digits: str) -> int:
 
 
 def _clean(value: Any) -> Any:
-    """Return a value whose texts a store can keep."""
+    """Return a value whose texts every store can keep."""
     if isinstance(value, str):
         return _UNKEEPABLE.sub("\ufffd", value)
     if isinstance(value, list):

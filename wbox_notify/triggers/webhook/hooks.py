@@ -66,7 +66,7 @@ class Hook:
 
     def head_is_proven(self, head: Call, now: float) -> bool | None:
         """Return whether the head of a call shows the secret; None where the proof takes its body too."""
-        if not self.scheme or self.scheme.proof.algorithm:
+        if not self.scheme or self.scheme.algorithm:
             return None
         try:
             self.scheme.verify(head, now)

@@ -1,4 +1,4 @@
-"""Presets: what the senders that we know put into a call, and what rules may say of it."""
+"""Presets: the calls of known senders, and the fields of them that rules may name."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ Headers = Mapping[str, str]
 """The headers of a call; the names are in lower case."""
 
 Fields = Mapping[str, Mapping[str, Any]]
-"""Names with their fields, and what each field is where the sender leaves it out."""
+"""Names with their fields, and the value of each field where the sender leaves it out."""
 
 Status = Literal["firing", "resolved"]
 
-_LONGEST_CHALLENGE = 1000
+_MAX_CHALLENGE = 1000
 _KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
 _STATUS: Mapping[str, Status] = {"firing": "firing", "resolved": "resolved"}
 _KUMA = {0: "firing", 1: "resolved", 2: "pending", 3: "maintenance"}
@@ -46,8 +46,8 @@ _GRAFANA: Mapping[str, Any] = {
     "imageURL": "",
     "orgId": None,
 }
-_OF_ALL = {"truncatedAlerts", "orgId"}
-"""What a call says of all its alerts: how many it left out, and whose they are."""
+_COMMON = {"truncatedAlerts", "orgId"}
+"""The fields that a call gives once for all its alerts: how many it left out, and whose they are."""
 
 _CHECK: Mapping[str, Any] = {"id": "", "name": "", "status": ""}
 _MONITOR: Mapping[str, Any] = {**_CHECK, "message": "", "monitor": {}, "heartbeat": {}}
@@ -60,13 +60,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One thing that a call tells of.
+    """One thing that a call reports.
 
     Attributes:
-        data: What rules see besides ``body``, ``headers`` and ``query``.
-        type: What ``event.type`` is, where the sender has a name for it.
-        key: The same in all that is told of one alert.
-        status: Whether the alert is on; None where nothing is said of that.
+        data: The names that rules see besides ``body``, ``headers`` and ``query``.
+        type: The ``event.type``, where the sender has a name for it.
+        key: The same in all reports of one alert.
+        status: Whether the alert is on; None where the call does not say.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -75,28 +75,28 @@ class Item:
     status: Status | None = None
 
 
-def _event(_body: Any, _headers: Headers) -> None:
-    """Answer nothing of its own: each call is an event."""
+def _no_answer(_body: Any, _headers: Headers) -> None:
+    """Treat each call as an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """What is known of one kind of sender; a body is plain data here.
+    """One kind of sender; a body is plain data here.
 
     Attributes:
         scheme: How it proves itself where a rule does not say; a kind of ``signatures.scheme``.
-        items: What a call tells of. It raises BodyError, which names what is missing.
+        items: Returns the items that a call reports. It raises BodyError, which names what is missing.
         read: Returns the body as plain data, from its content type and its bytes. It raises BodyError.
-        answer: What to answer, as JSON, to a call that only tries us out; None if the call is an event.
-            Ask only after the signature was checked.
-        fields: The names that ``items`` adds to what rules see.
-        silent: Whether the sender shows people what it is answered, so that nothing is said but 200.
+        answer: Returns the answer, as JSON, to a call that only tests the hook; None if the call is an event.
+            Call it only after the signature was checked.
+        fields: The names that ``items`` adds for rules.
+        silent: Whether the sender shows the answer to people, so that it is 200 without a text.
     """
 
     scheme: str
     items: Callable[[Any, Headers], list[Item]]
     read: Callable[[str, bytes], Any] = object_body
-    answer: Callable[[Any, Headers], Mapping[str, Any] | None] = _event
+    answer: Callable[[Any, Headers], Mapping[str, Any] | None] = _no_answer
     fields: Fields = field(default_factory=dict)
     silent: bool = False
 
@@ -105,16 +105,16 @@ class Preset:
         return delivery(self.scheme).find(headers, body)
 
 
-def is_ping(call: Call, guard: Scheme | None) -> bool:
-    """Return whether WooCommerce only looks whether a hook is there, as it does when the hook is saved.
+def is_ping(call: Call, scheme: Scheme | None) -> bool:
+    """Return whether WooCommerce only tests whether the hook exists, as it does when the hook is saved.
 
     It posts the number of the hook without a signature, and shows an error unless the answer is 200.
     """
     if not _WOO_PING.fullmatch(call.body) or call.values(_WOO_SIGNATURE):
         return False
-    if guard is None:
+    if scheme is None:
         return any(agent.startswith(b"WooCommerce/") for agent in call.values(b"user-agent"))
-    return _WOO_SIGNATURE in guard.secret_headers
+    return _WOO_SIGNATURE in scheme.secret_headers
 
 
 def _json(_body: Any, _headers: Headers) -> list[Item]:
@@ -122,12 +122,11 @@ def _json(_body: Any, _headers: Headers) -> list[Item]:
 
 
 def _validation(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
-    """Answer Azure Event Grid, which wants its code back before it sends anything."""
-    first = body[0] if isinstance(body, list) and len(body) == 1 else None
-    trying = isinstance(first, dict) and first.get("eventType") == _VALIDATION
-    data = first.get("data") if isinstance(first, dict) and trying else None
-    code = data.get("validationCode") if isinstance(data, dict) else None
-    return {"validationResponse": code} if _is_short(code) else None
+    """Answer Azure Event Grid, which wants its code back before it sends events."""
+    if not isinstance(body, list) or len(body) != 1 or _get(body[0], "eventType") != _VALIDATION:
+        return None
+    code = _get(_get(body[0], "data"), "validationCode")
+    return {"validationResponse": code} if _is_challenge(code) else None
 
 
 def _payload(fields: Mapping[str, Any]) -> Any:
@@ -157,7 +156,11 @@ def _stripe(body: Any, _headers: Headers) -> list[Item]:
 
 def _slack_body(content_type: str, body: bytes) -> Any:
     """Return JSON, the JSON in a form (a button was pressed), or the form itself (a slash command)."""
-    return object_body(content_type, body, lambda form: _payload(form) if "payload" in form else form)
+
+    def payload_or_form(form: dict[str, Any]) -> Any:
+        return _payload(form) if "payload" in form else form
+
+    return object_body(content_type, body, payload_or_form)
 
 
 def _slack(body: Any, _headers: Headers) -> list[Item]:
@@ -169,13 +172,14 @@ def _slack(body: Any, _headers: Headers) -> list[Item]:
 
 
 def _slack_challenge(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
-    trying = isinstance(body, dict) and body.get("type") == "url_verification"
-    challenge = body.get("challenge") if trying else None
-    return {"challenge": challenge} if _is_short(challenge) else None
+    if _get(body, "type") != "url_verification":
+        return None
+    challenge = _get(body, "challenge")
+    return {"challenge": challenge} if _is_challenge(challenge) else None
 
 
-def _is_short(challenge: Any) -> bool:
-    return isinstance(challenge, str) and len(challenge) <= _LONGEST_CHALLENGE
+def _is_challenge(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_CHALLENGE
 
 
 def _alertmanager(body: Any, _headers: Headers) -> list[Item]:
@@ -186,14 +190,14 @@ def _grafana(body: Any, _headers: Headers) -> list[Item]:
     return _alerts(body, _GRAFANA)
 
 
-def _alerts(body: Any, empty: Mapping[str, Any]) -> list[Item]:
+def _alerts(body: Any, fields: Mapping[str, Any]) -> list[Item]:
     """Return each alert of a call; one without a fingerprint gets one of its labels."""
     alerts = _part(body, "alerts", list)
-    of_all = {name: body[name] for name in _OF_ALL & empty.keys() if isinstance(body.get(name), int)}
-    return [_alert(alert, f"alerts[{number}]", of_all, empty) for number, alert in enumerate(alerts)]
+    common = {name: body[name] for name in _COMMON & fields.keys() if isinstance(body.get(name), int)}
+    return [_alert(alert, f"alerts[{number}]", common, fields) for number, alert in enumerate(alerts)]
 
 
-def _alert(alert: Any, path: str, of_all: Mapping[str, Any], empty: Mapping[str, Any]) -> Item:
+def _alert(alert: Any, path: str, common: Mapping[str, Any], fields: Mapping[str, Any]) -> Item:
     status = _STATUS.get(_part(alert, "status", str, path))
     if status is None:
         raise BodyError(f"`{path}.status` is neither firing nor resolved")
@@ -201,14 +205,17 @@ def _alert(alert: Any, path: str, of_all: Mapping[str, Any], empty: Mapping[str,
     key = alert.get("fingerprint")
     if not isinstance(key, str) or not key:
         key = hashlib.sha256(labels.encode()).hexdigest()[:32]
-    return Item(
-        data={"alert": _filled({**of_all, **alert, "fingerprint": key}, empty)}, key=key, status=status
-    )
+    alert = {**common, **alert, "fingerprint": key}
+    return Item(data={"alert": _filled(alert, fields)}, key=key, status=status)
 
 
-def _filled(alert: Mapping[str, Any], empty: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an alert with each name that rules may count on; what is left out, or null, is empty."""
-    return {**alert, **{name: nothing for name, nothing in empty.items() if alert.get(name) is None}}
+def _filled(alert: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alert with each field that rules may name; one that is missing, or null, is empty."""
+    filled = dict(alert)
+    for name, empty in fields.items():
+        if filled.get(name) is None:
+            filled[name] = empty
+    return filled
 
 
 def _uptime_kuma(body: Any, _headers: Headers) -> list[Item]:
@@ -237,8 +244,8 @@ def _uptime_kuma(body: Any, _headers: Headers) -> list[Item]:
 def _healthchecks(body: Any, _headers: Headers) -> list[Item]:
     """Return the check that went down or up.
 
-    The body is free in Healthchecks. Paste this into the webhook, for down and for up alike; more keys do no
-    harm, and rules find them under ``body``:
+    The body is free in Healthchecks. Paste this into the webhook, for down and for up; more keys do no harm,
+    and rules see them as ``body``:
 
         {"code": "$CODE", "name": $NAME_JSON, "status": "$STATUS"}
     """
@@ -250,11 +257,17 @@ def _healthchecks(body: Any, _headers: Headers) -> list[Item]:
     return [Item(data={"alert": _filled(alert, _CHECK)}, key=key, status=status)]
 
 
+def _get(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, dict) else None
+
+
 def _part(holder: Any, name: str, kind: type[_T], path: str = "") -> _T:
     """Return a part of an object; BodyError, with its whole path, if it is missing or of another kind."""
     where = f"{path}.{name}" if path else name
+    if not isinstance(holder, dict) and not path:
+        raise BodyError("the body is not a JSON object")
     if not isinstance(holder, dict):
-        raise BodyError(f"`{path}` is not an object" if path else "the body is not a JSON object")
+        raise BodyError(f"`{path}` is not an object")
     if name not in holder:
         raise BodyError(f"`{where}` is missing")
     part = holder[name]
