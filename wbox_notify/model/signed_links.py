@@ -4,12 +4,12 @@ import base64
 import hmac
 
 ACK = "ack"
-"""The kind of link that acknowledges; its value is the rule, ``\\x1f`` and the key of what happened."""
+"""The kind of link that acknowledges; its value is the rule, ``\\x1f`` and the key of the alert."""
 
 RELEASE = "release"
-"""The kind of link that releases what the storm guard holds; its value is the id of the event."""
+"""The kind of link that releases messages on hold; its value is the id of their event."""
 
-_CODE = 16
+_SIGNATURE_SIZE = 16
 
 
 def page_url(public_url: str | None, key: bytes, kind: str, value: str) -> str:
@@ -18,24 +18,24 @@ def page_url(public_url: str | None, key: bytes, kind: str, value: str) -> str:
 
 
 def token(key: bytes, kind: str, value: str) -> str:
-    """Return a text for an address that stands for a kind (without a colon in it) and a value.
+    """Return a token for an address that stands for a kind (without a colon in it) and a value.
 
     It is the same whenever it is made. It has lower-case letters and digits alone, since a chat may leave
     out a ``-`` at the end of an address.
     """
-    said = f"{kind}:{value}".encode("utf-8", "surrogatepass")
-    code = hmac.digest(key, said, "sha256")[:_CODE]
-    return base64.b32encode(code + said).decode("ascii").rstrip("=").lower()
+    content = f"{kind}:{value}".encode("utf-8", "surrogatepass")
+    signature = hmac.digest(key, content, "sha256")[:_SIGNATURE_SIZE]
+    return base64.b32encode(signature + content).decode("ascii").rstrip("=").lower()
 
 
 def read(key: bytes, text: str) -> tuple[str, str] | None:
-    """Return the kind and the value that a text stands for, or None unless it was made with this key."""
+    """Return the kind and the value of a token, or None unless it was made with this key."""
     try:
-        said = base64.b32decode(text.upper() + "=" * (-len(text) % 8))[_CODE:]
-        kind, _, value = said.decode("utf-8", "surrogatepass").partition(":")
+        content = base64.b32decode(text.upper() + "=" * (-len(text) % 8))[_SIGNATURE_SIZE:]
+        kind, _, value = content.decode("utf-8", "surrogatepass").partition(":")
     except ValueError:
         return None
-    # Made anew and compared whole: so there is one way only to write a token.
+    # The whole token is compared with one that is made again, so that there is one way only to write it.
     if not hmac.compare_digest(token(key, kind, value).encode(), text.encode()):
         return None
     return kind, value

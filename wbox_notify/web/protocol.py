@@ -16,13 +16,16 @@ Client = tuple[str, int] | None
 
 _READ_SIZE = 32 * 1024
 _LEAST_OF_CHUNKS = 256
+_MAX_CONNECTIONS = 512
 _END_OF_HEAD = b"\r\n\r\n"
 
 
 def _room_for_connections() -> int:
     """Return how many connections to keep at once: files of our own must fit beside them."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return min(512, files // 2) if files > 0 else 512
+    if files <= 0:
+        return _MAX_CONNECTIONS
+    return min(_MAX_CONNECTIONS, files // 2)
 
 
 class Connection(HttpToolsProtocol):
@@ -102,7 +105,9 @@ class Connection(HttpToolsProtocol):
     def _request(self) -> RequestResponseCycle | None:
         """The latest request, while it is not answered."""
         request = cast("RequestResponseCycle | None", self.cycle)
-        return None if request is None or request.response_complete else request
+        if request is None or request.response_complete:
+            return None
+        return request
 
     @property
     def busy(self) -> bool:
@@ -153,7 +158,9 @@ class Connection(HttpToolsProtocol):
         if self.owes_body:
             start += _LEAST_OF_CHUNKS
         end = self.unread.find(_END_OF_HEAD, start)
-        return len(self.unread) if end < 0 else end + len(_END_OF_HEAD)
+        if end < 0:
+            return len(self.unread)
+        return end + len(_END_OF_HEAD)
 
     def _parse(self, part: memoryview) -> None:
         """Hand some bytes to the parser; refuse the request where its head or framing is too large."""

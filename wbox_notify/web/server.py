@@ -105,7 +105,9 @@ def _accepts_at_once() -> int:
     Without a bound a crowd takes all the files that this process may open, the store's and the sender's too.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return min(_MAX_ACCEPTS, max(files // 16, 1)) if files > 0 else _MAX_ACCEPTS
+    if files <= 0:
+        return _MAX_ACCEPTS
+    return min(_MAX_ACCEPTS, max(files // 16, 1))
 
 
 def _url(host: str, port: int) -> str:

@@ -100,7 +100,9 @@ class _Intake:
         if hook is None:
             return None
         written = quote(f"/hook/{hook.path}", safe=_IN_A_PATH)
-        return hook if raw_path.removesuffix("/") == written.removesuffix("/") else None
+        if raw_path.removesuffix("/") != written.removesuffix("/"):
+            return None
+        return hook
 
     async def _store(self, hook: Hook | None, call: Call) -> Response:
         """Return the answer to a call, once its event is on disk."""

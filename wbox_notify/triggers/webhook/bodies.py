@@ -11,19 +11,19 @@ from urllib.parse import parse_qsl
 
 from wbox_notify.errors import WboxError
 
-DEEPEST = 32
+MAX_DEPTH = 32
 """How many levels of arrays and objects JSON may have."""
 
-LONGEST_NUMBER = 4300
+MAX_DIGITS = 4300
 """How many digits a whole number may have: Python prints no more."""
 
-MOST_VALUES = 250_000
+MAX_VALUES = 250_000
 """How many values JSON may have: each takes some 100 bytes, however short it is written."""
 
-MOST_FIELDS = 1000
+MAX_FIELDS = 1000
 """How many fields a form may have."""
 
-LONGEST_TEXT = 256 * 1024
+MAX_TEXT = 256 * 1024
 """How long a body that is plain text may be, in bytes."""
 
 FORM = "application/x-www-form-urlencoded"
@@ -105,10 +105,10 @@ def json_body(body: bytes) -> Any:
     """
     text = _decoded(body)
     structure = _structure(text)
-    if sum(map(structure.count, "[{,")) > MOST_VALUES:
-        raise BodyError(f"the JSON has more than {MOST_VALUES:,} values")
+    if sum(map(structure.count, "[{,")) > MAX_VALUES:
+        raise BodyError(f"the JSON has more than {MAX_VALUES:,} values")
     if _too_deep(structure):
-        raise BodyError(f"the JSON is more than {DEEPEST} levels deep")
+        raise BodyError(f"the JSON is more than {MAX_DEPTH} levels deep")
     try:
         value = json.loads(
             text,
@@ -131,11 +131,11 @@ def form_body(body: bytes) -> dict[str, Any]:
     """
     fields: dict[str, list[str]] = {}
     try:
-        pairs = parse_qsl(_decoded(body), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(_decoded(body), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
         raise BodyError("the form is not in UTF-8") from None
     except ValueError:
-        raise BodyError(f"the form has more than {MOST_FIELDS} fields") from None
+        raise BodyError(f"the form has more than {MAX_FIELDS} fields") from None
     for name, value in pairs:
         fields.setdefault(_clean(name.removeprefix("\ufeff")), []).append(_clean(value))
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
@@ -147,8 +147,8 @@ def text_body(body: bytes) -> str:
     Raises:
         BodyError: The text is not in UTF-8, or too long.
     """
-    if len(body) > LONGEST_TEXT:
-        raise BodyError(f"the text is longer than {LONGEST_TEXT // 1024} KiB")
+    if len(body) > MAX_TEXT:
+        raise BodyError(f"the text is longer than {MAX_TEXT // 1024} KiB")
     return str(_clean(_decoded(body)))
 
 
@@ -169,7 +169,7 @@ def _structure(text: str) -> str:
 def _too_deep(structure: str) -> bool:
     """Check the depth before JSON is parsed: the parser would recurse without a limit of ours."""
     depths = accumulate(_STEP[bracket[0]] for bracket in re.finditer(r"[][{}]", structure))
-    return any(depth > DEEPEST for depth in depths)
+    return any(depth > MAX_DEPTH for depth in depths)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def _finite(digits: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    if len(digits.lstrip("-")) > LONGEST_NUMBER:
-        raise BodyError(f"a number has more than {LONGEST_NUMBER} digits")
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise BodyError(f"a number has more than {MAX_DIGITS} digits")
     return int(digits)
 
 

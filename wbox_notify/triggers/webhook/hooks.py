@@ -103,8 +103,11 @@ class Hook:
         for raw_name, value in call.headers:
             name, text = raw_name.decode("latin-1"), value.decode("latin-1")
             asked_for = name in KNOWN_HEADERS or (name in self.named and not may_be_secret(name))
-            if asked_for and raw_name not in secret:
-                visible[name] = f"{visible[name]}, {text}" if name in visible else text
+            if not asked_for or raw_name in secret:
+                continue
+            if name in visible:
+                text = f"{visible[name]}, {text}"
+            visible[name] = text
         return visible
 
     def _event_id(self, call: Call, values: Mapping[str, Any]) -> str:

@@ -126,7 +126,9 @@ def _validation(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
     if not isinstance(body, list) or len(body) != 1 or _get(body[0], "eventType") != _VALIDATION:
         return None
     code = _get(_get(body[0], "data"), "validationCode")
-    return {"validationResponse": code} if _is_challenge(code) else None
+    if not _is_challenge(code):
+        return None
+    return {"validationResponse": code}
 
 
 def _payload(fields: Mapping[str, Any]) -> Any:
@@ -143,7 +145,9 @@ def _github(_body: Any, headers: Headers) -> list[Item]:
 
 
 def _github_ping(_body: Any, headers: Headers) -> Mapping[str, Any] | None:
-    return {"status": "pong"} if headers.get("x-github-event") == "ping" else None
+    if headers.get("x-github-event") != "ping":
+        return None
+    return {"status": "pong"}
 
 
 def _gitlab(_body: Any, headers: Headers) -> list[Item]:
@@ -158,7 +162,9 @@ def _slack_body(content_type: str, body: bytes) -> Any:
     """Return JSON, the JSON in a form (a button was pressed), or the form itself (a slash command)."""
 
     def payload_or_form(form: dict[str, Any]) -> Any:
-        return _payload(form) if "payload" in form else form
+        if "payload" in form:
+            return _payload(form)
+        return form
 
     return object_body(content_type, body, payload_or_form)
 
@@ -175,7 +181,9 @@ def _slack_challenge(body: Any, _headers: Headers) -> Mapping[str, Any] | None:
     if _get(body, "type") != "url_verification":
         return None
     challenge = _get(body, "challenge")
-    return {"challenge": challenge} if _is_challenge(challenge) else None
+    if not _is_challenge(challenge):
+        return None
+    return {"challenge": challenge}
 
 
 def _is_challenge(value: Any) -> bool:
