@@ -134,7 +134,7 @@ def test_what_can_not_be_sent_now_stays_in_the_queue_and_goes_out_later_in_order
     ran = place.run("send", "text", PHONE, "first")
     assert ran.returncode == 75
     assert "not ready" in ran.stdout
-    assert "queue as 1" in ran.stdout
+    assert "Delivery 1 stays in the queue" in ran.stdout
     status = place.run("status")
     assert status.returncode == 75
     assert "not linked" in status.stdout
@@ -149,7 +149,7 @@ def test_what_needs_no_rules_works_while_a_rule_file_is_broken(place: Workplace)
     status = place.run("status")
     assert status.returncode == 69  # no daemon runs
     assert "1 ready" in status.stdout
-    assert "broken   1 error: wbox-notify check" in status.stdout
+    assert "broken   1 error: see wbox-notify check" in status.stdout
     assert place.json("status")["errors"] == 1
     assert place.run("queue", "retry", "--all").returncode == 3
     assert place.run("run").returncode == 78
@@ -197,9 +197,9 @@ def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, 
     assert place.json("queue", "release", "1") == {"ids": [1], "count": 1}
     assert place.run("queue", "release", "1").returncode == 3
     asked = place.run("queue", "drop", "--all")
-    assert (asked.returncode, "drops 1 message for good: say --yes" in asked.stderr) == (2, True)
+    assert (asked.returncode, "drops 1 message for good: add --yes" in asked.stderr) == (2, True)
     assert place.json("queue", "drop", "--all", "--yes") == {"ids": [1], "count": 1}
-    assert place.run("queue", "list").stdout == "nothing waits\n"
+    assert place.run("queue", "list").stdout == "The queue is empty.\n"
     assert place.run("queue", "retry", "7").returncode == 1
 
 

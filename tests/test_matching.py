@@ -9,7 +9,7 @@ from test_afterwards import House
 from workplace import Workplace
 
 from wbox_notify.config.yaml.problems import Problem, errors
-from wbox_notify.daemon.preview import survey
+from wbox_notify.daemon.preview import preview
 from wbox_notify.rules.check import check
 from wbox_notify.rules.patterns import PASSED_OVER, Matching
 
@@ -133,7 +133,7 @@ def test_why_a_file_is_not_taken_is_said(matching: Matching, name: str, words: s
 def problems(folder: Path, trigger: str) -> list[Problem]:
     found = project(folder, {"rules/a.yaml": rule_file(f"trigger: {{file: {{path: in, {trigger}}}}}")})
     assert errors(found.problems) == []
-    return [*check(found), *survey(found, lambda _: {}).problems]
+    return [*check(found), *preview(found, lambda _: {}).problems]
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_a_command_sends_a_file_through_the_daemon_and_alone_says_why_not(
     path.write_bytes(PICTURE.read_bytes())
     alone = studio.run("send", "media", PHONE, "--file", str(path))
     assert alone.returncode == 78
-    assert "no daemon runs" in alone.stderr
+    assert "daemon that would serve this file" in alone.stderr
     assert "wbox-notify run" in alone.stderr
     assert "media.static" in alone.stderr
     assert not (studio.folder / "data" / "media").exists()

@@ -115,11 +115,11 @@ def test_a_daemon_with_a_key_of_no_bytes_makes_another_and_says_so(place: Workpl
     [
         ('{"url": "http://127.0.0.1:1", "token": "t"}', 0o660, "others can read or change"),
         ('{"url": "http://127.0.0.1:1", "token": "t"}', 0o604, "others can read or change"),
-        ("", 0o600, "does not say where it answers"),
-        ("[]", 0o600, "does not say where it answers"),
-        ("{}", 0o600, "does not say where it answers"),
-        ('{"url": "http://[", "token": "t"}', 0o600, "does not say where it answers"),
-        ('{"url": "http://127.0.0.1:1", "token": "t"', 0o600, "does not say where it answers"),
+        ("", 0o600, "holds no address of a daemon"),
+        ("[]", 0o600, "holds no address of a daemon"),
+        ("{}", 0o600, "holds no address of a daemon"),
+        ('{"url": "http://[", "token": "t"}', 0o600, "holds no address of a daemon"),
+        ('{"url": "http://127.0.0.1:1", "token": "t"', 0o600, "holds no address of a daemon"),
     ],
 )
 def test_a_card_that_others_can_have_written_is_not_believed(

@@ -190,8 +190,8 @@ def test_folders_for_files_that_are_put_away_are_for_a_group_that_may_write(plac
     assert [step for step in steps if step.startswith(f"make the folder {place.folder}/bad, and let a group")]
     place.drop.chmod(0o2750)
     steps = place.json("install", "service", "--system", "--to", "units")["next"]
-    said = f"let a group write {place.drop} (chmod g+rwxs): a user of its own puts files away there"
-    assert said in steps
+    step = f"let a group write {place.drop} (chmod g+rwxs): the daemon moves files there as a user of its own"
+    assert step in steps
 
 
 def test_the_unit_says_how_its_own_kind_is_changed(place: Workplace) -> None:

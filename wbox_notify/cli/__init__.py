@@ -1,9 +1,11 @@
-"""The commands. Each loads its own parts, so that ``--help`` is quick."""
+"""The ``wbox-notify`` command; each subcommand is imported when it is called, so that ``--help`` is quick."""
 
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,35 +20,36 @@ _INTERNAL = 70
 
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
-    "simulate": ("simulate", "Run a stand-in for the wbox server, with an inbox page."),
+    "simulate": ("demo", "Run a stand-in for the wbox server, with an inbox page."),
     "check": ("check", "Check settings, rules and templates."),
     "test": ("test", "Run the tests of the rules."),
-    "trigger": ("trigger", "Set off one rule by hand, or see what it would do."),
-    "schema": ("schema", "Print the JSON Schema of rule files, for an editor."),
+    "trigger": ("trigger", "Trigger one rule by hand, or show what it would do."),
+    "schema": ("check", "Print the JSON Schema of rule files, for an editor."),
     "run": ("run", "Run the daemon: watch folders, answer webhooks, keep schedules, send."),
     "send": ("send", "Send one message: text, media, event or poll."),
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
-    "log": ("log", "List what happened, and what was done about it."),
-    "queue": ("queue", "List, retry, release or drop what has not been sent."),
-    "install": ("install", "Make wbox:// known to the apprise command, or the daemon to systemd."),
+    "log": ("status", "List the newest events, decisions and messages."),
+    "queue": ("queue", "List, retry, release or drop messages that have not been sent."),
+    "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }
+"""The commands in the order of the help, each with its module and its line there."""
 
 
 class _Commands(click.Group):
     """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the day, not of the alphabet."""
+        """Return the names in the order of use."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, or None for a name that is not one."""
+        """Return a command, or None for an unknown name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = importlib.import_module(f"wbox_notify.cli.{module}").command
+        command: click.Command = getattr(importlib.import_module(f"wbox_notify.cli.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -78,12 +81,13 @@ def group(ctx: click.Context, config: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code; no error leaves a traceback."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in words
+    if arguments is None:
+        arguments = sys.argv[1:]
+    as_json = "--json" in arguments
     logging.getLogger().addHandler(logging.NullHandler())
-    _have_a_home()
+    _ensure_home()
     try:
-        code = group.main(words, prog_name="wbox-notify", standalone_mode=False)
+        code = group.main(list(arguments), prog_name="wbox-notify", standalone_mode=False)
     except click.ClickException as error:
         if as_json:
             fail(error.format_message(), None, error.exit_code, as_json=True)
@@ -96,23 +100,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 0
     except WboxError as error:
         code = fail(str(error), error.hint, error.exit_code, as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - the last line: a person sees a sentence, not a traceback
+    except Exception as error:  # noqa: BLE001 - the outermost: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
-        code = fail(problem, "please report this, with what you typed", _INTERNAL, as_json=as_json)
-    _say_the_rest()
+        code = fail(problem, "please report this, with the command", _INTERNAL, as_json=as_json)
+    _flush()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _have_a_home() -> None:
-    """Give a user without a home the one that containers give, so that what is kept there can say why not."""
+def _ensure_home() -> None:
+    """Give a user without a home folder the one that containers give, for errors that name a path."""
     try:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = "/"
 
 
-def _say_the_rest() -> None:
-    """Print what is not printed yet; what nobody takes must not change the exit code."""
+def _flush() -> None:
+    """Print the rest of the output; an output that is closed must not change the exit code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -125,3 +129,16 @@ def _colour() -> bool | None:
     if os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        if not stop.is_set():  # the lock of the event may be held by a signal that this one interrupts
+            stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return stop

@@ -1,17 +1,23 @@
-"""``wbox-notify check``."""
+"""``wbox-notify check`` and ``wbox-notify schema``."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems
-from wbox_notify.config.yaml.problems import errors, in_order
+from wbox_notify.config.yaml.problems import Problem, errors, in_order
+from wbox_notify.daemon.preview import Preview, preview
 from wbox_notify.errors import StoreError
 from wbox_notify.model.file_version import Known
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
-from wbox_notify.rules.check import check, summary
+from wbox_notify.rules.check import check as find_problems
+from wbox_notify.rules.check import summary
+from wbox_notify.rules.reference import rule_schema, settings_schema
+from wbox_notify.store import open_history
 
 
 @click.command("check")
@@ -19,54 +25,66 @@ from wbox_notify.rules.check import check, summary
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @json_option
 @click.pass_obj
-def command(config: Path | None, path: Path | None, strict: bool, as_json: bool) -> int:
+def check(config: Path | None, path: Path | None, strict: bool, as_json: bool) -> int:
     """Check the settings, rules and templates of a project folder.
 
-    Ends with 0 when all is well and with 1 when something has to be mended.
+    Exits with 0 when there are no errors, else with 1.
     """
-    from wbox_notify.daemon.preview import survey
-
     project = open_project(path or config)
-    found = survey(project, _known(project))
-    problems = list(in_order([*check(project), *found.problems]))
+    files = preview(project, _known(project))
+    problems = list(in_order([*find_problems(project), *files.problems]))
     wrong = len(errors(problems))
-    warnings = len(problems) - wrong
     if as_json:
-        rules = [
-            {"id": rule.id, "file": rule.file, "line": rule.line, "files": found.files[rule.id]}
-            for rule in project.rules
-        ]
-        unwanted = [one._asdict() for one in found.unwanted]
-        say_json(
-            {"rules": rules, "unwanted": unwanted, "problems": [problem.as_json() for problem in problems]}
-        )
+        _print_json(project, files, problems)
     else:
-        for rule in project.rules:
-            waiting = _waiting(found.files[rule.id], whole=found.whole)
-            say(f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}{waiting}")
-        for files in found.unwanted:
-            say(f"    {printable(str(files))}")
-        print_problems(problems)
-        good = f"{count(len(project.rules), 'rule')} without errors"
-        totals = ", ".join((good, count(wrong, "error"), count(warnings, "warning")))
-        say(f"{totals} in {project.settings.folder}")
-    return 1 if wrong or (strict and warnings) else 0
-
-
-def _waiting(files: int, *, whole: bool) -> str:
-    """Return how many files a rule would take now, as the end of a line."""
-    least = "" if whole else "at least "
-    return f" ({least}{count(files, 'new file')})" if files else ""
+        _print(project, files, problems)
+    return 1 if wrong or (strict and problems) else 0
 
 
 def _known(project: Project) -> Known:
-    """Return who knows the files that were seen; where there is no store yet, all are new."""
-    from wbox_notify.store import open_history
-
+    """Return the look-up of the files that were seen; without a store all files are new."""
     try:
         history = open_history(project.settings.store)
         if history:
-            history.known([])  # an older version of wbox-notify made a store without this
+            history.known([])  # the store of an older version cannot answer this
     except StoreError:
         history = None
     return history.known if history else lambda _versions: {}
+
+
+def _print_json(project: Project, files: Preview, problems: Sequence[Problem]) -> None:
+    rules = [
+        {"id": rule.id, "file": rule.file, "line": rule.line, "files": files.new[rule.id]}
+        for rule in project.rules
+    ]
+    unwanted = [folder._asdict() for folder in files.unwanted]
+    say_json({"rules": rules, "unwanted": unwanted, "problems": [problem.as_json() for problem in problems]})
+
+
+def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> None:
+    for rule in project.rules:
+        line = f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}"
+        if files.new[rule.id]:
+            least = "" if files.complete else "at least "
+            line += f" ({least}{count(files.new[rule.id], 'new file')})"
+        say(line)
+    for folder in files.unwanted:
+        say(f"    {printable(str(folder))}")
+    print_problems(problems)
+    wrong = len(errors(problems))
+    rules = f"{count(len(project.rules), 'rule')} without errors"
+    warnings = count(len(problems) - wrong, "warning")
+    say(f"{rules}, {count(wrong, 'error')}, {warnings} in {project.settings.folder}")
+
+
+@click.command("schema")
+@click.argument("which", type=click.Choice(["rules", "settings"]), default="rules")
+@json_option
+def schema(which: str, as_json: bool) -> int:
+    """Print the JSON Schema of rule files, or of wbox-notify.yaml, for an editor.
+
+    Save it, and put this at the top of a rule file: # yaml-language-server: $schema=./schema.json
+    """
+    document = rule_schema() if which == "rules" else settings_schema()
+    say(json.dumps(document, ensure_ascii=False, indent=None if as_json else 2))
+    return 0

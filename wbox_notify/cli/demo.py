@@ -1,4 +1,4 @@
-"""``wbox-notify demo``."""
+"""``wbox-notify demo`` and ``wbox-notify simulate``."""
 
 import importlib.resources
 import shutil
@@ -14,10 +14,10 @@ from typing import Any
 import click
 
 from wbox_notify import __version__
-from wbox_notify.cli.live import Feed
+from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json
 from wbox_notify.cli.project import sound
-from wbox_notify.cli.run import stop_on_signals
+from wbox_notify.cli.run import Feed
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
@@ -35,14 +35,14 @@ _PATIENCE = 20.0
 @click.option(
     "--once",
     is_flag=True,
-    help="Drop the examples, call a hook, fire a schedule, print what arrived and end.",
+    help="Drop the examples, call a webhook, fire a schedule, print the messages and exit.",
 )
 @click.option("--keep", type=click.Path(path_type=Path), help="Use this folder and keep it.")
 @json_option
-def command(once: bool, keep: Path | None, as_json: bool) -> int:
+def demo(once: bool, keep: Path | None, as_json: bool) -> int:
     """Try it without an account: nothing is sent to WhatsApp.
 
-    Starts the simulator and the daemon with the starter rules in a temporary folder. Ends with 0, with
+    Starts the simulator and the daemon with the starter rules in a temporary folder. Exits with 0, with
     --once also with 1 when a message is missing.
     """
     log_to_stderr()
@@ -55,71 +55,47 @@ def command(once: bool, keep: Path | None, as_json: bool) -> int:
             _introduce(simulator, folder, daemon)
         try:
             if once:
-                drop_examples(folder / "drop", simulator.url)
-                call_hook(f"{daemon.url}/hook/disk-full", gallery() / "examples" / "hooks" / "disk-full.json")
-                fire(daemon, "lunch-poll")
+                _drop_examples(folder / "drop", simulator.url)
+                body = _gallery() / "examples" / "hooks" / "disk-full.json"
+                _call_hook(f"{daemon.url}/hook/disk-full", body.read_bytes())
+                _fire(daemon, "lunch-poll")
                 _wait_for_all(simulator, folder / "data" / "wbox-notify.db")
             else:
                 stop.wait()
         finally:
             daemon.stop()
-        return _arrived(simulator, as_json=as_json) if once else 0
-
-
-def gallery() -> Path:
-    """Return the folder with ``rules``, ``templates`` and ``examples``: the wheel's, or the checkout's."""
-    package = Path(str(importlib.resources.files("wbox_notify")))
-    packaged = package / "gallery"
-    return packaged if packaged.is_dir() else package.parent
-
-
-def drop_examples(folder: Path, address: str) -> None:
-    """Copy the examples and a picture into a watched folder; an address becomes one that we serve."""
-    for example in sorted((gallery() / "examples" / "drop").iterdir()):
-        text = example.read_text(encoding="utf-8")
-        text = text.replace("https://example.com/harbour.png", f"{address}/sim/sample.png")
-        (folder / example.name).write_text(text, encoding="utf-8")
-    picture = importlib.resources.files("wbox_notify.simulator") / "pages" / "sample.png"
-    (folder / "sailing.png").write_bytes(picture.read_bytes())
-
-
-def call_hook(url: str, body: Path) -> None:
-    """Call a webhook as any program would."""
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, body.read_bytes(), headers, method="POST")  # noqa: S310 - our own
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-        answer.read()
-
-
-def fire(daemon: Daemon, rule: str) -> None:
-    """Let the time of a rule come now."""
-    now = datetime.now(UTC)
-    facts = {"rule": rule, "at": now.isoformat(), "late": 0.0}
-    daemon.control.accept(Event(id=f"schedule:{rule}:demo", type="schedule", at=now, data=facts))
+        return _report(simulator, as_json=as_json) if once else 0
 
 
 @contextmanager
 def _project_folder(keep: Path | None, address: str) -> Iterator[Path]:
     folder = keep or Path(tempfile.mkdtemp(prefix="wbox-demo-"))
     try:
-        _furnish(folder, address)
+        _fill(folder, address)
         yield folder
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _furnish(folder: Path, address: str) -> None:
-    """Make a folder a project with the starter rules, whose wbox is the simulator."""
+def _fill(folder: Path, address: str) -> None:
+    """Make a folder a project with the starter rules and the simulator as its wbox."""
     settings = f"version: 1\nwbox: {{url: {address}}}\nlisten: 127.0.0.1:0\n"
     try:
         (folder / "drop").mkdir(parents=True, exist_ok=True)
         for part in ("rules", "templates"):
-            shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
-        shutil.copytree(gallery() / "examples" / "rules", folder / "rules", dirs_exist_ok=True)
+            shutil.copytree(_gallery() / part, folder / part, dirs_exist_ok=True)
+        shutil.copytree(_gallery() / "examples" / "rules", folder / "rules", dirs_exist_ok=True)
         (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
     except OSError as error:
         raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
+
+
+def _gallery() -> Path:
+    """Return the folder with ``rules``, ``templates`` and ``examples``, in the wheel or in the checkout."""
+    package = Path(str(importlib.resources.files("wbox_notify")))
+    packaged = package / "gallery"
+    return packaged if packaged.is_dir() else package.parent
 
 
 def _daemon(folder: Path, feed: Feed) -> Daemon:
@@ -144,8 +120,33 @@ def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).\n")
 
 
+def _drop_examples(folder: Path, address: str) -> None:
+    """Copy the examples and a picture into a watched folder; the simulator serves the picture they name."""
+    for example in sorted((_gallery() / "examples" / "drop").iterdir()):
+        text = example.read_text(encoding="utf-8")
+        text = text.replace("https://example.com/harbour.png", f"{address}/sim/sample.png")
+        (folder / example.name).write_text(text, encoding="utf-8")
+    picture = importlib.resources.files("wbox_notify.simulator") / "pages" / "sample.png"
+    (folder / "sailing.png").write_bytes(picture.read_bytes())
+
+
+def _call_hook(url: str, body: bytes) -> None:
+    """Call a webhook as any program would."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - likewise
+        response.read()
+
+
+def _fire(daemon: Daemon, rule: str) -> None:
+    """Run the schedule of a rule now."""
+    now = datetime.now(UTC)
+    facts = {"rule": rule, "at": now.isoformat(), "late": 0.0}
+    daemon.control.accept(Event(id=f"schedule:{rule}:demo", type="schedule", at=now, data=facts))
+
+
 def _wait_for_all(simulator: Simulator, store: Path) -> None:
-    """Return when each rule has sent and nothing waits any more, or when patience ends."""
+    """Wait, for 20 seconds at most, until each rule has sent and the queue is empty."""
     history = open_history(f"sqlite:///{store}")
     deadline = time.monotonic() + _PATIENCE
     while history and time.monotonic() < deadline:
@@ -156,8 +157,8 @@ def _wait_for_all(simulator: Simulator, store: Path) -> None:
         history.close()
 
 
-def _arrived(simulator: Simulator, *, as_json: bool) -> int:
-    """Print what arrived at the simulator; 0 when each kind of message, and each rule's, is among it."""
+def _report(simulator: Simulator, *, as_json: bool) -> int:
+    """Print the messages of the simulator; 0 when each kind of message, and each rule's, is among them."""
     messages = simulator.messages()
     missing = _missing(messages)
     if as_json:
@@ -165,27 +166,27 @@ def _arrived(simulator: Simulator, *, as_json: bool) -> int:
     else:
         say("\nWhat arrived at the simulator:")
         for message in messages:
-            say(f"  {_kind(message):<6} +{message['body']['phone']}  {printable(_words(message['body']))}")
+            say(f"  {_kind(message):<6} +{message['body']['phone']}  {printable(_text(message['body']))}")
     if missing:
         raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
     return 0
 
 
-def _words(body: dict[str, Any]) -> str:
-    """Return what a message says, on one line."""
-    said: list[str] = []
+def _text(body: dict[str, Any]) -> str:
+    """Return the text of a message, on one line."""
+    texts: list[str] = []
     for name, value in body.items():
         if isinstance(value, dict):
-            said.append(_words(value))
+            texts.append(_text(value))
         elif isinstance(value, list):
-            said.append(", ".join(value))
+            texts.append(", ".join(value))
         elif name not in {"phone", "device_id"}:
-            said.append(" ".join(str(value).split()))
-    return "  ".join(said)
+            texts.append(" ".join(str(value).split()))
+    return "  ".join(texts)
 
 
 def _missing(messages: list[dict[str, Any]]) -> list[str]:
-    """Return the kinds and the rules of which nothing arrived."""
+    """Return the kinds and the rules without a message."""
     kinds = {_kind(message) for message in messages}
     keys = " ".join(str(message["idempotency_key"]) for message in messages)
     silent = [rule for rule in _RULES if f":{rule}:" not in keys]
@@ -194,3 +195,35 @@ def _missing(messages: list[dict[str, Any]]) -> list[str]:
 
 def _kind(message: dict[str, object]) -> str:
     return str(message["endpoint"]).rpartition("/")[2]
+
+
+@click.command("simulate")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8726, show_default=True, help="0 takes a free port."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; other than the default, other machines can post too.",
+)
+@click.option(
+    "--api-key", envvar="WBOX_SIM_API_KEY", help="The only valid key; else any that starts with sk_."
+)
+@click.option("--fetch-media", is_flag=True, help="Fetch media from this machine, and show them.")
+@json_option
+def simulate(port: int, host: str, api_key: str | None, fetch_media: bool, as_json: bool) -> int:
+    """Run a stand-in for the wbox server. Nothing goes to WhatsApp.
+
+    It answers as the wbox API document describes, and shows the messages on an inbox page.
+    """
+    stop = stop_on_signals()
+    with Simulator(host=host, port=port, api_key=api_key, fetch_media=fetch_media) as simulator:
+        if as_json:
+            say_json({"url": simulator.url})
+        else:
+            say(f"wbox simulator (nothing goes to WhatsApp)\n\n  Inbox  {simulator.url}/")
+            say(f"  API    WBOX_API_URL={simulator.url} WBOX_API_KEY={'(yours)' if api_key else 'sk_any'}")
+            say("\nCtrl-C stops it.")
+        stop.wait()
+    return 0

@@ -1,48 +1,82 @@
-"""``wbox-notify install apprise|service``."""
+"""``wbox-notify install apprise|service``.
+
+Programs such as borgmatic and mailrise look into no Apprise plugin folder, and those that pin their packages
+cannot take those of the daemon. So a copy of the provider goes into their environment, and a ``.pth`` file
+imports it at each start.
+"""
 
 import importlib.util
+import json
 import os
+import re
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from wbox_notify.cli.environment import MARK as MARK_PLUGIN
-from wbox_notify.cli.environment import Environment, environment
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, sound
-from wbox_notify.cli.unit import MARK, Unit, unit
+from wbox_notify.cli.unit import MARK as MARK_UNIT
+from wbox_notify.cli.unit import Unit, unit
 from wbox_notify.config.settings import read
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
 
-_NAME = "wbox.py"
+_PLUGIN = "wbox.py"
 _UNIT = "wbox-notify.service"
+_MARK = "# written by wbox-notify install apprise"
+_PACKAGE = "wbox_notify_apprise"
+_PARTS = ("apprise_hook.py", "apprise_plugin.py")
+_OLDEST_APPRISE = (1, 9, 1)
+
+# It runs in whichever Python that is: 3.9 or newer can load the provider.
+_ASK = """\
+import json, os, site, sys, sysconfig
+folder = sysconfig.get_path("purelib")
+if site.ENABLE_USER_SITE and not os.access(folder, os.W_OK):
+    folder = site.getusersitepackages()
+try:
+    from importlib.metadata import version
+    apprise = version("apprise")
+except Exception:
+    apprise = None
+print(json.dumps({"packages": folder, "python": sys.version_info[:2], "apprise": apprise}))
+"""
+
+_INIT = f"""\
+{_MARK}
+try:
+    import wbox_notify.apprise_hook  # where all of it is installed, that is up to date, and watches
+except ImportError:
+    from {_PACKAGE}.apprise_hook import watch_for_apprise
+
+    watch_for_apprise()
+"""
 
 
 @click.group("install")
-def command() -> None:
-    """Make wbox:// known to the apprise command, or the daemon to systemd."""
+def install() -> None:
+    """Install wbox:// for Apprise, or the daemon as a systemd service."""
 
 
-@command.command("apprise")
-@click.option(
-    "--to", type=click.Path(path_type=Path), help="Copy the whole plugin into this folder, and no more."
-)
+@install.command("apprise")
+@click.option("--to", type=click.Path(path_type=Path), help="Only copy the whole plugin into this folder.")
 @click.option(
     "--python",
     type=click.Path(path_type=Path),
-    help="Make it known to the programs of this Python (/opt/borgmatic/bin/python), and no more.",
+    help="Only install it for the programs of this Python (/opt/borgmatic/bin/python).",
 )
-@click.option("--remove", is_flag=True, help="Take it away again.")
+@click.option("--remove", is_flag=True, help="Uninstall it.")
 @json_option
 def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -> int:
-    """Make wbox:// known to Apprise: to the apprise command, and to the programs of an environment.
+    """Install wbox:// for the apprise command, and for the programs of an environment.
 
     Writes one line into your Apprise plugin folder, which loads the provider from here, and a copy into the
     environment that wbox-notify is installed in, for programs there that look into no plugin folder. --python
@@ -50,80 +84,180 @@ def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -
     folder, for a container or another machine.
     """
     if to and python:
-        raise click.UsageError("--to and --python are two different ways: choose one")
+        raise click.UsageError("--to and --python cannot be combined")
     done: dict[Path, str] = {}
     if not python:
-        target = (to or plugin_folder()) / _NAME
-        with _writing(target):
-            done[target] = _remove(target, MARK_PLUGIN) if remove else _install(target, copy=to is not None)
+        done.update(_change_folder(to, remove=remove))
     if not to:
-        done.update(_in_environment(environment(python or Path(sys.executable)), remove, told=bool(python)))
+        done.update(_change_environment(python, remove=remove))
     if as_json:
         [path, *_] = done
-        say_json(
-            {"path": str(path), "done": done[path], "all": {str(one): what for one, what in done.items()}}
-        )
-        return 0
-    say("\n".join(f"{what}: {path}" for path, what in done.items()))
-    if not (remove or to or python):
-        say('Try it: apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"')
+        everything = {str(path): result for path, result in done.items()}
+        say_json({"path": str(path), "done": done[path], "all": everything})
+    else:
+        say("\n".join(f"{result}: {path}" for path, result in done.items()))
+        if "installed" in done.values() and not python:
+            say('Try it: apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"')
     return 0
 
 
-def _in_environment(there: Environment, remove: bool, *, told: bool) -> dict[Path, str]:
-    """Return what was done in an environment.
+def _change_folder(to: Path | None, *, remove: bool) -> dict[Path, str]:
+    """Install the provider into a plugin folder, or remove it; return the result by file."""
+    target = (to or _plugin_folder()) / _PLUGIN
+    with _writing(target, "use an account that may write there, or another folder with --to"):
+        if remove:
+            return {target: _remove(target, _MARK)}
+        _check_ours(target, _MARK)
+        spec = importlib.util.find_spec("wbox_notify.apprise_plugin")
+        if spec is None or spec.origin is None:
+            raise WboxError("the provider is not part of this installation", hint="install wbox-notify again")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if to:
+            shutil.copyfile(spec.origin, target)
+            return {target: "copied"}
+        # Run by its path: the apprise command may live in an environment that has no wbox_notify.
+        path = repr(spec.origin)
+        line = f'exec(compile(open({path}, encoding="utf-8").read(), {path}, "exec"))  {_MARK}\n'
+        target.write_text(line, encoding="utf-8")
+        return {target: "installed"}
+
+
+def _plugin_folder() -> Path:
+    """Return the folder of this user that the apprise command loads plugins from."""
+    if sys.platform == "win32":
+        return Path(os.environ["APPDATA"]) / "Apprise" / "plugins"
+    return Path.home() / ".config" / "apprise" / "plugins"
+
+
+def _change_environment(python: Path | None, *, remove: bool) -> dict[Path, str]:
+    """Install the provider into an environment, or remove it; return the result by file.
 
     This user may not be allowed to write into our own, and few need it there: that is no error.
     """
+    environment = _environment(python or Path(sys.executable))
     try:
-        with _writing(there.link):
+        with _writing(environment.link, "use an account that may write there, or another folder with --to"):
             if remove:
-                return {there.link: there.remove()}
-            there.check()
-            return {there.link: there.install()}
+                return {environment.link: environment.remove()}
+            environment.check()
+            return {environment.link: environment.install()}
     except WboxError as error:
-        if told:
+        if python:
             raise
-        return {there.link: f"not written ({error})"}
+        return {environment.link: f"not written ({error})"}
 
 
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    """The place where a Python finds its packages.
+
+    Attributes:
+        python: The interpreter.
+        packages: The folder of its packages, or the user's own where that one cannot be written.
+        version: The version of the Python.
+        apprise: The version of its Apprise, None if it has none.
+    """
+
+    python: Path
+    packages: Path
+    version: tuple[int, int]
+    apprise: str | None
+
+    @property
+    def link(self) -> Path:
+        """The file that imports the provider whenever this Python starts."""
+        return self.packages / f"{_PACKAGE}.pth"
+
+    def check(self) -> None:
+        """Raise WboxError if the provider cannot work there."""
+        if self.version < (3, 9):
+            raise WboxError(f"{self.python} is older than Python 3.9", hint="use apprise-api beside it")
+        version = tuple(int(part) for part in re.findall(r"\d+", self.apprise or "")[:3])
+        if version < _OLDEST_APPRISE:
+            present = f"has Apprise {self.apprise}" if self.apprise else "has no Apprise"
+            hint = f"{self.python} -m pip install 'apprise>=1.9.1', or name the Python of your program"
+            raise WboxError(f"{self.python} {present}; wbox:// needs 1.9.1 or newer", hint=hint)
+
+    def install(self) -> str:
+        """Copy the provider there; return the result. Raises OSError."""
+        folder = self._our_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in _PARTS:
+            shutil.copyfile(Path(__file__).parents[1] / part, folder / part)
+        (folder / "__init__.py").write_text(_INIT, encoding="utf-8")
+        # Last: from here on each start of that Python imports it.
+        self.link.write_text(f"{_MARK}\nimport {_PACKAGE}\n", encoding="utf-8")
+        return "installed"
+
+    def remove(self) -> str:
+        """Remove the provider from there; return the result. Raises OSError."""
+        folder = self._our_folder()
+        existed = self.link.exists()
+        self.link.unlink(missing_ok=True)
+        if folder.exists():
+            shutil.rmtree(folder)
+        return "removed" if existed else "not there"
+
+    def _our_folder(self) -> Path:
+        """Return the folder of the copy; refuse one that wbox-notify has not made."""
+        folder = self.packages / _PACKAGE
+        start = folder / "__init__.py"
+        if folder.exists() and not (start.exists() and _MARK in start.read_text(encoding="utf-8")):
+            raise WboxError(f"{folder} is not ours", hint="move it away first")
+        return folder
+
+
+def _environment(python: Path) -> _Environment:
+    """Return the environment of an interpreter.
+
+    Raises:
+        WboxError: it does not run.
+    """
+    # A link to an interpreter is not followed: that is what makes an environment.
+    path = Path(shutil.which(python) or python).absolute()
     try:
-        yield
-    except OSError as error:
-        hint = "use an account that may write there, or another folder with --to"
-        raise WboxError(f"{target}: {error.strerror}", hint=hint) from error
+        # -E and another folder: the files here and the variables of this shell are not those of the program.
+        process = subprocess.run(  # noqa: S603 - it is what the person has named
+            [path, "-E", "-c", _ASK], cwd="/", capture_output=True, text=True, timeout=60, check=True
+        )
+        facts: dict[str, Any] = json.loads(process.stdout)
+        return _Environment(path, Path(facts["packages"]), tuple(facts["python"]), facts["apprise"])
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        hint = "name the python of the environment, such as /opt/borgmatic/bin/python"
+        raise WboxError(f"{python} is not a working Python", hint=hint) from error
 
 
-@command.command("service")
-@click.option("--system", "place", flag_value="system", help="For the whole machine; what root gets.")
+@install.command("service")
+@click.option("--system", "place", flag_value="system", help="For the whole machine; the default for root.")
 @click.option("--user", "place", flag_value="user", help="For your own user.")
 @click.option("--key", type=click.Path(path_type=Path), help="The file with the API key.")
 @click.option("--to", type=click.Path(path_type=Path), help="Write the unit into this folder.")
 @click.option("--print", "on_screen", is_flag=True, help="Print the unit and write nothing.")
-@click.option("--remove", is_flag=True, help="Take the unit away again.")
+@click.option("--remove", is_flag=True, help="Remove the unit.")
 @json_option
 @click.pass_obj
-def service(config: Path | None, /, *, place: str | None, **asked: Any) -> int:
+def service(config: Path | None, /, *, place: str | None, **options: Any) -> int:
     """Write a systemd unit that runs the daemon for this project folder.
 
-    It may read what the rules watch and write its own state, and little else. Write it again when rules
-    watch other folders.
+    The unit may read the folders that rules watch and write its own state, and little else. Write it again
+    when rules watch other folders.
     """
     system = place == "system" or (place is None and os.geteuid() == 0)
-    target = (asked["to"] or unit_folder(system=system)) / _UNIT
-    if asked["remove"]:
-        done, steps = _taken_away(target), _after_removal(system=system)
+    target = (options["to"] or _unit_folder(system=system)) / _UNIT
+    if options["remove"]:
+        with _writing(target, "use sudo, or --user"):
+            done = _remove(target, MARK_UNIT)
+        steps = _steps_after_removal(system=system)
     else:
         project = sound(open_project(config))
-        said = read(project.settings.folder, os.environ).document.value or {}
-        made = unit(project, said, system=system, key=asked["key"])
-        if asked["on_screen"]:
-            say(made.text())
+        settings = read(project.settings.folder, os.environ).document.value or {}
+        content = unit(project, settings, system=system, key=options["key"])
+        if options["on_screen"]:
+            say(content.text())
             return 0
-        done, steps = _written(target, made.text()), _after_installing(made)
-    if asked["as_json"]:
+        done = _write_unit(target, content)
+        steps = _steps_after_writing(content)
+    if options["as_json"]:
         say_json({"path": str(target), "done": done, "next": steps})
     else:
         say(f"{done}: {target}")
@@ -131,91 +265,74 @@ def service(config: Path | None, /, *, place: str | None, **asked: Any) -> int:
     return 0
 
 
-def unit_folder(*, system: bool) -> Path:
-    """Return the folder that systemd reads an administrator's, or this user's, units from."""
+def _unit_folder(*, system: bool) -> Path:
+    """Return the folder of an administrator's, or this user's, systemd units."""
     return Path("/etc/systemd/system") if system else Path.home() / ".config" / "systemd" / "user"
 
 
-def _written(target: Path, text: str) -> str:
-    _check_ours(target, MARK)
-    try:
+def _write_unit(target: Path, content: Unit) -> str:
+    _check_ours(target, MARK_UNIT)
+    text = content.text()
+    with _writing(target, "use sudo, --user for your own user, or another folder with --to"):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        hint = "use sudo, --user for your own user, or another folder with --to"
-        raise WboxError(f"{target}: {error.strerror}", hint=hint) from error
     return "written"
 
 
-def _taken_away(target: Path) -> str:
-    try:
-        return _remove(target, MARK)
-    except OSError as error:
-        raise WboxError(f"{target}: {error.strerror}", hint="use sudo, or --user") from error
-
-
-def _after_installing(made: Unit) -> list[str]:
-    """Return what is left to do, as commands where it is one."""
-    sudo, control = ("sudo ", "sudo systemctl") if made.system else ("", "systemctl --user")
-    missing = [path for path in made.credentials.values() if not path.exists()]
-    state = "sudo WBOX_DATA_DIR=/var/lib/wbox-notify " if made.system else ""
-    return [
-        *(
-            f"{sudo}install -D -m 600 /dev/stdin {path}    # paste it, then Ctrl-D"
-            for path in map(_quoted, missing)
-        ),
-        *(f"let a group read {path}: the daemon runs as a user of its own" for path in made.barred()),
-        *(
-            f"let a group write {path} (chmod g+rwxs): a user of its own puts files away there"
-            for path in made.locked()
-        ),
-        *(
-            f"make the folder {path}, and let a group write it (chmod g+rwxs): files are put away there"
-            for path in made.missing()
-        ),
-        *(f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in made.lost),
-        f"{control} daemon-reload",
-        f"{control} enable --now wbox-notify",
-        *([] if made.system else ["loginctl enable-linger    # so that it runs while you are logged out"]),
-        f"{state}{_me()} -c {_quoted(made.folder)} status",
+def _steps_after_writing(content: Unit) -> list[str]:
+    """Return the remaining steps, each a command where it is one."""
+    sudo = "sudo " if content.system else ""
+    control = _systemctl(system=content.system)
+    keys = [path for path in content.credentials.values() if not path.exists()]
+    steps = [
+        f"{sudo}install -D -m 600 /dev/stdin {_quoted(path)}    # paste it, then Ctrl-D" for path in keys
     ]
+    steps += _steps_for_folders(content)
+    steps += [
+        f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in content.lost
+    ]
+    steps += [f"{control} daemon-reload", f"{control} enable --now wbox-notify"]
+    if not content.system:
+        steps.append("loginctl enable-linger    # to keep it running while you are logged out")
+    state = "sudo WBOX_DATA_DIR=/var/lib/wbox-notify " if content.system else ""
+    ours = shutil.which("wbox-notify") or f"{sys.executable} -m wbox_notify"
+    return [*steps, f"{state}{ours} -c {_quoted(content.folder)} status"]
+
+
+def _steps_for_folders(content: Unit) -> list[str]:
+    """Return the permissions that the daemon's own user lacks."""
+    return [
+        *(f"let a group read {path}: the daemon runs as a user of its own" for path in content.barred()),
+        *(
+            f"let a group write {path} (chmod g+rwxs): the daemon moves files there as a user of its own"
+            for path in content.locked()
+        ),
+        *(
+            f"make the folder {path}, and let a group write it (chmod g+rwxs): the daemon moves files there"
+            for path in content.missing()
+        ),
+    ]
+
+
+def _steps_after_removal(*, system: bool) -> list[str]:
+    control = _systemctl(system=system)
+    return [f"{control} disable --now wbox-notify", f"{control} daemon-reload"]
+
+
+def _systemctl(*, system: bool) -> str:
+    return "sudo systemctl" if system else "systemctl --user"
 
 
 def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def _after_removal(*, system: bool) -> list[str]:
-    control = "sudo systemctl" if system else "systemctl --user"
-    return [f"{control} disable --now wbox-notify", f"{control} daemon-reload"]
-
-
-def _me() -> str:
-    """Return how this command is called."""
-    return shutil.which("wbox-notify") or f"{sys.executable} -m wbox_notify"
-
-
-def plugin_folder() -> Path:
-    """Return the folder of this user that the apprise command loads plugins from."""
-    if sys.platform == "win32":
-        return Path(os.environ["APPDATA"]) / "Apprise" / "plugins"
-    return Path.home() / ".config" / "apprise" / "plugins"
-
-
-def _install(target: Path, *, copy: bool) -> str:
-    _check_ours(target, MARK_PLUGIN)
-    spec = importlib.util.find_spec("wbox_notify.apprise_plugin")
-    if spec is None or spec.origin is None:
-        raise WboxError("the provider is not part of this installation", hint="install wbox-notify again")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if copy:
-        shutil.copyfile(spec.origin, target)
-        return "copied"
-    # Run by its path: the apprise command may live in an environment that has no wbox_notify.
-    path = repr(spec.origin)
-    line = f'exec(compile(open({path}, encoding="utf-8").read(), {path}, "exec"))  {MARK_PLUGIN}\n'
-    target.write_text(line, encoding="utf-8")
-    return "installed"
+@contextmanager
+def _writing(target: Path, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WboxError(f"{target}: {error.strerror}", hint=hint) from error
 
 
 def _remove(target: Path, mark: str) -> str:
@@ -226,7 +343,7 @@ def _remove(target: Path, mark: str) -> str:
 
 
 def _check_ours(target: Path, mark: str) -> None:
-    """Refuse to touch a file that somebody else has written."""
+    """Refuse to change a file that wbox-notify has not written."""
     if not target.exists():
         return
     text = target.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""How commands print: lines for people, JSON for programs, errors on stderr."""
+"""Output of the commands: lines for people, JSON for programs, errors and logs on stderr."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, 
 
 
 def say(text: str = "") -> None:
-    """Print a line for a person, with no control characters but our own colours."""
+    """Print a line for a person."""
     click.echo(text)
 
 
@@ -37,17 +37,16 @@ def say_json(value: Any) -> None:
 
 
 def _json(value: Any) -> str:
-    """Return JSON that turns no writing around where a person looks at it."""
+    """Return JSON without the characters that change the direction of text on a screen."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
     """Print an error on stderr and return the exit code; ``hint`` is what to do about it."""
     problem, hint = redacted(problem), hint and redacted(hint)
     if as_json:
-        said = {"type": "error", "exit": code, "message": problem, "hint": hint}
-        click.echo(_json(said), err=True)
+        click.echo(_json({"type": "error", "exit": code, "message": problem, "hint": hint}), err=True)
         return code
     click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(problem)}", err=True)
     if hint:
@@ -66,7 +65,7 @@ def moment(seconds: float) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """Return a length of time for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
+    """Return a duration for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
@@ -78,14 +77,14 @@ def lasted(seconds: float) -> str:
 def log_to_stderr() -> None:
     """Send warnings and errors of all parts to stderr, one line each, without secrets.
 
-    ``WBOX_LOG_LEVEL`` asks for more or for less; what a thread or a library has to say takes the same way.
+    ``WBOX_LOG_LEVEL`` sets the level, also for threads and libraries.
 
     Raises:
         ConfigError: there is no such level.
     """
     level = os.environ.get("WBOX_LOG_LEVEL", "").strip().lower() or "warning"
     if level not in _LEVELS:
-        raise ConfigError(f"WBOX_LOG_LEVEL: there is no level {level}", hint=f"one of {', '.join(_LEVELS)}")
+        raise ConfigError(f"WBOX_LOG_LEVEL: unknown level {level}", hint=f"one of {', '.join(_LEVELS)}")
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_Line("%(asctime)s  %(levelname)s  %(message)s", "%H:%M:%S"))
     stream.addFilter(_Once())
@@ -94,13 +93,13 @@ def log_to_stderr() -> None:
     threading.excepthook = _thread_ended
 
 
-def _thread_ended(what: threading.ExceptHookArgs) -> None:
-    name = what.thread.name if what.thread else "a thread"
-    log.error("%s ended: %s: %s", name, what.exc_type.__name__, what.exc_value)
+def _thread_ended(failure: threading.ExceptHookArgs) -> None:
+    name = failure.thread.name if failure.thread else "a thread"
+    log.error("%s ended: %s: %s", name, failure.exc_type.__name__, failure.exc_value)
 
 
 class _Once(logging.Filter):
-    """Passes over the same line for some seconds: where no file can be opened, asyncio says so 2048 times."""
+    """Drops a line that repeats within seconds: where no file can be opened, asyncio logs it 2048 times."""
 
     _seconds = 5.0
 

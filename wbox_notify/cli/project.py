@@ -1,4 +1,4 @@
-"""What most commands begin with: the project folder, its settings, and the way to its queue."""
+"""The project folder, its problems, and its queue, in the daemon or in the store."""
 
 import http.client
 import json
@@ -30,28 +30,27 @@ _SETTINGS = "wbox-notify.yaml"
 
 
 class UnreachableError(WboxError):
-    """The daemon holds the store, yet does not answer."""
+    """The daemon has the store open but does not answer."""
 
     retry = True
     exit_code = 69
 
 
 def folder(config: Path | None) -> Path:
-    """Return the project folder: what was asked for, else here, else the user's, else the machine's."""
+    """Return the project folder: the given one, else this one, else the user's, else the machine's."""
     if config is not None:
-        chosen = config.parent if config.name == _SETTINGS else config
-        if not chosen.is_dir():
-            raise ConfigError(f"{chosen} is not a folder", hint="-c takes a folder or its wbox-notify.yaml")
-        return plain(chosen)
-    places = (
+        given = config.parent if config.name == _SETTINGS else config
+        if not given.is_dir():
+            raise ConfigError(f"{given} is not a folder", hint="-c takes a folder or its wbox-notify.yaml")
+        return plain(given)
+    for usual in (
         Path.cwd(),
         user_config_path("wbox-notify"),
         site_config_path("wbox-notify"),
         Path("/etc/wbox-notify"),
-    )
-    for place in places:
-        if (place / _SETTINGS).is_file() or (place / "rules").is_dir():
-            return place
+    ):
+        if (usual / _SETTINGS).is_file() or (usual / "rules").is_dir():
+            return usual
     return Path.cwd()
 
 
@@ -61,27 +60,21 @@ def open_project(config: Path | None) -> Project:
 
 
 def sound(project: Project) -> Project:
-    """Return a project that has no errors; print those that it has and end with 78."""
+    """Return a project without errors; print the errors and end with 78 otherwise."""
     return _without(errors(project.problems), project)
 
 
 def usable(project: Project) -> Project:
-    """Return a project whose settings have no errors, for what needs no rules; else end with 78."""
-    wrong = errors(project.problems)
-    return _without([problem for problem in wrong if not is_of_rules(problem)], project)
-
-
-def is_of_rules(problem: Problem) -> bool:
-    """Return whether a problem stands in a rule file, and so keeps nothing from working but its rules."""
-    return problem.file.split("/")[0] == "rules"
+    """Return a project whose settings have no errors, which is enough without rules; else end with 78."""
+    wrong = [problem for problem in errors(project.problems) if problem.file.split("/")[0] != "rules"]
+    return _without(wrong, project)
 
 
 def _without(wrong: Sequence[Problem], project: Project) -> Project:
     if wrong:
         print_problems(wrong)
-        raise ConfigError(
-            f"{count(len(wrong), 'error')} in {project.settings.folder}", hint="wbox-notify check"
-        )
+        message = f"{count(len(wrong), 'error')} in {project.settings.folder}"
+        raise ConfigError(message, hint="wbox-notify check")
     return project
 
 
@@ -98,16 +91,16 @@ def count(number: int, noun: str) -> str:
 
 
 class Queue(Protocol):
-    """The queue's verbs, wherever the queue is open."""
+    """The verbs of the queue, in this process or in the daemon."""
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
-        """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
+        """Apply an action to deliveries, None for all that it applies to; return the ids that changed."""
 
     def send(self, message: Message, *, critical: bool) -> int:
-        """Put one message into the queue; return the id of its delivery."""
+        """Queue one message; return the id of its delivery."""
 
     def accept(self, event: Event) -> bool:
-        """Keep an event; False if it was known before."""
+        """Store an event; False if it is known already."""
 
 
 class Remote:
@@ -120,51 +113,51 @@ class Remote:
             self._token = str(card["token"])
         except private.ForeignError as error:
             raise UnreachableError(
-                f"{error}, so it cannot tell where the daemon answers", hint="start the daemon again"
+                f"{error}, so the address of the daemon is unknown", hint="restart the daemon"
             ) from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UnreachableError(
-                f"another process holds the store, but {data_dir}/{CARD} does not say where it answers",
+                f"another process has the store open, but {data_dir}/{CARD} holds no address of a daemon",
                 hint="it may be starting or stopping: try again",
             ) from error
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
-        """Ask the daemon to do it."""
+        """Ask the daemon to apply an action."""
         changed: list[int] = self._post("/-/queue", {"action": action, "ids": ids})["ids"]
         return changed
 
     def send(self, message: Message, *, critical: bool) -> int:
-        """Ask the daemon to take a message."""
+        """Ask the daemon to queue a message."""
         return int(self._post(f"/-/send{'?critical' if critical else ''}", dump(message))["id"])
 
     def accept(self, event: Event) -> bool:
-        """Ask the daemon to take an event."""
+        """Ask the daemon to store an event."""
         return bool(self._post("/-/event", event_fields(event))["new"])
 
     def alive(self) -> bool:
-        """Say whether the daemon answers."""
+        """Return whether the daemon answers."""
         try:
-            return self._ask("GET", "/livez", None)[0] == HTTPStatus.OK
+            return self._request("GET", "/livez", None)[0] == HTTPStatus.OK
         except OSError:
             return False
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            status, text = self._ask("POST", path, json.dumps(body))
-            said: dict[str, Any] = json.loads(text)
+            status, text = self._request("POST", path, json.dumps(body))
+            result: dict[str, Any] = json.loads(text)
         except (OSError, ValueError) as error:
             raise UnreachableError(f"the daemon does not answer: {error}") from None
         if status >= HTTPStatus.BAD_REQUEST:
-            raise WboxError(f"the daemon refused: {said.get('error')}")
-        return said
+            raise WboxError(f"the daemon refused: {result.get('error')}")
+        return result
 
-    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
+    def _request(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=10)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         except http.client.HTTPException as error:
             raise OSError(str(error)) from None
         finally:
@@ -172,7 +165,7 @@ class Remote:
 
 
 def daemon_answers(data_dir: Path) -> bool:
-    """Say whether a daemon runs on this data folder."""
+    """Return whether a daemon runs on this data folder."""
     try:
         return Remote(data_dir).alive()
     except UnreachableError:
@@ -181,9 +174,9 @@ def daemon_answers(data_dir: Path) -> bool:
 
 @contextmanager
 def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
-    """Give the queue, through the daemon if one runs; else also the store, opened for this command."""
+    """Give the queue of the running daemon; without a daemon also the store, opened for this command."""
     settings = project.settings
-    os.umask(0o077)  # what the daemon keeps is for its own user's eyes, whoever makes it first
+    os.umask(0o077)  # the files of the daemon are for its own user, whoever makes them first
     try:
         store = open_store(settings.store)
     except BusyError:
@@ -194,21 +187,21 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
 
 
 def media_files(project: Project, store: Store) -> MediaFiles:
-    """Return the files that messages carry, for a command that serves none."""
+    """Return the media files of a project, for a command that serves none."""
     past = store.history
     return MediaFiles(Live(project), past.standings, serving=False, events=past.events_by_id)
 
 
 def history(project: Project) -> Queries:
-    """Return the past of the project's store.
+    """Return the queries of the project's store.
 
     Raises:
-        WboxError: there is none yet.
+        WboxError: there is no store yet.
     """
-    found = open_history(project.settings.store)
-    if found is None:
+    past = open_history(project.settings.store)
+    if past is None:
         raise WboxError(
             f"there is no store yet at {project.settings.store}",
-            hint="wbox-notify run makes one; WBOX_DATA_DIR says where it is",
+            hint="wbox-notify run makes one; WBOX_DATA_DIR sets its place",
         )
-    return found
+    return past

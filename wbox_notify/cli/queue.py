@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.live import state as coloured
-from wbox_notify.cli.live import subject, target
+from wbox_notify.cli.lines import coloured, delivery_fields, subject, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, usable
 from wbox_notify.dispatch.queue import Action
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import OPEN, STUCK, WAITING, Delivery, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
@@ -24,24 +23,18 @@ _NOTHING_DONE = 3
 _MOST_IDS = 20
 _AT_ONCE = 2000
 
-_FITTING: dict[Action, Sequence[State]] = {
-    Action.RETRY: (*WAITING, *STUCK),
-    Action.RELEASE: (State.HELD,),
-    Action.DROP: (*WAITING, *STUCK),
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Filter:
-    """Which deliveries are meant; what is empty does not matter."""
+    """The state, rule and event of the chosen deliveries; empty for any."""
 
     state: str | None
     rule: str
     event: str
 
-    def states(self, fitting: Sequence[State]) -> Sequence[State]:
-        """Return those of the states that are meant."""
-        return [one for one in fitting if self.state in {None, one}]
+    def states(self, states: Sequence[State]) -> Sequence[State]:
+        """Return the chosen ones of some states."""
+        return [state for state in states if self.state in {None, state}]
 
     def __bool__(self) -> bool:
         return bool(self.state or self.rule or self.event)
@@ -59,79 +52,56 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group("queue")
-def command() -> None:
-    """List, retry, release or drop what has not been sent."""
+def queue() -> None:
+    """List, retry, release or drop messages that have not been sent."""
 
 
-@command.command("list")
+@queue.command("list")
 @_filtered
-@click.option(
-    "-n", "--most", type=click.IntRange(1), default=200, show_default=True, help="At most this many."
-)
+@click.option("-n", "--most", type=click.IntRange(1), default=200, show_default=True, help="Number of lines.")
 @json_option
 @click.pass_obj
-def list_(config: Path | None, /, most: int, *, as_json: bool, **given: Any) -> int:
-    """List what waits, is held or could not be sent, oldest first: when it was made, why, and of what."""
-    chosen = _Filter(**given)
+def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -> int:
+    """List deliveries that wait, are held or could not be sent, oldest first, with the reason."""
+    chosen = _Filter(**filters)
     states = chosen.states(tuple(State)) if chosen.state else [*OPEN, *STUCK]
     project = open_project(config)
     past, lang = history(project), project.settings.lang
     deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
     events = past.events_by_id(delivery.event_id for delivery in deliveries)
     if as_json:
-        say_json([_with_source(delivery, events.get(delivery.event_id), lang) for delivery in deliveries])
+        say_json([_fields(delivery, events.get(delivery.event_id), lang) for delivery in deliveries])
     else:
         for delivery in deliveries:
             say(_line(delivery, events.get(delivery.event_id), lang))
-        _say_the_count(past, states, chosen, len(deliveries))
+        total = len(past.queued(states, rule=chosen.rule, event=chosen.event))
+        if not total:
+            say("The queue is empty.")
+        elif total > len(deliveries):
+            say(f"{len(deliveries)} of {total}: -n {total} shows all; or use --rule, --event, --state")
     past.close()
     return 0
 
 
-def _say_the_count(past: Queries, states: Sequence[State], chosen: _Filter, told: int) -> None:
-    whole = len(past.queued(states, rule=chosen.rule, event=chosen.event))
-    if not whole:
-        say("nothing waits")
-    elif whole > told:
-        say(f"{told} of {whole}: -n {whole} shows all, --rule, --event and --state some")
-
-
 def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
-    parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
-    parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
-    return "  ".join([*parts, *filter(None, [printable(why(delivery, lang))])])
+    source = subject(event) if event else delivery.event_id
+    line = f"{delivery.id:>6}  {moment(delivery.created)}  {coloured(delivery.state)}  "
+    line += f"{target(delivery.message)}  {delivery.rule}  {source}"
+    reason = printable(why(delivery, lang))
+    return f"{line}  {reason}" if reason else line
 
 
-def as_fields(delivery: Delivery, lang: str) -> dict[str, object]:
-    """Return a delivery as JSON values; the phone in full, the text not at all."""
-    message = delivery.message
-    return {
-        "id": delivery.id,
-        "event": delivery.event_id,
-        "rule": delivery.rule,
-        "kind": message.kind if message else None,
-        "to": message.recipient if message else None,
-        "state": delivery.state,
-        "due": delivery.due,
-        "created": delivery.created,
-        "tries": delivery.tries,
-        "reason": why(delivery, lang),
-        "hold": delivery.hold,
-        "left_out": delivery.left_out,
-    }
-
-
-def _with_source(delivery: Delivery, event: Event | None, lang: str) -> dict[str, object]:
+def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, object]:
     path = event.data.get("path") if event and event.type == "file" else None
-    return {**as_fields(delivery, lang), "file": path}
+    return {**delivery_fields(delivery, lang), "file": path}
 
 
-def _verb(action: Action, text: str) -> None:
-    @command.command(action.value, help=text)
+def _add_command(action: Action, text: str) -> None:
+    @queue.command(action.value, help=text)
     @click.argument("ids", nargs=-1, type=int)
     @click.option("--all", "everything", is_flag=True, help="All deliveries this applies to.")
     @_filtered
-    @click.option("--yes", is_flag=True, help="Do not ask before several are dropped.")
+    @click.option("--yes", is_flag=True, help="Drop several without asking.")
     @json_option
     @click.pass_obj
     def run(
@@ -142,59 +112,59 @@ def _verb(action: Action, text: str) -> None:
         everything: bool,
         yes: bool,
         as_json: bool,
-        **given: Any,
+        **filters: Any,
     ) -> int:
-        chosen = _Filter(**given)
+        chosen = _Filter(**filters)
         if bool(ids) + everything + bool(chosen) != 1:
             raise click.UsageError(
                 "give the numbers that `queue list` shows; or --rule, --event, --state; or --all"
             )
         project = usable(open_project(config))
         past = history(project)
-        meant = _known(past, ids) if ids else _fitting(past, action, chosen)
+        numbers = _checked(past, ids) if ids else _matching(past, action, chosen)
         past.close()
         if action is Action.DROP and not ids and not yes:
-            _ask(len(meant))
-        with open_queue(project) as (queue, _):
+            _confirm(len(numbers))
+        with open_queue(project) as (verbs, _):
             done: dict[int, None] = {}
             # In slices, so that webhooks need not wait for the last of many thousands.
-            for start in range(0, len(meant), _AT_ONCE):
-                done |= dict.fromkeys(queue.queue(action, meant[start : start + _AT_ONCE]))
-            if everything:  # also what has come meanwhile, and the rows that are still to be read
-                done |= dict.fromkeys(queue.queue(action, None))
+            for start in range(0, len(numbers), _AT_ONCE):
+                done |= dict.fromkeys(verbs.queue(action, numbers[start : start + _AT_ONCE]))
+            if everything:  # also deliveries that came meanwhile, and rows that are not read yet
+                done |= dict.fromkeys(verbs.queue(action, None))
         if as_json:
             say_json({"ids": [*done], "count": len(done)})
         else:
-            say(f"{action.value}: {_numbers([*done])}")
+            say(f"{action.value}: {_summary([*done])}")
         return 0 if done else _NOTHING_DONE
 
 
-def _known(past: Queries, ids: Sequence[int]) -> Sequence[int]:
+def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     for number in ids:
         if past.delivery(number) is None:
             raise WboxError(f"there is no delivery {number}", hint="wbox-notify queue list")
     return ids
 
 
-def _fitting(past: Queries, action: Action, chosen: _Filter) -> Sequence[int]:
-    states = chosen.states(_FITTING[action])
+def _matching(past: Queries, action: Action, chosen: _Filter) -> Sequence[int]:
+    states = chosen.states(action.states)
     return past.queued(states, rule=chosen.rule, event=chosen.event) if states else []
 
 
-def _ask(number: int) -> None:
-    """Ask before many deliveries are dropped; where nobody can answer, refuse."""
+def _confirm(number: int) -> None:
+    """Ask before several deliveries are dropped; refuse without a terminal."""
     if number and not sys.stdin.isatty():
-        raise click.UsageError(f"this drops {count(number, 'message')} for good: say --yes")
+        raise click.UsageError(f"this drops {count(number, 'message')} for good: add --yes")
     if number:
         click.confirm(f"Drop {count(number, 'message')} for good?", abort=True, err=True)
 
 
-def _numbers(done: Sequence[int]) -> str:
-    if len(done) > _MOST_IDS:
-        return count(len(done), "message")
-    return ", ".join(map(str, done)) or "no matching deliveries"
+def _summary(ids: Sequence[int]) -> str:
+    if len(ids) > _MOST_IDS:
+        return count(len(ids), "message")
+    return ", ".join(map(str, ids)) or "no matching deliveries"
 
 
-_verb(Action.RETRY, "Try deliveries again now, also those that are dead, held or expired.")
-_verb(Action.RELEASE, "Let held deliveries go. One that may have been sent can arrive twice then.")
-_verb(Action.DROP, "Cancel deliveries that have not been sent.")
+_add_command(Action.RETRY, "Try deliveries again now, also those that are dead, held or expired.")
+_add_command(Action.RELEASE, "Send held deliveries. One that may have been sent already can arrive twice.")
+_add_command(Action.DROP, "Cancel deliveries that have not been sent.")

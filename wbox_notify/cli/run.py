@@ -5,20 +5,25 @@ import logging
 import os
 import resource
 import signal
-import threading
+import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from wbox_notify import __version__
-from wbox_notify.cli.live import Feed
-from wbox_notify.cli.output import json_option, log_to_stderr, say
+from wbox_notify.cli import stop_on_signals
+from wbox_notify.cli.lines import coloured, decision, subject, target
+from wbox_notify.cli.output import clock, json_option, lasted, log_to_stderr, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.systemd import Systemd
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.deliveries import Delivery, NextStep, Plan
+from wbox_notify.model.events import Event
+from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import summary
@@ -32,16 +37,17 @@ _PR_SET_DUMPABLE = 4
 @click.command("run")
 @json_option
 @click.pass_obj
-def command(config: Path | None, as_json: bool) -> int:
+def run(config: Path | None, as_json: bool) -> int:
     """Run the daemon in the foreground: watch folders, answer webhooks, keep schedules, send.
 
-    Rules are read again when a file is saved, and on SIGHUP. Ends with 0 on SIGTERM or Ctrl-C, within 5
-    seconds; what is in flight is finished.
+    Rules are reloaded when a file is saved, and on SIGHUP. Exits with 0 on SIGTERM or Ctrl-C, within 5
+    seconds, after messages in flight.
     """
     log_to_stderr()
-    keep_to_ourselves()
+    _protect_process()
     stop = stop_on_signals()
-    project = _guarded(sound(open_project(config)))
+    project = sound(open_project(config))
+    _check_exposure(project)
     if not project.rules:
         raise ConfigError(
             f"there are no rules in {project.settings.folder / 'rules'}",
@@ -52,17 +58,17 @@ def command(config: Path | None, as_json: bool) -> int:
     daemon = Daemon(
         project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted, on_turn=systemd.turned
     )
-    # A plain list: a signal can interrupt the handler of another, and the lock of an event would hold both.
-    again: list[int] = []
-    signal.signal(signal.SIGHUP, lambda number, _frame: again.append(number))
+    # A plain list: a signal can interrupt the handler of another, and the lock of an event would block both.
+    reloads: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _frame: reloads.append(number))
     daemon.start()
     if not as_json:
         with suppress(OSError):
-            introduce(project, daemon)
+            _introduce(project, daemon)
     systemd.tell("READY=1")
     while not stop.wait(0.2):
-        if again:
-            again.clear()
+        if reloads:
+            reloads.clear()
             systemd.tell("RELOADING=1")
             daemon.read_again()
             systemd.tell("READY=1")
@@ -71,18 +77,7 @@ def command(config: Path | None, as_json: bool) -> int:
     return 0
 
 
-def _guarded(project: Project) -> Project:
-    """Return a project that others cannot change; for root that is an error, else only told."""
-    found = list(exposures(project.settings, running=True))
-    if wrong := errors(found):
-        print_problems(wrong)
-        raise ConfigError("others can decide what a daemon of root does", hint="mend what is listed above")
-    for problem in found:
-        log.warning("%s (%s)", problem.message, problem.hint)
-    return project
-
-
-def keep_to_ourselves() -> None:
+def _protect_process() -> None:
     """Write files that only our user can read, and leave no core dump: our memory holds the key."""
     os.umask(0o077)
     with suppress(OSError, ValueError):
@@ -91,8 +86,18 @@ def keep_to_ourselves() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def introduce(project: Project, daemon: Daemon) -> None:
-    """Print what the daemon does and where."""
+def _check_exposure(project: Project) -> None:
+    """Refuse, as root, a project that others can change; for other users only warn."""
+    exposed = list(exposures(project.settings, running=True))
+    if wrong := errors(exposed):
+        print_problems(wrong)
+        raise ConfigError("other users control what a daemon of root does", hint="fix the errors above")
+    for problem in exposed:
+        log.warning("%s (%s)", problem.message, problem.hint)
+
+
+def _introduce(project: Project, daemon: Daemon) -> None:
+    """Print the rules and the addresses of the daemon."""
     settings = project.settings
     say(f"wbox-notify {__version__}, {count(len(project.rules), 'rule')} from {settings.folder}")
     for rule in project.rules:
@@ -102,14 +107,51 @@ def introduce(project: Project, daemon: Daemon) -> None:
     say(f"  address  {daemon.url}")
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set."""
-    stop = threading.Event()
+class Feed:
+    """Prints events, decisions and attempts as they happen, as lines or as NDJSON.
 
-    def end(_number: int, _frame: object) -> None:
-        if not stop.is_set():
-            stop.set()
+    Where the output is closed, nothing is printed, and the work goes on.
+    """
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    return stop
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def planned(self, event: Event | None, plan: Plan) -> None:
+        """Print an event, or what became due, with the decisions of the rules."""
+        at = event.at.timestamp() if event else time.time()
+        with suppress(OSError):
+            if self._as_json:
+                decisions = [asdict(made) for made in plan.decisions]
+                kind = event.type if event else "due"
+                say_json({"at": at, "event": plan.event_id, "type": kind, "decisions": decisions})
+                return
+            if event:
+                say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
+            for made in plan.decisions:
+                say(f"{clock(at)}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
+
+    def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
+        """Print the outcome of an attempt and the next state of the delivery."""
+        with suppress(OSError):
+            if self._as_json:
+                say_json(_attempt_fields(delivery, answer, then))
+                return
+            line = f"{clock(then.due)}  {click.style('<--', fg='green')} {delivery.id:>6}   "
+            line += f"{target(delivery.message)}  {coloured(then.state)}  "
+            line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
+            if answer.outcome is not Outcome.SENT:
+                line += f"    {printable(answer.detail)}"
+            say(line)
+
+
+def _attempt_fields(delivery: Delivery, answer: Answer, then: NextStep) -> dict[str, object]:
+    return {
+        "delivery": delivery.id,
+        "event": delivery.event_id,
+        "rule": delivery.rule,
+        "outcome": answer.outcome,
+        "status": answer.status,
+        "detail": answer.detail,
+        "state": then.state,
+        "due": then.due,
+    }

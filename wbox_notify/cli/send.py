@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.live import target
+from wbox_notify.cli.lines import delivery_fields, target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import media_files, open_project, open_queue, usable
-from wbox_notify.cli.queue import as_fields
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, WboxError
@@ -29,7 +28,7 @@ from wbox_notify.store import Queries, Store, open_history
 _QUEUED = 75
 _KEY_REFUSED = 77
 
-device_option = click.option("--device", type=int, help="The wbox device that sends; else the first.")
+device_option = click.option("--device", type=int, help="The wbox device; else the first one.")
 wait_option = click.option(
     "--wait",
     type=click.FloatRange(0),
@@ -40,10 +39,10 @@ wait_option = click.option(
 
 
 @click.group("send")
-def command() -> None:
+def send() -> None:
     """Send one message. TO is a contact, a group or a number with its country code.
 
-    The message is on disk before anything else happens. Ends with 0 when it was sent, 75 when it waits in
+    The message is on disk before anything else happens. Exits with 0 when it was sent, 75 when it waits in
     the queue, 77 when the key is refused, 1 when it cannot be sent.
     """
 
@@ -54,54 +53,55 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@command.command("text")
+@send.command("text")
 @click.argument("to")
 @click.argument("message", required=False)
 @_shared
-def text(config: Path | None, to: str, message: str | None, **how: Any) -> int:
+def text(config: Path | None, to: str, message: str | None, **options: Any) -> int:
     """Send a text; without MESSAGE it is read from standard input."""
-    words = sys.stdin.read().rstrip("\n") if message in (None, "-") else message
-    return _send(config, to, messages.Text, {"message": words}, **how)
+    if message in (None, "-"):
+        message = sys.stdin.read().rstrip("\n")
+    return _send(config, to, messages.Text, {"message": message}, **options)
 
 
-@command.command("media")
+@send.command("media")
 @click.argument("to")
 @click.argument("url", required=False)
-@click.option("--file", type=click.Path(path_type=Path), help="A file of this machine, instead of URL.")
-@click.option("--caption", help="Words below the picture or document.")
+@click.option("--file", type=click.Path(path_type=Path), help="A file on this machine, instead of URL.")
+@click.option("--caption", help="Text below the picture or document.")
 @_shared
 def media(
-    config: Path | None, to: str, url: str | None, file: Path | None, caption: str | None, **how: Any
+    config: Path | None, to: str, url: str | None, file: Path | None, caption: str | None, **options: Any
 ) -> int:
-    """Send an image, a video or a document: from a public URL, or a file of this machine.
+    """Send an image, a video or a document: from a public URL, or a file on this machine.
 
-    A file is served by the running daemon, at the address that public_url says.
+    The running daemon serves the file, at the address in public_url.
     """
     fields = {"url": url, "file": str(plain(file)) if file else None, "caption": caption}
-    return _send(config, to, messages.Media, fields, **how)
+    return _send(config, to, messages.Media, fields, **options)
 
 
-@command.command("event")
+@send.command("event")
 @click.argument("to")
 @click.argument("title")
-@click.option("--description", help="What it is about.")
-@click.option("--start", help="ISO 8601, as 2026-10-15T14:00.")
+@click.option("--description", help="Further text.")
+@click.option("--start", help="Start in ISO 8601, such as 2026-10-15T14:00.")
 @_shared
 def event(
-    config: Path | None, to: str, title: str, description: str | None, start: str | None, **how: Any
+    config: Path | None, to: str, title: str, description: str | None, start: str | None, **options: Any
 ) -> int:
     """Send a calendar invitation."""
     fields = {"title": title, "description": description, "start": start}
-    return _send(config, to, messages.CalendarEvent, fields, **how)
+    return _send(config, to, messages.CalendarEvent, fields, **options)
 
 
-@command.command("poll")
+@send.command("poll")
 @click.argument("to")
 @click.argument("question")
-@click.option("-o", "--option", "options", multiple=True, help="A choice; give at least two.")
+@click.option("-o", "--option", "options", multiple=True, help="An option; give at least two.")
 @_shared
 def poll(config: Path | None, to: str, question: str, options: tuple[str, ...], **how: Any) -> int:
-    """Ask a question with options to choose from."""
+    """Send a poll: a question with options."""
     return _send(config, to, messages.Poll, {"question": question, "options": options}, **how)
 
 
@@ -112,26 +112,27 @@ def _send(
     fields: dict[str, Any],
     *,
     device: int | None,
-    **how: Any,
+    **options: Any,
 ) -> int:
     project = usable(open_project(config))
-    device = project.settings.device_id if device is None else device
-    made = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
+    if device is None:
+        device = project.settings.device_id
+    planned = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
     connect(project).close()
-    for message in made:
+    for message in planned:
         _check_reach(project, message)
     with open_queue(project) as (queue, store):
         if store is not None:
-            _check_served(project, made)
-        # Somebody waits for it at a keyboard.
-        ids = [queue.send(message, critical=True) for message in made]
+            _check_served(project, planned)
+        # Critical: a person waits for it at a keyboard.
+        ids = [queue.send(message, critical=True) for message in planned]
         if store is not None:
-            _send_here(project, store, made)
+            _send_here(project, store, planned)
         past = store.history if store else open_history(project.settings.store)
         if past is None:
             raise WboxError("the store is gone")
         lang = project.settings.lang
-        return max(_report(past, number, lang, **how) for number in ids)
+        return max(_report(past, number, lang, **options) for number in ids)
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:
@@ -143,61 +144,69 @@ def _check_reach(project: Project, message: WhatsAppMessage) -> None:
         check_public(message.url, settings.url)
     elif not settings.lends_files:
         hint = "set `public_url`, `media.static` or `media.bucket` in wbox-notify.yaml: see docs/media.md"
-        raise ConfigError("nothing says at which address wbox finds a file of this machine", hint=hint)
+        raise ConfigError("there is no address at which wbox can fetch a file on this machine", hint=hint)
 
 
-def _check_served(project: Project, made: list[WhatsAppMessage]) -> None:
-    """Refuse files that nobody would serve once this command has ended."""
-    files = any(isinstance(message, messages.Media) and message.file for message in made)
+def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
+    """Refuse files that are served no longer once this command has ended."""
+    files = any(isinstance(message, messages.Media) and message.file for message in planned)
     if files and not project.settings.media.elsewhere:
         hint = (
             "start wbox-notify run, which serves it; or set `media.static` or `media.bucket`: docs/media.md"
         )
-        raise ConfigError("no daemon runs that would serve this file to wbox", hint=hint)
+        raise ConfigError("the daemon that would serve this file to wbox is not running", hint=hint)
 
 
-def _send_here(project: Project, store: Store, made: list[WhatsAppMessage]) -> None:
-    """Send what is due to these phones: no daemon does it."""
+def _send_here(project: Project, store: Store, planned: list[WhatsAppMessage]) -> None:
+    """Send what is due to these phones, without a daemon."""
     with closing(media_files(project, store)) as files, closing(connect(project)) as client:
         dispatcher = Dispatcher(store, Live(project), publish=files.publish)
         dispatcher.mind_the_clock()
         dispatcher.recover()
         dispatcher.look_at_circuits(client, math.inf)
-        for phone in dict.fromkeys(message.phone for message in made):
+        for phone in dict.fromkeys(message.phone for message in planned):
             while dispatcher.step(client, phone):
                 pass
         files.sweep(time.time())
 
 
-def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool) -> int:
-    delivery = _settled(past, number, wait)
-    holding = {circuit.device: circuit.reason for circuit in past.circuits()}
-    held = (holding.get(ALL) or holding.get(delivery.device)) if delivery.state in OPEN else None
-    reason = why(delivery, lang) or held or ""
-    if as_json:
-        say_json({**as_fields(delivery, lang), "reason": reason})
-    elif delivery.state is State.SENT:
-        say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
-    elif delivery.state in OPEN:
-        text = printable(reason).rstrip(".") or "it is being sent"
-        say(f"not sent yet: {text}. Kept in the queue as {delivery.id}.")
-        say("  help: wbox-notify run sends it when it can; wbox-notify queue list shows it")
-    else:
-        say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")
-    if delivery.state in OPEN:
-        return _KEY_REFUSED if "unauthorized" in holding.values() else _QUEUED
-    return 0 if delivery.state is State.SENT else 1
-
-
-def _settled(past: Queries, number: int, wait: float) -> Delivery:
-    """Return a delivery once an attempt at it has ended, or the wait has."""
+def _finished(past: Queries, number: int, wait: float) -> Delivery:
+    """Return a delivery after the next attempt at it, or after the wait."""
     deadline = time.monotonic() + wait
     while True:
         delivery = past.delivery(number)
         if delivery is None:
             raise WboxError(f"delivery {number} is gone")
         tried = delivery.claims > 0 or bool(past.circuits())
-        waits_on = delivery.state in WAITING and not tried
-        if not (waits_on or delivery.state is State.SENDING) or time.monotonic() > deadline:
+        untried = delivery.state in WAITING and not tried
+        if not (untried or delivery.state is State.SENDING) or time.monotonic() > deadline:
             return delivery
         time.sleep(0.05)
+
+
+def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool) -> int:
+    """Wait for a delivery, print its state, and return the exit code."""
+    delivery = _finished(past, number, wait)
+    waits = delivery.state in OPEN
+    circuits = {circuit.device: circuit.reason for circuit in past.circuits()}
+    reason = why(delivery, lang)
+    if waits and not reason:
+        reason = circuits.get(ALL) or circuits.get(delivery.device) or ""
+    if as_json:
+        say_json({**delivery_fields(delivery, lang), "reason": reason})
+    else:
+        _print(delivery, reason)
+    if waits:
+        return _KEY_REFUSED if "unauthorized" in circuits.values() else _QUEUED
+    return 0 if delivery.state is State.SENT else 1
+
+
+def _print(delivery: Delivery, reason: str) -> None:
+    if delivery.state is State.SENT:
+        say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
+    elif delivery.state in OPEN:
+        reason = printable(reason).rstrip(".") or "being sent"
+        say(f"not sent yet: {reason}. Delivery {delivery.id} stays in the queue.")
+        say("  help: wbox-notify run sends it as soon as possible; see wbox-notify queue list")
+    else:
+        say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")

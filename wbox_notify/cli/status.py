@@ -1,33 +1,38 @@
-"""``wbox-notify status``."""
+"""``wbox-notify status`` and ``wbox-notify log``."""
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from wbox_notify.cli.output import json_option, lasted, say, say_json
-from wbox_notify.cli.project import count, daemon_answers, open_project, usable
+from wbox_notify.cli import stop_on_signals
+from wbox_notify.cli.lines import decision, delivery_fields, delivery_line, subject
+from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
+from wbox_notify.cli.project import count, daemon_answers, history, open_project, usable
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.dispatch import ALL, connect
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
-from wbox_notify.store import open_history
+from wbox_notify.store import Queries, mapping, open_history
+from wbox_notify.store.queries import Row
 
 _DAY = 86400.0
 _UNREACHABLE = 69
 _HELD = 75
+_LOOK_EVERY = 0.3
 
 
 @click.command("status")
 @json_option
 @click.pass_obj
-def command(config: Path | None, as_json: bool) -> int:
+def status(config: Path | None, as_json: bool) -> int:
     """Show the daemon, the device and the queue on one screen.
 
-    Ends with 0 when messages flow, 69 when the daemon or wbox cannot be reached, 75 when the phone is not
+    Exits with 0 when messages flow, 69 when the daemon or wbox cannot be reached, 75 when the phone is not
     linked, 77 when the key is refused.
     """
     project = usable(open_project(config))
@@ -39,10 +44,11 @@ def command(config: Path | None, as_json: bool) -> int:
         rules = {"rules": len(project.rules), "errors": wrong}
         say_json({"daemon": running, **rules, "device": device, "queue": queue})
     else:
-        say(f"daemon   {'running' if running else 'not running: wbox-notify run'}")
+        say(f"daemon   {'running' if running else 'not running: start it with wbox-notify run'}")
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
         if wrong:
-            say(f"broken   {count(wrong, 'error')}: wbox-notify check; a daemon keeps what it read before")
+            broken = count(wrong, "error")
+            say(f"broken   {broken}: see wbox-notify check; a daemon keeps the previous version")
         say(f"device   {printable(device['text'])}   {project.settings.url}")
         _print_queue(queue)
     return code if code or running else _UNREACHABLE
@@ -51,14 +57,14 @@ def command(config: Path | None, as_json: bool) -> int:
 def _device(project: Project) -> tuple[dict[str, Any], int]:
     client = connect(project)
     try:
-        status = client.session_status(project.settings.device_id)
+        session = client.session_status(project.settings.device_id)
     except ApiError as error:
         return {"ready": False, "text": str(error)}, error.exit_code
     finally:
         client.close()
-    if status.ready:
-        return {"ready": True, "text": f"{status.device_id} ready"}, 0
-    return {"ready": False, "text": f"{status.device_id} not linked: scan the QR code"}, _HELD
+    if session.ready:
+        return {"ready": True, "text": f"{session.device_id} ready"}, 0
+    return {"ready": False, "text": f"{session.device_id} not linked: scan the QR code"}, _HELD
 
 
 def _queue(project: Project) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def _queue(project: Project) -> dict[str, Any]:
         return {"waiting": 0, "stuck": {}, "sent_24h": 0, "repeated_24h": 0, "oldest": None, "circuits": []}
     counts, yesterday = past.counts((*OPEN, *STUCK)), time.time() - _DAY
     oldest = past.oldest_waiting()
-    found = {
+    queue = {
         "waiting": sum(counts.get(state, 0) for state in OPEN),
         "stuck": {state.value: counts[state] for state in STUCK if state in counts},
         "sent_24h": past.sent_since(yesterday),
@@ -79,18 +85,66 @@ def _queue(project: Project) -> dict[str, Any]:
         ],
     }
     past.close()
-    return found
+    return queue
 
 
 def _print_queue(queue: dict[str, Any]) -> None:
     oldest = lasted(queue["oldest"]) if queue["oldest"] is not None else "-"
     say(f"queue    {queue['waiting']} waiting   oldest {oldest}   sent in 24 h: {queue['sent_24h']}")
     if queue["repeated_24h"]:
-        say(f"repeated {queue['repeated_24h']} texts in 24 h, which were sent once")
+        say(f"repeated {queue['repeated_24h']} texts in 24 h, each sent once")
     if queue["stuck"]:
         stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
-        say(f"stuck    {stuck}: wbox-notify queue list")
+        say(f"stuck    {stuck}: see wbox-notify queue list")
     for circuit in queue["circuits"]:
-        device = "all" if circuit["device"] == ALL else circuit["device"] or "first device"
-        state = "one message tries it" if circuit["trying"] else circuit["reason"]
-        say(f"holds    {device}: {state}")
+        device = circuit["device"] or "first device"
+        if device == ALL:
+            device = "all devices"
+        reason = "sending one test message" if circuit["trying"] else circuit["reason"]
+        say(f"paused   {device}: {reason}")
+
+
+@click.command("log")
+@click.option("-n", "--most", type=click.IntRange(1), default=20, show_default=True, help="Number of events.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new events.")
+@json_option
+@click.pass_obj
+def log(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
+    """List the newest events, with the decisions of each rule and the state of the messages."""
+    project = open_project(config)
+    past, lang = history(project), project.settings.lang
+    last = _print_events(past, past.events(most=most), lang, as_json=as_json)
+    stop = stop_on_signals() if follow else threading.Event()
+    while follow and not stop.wait(_LOOK_EVERY):
+        new = [row for row in past.events(after=last) if row["planned"] is not None]
+        last = _print_events(past, new, lang, as_json=as_json) or last
+    past.close()
+    return 0
+
+
+def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> int:
+    """Print events and return the number of the last one, 0 for none."""
+    for row in events:
+        decisions, deliveries = past.decisions(row["id"]), past.deliveries(row["id"])
+        if as_json:
+            _print_json(row, decisions, [delivery_fields(delivery, lang) for delivery in deliveries])
+            continue
+        say(f"{moment(row['received'])}  {row['type']:<6} {subject(mapping.event(row))}")
+        for made in decisions:
+            say(f"          {decision(made['rule'], made['stage'], made['outcome'], made['detail'])}")
+        for delivery in deliveries:
+            say(delivery_line(delivery, lang))
+    return int(events[-1]["seq"]) if events else 0
+
+
+def _print_json(event: Row, decisions: list[Row], deliveries: list[dict[str, object]]) -> None:
+    columns = ("rule", "stage", "outcome", "detail")
+    say_json(
+        {
+            "event": event["id"],
+            "type": event["type"],
+            "at": event["at"],
+            "decisions": [{name: row[name] for name in columns} for row in decisions],
+            "deliveries": deliveries,
+        }
+    )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.output import json_option, lasted, say, say_json
 from wbox_notify.cli.project import folder, open_project, print_problems
-from wbox_notify.cli.run import stop_on_signals
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import Trial, run_all
@@ -24,7 +24,7 @@ _NOTHING = 3
 @click.option("--watch", is_flag=True, help="Run them again whenever a file is saved.")
 @json_option
 @click.pass_obj
-def command(config: Path | None, path: Path | None, name: str, watch: bool, as_json: bool) -> int:
+def test(config: Path | None, path: Path | None, name: str, watch: bool, as_json: bool) -> int:
     """Run the ``tests:`` of the rules through the real engine, with a clock of their own.
 
     Ends with 0 when all pass, 1 when one fails, 3 when there is none.

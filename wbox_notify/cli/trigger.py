@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from wbox_notify.cli.live import decision
+from wbox_notify.cli.lines import decision
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
@@ -43,7 +43,7 @@ _NOTHING = 3
 @click.option("--dry-run", is_flag=True, help="Show what would be decided and sent; store and send nothing.")
 @json_option
 @click.pass_obj
-def command(
+def trigger(
     config: Path | None,
     name: str,
     path: Path | None,

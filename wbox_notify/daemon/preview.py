@@ -1,9 +1,9 @@
-"""Survey: what lies in the watched folders now, and what would come of it."""
+"""Preview of the watched folders for ``check``: the new files of each rule, and warnings about folders."""
 
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.identity import listed
 from wbox_notify.triggers.file.opening import is_local
@@ -25,11 +26,11 @@ from wbox_notify.triggers.health import HealthReporter
 _WITHIN = 10.0
 _BATCH = 500
 _MOST = 20_000
-_SHOWN = 3
+_MOST_NAMES = 3
 
 
 class Unwanted(NamedTuple):
-    """How many files in a folder no rule takes, and some of their names."""
+    """The number of files in a folder that no rule takes, and the names of some."""
 
     folder: str
     number: int
@@ -41,77 +42,108 @@ class Unwanted(NamedTuple):
         return f"{files} in {self.folder} that no rule takes: {', '.join(self.names)}{more}"
 
 
-class Survey(NamedTuple):
-    """What was found: how many new files each rule would take, by its id, and warnings about folders.
+class Preview(NamedTuple):
+    """The watched folders at this moment.
 
-    ``unwanted`` are files that no rule takes. ``whole`` is False where the folders hold more than can be
-    looked at in ten seconds.
+    Attributes:
+        new: The number of new files that each rule would take, by its id.
+        problems: Warnings about folders.
+        unwanted: The files that no rule takes.
+        complete: False where the folders hold more than ten seconds are enough for.
     """
 
-    files: Counter[str]
+    new: Counter[str]
     problems: list[Problem]
     unwanted: list[Unwanted]
-    whole: bool
+    complete: bool
 
 
-def survey(project: Project, known: Known) -> Survey:
+def preview(project: Project, known: Known) -> Preview:
     """Look through all watched folders, without reading a file."""
     deadline = time.monotonic() + _WITHIN
-    listing = Scanner(
+    new = _new_files(project, known, deadline)
+    problems: list[Problem] = []
+    unwanted = []
+    roots: dict[Path, Location] = {}
+    for rule in project.rules:
+        for trigger, spot in _file_triggers(rule):
+            problems += _warnings(project, rule, trigger, spot, new[rule.id])
+            roots.setdefault(trigger.root, spot)
+    sources = [source for rule in project.rules for source in rule.sources()]
+    triggers = [source for source in sources if isinstance(source, FileTrigger)]
+    for root, spot in roots.items():
+        near, others = _unmatched(triggers, root, deadline)
+        if near.number:
+            problems.append(spot.problem("WBX355", str(near), severity="warning"))
+        if others.number:
+            unwanted.append(others)
+    return Preview(new, problems, unwanted, time.monotonic() < deadline)
+
+
+def _new_files(project: Project, known: Known, deadline: float) -> Counter[str]:
+    """Return the number of new files that each rule would take, by its id."""
+    scanner = Scanner(
         watches(project),
         HealthReporter(lambda _line: None),
         clock=time.monotonic,
         going=lambda: time.monotonic() < deadline,
     )
-    files = Counter[str]()
-    found = listing.find(())
-    while batch := list(islice(found, _BATCH)):
-        pasts = known([one.version for one in batch])
-        new = (_event(one.version) for one in batch if _is_new(one, pasts.get(one.version, Past())))
-        files.update(rule.id for event in new for rule in project.rules_for(event))
-    problems = [problem for rule in project.rules for problem in _warnings(project, rule, files[rule.id])]
-    unwanted = []
-    for root, spot in _roots(project).items():
-        near, others = _passed_over(project, root, deadline)
-        if near.number:
-            problems.append(spot.problem("WBX355", str(near), severity="warning"))
-        if others.number:
-            unwanted.append(others)
-    return Survey(files, problems, unwanted, time.monotonic() < deadline)
+    new = Counter[str]()
+    files = scanner.find(())
+    while batch := list(islice(files, _BATCH)):
+        pasts = known([file.version for file in batch])
+        for file in batch:
+            if _is_new(file, pasts.get(file.version, Past())):
+                new.update(rule.id for rule in project.rules_for(_event(file.version)))
+    return new
 
 
-def _roots(project: Project) -> dict[Path, Location]:
-    """Return the watched folders, and where each of them is named first."""
-    found: dict[Path, Location] = {}
-    for rule in project.rules:
-        for trigger, spot in _triggers(rule):
-            found.setdefault(trigger.root, spot)
-    return found
+def _is_new(file: ListedFile, past: Past) -> bool:
+    """Return whether a file is surely new; one that may be a known file does not count."""
+    return all(file.version.repeats(version) is False for version in listed(file, past).told)
 
 
-def _passed_over(project: Project, root: Path, deadline: float) -> tuple[Unwanted, Unwanted]:
-    """Return the files below a folder that rules hardly miss, and those that they do not mean."""
-    triggers = [one for rule in project.rules for one in rule.sources() if isinstance(one, FileTrigger)]
-    near, others = Unwanted(str(root), 0, []), Unwanted(str(root), 0, [])
+def _event(version: FileVersion) -> Event:
+    """Return the part of a file's event that decides which rules it sets off."""
+    data = {"path": version.path, "size": version.size}
+    return Event(id=version.id, type="file", at=datetime.now(UTC), data=data)
+
+
+def _file_triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Location]]:
+    """Yield the file triggers of a rule, and where each names its folder."""
+    for index, trigger in enumerate(rule.triggers):
+        if isinstance(trigger, FileTrigger):
+            yield trigger, rule.spot.at("trigger").at(index).at("file", "path")
+
+
+def _unmatched(triggers: Sequence[FileTrigger], root: Path, deadline: float) -> tuple[Unwanted, Unwanted]:
+    """Return the files below a folder that rules nearly match, and those that they do not match at all."""
+    near, others = [], []
     for path in islice(_files(root, deadline), _MOST):
-        watching = [one for one in triggers if path.startswith(f"{str(one.root).rstrip('/')}/")]
-        if os.path.dirname(path) != str(root) and any(any(one.targets) for one in watching):  # noqa: PTH120
-            continue  # it may have been put away there
-        misses = [one.miss(path) for one in watching]
-        if not all(misses) or all(miss.purpose for miss in misses if miss):
+        misses = _misses(path, root, triggers)
+        if all(miss.purpose for miss in misses):
             continue
-        why = next((miss for miss in misses if miss and miss.near), None)
         name = os.path.relpath(path, root)
-        if why:
-            near = _with(near, f"{name} ({why.text})")
+        reason = next((miss.text for miss in misses if miss.near), None)
+        if reason:
+            near.append(f"{name} ({reason})")
         else:
-            others = _with(others, name)
-    return near, others
+            others.append(name)
+    return _unwanted(root, near), _unwanted(root, others)
 
 
-def _with(unwanted: Unwanted, name: str) -> Unwanted:
-    names = [*unwanted.names, name][:_SHOWN]
-    return unwanted._replace(number=unwanted.number + 1, names=names)
+def _misses(path: str, root: Path, triggers: Sequence[FileTrigger]) -> list[Miss]:
+    """Return why each trigger does not take a file; nothing where one does, or may have put it away there."""
+    watching = [trigger for trigger in triggers if path.startswith(f"{str(trigger.root).rstrip('/')}/")]
+    below = os.path.dirname(path) != str(root)  # noqa: PTH120 - names of files may be no text
+    if below and any(any(trigger.targets) for trigger in watching):
+        return []
+    misses = [trigger.miss(path) for trigger in watching]
+    return [] if None in misses else [miss for miss in misses if miss]
+
+
+def _unwanted(root: Path, names: Sequence[str]) -> Unwanted:
+    return Unwanted(str(root), len(names), list(names[:_MOST_NAMES]))
 
 
 def _files(root: Path, deadline: float) -> Iterator[str]:
@@ -125,40 +157,23 @@ def _files(root: Path, deadline: float) -> Iterator[str]:
                 yield path
 
 
-def _is_new(found: ListedFile, past: Past) -> bool:
-    """Return whether a file is surely new; what may be a file that is known is no news to count."""
-    return all(found.version.repeats(told) is False for told in listed(found, past).told)
-
-
-def _event(version: FileVersion) -> Event:
-    """Return as much of an event as tells which rules it would set off."""
-    data = {"path": version.path, "size": version.size}
-    return Event(id=version.id, type="file", at=datetime.now(UTC), data=data)
-
-
-def _triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Location]]:
-    """Yield the folders that set off a rule, and where they are named."""
-    for index, trigger in enumerate(rule.triggers):
-        if isinstance(trigger, FileTrigger):
-            yield trigger, rule.spot.at("trigger").at(index).at("file", "path")
-
-
-def _warnings(project: Project, rule: Rule, files: int) -> Iterator[Problem]:
-    for trigger, spot in _triggers(rule):
-        if trigger.existing is None and files > project.settings.storm_guard:
-            yield spot.problem(
-                "WBX337",
-                f"{files} files wait that were never seen: `{rule.id}` would send {_messages(rule, files)}",
-                hint="`existing: ignore` passes over them, `existing: process` says that you want this",
-                severity="warning",
-            )
-        if trigger.poll is None and _is_shared(trigger.root):
-            yield spot.problem(
-                "WBX338",
-                f"nothing tells of new files in {trigger.root}: it is listed every {UNHINTED:.0f} seconds",
-                hint="it is on a network or a special file system; `poll` says how often is right",
-                severity="warning",
-            )
+def _warnings(
+    project: Project, rule: Rule, trigger: FileTrigger, spot: Location, files: int
+) -> Iterator[Problem]:
+    if trigger.existing is None and files > project.settings.storm_guard:
+        yield spot.problem(
+            "WBX337",
+            f"{files} new files: `{rule.id}` would send {_messages(rule, files)}",
+            hint="`existing: ignore` leaves them out, `existing: process` confirms that you want this",
+            severity="warning",
+        )
+    if trigger.poll is None and _is_shared(trigger.root):
+        yield spot.problem(
+            "WBX338",
+            f"{trigger.root} reports no changes: it is listed every {UNHINTED:.0f} seconds",
+            hint="it is on a network or special file system; `poll` sets the interval",
+            severity="warning",
+        )
 
 
 def _messages(rule: Rule, files: int) -> str:
@@ -171,7 +186,7 @@ def _is_shared(root: Path) -> bool:
     try:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        return False  # that is said elsewhere
+        return False  # another check reports this
     try:
         return not is_local(descriptor)
     finally:

@@ -24,6 +24,11 @@ class Action(StrEnum):
     DROP = "drop"
     """Cancel."""
 
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states of the deliveries that it applies to."""
+        return (State.HELD,) if self is Action.RELEASE else (*WAITING, *STUCK)
+
 
 class Control:
     """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news.
@@ -47,8 +52,7 @@ class Control:
         if action is Action.DROP:
             changed = self._store.drop(ids, now)
         else:
-            states = (State.HELD,) if action is Action.RELEASE else (*WAITING, *STUCK)
-            changed = self._store.requeue(ids, states, now)
+            changed = self._store.requeue(ids, action.states, now)
         done = changed.result()
         self._wake()
         return done

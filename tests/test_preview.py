@@ -1,4 +1,4 @@
-"""Survey: what check says of the files that lie in the watched folders now."""
+"""The preview of the watched folders in `check`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from rulebook import project, rule_file
 from workplace import Workplace, until
 
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.daemon.preview import survey
+from wbox_notify.daemon.preview import preview
 from wbox_notify.model.file_version import FileVersion, Past
 
 
@@ -18,9 +18,9 @@ def nothing(_: object) -> dict[FileVersion, Past]:
 
 def found(folder: Path, trigger: str, more: str = "") -> tuple[int, list[Problem]]:
     rule = rule_file(f"trigger: {{file: {{path: drop{trigger}}}}}\n{more}")
-    seen = survey(project(folder, {"rules/a.yaml": rule}), nothing)
-    assert seen.whole
-    return seen.files["a"], seen.problems
+    seen = preview(project(folder, {"rules/a.yaml": rule}), nothing)
+    assert seen.complete
+    return seen.new["a"], seen.problems
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def test_files_that_were_seen_are_not_counted(drop: Path) -> None:
     path = drop / "in" / "7.pdf"
     seen = FileVersion.of(str(path), str(drop), path.stat())
     rules = project(drop.parent, {"rules/a.yaml": rule_file("trigger: {file: {path: drop}}")})
-    assert survey(rules, lambda _: {seen: Past((seen,))}).files["a"] == 59
+    assert preview(rules, lambda _: {seen: Past((seen,))}).new["a"] == 59
 
 
 def test_a_folder_full_of_history_is_a_warning_with_the_messages_that_would_go_out(drop: Path) -> None:
     to = 'to: ["+905551112233", "+905551112244"]'
     _, (problem,) = found(drop.parent, "", to)
     assert (problem.code, problem.severity, problem.line) == ("WBX337", "warning", 5)
-    assert problem.message == "60 files wait that were never seen: `a` would send 120 messages"
+    assert problem.message == "60 new files: `a` would send 120 messages"
     _, (problem,) = found(drop.parent, "", "group: {}")
     assert problem.message.endswith("would send messages about all of them")
 
@@ -67,7 +67,7 @@ def test_F23_a_folder_that_nothing_tells_about_is_a_warning_until_somebody_says_
     tmp_path: Path, poll: str, codes: list[str]
 ) -> None:
     rule = rule_file(f"trigger: {{file: {{path: /proc/sys/fs/inotify, match: none{poll}}}}}")
-    problems = survey(project(tmp_path, {"rules/a.yaml": rule}), nothing).problems
+    problems = preview(project(tmp_path, {"rules/a.yaml": rule}), nothing).problems
     assert [problem.code for problem in problems] == codes
 
 

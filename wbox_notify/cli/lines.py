@@ -1,0 +1,73 @@
+"""Events, decisions and deliveries as lines for a person, and as JSON values."""
+
+import click
+
+from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Notice
+from wbox_notify.model.phones import masked
+from wbox_notify.model.reasons import why
+from wbox_notify.model.text import printable
+
+_OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
+_STATES = {State.SENT: "green", State.DEAD: "red"}
+
+
+def subject(event: Event) -> str:
+    """Return what an event is about, such as the file's path and size."""
+    match event.type:
+        case "file":
+            return f"{printable(event.data['path'])} ({event.data['size']} bytes)"
+        case "webhook":
+            return f"/hook/{printable(event.data['path'])}"
+        case "refused":
+            return printable(str(event.data["call"]))
+        case "send":
+            return printable(str(event.data["kind"]))
+    return printable(str(event.data.get("rule", "")))
+
+
+def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
+    """Return one decision, its outcome in colour."""
+    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {rule} {stage}: {printable(detail)}"
+
+
+def target(message: Message | None) -> str:
+    """Return a message's kind and masked phone, or its outlet."""
+    if message is None:
+        return "no message could be made"
+    recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
+    return f"{message.kind:<5} to {recipient}"
+
+
+def coloured(state: State) -> str:
+    """Return a state in its colour."""
+    return click.style(f"{state.value:<7}", fg=_STATES.get(state, "yellow"))
+
+
+def delivery_line(delivery: Delivery, lang: str) -> str:
+    """Return a delivery, with the reason where it was not sent."""
+    line = f"{delivery.id:>6}  {target(delivery.message)}  {coloured(delivery.state)}  {delivery.rule}"
+    reason = why(delivery, lang)
+    if reason and delivery.state is not State.SENT:
+        line += f"  {printable(reason)}"
+    return line
+
+
+def delivery_fields(delivery: Delivery, lang: str) -> dict[str, object]:
+    """Return a delivery as JSON values, with the whole phone number and without the text."""
+    message = delivery.message
+    return {
+        "id": delivery.id,
+        "event": delivery.event_id,
+        "rule": delivery.rule,
+        "kind": message.kind if message else None,
+        "to": message.recipient if message else None,
+        "state": delivery.state,
+        "due": delivery.due,
+        "created": delivery.created,
+        "tries": delivery.tries,
+        "reason": why(delivery, lang),
+        "hold": delivery.hold,
+        "left_out": delivery.left_out,
+    }
