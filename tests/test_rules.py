@@ -338,7 +338,13 @@ MISTAKES = [
     ("send: {template: x.j2}", "WBX307", (5, 22), "there is no template 'x.j2'", None),
     ("send: {template: bad.j2}", "WBX306", (5, 22), "templates/bad.j2, line 2: ", None),
     ("send: {template: name.j2}", "WBX308", (5, 22), "`file` has no `nmae`, in templates/name.j2", "`name`?"),
-    ("send: {media: {file: x}}", "WBX340", (5, 26), "at which one it finds this machine", "public_url"),
+    (
+        "send: {media: {file: x}}",
+        "WBX340",
+        (5, 26),
+        "no address at which wbox can fetch a file",
+        "public_url",
+    ),
     ("send: {media: {file: x, url: y}}", "WBX211", (5, 19), "`media` has a `file` of", "write `{file:"),
     (
         'send: {media: "{{ file.path }}"}',

@@ -76,7 +76,9 @@ def test_throttle_is_a_text_or_a_map(
 
 
 def test_a_group_has_the_times_of_alertmanager(tmp_path: Path) -> None:
-    assert rule(tmp_path / "1", f"{ALERTS}group: {{}}").group == Group()
+    assert rule(tmp_path / "1", f"{ALERTS}group: {{}}").group == Group(
+        by=(), wait=30.0, interval=300.0, repeat=14400.0, resolved=True
+    )
     text = "{by: [alert.labels.a, alert.labels.b], wait: 1m, interval: 2m, repeat: never, resolved: false}"
     found = rule(tmp_path / "2", f"{ALERTS}group: {text}").group
     assert found

@@ -97,7 +97,7 @@ def watching(template: Rule, number: int, root: Path, glob: str) -> Rule:
         send=template.send,
         file="",
         line=1,
-        spot=template.spot,
+        location=template.location,
     )
 
 

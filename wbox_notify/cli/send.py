@@ -142,9 +142,8 @@ def _check_reach(project: Project, message: WhatsAppMessage) -> None:
         return
     if message.url:
         check_public(message.url, settings.url)
-    elif not settings.lends_files:
-        hint = "set `public_url`, `media.static` or `media.bucket` in wbox-notify.yaml: see docs/media.md"
-        raise ConfigError("there is no address at which wbox can fetch a file on this machine", hint=hint)
+    else:
+        check_lending(settings)
 
 
 def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 from wbox_notify.daemon.file_intake import watches
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
-from wbox_notify.rules.rule import roots
-from wbox_notify.rules.triggers import FileTrigger, written
+from wbox_notify.rules.triggers import FileTrigger, literal_path
 from wbox_notify.templates import Template
 
 MARK = "# written by wbox-notify install service"
@@ -218,7 +217,7 @@ def _read(project: Project) -> Iterator[Path]:
     """Yield what rules watch, and what they send from elsewhere."""
     yield from (watch.root for watch in watches(project))
     for rule in project.rules:
-        yield from roots(rule, project.settings.folder)
+        yield from rule.roots(project.settings.folder)
 
 
 def _written(project: Project, *, own_store: bool) -> Iterator[Path]:
@@ -239,8 +238,9 @@ def _moved(project: Project) -> Iterator[Path]:
             if isinstance(trigger, FileTrigger) and any(trigger.targets):
                 yield trigger.root
                 for target in trigger.targets:
-                    if isinstance(target, Template):
-                        yield trigger.root / Path(written(target.source)).expanduser()
+                    path = literal_path(target, trigger.root) if isinstance(target, Template) else None
+                    if path:
+                        yield path
 
 
 def _normal(path: Path) -> Path:

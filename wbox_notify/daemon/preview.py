@@ -113,7 +113,7 @@ def _file_triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Location]]:
     """Yield the file triggers of a rule, and where each names its folder."""
     for index, trigger in enumerate(rule.triggers):
         if isinstance(trigger, FileTrigger):
-            yield trigger, rule.spot.at("trigger").at(index).at("file", "path")
+            yield trigger, rule.location.at("trigger").at(index).at("file", "path")
 
 
 def _unmatched(triggers: Sequence[FileTrigger], root: Path, deadline: float) -> tuple[Unwanted, Unwanted]:

@@ -7,8 +7,8 @@ from wbox_notify.engine import deliver
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about, single
 from wbox_notify.engine.rule_run import RuleRun, text_to
+from wbox_notify.rules.models.triggers import Burst
 from wbox_notify.rules.recipients import Reader
-from wbox_notify.rules.triggers import Burst
 
 KIND = "burst"
 

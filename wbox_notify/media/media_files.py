@@ -20,7 +20,6 @@ from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessag
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message
 from wbox_notify.rules import Live
-from wbox_notify.rules.rule import roots
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +194,9 @@ class MediaFiles:
     def _take(self, key: str, rule_id: str, file: str, events: Sequence[str]) -> Copy:
         settings = self._live.project.settings
         rule = self._live.project.rule(rule_id)
-        allowed = None if key.startswith(_BY_HAND) else list(roots(rule, settings.folder)) if rule else []
+        allowed = None
+        if not key.startswith(_BY_HAND):
+            allowed = list(rule.roots(settings.folder)) if rule else []
         try:
             path = as_path(file, settings.folder)
         except ConfigError as error:

@@ -26,18 +26,20 @@ def check(project: Project) -> list[Problem]:
     found += _relays(project)
     seen = set()
     for rule in project.rules:
-        for source, spot in _sources(rule):
+        for source, location in _sources(rule):
             what = source.root if isinstance(source, FileTrigger) else source.path
             if what not in seen:
-                found += _source(source, spot, project.settings)
+                found += _source(source, location, project.settings)
             if isinstance(source, FileTrigger):
-                found += _patterns(source, spot.at("file", "match"))
+                found += _patterns(source, location.at("file", "match"))
             seen.add(what)
             if isinstance(source, FileTrigger):
-                found += exposure.watched(source, spot.at("file"), project.settings.own)
-        for drafts, spot in _sent(rule):
+                found += exposure.watched(source, location.at("file"), project.settings.own)
+        for drafts, location in _sent(rule):
             for index, draft in enumerate(drafts):
-                found += exposure.sent(draft, spot.at(index), project.settings.own, project.settings.folder)
+                found += exposure.sent(
+                    draft, location.at(index), project.settings.own, project.settings.folder
+                )
         found += _put_away(rule)
     return list(in_order(found))
 
@@ -70,18 +72,18 @@ def _trigger(trigger: Trigger) -> str:
 def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Location]]:
     """Yield the sources of a rule with the places where they stand."""
     for index, trigger in enumerate(rule.triggers):
-        spot = rule.spot.at("trigger").at(index)
+        location = rule.location.at("trigger").at(index)
         if isinstance(trigger, FileTrigger | WebhookTrigger):
-            yield trigger, spot
+            yield trigger, location
         elif isinstance(trigger, MissingTrigger):
-            yield trigger.of, spot.at("missing", "of")
+            yield trigger.of, location.at("missing", "of")
 
 
 def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Location]]:
     """Yield what a rule and its steps send, with the places where it stands."""
-    yield rule.send, rule.spot.at("send")
+    yield rule.send, rule.location.at("send")
     for index, step in enumerate(rule.escalate):
-        yield step.send, rule.spot.at("escalate").at(index).at("send")
+        yield step.send, rule.location.at("escalate").at(index).at("send")
 
 
 def _empty(project: Project) -> Iterator[Problem]:
@@ -106,38 +108,40 @@ def _untested(project: Project) -> Iterator[Problem]:
         names = [rule.id for rule in project.rules if rule.file == file and not rule.tests]
         message = f"no test: {', '.join(names)}" if len(names) > 1 else f"`{names[0]}` has no test"
         hint = "a test under `tests:` shows that a rule does what you mean"
-        yield first.spot.at("id").problem("WBX330", message, hint=hint, severity="warning")
+        yield first.location.at("id").problem("WBX330", message, hint=hint, severity="warning")
 
 
-def _source(source: FileTrigger | WebhookTrigger, spot: Location, settings: Settings) -> Iterator[Problem]:
+def _source(
+    source: FileTrigger | WebhookTrigger, location: Location, settings: Settings
+) -> Iterator[Problem]:
     if isinstance(source, WebhookTrigger):
-        yield from _secret(source, spot)
-        yield from _open(source, spot, settings.listen[0])
+        yield from _secret(source, location)
+        yield from _open(source, location, settings.listen[0])
     elif not settings.own.at(source.root):
-        yield from _folder(source, spot)
+        yield from _folder(source, location)
 
 
 def _folder(source: FileTrigger, trigger: Location) -> Iterator[Problem]:
-    root, spot = source.root, trigger.at("file", "path")
+    root, location = source.root, trigger.at("file", "path")
     try:
         mode = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         message = f"the folder {root} does not exist yet"
-        yield spot.problem("WBX310", message, hint=f"mkdir -p {root}", severity="warning")
+        yield location.problem("WBX310", message, hint=f"mkdir -p {root}", severity="warning")
         return
     except OSError as error:
         message = f"the folder {root} cannot be looked at: {error.strerror}"
-        yield spot.problem("WBX312", message, severity="warning")
+        yield location.problem("WBX312", message, severity="warning")
         return
     if not stat.S_ISDIR(mode):
         hint = "name the folder, and the file under `match`"
-        yield spot.problem("WBX312", f"{root} is not a folder", hint=hint, severity="warning")
+        yield location.problem("WBX312", f"{root} is not a folder", hint=hint, severity="warning")
     elif not os.access(root, os.R_OK | os.X_OK):
         hint = "give the user that runs this the right to read it"
-        yield spot.problem("WBX312", f"the folder {root} cannot be read", hint=hint, severity="warning")
+        yield location.problem("WBX312", f"the folder {root} cannot be read", hint=hint, severity="warning")
     elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         message = f"everybody on this machine can write to {root} and replace what others dropped"
-        yield spot.problem(
+        yield location.problem(
             "WBX315", message, hint=f"chmod o-w {root}, or chmod +t {root}", severity="warning"
         )
 
@@ -146,35 +150,35 @@ def _put_away(rule: Rule) -> Iterator[Problem]:
     """Yield a warning for each folder that files cannot be moved to, or out of."""
     for index, trigger in enumerate(rule.triggers):
         if isinstance(trigger, FileTrigger) and any(trigger.targets):
-            spot = rule.spot.at("trigger").at(index).at("file")
+            location = rule.location.at("trigger").at(index).at("file")
             if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
                 hint = "give the user that runs this the right to write there"
                 message = f"files cannot be moved out of {trigger.root}"
-                yield spot.at("path").problem("WBX351", message, hint=hint, severity="warning")
+                yield location.at("path").problem("WBX351", message, hint=hint, severity="warning")
             for name in ("done", "failed", "duplicate"):
-                yield from _target(getattr(trigger, name), trigger.root, spot.at(name))
+                yield from _target(getattr(trigger, name), trigger.root, location.at(name))
 
 
-def _target(target: Target, root: Path, spot: Location) -> Iterator[Problem]:
+def _target(target: Target, root: Path, location: Location) -> Iterator[Problem]:
     if not isinstance(target, Template) or "{" in target.source:
         return
     folder = root / target.source
     above = next(one for one in (folder, *folder.parents) if one.exists())
     if not above.is_dir():
-        yield spot.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
+        yield location.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
     elif not os.access(above, os.W_OK | os.X_OK):
         hint = "give the user that runs this the right to write there"
-        yield spot.problem("WBX351", f"files cannot be moved to {folder}", hint=hint, severity="warning")
+        yield location.problem("WBX351", f"files cannot be moved to {folder}", hint=hint, severity="warning")
 
 
-def _patterns(source: FileTrigger, spot: Location) -> Iterator[Problem]:
+def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
     """Yield a warning for each pattern that looks like an ending, and is a whole name."""
     for index, glob in enumerate(source.match):
         folders, slash, name = glob.rpartition("/")
         if re.fullmatch(r"\.?[a-z0-9]{1,5}|\.?[A-Z0-9]{1,5}", name) and not (source.root / glob).exists():
             message = f"`{glob}` takes only a file that is called `{name}`"
             hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
-            yield spot.at(index).problem("WBX354", message, hint=hint, severity="warning")
+            yield location.at(index).problem("WBX354", message, hint=hint, severity="warning")
 
 
 def _secret(source: WebhookTrigger, trigger: Location) -> Iterator[Problem]:
@@ -202,15 +206,15 @@ def _media(project: Project) -> Iterator[Problem]:
         for index, draft in enumerate(drafts)
         if "file" in draft.fields
     )
-    if not (spot := next(sent, None)):
+    if not (location := next(sent, None)):
         return
     if url and is_inside(url) and not is_loopback(settings.url):
         message = f"wbox cannot fetch a file from {url}"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
-        yield spot.problem("WBX341", message, hint=hint, severity="warning")
+        yield location.problem("WBX341", message, hint=hint, severity="warning")
     if static and not os.access(static.folder, os.W_OK | os.X_OK):
         message = f"files cannot be put into {static.folder}, which `media.static.folder` names"
-        yield spot.problem("WBX342", message, hint=f"mkdir -p {static.folder}", severity="warning")
+        yield location.problem("WBX342", message, hint=f"mkdir -p {static.folder}", severity="warning")
 
 
 def _links(project: Project) -> Iterator[Problem]:
@@ -223,10 +227,10 @@ def _links(project: Project) -> Iterator[Problem]:
         for index, draft in enumerate(drafts)
         if any("ack_url" in template.names for template in draft.templates())
     )
-    if is_inside(url) and (spot := next(linked, None)):
+    if is_inside(url) and (location := next(linked, None)):
         message = f"`ack_url` begins with {url}, which a phone cannot open"
         hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
-        yield spot.problem("WBX333", message, hint=hint, severity="warning")
+        yield location.problem("WBX333", message, hint=hint, severity="warning")
 
 
 def _relays(project: Project) -> Iterator[Problem]:
@@ -236,12 +240,12 @@ def _relays(project: Project) -> Iterator[Problem]:
         paths = [door.path for door in doors if door.scheme is None]
         names = {*CALL, *(name for door in doors for name in door.preset.fields)}
         names |= {rule.for_each[0]} if rule.for_each else set()
-        steps = [(step.to, rule.spot.at("escalate").at(at)) for at, step in enumerate(rule.escalate)]
-        for to, spot in [(rule.to, rule.spot), *steps] if paths else ():
+        steps = [(step.to, rule.location.at("escalate").at(at)) for at, step in enumerate(rule.escalate)]
+        for to, location in [(rule.to, rule.location), *steps] if paths else ():
             if any(isinstance(one, Template) and _shown(one) & names for one in to):
                 message = f"anybody who calls the path `{paths[0]}` can choose who gets a message"
                 hint = "give it a `secret`, or let `to` name people"
-                yield spot.at("to").problem("WBX350", message, hint=hint, severity="warning")
+                yield location.at("to").problem("WBX350", message, hint=hint, severity="warning")
 
 
 def _shown(template: Template) -> set[str]:

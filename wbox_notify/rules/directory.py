@@ -39,21 +39,21 @@ class Windows:
         self.named: dict[str, Window] = {}
         self._entries: dict[str, Location] = {}
 
-    def declare(self, name: str, entry: Any, spot: Location, problems: list[Problem]) -> None:
+    def declare(self, name: str, entry: Any, location: Location, problems: list[Problem]) -> None:
         """Take in an entry of ``time_windows``."""
         if earlier := self._entries.get(name):
             hint = f"it is given at {earlier.document.source.file}:{earlier.key.line}"
-            problems.append(spot.key_problem("WBX304", f"the name `{name}` is taken", hint=hint))
+            problems.append(location.key_problem("WBX304", f"the name `{name}` is taken", hint=hint))
             return
-        self._entries[name] = spot
-        spec, wrong = fit(WindowSpec, {"spans": entry}, spot)
+        self._entries[name] = location
+        spec, wrong = fit(WindowSpec, {"spans": entry}, location)
         problems += wrong
-        if spec is not None and (window := _window(spec.spans, spot, problems, self._parsed)):
+        if spec is not None and (window := _window(spec.spans, location, problems, self._parsed)):
             self.named[name] = window
 
-    def read(self, written: Sequence[str], spot: Location, problems: list[Problem]) -> Window | None:
-        """Return the window that stands at a spot, of names and spans; None where it is wrong."""
-        return _window(written, spot, problems, self._meant)
+    def read(self, written: Sequence[str], location: Location, problems: list[Problem]) -> Window | None:
+        """Return the window that stands at a location, of names and spans; None where it is wrong."""
+        return _window(written, location, problems, self._meant)
 
     def _meant(self, text: str) -> Window:
         if text in self.named:
@@ -74,19 +74,19 @@ class Windows:
 
 
 def _window(
-    written: Sequence[str], spot: Location, problems: list[Problem], read: Callable[[str], Window]
+    written: Sequence[str], location: Location, problems: list[Problem], read: Callable[[str], Window]
 ) -> Window | None:
     spans: list[Span] = []
     for index, text in enumerate(written):
         try:
             spans += read(text).spans
         except ConfigError as error:
-            problems.append(spot.at(index).problem("WBX327", str(error), hint=error.hint))
+            problems.append(location.at(index).problem("WBX327", str(error), hint=error.hint))
             return None
     window = Window(tuple(spans))
     if window.never_opens or window.always_open:
         message = "this window never opens" if window.never_opens else "this window is always open"
-        problems.append(spot.problem("WBX331", message, hint=_FORM, severity="warning"))
+        problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
     return window
 
 
@@ -128,9 +128,9 @@ class _Gathering:
         return People(self.contacts, good, self.on_call, named, self.region, frozenset(broken))
 
     def enter_windows(self, document: Document) -> None:
-        for spot, name, entry in _section(document, "time_windows"):
-            if self._is_name(name, spot):
-                self.windows.declare(name, entry, spot, self.problems)
+        for location, name, entry in _section(document, "time_windows"):
+            if self._is_name(name, location):
+                self.windows.declare(name, entry, location, self.problems)
 
     def enter(self, document: Document) -> None:
         for section, take in (
@@ -138,9 +138,9 @@ class _Gathering:
             ("on_call", self._turn),
             ("groups", self._group),
         ):
-            for spot, name, entry in _section(document, section):
-                if self._is_name(name, spot) and self._is_new(name, spot):
-                    take(name, entry, spot)
+            for location, name, entry in _section(document, section):
+                if self._is_name(name, location) and self._is_new(name, location):
+                    take(name, entry, location)
 
     def finish(self) -> None:
         """Fill what names others, once all names are known."""
@@ -149,65 +149,65 @@ class _Gathering:
         for name in self.members:
             self._filled(name, ())
 
-    def _is_name(self, name: str, spot: Location) -> bool:
+    def _is_name(self, name: str, location: Location) -> bool:
         if not _NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
-            self.problems.append(spot.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
+            self.problems.append(location.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
             return False
         return True
 
-    def _is_new(self, name: str, spot: Location) -> bool:
+    def _is_new(self, name: str, location: Location) -> bool:
         if earlier := self.entries.get(name):
             at = f"{earlier.document.source.file}:{earlier.key.line}"
             self.problems.append(
-                spot.key_problem("WBX304", f"the name `{name}` is taken", hint=f"it is given at {at}")
+                location.key_problem("WBX304", f"the name `{name}` is taken", hint=f"it is given at {at}")
             )
             return False
-        self.entries[name] = spot
+        self.entries[name] = location
         return True
 
-    def _contact(self, name: str, entry: Any, spot: Location) -> None:
-        spec, problems = fit(ContactSpec, as_contact(entry), spot)
+    def _contact(self, name: str, entry: Any, location: Location) -> None:
+        spec, problems = fit(ContactSpec, as_contact(entry), location)
         self.problems += problems
         if spec is None:
             return
         hours = None
         if spec.quiet_hours:
-            hours = self.windows.read(spec.quiet_hours, spot.at("quiet_hours"), self.problems)
+            hours = self.windows.read(spec.quiet_hours, location.at("quiet_hours"), self.problems)
         try:
             phone = normalise(spec.phone, self.region)
         except MessageError as error:
-            self.problems.append(recipient_problem(error, spot.at("phone")))
+            self.problems.append(recipient_problem(error, location.at("phone")))
             return
         if hours or not spec.quiet_hours:
             tags = frozenset(spec.tags)
             self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, hours, tags)
 
-    def _turn(self, name: str, entry: Any, spot: Location) -> None:
-        spec, problems = fit(OnCallSpec, entry, spot)
+    def _turn(self, name: str, entry: Any, location: Location) -> None:
+        spec, problems = fit(OnCallSpec, entry, location)
         self.problems += problems
         if spec is not None:
             self.turns[name] = spec
 
-    def _group(self, name: str, entry: Any, spot: Location) -> None:
-        spec, problems = fit(GroupMembersSpec, {"members": entry}, spot)
+    def _group(self, name: str, entry: Any, location: Location) -> None:
+        spec, problems = fit(GroupMembersSpec, {"members": entry}, location)
         self.problems += problems
         if spec is not None and not spec.members:
-            self.problems.append(spot.key_problem("WBX305", f"the group `{name}` is empty"))
+            self.problems.append(location.key_problem("WBX305", f"the group `{name}` is empty"))
         elif spec is not None:
             self.members[name] = spec.members
 
     def _filled_turn(self, name: str, spec: OnCallSpec) -> None:
         found = []
         for index, member in enumerate(spec.rotate):
-            spot = self.entries[name].at("rotate", index)
+            location = self.entries[name].at("rotate", index)
             if member in self.contacts:
                 found.append(self.contacts[member])
             elif member in self.turns or member in self.members:
                 message = f"`{member}` is no contact, and contacts take turns"
-                self.problems.append(spot.problem("WBX305", message))
+                self.problems.append(location.problem("WBX305", message))
             elif member not in self.entries:
-                found += self._number(member, spot)
+                found += self._number(member, location)
         if len(found) == len(spec.rotate):
             zone = spec.tz or self.zone
             self.on_call[name] = OnCall(name, tuple(found), spec.every, spec.start, zone)
@@ -222,27 +222,27 @@ class _Gathering:
         return self.groups[name]
 
     def _member(self, group: str, index: int, above: tuple[str, ...]) -> tuple[Person, ...]:
-        name, spot = self.members[group][index], self.entries[group].at(index)
+        name, location = self.members[group][index], self.entries[group].at(index)
         if person := self.contacts.get(name) or self.on_call.get(name):
             return (person,)
         if name in above:
             trail = " > ".join((*above[above.index(name) :], name))
-            self.problems.append(spot.problem("WBX305", f"the group `{name}` holds itself: {trail}"))
+            self.problems.append(location.problem("WBX305", f"the group `{name}` holds itself: {trail}"))
             return ()
         if len(above) > _DEEPEST:
-            self.problems.append(spot.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
+            self.problems.append(location.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
             return ()
         if name in self.members:
             return self._filled(name, above)
-        return () if name in self.entries else self._number(name, spot)
+        return () if name in self.entries else self._number(name, location)
 
-    def _number(self, text: str, spot: Location) -> tuple[Contact, ...]:
+    def _number(self, text: str, location: Location) -> tuple[Contact, ...]:
         try:
             if text.startswith(TAG):
                 return tagged(text, self.contacts.values())
             return (numbered(text, self.region, self.entries, self.contacts),)
         except MessageError as error:
-            self.problems.append(recipient_problem(error, spot))
+            self.problems.append(recipient_problem(error, location))
             return ()
 
 

@@ -1,4 +1,4 @@
-"""Exposure: rules that reach files of the daemon, and other users who can write what it follows."""
+"""Exposure: files of this machine that rules reach, and other users who can write what the daemon follows."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,23 @@ from pathlib import Path
 from wbox_notify.config import private
 from wbox_notify.config.own import KEY, Own, Part
 from wbox_notify.config.settings import FILE, Settings
-from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, Severity
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.rule import Draft, named
-from wbox_notify.rules.triggers import FileTrigger, written
+from wbox_notify.rules.rule import Draft
+from wbox_notify.rules.triggers import TARGETS, FileTrigger, literal_path
 from wbox_notify.templates import Template
+
+
+def check_lending(settings: Settings) -> None:
+    """Raise ConfigError where wbox cannot fetch a file of this machine."""
+    if not settings.lends_files:
+        message = "there is no address at which wbox can fetch a file of this machine"
+        hint = (
+            "set `public_url` (where the daemon is reached), `media.static` (a folder that a web server"
+            " serves) or `media.bucket` in wbox-notify.yaml, or send `url`: see docs/media.md"
+        )
+        raise ConfigError(message, hint=hint)
 
 
 def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
@@ -22,90 +32,91 @@ def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
     It is an error where root runs the daemon, which would do for others whatever they write. What another
     user owns is one only when it starts: a person may look as root at the project of somebody else's daemon.
     """
-    is_root = os.geteuid() == 0
-    open_to_all: Severity = "error" if is_root else "warning"
-    foreign: Severity = "error" if is_root and running else "warning"
+    yield from _exposure(settings.data_dir, [settings.data_dir], running=running)
+    yield from _exposure(settings.folder, _followed(settings), running=running, is_project=True)
     store = Path(settings.store.removeprefix("sqlite:///"))
-    for top, paths in (
-        (settings.data_dir, [settings.data_dir]),
-        (settings.folder, _followed(settings)),
-        *([] if store.is_relative_to(settings.data_dir) else [(store, [store])]),
-    ):
-        if found := next(filter(None, map(_open, paths)), None):
-            yield _problem(top, found, f"chmod -R go-w {top}", open_to_all)
-        elif above := private.doorway(top):
-            message = f"everybody on this machine can put another in the place of {top}"
-            yield _problem(top, message, f"chmod o-w {above}", open_to_all)
-        elif (is_root or top != settings.folder) and (one := next(filter(private.is_foreign, paths), None)):
+    if not store.is_relative_to(settings.data_dir):
+        yield from _exposure(store, [store], running=running)
+
+
+def _exposure(top: Path, paths: list[Path], *, running: bool, is_project: bool = False) -> Iterator[Problem]:
+    """Yield the first problem with a folder (or file) and with what the daemon follows in it."""
+    is_root = os.geteuid() == 0
+    severity: Severity = "error" if is_root else "warning"
+    for path in paths:
+        writers = private.writers(path)
+        if writers:
+            yield _exposed(top, f"{writers} {path}", f"chmod -R go-w {top}", severity)
+            return
+    above = private.doorway(top)
+    if above:
+        message = f"everybody on this machine can put another in the place of {top}"
+        yield _exposed(top, message, f"chmod o-w {above}", severity)
+        return
+    if is_project and not is_root:
+        return
+    severity = "error" if is_root and running else "warning"
+    for path in paths:
+        if private.is_foreign(path):
             hint = "change its owner, or run the daemon as the user that it belongs to"
-            yield _problem(top, f"another user owns {one}", hint, foreign)
+            yield _exposed(top, f"another user owns {path}", hint, severity)
+            return
 
 
-def _open(path: Path) -> str | None:
-    who = private.writers(path)
-    return who and f"{who} {path}"
-
-
-def _problem(top: Path, message: str, hint: str, severity: Severity) -> Problem:
+def _exposed(top: Path, message: str, hint: str, severity: Severity) -> Problem:
     return Problem(file=str(top), code="WBX362", message=message, hint=hint, severity=severity)
 
 
 def _followed(settings: Settings) -> list[Path]:
-    """Return all that says what the daemon does."""
-    parts = [settings.folder / name for name in ("rules", "templates")]
-    below = [path for part in parts for path in sorted(part.rglob("*"))]
-    return [settings.folder, settings.folder / FILE, *parts, *below]
+    """Return all files and folders that say what the daemon does."""
+    paths = [settings.folder, settings.folder / FILE]
+    for name in ("rules", "templates"):
+        folder = settings.folder / name
+        paths += [folder, *sorted(folder.rglob("*"))]
+    return paths
 
 
-_ASIDE = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"
-_NARROW = "give this rule a folder of its own"
-
-
-def watched(trigger: FileTrigger, spot: Location, own: Own) -> Iterator[Problem]:
+def watched(trigger: FileTrigger, location: Location, own: Own) -> Iterator[Problem]:
     """Yield the problems with the folder of a trigger, and with those that it puts files into."""
-    at = spot.at("path")
-    if part := own.at(trigger.root):
-        message = f"{trigger.root} belongs to the daemon ({part.what}), so nothing in it is ever reported"
-        yield at.problem("WBX334", message, severity="warning")
+    root, path = trigger.root, location.at("path")
+    part = own.at(root)
+    if part:
+        message = f"{root} belongs to the daemon ({part.what}), so nothing in it is ever reported"
+        yield path.problem("WBX334", message, severity="warning")
     else:
-        found = [
-            (part, below)
-            for part, below in own.below(trigger.root)
-            if trigger.accepts(str(trigger.root / below))
-        ]
-        yield from _told(found, f"{trigger.root}, which this rule watches", at)
-    for name, target in zip(("done", "failed", "duplicate"), trigger.targets, strict=True):
-        folder = _begins(target, trigger.root) if isinstance(target, Template) else None
-        if folder and (part := own.closed_at(folder)):
+        inside = [(part, below) for part, below in own.below(root) if trigger.accepts(str(root / below))]
+        yield from _reached(inside, f"{root}, which this rule watches", path)
+    for name in TARGETS:
+        target = getattr(trigger, name)
+        folder = literal_path(target, root) if isinstance(target, Template) else None
+        part = own.closed_at(folder) if folder else None
+        if part:
             message = f"{folder} belongs to the daemon ({part.what}), so no file is put there"
-            yield spot.at(name).problem("WBX361", message, hint="name another folder")
+            yield location.at(name).problem("WBX361", message, hint="name another folder")
 
 
-def sent(draft: Draft, spot: Location, own: Own, folder: Path) -> Iterator[Problem]:
-    """Yield the problem with what a draft names as its file; ``folder`` is that of the project."""
-    if place := named(draft, folder):
-        at = spot.at("media", "file")
-        if part := own.at(place):
-            message = f"{place} belongs to the daemon ({part.what}) and is never sent"
-            yield at.problem("WBX361", message, hint="name another file")
-        else:
-            yield from _told(list(own.below(place)), f"{place}, which `file` names", at)
+def sent(draft: Draft, location: Location, own: Own, folder: Path) -> Iterator[Problem]:
+    """Yield the problem with the file that a draft sends; ``folder`` is that of the project."""
+    path = draft.file_path(folder)
+    if path is None:
+        return
+    location = location.at("media", "file")
+    part = own.at(path)
+    if part:
+        message = f"{path} belongs to the daemon ({part.what}) and is never sent"
+        yield location.problem("WBX361", message, hint="name another file")
+    else:
+        yield from _reached(list(own.below(path)), f"{path}, which `file` names", location)
 
 
-def _told(found: list[tuple[Part, Path]], where: str, spot: Location) -> Iterator[Problem]:
-    keys = [str(below) for part, below in found if part.what == KEY]
-    others = list(dict.fromkeys(below.parts[0] for part, below in found if part.what != KEY))
+def _reached(inside: list[tuple[Part, Path]], where: str, location: Location) -> Iterator[Problem]:
+    """Yield the problem with parts of the daemon inside of a folder that a rule reaches."""
+    keys = [str(path) for part, path in inside if part.what == KEY]
+    others = dict.fromkeys(path.parts[0] for part, path in inside if part.what != KEY)
     if keys:
-        message = f"a key or a secret lies in {where}: {', '.join(keys)}"
-        yield spot.problem("WBX360", message, hint=_ASIDE)
+        hint = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"
+        yield location.problem("WBX360", f"a key or a secret lies in {where}: {', '.join(keys)}", hint=hint)
     elif others:
         message = f"what belongs to the daemon lies in {where}, and is passed over: {', '.join(others)}"
-        yield spot.problem("WBX360", message, hint=_NARROW, severity="warning")
-
-
-def _begins(target: Template, root: Path) -> Path | None:
-    """Return the folder that a target is, or that it begins with; None where a template says it."""
-    try:
-        return as_path(text, root) if (text := written(target.source)) else None
-    except ConfigError:
-        return None
+        hint = "give this rule a folder of its own"
+        yield location.problem("WBX360", message, hint=hint, severity="warning")

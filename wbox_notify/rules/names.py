@@ -130,15 +130,15 @@ _READ = frozenset({"sha256", "text", "json"})
 _IN_TAG = r"\{[{%](?:(?!\}\}|%\}).)*?"
 
 
-def unknown(made: Expression | Template, offered: Names, spot: Location) -> Iterator[Problem]:
-    """Yield a problem for each name that is not offered, at its place in the text at ``spot``."""
+def unknown(made: Expression | Template, offered: Names, location: Location) -> Iterator[Problem]:
+    """Yield a problem for each name that is not offered, at its place in the text at ``location``."""
     for name, fields in made.names.items():
         if name not in offered:
             hint = (
                 _dashed(made.source, name) or did_you_mean(name, offered) or f"there are {', '.join(offered)}"
             )
             yield _problem(
-                made, rf"(?<![\w.])({re.escape(name)})\b", spot, f"there is no `{name}` here", hint
+                made, rf"(?<![\w.])({re.escape(name)})\b", location, f"there is no `{name}` here", hint
             )
         for field in sorted(fields - offered.get(name, fields)) if offered.get(name) else ():
             hint = (
@@ -147,17 +147,17 @@ def unknown(made: Expression | Template, offered: Names, spot: Location) -> Iter
                 or f"it has {', '.join(sorted(offered[name]))}"
             )
             pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
-            yield _problem(made, pattern, spot, f"`{name}` has no `{field}`", hint)
+            yield _problem(made, pattern, location, f"`{name}` has no `{field}`", hint)
     if offered.get("headers") == _ANY:
-        yield from _proofs(made, spot)
+        yield from _proofs(made, location)
 
 
-def _proofs(made: Expression | Template, spot: Location) -> Iterator[Problem]:
+def _proofs(made: Expression | Template, location: Location) -> Iterator[Problem]:
     """Yield a problem for each header that is never kept."""
     for field in sorted(filter(may_be_secret, made.names.get("headers", _ANY))):
         pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
         hint = "a header with such a name proves who calls; let the sender put what you need into the body"
-        yield _problem(made, pattern, spot, f"the header `{field}` is not kept", hint)
+        yield _problem(made, pattern, location, f"the header `{field}` is not kept", hint)
 
 
 def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
@@ -208,8 +208,10 @@ def _rows_hint(name: str, field: str) -> str | None:
     return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
 
 
-def _problem(made: Expression | Template, pattern: str, spot: Location, message: str, hint: str) -> Problem:
+def _problem(
+    made: Expression | Template, pattern: str, location: Location, message: str, hint: str
+) -> Problem:
     if isinstance(made, Template) and made.name:
-        return spot.problem("WBX308", f"{message}, in templates/{made.name}", hint=hint)
-    place = spot.find(pattern if isinstance(made, Expression) else _IN_TAG + pattern)
-    return spot.document.source.problem(place, "WBX308", message, hint=hint)
+        return location.problem("WBX308", f"{message}, in templates/{made.name}", hint=hint)
+    place = location.find(pattern if isinstance(made, Expression) else _IN_TAG + pattern)
+    return location.document.source.problem(place, "WBX308", message, hint=hint)

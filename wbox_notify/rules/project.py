@@ -177,27 +177,27 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
     documents, problems = _rule_documents(chosen.folder)
     people, windows, wrong = gather([setup.document, *documents], chosen.region, chosen.tz)
     problems += [*setup.problems, *wrong]
-    shop = BuildContext(chosen, people, windows, setup.secrets, problems)
-    loading = _Loading(shop)
+    context = BuildContext(chosen, people, windows, setup.secrets, problems)
+    loading = _Loading(context)
     for document in documents:
         loading.take(document)
-    _check_owner(setup, shop)
+    _check_owner(setup, context)
     return Project(
         settings=replace(chosen, secrets=dict(setup.secrets.found)),
         rules=tuple(loading.rules),
         people=people,
-        outlets=shop.outlets.found,
-        problems=in_order(shop.problems),
+        outlets=context.outlets.found,
+        problems=in_order(context.problems),
     )
 
 
 class _Loading:
     """The rules of the files read so far, and all problems."""
 
-    def __init__(self, shop: BuildContext) -> None:
+    def __init__(self, context: BuildContext) -> None:
         self.rules: list[Rule] = []
-        self.problems = shop.problems
-        self._shop = shop
+        self.problems = context.problems
+        self._context = context
         self._ids: dict[str, Location] = {}
         self._hooks = Hooks()
 
@@ -205,7 +205,7 @@ class _Loading:
         """Add the rules of a file, all or none."""
         file = document.source.file
         self.problems += document.problems
-        rules = [rule for value, spot in self._found(document) if (rule := self._rule(value, spot))]
+        rules = [rule for value, location in self._found(document) if (rule := self._rule(value, location))]
         if not errors(problem for problem in self.problems if problem.file == file):
             self.rules += rules
 
@@ -223,27 +223,27 @@ class _Loading:
             problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
             self.problems.append(problem)
 
-    def _rule(self, value: Any, spot: Location) -> Rule | None:
-        spec, problems = fit(RuleSpec, value, spot)
+    def _rule(self, value: Any, location: Location) -> Rule | None:
+        spec, problems = fit(RuleSpec, value, location)
         self.problems += problems
         if spec is None:
             return None
-        earlier = self._ids.setdefault(spec.id, spot)
-        if earlier is not spot:
+        earlier = self._ids.setdefault(spec.id, location)
+        if earlier is not location:
             hint = f"the other one is at {earlier.document.source.file}:{earlier.place.line}"
             message = f"two rules have the id `{spec.id}`"
-            self.problems.append(spot.at("id").problem("WBX301", message, hint=hint))
-        self.problems += self._hooks.take(spec, spot)
-        return build(self._shop, spec, spot)
+            self.problems.append(location.at("id").problem("WBX301", message, hint=hint))
+        self.problems += self._hooks.take(spec, location)
+        return build(self._context, spec, location)
 
 
-def _check_owner(setup: Setup, shop: BuildContext) -> None:
+def _check_owner(setup: Setup, context: BuildContext) -> None:
     if setup.settings.owner is None:
         return
     try:
-        shop.people.named(setup.settings.owner)
+        context.people.named(setup.settings.owner)
     except MessageError as error:
-        shop.problems.append(recipient_problem(error, setup.document.at("owner")))
+        context.problems.append(recipient_problem(error, setup.document.at("owner")))
 
 
 def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
@@ -272,22 +272,22 @@ class Hooks:
     def __init__(self) -> None:
         self._first: dict[str, tuple[dict[str, Any], Location]] = {}
 
-    def take(self, spec: RuleSpec, spot: Location) -> Iterator[Problem]:
+    def take(self, spec: RuleSpec, location: Location) -> Iterator[Problem]:
         """Yield a problem for each hook of a rule that differs from an earlier one with its path."""
         for index, trigger in enumerate(spec.trigger):
-            at = spot.at("trigger").at(index)
+            at = location.at("trigger").at(index)
             if trigger.webhook:
                 yield from self._one(trigger.webhook, at.at("webhook"))
             if trigger.missing and trigger.missing.of.webhook:
                 yield from self._one(trigger.missing.of.webhook, at.at("missing", "of", "webhook"))
 
-    def _one(self, hook: WebhookSpec, spot: Location) -> Iterator[Problem]:
+    def _one(self, hook: WebhookSpec, location: Location) -> Iterator[Problem]:
         settings = hook.model_dump(include={*_SHARED})
-        first, earlier = self._first.setdefault(hook.path, (settings, spot))
+        first, earlier = self._first.setdefault(hook.path, (settings, location))
         differs = [name for name in _SHARED if settings[name] != first[name]]
         if differs:
             message = f"the path `{hook.path}` has another {' and '.join(differs)} elsewhere"
             hint = (
                 f"see {earlier.document.source.file}:{earlier.place.line}: give it the same, or another path"
             )
-            yield spot.at("path").problem("WBX319", message, hint=hint)
+            yield location.at("path").problem("WBX319", message, hint=hint)

@@ -173,10 +173,10 @@ def plain(error: MessageError) -> str:
     return str(error).removeprefix(f"{error.field}: ")
 
 
-def recipient_problem(error: MessageError, spot: Location) -> Problem:
-    """Return the problem with a recipient at a spot: a name that is not known, or an impossible number."""
+def recipient_problem(error: MessageError, location: Location) -> Problem:
+    """Return the problem with a recipient: a name that is not known, or an impossible number."""
     code = "WBX303" if error.field == "to" else "WBX302"
-    return spot.problem(code, plain(error), hint=error.hint)
+    return location.problem(code, plain(error), hint=error.hint)
 
 
 def _on_duty(person: Person, now: datetime | None) -> Contact:

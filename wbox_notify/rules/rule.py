@@ -6,9 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
-from wbox_notify.errors import ConfigError
 from wbox_notify.model.messages import KINDS, Notice, WhatsAppMessage, readable
 from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet
@@ -18,11 +16,14 @@ from wbox_notify.rules.triggers import (
     ScheduleTrigger,
     Trigger,
     WebhookTrigger,
-    written,
+    literal_path,
 )
 from wbox_notify.templates import Expression, Template
 from wbox_notify.triggers.schedule import Schedule
 from wbox_notify.triggers.schedule.windows import Window
+
+ForEach = tuple[str, Expression]
+"""The name of an item, and the expression that gives the list of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Group:
         resolved: Whether to tell that all is well again.
     """
 
-    by: tuple[Expression, ...] = ()
-    wait: float = 30.0
-    interval: float = 300.0
-    repeat: float | None = 14400.0
-    resolved: bool = True
+    by: tuple[Expression, ...]
+    wait: float
+    interval: float
+    repeat: float | None
+    resolved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,11 @@ class Draft:
         text = readable(self.kind, self._filled(context))
         return Notice(outlet=outlet, text=text, title=context["rule"]["name"])
 
+    def file_path(self, folder: Path) -> Path | None:
+        """Return the file, or the folder of it, that the draft itself names, if any."""
+        file = self.fields.get("file")
+        return literal_path(file, folder) if isinstance(file, Template) else None
+
     def _filled(self, context: Mapping[str, Any]) -> dict[str, Any]:
         filled: dict[str, Any] = {}
         for name, template in self.fields.items():
@@ -196,13 +202,13 @@ class Rule:
         headers: The headers of a call that it may look at, in lower case.
         unseen: What of a call (``body``, ``headers``, ``query``) it looks at nowhere but in ``for_each``.
         file: The file that it stands in; it begins at ``line``.
-        spot: Where it stands, for those who find something wrong with it later.
+        location: Where it stands, for problems that are found later.
     """
 
     id: str
     name: str
     triggers: tuple[Trigger, ...]
-    for_each: tuple[str, Expression] | None = None
+    for_each: ForEach | None = None
     reads: str | None = None
     conditions: tuple[Expression, ...] = ()
     dedupe: Dedupe | None = None
@@ -223,12 +229,25 @@ class Rule:
     unseen: frozenset[str] = frozenset()
     file: str
     line: int
-    spot: Location = field(repr=False, compare=False)
+    location: Location = field(repr=False, compare=False)
 
     def trigger_of(self, path: str) -> FileTrigger | None:
         """Return the trigger that a file sets off."""
-        files = (one for one in self.triggers if isinstance(one, FileTrigger))
-        return next((one for one in files if one.accepts(path)), None)
+        for trigger in self.triggers:
+            if isinstance(trigger, FileTrigger) and trigger.accepts(path):
+                return trigger
+        return None
+
+    def roots(self, folder: Path) -> Iterator[Path]:
+        """Yield the folders (or files) that the rule may take files from; ``folder`` is that of the project.
+
+        What is filled into a path comes from outside: only what is written before it is the rule's own word.
+        """
+        for source in self.sources():
+            if isinstance(source, FileTrigger):
+                yield source.root
+        for send in (self.send, *(step.send for step in self.escalate)):
+            yield from filter(None, (draft.file_path(folder) for draft in send))
 
     def sources(self) -> Iterator[FileTrigger | WebhookTrigger]:
         """Yield the folders and hooks that have to be looked after for this rule."""
@@ -236,27 +255,3 @@ class Rule:
             source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
             if not isinstance(source, ScheduleTrigger):
                 yield source
-
-
-def roots(rule: Rule, folder: Path) -> Iterator[Path]:
-    """Yield the folders (or files) that a rule may take files from; ``folder`` is that of the project.
-
-    What is filled into a path comes from outside: only what is written before it is the rule's own word.
-    """
-    for source in rule.sources():
-        if isinstance(source, FileTrigger):
-            yield source.root
-    for drafts in (rule.send, *(step.send for step in rule.escalate)):
-        for draft in drafts:
-            if found := named(draft, folder):
-                yield found
-
-
-def named(draft: Draft, folder: Path) -> Path | None:
-    """Return the folder (or the file) that a draft names itself as the place of what it sends, if any."""
-    file = draft.fields.get("file")
-    place = written(file.source) if isinstance(file, Template) else ""
-    try:
-        return as_path(place, folder) if place else None
-    except ConfigError:
-        return None

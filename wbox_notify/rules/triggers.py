@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from wbox_notify.errors import WboxError
+from wbox_notify.config.values import as_path
+from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.rules.models.triggers import Burst
 from wbox_notify.rules.patterns import Matching, Miss
 from wbox_notify.templates import Expression, Template
 from wbox_notify.triggers.file.rows import Reading
@@ -21,13 +23,7 @@ MARKED = re.compile(r"\{\{ *file\.(name|stem) *\}\}")
 Target = Template | Literal["delete"] | None
 """What becomes of a file: it is moved to a folder, deleted, or left where it is."""
 
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """More than ``over`` files ``within`` seconds of the first are told of in one message."""
-
-    over: int
-    within: float
+TARGETS = ("done", "failed", "duplicate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +77,15 @@ class FileTrigger:
     def miss(self, path: str) -> Miss | None:
         """Return why a file at this absolute path does not set off the rule, or None if it does."""
         below = self._below(path)
-        return Miss(f"it lies outside of {self.root}") if below is None else self._matching.miss(below)
+        if below is None:
+            return Miss(f"it lies outside of {self.root}")
+        return self._matching.miss(below)
 
     def _below(self, path: str) -> str | None:
         root = f"{str(self.root).rstrip('/')}/"
-        return path.removeprefix(root) if path.startswith(root) else None
+        if path.startswith(root):
+            return path.removeprefix(root)
+        return None
 
     def takes(self, file: Mapping[str, Any]) -> bool:
         """Return whether a file with these facts sets off the rule."""
@@ -93,8 +93,10 @@ class FileTrigger:
 
     def marker(self, path: str) -> str | None:
         """Return the file that must be there before the one at ``path`` is finished, if any must."""
+        if self.ready is None:
+            return None
         file = Path(path)
-        return self.ready and str(file.with_name(MARKED.sub(lambda word: getattr(file, word[1]), self.ready)))
+        return str(file.with_name(MARKED.sub(lambda part: getattr(file, part[1]), self.ready)))
 
     @property
     def targets(self) -> tuple[Target, Target, Target]:
@@ -160,9 +162,17 @@ class MissingTrigger:
 Trigger = FileTrigger | WebhookTrigger | ScheduleTrigger | MissingTrigger
 
 
-def written(source: str) -> str:
-    """Return a whole path, or the folder that one begins with; nothing where it begins with a template."""
-    return source.partition("{")[0].rpartition("/")[0] if "{" in source else source.strip()
+def literal_path(template: Template, folder: Path) -> Path | None:
+    """Return the path that a template is, or the folder that it begins with; a relative one is in ``folder``.
+
+    None where it begins with a placeholder, or is no path.
+    """
+    text, placeholder, _ = template.source.partition("{")
+    path = text.rpartition("/")[0] if placeholder else text.strip()
+    try:
+        return as_path(path, folder) if path else None
+    except ConfigError:
+        return None
 
 
 def _kind(value: Any) -> str:

@@ -10,73 +10,82 @@ from wbox_notify.config.yaml.document import Location
 from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.compile import flow
 from wbox_notify.rules.compile.context import BuildContext
-from wbox_notify.rules.compile.flow import drafts, named, readers, translations
 from wbox_notify.rules.compile.triggers import trigger
 from wbox_notify.rules.models import RuleSpec
-from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, TrialSpec
+from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, RuleTestSpec
 from wbox_notify.rules.names import headers, needs, scope, unseen
-from wbox_notify.rules.rule import Draft, Given, Rule, RuleTest
+from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
 from wbox_notify.templates import Expression, Template
 
 __all__ = ["BuildContext", "build"]
 
 
-def build(shop: BuildContext, spec: RuleSpec, spot: Location) -> Rule | None:
+def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | None:
     """Return the rule, or None where something is wrong in it."""
-    before = len(shop.problems)
-    offered = scope(spec)
-    found = [trigger(shop, one, spot.at("trigger").at(at)) for at, one in enumerate(spec.trigger)]
-    triggers = tuple(one for one in found if one is not None)
-    to = flow.recipients(shop, spec.to, offered.told, spot.at("to"))
-    zone = zone_of(triggers, shop.settings.tz)
-    each = flow.for_each(shop, spec, offered, spot.at("for_each"))
+    before = len(context.problems)
+    names = scope(spec)
+    triggers: list[Trigger] = []
+    for index, part in enumerate(spec.trigger):
+        compiled = trigger(context, part, location.at("trigger", index))
+        triggers += [compiled] if compiled else []
+    to = flow.recipients(context, spec.to, names.told, location.at("to"))
+    zone = _zone(triggers, context.settings.tz)
+    items = flow.for_each(context, spec, names, location.at("for_each"))
     rule = Rule(
         id=spec.id,
         name=spec.name or spec.id,
-        triggers=triggers,
-        for_each=each,
-        reads=flow.reads(shop, spec, each, spot.at("for_each")),
-        conditions=shop.expressions(spec.conditions, offered.item, spot.at("if")),
-        dedupe=flow.dedupe(shop, spec.dedupe, offered, spot.at("dedupe")),
-        throttle=flow.throttle(shop, spec.throttle, offered, spot.at("throttle")),
-        group=flow.group(shop, spec.group, offered, spot.at("group")),
-        digest=flow.digest(shop, spec, spot.at("digest")),
-        quiet_hours=flow.quiet_hours(shop, spec.quiet_hours, offered, spot.at("quiet_hours")),
+        triggers=tuple(triggers),
+        for_each=items,
+        reads=flow.reads(context, spec, items, location.at("for_each")),
+        conditions=context.expressions(spec.conditions, names.item, location.at("if")),
+        dedupe=flow.dedupe(context, spec.dedupe, names, location.at("dedupe")),
+        throttle=flow.throttle(context, spec.throttle, names, location.at("throttle")),
+        group=flow.group(context, spec.group, names, location.at("group")),
+        digest=flow.digest(context, spec, location.at("digest")),
+        quiet_hours=flow.quiet_hours(context, spec.quiet_hours, names, location.at("quiet_hours")),
         to=to,
-        via=flow.outlets(shop, spec.via, spot.at("via")),
-        fallback=shop.outlet_names(spec.fallback, spot.at("fallback")),
-        send=drafts(shop, spec.send, offered.sent, spot.at("send")),
+        via=flow.outlets(context, spec.via, location.at("via")),
+        fallback=context.outlet_names(spec.fallback, location.at("fallback")),
+        send=flow.drafts(context, spec.send, names.sent, location.at("send")),
         escalate=tuple(
-            flow.step(shop, one, offered, spot.at("escalate").at(at)) for at, one in enumerate(spec.escalate)
+            flow.step(context, part, names, location.at("escalate", i))
+            for i, part in enumerate(spec.escalate)
         ),
         terms=SendOptions(
             critical=spec.priority == "critical",
             expire_after=spec.expire_after,
             on_unknown=spec.on_unknown,
         ),
-        tests=tuple(trial(shop, one, zone, spot.at("tests", at)) for at, one in enumerate(spec.tests)),
-        file=spot.document.source.file,
-        line=spot.place.line,
-        spot=spot,
+        tests=tuple(
+            _rule_test(context, part, zone, location.at("tests", i)) for i, part in enumerate(spec.tests)
+        ),
+        file=location.document.source.file,
+        line=location.place.line,
+        location=location,
     )
-    return _finished(shop, spec, rule) if shop.is_right(before) else None
+    return _completed(context, spec, rule) if context.is_right(before) else None
 
 
-def _finished(shop: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
+def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with what follows from its parts."""
-    watches = any(isinstance(source, FileTrigger) for source in rule.sources())
-    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
-    ids = [hook.id for hook in hooks if hook.id]
-    each = rule.for_each[1] if rule.for_each else None
-    kept = [part for part in _parts(rule) if part is not each]
-    return replace(
-        rule,
-        unseen=unseen(kept) if hooks else frozenset(),
-        translations=translations(shop, spec.send, readers(rule.to, shop.people), rule.spot.at("send")),
-        needs=needs(_parts(rule)) if watches else frozenset(),
-        headers=headers((*_parts(rule), *ids)) if hooks else frozenset(),
+    parts = list(_parts(rule))
+    rule = replace(
+        rule, translations=flow.translations(context, spec.send, rule.to, rule.location.at("send"))
     )
+    sources = list(rule.sources())
+    if any(isinstance(source, FileTrigger) for source in sources):
+        rule = replace(rule, needs=needs(parts))
+    hooks = [source for source in sources if isinstance(source, WebhookTrigger)]
+    if hooks:
+        list_of_items = rule.for_each and rule.for_each[1]
+        ids = [hook.id for hook in hooks if hook.id]
+        rule = replace(
+            rule,
+            unseen=unseen(part for part in parts if part is not list_of_items),
+            headers=headers([*parts, *ids]),
+        )
+    return rule
 
 
 def _parts(rule: Rule) -> Iterator[Expression | Template]:
@@ -84,47 +93,53 @@ def _parts(rule: Rule) -> Iterator[Expression | Template]:
     yield from rule.conditions
     if rule.for_each:
         yield rule.for_each[1]
-    yield from rule.dedupe.key if rule.dedupe else ()
-    yield from rule.throttle.key if rule.throttle else ()
-    yield from rule.group.by if rule.group else ()
-    yield from _told(rule.to, rule.send, rule.quiet_hours.unless if rule.quiet_hours else None)
+    if rule.dedupe:
+        yield from rule.dedupe.key
+    if rule.throttle:
+        yield from rule.throttle.key
+    if rule.group:
+        yield from rule.group.by
+    if rule.quiet_hours and rule.quiet_hours.unless:
+        yield rule.quiet_hours.unless
+    yield from _message_parts(rule)
     for step in rule.escalate:
-        yield from _told(step.to, step.send, step.unless, step.condition)
+        yield from filter(None, (step.unless, step.condition))
+        yield from _message_parts(step)
 
 
-def _told(
-    to: Iterable[object], send: Iterable[Draft], *expressions: Expression | None
-) -> Iterator[Expression | Template]:
-    yield from filter(None, expressions)
-    yield from (one for one in to if isinstance(one, Template))
-    for draft in send:
+def _message_parts(part: Rule | Step) -> Iterator[Template]:
+    """Yield the templates of recipients and messages."""
+    for recipient in part.to:
+        if isinstance(recipient, Template):
+            yield recipient
+    for draft in part.send:
         yield from draft.templates()
 
 
-def zone_of(triggers: Iterable[Trigger | None], zone: tzinfo) -> tzinfo:
-    """Return where the times of a rule's tests are: where its schedule is, else in the project's zone."""
+def _zone(triggers: Iterable[Trigger], default: tzinfo) -> tzinfo:
+    """Return the zone of the times in a rule's tests: that of its schedule, else that of the project."""
     for timed in triggers:
         if isinstance(timed, ScheduleTrigger):
             return timed.schedule.zone
         if isinstance(timed, MissingTrigger):
             return timed.by.zone
-    return zone
+    return default
 
 
-def trial(shop: BuildContext, spec: TrialSpec, zone: tzinfo, spot: Location) -> RuleTest:
+def _rule_test(context: BuildContext, spec: RuleTestSpec, zone: tzinfo, location: Location) -> RuleTest:
     """Return a test of a rule; ``zone`` is where its times are."""
-    for index, one in enumerate(spec.expect):
-        if one.to is not None:
-            named(shop, one.to, spot.at("expect").at(index).at("to"))
+    for index, message in enumerate(spec.expect):
+        if message.to is not None:
+            flow.named(context, message.to, location.at("expect", index, "to"))
     return RuleTest(
         name=spec.name,
-        when=tuple(_given(one, zone) for one in spec.when),
-        expect=tuple(_expected(one, zone) for one in spec.expect),
+        when=tuple(_given(part, zone) for part in spec.when),
+        expect=tuple(_expected(part, zone) for part in spec.expect),
         skipped=spec.skipped,
         until=spec.until,
-        next_runs_from=_moment(spec.next_runs_from, zone),
+        next_runs_from=spec.next_runs_from and _in(spec.next_runs_from, zone),
         next_runs=tuple(_in(run, zone) for run in spec.next_runs),
-        line=spot.place.line,
+        line=location.place.line,
     )
 
 
@@ -134,21 +149,24 @@ def _given(spec: GivenSpec, zone: tzinfo) -> Given:
     data = facts.model_dump(exclude_unset=True) if facts else {}
     if spec.file and spec.file.mtime:
         data["mtime"] = _in(spec.file.mtime, zone).timestamp()
-    after = (spec.after or 0.0) + (spec.wait or 0.0)
-    at = _moment(spec.at, zone)
-    return Given(kind=kind, data=data, at=at, after=after, api_down=bool(spec.api_down))
+    return Given(
+        kind=kind,
+        data=data,
+        at=spec.at and _in(spec.at, zone),
+        after=(spec.after or 0.0) + (spec.wait or 0.0),
+        api_down=bool(spec.api_down),
+    )
 
 
 def _expected(spec: ExpectSpec, zone: tzinfo) -> dict[str, Any]:
-    data = spec.model_dump(exclude_unset=True, exclude_none=True)
-    data |= {"via": name_of(spec.via)} if spec.via else {}
-    return data | ({"at": _in(spec.at, zone)} if spec.at else {})
-
-
-def _moment(written: datetime | None, zone: tzinfo) -> datetime | None:
-    return _in(written, zone) if written else None
+    message = spec.model_dump(exclude_unset=True, exclude_none=True)
+    if spec.via:
+        message["via"] = name_of(spec.via)
+    if spec.at:
+        message["at"] = _in(spec.at, zone)
+    return message
 
 
 def _in(written: datetime, zone: tzinfo) -> datetime:
-    """Return a time with the zone that it is written with, else with the one given."""
+    """Return a time in the zone that it is written with, else in the given one."""
     return written if written.tzinfo else written.replace(tzinfo=zone)

@@ -1,4 +1,4 @@
-"""What all parts of compiling a rule share, and how they report a mistake."""
+"""Build context: what all parts of compiling a rule share, and how they report a mistake."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,11 +17,11 @@ from wbox_notify.templates import Expression, Template, TemplateError, Templates
 
 T = TypeVar("T")
 W = TypeVar("W")
-Made = TypeVar("Made", Expression, Template)
+Compiled = TypeVar("Compiled", Expression, Template)
 
 
 class BuildContext:
-    """All that rules are built with; what is wrong with them joins ``problems``."""
+    """All that rules are compiled with; mistakes in them join ``problems``."""
 
     def __init__(
         self, settings: Settings, people: People, windows: Windows, secrets: Secrets, problems: list[Problem]
@@ -37,81 +37,97 @@ class BuildContext:
         """Return the templates for readers of a language in a zone."""
         locale = (str(zone), lang)
         if locale not in self._locales:
-            folder = self.settings.folder / "templates"
-            self._locales[locale] = Templates(
-                folder if folder.is_dir() else None, tz=zone, lang=lang, is_private=self._is_private
-            )
+            folder: Path | None = self.settings.folder / "templates"
+            if folder and not folder.is_dir():
+                folder = None
+            self._locales[locale] = Templates(folder, tz=zone, lang=lang, is_private=self._is_private)
         return self._locales[locale]
 
     def _is_private(self, path: Path) -> bool:
         return self.settings.own.at(path) is not None
 
     def is_right(self, since: int) -> bool:
-        """Return whether there is no error among the problems since there were so many."""
+        """Return whether there is no error among the problems from the index ``since`` on."""
         return not errors(self.problems[since:])
 
-    def tried(self, read: Callable[[W], T], written: W, spot: Location, code: str) -> T | None:
-        """Return what a function reads, or None and a problem where it raises ConfigError."""
+    def report(self, location: Location, code: str, message: str, hint: str | None = None) -> None:
+        """Add an error with the value at a location."""
+        self.problems.append(location.problem(code, message, hint=hint))
+
+    def report_key(self, location: Location, code: str, message: str, hint: str | None = None) -> None:
+        """Add an error with the key at a location."""
+        self.problems.append(location.key_problem(code, message, hint=hint))
+
+    def read(self, read: Callable[[W], T], value: W, location: Location, code: str) -> T | None:
+        """Return what a function reads from a value; report its ConfigError and return None."""
         try:
-            return read(written)
+            return read(value)
         except ConfigError as error:
-            self.problems.append(spot.problem(code, str(error), hint=error.hint))
+            self.report(location, code, str(error), error.hint)
             return None
 
-    def outlet_names(self, texts: Iterable[str], spot: Location) -> tuple[str, ...]:
-        """Return the names of the outlets that are right in a list at a spot, each once."""
-        found: dict[str, None] = {}
+    def outlet_names(self, texts: Iterable[str], location: Location) -> tuple[str, ...]:
+        """Return the names of the right outlets in a list, each once."""
+        names: dict[str, None] = {}
         for index, text in enumerate(texts):
-            at = spot.at(index)
-            if name := self.tried(self.outlets.find, text, at, "WBX329"):
-                found[name] = None
-                self.problems += open_secret(text, at)
-        return tuple(found)
+            outlet = location.at(index)
+            name = self.read(self.outlets.find, text, outlet, "WBX329")
+            if name:
+                names[name] = None
+                self.problems += open_secret(text, outlet)
+        return tuple(names)
 
-    def expression(self, text: str | None, offered: Names, spot: Location) -> Expression | None:
+    def expression(self, text: str | None, names: Names, location: Location) -> Expression | None:
         """Return an expression; None where there is none or it is wrong."""
-        return None if text is None else self.made(self.templates.expression, text, offered, spot)
-
-    def expressions(self, texts: Iterable[str], offered: Names, spot: Location) -> tuple[Expression, ...]:
-        """Return the expressions that are right in a list at a spot."""
-        found = (self.expression(text, offered, spot.at(index)) for index, text in enumerate(texts))
-        return tuple(expression for expression in found if expression)
-
-    def template(self, text: str, offered: Names, spot: Location) -> Template | None:
-        """Return an inline template; None where it is wrong."""
-        return self.made(self.templates.text, text, offered, spot)
-
-    def made(self, make: Callable[[str], Made], text: str, offered: Names, spot: Location) -> Made | None:
-        """Return what is made of a text, with all its names looked at; None where it is wrong."""
-        try:
-            made = make(text)
-        except TemplateError as error:
-            self.problems.append(_fault(error, make, spot))
+        if text is None:
             return None
-        self.problems += unknown(made, offered, spot)
-        return made
+        return self.compiled(self.templates.expression, text, names, location)
+
+    def expressions(self, texts: Iterable[str], names: Names, location: Location) -> tuple[Expression, ...]:
+        """Return the right expressions of a list."""
+        compiled = [self.expression(text, names, location.at(index)) for index, text in enumerate(texts)]
+        return tuple(filter(None, compiled))
+
+    def template(self, text: str, names: Names, location: Location) -> Template | None:
+        """Return an inline template; None where it is wrong."""
+        return self.compiled(self.templates.text, text, names, location)
+
+    def compiled(
+        self, compiler: Callable[[str], Compiled], text: str, names: Names, location: Location
+    ) -> Compiled | None:
+        """Return a compiled text, of which all names are checked; None where it is wrong."""
+        try:
+            part = compiler(text)
+        except TemplateError as error:
+            self.problems.append(_template_problem(error, compiler, location))
+            return None
+        self.problems += unknown(part, names, location)
+        return part
 
 
 def is_template(text: str) -> bool:
-    """Return whether there is more in a text than itself."""
+    """Return whether a text has placeholders or tags."""
     return any(sign in text for sign in ("{{", "{%", "{#"))
 
 
-def _fault(error: TemplateError, make: Callable[[str], Any], spot: Location) -> Problem:
-    """Return the problem with a template; in a text of the rule file, at the very line and column."""
+def _template_problem(error: TemplateError, compiler: Callable[[str], Any], location: Location) -> Problem:
+    """Return the problem with a template; in a text of the rule file, at its very line and column."""
     if error.name:
-        message = f"templates/{error.name}{f', line {error.line}' if error.line else ''}: {error.problem}"
-        return spot.problem("WBX306", message, hint=error.hint)
-    code = "WBX307" if error.problem.startswith("there is no template") else "WBX306"
-    place = _place(error, make, spot)
-    return spot.document.source.problem(place, code, error.problem, hint=error.hint)
+        line = f", line {error.line}" if error.line else ""
+        message = f"templates/{error.name}{line}: {error.problem}"
+        return location.problem("WBX306", message, hint=error.hint)
+    code = "WBX306"
+    if error.problem.startswith("there is no template"):
+        code = "WBX307"
+    place = _place(error, compiler, location)
+    return location.document.source.problem(place, code, error.problem, hint=error.hint)
 
 
-def _place(error: TemplateError, make: Callable[[str], Any], spot: Location) -> Place:
-    """Find a fault again in the text as it is written, whose lines YAML has not joined."""
+def _place(error: TemplateError, compiler: Callable[[str], Any], location: Location) -> Place:
+    """Return the place of a fault in the text as the file has it, before YAML joins its lines."""
     try:
-        make(spot.written)
+        compiler(location.written)
     except TemplateError as again:
         if again.problem == error.problem and again.line and not again.name:
-            return spot.within(again.line, again.column)
-    return spot.place
+            return location.within(again.line, again.column)
+    return location.place

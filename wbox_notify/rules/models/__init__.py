@@ -21,7 +21,7 @@ from wbox_notify.config.yaml.validation import (
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.terms import LIFETIME, OnUnknown
 from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Messages, Quiet, Steps, Throttle
-from wbox_notify.rules.models.tests import TrialSpec
+from wbox_notify.rules.models.tests import RuleTestSpec
 from wbox_notify.rules.models.triggers import Triggers
 from wbox_notify.rules.models.values import (
     Duration,
@@ -206,7 +206,7 @@ class RuleSpec(Strict):
         description="what becomes of a message that may have been sent: `retry_once` (texts, when left out), "
         "`hold` (all else: it waits for you), `retry` (until wbox says success), `drop`",
     )
-    tests: list[TrialSpec] = Field(default=[], description="what the rule is expected to do")
+    tests: list[RuleTestSpec] = Field(default=[], description="what the rule is expected to do")
 
 
 class RuleFile(Strict):

@@ -118,7 +118,7 @@ class ExpectSpec(Strict):
         return self
 
 
-class TrialSpec(Strict):
+class RuleTestSpec(Strict):
     """One test of a rule; its clock is not the one on the wall."""
 
     name: str = Field(description="what it shows")

@@ -84,7 +84,7 @@ def _read_as(value: Any) -> Any:
     return {"as": value} if isinstance(value, str) else value
 
 
-class BurstSpec(Strict):
+class Burst(Strict):
     """One message for many files that come together."""
 
     over: Count = Field(description="how many files are told of one by one at most")
@@ -114,7 +114,7 @@ class FileSpec(Strict):
     read: Annotated[ReadSpec, BeforeValidator(_read_as, json_schema_input_type=ReadKind | ReadSpec)] = Field(
         default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map"
     )
-    burst: BurstSpec | None = Field(
+    burst: Burst | None = Field(
         default=None, description="one message for many files that come together: `{over: 20}`"
     )
     ready: str | None = Field(
