@@ -23,6 +23,7 @@ from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
+from wbox_notify.rules.exposure import check_lending
 from wbox_notify.store import Queries, Store, open_history
 
 _QUEUED = 75
