@@ -14,7 +14,7 @@ from rulebook import project, rule_file
 from workplace import Workplace, ended, until
 
 from wbox_notify.clients.wbox import Client
-from wbox_notify.config.settings import read
+from wbox_notify.config.reading import read
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.model.redaction import SHORTEST, Redaction
 from wbox_notify.simulator import Simulator

@@ -1,6 +1,7 @@
 """The JSON Schema takes what the loader takes, and the reference says what the models say."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
 from test_rules_triggers import MISTAKES as TRIGGERS
 
+from wbox_notify.config import settings
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.triggers import VerifySpec
-from wbox_notify.rules.reference import reference, rule_schema, settings_schema
+from wbox_notify.rules.reference import reference, rule_schema, settings_reference, settings_schema
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent
@@ -147,8 +149,21 @@ def test_the_reference_in_the_documentation_is_that_of_the_program() -> None:
     assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == f"{reference()}\n"
 
 
-def test_the_reference_describes_every_key() -> None:
-    assert not re.search(r"^\| `[^|]*\| [^|]* \|  \|", reference(), re.MULTILINE)
+def test_the_settings_in_the_documentation_are_those_of_the_program() -> None:
+    """If not: python -m wbox_notify.rules.reference settings > docs/settings.md."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == f"{settings_reference()}\n"
+
+
+@pytest.mark.parametrize("page", [reference, settings_reference])
+def test_the_reference_describes_every_key(page: Callable[[], str]) -> None:
+    assert not re.search(r"^\| `[^|]*\| [^|]* \|  \|", page(), re.MULTILINE)
+
+
+def test_every_setting_and_every_variable_of_one_is_in_the_reference() -> None:
+    page = settings_reference()
+    for setting in settings.SETTINGS.values():
+        assert f"| `{setting.key.rpartition('.')[2]}` |" in page
+        assert not setting.variable or f"`{setting.variable}`" in page
 
 
 def test_the_reference_names_every_scheme_there_is() -> None:

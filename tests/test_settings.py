@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from wbox_notify.config.settings import FILE, Setup, read
+from wbox_notify.config.reading import Setup, read
+from wbox_notify.config.settings import FILE
 from wbox_notify.config.values import as_address, as_store, as_url, as_zone, system_zone
 from wbox_notify.config.yaml.problems import Problem, render
 from wbox_notify.errors import ConfigError

@@ -25,7 +25,7 @@ from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, sound
 from wbox_notify.cli.unit import MARK as MARK_UNIT
 from wbox_notify.cli.unit import Unit, unit
-from wbox_notify.config.settings import read
+from wbox_notify.config.reading import read
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
 

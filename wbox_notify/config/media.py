@@ -1,64 +1,94 @@
-"""How files of this machine reach wbox, as the settings say it."""
+"""How files of this machine reach wbox: from the daemon, a web server's folder or a bucket."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from wbox_notify.config.values import PREFIX
+from pydantic import BeforeValidator, Field, model_validator
 
-_MB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Static:
-    """A folder, and the address at which a web server serves it."""
-
-    folder: Path
-    url: str
+from wbox_notify.config.fields import Count, FolderPath, PublicUrl, Size, option
+from wbox_notify.config.values import as_public_url
+from wbox_notify.config.yaml.validation import Strict, reading, wrong
+from wbox_notify.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """A bucket, and who we are there.
+def _matching(pattern: str, hint: str) -> BeforeValidator:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ConfigError("this cannot stand here", hint=hint)
+        return text
 
-    Attributes:
-        name: What the bucket is called.
-        endpoint: Where it is, without a path.
-        region: The region that requests are signed for.
-        key_id: Says who signs.
-        secret: What signs.
-        prefix: What the names of all our objects begin with.
-    """
-
-    name: str
-    endpoint: str
-    region: str
-    key_id: str
-    secret: str = field(repr=False)
-    prefix: str = PREFIX
+    return BeforeValidator(reading(read), json_schema_input_type=str)
 
 
-LARGEST = {"image": 5 * _MB, "video": 16 * _MB, "audio": 16 * _MB, "document": 100 * _MB}
-"""What WhatsApp takes, in bytes, by what a file is."""
+def _endpoint(text: str) -> str:
+    url = as_public_url(text)
+    if urlsplit(url).path:
+        raise ConfigError("this address ends in a path", hint="the bucket stands under `name:`")
+    return url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Media:
-    """How files of this machine reach wbox.
+_Name = _matching(
+    "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket has 3 to 63 small letters, digits, `-` and `.`"
+)
+_Region = _matching("[A-Za-z0-9_-]{1,63}", "write it as eu-central-1, or auto")
+_KeyId = _matching("[A-Za-z0-9._-]{1,128}", "write the id of the key; its secret is elsewhere")
+_Prefix = _matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", "write it as wbox/")
+_Endpoint = BeforeValidator(reading(_endpoint), json_schema_input_type=str)
 
-    Attributes:
-        static: Where they are put for a web server; None leaves it to the daemon to serve them.
-        bucket: Where they are uploaded to instead.
-        quota: How many bytes the copies may take together.
-        largest: How many bytes a file may have: an ``image``, a ``video``, ``audio`` or a ``document``.
-        fetches: How often one link can be fetched whole.
-    """
 
-    static: Static | None = None
-    bucket: Bucket | None = None
-    quota: int = 1 << 30
-    largest: Mapping[str, int] = field(default_factory=lambda: LARGEST)
-    fetches: int = 20
+class Static(Strict):
+    """A folder that a web server of yours serves."""
+
+    folder: FolderPath = Field(description="where files are put")
+    url: PublicUrl = Field(description="the address at which the folder is served")
+
+
+class Bucket(Strict):
+    """A bucket of S3, or of what speaks like it: R2, MinIO, Backblaze B2."""
+
+    name: Annotated[str, _Name] = Field(description="what the bucket is called")
+    endpoint: Annotated[str, _Endpoint] = Field(
+        description="the address of its service: `https://s3.eu-central-1.amazonaws.com`"
+    )
+    region: Annotated[str, _Region] = Field(
+        description="its region, such as `eu-central-1`; `auto` where there are none"
+    )
+    key_id: Annotated[str, _KeyId] = Field(description="the id of the access key")
+    # In the file it is the name of a secret, in the settings its value.
+    secret: str = Field(
+        repr=False, description="the name of the entry in `secrets` that holds the secret access key"
+    )
+    prefix: Annotated[str, _Prefix] = option("wbox/", "what the names of all objects begin with")
+
+
+class Media(Strict):
+    """How files of this machine reach wbox."""
+
+    static: Static | None = Field(
+        default=None, description="a folder that a web server of yours serves, instead of the daemon"
+    )
+    bucket: Bucket | None = Field(
+        default=None, description="a bucket that files are uploaded to, instead of the daemon"
+    )
+    quota: Size = option("1GB", "how much of the disk the copies may take")
+    image: Size = option("5MB", "the largest picture")
+    video: Size = option("16MB", "the largest video")
+    audio: Size = option("16MB", "the largest sound")
+    document: Size = option("100MB", "the largest file of any other kind")
+    fetches: Count = option(20, "how often one link can be fetched whole")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.static and self.bucket:
+            raise wrong("WBX215", "files are put into `static` or into `bucket`, not into both")
+        return self
+
+    @property
+    def largest(self) -> Mapping[str, int]:
+        """How many bytes a file may have, by what WhatsApp takes it for."""
+        return {"image": self.image, "video": self.video, "audio": self.audio, "document": self.document}
 
     @property
     def elsewhere(self) -> str | None:

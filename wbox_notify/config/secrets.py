@@ -6,20 +6,36 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from wbox_notify.clients.apprise import check, is_telling, is_url, name_of
-from wbox_notify.config.spec import SecretSpec
 from wbox_notify.config.values import SECRET_NAME, as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.masking import is_like_a_token
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import fit
+from wbox_notify.config.yaml.validation import Strict, fit, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.redaction import learn
 
 _MOST_BYTES = 64 * 1024
 _FOREIGN = "another user owns"
+
+
+class SecretSpec(Strict):
+    """The place of a secret: one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    env: str | None = Field(default=None, description="the variable that holds it")
+    file: str | None = Field(default=None, description="the file that holds it")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise wrong("WBX324", "a secret is either in `env` or in a `file`", "write `{env: VARIABLE}`")
+        return self
 
 
 class Secrets:

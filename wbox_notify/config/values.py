@@ -1,36 +1,20 @@
-"""What the text of a setting means; each function raises ConfigError for a text that means nothing."""
+"""Values: what texts of settings and rules mean; a text that means nothing is a ConfigError."""
 
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from posixpath import dirname, join
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
-from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.model.text import did_you_mean
 
-DEFAULT_URL = "https://server.wbox.me"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8725
-
-PREFIX = "wbox/"
-"""What the names of our objects in a bucket begin with, where nothing is said."""
-
 SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-
-HISTORY = 90 * 86_400.0
-"""Seconds for which finished things are kept, where nothing is said."""
-
-BODY = 4 << 20
-"""Bytes that a webhook's body may have, where nothing is said: 2,000 alerts of Alertmanager have 1 MiB."""
 
 _LEAST_BODY, _MOST_BODY = 1 << 10, 64 << 20
 _LEAST_HISTORY = 7 * 86_400.0
@@ -65,6 +49,14 @@ def _duration_hint(text: object) -> str:
     if re.fullmatch("[0-9]{1,9}", str(text)):
         return f"say what it counts: {text}s or {text}m"
     return "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as people write it, in one unit: ``90d``, ``3s``."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 def parse_size(text: object) -> int:
@@ -104,7 +96,9 @@ def as_path(text: str, folder: Path) -> Path:
 def as_url(text: str, *, insecure: bool = False) -> str:
     """Return the address of a wbox server, which may end in a path; without TLS only if ``insecure``."""
     if not _is_address(text):
-        raise ConfigError("this is not the address of a wbox server", hint=f"write it as {DEFAULT_URL}")
+        raise ConfigError(
+            "this is not the address of a wbox server", hint="write it as https://server.wbox.me"
+        )
     if is_in_the_clear(text) and not insecure:
         raise ConfigError(
             "over http:// everybody on the way could read the API key",
@@ -136,39 +130,6 @@ def _is_address(text: str) -> bool:
     return bool(usable and host_of(text)) and not re.search(r"[@?#\s]", text)
 
 
-def as_pace(text: str) -> Pace:
-    """Return the pace that one value stands for: ``unlimited``, or from one message to the next."""
-    if text == "unlimited":
-        return UNLIMITED
-    every = parse_duration(text)
-    return Pace(every=every, media_every=max(every, Pace().media_every))
-
-
-def as_count(text: str) -> int:
-    """Return a number, 0 for ``never``."""
-    if text == "never":
-        return 0
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise ConfigError(f"{text} is not a number above 0", hint="write a number, or never")
-    return int(text)
-
-
-def _as_time(text: str) -> float:
-    return 0.0 if text == "never" else parse_duration(text)
-
-
-PACE_PARTS: Sequence[tuple[str, Callable[[str], Any]]] = (
-    ("every", parse_duration),
-    ("media_every", parse_duration),
-    ("per_hour", as_count),
-    ("per_day", as_count),
-    ("recipient_every", parse_duration),
-    ("recipient_per_hour", as_count),
-    ("same_text", _as_time),
-)
-"""The parts of a pace, and what reads the text of each."""
-
-
 def as_device(text: str) -> int:
     """Return the number of a device."""
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
@@ -190,10 +151,8 @@ def as_address(text: str) -> tuple[str, int]:
     """Return the host and the port to answer at."""
     found = _ADDRESS.fullmatch(text)
     if not found or int(found[2]) > _LAST_PORT:
-        raise ConfigError(
-            f"{text} is not a host and a port", hint=f"write it as {DEFAULT_HOST}:{DEFAULT_PORT}"
-        )
-    return (found[1] or DEFAULT_HOST).strip("[]"), int(found[2])
+        raise ConfigError(f"{text} is not a host and a port", hint="write it as 127.0.0.1:8725")
+    return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
 def as_body(text: str) -> int:
@@ -257,29 +216,3 @@ def system_zone(environ: Mapping[str, str]) -> ZoneInfo:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             continue
     return ZoneInfo("UTC")
-
-
-def _matching(pattern: str, hint: str, text: str) -> str:
-    if not re.fullmatch(pattern, text):
-        raise ConfigError("this cannot stand here", hint=hint)
-    return text
-
-
-def _endpoint(text: str) -> str:
-    if urlsplit(url := as_public_url(text)).path:
-        raise ConfigError("this address ends in a path", hint="the bucket stands under `name:`")
-    return url
-
-
-BUCKET_PARTS: Mapping[str, Callable[[str], str]] = {
-    "name": partial(
-        _matching,
-        "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-        "the name of a bucket has 3 to 63 small letters, digits, `-` and `.`",
-    ),
-    "endpoint": _endpoint,
-    "region": partial(_matching, "[A-Za-z0-9_-]{1,63}", "write it as eu-central-1, or auto"),
-    "key_id": partial(_matching, "[A-Za-z0-9._-]{1,128}", "write the id of the key; its secret is elsewhere"),
-    "prefix": partial(_matching, "([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", f"write it as {PREFIX}"),
-}
-"""What reads the text of each part but the secret."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 _HOUR = 3600.0
 DAY = 24 * _HOUR
@@ -23,24 +23,17 @@ class Pace:
     The defaults are what people report that WhatsApp bears; nobody outside knows its limits.
 
     Attributes:
-        every: From one message of a device to the next, 40 % more or less.
-        media_every: The same after a picture, a video or a document.
-        per_hour: The most that a device sends in an hour.
-        per_day: The most that a device sends in a day.
-        recipient_every: From one message to the same phone to the next.
-        recipient_per_hour: The most that a phone gets in an hour.
-        same_text: How long a phone does not get the same text again.
         backlog: More texts than this, which all have waited a minute for one phone, become one message.
         lang: The language of that message's first line.
     """
 
-    every: float = 3.0
-    media_every: float = 5.0
-    per_hour: int = 200
-    per_day: int = 1000
-    recipient_every: float = 10.0
-    recipient_per_hour: int = 30
-    same_text: float = 600.0
+    every: Annotated[float, "from one message of a device to the next, 40 % more or less"] = 3.0
+    media_every: Annotated[float, "the same after media"] = 5.0
+    per_hour: Annotated[int, "the most that a device sends in an hour, or `never`"] = 200
+    per_day: Annotated[int, "the most that a device sends in a day, or `never`"] = 1000
+    recipient_every: Annotated[float, "from one message to a phone to the next"] = 10.0
+    recipient_per_hour: Annotated[int, "the most that a phone gets in an hour, or `never`"] = 30
+    same_text: Annotated[float, "how long a phone does not get the same text again, or `never`"] = 600.0
     backlog: int = 20
     lang: str = "en"
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wbox_notify.config import settings
-from wbox_notify.config.settings import Settings, Setup
+from wbox_notify.config import reading
+from wbox_notify.config.reading import Setup
+from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import fit
@@ -172,7 +173,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 def load(folder: Path, environ: Mapping[str, str]) -> Project:
     """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises."""
-    setup = settings.read(folder, environ)
+    setup = reading.read(folder, environ)
     chosen = setup.settings
     documents, problems = _rule_documents(chosen.folder)
     people, windows, wrong = gather([setup.document, *documents], chosen.region, chosen.tz)

@@ -1,15 +1,17 @@
 """Reference of the language, made of the models: docs/rules.md and JSON Schema.
 
-``python -m wbox_notify.rules.reference > docs/rules.md`` writes the page.
+``python -m wbox_notify.rules.reference > docs/rules.md`` writes the page of the rules,
+``python -m wbox_notify.rules.reference settings > docs/settings.md`` that of the settings.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
-from wbox_notify.config.spec import SettingsFile
+from wbox_notify.config.settings import SettingsFile
+from wbox_notify.config.values import duration_text
 from wbox_notify.config.yaml.validation import Strict
 from wbox_notify.rules import names
 from wbox_notify.rules.models import Contacts, Groups, RuleFile, Turns, WindowsByName
@@ -27,6 +29,22 @@ All keys of the files in `rules/`. This page is made from the program itself.
 * **Templates** have `{{ … }}`: everything under `send`, and `to`.
 
 Expressions and templates are Jinja2. A name or a field that is not there is an error, never a silent no.
+"""
+_SETTINGS_HEAD = """\
+# The settings
+
+All keys of `wbox-notify.yaml`, the file beside the folder `rules/`. All are optional. An environment
+variable wins over the file. This page is made from the program itself.
+
+These variables have no key in the file:
+
+| variable | what it says |
+|---|---|
+| `WBOX_API_KEY` | the API key itself; else systemd's credential `wbox_api_key`, else a file |
+| `WBOX_SECRET_NAME` | the secret `name`, with `_` for `-`, if `secrets` has no such entry |
+| `WBOX_DATA_DIR` | the data folder; else systemd's state folder, else that of the user |
+| `WBOX_CONFIG` | the project folder of a command |
+| `WBOX_LOG_LEVEL` | `debug`, `info`, `warning` or `error` |
 """
 _KINDS = {
     "string": "text",
@@ -46,12 +64,18 @@ _STAGES: tuple[tuple[str, Names], ...] = (
 
 
 def reference() -> str:
-    """Return the page."""
-    schema = RuleFile.model_json_schema()
-    parts = [_HEAD]
-    for path, model in _models(schema):
-        parts += [f"## {path or 'The file'}\n", f"{model['description']}\n", *_table(model), ""]
-    return "\n".join([*parts, *_names(), "", *_filters()])
+    """Return the page of the rules."""
+    return "\n".join([_HEAD, *_tables(RuleFile), *_names(), "", *_filters()])
+
+
+def settings_reference() -> str:
+    """Return the page of the settings."""
+    return "\n".join([_SETTINGS_HEAD, *_tables(_Settings)]).rstrip("\n")
+
+
+def _tables(model: type[Strict]) -> Iterator[str]:
+    for path, part in _models(model.model_json_schema()):
+        yield from (f"## {path or 'The file'}\n", f"{part['description']}\n", *_table(part), "")
 
 
 def _models(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -112,7 +136,7 @@ def _word(kind: Mapping[str, Any]) -> str:
 
 def _default(value: Any) -> str:
     if isinstance(value, float):
-        return f"`{_duration(value)}`"
+        return f"`{duration_text(value)}`"
     if value in (None, [], {}) or isinstance(value, dict):
         return ""
     return ", ".join(f"`{_written(one)}`" for one in (value if isinstance(value, list) else [value]))
@@ -120,13 +144,6 @@ def _default(value: Any) -> str:
 
 def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds:g}s"
 
 
 def _names() -> Iterator[str]:
@@ -176,14 +193,16 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NULL = {"type": "null"}
 
 
-class _Settings(SettingsFile):
-    """The settings of a project."""
-
-    # The settings do not know the shape of people, which is part of the rules.
-    contacts: Contacts = Field(default={}, description="people by name, as in a rule file")
-    groups: Groups = Field(default={}, description="lists of people by name, as in a rule file")
-    on_call: Turns = Field(default={}, description="who takes turns, as in a rule file")
-    time_windows: WindowsByName = Field(default={}, description="windows of time by name, as in a rule file")
+# The settings do not know the shape of people, which is part of the rules.
+_Settings = create_model(
+    "Settings",
+    __base__=SettingsFile,
+    __doc__=SettingsFile.__doc__,
+    contacts=(Contacts, Field(default={}, description="people by name, as in a rule file")),
+    groups=(Groups, Field(default={}, description="lists of people by name, as in a rule file")),
+    on_call=(Turns, Field(default={}, description="who takes turns, as in a rule file")),
+    time_windows=(WindowsByName, Field(default={}, description="windows of time by name, as in a rule file")),
+)
 
 
 def rule_schema() -> dict[str, Any]:
@@ -221,4 +240,5 @@ def _plain(node: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{reference()}\n")
+    page = settings_reference() if sys.argv[1:] == ["settings"] else reference()
+    sys.stdout.write(f"{page}\n")

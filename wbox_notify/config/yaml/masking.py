@@ -51,21 +51,37 @@ def is_like_a_token(text: str) -> bool:
 
 def _without_values(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines without what stands after or below the keys of secrets."""
-    within, closing = -1, ""  # how far the key is indented that holds the lines below; what ends its value
+    indent, closing = -1, ""  # of the key that holds the lines below, and what ends its value
     for line in lines:
         if len(line) > _LONGEST:
-            yield re.sub(r"\S", "*", line) if within >= 0 or _HINT.search(line) else line
-            continue
-        indent = len(line) - len(line.lstrip(" "))
-        below = indent > within or bool(closing) or (indent == within and line.lstrip().startswith("- "))
-        if within >= 0 and (below or not line.strip()):
-            yield _below(line)
-            closing = "" if closing and closing in line else closing
+            yield _long(line, is_below=indent >= 0)
+        elif indent >= 0 and (closing or _is_below(line, indent)):
+            yield line if _BARE.fullmatch(line) else _hidden(line)
+            if closing in line:
+                closing = ""
         else:
-            found = _LINE.fullmatch(line) or _WITHIN.search(line)
-            within = len(re.sub(r"[#-]", " ", line)) - len(re.sub(r"^[ #-]*", "", line)) if found else -1
-            closing = _left_open(found["value"]) if found else ""
+            indent, closing = -1, ""
+            if key := _LINE.fullmatch(line) or _WITHIN.search(line):
+                indent, closing = _indent(re.sub(r"[#-]", " ", line)), _left_open(key["value"])
             yield _WITHIN.sub(_valued, _LINE.sub(_valued, line))
+
+
+def _long(line: str, *, is_below: bool) -> str:
+    """Return a line that is too long to look at closely."""
+    if is_below or _HINT.search(line):
+        return re.sub(r"\S", "*", line)
+    return line
+
+
+def _is_below(line: str, indent: int) -> bool:
+    """Return whether a line is part of the value of a key that is indented so far."""
+    if not line.strip() or _indent(line) > indent:
+        return True
+    return _indent(line) == indent and line.lstrip().startswith("- ")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _left_open(value: str) -> str:
@@ -74,11 +90,6 @@ def _left_open(value: str) -> str:
     closing = _CLOSING.get(sign, "")
     begun = 2 if closing == sign else value.count(sign)
     return closing if closing and value.count(closing) < begun else ""
-
-
-def _below(line: str) -> str:
-    """Return a line below the key of secrets: where they are may be seen."""
-    return line if _BARE.fullmatch(line) else _hidden(line)
 
 
 def _valued(found: re.Match[str]) -> str:

@@ -1,10 +1,13 @@
 """Shape: has a part of a file the keys and types it must have? If not, say so in the words of the file."""
 
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from wbox_notify.config.yaml.document import Location
@@ -13,6 +16,9 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean, nearest
 
 _MOST = 200
+_ROUNDS = 5
+"""To leave out a part may make its map wrong, which is then left out too."""
+
 _MAP = "must be a map of keys and values"
 _WANTED = {
     "bool_type": "must be true or false",
@@ -49,13 +55,57 @@ def later(*names: str, hint: str | None = None) -> dict[str, Refusal]:
     return {name: Refusal("WBX214", f"`{name}` is not in this version yet", hint) for name in names}
 
 
-def fit(model: type[M], value: Any, spot: Location) -> tuple[M | None, list[Problem]]:
+class Context(NamedTuple):
+    """What decides how a setting is read, beside its value.
+
+    Attributes:
+        folder: Where relative paths start.
+        insecure: Whether the address of wbox may be without TLS.
+        is_variable: Whether the value is that of an environment variable, where all is text.
+    """
+
+    folder: Path
+    insecure: bool = False
+    is_variable: bool = False
+
+
+def fit(
+    model: type[M], value: Any, spot: Location, context: Context | None = None
+) -> tuple[M | None, list[Problem]]:
     """Return the value, which stands at ``spot``, as a model; or None and every mistake in it."""
     try:
-        return model.model_validate(value), []
+        return model.model_validate(value, context=context), []
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MOST]
         return None, [_problem(detail, model, spot) for detail in _telling(details, model)]
+
+
+def fit_rest(model: type[M], value: Any, spot: Location, context: Context) -> tuple[M, list[Problem]]:
+    """Return the value as a model without the parts that are wrong, and every mistake in it."""
+    fitted, problems = fit(model, value, spot, context)
+    rest = deepcopy(value) if isinstance(value, dict) else {}
+    for _ in range(_ROUNDS):
+        if fitted is not None:
+            return fitted, problems
+        try:
+            fitted = model.model_validate(rest, context=context)
+        except ValidationError as error:
+            for detail in reversed(error.errors(include_url=False)):
+                is_missing = detail["type"] == "missing"
+                _leave_out(rest, detail["loc"][:-1] if is_missing else detail["loc"])
+    return model.model_validate({}, context=context), problems
+
+
+def _leave_out(value: Any, path: Sequence[str | int]) -> None:
+    """Delete the part of a value that a path leads to, or the nearest one above it."""
+    *above, last = path
+    with suppress(LookupError, TypeError):  # it went with another part
+        for step in above:
+            if not isinstance(value[step], dict | list):
+                last = step
+                break
+            value = value[step]
+        del value[last]
 
 
 def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
@@ -90,16 +140,17 @@ def some(values: list[Any]) -> list[Any]:
     return values
 
 
-def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any], Any]:
+def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any, ValidationInfo], Any]:
     """Return a validator that takes what is read from a text, or from a value of some other types."""
 
-    def validate(value: Any) -> Any:
+    def validate(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, (str, *others)) or isinstance(value, bool):
             raise PydanticKnownError("string_type")
         try:
             return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
         except ConfigError as error:
-            raise wrong("WBX215", str(error), error.hint) from None
+            code = "WBX215" if info.context is None else "WBX320"
+            raise wrong(code, str(error), error.hint) from None
 
     return validate
 

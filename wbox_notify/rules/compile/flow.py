@@ -178,7 +178,7 @@ def named(context: BuildContext, text: str, location: Location) -> tuple[Person,
         return ()
 
 
-def outlets(context: BuildContext, texts: list[str], location: Location) -> tuple[Outlet, ...]:
+def outlets(context: BuildContext, texts: Sequence[str], location: Location) -> tuple[Outlet, ...]:
     """Return the other services that get a message."""
     return tuple(map(Outlet, context.outlet_names(texts, location)))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from wbox_notify.config.spec import OutletNames
+from wbox_notify.config.fields import Duration, DurationText, Language, OutletNames, Zone
 from wbox_notify.config.values import parse_duration
 from wbox_notify.config.yaml.validation import (
     Refusal,
@@ -24,9 +24,6 @@ from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Message
 from wbox_notify.rules.models.tests import RuleTestSpec
 from wbox_notify.rules.models.triggers import Triggers
 from wbox_notify.rules.models.values import (
-    Duration,
-    DurationText,
-    Language,
     Moment,
     PhoneText,
     Recipients,
@@ -34,7 +31,6 @@ from wbox_notify.rules.models.values import (
     Slug,
     SomeTexts,
     Texts,
-    Zone,
 )
 
 _DAY = 86_400

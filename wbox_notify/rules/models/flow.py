@@ -6,19 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
-from wbox_notify.config.spec import OutletNames
+from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
 from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, one_of, some, wrong
 from wbox_notify.rules.models.triggers import TimesSpec
-from wbox_notify.rules.models.values import (
-    Count,
-    Device,
-    Duration,
-    DurationOrNever,
-    RecipientsOrVia,
-    SomeTexts,
-    Texts,
-    unless_via,
-)
+from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, unless_via
 
 SEND_KINDS = ("text", "template", "media", "event", "poll")
 

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, listed, wrong
-from wbox_notify.rules.models.values import Duration, Moment, PhoneText
+from wbox_notify.rules.models.values import Moment, PhoneText
 
 _EXPECTED = ("text", "media", "event", "poll")
 INPUTS = ("file", "webhook", "schedule", "missing", "ack", "wait")

@@ -7,20 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from wbox_notify.config.fields import Count, Duration, Size, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.models.values import (
-    Count,
-    Duration,
-    HookPath,
-    Poll,
-    PresetName,
-    SecretNames,
-    Size,
-    SomeTexts,
-    Texts,
-    Zone,
-)
+from wbox_notify.rules.models.values import HookPath, Poll, PresetName, SecretNames, SomeTexts, Texts
 from wbox_notify.triggers.file.rows import KINDS as KINDS_OF_ROWS
 from wbox_notify.triggers.schedule import Missed, Skip
 

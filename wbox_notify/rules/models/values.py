@@ -3,8 +3,7 @@
 import re
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -16,14 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from wbox_notify.config.values import (
-    SECRET_NAME,
-    as_language,
-    as_secret_name,
-    as_zone,
-    parse_duration,
-    parse_size,
-)
+from wbox_notify.config.fields import Duration, SecretName
 from wbox_notify.config.yaml.validation import listed, one_of, reading, some, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -69,18 +61,6 @@ def _hook(text: str) -> str:
     return found[1]
 
 
-def _positive(number: int) -> int:
-    if number < 1:
-        raise wrong("WBX215", f"{number} is too few", "write 1 or more")
-    return number
-
-
-def _device(device: int) -> int:
-    if device < 1:
-        raise wrong("WBX215", f"{device} is not the number of a device", "devices count from 1")
-    return device
-
-
 def _unchanged(value: Any) -> Any:
     """Return a number as text if YAML cannot have changed it; a bare 0555… is text already."""
     if type(value) is not int:
@@ -99,66 +79,21 @@ def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationI
     raise PydanticKnownError("missing")
 
 
-def _never(value: Any) -> Any:
-    return None if value == "never" else _seconds(value)
-
-
 def _often(seconds: float) -> float:
     if seconds < 1:
         raise wrong("WBX215", "this is too often", "write `1s` or more")
     return seconds
 
 
-def _bytes(size: str | int) -> int:
-    return parse_size(str(size))
-
-
-_seconds = reading(parse_duration, int, float)
-
-DurationText = Annotated[
-    str,
-    Field(
-        pattern="^ *"
-        + "".join(f"([0-9]{{1,9}} *{unit} *)?" for unit in ("w", "d", "h", "m", "s", "ms"))
-        + "$",
-        min_length=2,
-        title="a duration",
-        examples=["30s", "15m", "1h30m", "2d"],
-    ),
-]
 Number = Annotated[int, Field(ge=10 ** (_SHORTEST - 1), lt=10**_LONGEST)]
 
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
-Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=DurationText)]
 Poll = Annotated[Duration, AfterValidator(_often)]
-DurationOrNever = Annotated[
-    float | None, BeforeValidator(_never, json_schema_input_type=DurationText | Literal["never"])
-]
-Size = Annotated[
-    int,
-    BeforeValidator(
-        reading(_bytes, int),
-        json_schema_input_type=Annotated[int, Field(ge=0)]
-        | Annotated[
-            str,
-            Field(pattern="^ *[0-9]+([.][0-9]+)? *([kKMGT]i?)?[bB]? *$", examples=["200kB", "10MB", "1.5GB"]),
-        ],
-    ),
-]
-Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
-Device = Annotated[int, AfterValidator(_device), Field(json_schema_extra={"minimum": 1})]
 Moment = Annotated[
     datetime,
     BeforeValidator(
         reading(as_moment),
         json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")],
-    ),
-]
-Zone = Annotated[ZoneInfo, BeforeValidator(reading(as_zone), json_schema_input_type=str)]
-Language = Annotated[
-    str,
-    BeforeValidator(
-        reading(as_language), json_schema_input_type=Annotated[str, Field(pattern="^[a-z]{2,3}$")]
     ),
 ]
 PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
@@ -187,13 +122,6 @@ HookPath = Annotated[
     str,
     BeforeValidator(
         reading(_hook), json_schema_input_type=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]
-    ),
-]
-SecretName = Annotated[
-    str,
-    BeforeValidator(
-        reading(as_secret_name),
-        json_schema_input_type=Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")],
     ),
 ]
 SecretNames = Annotated[

@@ -1,0 +1,249 @@
+"""The settings of a project folder, read from ``wbox-notify.yaml`` and the environment, which wins."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import reduce
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+
+from wbox_notify.config.media import Bucket, Media
+from wbox_notify.config.own import own
+from wbox_notify.config.secrets import OutletBook, Secrets, decoded, exposed, mending, open_secret
+from wbox_notify.config.settings import FILE, SETTINGS, Settings, SettingsFile
+from wbox_notify.config.values import as_path, plain, system_zone
+from wbox_notify.config.yaml.document import Document, Location, open_document, parse
+from wbox_notify.config.yaml.problems import Problem, Severity
+from wbox_notify.config.yaml.validation import Context, fit_rest
+from wbox_notify.errors import ConfigError
+from wbox_notify.model.addresses import is_in_the_clear
+from wbox_notify.model.redaction import learn
+
+ENVIRONMENT = "environment"
+"""What problems call the environment."""
+
+_KEY = re.compile(r"sk_[!-~]+")
+_KEY_BYTES = 4096
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
+
+Origin = Location | str
+"""Where a value was found: in the file, or in the variable of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The settings, the file they came from (it may hold contacts too) and what is wrong with both.
+
+    ``secrets`` finds also those that are not declared.
+    """
+
+    settings: Settings
+    document: Document
+    problems: tuple[Problem, ...]
+    secrets: Secrets
+
+
+def read(folder: Path, environ: Mapping[str, str]) -> Setup:
+    """Return the settings of a project folder; what cannot be used is a problem and leaves its default."""
+    path = folder / FILE
+    document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
+    reading = _Reading(plain(folder), environ, document)
+    settings = reading.settings()
+    problems = (*reading.problems, *reading.secrets.problems)
+    return Setup(settings, document, problems, reading.secrets)
+
+
+class _Reading:
+    """One reading of both sources.
+
+    Attributes:
+        file: The settings of the file or their defaults, by their names in ``Settings``.
+        variables: Those of the environment.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], document: Document) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.document = document
+        self.problems = list(document.problems)
+        self.secrets = Secrets(folder, environ)
+        self.outlets = OutletBook(self.secrets)
+        value = {} if document.value is None else document.value
+        if isinstance(value, dict):
+            self.secrets.declare(value.get("secrets"), document.at("secrets"))
+
+        self.variables: dict[str, Any] = {}
+        insecure = document.at("wbox", "insecure").value is True
+        context = Context(folder, insecure, is_variable=True)
+        for name in SETTINGS:
+            self._read_variable(name, context._replace(insecure=self.variables.get("insecure", insecure)))
+        context = Context(folder, self.variables.get("insecure", insecure))
+        model, problems = fit_rest(SettingsFile, value, document.at(), context)
+        self.problems += problems
+        self.file: dict[str, Any] = {
+            name: reduce(getattr, setting.key.split("."), model) for name, setting in SETTINGS.items()
+        }
+
+    def _read_variable(self, name: str, context: Context) -> None:
+        setting = SETTINGS[name]
+        text = self.environ.get(setting.variable or "", "").strip()
+        if not text:
+            return
+        try:
+            self.variables[name] = TypeAdapter(setting.kind).validate_python(text, context=context)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]["ctx"]
+            self._report(str(setting.variable), "WBX320", problem["message"], problem["hint"])
+
+    def settings(self) -> Settings:
+        # What the variable of the key file names is read below, from the working folder.
+        chosen = self.file | self.variables | {"api_key_file": self.file["api_key_file"]}
+        data_dir = self._data_dir()
+        chosen["store"] = chosen["store"] or f"sqlite:///{data_dir}/wbox-notify.db"
+        chosen["tz"] = chosen["tz"] or system_zone(self.environ)
+        chosen["pace"] = replace(chosen["pace"], lang=chosen["lang"])
+        if chosen["backlog"] is not None:
+            chosen["pace"] = replace(chosen["pace"], backlog=chosen["backlog"])
+        chosen["media"] = self._media()
+        chosen["fallback"] = self._fallback()
+        self._warn_of_open_links()
+        return Settings(
+            **chosen,
+            folder=self.folder,
+            api_key=self._key(),
+            data_dir=data_dir,
+            outlets=self.outlets.found,
+            secrets=dict(self.secrets.found),
+            own=own(self.folder, data_dir, chosen["store"], self._keys()),
+        )
+
+    def _warn_of_open_links(self) -> None:
+        """Warn of addresses for others that can be listened to on the way."""
+        static = self.file["media"].static
+        for url, origin in (
+            (self.file["public_url"], self.document.at("public_url")),
+            (self.variables.get("public_url"), "WBOX_PUBLIC_URL"),
+            (static and static.url, self.document.at("media", "static", "url")),
+        ):
+            if url and is_in_the_clear(url):
+                message = "over http:// everybody on the way can read links and what they lead to"
+                self._report(origin, "WBX363", message, "write https://", "warning")
+
+    def _media(self) -> Media:
+        media: Media = self.file["media"]
+        return media.model_copy(update={"bucket": self._bucket(media.bucket)})
+
+    def _bucket(self, bucket: Bucket | None) -> Bucket | None:
+        """Return the bucket of the file with the secret in place of its name."""
+        spot = self.document.at("media", "bucket")
+        if isinstance(spot.value, dict) and not find_spec("minio"):
+            hint = "pip install 'minio>=7.2.20,<8' in the environment of the daemon"
+            self._report(spot, "WBX343", "a bucket needs a library that is not installed", hint)
+            return None
+        if bucket is None:
+            return None
+        secret = self.secrets.declared(bucket.secret, spot.at("secret"))
+        return bucket.model_copy(update={"secret": secret}) if secret else None
+
+    def _fallback(self) -> tuple[str, ...]:
+        """Return the names of the outlets in the file, or of those in the variable where there are some."""
+        spot = self.document.at("fallback")
+        written = spot.value if spot.steps else []
+        spots = [spot]
+        if isinstance(written, list):
+            spots = [spot.at(index) for index in range(len(written))]
+        outlets = self._outlets((spot.value, spot) for spot in spots if isinstance(spot.value, str))
+        variable = "WBOX_FALLBACK"
+        return self._outlets((text, variable) for text in self.variables.get("fallback", ())) or outlets
+
+    def _outlets(self, texts: Iterable[tuple[str, Origin]]) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        for text, origin in texts:
+            try:
+                names[self.outlets.find(text)] = None
+                if isinstance(origin, Location):
+                    self.problems += open_secret(text, origin)
+            except ConfigError as error:
+                self._report(origin, "WBX329", str(error), error.hint)
+        return tuple(names)
+
+    def _data_dir(self) -> Path:
+        if text := self.environ.get("WBOX_DATA_DIR", "").strip():
+            try:
+                return as_path(text, Path.cwd())
+            except ConfigError as error:
+                self._report("WBOX_DATA_DIR", "WBX320", str(error), error.hint)
+        state = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return plain(Path(state or platformdirs.user_data_dir("wbox-notify", appauthor=False)))
+
+    def _key(self) -> str | None:
+        if literal := self.environ.get("WBOX_API_KEY", "").strip():
+            return self._checked(literal, "WBOX_API_KEY")
+        for text, origin in self._key_files():
+            return self._key_in(text, origin)
+        return None
+
+    def _key_files(self) -> Iterator[tuple[str, Origin]]:
+        if path := self.variables.get("api_key_file"):
+            yield path, "WBOX_API_KEY_FILE"
+        if credentials := self.environ.get(_CREDENTIALS):
+            path = os.path.join(credentials, "wbox_api_key")  # noqa: PTH118 - it is text until it is checked
+            if os.path.lexists(path):
+                yield path, _CREDENTIALS
+        if path := self.file["api_key_file"]:
+            yield path, self.document.at("wbox", "api_key_file")
+
+    def _keys(self) -> Iterator[Path]:
+        """Yield all that holds a key or a secret, also what is not used now."""
+        yield from self.secrets.files
+        if credentials := self.environ.get(_CREDENTIALS):
+            yield Path(credentials)
+        for text, origin in self._key_files():
+            with suppress(ConfigError):
+                yield self._path(text, origin)
+
+    def _path(self, text: str, origin: Origin) -> Path:
+        return as_path(text, self.folder if isinstance(origin, Location) else Path.cwd())
+
+    def _key_in(self, text: str, origin: Origin) -> str | None:
+        try:
+            path = self._path(text, origin)
+            with path.open("rb") as stream:
+                status = os.fstat(stream.fileno())
+                key = decoded(stream.read(_KEY_BYTES)).strip()
+        except UnicodeDecodeError:
+            self._report(origin, "WBX322", f"the key file {text} is not UTF-8 text", None)
+            return None
+        except (OSError, ConfigError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._report(origin, "WBX322", f"the key file {text} cannot be read: {reason}", None)
+            return None
+        if origin != _CREDENTIALS and (flaw := exposed(status)):
+            message = f"{flaw} the key file {text}"
+            self._report(origin, "WBX322", message, f"{mending(flaw)} {path}", "warning")
+        return self._checked(key, origin)
+
+    def _checked(self, key: str, origin: Origin) -> str | None:
+        if _KEY.fullmatch(key):
+            learn(key)
+            return key
+        hint = "copy it again from wbox: Settings > API Access"
+        self._report(origin, "WBX323", "this is not a wbox key: one starts with sk_ and has no spaces", hint)
+        return None
+
+    def _report(
+        self, origin: Origin, code: str, message: str, hint: str | None, severity: Severity = "error"
+    ) -> None:
+        if isinstance(origin, Location):
+            self.problems.append(origin.problem(code, message, hint=hint, severity=severity))
+        else:
+            message = f"{origin}: {message}"
+            self.problems.append(
+                Problem(file=ENVIRONMENT, code=code, message=message, hint=hint, severity=severity)
+            )
