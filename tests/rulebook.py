@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 from zoneinfo import ZoneInfo
 
-from wbox_notify.config import settings
+from wbox_notify.config import reading
 from wbox_notify.config.yaml.document import Document
 from wbox_notify.config.yaml.problems import Problem, Source, render
 from wbox_notify.config.yaml.validation import fit
@@ -72,7 +72,7 @@ def sane(found: Project) -> None:
 
 @cache
 def _build_context(zone: ZoneInfo) -> BuildContext:
-    setup = settings.read(Path("nowhere"), {})
+    setup = reading.read(Path("nowhere"), {})
     chosen = replace(setup.settings, tz=zone)
     return BuildContext(chosen, People(), Windows(), setup.secrets, [])
 

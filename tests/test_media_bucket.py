@@ -277,7 +277,7 @@ def test_neither_the_secret_nor_an_address_is_in_a_log_an_error_or_a_repr(
     desk.bucket.refuse["PUT"] = (403, f"SignatureDoesNotMatch {signature} {SECRET}")
     with pytest.raises(WboxError) as caught:
         desk.lend(key="other")
-    said = caplog.text + repr(desk.files._project.settings)
+    said = caplog.text + repr(desk.files._live.project.settings)
     for hidden in (SECRET, signature, "X-Amz-Signature"):
         assert hidden not in said
     assert SECRET not in "".join(desk.bucket.heard)
