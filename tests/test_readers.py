@@ -10,13 +10,12 @@ from itertools import count, islice
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import WboxError
-from wbox_notify.triggers.file.facts import decode
 from wbox_notify.triggers.file.readers.json_items import json_list
-from wbox_notify.triggers.file.readers.text import LONGEST, Row
+from wbox_notify.triggers.file.readers.text import LONGEST, Row, characters, decode, replace_odd
 from wbox_notify.triggers.file.readers.zones import WINDOWS, Zones
 from wbox_notify.triggers.file.rows import Reading, Rows, rows
 
@@ -425,6 +424,13 @@ def test_utf_16_is_seen_without_its_mark(encoding: str) -> None:
     raw = "phone;name\r\n+905551110003;Şule\r\n".encode(encoding)
     assert values(read(raw)) == [{"phone": "+905551110003", "name": "Şule"}]
     assert values(read(raw, "x.txt")) == ["phone;name", "+905551110003;Şule"]
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-32", "replace")))
+@example(b"\xff\xfeodd")
+@example(b"a\x81b\xe9")
+def test_the_text_of_a_file_is_that_of_its_lines(raw: bytes) -> None:
+    assert decode(raw) == replace_odd("".join(characters(io.BytesIO(raw), "")))
 
 
 def test_one_odd_byte_costs_one_row_and_spoils_no_other() -> None:

@@ -178,8 +178,8 @@ def test_what_a_row_lacks_is_said_with_its_file_and_what_it_has(
         ("PK\x03\x04", "today.csv: this is an Excel workbook"),
         ("", "today.csv: the file is empty"),
         ("<html>", "today.csv: this is HTML"),
-        ('[{"no": 1}]', "today.csv: this is JSON and no CSV"),
-        ("%PDF-1.4\n1 0 obj", "today.csv: this is a PDF and no CSV"),
+        ('[{"no": 1}]', "today.csv: this is JSON, not CSV"),
+        ("%PDF-1.4\n1 0 obj", "today.csv: this is a PDF, not CSV"),
         ("a,a\n1,2\n", "today.csv: there are two columns with the name 'a'; give each"),
     ],
 )

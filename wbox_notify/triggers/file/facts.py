@@ -1,6 +1,5 @@
 """What an event says of a file."""
 
-import codecs
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -8,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from wbox_notify.model.file_version import mtime
-from wbox_notify.triggers.file.readers.text import is_mostly_utf8
+from wbox_notify.triggers.file.readers.text import decode
 
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
@@ -62,18 +61,3 @@ def _blocks(descriptor: int, size: int, going: Callable[[], bool]) -> Iterator[b
             return
         position += len(block)
         yield block
-
-
-def decode(raw: bytes, *, whole: bool = True) -> str:
-    """Return bytes as text: UTF-8 if most of it is, UTF-16 if marked so, else Windows-1254, else Latin-1.
-
-    A mark at the beginning is left out, and so is a character cut in two where it is not the ``whole`` file.
-    """
-    marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ("utf-16" if marked else "utf-8-sig", "cp1254"):
-        try:
-            return codecs.getincrementaldecoder(encoding)().decode(raw, final=whole)
-        except UnicodeDecodeError:
-            if not marked and is_mostly_utf8([raw]):
-                return raw.decode("utf-8-sig", "replace")
-    return raw.decode("latin-1")

@@ -14,7 +14,7 @@ from wbox_notify.triggers.file.opening import opened
 from wbox_notify.triggers.file.readers.calendar import calendar
 from wbox_notify.triggers.file.readers.json_items import json_list, ndjson
 from wbox_notify.triggers.file.readers.table import table
-from wbox_notify.triggers.file.readers.text import Row, characters, check_text, lines, mended, ruled
+from wbox_notify.triggers.file.readers.text import Row, characters, check_text, lines, numbered, replace_odd
 
 KINDS = ("csv", "json", "ndjson", "lines")
 """What the rows of a file can be read as; the events of a calendar are ``ics``, which is never guessed."""
@@ -28,6 +28,8 @@ _ENDINGS = {
     ".txt": "lines",
     ".log": "lines",
 }
+_KEPT_OPEN = 8
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Wanted:
     """Some rows of one version of a file: at most ``most``, from row ``start`` on.
 
     Attributes:
-        reader: Who reads on; the same from slice to slice.
+        reader: The key under which the file stays open from slice to slice.
         root: The folder below which no link is followed on the way to ``path``.
         size: The bytes of the version.
         mtime: Its time, in seconds since the epoch.
@@ -72,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows, and whether there are ``more``; or the ``problem`` that nobody can read on."""
+    """Some rows, and whether there are ``more``; or the ``problem`` why they cannot be read."""
 
     rows: tuple[Row, ...] = ()
     more: bool = False
@@ -108,7 +110,7 @@ class Rows:
         return self._file.fileno()
 
     def close(self) -> None:
-        """Give the file up."""
+        """Close the file."""
         self._rows.close()
         self._file.close()
 
@@ -117,10 +119,10 @@ class Rows:
 
 
 def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
-    """Yield the rows of a file; one that is wrong says so, and the others follow all the same.
+    """Yield the rows of a file; one that is wrong has a problem, and the others follow.
 
     Raises:
-        WboxError: nothing says what the file is, or it is no text.
+        WboxError: the kind of the file is unknown, or it is not text.
     """
     kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower())
     if kind is None:
@@ -135,9 +137,9 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
 
 
 def _text_rows(file: BinaryIO, encoding: str) -> Iterator[Row]:
-    for number, line, problem in ruled(lines(file, encoding)):
+    for number, line, problem in numbered(lines(file, encoding)):
         if problem or line.strip():
-            yield Row(number, mended(line.rstrip("\r\n")), problem)
+            yield Row(number, replace_odd(line.rstrip("\r\n")), problem)
 
 
 def _ndjson(file: BinaryIO, encoding: str) -> Iterator[Row]:
@@ -156,10 +158,6 @@ _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
 }
 
 
-_KEPT_OPEN = 8
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-
-
 class RowFiles:
     """Reads rows of files; some files stay open from one slice to the next."""
 
@@ -167,42 +165,42 @@ class RowFiles:
         self._open: OrderedDict[str, Rows] = OrderedDict()
 
     def __call__(self, wanted: Wanted) -> Slice:
-        """Return some rows of a file, or why they cannot be had."""
-        known = self._open.pop(wanted.reader, None)
+        """Return some rows of a file, or why they cannot be read."""
+        rows = self._open.pop(wanted.reader, None)
         try:
             with opened(wanted.root, wanted.path, _FLAGS) as descriptor:
                 _check(descriptor, wanted)
-                if known is None or known.at != wanted.start or not _is_same(known.fileno(), descriptor):
-                    known = _anew(wanted, descriptor, known)
-                found = known.take(wanted.start, wanted.most)
+                if rows and not _continues(rows, wanted, descriptor):
+                    rows.close()
+                    rows = None
+                if rows is None:
+                    rows = Rows(os.fdopen(os.dup(descriptor), "rb"), wanted.path, wanted.reading)
+                part = rows.take(wanted.start, wanted.most)
                 _check(descriptor, wanted)
         except OSError as error:
-            found = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
+            part = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
         except WboxError as error:
-            found = Slice(problem=f"{error}; {error.hint}" if error.hint else str(error))
-        if known:
-            self._keep(wanted.reader, known) if found.more else known.close()
-        return found
-
-    def _keep(self, reader: str, rows: Rows) -> None:
-        self._open[reader] = rows
-        while len(self._open) > _KEPT_OPEN:
-            self._open.popitem(last=False)[1].close()
+            part = Slice(problem=f"{error}; {error.hint}" if error.hint else str(error))
+        if rows and part.more:
+            self._keep(wanted.reader, rows)
+        elif rows:
+            rows.close()
+        return part
 
     def close(self) -> None:
         """Close all files."""
         while self._open:
             self._open.popitem()[1].close()
 
+    def _keep(self, reader: str, rows: Rows) -> None:
+        self._open[reader] = rows
+        while len(self._open) > _KEPT_OPEN:
+            self._open.popitem(last=False)[1].close()
 
-def _anew(wanted: Wanted, descriptor: int, other: Rows | None) -> Rows:
-    if other:
-        other.close()
-    return Rows(os.fdopen(os.dup(descriptor), "rb"), wanted.path, wanted.reading)
 
-
-def _is_same(one: int, other: int) -> bool:
-    return os.path.samestat(os.fstat(one), os.fstat(other))
+def _continues(rows: Rows, wanted: Wanted, descriptor: int) -> bool:
+    """Return whether rows that are open go on with those that are wanted, in the same file."""
+    return rows.at == wanted.start and os.path.samestat(os.fstat(rows.fileno()), os.fstat(descriptor))
 
 
 def _check(descriptor: int, wanted: Wanted) -> None:

@@ -1,4 +1,4 @@
-"""JSON: a list, item by item, and NDJSON, a value in each line."""
+"""Readers of JSON: a list item by item, and NDJSON with a value in each line."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from wbox_notify.triggers.file.readers.text import LONGEST, Row, ruled, spoiled
+from wbox_notify.triggers.file.readers.text import LONGEST, Row, numbered, odd_byte
 
 _SPACE = " \t\r\n"
 _AFTER = frozenset((*_SPACE, ",", "]"))
@@ -22,22 +22,22 @@ class _Decoder:
         )
 
     def read(self, text: str, at: int) -> tuple[Any, int, str]:
-        """Return the value that begins at a place, where it ends, and what is wrong with it.
+        """Return the value that begins at an index, its end, and what is wrong with it.
 
         Raises:
-            ValueError: it is no JSON, so nobody knows where it ends.
+            ValueError: it is not JSON, so its end is unknown.
         """
         self._problem = ""
         value, end = self._json.raw_decode(text, at)
-        problem = self._problem or spoiled(text[at:end])
+        problem = self._problem or odd_byte(text[at:end])
         return (None if problem else value), end, problem
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
             [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
             self._problem = f"the key {json.dumps(twice[:60], ensure_ascii=False)} comes twice in one object"
-        return made
+        return fields
 
     def _no_number(self, name: str) -> None:
         self._problem = f"{name} is not a number in JSON"
@@ -49,9 +49,9 @@ class _Decoder:
         return number
 
 
-def ndjson(found: Iterator[str]) -> Iterator[Row]:
-    """Yield the value of each line; a line that is no JSON is a problem, an empty one is left out."""
-    for number, line, problem in ruled(found):
+def ndjson(text_lines: Iterator[str]) -> Iterator[Row]:
+    """Yield the value of each line; a line that is not JSON is a problem, an empty one is left out."""
+    for number, line, problem in numbered(text_lines):
         if problem:
             yield Row(number, None, problem)
         elif line.strip():
@@ -65,7 +65,7 @@ def value_of(text: str) -> Any:
     """Return the one value that a text is.
 
     Raises:
-        ValueError: it is no JSON, or none that a webhook would take.
+        ValueError: it is not JSON, or JSON that a webhook would refuse.
         RecursionError: it is too deep.
     """
     whole = text.strip()
@@ -79,12 +79,12 @@ def value_of(text: str) -> Any:
 
 def json_list(pieces: Iterator[str]) -> Iterator[Row]:
     """Yield the items of one list; a wrong one ends it, since nothing says where the next one begins."""
-    text = _Ahead(pieces)
-    if text.sign() != "[":
+    text = _Buffer(pieces)
+    if text.peek() != "[":
         yield Row(1, None, "the file is not a list: it has to begin with [")
         return
     text.skip()
-    if text.sign() == "]":
+    if text.peek() == "]":
         return
     number = 1
     while True:
@@ -93,17 +93,17 @@ def json_list(pieces: Iterator[str]) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             yield Row(number, None, f"it is not JSON, and nothing after it can be read: {error}")
             return
-        sign = text.sign()
-        if sign == "]":
+        char = text.peek()
+        if char == "]":
             return
         number += 1
-        if sign != ",":
+        if char != ",":
             yield Row(number, None, "there has to be a comma or ] before it; nothing after it can be read")
             return
         text.skip()
 
 
-class _Ahead:
+class _Buffer:
     """A text that is read as far as it has to be."""
 
     def __init__(self, pieces: Iterator[str]) -> None:
@@ -112,14 +112,14 @@ class _Ahead:
         self._at = 0
         self._decoder = _Decoder()
 
-    def sign(self) -> str:
+    def peek(self) -> str:
         """Return the next character that is no space; empty at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _SPACE:
                 self._at += 1
             if self._at < len(self._text):
                 return self._text[self._at]
-            if not self._more():
+            if not self._read_more():
                 return ""
 
     def skip(self) -> None:
@@ -127,22 +127,22 @@ class _Ahead:
         self._at += 1
 
     def value(self) -> tuple[Any, str]:
-        """Return the value that comes next and what is wrong with it; ValueError where there is none."""
-        self.sign()
+        """Return the next value and what is wrong with it; ValueError where there is none."""
+        self.peek()
         while True:
             try:
                 value, end, problem = self._decoder.read(self._text, self._at)
             except ValueError:
-                if len(self._text) - self._at > LONGEST or not self._more():
+                if len(self._text) - self._at > LONGEST or not self._read_more():
                     raise
                 continue
             # Half a number is a number too: only what follows shows that it is whole.
-            if self._text[end : end + 1] not in _AFTER and self._more():
+            if self._text[end : end + 1] not in _AFTER and self._read_more():
                 continue
             self._at = end
             return value, problem
 
-    def _more(self) -> bool:
+    def _read_more(self) -> bool:
         piece = next(self._pieces, "")
         self._text, self._at = self._text[self._at :] + piece, 0
         return bool(piece)

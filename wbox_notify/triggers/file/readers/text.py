@@ -1,4 +1,4 @@
-"""Text: from bytes in any usual encoding to lines of bounded length."""
+"""Text of a file: from bytes in any usual encoding to lines of bounded length."""
 
 import codecs
 import io
@@ -15,8 +15,7 @@ LONGEST = 1024 * 1024
 _BLOCK = 256 * 1024
 _HEAD = 4096
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -24,7 +23,7 @@ _MARKS = (
 _TURKISH = "cp1254"
 _PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _END_OF_FILE = "\x1a"
-"""What DOS and its heirs put at the end of a text."""
+"""The character with which DOS ends a text."""
 
 # Bytes that are no character come as these from Python's ``surrogateescape``.
 _ODD = re.compile("[\udc80-\udcff]")
@@ -40,7 +39,7 @@ class Row(NamedTuple):
 
 
 def check_text(file: BinaryIO, encoding: str, *, strict: bool) -> None:
-    """Refuse a file that is no text by its first bytes; ``strict`` also one with NUL in it.
+    """Refuse a file that is no text by its first bytes; ``strict`` also refuses one with NUL in it.
 
     Raises:
         WboxError: it is a workbook, or it holds NUL.
@@ -51,51 +50,73 @@ def check_text(file: BinaryIO, encoding: str, *, strict: bool) -> None:
     file.seek(0)
     if head.startswith(_PACKED):
         hint = "in Excel: Save As, CSV UTF-8; in LibreOffice: Save As, Text CSV"
-        raise WboxError("this is an Excel workbook, or another file that is packed, and no text", hint=hint)
-    if strict and b"\0" in head and not wide(file, encoding):
-        raise WboxError("this is no text: there are NUL bytes in it", hint="save it as UTF-8 text")
+        raise WboxError("this is an Excel workbook or another packed file, and not text", hint=hint)
+    if strict and b"\0" in head and not wide_encoding(file, encoding):
+        raise WboxError("this is not text: there are NUL bytes in it", hint="save it as UTF-8 text")
 
 
-def wide(file: BinaryIO, encoding: str) -> str:
-    """Return the encoding of a file if it has two or four bytes for each sign, else nothing.
+def wide_encoding(file: BinaryIO, encoding: str) -> str:
+    """Return the encoding of a file that has two or four bytes for each character, else nothing.
 
     It goes back to the beginning of the file.
     """
     if encoding:
-        return encoding if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")) else ""
+        is_wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+        return encoding if is_wide else ""
     head = file.read(_HEAD)
     file.seek(0)
-    marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
-    if marked:
-        return marked.removeprefix("utf-8-sig")
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if len(head) < 4 or head.startswith(codecs.BOM_UTF8):  # noqa: PLR2004 - two letters
+        return ""
     # Without a mark, every letter of Europe has a NUL beside it, and always on the same side.
     first, second = head[0::2].count(0), head[1::2].count(0)
-    if min(first, second) or max(first, second) * 4 < len(head) // 2 or len(head) < 4:  # noqa: PLR2004 - two letters
+    if min(first, second) > 0 or max(first, second) * 4 < len(head) // 2:
         return ""
-    return "utf-16-be" if first else "utf-16-le" if second else ""
+    return "utf-16-be" if first else "utf-16-le"
 
 
-def encoding_of(file: BinaryIO) -> str:
+def encoding_of(file: BinaryIO, *, whole: bool = True) -> str:
     """Return the encoding of a file: that of its mark, else UTF-8 if most of it is, else Windows-1254.
 
-    It reads the file to its end and goes back to the beginning.
+    It reads the file to its end and goes back to the beginning. Where that is not the end of the ``whole``
+    text, the last character may be cut in two.
     """
-    if many := wide(file, ""):
-        return many
+    if wide := wide_encoding(file, ""):
+        return wide
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         while block := file.read(_BLOCK):
             decoder.decode(block)
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=whole)
     except UnicodeDecodeError:
         file.seek(0)
-        return "utf-8" if is_mostly_utf8(iter(lambda: file.read(_BLOCK), b"")) else _TURKISH
+        return "utf-8" if _is_mostly_utf8(iter(lambda: file.read(_BLOCK), b"")) else _TURKISH
     finally:
         file.seek(0)
     return "utf-8"
 
 
-def is_mostly_utf8(blocks: Iterable[bytes]) -> bool:
+def decode(raw: bytes, *, whole: bool = True) -> str:
+    """Return the text of bytes, in the encoding in which the rows of such a file are read.
+
+    A mark at the beginning is left out, and so is a character cut in two where it is not the ``whole`` file.
+    """
+    encoding, errors = _codec(encoding_of(io.BytesIO(raw), whole=whole))
+    return replace_odd(codecs.getincrementaldecoder(encoding)(errors).decode(raw, final=whole))
+
+
+def decode_line(raw: bytes, encoding: str) -> str:
+    """Return the text of a line: in the encoding if one is given, else in UTF-8 or Windows-1254."""
+    with suppress(UnicodeDecodeError):
+        return raw.decode(encoding or "utf-8")
+    if not encoding:
+        encoding = "utf-8" if _is_mostly_utf8([raw]) else _TURKISH
+    return raw.decode(encoding, "replace")
+
+
+def _is_mostly_utf8(blocks: Iterable[bytes]) -> bool:
     """Return whether bytes hold no fewer letters of UTF-8 than bytes that do not belong to it.
 
     In a text of any other encoding the letters beyond ASCII hardly ever make sense as UTF-8; so one odd byte
@@ -110,37 +131,37 @@ def is_mostly_utf8(blocks: Iterable[bytes]) -> bool:
     return right >= wrong
 
 
-def decoded(raw: bytes, encoding: str) -> str:
-    """Return the text of some bytes: in the encoding if there is one, else UTF-8 or Windows-1254."""
-    with suppress(UnicodeDecodeError):
-        return raw.decode(encoding or "utf-8")
-    return raw.decode(encoding or ("utf-8" if is_mostly_utf8([raw]) else _TURKISH), "replace")
-
-
-def spoiled(text: str) -> str:
-    """Return what is wrong with a text that holds what is no character; nothing if all is well."""
-    found = _SPOILED.search(text)
-    if not found:
+def odd_byte(text: str) -> str:
+    """Return the problem of a text with a byte that is no character; nothing where there is none."""
+    odd = _SPOILED.search(text)
+    if odd is None:
         return ""
-    if found[0] == "\0":
+    if odd[0] == "\0":
         return "there is a NUL byte in it"
-    byte = f"0x{ord(found[0]) - 0xDC00:02X}"
-    return f"a byte of it ({byte}) is no character: save the file as UTF-8, or say its `encoding`"
+    byte = f"0x{ord(odd[0]) - 0xDC00:02X}"
+    return f"a byte of it ({byte}) is no character: save the file as UTF-8, or set its `encoding`"
 
 
-def mended(text: str) -> str:
-    """Return a text with ``\ufffd`` for what is no character."""
+def replace_odd(text: str) -> str:
+    """Return a text with ``\ufffd`` for each byte that is no character."""
     return _ODD.sub("\ufffd", text)
 
 
+def _codec(encoding: str) -> tuple[str, str]:
+    """Return the name of a codec that leaves out a mark, and what it does with bytes of no character."""
+    name = codecs.lookup(encoding).name
+    if name == "utf-8":
+        return "utf-8-sig", "surrogateescape"
+    if name.startswith(("utf-16", "utf-32")):
+        return encoding, "replace"
+    return encoding, "surrogateescape"
+
+
 @contextmanager
-def text_of(file: BinaryIO, encoding: str) -> Iterator[TextIO]:
-    """Give the text of a file with its line ends; see ``spoiled`` and ``mended``. The file stays open."""
-    found = encoding or encoding_of(file)
-    errors = "replace" if wide(file, found) else "surrogateescape"
-    if codecs.lookup(found).name == "utf-8":
-        found = "utf-8-sig"
-    text = io.TextIOWrapper(file, found, errors=errors, newline="")
+def open_text(file: BinaryIO, encoding: str) -> Iterator[TextIO]:
+    """Give the text of a file with its line ends; see ``odd_byte``. The file stays open."""
+    codec, errors = _codec(encoding or encoding_of(file))
+    text = io.TextIOWrapper(file, codec, errors=errors, newline="")
     try:
         yield text
     finally:
@@ -150,17 +171,17 @@ def text_of(file: BinaryIO, encoding: str) -> Iterator[TextIO]:
 
 def characters(file: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield the text of a file in pieces."""
-    with text_of(file, encoding) as text:
+    with open_text(file, encoding) as text:
         while piece := text.read(_BLOCK):
             yield piece
 
 
 def lines(file: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield the lines of a file with their ends; of one that is too long no more than its beginning."""
-    with text_of(file, encoding) as text:
+    with open_text(file, encoding) as text:
         while line := text.readline(LONGEST + 1):
-            if kept := line.rstrip(_END_OF_FILE):
-                yield kept
+            if bare := line.rstrip(_END_OF_FILE):
+                yield bare
             while len(line) > LONGEST and not line.endswith(("\n", "\r")):
                 line = text.readline(LONGEST + 1)
 
@@ -173,8 +194,10 @@ def raw_lines(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(LONGEST + 1)
 
 
-def ruled(found: Iterator[str]) -> Iterator[Row]:
+def numbered(text_lines: Iterator[str]) -> Iterator[Row]:
     """Yield lines with their numbers; one that is too long is a problem."""
-    for number, line in enumerate(found, 1):
-        long = f"is longer than {LONGEST} characters" if len(line) > LONGEST else ""
-        yield Row(number, "" if long else line, long)
+    for number, line in enumerate(text_lines, 1):
+        if len(line) > LONGEST:
+            yield Row(number, "", f"is longer than {LONGEST} characters")
+        else:
+            yield Row(number, line)

@@ -1,4 +1,4 @@
-"""Zones: what a calendar calls a time zone: by its usual name, by that of Windows, or by rules of its own."""
+"""Time zones of calendars: by their usual names, those of Windows, or rules in the calendar itself."""
 
 import re
 from collections.abc import Sequence
@@ -157,12 +157,12 @@ WINDOWS = {
 
 _LONGEST = 64 * 1024
 _MOST = 100
-# All that rules of real zones say. One that asks for more, such as each second of a year, would never end.
+# All that rules of real zones use. One that asks for more, such as each second of a year, would never end.
 _RULE = re.compile(
     r"FREQ=YEARLY(?:;(?:BYMONTH=(?:0?[1-9]|1[0-2])|BYDAY=[+-]?\d?[A-Z]{2}|BYMONTHDAY=[-,\d]{1,40}|INTERVAL=1|WKST=[A-Z]{2}"
     r"|UNTIL=\d{8}(?:T\d{6}Z?)?))*"
 )
-_SAYS = frozenset(
+_PROPERTIES = frozenset(
     {"BEGIN", "DTSTART", "END", "RDATE", "RRULE", "TZID", "TZNAME", "TZOFFSETFROM", "TZOFFSETTO"}
 )
 
@@ -174,16 +174,14 @@ class Zones:
         self._own: dict[str, tzinfo] = {}
 
     def define(self, lines: Sequence[tuple[str, str]]) -> None:
-        """Learn a zone by the names and values of the lines in its VTIMEZONE; one that is wrong is none."""
-        said = [(name, value.strip()) for name, value in lines if name in _SAYS]
-        if len(self._own) >= _MOST or sum(len(value) for _, value in said) > _LONGEST:
+        """Add a zone by the names and values of the lines in its VTIMEZONE; a wrong one is left out."""
+        properties = [(name, value.strip()) for name, value in lines if name in _PROPERTIES]
+        if len(self._own) >= _MOST or not _is_bounded(properties):
             return
-        if not all(_RULE.fullmatch(value) for name, value in said if name == "RRULE"):
-            return
-        text = "\n".join(["BEGIN:VTIMEZONE", *(f"{name}:{value}" for name, value in said), "END:VTIMEZONE"])
+        text = "".join(f"{name}:{value}\n" for name, value in properties)
         try:
-            found = tzical(StringIO(text))
-            zones = {name: found.get(name) for name in found.keys()}  # noqa: SIM118 - it is no map
+            calendar = tzical(StringIO(f"BEGIN:VTIMEZONE\n{text}END:VTIMEZONE"))
+            zones = {name: calendar.get(name) for name in calendar.keys()}  # noqa: SIM118 - it is no map
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return
         self._own |= {name: zone for name, zone in zones.items() if zone}
@@ -191,11 +189,23 @@ class Zones:
     def find(self, name: str) -> tzinfo:
         """Return the zone of a name; ValueError if there is none."""
         parts = name.strip().strip("/").split("/")
-        # Some programs say first whose name it is: /freeassociation.sourceforge.net/Europe/Berlin.
-        usual = ("/".join(parts[-many:]) for many in (len(parts), 3, 2))
-        for known in (WINDOWS.get(name.strip(), ""), *usual):
+        # Some programs begin with their own name: /freeassociation.sourceforge.net/Europe/Berlin.
+        candidates = [
+            WINDOWS.get(name.strip(), ""),
+            "/".join(parts),
+            "/".join(parts[-3:]),
+            "/".join(parts[-2:]),
+        ]
+        for candidate in candidates:
             with suppress(KeyError, ValueError, OSError):
-                return ZoneInfo(known)
+                return ZoneInfo(candidate)
         if name in self._own:
             return self._own[name]
         raise ValueError(f"the time zone {name[:100]!r} is not known")
+
+
+def _is_bounded(properties: Sequence[tuple[str, str]]) -> bool:
+    """Return whether a zone is short, and its rules are those of real zones."""
+    if sum(len(value) for _, value in properties) > _LONGEST:
+        return False
+    return all(_RULE.fullmatch(value) for name, value in properties if name == "RRULE")
