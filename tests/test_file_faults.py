@@ -85,7 +85,7 @@ def test_F07_an_unmounted_folder_is_an_alarm_and_its_files_are_not_new_when_it_i
     """
     problem, alarm, relief, over = in_a_namespace(script, str(drop))
     assert problem == f"Nothing is mounted at '{drop}' any more: what lies there now is taken instead."
-    assert relief == f"There is something mounted at '{drop}' again."
+    assert relief == f"A file system is mounted at '{drop}' again."
     assert (alarm, over) == ("True", "True ['a.pdf', 'b.pdf']")
 
 
@@ -98,7 +98,7 @@ def test_F23_a_file_system_that_others_may_write_to_is_listed_every_two_seconds(
         source.start()
         source.listed(20)
         source.stop()
-        print(source._listing.due)
+        print(source._scanner.due)
     """
     assert in_a_namespace(script, str(drop)) == ["2.0"]
 
@@ -188,7 +188,7 @@ def test_F10_a_file_waits_for_its_marker(drop: Path, inbox: Inbox) -> None:
     watch = watch_of(drop, markers=lambda path: [f"{path}.ok"])
     with running_marked(inbox, watch) as source:
         (drop / "a.pdf").write_bytes(b"x")
-        until(lambda: source._waiting._waits)
+        until(lambda: source._waits._waits)
         assert "a.pdf" not in inbox.names
         (drop / "a.pdf.ok").touch()
         inbox.wait_for("a.pdf")
@@ -225,7 +225,7 @@ def test_F10_a_file_that_is_not_finished_for_an_hour_is_told_once(
             source.sweep()
             clock.now += 1200
         (report,) = inbox.reports
-        assert "a.pdf' waits for over an hour. " in report
+        assert "a.pdf' has been waiting for over an hour: " in report
     (drop / "a.pdf.ok").touch()
     source.sweep()
     assert inbox.names == ["a.pdf"]

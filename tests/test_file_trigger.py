@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
-from wbox_notify.triggers.file.facts import TEXT_LIMIT
+from wbox_notify.triggers.file.examine import TEXT_LIMIT
 from wbox_notify.triggers.file.opening import nobody_writes
 from wbox_notify.triggers.file.readers.text import decode
 from wbox_notify.triggers.file.source import FileSource
@@ -398,7 +398,7 @@ def test_F21_a_file_that_goes_away_while_waited_for_is_forgotten(drop: Path, inb
     (drop / "a.pdf").unlink()
     clock.now += 2
     source.sweep()
-    assert source._waiting.due() == {}
+    assert source._waits.due() == {}
     assert inbox.events == []
 
 
@@ -636,7 +636,7 @@ def test_F04_a_missing_root_is_reported_once_and_taken_up_when_it_comes(drop: Pa
     source.sweep()
     assert inbox.names == ["a.pdf", "b.pdf"]
     assert inbox.reports == [
-        f"The folder '{late}' is not there: No such file or directory. It is waited for.",
+        f"The folder '{late}' is missing: No such file or directory. It is watched once it appears.",
         f"The folder '{late}' can be read again.",
     ]
 
@@ -644,7 +644,9 @@ def test_F04_a_missing_root_is_reported_once_and_taken_up_when_it_comes(drop: Pa
 def test_a_root_that_is_no_folder_is_told_in_plain_words(drop: Path, inbox: Inbox) -> None:
     (drop / "file").touch()
     source_of(inbox, watch_of(drop / "file")).sweep()
-    assert inbox.reports == [f"The folder '{drop / 'file'}' is not there: Not a directory. It is waited for."]
+    assert inbox.reports == [
+        f"The folder '{drop / 'file'}' is missing: Not a directory. It is watched once it appears."
+    ]
 
 
 def test_a_root_may_be_a_link(drop: Path, inbox: Inbox) -> None:
@@ -772,7 +774,7 @@ def test_F02_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: I
     if queue > 100_000:
         pytest.skip("this kernel keeps too many events for a quick test")
     with running(inbox, watch_of(drop)) as source:
-        hints = source._listing.hints
+        hints = source._scanner.hints
         assert hints
         with hints._lock:  # its thread cannot read on
             for number in range(queue + 10_000):
@@ -785,7 +787,7 @@ def test_F02_an_overflow_of_the_kernels_queue_loses_nothing(drop: Path, inbox: I
 
 def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop)) as source:
-        hints = source._listing.hints
+        hints = source._scanner.hints
         assert hints
         hints.limit = 3
         with hints._lock:
@@ -797,7 +799,7 @@ def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -
 
 def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:
     with running(inbox, watch_of(drop), poll=0.2) as source:
-        hints = source._listing.hints
+        hints = source._scanner.hints
         assert hints
         hints._inotify.stop()
         hints._inotify.join(BOUND)

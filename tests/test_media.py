@@ -38,7 +38,7 @@ from wbox_notify.model.messages import Media, Text
 from wbox_notify.rules import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
-from wbox_notify.triggers.file.facts import describe
+from wbox_notify.triggers.file.examine import describe
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture" * 100
 NOW = 1_800_000_000.0

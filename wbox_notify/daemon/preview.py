@@ -17,7 +17,7 @@ from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.triggers import FileTrigger
-from wbox_notify.triggers.file.identity import listed
+from wbox_notify.triggers.file.identity import Candidate
 from wbox_notify.triggers.file.opening import is_local
 from wbox_notify.triggers.file.scanner import UNHINTED, Scanner
 from wbox_notify.triggers.file.watch import ListedFile
@@ -100,7 +100,7 @@ def _new_files(project: Project, known: Known, deadline: float) -> Counter[str]:
 
 def _is_new(file: ListedFile, past: Past) -> bool:
     """Return whether a file is surely new; one that may be a known file does not count."""
-    return all(file.version.repeats(version) is False for version in listed(file, past).told)
+    return all(file.version.repeats(version) is False for version in Candidate.of(file, past).told)
 
 
 def _event(version: FileVersion) -> Event:

@@ -1,7 +1,7 @@
-"""Identity: whether a listed file is a version that was told before."""
+"""Identity of a listed file: whether it is a version that was told before."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wbox_notify.model.file_version import FileVersion, Past, digest
@@ -12,45 +12,46 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXE
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file as it was listed, and what was told before that it may be.
+    """A listed file, and the versions told before that it may be.
 
     Attributes:
         told: The versions that it may be.
         taken: Whether its id is that of another event already.
     """
 
-    found: ListedFile
+    file: ListedFile
     version: FileVersion
     told: Sequence[FileVersion] = ()
     taken: bool = False
 
+    @classmethod
+    def of(cls, file: ListedFile, past: Past) -> "Candidate":
+        """Return a file with what is known of it."""
+        moved = (version for version in past.moved if _was_moved(file, version))
+        return cls(file, file.version, (*past.told, *moved), past.taken)
+
     @property
     def new(self) -> FileVersion:
         """The version to be told, where it is new."""
-        return replace(self.version, told_as=self.version.next_id) if self.taken else self.version
+        if self.taken:
+            return replace(self.version, told_as=self.version.next_id)
+        return self.version
+
+    def repeated(self) -> FileVersion | None:
+        """Return the version as it is kept where it repeats one of those that were told, else None."""
+        for told in self.told:
+            if self.version.repeats(told):
+                told_as = None if told.id == self.version.first_id else told.id
+                return replace(self.version, told_as=told_as, digest=self.version.digest or told.digest)
+        return None
 
     def read(self, descriptor: int) -> "Candidate":
-        """Return the same with the digest of what is in the file."""
+        """Return the same with the digest of its content."""
         return replace(self, version=replace(self.version, digest=digest(descriptor, self.version.size)))
 
     def unread(self) -> "Candidate":
-        """Return the same where nothing of it can be read, so that only its other facts are compared."""
-        return replace(self, told=[replace(one, digest="") for one in self.told])
-
-
-def listed(found: ListedFile, past: Past) -> Candidate:
-    """Return what is known of a file that was found."""
-    moved = (one for one in past.moved if _was_moved(found, one))
-    return Candidate(found, found.version, (*past.told, *moved), past.taken)
-
-
-def repeated(version: FileVersion, told: Iterable[FileVersion]) -> FileVersion | None:
-    """Return a version as it is kept where it repeats one of those that were told, else None."""
-    for one in told:
-        if version.repeats(one):
-            told_as = None if one.id == version.first_id else one.id
-            return replace(version, told_as=told_as, digest=version.digest or one.digest)
-    return None
+        """Return the same where its content cannot be read, so that only its other facts are compared."""
+        return replace(self, told=[replace(version, digest="") for version in self.told])
 
 
 def is_still(told: FileVersion, folder: int, name: str, status: os.stat_result) -> bool:
@@ -69,14 +70,14 @@ def is_still(told: FileVersion, folder: int, name: str, status: os.stat_result) 
         os.close(descriptor)
 
 
-def _was_moved(found: ListedFile, told: FileVersion) -> bool:
+def _was_moved(file: ListedFile, told: FileVersion) -> bool:
     """Return whether a file has left another path, and no rule takes it here that did not take it there."""
-    if told.path == found.path:  # it came here from another one before
+    if told.path == file.path:  # it came here from another one before
         return True
     try:
-        if os.lstat(told.path).st_ino == found.status.st_ino:
+        if os.lstat(told.path).st_ino == file.status.st_ino:
             return False
     except OSError:
         pass  # nothing is there any more
-    watches = found.place.watches
-    return all(watch.followers(found.path) <= watch.followers(told.path) for watch in watches)
+    watches = file.root.watches
+    return all(watch.followers(file.path) <= watch.followers(told.path) for watch in watches)

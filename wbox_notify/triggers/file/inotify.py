@@ -1,4 +1,4 @@
-"""Hints: what inotify says has changed. They make the next look quick; the listing alone is the truth."""
+"""Hints of inotify on what has changed. They make the next look quick; the listing alone is the truth."""
 
 import errno
 import os
@@ -27,9 +27,9 @@ _MASK = Mask(
 
 @dataclass
 class _Watched:
-    """A folder that the kernel watches: which one it is, and the paths that it has been listed under."""
+    """A folder that the kernel watches: its device and number, and the paths that it was listed under."""
 
-    place: tuple[int, int]
+    identity: tuple[int, int]
     paths: set[str] = field(default_factory=set)
 
 
@@ -41,16 +41,16 @@ class Inotify:
     """
 
     limit = 4096
-    """More paths than this are not kept: then everything is to be looked at."""
+    """The most paths that are kept; with more, everything is to be looked at."""
 
     def __init__(self, wake: threading.Event) -> None:
-        """Begin to listen; ``wake`` is set at each hint. Raises OSError if inotify cannot be had."""
+        """Begin to listen; ``wake`` is set at each hint. Raises OSError if inotify is not available."""
         self._wake = wake
         self._lock = threading.Lock()
         self._paths: set[str] = set()
         self._everything = False
         self._watched: dict[WatchDescriptor, _Watched] = {}
-        self._by_place: dict[tuple[int, int], WatchDescriptor] = {}
+        self._by_identity: dict[tuple[int, int], WatchDescriptor] = {}
         self._by_path: dict[str, WatchDescriptor] = {}
         self._me = CallbackId(id(self))
         self._inotify = InotifyFD()
@@ -67,21 +67,21 @@ class Inotify:
         self._inotify.join(1.0)
 
     def take(self) -> set[str] | None:
-        """Return the paths that have changed since the last call; None says that all may have."""
+        """Return the paths that have changed since the last call; None where all may have."""
         with self._lock:
             taken = None if self._everything else self._paths
             self._paths, self._everything = set(), False
         return taken
 
     def watch(self, path: str, descriptor: int) -> None:
-        """Watch the folder open as ``descriptor``, and give its hints under ``path``. Raises OSError."""
+        """Watch the folder open as ``descriptor``, and report its hints under ``path``. Raises OSError."""
         status = os.fstat(descriptor)
-        place = (status.st_dev, status.st_ino)
+        identity = (status.st_dev, status.st_ino)
         with self._lock:
-            watch = self._by_place.get(place)
+            watch = self._by_identity.get(identity)
             if watch is None:
-                watch = self._by_place[place] = self._add(descriptor)
-                self._watched[watch] = _Watched(place)
+                watch = self._by_identity[identity] = self._add(descriptor)
+                self._watched[watch] = _Watched(identity)
             if self._by_path.get(path, watch) != watch:
                 self._leave(path)
             self._by_path[path] = watch
@@ -108,7 +108,7 @@ class Inotify:
         watched = self._watched[watch]
         watched.paths.discard(path)
         if not watched.paths:
-            del self._watched[watch], self._by_place[watched.place]
+            del self._watched[watch], self._by_identity[watched.identity]
             self._inotify.remove_callbacks([(watch, self._me)])
 
     def on_event(self, event: InotifyEvent) -> None:
@@ -120,20 +120,20 @@ class Inotify:
                 self._note(join(path, name) if name else path for path in watched.paths)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """Forget a folder that is gone, and note that; watchdog calls it."""
+        """Forget a folder that is gone, and note it as changed; watchdog calls it."""
         with self._lock:
             watched = self._watched.pop(wd, None)
             if watched is not None:
-                del self._by_place[watched.place]
+                del self._by_identity[watched.identity]
                 for path in watched.paths:
                     self._by_path.pop(path, None)
                 self._note(watched.paths)
 
     def on_queue_overflow(self) -> None:
-        """Begin anew: hints were lost, perhaps that a folder is gone among them; watchdog calls it."""
+        """Forget all watches: hints were lost, perhaps of folders that are gone; watchdog calls it."""
         with self._lock:
             self._inotify.remove_callbacks([(watch, self._me) for watch in self._watched])
-            for known in (self._watched, self._by_place, self._by_path):
+            for known in (self._watched, self._by_identity, self._by_path):
                 known.clear()
             self._everything = True
             self._wake.set()

@@ -1,4 +1,4 @@
-"""Finished: open a dropped file without being led astray, and ask whether anybody still writes it."""
+"""Opening of dropped files: without following links, with a test whether a process still writes one."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ _PATH_MAX = 4096
 _PASS_THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 # The numbers of statfs(2) for file systems whose writers are all known to this kernel. On any other (NFS,
-# CIFS, 9p, FUSE ...) somebody elsewhere may be writing, and neither lease nor inotify tells the whole story.
+# CIFS, 9p, FUSE ...) another machine may be writing, and neither lease nor inotify shows it.
 _LOCAL = frozenset({
     0x0000EF53,  # ext2, ext3, ext4
     0x58465342,  # xfs
@@ -28,11 +28,11 @@ _LOCAL = frozenset({
 
 @contextmanager
 def opened(root: str, path: str, flags: int) -> Iterator[int]:
-    """Give a descriptor of ``path``, reached from ``root`` without following any link, and close it after.
+    """Give a descriptor of ``path``, reached from ``root`` following no link, and close it afterwards.
 
     Only ``root`` itself may be a link. Raises OSError, also where a link stands in the way.
     """
-    if len(os.fsencode(path)) >= _PATH_MAX:  # nobody could open it by its name
+    if len(os.fsencode(path)) >= _PATH_MAX:  # it cannot be opened by its name
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     *folders, name = (path.removeprefix(root).strip("/") or ".").split("/")
     descriptor = os.open(root, _PASS_THROUGH)
@@ -54,12 +54,12 @@ def _step(folder: int, name: str, flags: int) -> int:
 
 
 def nobody_writes(descriptor: int) -> bool | None:
-    """Whether no one has the file open for writing; None where the kernel will not tell us.
+    """Return whether no process has the file open for writing; None where the kernel does not tell.
 
     It takes a read lease, which the kernel grants only then, and returns it at once.
     """
     try:
-        # A writer who comes in this very moment breaks the lease with a signal: SIGURG is ignored unless
+        # A writer that comes at this very moment breaks the lease with a signal: SIGURG is ignored unless
         # asked for, while the usual SIGIO would end the process.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -70,6 +70,6 @@ def nobody_writes(descriptor: int) -> bool | None:
 
 
 def is_local(descriptor: int) -> bool:
-    """Whether the file system is one that only this machine writes to."""
+    """Return whether the file system is one that only this machine writes to."""
     status = (ctypes.c_long * 64)()
     return _LIBC.fstatfs(descriptor, status) == 0 and status[0] & 0xFFFFFFFF in _LOCAL

@@ -1,4 +1,4 @@
-"""Listing: what lies in the watched folders and has not been seen yet. It is the truth about them."""
+"""Scanner: lists the watched folders and finds the files that have not been seen yet."""
 
 import errno
 import math
@@ -8,20 +8,19 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from posixpath import dirname, join, split
 
-from wbox_notify.triggers.file.facts import mark
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, opened
-from wbox_notify.triggers.file.watch import ListedFile, Place, Watch
+from wbox_notify.triggers.file.watch import ListedFile, Root, Watch, mark
 from wbox_notify.triggers.health import HealthReporter
 
 HINTED = 60.0
-"""Seconds between two listings of a folder that inotify tells all about."""
+"""Seconds between two listings of a folder of which inotify reports all changes."""
 
 UNHINTED = 2.0
-"""Seconds between two listings of a folder that inotify tells nothing, or not all, about."""
+"""Seconds between two listings of a folder of which inotify reports no, or not all, changes."""
 
 _MISSES = 100
-"""So many files that a rule hardly misses are told of; then it is known."""
+"""The most files that a rule nearly takes and that are reported."""
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -34,127 +33,132 @@ class Scanner:
     def __init__(
         self,
         watches: Iterable[Watch],
-        troubles: HealthReporter,
+        health: HealthReporter,
         *,
         clock: Callable[[], float],
         going: Callable[[], bool],
     ) -> None:
-        self._troubles = troubles
+        self._health = health
         self._clock = clock
         self._going = going
-        self._places: dict[str, Place] = {}
+        self._roots: dict[str, Root] = {}
         self._missed: set[str] = set()
-        roots = [(str(watch.root), watch) for watch in watches]
-        for root, _ in roots:
-            above = [root, *map(str, Path(root).parents)]
-            self._places[root] = Place(root, [watch for path, watch in roots if path in above])
+        watched = [(str(watch.root), watch) for watch in watches]
+        for path, _ in watched:
+            above = [path, *map(str, Path(path).parents)]
+            self._roots[path] = Root(path, [watch for other, watch in watched if other in above])
 
     def expect(self) -> None:
-        """Let every place be listed again at the next look."""
-        for place in self._places.values():
-            place.due = -math.inf
+        """List every root again at the next look."""
+        for root in self._roots.values():
+            root.due = -math.inf
 
     @property
     def due(self) -> float:
-        """When a place is to be listed again."""
-        return min((place.due for place in self._places.values()), default=math.inf)
+        """When a root is to be listed again."""
+        return min((root.due for root in self._roots.values()), default=math.inf)
 
     def find(self, hinted: Iterable[str]) -> Iterator[ListedFile]:
-        """Give the unseen files among the hinted paths, below hinted folders and in due places."""
+        """Yield the unseen files among the hinted paths, below hinted folders and in roots that are due."""
         listed: set[str] = set()
         for path in hinted:
             if path not in listed:
                 listed |= yield from self._at(path)
-        for place in self._places.values():
-            if place.identity != _identity(place.path):
-                place.due = -math.inf
-            if place.due <= self._clock() and self._going():
-                yield from self._whole(place)
+        for root in self._roots.values():
+            if root.identity != _identity(root.path):
+                root.due = -math.inf
+            if root.due <= self._clock() and self._going():
+                yield from self._whole(root)
 
     def begin(self) -> None:
-        """Note that all is kept of the places whose first listing is over. Raises what ``begun`` raises."""
-        for place in self._places.values():
-            if place.listed and not place.begun:
-                place.begin()
+        """Note that all is kept of the roots whose first listing is over. Raises what ``begun`` raises."""
+        for root in self._roots.values():
+            if root.listed and not root.begun:
+                root.begin()
 
-    def mark(self, found: ListedFile) -> None:
+    def mark(self, file: ListedFile) -> None:
         """Note that this version has been seen."""
-        folder, name = split(found.path)
-        found.place.seen.setdefault(folder, {})[name] = mark(found.status)
+        folder, name = split(file.path)
+        file.root.seen.setdefault(folder, {})[name] = mark(file.status)
 
     def _at(self, path: str) -> Generator[ListedFile, None, set[str]]:
-        """Give what is unseen at or below a path; return the folders that were listed for it."""
+        """Yield what is unseen at or below a path; return the folders that were listed for it."""
         folder, name = split(path)
-        place = self._place_of(folder)
-        if path in self._places:
-            self._places[path].due = -math.inf
-        elif place is not None:
+        root = self._root_of(folder)
+        if path in self._roots:
+            self._roots[path].due = -math.inf
+        elif root is not None:
             try:
-                with opened(place.path, folder, os.O_PATH | os.O_DIRECTORY) as descriptor:
+                with opened(root.path, folder, os.O_PATH | os.O_DIRECTORY) as descriptor:
                     status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             except OSError:
-                place.seen.get(folder, {}).pop(name, None)
+                root.seen.get(folder, {}).pop(name, None)
                 return set()
             if stat.S_ISDIR(status.st_mode):
-                return (yield from self._tree(place, path))
-            yield from self._unseen(place, path, status)
+                return (yield from self._tree(root, path))
+            if file := self._unseen(root, path, status):
+                yield file
         return set()
 
-    def _place_of(self, folder: str) -> Place | None:
-        while folder not in self._places and folder != dirname(folder):
+    def _root_of(self, folder: str) -> Root | None:
+        while folder not in self._roots and folder != dirname(folder):
             folder = dirname(folder)
-        return self._places.get(folder)
+        return self._roots.get(folder)
 
-    def _whole(self, place: Place) -> Iterator[ListedFile]:
+    def _whole(self, root: Root) -> Iterator[ListedFile]:
         began = self._clock()
-        place.hinted = self.hints is not None
-        place.identity = _identity(place.path)
-        self._look_at_mount(place)
-        place.listed = True
-        there = yield from self._tree(place, place.path)
-        place.listed = place.listed and self._going()
-        for folder in place.seen.keys() - there:
-            self._forget(place, folder)
-        if place.hinted:
-            self._troubles.over(f"inotify {place.path}")
+        root.hinted = self.hints is not None
+        root.identity = _identity(root.path)
+        self._look_at_mount(root)
+        root.listed = True
+        folders = yield from self._tree(root, root.path)
+        root.listed = root.listed and self._going()
+        for folder in root.seen.keys() - folders:
+            self._forget(root, folder)
+        if root.hinted:
+            self._health.over(f"inotify {root.path}")
         ended = self._clock()
         # A long listing is not begun again at once, so that listing takes a tenth of the time at most.
-        place.due = ended + self._pause(place, 9 * (ended - began))
+        root.due = ended + self._pause(root, 9 * (ended - began))
 
-    def _pause(self, place: Place, least: float = 0.0) -> float:
-        return place.poll or (HINTED if place.hinted else min(HINTED, max(UNHINTED, least)))
+    def _pause(self, root: Root, least: float = 0.0) -> float:
+        if root.poll:
+            return root.poll
+        if root.hinted:
+            return HINTED
+        return min(HINTED, max(UNHINTED, least))
 
-    def _look_at_mount(self, place: Place) -> None:
-        """Tell when a share or a disk is gone: the empty folder in its place says nothing about its files."""
-        about, mounted = f"mount {place.path}", os.path.ismount(place.path)
+    def _look_at_mount(self, root: Root) -> None:
+        """Report when a share or a disk is gone: the empty folder that is left says nothing of its files."""
+        about, mounted = f"mount {root.path}", os.path.ismount(root.path)
         if mounted:
-            self._troubles.over(about, f"There is something mounted at {place.path!r} again.")
-        elif place.mounted and place.identity:
-            problem = f"Nothing is mounted at {place.path!r} any more: what lies there now is taken instead."
-            self._troubles.tell(about, problem, grave=True)
-        place.mounted = place.mounted or mounted
+            self._health.over(about, f"A file system is mounted at {root.path!r} again.")
+        elif root.mounted and root.identity:
+            problem = f"Nothing is mounted at {root.path!r} any more: what lies there now is taken instead."
+            self._health.tell(about, problem, grave=True)
+        root.mounted = root.mounted or mounted
 
-    def _tree(self, place: Place, top: str) -> Generator[ListedFile, None, set[str]]:
-        """Give the unseen files below a folder; return the folders that are there."""
+    def _tree(self, root: Root, top: str) -> Generator[ListedFile, None, set[str]]:
+        """Yield the unseen files below a folder; return the folders that are there."""
         there: set[str] = set()
         todo = [top]
         while todo and self._going():
             folder = todo.pop()
             there.add(folder)
-            place.seen.setdefault(folder, {})
+            root.seen.setdefault(folder, {})
             try:
-                with opened(place.path, folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-                    self._watch(place, folder, descriptor)
-                    todo += yield from self._folder(place, folder, descriptor)
+                with opened(root.path, folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+                    self._watch(root, folder, descriptor)
+                    todo += yield from self._folder(root, folder, descriptor)
             except OSError as error:
-                self._unlisted(place, folder, error)
+                self._unlisted(root, folder, error)
             else:
-                self._troubles.over(_about(folder), f"The folder {folder!r} can be read again.")
+                self._health.over(_about(folder), f"The folder {folder!r} can be read again.")
         return there
 
-    def _folder(self, place: Place, folder: str, descriptor: int) -> Generator[ListedFile, None, list[str]]:
-        """Give the unseen files in a folder; return the folders in it, but not those that are roots."""
-        seen = place.seen[folder]
+    def _folder(self, root: Root, folder: str, descriptor: int) -> Generator[ListedFile, None, list[str]]:
+        """Yield the unseen files in a folder; return the folders in it, but not those that are roots."""
+        seen = root.seen[folder]
         gone = set(seen)
         folders = []
         with os.scandir(descriptor) as entries:
@@ -166,77 +170,76 @@ class Scanner:
                     folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     gone.discard(entry.name)
-                    yield from self._unseen(place, path, entry)
+                    if file := self._unseen(root, path, entry):
+                        yield file
         for name in gone:
             seen.pop(name, None)
-        return [path for path in folders if path not in self._places]
+        return [path for path in folders if path not in self._roots]
 
-    def _unseen(
-        self, place: Place, path: str, status: os.stat_result | os.DirEntry[str]
-    ) -> Iterator[ListedFile]:
-        watches = [watch for watch in place.watches if watch.accepts(path)]
+    def _unseen(self, root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> ListedFile | None:
+        """Return a file if a watch wants it and its present version was not seen."""
+        watches = [watch for watch in root.watches if watch.accepts(path)]
         if not watches:
-            if not place.begun or isinstance(status, os.stat_result):  # at first, and when a hint tells of it
-                self._pass_over(place, path)
-            return
+            if not root.begun or isinstance(entry, os.stat_result):  # at first, and when a hint names it
+                self._pass_over(root, path)
+            return None
+        status = entry
         if isinstance(status, os.DirEntry):
             try:
                 status = status.stat(follow_symlinks=False)
             except FileNotFoundError:
-                return
+                return None
         folder, name = split(path)
-        is_new = place.seen.get(folder, {}).get(name) != mark(status)
-        if (
-            is_new
-            and stat.S_ISREG(status.st_mode)
-            and status.st_size >= min(one.least(path) for one in watches)
-            and not any(one.own(status) for one in watches)
-        ):
-            yield ListedFile(place, path, status, watches)
+        if root.seen.get(folder, {}).get(name) == mark(status):
+            return None
+        file = ListedFile(root, path, status, watches)
+        return file if file.is_wanted else None
 
-    def _pass_over(self, place: Place, path: str) -> None:
-        """Tell once of a file that some rule hardly misses."""
+    def _pass_over(self, root: Root, path: str) -> None:
+        """Report a file that a rule nearly takes, once."""
         if path in self._missed or len(self._missed) >= _MISSES:
             return
-        if why := next((why for watch in place.watches if (why := watch.miss(path))), None):
-            self._missed.add(path)
-            self._troubles.tell(f"miss {path}", f"No rule takes the file {path!r}: {why}.")
+        for watch in root.watches:
+            if why := watch.miss(path):
+                self._missed.add(path)
+                self._health.tell(f"miss {path}", f"No rule takes the file {path!r}: {why}.")
+                return
 
-    def _watch(self, place: Place, folder: str, descriptor: int) -> None:
+    def _watch(self, root: Root, folder: str, descriptor: int) -> None:
         """Place the watch before the folder is listed, so that nothing comes in between."""
         if self.hints is None:
             return
         try:
             self.hints.watch(folder, descriptor)
-            place.hinted = place.hinted and is_local(descriptor)
+            root.hinted = root.hinted and is_local(descriptor)
         except OSError as error:
-            place.hinted = False
+            root.hinted = False
             if self.hints.alive:
-                self._troubles.tell(
-                    f"inotify {place.path}",
-                    f"inotify cannot watch all folders below {place.path!r} ({error.strerror}), so they are"
-                    f" listed every {self._pause(place):g} seconds. Raise fs.inotify.max_user_watches to be"
+                self._health.tell(
+                    f"inotify {root.path}",
+                    f"inotify cannot watch all folders below {root.path!r} ({error.strerror}), so they are"
+                    f" listed every {self._pause(root):g} seconds. Raise fs.inotify.max_user_watches to be"
                     " quick again.",
                 )
-        if not place.hinted:
-            place.due = min(place.due, self._clock() + self._pause(place))
+        if not root.hinted:
+            root.due = min(root.due, self._clock() + self._pause(root))
 
-    def _unlisted(self, place: Place, folder: str, error: OSError) -> None:
-        is_root, is_gone = folder == place.path, error.errno in _GONE
+    def _unlisted(self, root: Root, folder: str, error: OSError) -> None:
+        is_root, is_gone = folder == root.path, error.errno in _GONE
         if is_root:
-            place.identity = None
-            place.listed = is_gone
+            root.identity = None
+            root.listed = is_gone
         if not is_gone:
             problem = f"The folder {folder!r} cannot be read: {error.strerror}."
         elif is_root:
-            problem = f"The folder {folder!r} is not there: {error.strerror}. It is waited for."
+            problem = f"The folder {folder!r} is missing: {error.strerror}. It is watched once it appears."
         else:
             return
-        self._troubles.tell(_about(folder), problem, grave=True)
+        self._health.tell(_about(folder), problem, grave=True)
 
-    def _forget(self, place: Place, folder: str) -> None:
-        place.seen.pop(folder, None)
-        self._troubles.over(_about(folder))
+    def _forget(self, root: Root, folder: str) -> None:
+        root.seen.pop(folder, None)
+        self._health.over(_about(folder))
         if self.hints is not None:
             self.hints.leave([folder])
 

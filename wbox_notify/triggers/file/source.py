@@ -1,25 +1,22 @@
-"""FileSource: finds, waits for, reads and emits what is dropped into folders."""
+"""Source of file events: finds, waits for, reads and emits what is dropped into folders."""
 
-import errno
-import os
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from posixpath import dirname
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.triggers.file.facts import describe, read
-from wbox_notify.triggers.file.identity import Candidate, listed, repeated
+from wbox_notify.triggers.file.examine import Finished, Unfinished, Until, examine
+from wbox_notify.triggers.file.identity import Candidate
 from wbox_notify.triggers.file.inotify import Inotify
-from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.scanner import HINTED, UNHINTED, Scanner
-from wbox_notify.triggers.file.unfinished import Waiting, mark
-from wbox_notify.triggers.file.watch import ListedFile, Watch
+from wbox_notify.triggers.file.watch import ListedFile, Watch, full_mark
 from wbox_notify.triggers.health import Alarm, HealthReporter, StoreHealth, no_alarm
 
 _BATCH = 500
@@ -27,9 +24,7 @@ _BATCH_TEXT = 8 * 1024 * 1024
 _ROOTS_EVERY = 5.0
 _BREATH = 0.005
 _LONG = 3600.0
-_NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
-
-_Finished = tuple[FileVersion, dict[str, Any]]
+_SOON, _SELDOM = 0.05, 1.0
 
 
 class FileSource(PeriodicThread):
@@ -50,9 +45,9 @@ class FileSource(PeriodicThread):
         Args:
             watches: The folders; they may overlap.
             known: Returns what is known of files. May raise StoreError.
-            emit: Commits events, and versions as known, of which some have no event: nobody wants those, or
-                they were told before, and what changed about them is no new content. Raises StoreError if
-                it could not, and all are emitted again later.
+            emit: Commits events, and versions as known; a version has no event where no rule wants it, or it
+                was told before and only other facts than its content have changed. Raises StoreError if it
+                cannot, and all are emitted again later.
             report: Takes one line for a person: what is wrong with a folder, and when that is over.
             alarm: Takes the same where a folder cannot be watched as it should be.
             clock: Gives seconds that only ever grow.
@@ -61,17 +56,17 @@ class FileSource(PeriodicThread):
         self._emit = emit
         self._clock = clock
         super().__init__("file-source", self._follow, "folders are not looked at")
-        self._troubles = HealthReporter(report, alarm)
-        self._listing = Scanner(watches, self._troubles, clock=clock, going=self._going)
-        self._waiting = Waiting(clock)
-        self._store = StoreHealth("files", self._troubles)
-        self._asked = False
+        self._health = HealthReporter(report, alarm)
+        self._scanner = Scanner(watches, self._health, clock=clock, going=self._going)
+        self._waits = Waits(clock)
+        self._store = StoreHealth("files", self._health)
+        self._used_store = False
         self._listed = threading.Event()
 
     def start(self) -> None:
         """Begin to watch, in a thread of its own."""
         try:
-            self._listing.hints = Inotify(self._news)
+            self._scanner.hints = Inotify(self._news)
         except OSError as error:
             self._without_hints(str(error.strerror))
         super().start()
@@ -79,8 +74,8 @@ class FileSource(PeriodicThread):
     def stop(self, within: float = 1.5) -> bool:
         """Stop watching; when this returns no more is emitted, unless the store hangs."""
         ended = super().stop(within)
-        if self._listing.hints is not None:
-            self._listing.hints.close()
+        if self._scanner.hints is not None:
+            self._scanner.hints.close()
         return ended
 
     def listed(self, within: float) -> bool:
@@ -90,9 +85,9 @@ class FileSource(PeriodicThread):
     def sweep(self) -> float:
         """List everything and emit what is finished; return in how many seconds to look again.
 
-        It is what the thread does, and not for calling beside it.
+        It is what the thread does; do not call it while the thread runs.
         """
-        self._listing.expect()
+        self._scanner.expect()
         return self._look(())
 
     def _follow(self) -> float:
@@ -110,156 +105,182 @@ class FileSource(PeriodicThread):
         return not self._stopping.is_set()
 
     def _hinted(self) -> Iterable[str]:
-        """Return the paths to look at; if the hints cannot be trusted, all places become due."""
-        hints = self._listing.hints
+        """Return the paths to look at; where hints are missing, all roots become due."""
+        hints = self._scanner.hints
         if hints is None:
             return ()
         if not hints.alive:
-            self._listing.hints = None
+            self._scanner.hints = None
             self._without_hints("its reader ended")
         paths = hints.take()
-        if paths is None or self._listing.hints is None:
-            self._listing.expect()
+        if paths is None or self._scanner.hints is None:
+            self._scanner.expect()
         return paths or ()
 
     def _without_hints(self, why: str) -> None:
-        self._troubles.tell(
+        self._health.tell(
             "inotify",
             f"inotify cannot be used ({why}): folders are listed every {UNHINTED:.0f} seconds instead.",
         )
 
     def _look(self, hinted: Iterable[str]) -> float:
         """Look at these paths and at what is due; return in how many seconds to look again."""
-        due = self._waiting.due()
+        due = self._waits.due()
         hinted = {*hinted}
-        self._asked = False
+        self._used_store = False
         try:
-            for batch in _batches(self._listing.find({*hinted, *self._waiting.beside(hinted), *due})):
+            for batch in _batches(self._scanner.find({*hinted, *self._waits.beside(hinted), *due})):
                 self._take(batch)
-            self._listing.begin()
+            self._scanner.begin()
         except StoreError as error:
-            self._listing.expect()
+            self._scanner.expect()
             return self._store.refused(error)
         self._store.pause = 0.0
-        if self._asked:  # where there is nothing to keep, the store was not needed
+        if self._used_store:  # where there is nothing to keep, the store was not needed
             self._store.accepted()
         for path, wait in due.items():
-            if self._waiting.is_still(path, wait):  # not come across any more: it is gone
+            if self._waits.is_still(path, wait):  # the scanner did not find it any more: it is gone
                 self._forget(path)
-        return self._until_next()
-
-    def _until_next(self) -> float:
-        pause = min(self._waiting.next, self._listing.due) - self._clock()
+        pause = min(self._waits.next, self._scanner.due) - self._clock()
         return max(0.0, min(pause, _ROOTS_EVERY))
 
     def _take(self, batch: Sequence[ListedFile]) -> None:
         """Emit what is finished of a batch and not known."""
-        fresh = {found.path: found for found in batch}
-        pasts = self._known([found.version for found in fresh.values()])
-        files = [listed(found, pasts.get(found.version, Past())) for found in fresh.values()]
-        self._asked = True
-        kept, unknown = [], []
+        files = {file.path: file for file in batch}.values()
+        pasts = self._known([file.version for file in files])
+        self._used_store = True
+        finished: list[Finished] = []
+        text = 0
         for file in files:
-            told = repeated(file.version, file.told)
-            if told or file.found.is_history:
-                kept.append((file, told))
+            candidate = Candidate.of(file, pasts.get(file.version, Past()))
+            result = examine(candidate, self._waits.rested(file), self._going)
+            if isinstance(result, Unfinished):
+                self._wait(file, result)
+            elif result is None:
+                self._forget(file.path)
             else:
-                unknown.append(file)
-        # What has changed about a file is kept too, so that it is not read again after the next start.
-        if changed := [told or file.new for file, told in kept if told not in file.told]:
-            self._emit([], changed)
-        for file, _ in kept:
-            self._done(file.found)
-        self._emit_finished(unknown)
+                finished.append(result)
+                text += _text_size(result.event)
+            if text > _BATCH_TEXT:
+                self._hand_over(finished)
+                finished, text = [], 0
+        self._hand_over(finished)
 
-    def _emit_finished(self, files: Iterable[Candidate]) -> None:
-        ready: list[tuple[ListedFile, FileVersion, Event | None]] = []
-        weight = 0
-        for file in files:
-            if self._going() and (finished := self._examine(file)) is not None:
-                version, data = finished
-                event = Event(id=version.id, type="file", at=datetime.now(UTC), data=data) if data else None
-                ready.append((file.found, version, event))
-                weight += len(data.get("text", "")) if data else 0
-            if weight > _BATCH_TEXT:
-                self._hand_over(ready)
-                ready, weight = [], 0
-        self._hand_over(ready)
+    def _hand_over(self, finished: Sequence[Finished]) -> None:
+        events = [result.event for result in finished if result.event]
+        # What has changed about a known file is kept too, so that it is not read again after the next start.
+        versions = [result.version for result in finished if result.version not in result.candidate.told]
+        if versions:
+            self._emit(events, versions)
+        for result in finished:
+            self._scanner.mark(result.candidate.file)
+            self._forget(result.candidate.file.path)
 
-    def _hand_over(self, ready: Sequence[tuple[ListedFile, FileVersion, Event | None]]) -> None:
-        if ready:
-            self._emit([event for _, _, event in ready if event], [version for _, version, _ in ready])
-        for found, _, _ in ready:
-            self._done(found)
-
-    def _done(self, found: ListedFile) -> None:
-        self._listing.mark(found)
-        self._forget(found.path)
+    def _wait(self, file: ListedFile, unfinished: Unfinished) -> None:
+        """Look at a file again later; report what is wrong with it, or that it takes very long, once."""
+        self._waits.add(file, unfinished.until)
+        if unfinished.problem:
+            self._health.tell(file.path, unfinished.problem)
+        elif unfinished.hinders and self._waits.age(file.path) > _LONG:
+            self._health.tell(
+                file.path, f"The file {file.path!r} has been waiting for over an hour: {unfinished.hinders}."
+            )
 
     def _forget(self, path: str) -> None:
-        self._waiting.drop(path)
-        self._troubles.over(path)
-
-    def _examine(self, file: Candidate) -> _Finished | None:
-        """Return a version and an event's data, none where it was told before; None if it is not finished."""
-        found = file.found
-        if found.awaits_download or not all(map(os.path.lexists, found.markers)):
-            self._unfinished(found, HINTED)
-            return None
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-        try:
-            with opened(found.place.path, found.path, flags) as descriptor:
-                return self._examine_open(file, descriptor)
-        except OSError as error:
-            return self._examine_closed(file, error)
-
-    def _examine_open(self, file: Candidate, descriptor: int) -> _Finished | None:
-        found, size = file.found, file.version.size
-        free = nobody_writes(descriptor) if found.lease and is_local(descriptor) else None
-        if mark(os.fstat(descriptor)) != mark(found.status) or free is False:
-            self._unfinished(found)
-            return None
-        must_rest = free is None or size == 0 or found.rest is not None
-        if must_rest and not found.markers and not self._waiting.settled(found):
-            return None
-        file = file.read(descriptor)
-        told = repeated(file.version, file.told)
-        data = {} if told else self._data(file, descriptor)
-        if mark(os.fstat(descriptor)) != mark(found.status) or not self._going():
-            self._unfinished(found)
-            return None
-        return told or file.new, data
-
-    def _data(self, file: Candidate, descriptor: int) -> dict[str, Any]:
-        found = file.found
-        data = describe(found.path, found.status) | {"digest": file.version.digest}
-        return data | read(descriptor, found.reads, size=file.version.size, going=self._going)
-
-    def _unfinished(self, found: ListedFile, pause: float | None = None) -> None:
-        """Look at a file again later; one that takes very long is told, once."""
-        self._waiting.again(found, pause)
-        if self._waiting.age(found.path) > _LONG:
-            what = (
-                f"One of {sorted(found.markers)} is missing" if found.markers else "Somebody still writes it"
-            )
-            self._troubles.tell(found.path, f"The file {found.path!r} waits for over an hour. {what}.")
-
-    def _examine_closed(self, file: Candidate, error: OSError) -> _Finished | None:
-        found = file.found
-        if error.errno in _NOT_A_FILE:
-            self._forget(found.path)
-        elif error.errno == errno.EAGAIN:  # someone has a write lease, as Samba does for its clients
-            self._waiting.again(found)
-        elif told := repeated(file.version, file.unread().told):
-            return told, {}
-        elif found.reads or error.errno != errno.EACCES:
-            self._troubles.tell(found.path, f"The file {found.path!r} cannot be read: {error.strerror}.")
-            self._waiting.again(found, HINTED)
-        elif self._waiting.settled(found):
-            return file.new, describe(found.path, found.status)
-        return None
+        self._waits.drop(path)
+        self._health.over(path)
 
 
-def _batches(found: Iterator[ListedFile]) -> Iterator[Sequence[ListedFile]]:
-    while batch := list(islice(found, _BATCH)):
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The wait for one file that is not finished.
+
+    Attributes:
+        mark: Which version of it.
+        first: When the file was waited for first.
+        since: Since when it has been the same.
+        due: When it is looked at again.
+        pause: The last growing pause.
+        until: What it waits for.
+    """
+
+    mark: tuple[int, ...]
+    first: float
+    since: float
+    due: float
+    pause: float
+    until: Until
+
+
+class Waits:
+    """The files that were looked at and are not finished."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waits: dict[str, Wait] = {}
+
+    @property
+    def next(self) -> float:
+        """When to look at one of them again."""
+        return min((wait.due for wait in self._waits.values()), default=math.inf)
+
+    def due(self) -> dict[str, Wait]:
+        """Return those to look at now, by path."""
+        now = self._clock()
+        return {path: wait for path, wait in self._waits.items() if wait.due <= now}
+
+    def beside(self, paths: Iterable[str]) -> set[str]:
+        """Return those that wait for a change beside them, and lie in the folder of one of the paths."""
+        folders = {dirname(path) for path in paths}
+        return {
+            path
+            for path, wait in self._waits.items()
+            if wait.until is Until.CHANGED and dirname(path) in folders
+        }
+
+    def rested(self, file: ListedFile) -> float:
+        """Return for how many seconds a file has been the same."""
+        last = self._waits.get(file.path)
+        if last is None or last.mark != full_mark(file.status):
+            return 0.0
+        return self._clock() - last.since
+
+    def add(self, file: ListedFile, until: Until) -> None:
+        """Look at a file again: when it has rested, after a minute, or after a pause that grows."""
+        now = self._clock()
+        mark = full_mark(file.status)
+        last = self._waits.get(file.path)
+        first, since, pause = now, now, _SOON
+        if last:
+            first = last.first
+        if until is Until.RESTED:
+            if last and last.mark == mark:
+                since = last.since
+            due = since + file.settle
+        else:
+            if last:
+                pause = min(last.pause * 2, _SELDOM)
+            due = now + (HINTED if until is Until.CHANGED else pause)
+        self._waits[file.path] = Wait(mark, first, since, due, pause, until)
+
+    def age(self, path: str) -> float:
+        """Return for how many seconds a file has been waited for."""
+        last = self._waits.get(path)
+        return self._clock() - last.first if last else 0.0
+
+    def is_still(self, path: str, wait: Wait) -> bool:
+        """Return whether the file has not been looked at since this wait for it began."""
+        return self._waits.get(path) is wait
+
+    def drop(self, path: str) -> None:
+        """Wait for a file no longer."""
+        self._waits.pop(path, None)
+
+
+def _batches(files: Iterator[ListedFile]) -> Iterator[Sequence[ListedFile]]:
+    while batch := list(islice(files, _BATCH)):
         yield batch
+
+
+def _text_size(event: Event | None) -> int:
+    return len(event.data.get("text", "")) if event else 0

@@ -1,7 +1,8 @@
-"""What is watched, and what is found there."""
+"""Watched folders, and the files that are listed in them."""
 
 import math
 import os
+import stat
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from wbox_notify.model.file_version import FileVersion
 
 _DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".filepart", ".aria2")
-"""What browsers and other programs add to the name of a file while they fetch it."""
+"""What browsers and other programs add to the name of a file while they download it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +18,21 @@ class Watch:
     """One folder that rules watch.
 
     Attributes:
-        root: The folder, a plain path; all below it is watched too. It may be a link, nothing below it is
+        root: The folder, a plain path; all below it is watched too. It may be a link; links below it are not
             followed.
-        accepts: Says of an absolute path whether some rule wants it.
-        own: Says by its status that a file is one of the daemon's own, by another name.
-        miss: Says of a path that nobody accepts why, where some rule hardly misses it.
+        accepts: Whether some rule wants a file, by its absolute path.
+        own: Whether a file belongs to the daemon, by its status.
+        miss: Why no rule accepts a path, where one nearly does.
         reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
         settle: Seconds that a file must rest where the kernel cannot tell that it is finished.
-        rest: Says of a path how many seconds a file must rest whatever the kernel says, if any.
+        rest: Seconds that a file must rest whatever the kernel says, by its path; None for none.
         lease: False if writers come and go within one file (a folder that this machine serves to others).
         poll: Seconds between two listings; None leaves it to the source.
-        least: Says of a path how many bytes a file must have; a smaller one is waited for.
-        markers: Says of a path which other files must be there before it is finished.
-        followers: Says of a path which rules it sets off.
-        history: Says of a path whether it is passed over if it is there at the first listing.
-        begun: Is called when the first listing of the folder is over, and all in it is kept.
+        least: The smallest size of a file in bytes, by its path.
+        markers: The other files that must be there before one is finished, by its path.
+        followers: The rules that a file sets off, by its path.
+        history: Whether a file is passed over if it is there at the first listing, by its path.
+        begun: Called when the first listing of the folder is over, and all in it is kept.
     """
 
     root: Path
@@ -55,8 +56,18 @@ class Watch:
 
 
 @dataclass(slots=True)
-class Place:
-    """A folder given as a root, and all below it that is not below another root."""
+class Root:
+    """A watched folder and all below it that is not below another root.
+
+    Attributes:
+        identity: The device and number of the folder at its last listing; None where it was not there.
+        due: When it is listed again.
+        hinted: Whether inotify reports all changes in it.
+        mounted: Whether something was mounted at it.
+        listed: Whether its last listing was complete.
+        begun: Whether all that was there at first is kept.
+        seen: The marks of the files that were seen, by folder and name.
+    """
 
     path: str
     watches: list[Watch]
@@ -70,7 +81,7 @@ class Place:
 
     @property
     def poll(self) -> float | None:
-        """Seconds between two listings, if somebody has said so."""
+        """Seconds between two listings, if a watch sets them."""
         return min((watch.poll for watch in self.watches if watch.poll is not None), default=None)
 
     def begin(self) -> None:
@@ -85,20 +96,29 @@ class Place:
 class ListedFile:
     """A file as it was listed, and the watches that want it."""
 
-    place: Place
+    root: Root
     path: str
     status: os.stat_result
     watches: Sequence[Watch]
 
     @property
     def version(self) -> FileVersion:
-        """What it is known by."""
-        return FileVersion.of(self.path, self.place.path, self.status)
+        """The facts by which it is known."""
+        return FileVersion.of(self.path, self.root.path, self.status)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is a plain file, large enough, and not the daemon's own."""
+        if not stat.S_ISREG(self.status.st_mode):
+            return False
+        if self.status.st_size < min(watch.least(self.path) for watch in self.watches):
+            return False
+        return not any(watch.own(self.status) for watch in self.watches)
 
     @property
     def is_history(self) -> bool:
-        """Whether it was there before anybody watched, and nobody wants it for that."""
-        return not self.place.begun and all(watch.history(self.path) for watch in self.watches)
+        """Whether it was there before the first listing, and every watch passes over such files."""
+        return not self.root.begun and all(watch.history(self.path) for watch in self.watches)
 
     @property
     def markers(self) -> frozenset[str]:
@@ -107,27 +127,39 @@ class ListedFile:
 
     @property
     def reads(self) -> frozenset[str]:
-        """All that some watch wants to know of it."""
+        """All that a watch reads of it."""
         return frozenset().union(*(watch.reads_of(self.path) for watch in self.watches))
 
     @property
     def lease(self) -> bool:
-        """Whether a lease tells the truth about it."""
+        """Whether a lease shows that it is finished."""
         return all(watch.lease for watch in self.watches)
 
     @property
     def rest(self) -> float | None:
-        """Seconds that it must rest in any case, if somebody has said so."""
-        given = (watch.rest(self.path) for watch in self.watches)
-        return max((seconds for seconds in given if seconds is not None), default=None)
+        """Seconds that it must rest in any case; None for none."""
+        rests = (watch.rest(self.path) for watch in self.watches)
+        return max((seconds for seconds in rests if seconds is not None), default=None)
 
     @property
     def settle(self) -> float:
-        """Seconds that it must rest if a lease does not tell."""
-        return max(watch.settle for watch in self.watches) if self.rest is None else self.rest
+        """Seconds that it must rest where a lease does not show that it is finished."""
+        if self.rest is not None:
+            return self.rest
+        return max(watch.settle for watch in self.watches)
 
     @property
     def awaits_download(self) -> bool:
-        """Whether it holds the place for what is being downloaded beside it."""
-        beside = (f"{self.path}{ending}" for ending in _DOWNLOADS)
-        return self.status.st_size == 0 and any(map(os.path.lexists, beside))
+        """Whether it is an empty placeholder of a download beside it."""
+        downloads = (f"{self.path}{ending}" for ending in _DOWNLOADS)
+        return self.status.st_size == 0 and any(map(os.path.lexists, downloads))
+
+
+def mark(status: os.stat_result) -> tuple[int, ...]:
+    """Return what stays the same as long as nothing happens to a file: its number, size and times."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def full_mark(status: os.stat_result) -> tuple[int, ...]:
+    """Return the same with its device and type, for a file that may be another one when it is opened."""
+    return (status.st_dev, stat.S_IFMT(status.st_mode), *mark(status))
