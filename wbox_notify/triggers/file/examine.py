@@ -99,8 +99,7 @@ def _examine_open(
         free = nobody_writes(descriptor)
     if free is False or _has_changed(file, descriptor):
         return _WRITTEN
-    must_rest = free is None or file.status.st_size == 0 or file.rest is not None
-    if must_rest and not file.markers and rested < file.settle:
+    if rested < _least_rest(file, free=free):
         return _RESTS
     candidate = candidate.read(descriptor)
     told = candidate.repeated()
@@ -111,6 +110,15 @@ def _examine_open(
     if told:
         return Finished(candidate, told)
     return _new(candidate, {"digest": candidate.version.digest} | data)
+
+
+def _least_rest(file: ListedFile, *, free: bool | None) -> float:
+    """Return for how many seconds a file must have been the same; a marker says more than a lease."""
+    if file.markers:
+        return 0.0
+    if free and file.status.st_size and file.rest is None:
+        return 0.0
+    return file.settle
 
 
 def _examine_closed(candidate: Candidate, error: OSError, rested: float) -> Finished | Unfinished | None:
