@@ -1,12 +1,11 @@
-"""Check: what a look at the disk, and at what is easily forgotten, adds to the problems of a project."""
+"""Check: the problems of a project, with what a look at the disk adds and what is easily forgotten."""
 
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, in_order
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
@@ -15,75 +14,90 @@ from wbox_notify.rules.names import CALL
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import Contact, OnCall
 from wbox_notify.rules.rule import Draft, Rule
-from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, Target, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import (
+    TARGETS,
+    FileTrigger,
+    MissingTrigger,
+    Target,
+    Trigger,
+    WebhookTrigger,
+)
 from wbox_notify.templates import Template
+
+_WRITE = "give the user that runs this the right to write there"
+_PUBLIC_URL = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
 
 
 def check(project: Project) -> list[Problem]:
     """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
-    found = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
-    found += exposure.exposures(project.settings, running=False)
-    found += _relays(project)
-    seen = set()
+    settings = project.settings
+    problems = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
+    problems += exposure.exposures(settings, running=False)
+    checked = set()
     for rule in project.rules:
+        problems += _relays(rule)
         for source, location in _sources(rule):
-            what = source.root if isinstance(source, FileTrigger) else source.path
-            if what not in seen:
-                found += _source(source, location, project.settings)
-            if isinstance(source, FileTrigger):
-                found += _patterns(source, location.at("file", "match"))
-            seen.add(what)
-            if isinstance(source, FileTrigger):
-                found += exposure.watched(source, location.at("file"), project.settings.own)
-        for drafts, location in _sent(rule):
-            for index, draft in enumerate(drafts):
-                found += exposure.sent(
-                    draft, location.at(index), project.settings.own, project.settings.folder
-                )
-        found += _put_away(rule)
-    return list(in_order(found))
+            if isinstance(source, WebhookTrigger):
+                if source.path not in checked:
+                    problems += _hook(source, location, settings.listen[0])
+                checked.add(source.path)
+            else:
+                file = location.at("file")
+                if str(source.root) not in checked and not settings.own.at(source.root):
+                    problems += _folder(source.root, file.at("path"))
+                checked.add(str(source.root))
+                problems += _patterns(source, file.at("match"))
+                problems += exposure.watched(source, file, settings.own)
+        for draft, location in _drafts(rule):
+            problems += exposure.sent(draft, location, settings.own, settings.folder)
+        problems += _targets(rule)
+    return list(in_order(problems))
 
 
 def summary(rule: Rule) -> str:
     """Return a rule in one line, such as ``file /srv/invoices *.pdf -> text to 1 number``."""
-    numbers = sum(isinstance(to, Contact) for to in rule.to)
-    who = [f"{numbers} number{'s' if numbers > 1 else ''}"] if numbers else []
-    who += [
-        to.name if isinstance(to, OnCall) else to.source.strip()
-        for to in rule.to
-        if not isinstance(to, Contact)
-    ]
-    who += [outlet.name for outlet in rule.via]
+    recipients = []
+    numbers = sum(isinstance(recipient, Contact) for recipient in rule.to)
+    if numbers:
+        recipients.append("1 number" if numbers == 1 else f"{numbers} numbers")
+    for recipient in rule.to:
+        if isinstance(recipient, OnCall):
+            recipients.append(recipient.name)
+        elif isinstance(recipient, Template):
+            recipients.append(recipient.source.strip())
+    recipients += [outlet.name for outlet in rule.via]
     kinds = ", ".join(draft.kind for draft in rule.send)
-    return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(who)}"
+    return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(recipients)}"
 
 
 def _trigger(trigger: Trigger) -> str:
     if isinstance(trigger, FileTrigger):
         return f"file {trigger.root} {', '.join(trigger.match)}"
     if isinstance(trigger, WebhookTrigger):
-        notes = ", ".join(trigger.scheme.notes if trigger.scheme else ("open",))
-        return f"webhook /hook/{trigger.path}{f' ({notes})' if notes else ''}"
+        notes = ", ".join(trigger.scheme.notes) if trigger.scheme else "open"
+        return f"webhook /hook/{trigger.path} ({notes})" if notes else f"webhook /hook/{trigger.path}"
     if isinstance(trigger, MissingTrigger):
         return f"missing {_trigger(trigger.of)} by {trigger.by.describe().removeprefix('at ')}"
     return f"schedule {trigger.schedule.describe()}"
 
 
 def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Location]]:
-    """Yield the sources of a rule with the places where they stand."""
+    """Yield the sources of a rule with their locations."""
     for index, trigger in enumerate(rule.triggers):
-        location = rule.location.at("trigger").at(index)
+        location = rule.location.at("trigger", index)
         if isinstance(trigger, FileTrigger | WebhookTrigger):
             yield trigger, location
         elif isinstance(trigger, MissingTrigger):
             yield trigger.of, location.at("missing", "of")
 
 
-def _sent(rule: Rule) -> Iterator[tuple[tuple[Draft, ...], Location]]:
-    """Yield what a rule and its steps send, with the places where it stands."""
-    yield rule.send, rule.location.at("send")
-    for index, step in enumerate(rule.escalate):
-        yield step.send, rule.location.at("escalate").at(index).at("send")
+def _drafts(rule: Rule) -> Iterator[tuple[Draft, Location]]:
+    """Yield the messages of a rule and of its steps with their locations."""
+    for index, draft in enumerate(rule.send):
+        yield draft, rule.location.at("send", index)
+    for number, step in enumerate(rule.escalate):
+        for index, draft in enumerate(step.send):
+            yield draft, rule.location.at("escalate", number, "send", index)
 
 
 def _empty(project: Project) -> Iterator[Problem]:
@@ -103,59 +117,62 @@ def _empty(project: Project) -> Iterator[Problem]:
 
 def _untested(project: Project) -> Iterator[Problem]:
     """Yield one warning for each file with rules that have no test."""
-    files = {rule.file: rule for rule in reversed(project.rules) if not rule.tests}
-    for file, first in files.items():
-        names = [rule.id for rule in project.rules if rule.file == file and not rule.tests]
-        message = f"no test: {', '.join(names)}" if len(names) > 1 else f"`{names[0]}` has no test"
+    files: dict[str, list[Rule]] = {}
+    for rule in project.rules:
+        if not rule.tests:
+            files.setdefault(rule.file, []).append(rule)
+    for first, *others in files.values():
+        message = f"`{first.id}` has no test"
+        if others:
+            message = f"no test: {', '.join(rule.id for rule in (first, *others))}"
         hint = "a test under `tests:` shows that a rule does what you mean"
         yield first.location.at("id").problem("WBX330", message, hint=hint, severity="warning")
 
 
-def _source(
-    source: FileTrigger | WebhookTrigger, location: Location, settings: Settings
-) -> Iterator[Problem]:
-    if isinstance(source, WebhookTrigger):
-        yield from _secret(source, location)
-        yield from _open(source, location, settings.listen[0])
-    elif not settings.own.at(source.root):
-        yield from _folder(source, location)
+def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Problem]:
+    """Yield a warning for a hook with a weak secret, or for an open one that other machines can reach."""
+    if hook.scheme and hook.scheme.weak:
+        message = f"a secret of the path `{hook.path}` is short enough to be guessed"
+        hint = "make a longer one: openssl rand -hex 32"
+        yield location.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
+    if hook.scheme is None and not is_loopback_host(host):
+        message = f"anybody who reaches {host or 'this machine'} can call the path `{hook.path}`"
+        hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
+        yield location.at("webhook", "open").problem("WBX335", message, hint=hint, severity="warning")
 
 
-def _folder(source: FileTrigger, trigger: Location) -> Iterator[Problem]:
-    root, location = source.root, trigger.at("file", "path")
+def _folder(root: Path, location: Location) -> Iterator[Problem]:
+    """Yield a warning for a watched folder that is missing, cannot be read, or is open to all."""
+    code, hint = "WBX312", None
     try:
         mode = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        message = f"the folder {root} does not exist yet"
-        yield location.problem("WBX310", message, hint=f"mkdir -p {root}", severity="warning")
-        return
+        code, message, hint = "WBX310", f"the folder {root} does not exist yet", f"mkdir -p {root}"
     except OSError as error:
         message = f"the folder {root} cannot be looked at: {error.strerror}"
-        yield location.problem("WBX312", message, severity="warning")
-        return
-    if not stat.S_ISDIR(mode):
-        hint = "name the folder, and the file under `match`"
-        yield location.problem("WBX312", f"{root} is not a folder", hint=hint, severity="warning")
-    elif not os.access(root, os.R_OK | os.X_OK):
-        hint = "give the user that runs this the right to read it"
-        yield location.problem("WBX312", f"the folder {root} cannot be read", hint=hint, severity="warning")
-    elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        message = f"everybody on this machine can write to {root} and replace what others dropped"
-        yield location.problem(
-            "WBX315", message, hint=f"chmod o-w {root}, or chmod +t {root}", severity="warning"
-        )
+    else:
+        if not stat.S_ISDIR(mode):
+            message, hint = f"{root} is not a folder", "name the folder, and the file under `match`"
+        elif not os.access(root, os.R_OK | os.X_OK):
+            message = f"the folder {root} cannot be read"
+            hint = "give the user that runs this the right to read it"
+        elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            message = f"everybody on this machine can write to {root} and replace what others dropped"
+            code, hint = "WBX315", f"chmod o-w {root}, or chmod +t {root}"
+        else:
+            return
+    yield location.problem(code, message, hint=hint, severity="warning")
 
 
-def _put_away(rule: Rule) -> Iterator[Problem]:
+def _targets(rule: Rule) -> Iterator[Problem]:
     """Yield a warning for each folder that files cannot be moved to, or out of."""
     for index, trigger in enumerate(rule.triggers):
         if isinstance(trigger, FileTrigger) and any(trigger.targets):
-            location = rule.location.at("trigger").at(index).at("file")
+            location = rule.location.at("trigger", index, "file")
             if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
-                hint = "give the user that runs this the right to write there"
                 message = f"files cannot be moved out of {trigger.root}"
-                yield location.at("path").problem("WBX351", message, hint=hint, severity="warning")
-            for name in ("done", "failed", "duplicate"):
+                yield location.at("path").problem("WBX351", message, hint=_WRITE, severity="warning")
+            for name in TARGETS:
                 yield from _target(getattr(trigger, name), trigger.root, location.at(name))
 
 
@@ -163,12 +180,13 @@ def _target(target: Target, root: Path, location: Location) -> Iterator[Problem]
     if not isinstance(target, Template) or "{" in target.source:
         return
     folder = root / target.source
-    above = next(one for one in (folder, *folder.parents) if one.exists())
+    above = next(path for path in (folder, *folder.parents) if path.exists())
     if not above.is_dir():
         yield location.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
     elif not os.access(above, os.W_OK | os.X_OK):
-        hint = "give the user that runs this the right to write there"
-        yield location.problem("WBX351", f"files cannot be moved to {folder}", hint=hint, severity="warning")
+        yield location.problem(
+            "WBX351", f"files cannot be moved to {folder}", hint=_WRITE, severity="warning"
+        )
 
 
 def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
@@ -181,75 +199,64 @@ def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
             yield location.at(index).problem("WBX354", message, hint=hint, severity="warning")
 
 
-def _secret(source: WebhookTrigger, trigger: Location) -> Iterator[Problem]:
-    if source.scheme and source.scheme.weak:
-        message = f"a secret of the path `{source.path}` is short enough to be guessed"
-        hint = "make a longer one: openssl rand -hex 32"
-        yield trigger.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
-
-
-def _open(source: WebhookTrigger, trigger: Location, host: str) -> Iterator[Problem]:
-    if source.scheme is None and not is_loopback_host(host):
-        message = f"anybody who reaches {host or 'this machine'} can call the path `{source.path}`"
-        hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
-        yield trigger.at("webhook", "open").problem("WBX335", message, hint=hint, severity="warning")
-
-
 def _media(project: Project) -> Iterator[Problem]:
     """Yield one warning if files of this machine are sent that wbox cannot fetch from it."""
-    settings, static = project.settings, project.settings.media.static
-    url = settings.media.elsewhere or settings.public_url
-    sent = (
-        sent.at(index).at("media", "file")
-        for rule in project.rules
-        for drafts, sent in _sent(rule)
-        for index, draft in enumerate(drafts)
-        if "file" in draft.fields
-    )
-    if not (location := next(sent, None)):
+    location = _first_draft(project, lambda draft: "file" in draft.fields)
+    if location is None:
         return
-    if url and is_inside(url) and not is_loopback(settings.url):
+    location, media = location.at("media", "file"), project.settings.media
+    url = media.elsewhere or project.settings.public_url
+    if url and is_inside(url) and not is_loopback(project.settings.url):
         message = f"wbox cannot fetch a file from {url}"
-        hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
-        yield location.problem("WBX341", message, hint=hint, severity="warning")
-    if static and not os.access(static.folder, os.W_OK | os.X_OK):
-        message = f"files cannot be put into {static.folder}, which `media.static.folder` names"
-        yield location.problem("WBX342", message, hint=f"mkdir -p {static.folder}", severity="warning")
+        yield location.problem("WBX341", message, hint=_PUBLIC_URL, severity="warning")
+    if media.static and not os.access(media.static.folder, os.W_OK | os.X_OK):
+        message = f"files cannot be put into {media.static.folder}, which `media.static.folder` names"
+        yield location.problem("WBX342", message, hint=f"mkdir -p {media.static.folder}", severity="warning")
 
 
 def _links(project: Project) -> Iterator[Problem]:
     """Yield one warning if a link is sent that a phone cannot open."""
     url = project.settings.public_url or f"http://{project.settings.listen[0]}"
-    linked = (
-        sent.at(index)
-        for rule in project.rules
-        for drafts, sent in _sent(rule)
-        for index, draft in enumerate(drafts)
-        if any("ack_url" in template.names for template in draft.templates())
-    )
-    if is_inside(url) and (location := next(linked, None)):
+    location = _first_draft(project, lambda draft: any("ack_url" in part.names for part in draft.templates()))
+    if location and is_inside(url):
         message = f"`ack_url` begins with {url}, which a phone cannot open"
-        hint = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
-        yield location.problem("WBX333", message, hint=hint, severity="warning")
+        yield location.problem("WBX333", message, hint=_PUBLIC_URL, severity="warning")
 
 
-def _relays(project: Project) -> Iterator[Problem]:
-    """Yield one warning for each place where an open hook lets anybody choose who gets a message."""
+def _first_draft(project: Project, matches: Callable[[Draft], bool]) -> Location | None:
     for rule in project.rules:
-        doors = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
-        paths = [door.path for door in doors if door.scheme is None]
-        names = {*CALL, *(name for door in doors for name in door.preset.fields)}
-        names |= {rule.for_each[0]} if rule.for_each else set()
-        steps = [(step.to, rule.location.at("escalate").at(at)) for at, step in enumerate(rule.escalate)]
-        for to, location in [(rule.to, rule.location), *steps] if paths else ():
-            if any(isinstance(one, Template) and _shown(one) & names for one in to):
-                message = f"anybody who calls the path `{paths[0]}` can choose who gets a message"
-                hint = "give it a `secret`, or let `to` name people"
-                yield location.at("to").problem("WBX350", message, hint=hint, severity="warning")
+        for draft, location in _drafts(rule):
+            if matches(draft):
+                return location
+    return None
+
+
+def _relays(rule: Rule) -> Iterator[Problem]:
+    """Yield a warning for each place where an open hook lets anybody choose who gets a message."""
+    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+    open_paths = [hook.path for hook in hooks if hook.scheme is None]
+    if not open_paths:
+        return
+    foreign = {*CALL}.union(*(hook.preset.fields for hook in hooks))
+    foreign.update((rule.for_each or ())[:1])
+    for templates, location in _recipient_templates(rule):
+        if any(_shown(template) & foreign for template in templates):
+            message = f"anybody who calls the path `{open_paths[0]}` can choose who gets a message"
+            hint = "give it a `secret`, or let `to` name people"
+            yield location.problem("WBX350", message, hint=hint, severity="warning")
+
+
+def _recipient_templates(rule: Rule) -> Iterator[tuple[list[Template], Location]]:
+    """Yield the templates under each `to` of a rule and of its steps, with their locations."""
+    tos = [(rule.to, rule.location.at("to"))]
+    tos += [(step.to, rule.location.at("escalate", i, "to")) for i, step in enumerate(rule.escalate)]
+    for to, location in tos:
+        yield [recipient for recipient in to if isinstance(recipient, Template)], location
 
 
 def _shown(template: Template) -> set[str]:
-    """Return the words of a template that can come out of it: not what only a condition looks at."""
+    """Return the names in a template whose values can come out of it: not those of its conditions."""
     parts = re.findall(r"\{\{(.*?)\}\}|\{%-?\s*(?:set|for)\b(.*?)%\}", template.source, re.DOTALL)
-    shown = re.sub(r"\bif\b.*?(\belse\b|$)", " ", " \n".join(map("".join, parts)), flags=re.MULTILINE)
+    text = " \n".join(placeholder + tag for placeholder, tag in parts)
+    shown = re.sub(r"\bif\b.*?(\belse\b|$)", " ", text, flags=re.MULTILINE)
     return {*re.findall(r"\w+", shown)} & template.names.keys()

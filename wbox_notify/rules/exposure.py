@@ -32,38 +32,33 @@ def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
     It is an error where root runs the daemon, which would do for others whatever they write. What another
     user owns is one only when it starts: a person may look as root at the project of somebody else's daemon.
     """
-    yield from _exposure(settings.data_dir, [settings.data_dir], running=running)
-    yield from _exposure(settings.folder, _followed(settings), running=running, is_project=True)
+    is_root = os.geteuid() == 0
+    tops = {settings.data_dir: [settings.data_dir], settings.folder: _followed(settings)}
     store = Path(settings.store.removeprefix("sqlite:///"))
     if not store.is_relative_to(settings.data_dir):
-        yield from _exposure(store, [store], running=running)
+        tops[store] = [store]
+    for top, paths in tops.items():
+        writable = [f"{writers} {path}" for path in paths if (writers := private.writers(path))]
+        above = private.doorway(top)
+        if writable:
+            yield _exposed(top, writable[0], f"chmod -R go-w {top}", is_error=is_root)
+        elif above:
+            message = f"everybody on this machine can put another in the place of {top}"
+            yield _exposed(top, message, f"chmod o-w {above}", is_error=is_root)
+        elif is_root or top != settings.folder:
+            yield from _foreign(top, paths, is_error=is_root and running)
 
 
-def _exposure(top: Path, paths: list[Path], *, running: bool, is_project: bool = False) -> Iterator[Problem]:
-    """Yield the first problem with a folder (or file) and with what the daemon follows in it."""
-    is_root = os.geteuid() == 0
-    severity: Severity = "error" if is_root else "warning"
-    for path in paths:
-        writers = private.writers(path)
-        if writers:
-            yield _exposed(top, f"{writers} {path}", f"chmod -R go-w {top}", severity)
-            return
-    above = private.doorway(top)
-    if above:
-        message = f"everybody on this machine can put another in the place of {top}"
-        yield _exposed(top, message, f"chmod o-w {above}", severity)
-        return
-    if is_project and not is_root:
-        return
-    severity = "error" if is_root and running else "warning"
+def _foreign(top: Path, paths: list[Path], *, is_error: bool) -> Iterator[Problem]:
     for path in paths:
         if private.is_foreign(path):
             hint = "change its owner, or run the daemon as the user that it belongs to"
-            yield _exposed(top, f"another user owns {path}", hint, severity)
+            yield _exposed(top, f"another user owns {path}", hint, is_error=is_error)
             return
 
 
-def _exposed(top: Path, message: str, hint: str, severity: Severity) -> Problem:
+def _exposed(top: Path, message: str, hint: str, *, is_error: bool) -> Problem:
+    severity: Severity = "error" if is_error else "warning"
     return Problem(file=str(top), code="WBX362", message=message, hint=hint, severity=severity)
 
 

@@ -54,6 +54,7 @@ _KINDS = {
     "array": "a list",
     "object": "a map",
 }
+_TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
     ("`group` is there, in `to`, `unless` and `send`", names.GROUPED),
     ("`digest` is there, in `send`", names.DIGESTED),
@@ -90,14 +91,15 @@ def _models(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             for name in _refs(part):
                 if name not in seen:
                     seen.add(name)
-                    # A rule is what most of the page is about, so that its keys stand without `rules`.
-                    inner = "a rule" if key == "rules" else f"{path}.{key}" if _is_deep(path) else key
-                    below.append((inner, schema["$defs"][name]))
-        waiting = below + waiting if _is_deep(path) else waiting + below
+                    below.append((_path(path, key), schema["$defs"][name]))
+        waiting = waiting + below if path in _TOP else below + waiting
 
 
-def _is_deep(path: str) -> bool:
-    return path not in {"", "a rule"}
+def _path(above: str, key: str) -> str:
+    # A rule is what most of the page is about, so that its keys stand without `rules`.
+    if key == "rules":
+        return "a rule"
+    return key if above in _TOP else f"{above}.{key}"
 
 
 def _refs(node: Any) -> Iterator[str]:
@@ -128,10 +130,12 @@ def _takes(part: Mapping[str, Any]) -> str:
 
 def _word(kind: Mapping[str, Any]) -> str:
     if "enum" in kind or "const" in kind:
-        return ", ".join(f"`{_written(one)}`" for one in kind.get("enum") or [kind["const"]])
+        return _values(kind.get("enum") or [kind["const"]])
     if str(kind.get("title", "")).startswith("a "):
         return str(kind["title"])
-    return "a map" if "$ref" in kind else _KINDS.get(kind.get("type", ""), "anything")
+    if "$ref" in kind:
+        return "a map"
+    return _KINDS.get(kind.get("type", ""), "anything")
 
 
 def _default(value: Any) -> str:
@@ -139,11 +143,12 @@ def _default(value: Any) -> str:
         return f"`{duration_text(value)}`"
     if value in (None, [], {}) or isinstance(value, dict):
         return ""
-    return ", ".join(f"`{_written(one)}`" for one in (value if isinstance(value, list) else [value]))
+    return _values(value if isinstance(value, list) else [value])
 
 
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _values(values: list[Any]) -> str:
+    texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    return ", ".join(f"`{text}`" for text in texts)
 
 
 def _names() -> Iterator[str]:
@@ -183,14 +188,14 @@ def _cell(text: str) -> str:
 
 
 def _listed(offered: Names) -> str:
-    return "; ".join(
-        f"`{name}` ({', '.join(f'`{field}`' for field in sorted(fields))})" if fields else f"`{name}`"
-        for name, fields in offered.items()
-    )
+    listed = []
+    for name, fields in offered.items():
+        known = ", ".join(f"`{field}`" for field in sorted(fields))
+        listed.append(f"`{name}` ({known})" if known else f"`{name}`")
+    return "; ".join(listed)
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_NULL = {"type": "null"}
 
 
 # The settings do not know the shape of people, which is part of the rules.
@@ -216,8 +221,7 @@ def settings_schema() -> dict[str, Any]:
 
 
 def _schema(model: type[Strict], title: str) -> dict[str, Any]:
-    found: dict[str, Any] = _plain(model.model_json_schema())
-    return {"$schema": _DIALECT, "title": title, **found}
+    return {"$schema": _DIALECT, "title": title, **_plain(model.model_json_schema())}
 
 
 def _plain(node: Any) -> Any:
@@ -226,17 +230,24 @@ def _plain(node: Any) -> Any:
         return [_plain(part) for part in node]
     if not isinstance(node, dict):
         return node
-    plain = {
-        name: {key: _plain(part) for key, part in value.items()}
-        if name in {"properties", "$defs"}
-        else _plain(value)
-        for name, value in node.items()
-        if name != "title" and not (name == "default" and value is None)
-    }
-    if "default" in node and node["default"] is None:
-        kinds = [kind for kind in plain.pop("anyOf", ()) if kind != _NULL]
-        plain |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {}
+    plain: dict[str, Any] = {}
+    for name, value in node.items():
+        if name in {"properties", "$defs"}:
+            # Their keys are names of the language, of which one may be `title`.
+            plain[name] = {key: _plain(part) for key, part in value.items()}
+        elif name != "title":
+            plain[name] = _plain(value)
+    if "default" in plain and plain["default"] is None:
+        del plain["default"]
+        plain |= _without_null(plain.pop("anyOf", []))
     return plain
+
+
+def _without_null(kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    rest = [kind for kind in kinds if kind != {"type": "null"}]
+    if len(rest) == 1:
+        return rest[0]
+    return {"anyOf": rest} if rest else {}
 
 
 if __name__ == "__main__":

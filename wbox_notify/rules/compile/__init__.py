@@ -70,29 +70,21 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
 def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with what follows from its parts."""
     parts = list(_parts(rule))
-    rule = replace(
-        rule, translations=flow.translations(context, spec.send, rule.to, rule.location.at("send"))
-    )
-    sources = list(rule.sources())
-    if any(isinstance(source, FileTrigger) for source in sources):
-        rule = replace(rule, needs=needs(parts))
-    hooks = [source for source in sources if isinstance(source, WebhookTrigger)]
+    items = [rule.for_each[1]] if rule.for_each else []
+    translations = flow.translations(context, spec.send, rule.to, rule.location.at("send"))
+    rule = replace(rule, translations=translations)
+    if any(isinstance(source, FileTrigger) for source in rule.sources()):
+        rule = replace(rule, needs=needs([*items, *parts]))
+    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
     if hooks:
-        list_of_items = rule.for_each and rule.for_each[1]
         ids = [hook.id for hook in hooks if hook.id]
-        rule = replace(
-            rule,
-            unseen=unseen(part for part in parts if part is not list_of_items),
-            headers=headers([*parts, *ids]),
-        )
+        rule = replace(rule, unseen=unseen(parts), headers=headers([*items, *parts, *ids]))
     return rule
 
 
 def _parts(rule: Rule) -> Iterator[Expression | Template]:
-    """Yield all expressions and templates of a rule."""
+    """Yield the expressions and templates of a rule, but for the list of ``for_each``."""
     yield from rule.conditions
-    if rule.for_each:
-        yield rule.for_each[1]
     if rule.dedupe:
         yield from rule.dedupe.key
     if rule.throttle:
