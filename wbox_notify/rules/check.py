@@ -233,7 +233,7 @@ def _first_draft(project: Project, matches: Callable[[Draft], bool]) -> Location
 
 def _relays(rule: Rule) -> Iterator[Problem]:
     """Yield a warning for each place where an open hook lets anybody choose who gets a message."""
-    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+    hooks = list(rule.hooks())
     open_paths = [hook.path for hook in hooks if hook.scheme is None]
     if not open_paths:
         return

@@ -255,3 +255,7 @@ class Rule:
             source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
             if not isinstance(source, ScheduleTrigger):
                 yield source
+
+    def hooks(self) -> Iterator[WebhookTrigger]:
+        """Yield the hooks that this rule follows, or whose calls it awaits."""
+        return (source for source in self.sources() if isinstance(source, WebhookTrigger))

@@ -75,7 +75,7 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     rule = replace(rule, translations=translations)
     if any(isinstance(source, FileTrigger) for source in rule.sources()):
         rule = replace(rule, needs=needs([*items, *parts]))
-    hooks = [source for source in rule.sources() if isinstance(source, WebhookTrigger)]
+    hooks = list(rule.hooks())
     if hooks:
         ids = [hook.id for hook in hooks if hook.id]
         rule = replace(rule, unseen=unseen(parts), headers=headers([*items, *parts, *ids]))
