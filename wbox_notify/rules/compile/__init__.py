@@ -15,7 +15,7 @@ from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, RuleTestSpec
 from wbox_notify.rules.names import headers, needs, scope, unseen
 from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
-from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
 from wbox_notify.templates import Expression, Template
 
 __all__ = ["BuildContext", "build"]
