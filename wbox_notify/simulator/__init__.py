@@ -12,9 +12,8 @@ from starlette.routing import Mount
 from wbox_notify.errors import WboxError
 from wbox_notify.simulator.control_api import control
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.guard import Guard
 from wbox_notify.simulator.inbox import inbox
-from wbox_notify.simulator.requests import REFUSALS, Severable
+from wbox_notify.simulator.requests import REFUSALS, Guard, Severable
 from wbox_notify.simulator.wbox_api import api
 from wbox_notify.simulator.world import World
 from wbox_notify.web.server import Server

@@ -19,8 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.guard import own_names
-from wbox_notify.simulator.requests import REFUSALS, Cut, Json, pause, read_json, refusal
+from wbox_notify.simulator.requests import REFUSALS, Cut, Json, own_names, pause, read_json, refusal
 from wbox_notify.simulator.world import Accepted, Exchange, World
 from wbox_notify.web.browsers import is_from_other_site
 
