@@ -235,7 +235,7 @@ MISTAKES = [
     ),
     ('trigger: {file: {path: " "}}', "WBX215", (5, 28), "`path` is empty", "name the folder"),
     ('trigger: {file: {path: "{{ x }}"}}', "WBX215", (5, 28), "`path` is no template", "name the folder"),
-    ("trigger: {file: {path: ~nobody-here/x}}", "WBX215", (5, 28), "home of somebody unknown", None),
+    ("trigger: {file: {path: ~nobody-here/x}}", "WBX215", (5, 28), "unknown user in the path", None),
     ("trigger: {file: {path: x, match: []}}", "WBX215", (5, 38), "the list is empty", None),
     (
         'trigger: {file: {path: x, match: ["*", "[a"]}}',

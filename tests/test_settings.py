@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,10 +16,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from wbox_notify.config.fields import as_address, as_store, as_url, as_zone
 from wbox_notify.config.reading import Setup, read
 from wbox_notify.config.settings import FILE
-from wbox_notify.config.values import as_address, as_store, as_url, as_zone, system_zone
+from wbox_notify.config.values import system_zone
 from wbox_notify.config.yaml.problems import Problem, render
+from wbox_notify.config.yaml.validation import Context
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.pace import UNLIMITED, Pace
 
@@ -285,8 +288,8 @@ def test_each_mistake_in_the_file_has_its_place(
         ("WBOX_LIMITS_BODY", "1000", "1000 is not between 1KiB and 64MiB"),
         ("WBOX_LANG", "tr_TR", "tr_TR is not the code of a language"),
         ("WBOX_STORE", "mysql://me:pw@x", "not the address of a store"),
-        ("WBOX_DATA_DIR", "~nobody-here/x", "the home of somebody unknown"),
-        ("WBOX_API_KEY_FILE", "~nobody-here/x", "the home of somebody unknown"),
+        ("WBOX_DATA_DIR", "~nobody-here/x", "unknown user in the path"),
+        ("WBOX_API_KEY_FILE", "~nobody-here/x", "unknown user in the path"),
     ],
 )
 def test_a_bad_variable_is_named_and_leaves_the_file_in_force(
@@ -384,7 +387,8 @@ def test_T07_what_is_no_time_zone_is_an_error_and_never_the_machines(name: str) 
 @UNTIMED
 @given(st.text(max_size=30))
 def test_any_text_is_a_setting_or_a_config_error(text: str) -> None:
-    for read_as in (as_url, as_address, as_zone, lambda one: as_store(one, Path("/srv"))):
+    here = Context(Path("/srv"))
+    for read_as in (partial(as_url, context=here), partial(as_store, context=here), as_address, as_zone):
         with suppress(ConfigError):
             assert read_as(text)
 
@@ -492,7 +496,7 @@ def test_the_beginning_of_a_secret_is_as_it_is_written(tmp_path: Path) -> None:
         ("{file: large}", "WBX324", (3, 16), "is too large", None),
         ("{file: binary}", "WBX324", (3, 16), "is not UTF-8 text", None),
         ("{file: .}", "WBX324", (3, 16), "cannot be read: Is a directory", None),
-        ("{file: ~nobody-here/x}", "WBX324", (3, 16), "home of somebody unknown", None),
+        ("{file: ~nobody-here/x}", "WBX324", (3, 16), "unknown user in the path", None),
     ],
 )
 def test_each_mistake_in_a_secret_has_its_place_and_does_not_show_it(

@@ -1,66 +1,166 @@
-"""Types of the values that people write in settings and rules, each with what an editor has to know of it."""
+"""Types of the values in settings and rules: what they mean, what is wrong with them, their JSON Schema."""
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
-from wbox_notify.config.values import (
-    SECRET_NAME,
-    as_address,
-    as_body,
-    as_device,
-    as_flag,
-    as_history,
-    as_language,
-    as_path,
-    as_public_url,
-    as_region,
-    as_secret_name,
-    as_store,
-    as_url,
-    as_zone,
-    parse_duration,
-    parse_size,
-)
+from wbox_notify.config.values import as_path, parse_duration, parse_size
 from wbox_notify.config.yaml.validation import Context, listed, reading, some, wrong
+from wbox_notify.errors import ConfigError
+from wbox_notify.model.addresses import host_of, is_in_the_clear
+from wbox_notify.model.text import did_you_mean
+
+SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+_LEAST_BODY, _MOST_BODY = 1 << 10, 64 << 20
+_LEAST_HISTORY = 7 * 86_400.0
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]*):)?([0-9]{1,5})")
+_LAST_PORT = 65535
 
 
 def option(default: Any, text: str) -> Any:
-    """Return a field that is written as ``default`` where it is left out; ``text`` is what it says."""
+    """Return a field that is written as ``default`` where it is left out; ``text`` describes it."""
     return Field(default=default, validate_default=True, description=text)
 
 
-def _context(info: ValidationInfo) -> Context:
-    return info.context or Context(Path())
+def matching(pattern: str, message: str, hint: str) -> BeforeValidator:
+    """Return the validator of a text; ``{}`` in the message is that text."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ConfigError(message.format(text), hint=hint)
+        return text
+
+    schema = Annotated[str, Field(pattern=f"^{pattern}$")]
+    return BeforeValidator(reading(read), json_schema_input_type=schema)
+
+
+def _text(read: Callable[[str], Any]) -> BeforeValidator:
+    """Return the validator of a text that means something else."""
+    return BeforeValidator(reading(read), json_schema_input_type=str)
+
+
+def _contextual(read: Callable[[str, Context], Any]) -> BeforeValidator:
+    """Return the validator of a text that means something in its context only."""
+
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        return reading(lambda text: read(text, _context(info)))(value, info)
+
+    return BeforeValidator(validate, json_schema_input_type=str)
 
 
 def _scalar(kind: type, read: Callable[[str], Any]) -> BeforeValidator:
     """Return the validator of a value that is a number or a flag in a file, and text in a variable."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        is_text = _context(info).is_variable
-        if type(value) is not kind and not is_text:
+        if type(value) is not kind and not _context(info).is_variable:
             raise PydanticKnownError("bool_type" if kind is bool else "int_type")
         return reading(read)(str(value), info)
 
     return BeforeValidator(validate)
 
 
-def _in_folder(read: Callable[[str, Path], Any]) -> BeforeValidator:
-    """Return the validator of a text with a path in it; a relative one starts in the project folder."""
-
-    def validate(value: Any, info: ValidationInfo) -> Any:
-        return reading(lambda text: read(text, _context(info).folder))(value, info)
-
-    return BeforeValidator(validate, json_schema_input_type=str)
+def _context(info: ValidationInfo) -> Context:
+    return info.context or Context(Path())
 
 
-def _server_url(value: Any, info: ValidationInfo) -> Any:
-    return reading(lambda text: as_url(text, insecure=_context(info).insecure))(value, info)
+def as_url(text: str, context: Context) -> str:
+    """Return the address of a wbox server, which may end in a path; without TLS only if it is allowed."""
+    if not _is_address(text):
+        raise ConfigError(
+            "this is not the address of a wbox server", hint="write it as https://server.wbox.me"
+        )
+    if is_in_the_clear(text) and not context.insecure:
+        raise ConfigError(
+            "over http:// everybody on the way could read the API key",
+            hint="write https://, or `insecure: true` beside it if the way is yours alone",
+        )
+    return text.rstrip("/")
+
+
+def as_public_url(text: str) -> str:
+    """Return an address that others reach, which may end in a path."""
+    if not _is_address(text):
+        raise ConfigError("this is not an address", hint="write it as https://notify.example.com")
+    return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(usable and host_of(text)) and not re.search(r"[@?#\s]", text)
+
+
+def as_store(text: str, context: Context) -> str:
+    """Return the address of a store, with an absolute path."""
+    scheme, _, path = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        raise ConfigError("a PostgreSQL store is not in this version yet", hint="use sqlite:///PATH")
+    if scheme != "sqlite" or not path.removeprefix("/") or not path.startswith("/"):
+        raise ConfigError("this is not the address of a store", hint="write it as sqlite:///PATH")
+    return f"sqlite:///{as_path(path[1:], context.folder)}"
+
+
+def as_address(text: object) -> tuple[str, int]:
+    """Return the host and the port to answer at."""
+    match = _ADDRESS.fullmatch(str(text))
+    if not match or int(match[2]) > _LAST_PORT:
+        raise ConfigError(f"{text} is not a host and a port", hint="write it as 127.0.0.1:8725")
+    return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+def as_zone(text: str) -> ZoneInfo:
+    """Return a time zone."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(text, available_timezones()) or "write it as Europe/Istanbul"
+        raise ConfigError(f"there is no time zone {text}", hint=hint) from None
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ConfigError(f"{text} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _device(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{text} is not the number of a device", hint="devices count from 1")
+    return int(text)
+
+
+def _size(value: str | int) -> int:
+    return parse_size(str(value))
+
+
+def _body(text: str | int) -> int:
+    size = _size(text)
+    if not _LEAST_BODY <= size <= _MOST_BODY:
+        raise ConfigError(f"{text} is not between 1KiB and 64MiB", hint="write a size, such as 4MiB")
+    return size
+
+
+def _history(text: str) -> float:
+    if text == "forever":
+        return math.inf
+    seconds = parse_duration(text)
+    if seconds < _LEAST_HISTORY:
+        raise ConfigError(
+            f"{text} is too short: a webhook that comes again is known by its history for 7 days",
+            hint="write at least 7d, such as 90d, or forever",
+        )
+    return seconds
 
 
 def _positive(number: int) -> int:
@@ -86,13 +186,9 @@ def _or_never(otherwise: float | None) -> BeforeValidator:
     return BeforeValidator(validate, json_schema_input_type=DurationText | Literal["never"])
 
 
-def _names(value: Any, info: ValidationInfo) -> Any:
+def _outlets(value: Any, info: ValidationInfo) -> Any:
     """Take one value as a list of one; a variable has blanks between them."""
     return value.split() if _context(info).is_variable else listed(value)
-
-
-def _texts(read: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return lambda value: read(str(value))
 
 
 _duration = reading(parse_duration, int, float)
@@ -119,16 +215,21 @@ SizeText = (
         ),
     ]
 )
+Port = Annotated[int, Field(ge=0, le=_LAST_PORT)]
+SomeStrings = str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
 
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=DurationText)]
 DurationOrNever = Annotated[float | None, _or_never(None)]
 DurationOrZero = Annotated[float, _or_never(0.0)]
+"""Seconds; 0 for ``never``."""
 
 History = Annotated[
-    float, BeforeValidator(reading(as_history), json_schema_input_type=DurationText | Literal["forever"])
+    float, BeforeValidator(reading(_history), json_schema_input_type=DurationText | Literal["forever"])
 ]
-Size = Annotated[int, BeforeValidator(reading(_texts(parse_size), int), json_schema_input_type=SizeText)]
-BodySize = Annotated[int, BeforeValidator(reading(_texts(as_body), int), json_schema_input_type=SizeText)]
+"""Seconds; infinity for ``forever``."""
+
+Size = Annotated[int, BeforeValidator(reading(_size, int), json_schema_input_type=SizeText)]
+BodySize = Annotated[int, BeforeValidator(reading(_body, int), json_schema_input_type=SizeText)]
 Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
 CountOrZero = Annotated[
     int,
@@ -136,44 +237,33 @@ CountOrZero = Annotated[
 ]
 """A number above 0; 0 for ``never``."""
 
-Device = Annotated[int, _scalar(int, as_device), Field(json_schema_extra={"minimum": 1})]
-Flag = Annotated[bool, _scalar(bool, as_flag)]
-Zone = Annotated[ZoneInfo, BeforeValidator(reading(as_zone), json_schema_input_type=str)]
+Device = Annotated[int, _scalar(int, _device), Field(json_schema_extra={"minimum": 1})]
+Flag = Annotated[bool, _scalar(bool, _flag)]
+Zone = Annotated[ZoneInfo, _text(as_zone)]
 Language = Annotated[
-    str,
-    BeforeValidator(
-        reading(as_language), json_schema_input_type=Annotated[str, Field(pattern="^[a-z]{2,3}$")]
-    ),
+    str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")
 ]
 Region = Annotated[
     str,
-    BeforeValidator(
-        reading(as_region), json_schema_input_type=Annotated[str, Field(pattern="^[A-Za-z]{2}$")]
-    ),
+    matching("[A-Za-z]{2}", "{} is not the code of a country", "two letters: TR"),
+    AfterValidator(str.upper),
 ]
-ServerUrl = Annotated[str, BeforeValidator(_server_url, json_schema_input_type=str)]
-PublicUrl = Annotated[str, BeforeValidator(reading(as_public_url), json_schema_input_type=str)]
-FolderPath = Annotated[Path, _in_folder(as_path)]
-StoreUrl = Annotated[str, _in_folder(as_store)]
+ServerUrl = Annotated[str, _contextual(as_url)]
+PublicUrl = Annotated[str, _text(as_public_url)]
+FolderPath = Annotated[Path, _contextual(lambda text, context: as_path(text, context.folder))]
+StoreUrl = Annotated[str, _contextual(as_store)]
 Address = Annotated[
-    tuple[str, int],
-    BeforeValidator(
-        reading(_texts(as_address), int),
-        json_schema_input_type=str | Annotated[int, Field(ge=0, le=65535)],
-    ),
+    tuple[str, int], BeforeValidator(reading(as_address, int), json_schema_input_type=str | Port)
 ]
 SecretName = Annotated[
     str,
-    BeforeValidator(
-        reading(as_secret_name),
-        json_schema_input_type=Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$")],
+    matching(
+        SECRET_NAME.pattern,
+        "a secret is given by its name: letters, digits, `-` and `_`",
+        "write `secret: my-hook`, and `secrets: {my-hook: {env: MY_HOOK}}`",
     ),
 ]
 OutletNames = Annotated[
-    Sequence[str],
-    BeforeValidator(
-        _names, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
-    ),
-    AfterValidator(some),
+    Sequence[str], BeforeValidator(_outlets, json_schema_input_type=SomeStrings), AfterValidator(some)
 ]
 """Names of secrets that hold Apprise URLs, and such URLs themselves."""

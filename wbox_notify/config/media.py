@@ -1,25 +1,14 @@
 """How files of this machine reach wbox: from the daemon, a web server's folder or a bucket."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from wbox_notify.config.fields import Count, FolderPath, PublicUrl, Size, option
-from wbox_notify.config.values import as_public_url
+from wbox_notify.config.fields import Count, FolderPath, PublicUrl, Size, as_public_url, matching, option
 from wbox_notify.config.yaml.validation import Strict, reading, wrong
 from wbox_notify.errors import ConfigError
-
-
-def _matching(pattern: str, hint: str) -> BeforeValidator:
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ConfigError("this cannot stand here", hint=hint)
-        return text
-
-    return BeforeValidator(reading(read), json_schema_input_type=str)
 
 
 def _endpoint(text: str) -> str:
@@ -29,13 +18,16 @@ def _endpoint(text: str) -> str:
     return url
 
 
-_Name = _matching(
-    "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket has 3 to 63 small letters, digits, `-` and `.`"
-)
-_Region = _matching("[A-Za-z0-9_-]{1,63}", "write it as eu-central-1, or auto")
-_KeyId = _matching("[A-Za-z0-9._-]{1,128}", "write the id of the key; its secret is elsewhere")
-_Prefix = _matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", "write it as wbox/")
+_UNFIT = "this cannot stand here"
 _Endpoint = BeforeValidator(reading(_endpoint), json_schema_input_type=str)
+_Name = matching(
+    "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    _UNFIT,
+    "the name of a bucket has 3 to 63 small letters, digits, `-` and `.`",
+)
+_Region = matching("[A-Za-z0-9_-]{1,63}", _UNFIT, "write it as eu-central-1, or auto")
+_KeyId = matching("[A-Za-z0-9._-]{1,128}", _UNFIT, "write the id of the key; its secret is elsewhere")
+_Prefix = matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", _UNFIT, "write it as wbox/")
 
 
 class Static(Strict):

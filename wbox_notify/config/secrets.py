@@ -11,7 +11,8 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from wbox_notify.clients.apprise import check, is_telling, is_url, name_of
-from wbox_notify.config.values import SECRET_NAME, as_path
+from wbox_notify.config.fields import SECRET_NAME
+from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.masking import is_like_a_token
 from wbox_notify.config.yaml.problems import Problem
