@@ -12,22 +12,21 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 _ID = re.compile(rf"(?<![A-Za-z0-9])[{''.join(GROUPS)}]\d\d(?![A-Za-z0-9])")
 _WORST = ("failed", "passed", "skipped")
 _INTRODUCTION = """\
-# What goes wrong, and what then
+# Faults and how wbox_notify handles them
 
 wbox_notify promises: an event that was answered with 2xx, and a file that was listed as seen, is on disk
 and is never forgotten. Each message is handed to wbox at least once; it is handed over a second time only
 when the outcome of the first time is unknown and the rule allows it, and every such case is listed.
 
-Here is how that is shown. Each case below is a fault that is really made: processes are killed in the
-middle of a system call, disks are full, clocks jump, connections are cut. The daemon is the real one and
-its wbox is the simulator, whose ledger says what was handed over. After each fault the tests ask what must
-always hold: nothing that was accepted is missing, all of it is finished or has a next step, nothing was
-handed over again without an outcome that is listed as unknown, no secret stands in what was written, and
-the database is whole.
+The tests show it by injecting real faults: they kill processes in the middle of a system call, fill disks,
+set clocks and cut connections. The daemon is the real one, and the simulator stands in for wbox; its ledger
+records every message. After each fault the tests check the invariants: no accepted event is missing, each is
+finished or has a next step, no message was sent again unless its outcome is listed as unknown, no secret was
+written, and the database is intact.
 
-`make reliability` runs all of these tests and writes this page; `make test` runs those that are quick. A
-test that needs what a machine does not have (root for a small disk, strace for a kill inside a system call)
-is skipped there and says so.
+`make reliability` runs all of these tests and writes this page; `make test` runs the fast ones. A test that
+needs something that a machine lacks (root for a small disk, strace for a kill inside a system call) is
+skipped there and says so.
 """
 
 
