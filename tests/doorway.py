@@ -37,7 +37,7 @@ BEARER = Hook(path="alerts", scheme=scheme("bearer", [SECRET], {}), preset=PRESE
 
 
 class Hasty(Connection):
-    """The guard of a test that does not want to wait for seconds."""
+    """The connection of a test that does not want to wait for seconds."""
 
     head_timeout = 0.3
     idle_timeout = 0.3

@@ -242,7 +242,7 @@ def head(path: str, size: int, **headers: str) -> bytes:
 
 
 class Counted(Connection):
-    """A guard whose connections can be counted."""
+    """A connection that can be counted."""
 
     all: list["Counted"] = []  # noqa: RUF012 - each test empties it
     head_timeout = idle_timeout = write_timeout = 60.0

@@ -43,21 +43,21 @@ POLICY = (
 
 
 class Small(Hasty):
-    """A guard of three connections."""
+    """Of these there may be three."""
 
     max_connections = 3
     head_timeout = 20.0
 
 
 class Crowded(Hasty):
-    """A guard that many connections wait before, for longer than a test."""
+    """Of these many may wait, for longer than a test."""
 
     max_connections = 100
     head_timeout = 20.0
 
 
 class Patient(Hasty):
-    """A guard that waits until its answers are taken."""
+    """A connection that waits until its answers are taken."""
 
     write_timeout = 20.0
     idle_timeout = 20.0

@@ -75,10 +75,6 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     refusals = refusals or Refusals()
     own_hosts = {host.strip("[]").lower() for host in hosts} - {""}
 
-    def page_hosts() -> set[str]:
-        """Return the hosts whose pages may call hooks that have no secret."""
-        return {*own_hosts, urlsplit(public() or "").hostname or "localhost"}
-
     async def alive(_request: Request) -> Response:
         """Answer that the process is alive."""
         return PlainTextResponse("ok\n")
@@ -90,7 +86,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     form_limits = replace(limits, body=min(limits.body, _MAX_FORM))
     routes = [
-        *webhook_routes(hook_of, accept, limits, page_hosts),
+        *webhook_routes(hook_of, accept, limits, _PageHosts(own_hosts, public)),
         *signed_page_routes(control, accept, link_key, form_limits, refusals),
         Route("/livez", alive),
         Route("/readyz", ready),
@@ -105,6 +101,17 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     )
     app.router.redirect_slashes = False
     return app
+
+
+class _PageHosts(Container[str]):
+    """The hosts whose pages may call hooks that have no secret: our own, and that of the public address."""
+
+    def __init__(self, own_hosts: Container[str], public_url: Callable[[], str | None]) -> None:
+        self._own_hosts = own_hosts
+        self._public_url = public_url
+
+    def __contains__(self, host: object) -> bool:
+        return host in self._own_hosts or host == urlsplit(self._public_url() or "").hostname
 
 
 class _Guard:

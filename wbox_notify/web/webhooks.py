@@ -42,7 +42,7 @@ HookOf = Callable[[str], Hook | None]
 
 
 def webhook_routes(
-    hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Callable[[], Container[str]]
+    hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Container[str]
 ) -> list[Route]:
     """Return the routes of all hooks; pages of ``page_hosts`` alone may call a hook without a secret."""
     intake = _Intake(hook_of, accept, limits, page_hosts)
@@ -65,9 +65,7 @@ async def _handshake(request: Request) -> Response:
 class _Intake:
     """The calls to all hooks, on their way to the disk."""
 
-    def __init__(
-        self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Callable[[], Container[str]]
-    ) -> None:
+    def __init__(self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Container[str]) -> None:
         self._hook_of = hook_of
         self._accept = accept
         self._limits = limits
@@ -85,7 +83,7 @@ class _Intake:
         proven = None
         if hook:
             request.state.hook = hook.path
-            if not hook.scheme and is_from_other_site(request.headers, self._page_hosts()):
+            if not hook.scheme and is_from_other_site(request.headers, self._page_hosts):
                 raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
             proven = hook.head_is_proven(head, time.time())
         memory = self._proven if proven else self._unproven
