@@ -31,7 +31,7 @@ SETTINGS = "public_url: https://notify.example.com\nmedia: {fetches: 3}\n"
 
 
 class Patient(Connection):
-    """The guard of a test that reads slowly."""
+    """The connection of a test that reads slowly."""
 
     write_timeout = 60.0
 
