@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from wbox_notify.config.media import Bucket, Media
 from wbox_notify.config.own import own
-from wbox_notify.config.secrets import OutletBook, Secrets, decoded, exposed, mending, open_secret
+from wbox_notify.config.secrets import OutletBook, Secrets, exposure, open_secret, read_secret
 from wbox_notify.config.settings import FILE, SETTINGS, Settings, SettingsFile
 from wbox_notify.config.values import as_path, plain, system_zone
 from wbox_notify.config.yaml.document import Document, Location, open_document, parse
@@ -29,7 +29,6 @@ ENVIRONMENT = "environment"
 """What problems call the environment."""
 
 _KEY = re.compile(r"sk_[!-~]+")
-_KEY_BYTES = 4096
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 Origin = Location | str
@@ -118,8 +117,8 @@ class _Reading:
             folder=self.folder,
             api_key=self._key(),
             data_dir=data_dir,
-            outlets=self.outlets.found,
-            secrets=dict(self.secrets.found),
+            outlets=self.outlets.urls,
+            secrets=dict(self.secrets.values),
             own=own(self.folder, data_dir, chosen["store"], self._keys()),
         )
 
@@ -212,22 +211,21 @@ class _Reading:
         return as_path(text, self.folder if isinstance(origin, Location) else Path.cwd())
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
+        name = f"the key file {text}"
         try:
             path = self._path(text, origin)
-            with path.open("rb") as stream:
-                status = os.fstat(stream.fileno())
-                key = decoded(stream.read(_KEY_BYTES)).strip()
-        except UnicodeDecodeError:
-            self._report(origin, "WBX322", f"the key file {text} is not UTF-8 text", None)
+        except ConfigError as error:
+            self._report(origin, "WBX322", f"{name} cannot be read: {error}", None)
             return None
-        except (OSError, ConfigError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            self._report(origin, "WBX322", f"the key file {text} cannot be read: {reason}", None)
+        try:
+            key, status = read_secret(path, name)
+        except ConfigError as error:
+            self._report(origin, "WBX322", str(error), None)
             return None
-        if origin != _CREDENTIALS and (flaw := exposed(status)):
-            message = f"{flaw} the key file {text}"
-            self._report(origin, "WBX322", message, f"{mending(flaw)} {path}", "warning")
-        return self._checked(key, origin)
+        warning = exposure(status, name, path)
+        if warning and origin != _CREDENTIALS:
+            self._report(origin, "WBX322", *warning, "warning")
+        return self._checked(key.strip(), origin)
 
     def _checked(self, key: str, origin: Origin) -> str | None:
         if _KEY.fullmatch(key):

@@ -21,7 +21,6 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.redaction import learn
 
 _MOST_BYTES = 64 * 1024
-_FOREIGN = "another user owns"
 
 
 class SecretSpec(Strict):
@@ -40,23 +39,23 @@ class SecretSpec(Strict):
 
 
 class Secrets:
-    """The secrets that the settings declare, and those that are found without being declared.
+    """The secrets of a project: those that the settings declare, and others in the environment.
 
     Attributes:
-        found: All values known so far, by name.
-        files: The files that hold declared ones, whether they can be read or not.
-        problems: What is wrong with the entries.
+        values: All values known so far, by name.
+        files: The files of declared secrets, readable or not.
+        problems: Mistakes in the entries.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
-        self.found: dict[str, str] = {}
+        self.values: dict[str, str] = {}
         self.files: list[Path] = []
         self.problems: list[Problem] = []
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
 
     def declare(self, section: Any, spot: Location) -> None:
-        """Take in what the settings say under ``secrets``."""
+        """Add the entries under ``secrets`` in the settings."""
         if isinstance(section, dict):
             for name, entry in section.items():
                 self._declare(name, entry, spot.at(name))
@@ -74,7 +73,7 @@ class Secrets:
         else:
             hint = f"write `{name}: {{env: VARIABLE}}` or `{name}: {{file: PATH}}`"
             self._report(spot, "WBX325", "the value of a secret does not belong in this file", hint)
-        if name not in self.found:
+        if name not in self.values:
             self._broken.add(name)
 
     def find(self, name: str) -> str:
@@ -85,26 +84,25 @@ class Secrets:
         """
         if name in self._broken:
             raise ConfigError(f"the secret `{name}` cannot be used: its own entry has a mistake")
-        if name not in self.found:
+        if name not in self.values:
             self._keep(name, self._undeclared(name))
-        return self.found[name]
+        return self.values[name]
 
     def declared(self, name: str, spot: Location) -> str | None:
-        """Return a secret that the settings declare; else that is a problem, which does not show the name."""
-        if name not in self.found and name not in self._broken:
+        """Return a declared secret; else report a problem, without the name, and return None."""
+        if name not in self.values and name not in self._broken:
             hint = "write its name here, and `secrets: {NAME: {file: PATH}}` or `{env: VARIABLE}`"
             self._report(spot, "WBX324", "`secrets` has no entry of this name", hint)
-        return self.found.get(name)
+        return self.values.get(name)
 
     def _keep(self, name: str, value: str) -> None:
         learn(value)
-        self.found[name] = value
+        self.values[name] = value
 
     def _undeclared(self, name: str) -> str:
         variable = f"WBOX_SECRET_{name.upper().replace('-', '_')}"
-        if value := self._environ.get(variable):
-            return value
-        if value := self._credential(name):
+        value = self._environ.get(variable) or self._credential(name)
+        if value:
             return value
         if is_like_a_token(name):
             hint = "write its name here, and the secret itself into a file or the environment"
@@ -113,37 +111,40 @@ class Secrets:
         raise ConfigError(f"there is no secret `{name}`", hint=hint)
 
     def _credential(self, name: str) -> str | None:
-        """Return what systemd read for us under this name; our own user may not be able to."""
+        """Return a credential that systemd has read, also where our user may not read its file."""
         credentials = self._environ.get("CREDENTIALS_DIRECTORY")
-        path = Path(credentials or "", name)
-        return _read(path)[0] if credentials and os.path.lexists(path) else None
+        if not credentials:
+            return None
+        path = Path(credentials, name)
+        return _read(path)[0] if os.path.lexists(path) else None
 
     def _entry(self, name: str, entry: dict[str, Any], spot: Location) -> None:
         spec, problems = fit(SecretSpec, entry, spot)
         self.problems += map(_without_excerpt, problems)
         if spec is None:
             return
+        at = spot.at("env" if spec.file is None else "file")
         try:
             if spec.file is None:
                 self._keep(name, self._variable(spec.env or ""))
             else:
                 path = as_path(spec.file, self._folder)
                 self.files.append(path)
-                self._keep(name, self._credential(name) or self._file(spec.file, path, spot.at("file")))
+                self._keep(name, self._credential(name) or self._file(spec.file, path, at))
         except ConfigError as error:
-            at = spot.at("env" if spec.file is None else "file")
             self.problems.append(at.problem("WBX324", str(error), hint=error.hint))
 
     def _variable(self, variable: str) -> str:
-        if value := self._environ.get(variable):
-            return value
-        raise ConfigError(f"the variable {variable} is not set", hint="set it where the daemon is started")
+        value = self._environ.get(variable)
+        if not value:
+            hint = "set it where the daemon is started"
+            raise ConfigError(f"the variable {variable} is not set", hint=hint)
+        return value
 
     def _file(self, text: str, path: Path, spot: Location) -> str:
         value, status = _read(path)
-        if flaw := exposed(status):
-            message = f"{flaw} the secret in {text}"
-            hint = f"{mending(flaw)} {path}"
+        if warning := exposure(status, f"the secret in {text}", path):
+            message, hint = warning
             self.problems.append(spot.problem("WBX324", message, hint=hint, severity="warning"))
         return value
 
@@ -152,23 +153,23 @@ class Secrets:
 
 
 class OutletBook:
-    """The outlets that were found so far: ``found`` has the URL of each name."""
+    """Outlets by name, each an Apprise URL as it is written or one that a secret holds."""
 
-    def __init__(self, secrets: Secrets, found: Mapping[str, str] | None = None) -> None:
-        self.found = dict(found or {})
+    def __init__(self, secrets: Secrets, urls: Mapping[str, str] | None = None) -> None:
+        self.urls = dict(urls or {})
         self._secrets = secrets
 
     def find(self, text: str) -> str:
         """Return the name of an outlet.
 
         Raises:
-            ConfigError: there is none, or Apprise cannot use it; the words hold no secret.
+            ConfigError: there is none, or Apprise cannot use it; its message holds no secret.
         """
         name = name_of(text)
-        if name not in self.found:
+        if name not in self.urls:
             url = text if is_url(text) else self._url_in(text)
             check(url)
-            self.found[name] = url
+            self.urls[name] = url
         return name
 
     def _url_in(self, name: str) -> str:
@@ -181,7 +182,7 @@ class OutletBook:
 
 
 def open_secret(text: str, spot: Location) -> Iterator[Problem]:
-    """Yield a warning if a secret stands openly in the text of an outlet."""
+    """Yield a warning if the text of an outlet shows a secret."""
     if not is_url(text) or not is_telling(text):
         return
     message = "this address may hold a password or a token, and everybody who can read this file sees it"
@@ -191,54 +192,59 @@ def open_secret(text: str, spot: Location) -> Iterator[Problem]:
     yield spot.problem("WBX336", message, hint=hint, severity="warning")
 
 
-def decoded(content: bytes) -> str:
-    """Return the secret in a file as editors save it: with a mark before it, in UTF-16, with a line end.
+def read_secret(path: Path, name: str) -> tuple[str, os.stat_result]:
+    """Return the secret in a file, which messages call ``name``, and the status of the file.
 
-    Blanks at its end are no part of it.
+    Editors may save it in UTF-16 or with a byte order mark. Blanks at its end are no part of it.
 
     Raises:
-        UnicodeDecodeError: it is no text.
+        ConfigError: it cannot be read, or is too large.
     """
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_wide else "utf-8-sig").rstrip()
-
-
-def exposed(status: os.stat_result) -> str | None:
-    """Return who but us can get at a file with a secret, as the beginning of a sentence; None for nobody."""
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    if status.st_mode & stat.S_IROTH:
-        return "everybody on this machine can read"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "others can change"
-    if status.st_uid not in {0, os.geteuid()}:
-        return _FOREIGN
-    # A group of root's choice is a way to hand a secret to one service; anybody else's group is an accident.
-    return "a group can read" if status.st_uid and status.st_mode & stat.S_IRGRP else None
-
-
-def mending(flaw: str) -> str:
-    """Return the command that mends what ``exposed`` found, without the path."""
-    return "chown $USER" if flaw == _FOREIGN else "chmod 600"
-
-
-def _without_excerpt(problem: Problem) -> Problem:
-    """Return a problem that does not show the line, which may hold the secret itself."""
-    return replace(problem, excerpt=())
-
-
-def _read(path: Path) -> tuple[str, os.stat_result]:
-    """Return what a file holds, and whose it is."""
     try:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
             content = stream.read(_MOST_BYTES + 1)
-        value = decoded(content)
+        encoding = "utf-8-sig"
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
+        value = content.decode(encoding).rstrip()
     except UnicodeDecodeError:
-        raise ConfigError(f"the file {path} is not UTF-8 text") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"the file {path} cannot be read: {reason}") from None
-    if not value or len(content) > _MOST_BYTES:
-        raise ConfigError(f"the file {path} is {'too large' if value else 'empty'}")
+        raise ConfigError(f"{name} is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigError(f"{name} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{name} cannot be read: {error}") from None
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"{name} is too large")
+    return value, status
+
+
+def exposure(status: os.stat_result, name: str, path: Path) -> tuple[str, str] | None:
+    """Return who else can access a secret file and the command against that; None if nobody can."""
+    mode = status.st_mode
+    if not stat.S_ISREG(mode):
+        return None
+    if mode & stat.S_IROTH:
+        access = "everybody on this machine can read"
+    elif mode & (stat.S_IWGRP | stat.S_IWOTH):
+        access = "others can change"
+    elif status.st_uid not in {0, os.geteuid()}:
+        return f"another user owns {name}", f"chown $USER {path}"
+    # A group of root's choice is a way to hand a secret to one service; anybody else's group is an accident.
+    elif status.st_uid and mode & stat.S_IRGRP:
+        access = "a group can read"
+    else:
+        return None
+    return f"{access} {name}", f"chmod 600 {path}"
+
+
+def _without_excerpt(problem: Problem) -> Problem:
+    """Return a problem without its line, which may hold the secret itself."""
+    return replace(problem, excerpt=())
+
+
+def _read(path: Path) -> tuple[str, os.stat_result]:
+    value, status = read_secret(path, f"the file {path}")
+    if not value:
+        raise ConfigError(f"the file {path} is empty")
     return value, status

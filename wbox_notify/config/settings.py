@@ -55,11 +55,11 @@ class Setting(NamedTuple):
     """A setting.
 
     Attributes:
-        key: Where it stands in the file: ``wbox.url``.
-        default: What the file would say where nobody does; None where it depends on the machine.
-        text: What it says.
+        key: Its key in the file: ``wbox.url``.
+        default: Its default as the file writes it; None where it depends on the machine.
+        text: Its description.
         variable: The environment variable that wins over the file.
-        kind: Its type in the file where that is not the one in ``Settings``.
+        kind: Its type in the file.
     """
 
     key: str
@@ -73,29 +73,29 @@ def _setting(key: str, default: Any, text: str, variable: str | None = None, kin
     return field(metadata={"setting": Setting(key, default, text, variable, kind)})
 
 
-def _pace_field(name: str, hint: Any) -> tuple[Any, Any]:
-    """Return the field of a part of the pace, whose default and text stand in ``Pace``."""
-    seconds_or_count, text = get_args(hint)
-    default = getattr(Pace(), name)
-    if seconds_or_count is int:
-        return _field(CountOrZero, default, text)
-    return _field(DurationOrZero if name == "same_text" else Duration, duration_text(default), text)
-
-
 def _field(kind: Any, default: Any, text: str) -> tuple[Any, Any]:
-    """Return a type and a field for ``create_model``; a key with nothing after it counts as left out."""
+    """Return type and field of a key; a key without a value is left out."""
     if default is None:
         return Optional[kind], Field(default=None, description=text)  # noqa: UP045 - the type is a value here
-    return Annotated[kind, BeforeValidator(lambda value: default if value is None else value)], option(
-        default, text
-    )
+
+    def unless_empty(value: Any) -> Any:
+        return default if value is None else value
+
+    return Annotated[kind, BeforeValidator(unless_empty)], option(default, text)
 
 
 def _pace_model() -> type[Strict]:
+    """Return the shape of a pace in the file; its defaults and texts are those of ``Pace``."""
     keys: dict[str, Any] = {}
     for name, hint in get_type_hints(Pace, include_extras=True).items():
-        if get_args(hint):
-            keys[name] = _pace_field(name, hint)
+        default = getattr(Pace(), name)
+        match get_args(hint):
+            case (kind, text) if kind is int:
+                keys[name] = _field(CountOrZero, default, text)
+            case (_, text) if name == "same_text":
+                keys[name] = _field(DurationOrZero, duration_text(default), text)
+            case (_, text):
+                keys[name] = _field(Duration, duration_text(default), text)
     text = "How quickly messages follow each other, so that WhatsApp does not block the number."
     return create_model("Pace", __base__=Strict, __doc__=text, **keys)
 
@@ -201,23 +201,18 @@ class Settings:
         return bool(self.public_url or self.media.elsewhere or is_loopback(self.url))
 
 
-class _Wbox(Strict):
-    """The wbox server, its key, and how quickly messages go there."""
+_SECTIONS = {
+    "wbox": "The wbox server, its key, and how quickly messages go there.",
+    "defaults": "Defaults of rules and messages.",
+    "limits": "Limits on what others send.",
+}
 
+
+class _Section(Strict):
     refused: ClassVar[Mapping[str, Refusal]] = {"api_key": _NO_KEY}
 
 
-class _Defaults(Strict):
-    """Defaults of rules and messages."""
-
-
-class _Limits(Strict):
-    """Limits on what others send."""
-
-
 class _File(Strict):
-    """The settings of a project."""
-
     refused: ClassVar[Mapping[str, Refusal]] = {
         "pace": Refusal("WBX210", "unknown key `pace`", "it stands under `wbox:`"),
         **later("rules", hint="rules stand in the folder rules/"),
@@ -225,48 +220,44 @@ class _File(Strict):
     }
 
 
-_SECTIONS = {"wbox": _Wbox, "defaults": _Defaults, "limits": _Limits}
-
-
 def _settings() -> dict[str, Setting]:
-    """Return the settings by their names in ``Settings``, each with its type in the file."""
     types = get_type_hints(Settings, include_extras=True)
-    found = {}
+    settings = {}
     for attribute in fields(Settings):
         setting: Setting | None = attribute.metadata.get("setting")
         if setting is not None:
-            found[attribute.name] = setting._replace(kind=setting.kind or types[attribute.name])
-    return found
+            settings[attribute.name] = setting._replace(kind=setting.kind or types[attribute.name])
+    return settings
 
 
 SETTINGS = _settings()
 """All settings by their names in ``Settings``."""
 
 
-def _file_model() -> type[Strict]:
-    """Return the shape of ``wbox-notify.yaml``; what it says of people is read with the rules."""
-    keys: dict[str, Any] = {
-        "version": (Version, Field(default=1, description="the version of the language: 1"))
-    }
-    sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+def _keys(section: str) -> dict[str, Any]:
+    """Return the keys of a section; those outside of all sections for an empty name."""
+    keys = {}
     for setting in SETTINGS.values():
-        text = setting.text
-        if setting.variable:
-            text = f"{text}; `{setting.variable}`"
-        section, _, key = setting.key.rpartition(".")
-        keys.setdefault(section or key, None)
-        (sections[section] if section else keys)[key] = _field(setting.kind, setting.default, text)
-    for name, base in _SECTIONS.items():
-        model = create_model(name.title(), __base__=base, __doc__=base.__doc__, **sections[name])
-        words = str(base.__doc__)
-        keys[name] = _field(model, {}, f"{words[0].lower()}{words[1:-1]}")
+        above, _, key = setting.key.rpartition(".")
+        text = f"{setting.text}; `{setting.variable}`" if setting.variable else setting.text
+        if above == section:
+            keys[key] = _field(setting.kind, setting.default, text)
+    return keys
+
+
+def _file_model() -> type[Strict]:
+    keys: dict[str, Any] = {"version": (Version, option(1, "the version of the language: 1"))}
+    for section, text in _SECTIONS.items():
+        model = create_model(section.title(), __base__=_Section, __doc__=text, **_keys(section))
+        keys[section] = _field(model, {}, f"{text[0].lower()}{text[1:-1]}")
+    keys |= _keys("")
+    # The shape of people is part of the rules.
     keys |= dict.fromkeys(("contacts", "groups", "on_call", "time_windows"), (Any, None))
-    kind = Annotated[Any, BeforeValidator(empty_map, json_schema_input_type=dict[str, SecretSpec] | None)]
-    keys["secrets"] = (
-        kind,
-        Field(default=None, description="the place of each secret by its name; never its value"),
-    )
-    return create_model("SettingsFile", __base__=_File, __doc__=_File.__doc__, **keys)
+    # A value in place of the place of a secret gets a message that does not show it.
+    secrets = BeforeValidator(empty_map, json_schema_input_type=dict[str, SecretSpec] | None)
+    text = "the place of each secret by its name; never its value"
+    keys["secrets"] = (Annotated[Any, secrets], Field(default=None, description=text))
+    return create_model("SettingsFile", __base__=_File, __doc__="The settings of a project.", **keys)
 
 
 SettingsFile = _file_model()

@@ -184,10 +184,10 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
         loading.take(document)
     _check_owner(setup, context)
     return Project(
-        settings=replace(chosen, secrets=dict(setup.secrets.found)),
+        settings=replace(chosen, secrets=dict(setup.secrets.values)),
         rules=tuple(loading.rules),
         people=people,
-        outlets=context.outlets.found,
+        outlets=context.outlets.urls,
         problems=in_order(context.problems),
     )
 
