@@ -18,7 +18,7 @@ from wbox_notify.config.media import Bucket
 from wbox_notify.config.yaml.problems import render
 from wbox_notify.errors import WboxError
 from wbox_notify.media import MediaFiles
-from wbox_notify.media.bucket import _talking as talking
+from wbox_notify.media.bucket import _client as talking
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
 from wbox_notify.rules import Live, Project

@@ -15,6 +15,11 @@ class WboxError(Exception):
         super().__init__(problem)
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        """The problem and its hint on one line."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class ConfigError(WboxError):
     """Settings, a rule or a template cannot be used as written."""

@@ -1,4 +1,4 @@
-"""A bucket of S3, or of what speaks like it: copies are uploaded, and lent by addresses that end.
+"""A bucket of S3, or of a compatible service: copies are uploaded, and lent by links that expire.
 
 Import it late: its library is an extra.
 """
@@ -26,23 +26,23 @@ from wbox_notify.media.spool import Item
 _TIMEOUT = Timeout(connect=10.0, read=60.0)
 _SERVER_ERROR = 500
 _PASSING = {"RequestTimeout", "RequestTimeTooSkewed", "TooManyRequests"}
-"""What a bucket refuses for now, though it calls it the mistake of whoever asks."""
+"""Errors that pass, though a bucket reports them as errors of the client."""
 
 
-def place(bucket: Bucket, item: Item, copy: Path, now: float, ends: float) -> str:
-    """Upload a copy unless it is there; return its address, signed, which works until ``ends``.
+def upload(bucket: Bucket, item: Item, copy: Path, now: float, ends: float) -> str:
+    """Upload a copy unless it is there; return its signed address, which works until ``ends``.
 
     Raises:
-        MediaError: the bucket does not take it; ``retry`` says whether it may later.
+        MediaError: the bucket refuses it; ``retry`` says whether that may pass.
     """
     name = _name(bucket, item)
     headers = {"Content-Disposition": disposition(item.name, item.type), "Cache-Control": "private, no-store"}
-    with _talking(bucket) as client:
+    with _client(bucket) as client:
         if not _is_there(client, bucket, item):
-            with copy.open("rb") as reading:
+            with copy.open("rb") as file:
                 # One part after the other: each is held in memory.
                 client.put_object(
-                    bucket.name, name, reading, item.size, item.type, {**headers}, num_parallel_uploads=1
+                    bucket.name, name, file, item.size, item.type, {**headers}, num_parallel_uploads=1
                 )
         return client.presigned_get_object(
             bucket.name,
@@ -52,13 +52,13 @@ def place(bucket: Bucket, item: Item, copy: Path, now: float, ends: float) -> st
         )
 
 
-def take_away(bucket: Bucket, item: Item) -> None:
-    """Delete a copy from there.
+def remove(bucket: Bucket, item: Item) -> None:
+    """Delete a copy from the bucket.
 
     Raises:
-        MediaError: it is still there; ``retry`` says that the bucket cannot be asked at all.
+        MediaError: it is still there; ``retry`` says that the bucket cannot be reached at all.
     """
-    with _talking(bucket) as client:
+    with _client(bucket) as client:
         client.remove_object(bucket.name, _name(bucket, item))
 
 
@@ -66,15 +66,15 @@ def _is_there(client: Minio, bucket: Bucket, item: Item) -> bool:
     try:
         return client.stat_object(bucket.name, _name(bucket, item)).size == item.size
     except S3Error:
-        return False  # also where we may not look: the upload tells what is wrong
+        return False  # also where we may not look: then the upload fails with the reason
 
 
 @contextmanager
-def _talking(bucket: Bucket) -> Iterator[Minio]:
-    """Give a client; what it raises is said without what an answer holds, which may quote a signature."""
+def _client(bucket: Bucket) -> Iterator[Minio]:
+    """Give a client; its errors are shown without the text of an answer, which may quote a signature."""
     parts = urlsplit(bucket.endpoint)
-    # Nothing of the environment, no redirect that would take a signature elsewhere, no second try: the
-    # queue has its own.
+    # Nothing from the environment, no redirect that would take a signature elsewhere, no retry: the queue
+    # has its own.
     pool = PoolManager(timeout=_TIMEOUT, retries=False, ca_certs=certifi.where())
     try:
         yield Minio(

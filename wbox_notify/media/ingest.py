@@ -1,4 +1,4 @@
-"""Taking a file into the spool: opened without following links or blocking, checked, copied."""
+"""Ingest of a file into the spool: opened without following links or blocking, checked, copied."""
 
 import errno
 import os
@@ -23,47 +23,54 @@ _PASSING = frozenset(
         *(errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
     }
 )
-"""What a disk or a system says when it cannot do now what it may do later."""
+"""Errors of a disk or a system that may pass."""
+
+_WHAT = {"image": "a picture", "video": "a video", "audio": "a sound", "document": "a document"}
+_UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
 
 
 class MediaError(WboxError):
     """A file cannot be sent as media; ``retry`` where it may be possible later."""
 
     def __init__(self, problem: str, *, hint: str | None = None, retry: bool = False) -> None:
-        # A name may hold what no database takes and no line of a log should.
+        # A name may hold characters that no database takes, and line breaks.
         super().__init__(one_line(problem), hint=hint)
         self.retry = retry
 
 
+class FullError(MediaError):
+    """There is no room for a file."""
+
+
 def passes(error: OSError | ValueError) -> bool:
-    """Return whether the same may go well later."""
+    """Return whether an error may pass."""
     return isinstance(error, OSError) and error.errno in _PASSING
 
 
 @contextmanager
 def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
-    """Give a descriptor of a regular file, and close it after.
+    """Give a descriptor of a regular file, and close it afterwards.
 
     Args:
-        path: The file; no link, and no second name of a file.
-        roots: The folders of which it must be in one; None allows any.
-        own: What belongs to the daemon, of which it must be no part.
+        path: The file; neither a link nor a second name of a file.
+        roots: The folders of which one must hold it; None allows any.
+        own: The files of the daemon, which are refused.
 
     Raises:
-        MediaError: it cannot be sent, and why.
+        MediaError: it cannot be sent.
     """
     try:
-        # Looked at before it is opened: to open a device or a pipe may do something, or wait for somebody.
-        found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Checked before it is opened: opening a device or a pipe may act on it, or wait for its other end.
+        handle = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise MediaError(f"{path} cannot be opened: {_reason(error)}", retry=passes(error)) from None
     try:
-        _check(path, os.fstat(found), Path(f"/proc/self/fd/{found}").readlink(), roots, own)
-        descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        _check(path, os.fstat(handle), Path(f"/proc/self/fd/{handle}").readlink(), roots, own)
+        descriptor = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {_reason(error)}", retry=passes(error)) from None
     finally:
-        os.close(found)
+        os.close(handle)
     try:
         yield descriptor
     finally:
@@ -71,13 +78,13 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
 
 
 def _check(path: Path, status: os.stat_result, real: Path, roots: Iterable[Path] | None, own: Own) -> None:
-    """Refuse what is no file of its own, and what is not where files may be taken from."""
+    """Refuse what is not a regular file with one name, in an allowed folder and not of the daemon."""
     if stat.S_ISLNK(status.st_mode):
         raise MediaError(f"{path} is a link, and links are not followed", hint="name the file itself")
     if not stat.S_ISREG(status.st_mode):
         raise MediaError(f"{path} is not a file")
     if status.st_nlink > 1:
-        hint = "somebody may have put another's file there under a name of their own: copy it instead"
+        hint = "it may be the file of another user under a second name: copy it instead"
         raise MediaError(f"{path} has a second name (a hard link)", hint=hint)
     if part := own.at(real):
         raise MediaError(f"{path} belongs to the daemon ({part.what}) and is never sent")
@@ -87,15 +94,9 @@ def _check(path: Path, status: os.stat_result, real: Path, roots: Iterable[Path]
 
 
 def _reason(error: OSError | ValueError) -> str:
-    return str(error.strerror) if isinstance(error, OSError) else "no file has such a name"
-
-
-_WHAT = {"image": "a picture", "video": "a video", "audio": "a sound", "document": "a document"}
-_UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
-
-
-class FullError(MediaError):
-    """There is no room for a file."""
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return "no file can have this name"
 
 
 def take(
@@ -107,13 +108,13 @@ def take(
 ) -> Copy:
     """Copy a file into the spool, from one of the allowed folders or, with None, from any.
 
-    Where events ``told`` of a file at this path, it must be what one of them told of.
+    Where events ``told`` of a file at this path, it must be the version that one of them told of.
 
     Raises:
-        MediaError: it cannot be sent, and why.
+        MediaError: it cannot be sent.
     """
     with opened(path, allowed, settings.own) as descriptor:
-        if told and not any(is_told(descriptor, one) for one in told):
+        if told and not any(is_told(descriptor, data) for data in told):
             raise MediaError(f"{path} has changed since it was reported")
         before = os.fstat(descriptor)
         size = before.st_size
@@ -123,7 +124,7 @@ def take(
             _check_room(path, size, spool.used(), settings.media)
             sha256 = spool.copy(descriptor, size)
             after = os.fstat(descriptor)
-            # Whoever brought it may only have set its time since: then what is in it is the same once more.
+            # Perhaps only its time was set meanwhile: then a second copy has the same content.
             if _changed(before, after) and spool.copy(descriptor, size) == sha256:
                 before, after = after, os.fstat(descriptor)
         except OSError as error:
@@ -151,7 +152,7 @@ def _check_size(path: Path, size: int, family: str, media: Media) -> None:
 
 def _check_room(path: Path, size: int, used: int, media: Media) -> None:
     if used + size > media.quota:
-        taken = f"what waits takes {_shown(used)} of {_shown(media.quota)}"
+        taken = f"queued files use {_shown(used)} of the quota of {_shown(media.quota)}"
         hint = (
             "make room (wbox-notify queue list, queue drop) or set a larger `media.quota`,"
             " then wbox-notify queue retry"

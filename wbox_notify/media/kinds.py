@@ -1,4 +1,4 @@
-"""Kinds: what a file is, by what is in it; its name is believed only where bytes cannot tell."""
+"""Kinds of files by their content; the name decides only between kinds that begin alike."""
 
 import re
 import unicodedata
@@ -30,7 +30,7 @@ _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|%#\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]'
 )
 _HARMLESS = {".pdf", ".txt", ".csv", ".doc", ".xls", ".ppt", *_OFFICE}
-"""Endings by which a web server says nothing that a browser would run."""
+"""Endings of files that neither a web server nor a browser runs."""
 
 
 class Kind(NamedTuple):
@@ -38,8 +38,8 @@ class Kind(NamedTuple):
 
     Attributes:
         type: Its media type.
-        family: What WhatsApp takes it for: ``image``, ``video``, ``audio`` or ``document``.
-        suffixes: What a name of it ends in, one of them; nothing where any name will do.
+        family: What WhatsApp shows it as: ``image``, ``video``, ``audio`` or ``document``.
+        suffixes: The endings of which its name has one; empty where any name will do.
     """
 
     type: str
@@ -66,7 +66,7 @@ _AAC = Kind("audio/aac", "audio", (".aac",))
 
 
 def recognise(head: bytes, name: str) -> Kind:
-    """Return what a file is, by its first bytes; its name tells kinds apart that begin alike."""
+    """Return what a file is, by its first bytes; its name decides between kinds that begin alike."""
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
@@ -85,12 +85,13 @@ def safe_name(name: str, kind: Kind) -> str:
         stem, dot, suffix = text, "", ""
     stem = stem.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "file"
     whole = f"{stem}{dot}{suffix}"
-    fits = not kind.suffixes or whole.lower().endswith(kind.suffixes)
-    return whole if fits else f"{whole}{kind.suffixes[0]}"
+    if kind.suffixes and not whole.lower().endswith(kind.suffixes):
+        return f"{whole}{kind.suffixes[0]}"
+    return whole
 
 
 def static_name(name: str, family: str) -> str:
-    """Return a name by which a web server of somebody else's runs nothing, and a browser neither.
+    """Return a name under which neither a web server nor a browser runs the file.
 
     It has one ending: Apache takes `a.php.pdf` for PHP where it was told so with AddHandler.
     """
@@ -101,7 +102,7 @@ def static_name(name: str, family: str) -> str:
 
 
 def disposition(name: str, kind_type: str) -> str:
-    """Return what a browser is to do with a file: show pictures, films, sounds and PDF, save all else."""
+    """Return the header by which a browser shows pictures, videos, sounds and PDF, and saves all else."""
     inline = kind_type.startswith(("image/", "video/", "audio/")) or kind_type == "application/pdf"
     plain = re.sub(r'[^ -~]|["\\]', "_", name)
     how = "inline" if inline else "attachment"
@@ -113,7 +114,9 @@ def _film(brand: bytes) -> Kind:
         return _3GP
     if brand in {b"M4A ", b"M4B "}:
         return _M4A
-    return _VIDEO if brand in _MP4 else _DOCUMENT
+    if brand in _MP4:
+        return _VIDEO
+    return _DOCUMENT
 
 
 def _sound(head: bytes) -> Kind | None:
@@ -123,8 +126,9 @@ def _sound(head: bytes) -> Kind | None:
     if head[1] in {0xF1, 0xF9} and head[2] >> 2 & 0xF < 13:  # noqa: PLR2004 - there are 13 sampling rates
         return _AAC
     layer_3 = head[1] in {0xFB, 0xFA, 0xF3, 0xF2}
-    known = head[2] >> 4 not in {0, 15} and head[2] >> 2 & 3 != 3  # noqa: PLR2004 - bit rate, sampling rate
-    return _MP3 if layer_3 and known else None
+    if layer_3 and head[2] >> 4 not in {0, 15} and head[2] >> 2 & 3 != 3:  # noqa: PLR2004 - bit, sampling rate
+        return _MP3
+    return None
 
 
 def _document(head: bytes, suffix: str) -> Kind:
@@ -143,9 +147,10 @@ def _document(head: bytes, suffix: str) -> Kind:
 def _is_text(head: bytes) -> bool:
     if b"\0" in head:
         return False
+    # A character may be cut in two at the end of a full head.
+    text = head[:-3] if len(head) == HEAD else head
     try:
-        # A character may be cut in two at the end of the head.
-        head[: max(len(head) - 3, 0)].decode() if len(head) == HEAD else head.decode()
+        text.decode()
     except UnicodeDecodeError as error:
-        return len(head) == HEAD and error.start >= len(head) - 6
+        return len(head) == HEAD and error.start >= HEAD - 6
     return True

@@ -1,4 +1,4 @@
-"""Spool: copies of files by their content, and how long which message needs which."""
+"""Spool: copies of files by their content, and the messages that need them."""
 
 import hashlib
 import os
@@ -37,16 +37,25 @@ values (:id, :key, :sha256, :name, :type, :family, :size, :now) on conflict (key
 """
 _FIELDS = "id, key, sha256, name, type, family, size, created"
 
+GRACE = 3600.0
+"""Seconds for which a link goes on working once wbox said that the message was sent."""
+
+LATEST = 7 * 86400.0
+"""Seconds after which every link ends, and after which a delivery that has finally failed is not retried."""
+
+Standings = Callable[[Sequence[str]], Mapping[str, Standing]]
+"""Returns the standings of the deliveries with some keys; what is missing is not (or not yet) there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A file that has been taken in.
+    """A file that has been copied.
 
     Attributes:
-        sha256: What is in it, by which the spool calls it.
-        name: What a person calls it, fit for an address.
+        sha256: The digest of its content, which is its name in the spool.
+        name: Its name for people, fit for an address.
         type: Its media type.
-        family: What WhatsApp takes it for.
+        family: What WhatsApp shows it as: ``image``, ``video``, ``audio`` or ``document``.
         size: Its bytes.
     """
 
@@ -59,21 +68,31 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item(Copy):
-    """What one message needs of the spool.
+    """A copy that one message needs.
 
     Attributes:
-        id: Random, so that nobody can tell from links that two files are the same.
+        id: Random, so that links do not show that two files are the same.
         key: The key of the delivery.
-        created: When it was taken in, in seconds since the epoch.
+        created: When it was copied, in seconds since the epoch.
     """
 
     id: str
     key: str
     created: float
 
+    def is_needed(self, standing: Standing | None, now: float) -> bool:
+        """Return whether the message needs the copy, or may need it when a person retries it."""
+        if standing is None:
+            return now < self.created + GRACE  # its message is about to be stored
+        if standing.state in (*OPEN, State.HELD):
+            return True
+        if standing.state is State.SENT:
+            return now < standing.since + GRACE
+        return standing.state is not State.CANCELLED and now < standing.since + LATEST
+
 
 class Spool:
-    """A folder with a small database; it is made when the first file is taken in. Any thread may call."""
+    """A folder with a small database; it is made with the first copy. Any thread may call."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,7 +100,7 @@ class Spool:
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with self._lock:
             if self._connection:
                 self._connection.close()
@@ -96,7 +115,7 @@ class Spool:
         return sum(copy.stat().st_size for copy in self._copies())
 
     def of(self, key: str) -> Item | None:
-        """Return what the delivery with a key needs, or None."""
+        """Return the item of the delivery with a key, or None."""
         return next(iter(self._items("where key = ?", key)), None)
 
     def item(self, item_id: str) -> Item | None:
@@ -113,12 +132,12 @@ class Spool:
         part = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
         digest = hashlib.sha256()
         try:
-            with part.open("xb") as writing:
+            with part.open("xb") as file:
                 for block in _blocks(descriptor, size):
                     digest.update(block)
-                    writing.write(block)
-                writing.flush()
-                os.fsync(writing.fileno())
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
             part.replace(self.path(digest.hexdigest()))
         finally:
             part.unlink(missing_ok=True)
@@ -126,27 +145,27 @@ class Spool:
         return digest.hexdigest()
 
     def add(self, needs: Mapping[str, Copy], now: float) -> None:
-        """Note which deliveries, by their keys, need which copies; what one needed before stays as it is."""
+        """Note which deliveries, by their keys, need which copies; an item that is there stays as it is."""
         rows = [{**asdict(copy), "id": _new_id(), "key": key, "now": now} for key, copy in needs.items()]
         with self._transaction() as connection:
             connection.executemany(_ADD, rows)
 
     def reserve(self, item: Item, size: int, most: int) -> bool:
-        """Count bytes that are about to be served; False, and nothing counted, beyond ``most`` in all."""
+        """Count bytes that are about to be served; return False, counting nothing, beyond ``most``."""
         with self._transaction() as connection:
-            counted = connection.execute(
+            cursor = connection.execute(
                 "update item set served = served + :size where id = :id and served + :size <= :most",
                 {"size": size, "id": item.id, "most": most},
             )
-            return counted.rowcount == 1
+            return cursor.rowcount == 1
 
     def give_back(self, item: Item, size: int) -> None:
-        """Count no longer what was reserved and not served."""
+        """Subtract bytes that were reserved and not served."""
         with self._transaction() as connection:
             connection.execute("update item set served = served - ? where id = ?", (size, item.id))
 
     def remove(self, items: Sequence[Item]) -> None:
-        """Forget items, and delete every copy that none needs any more; also what a crash left."""
+        """Delete items, and every copy that no item needs, also those that a crash left."""
         if items:
             with self._transaction() as connection:
                 connection.executemany("delete from item where id = ?", [(item.id,) for item in items])
@@ -199,25 +218,3 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
     while block := os.pread(descriptor, min(_BLOCK, size - position), position):
         position += len(block)
         yield block
-
-
-GRACE = 3600.0
-"""Seconds for which a link goes on working once wbox said that the message was sent."""
-
-LATEST = 7 * 86400.0
-"""Seconds after which every link ends, and after which nobody retries what has finally failed."""
-
-
-Standings = Callable[[Sequence[str]], Mapping[str, Standing]]
-"""Returns the standings of the deliveries with some keys; what is missing is not (or not yet) there."""
-
-
-def is_needed(standing: Standing | None, created: float, now: float) -> bool:
-    """Return whether a copy that was made at ``created`` is needed, or may be by somebody who retries."""
-    if standing is None:
-        return now < created + GRACE  # its message is about to be stored
-    if standing.state in (*OPEN, State.HELD):
-        return True
-    if standing.state is State.SENT:
-        return now < standing.since + GRACE
-    return standing.state is not State.CANCELLED and now < standing.since + LATEST

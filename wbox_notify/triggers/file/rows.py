@@ -180,7 +180,7 @@ class RowFiles:
         except OSError as error:
             part = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
         except WboxError as error:
-            part = Slice(problem=f"{error}; {error.hint}" if error.hint else str(error))
+            part = Slice(problem=error.with_hint)
         if rows and part.more:
             self._keep(wanted.reader, rows)
         elif rows:
