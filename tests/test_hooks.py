@@ -251,9 +251,9 @@ def test_the_log_says_why_and_holds_no_secret(door: Doorway, caplog: pytest.LogC
     forged = signed(b"{}", b"guess")["X-Hub-Signature-256"]
     door.post("/hook/push?token=hidden", b"{}", **{"X-Hub-Signature-256": forged})
     door.post("/hook/nothing", b"{}", Authorization="Bearer hidden")
-    wrong = "the header x-hub-signature-256 is not made with our secret"
+    wrong = "the header x-hub-signature-256 does not match our secret"
     assert f"/hook/push from 127.0.0.1 is refused with 401: {wrong}" in caplog.text
-    assert "/hook/nothing from 127.0.0.1 is refused with 401: no rule has such a path" in caplog.text
+    assert "/hook/nothing from 127.0.0.1 is refused with 401: no rule has this path" in caplog.text
     ours = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
     assert "hidden" not in ours
     assert forged.removeprefix("sha256=") not in ours

@@ -45,8 +45,8 @@ def door(tmp_path: Path) -> Iterator[Doorway]:
 CASES = [
     ("POST", "/hook/open", {}, b"\xe7", 400, "not in UTF-8"),
     ("POST", "/hook/push", {}, b"{}", 401, "the header x-hub-signature-256 is missing"),
-    ("POST", "/hook/alerts", {"Authorization": "Bearer x"}, b"{}", 401, "not made with our secret"),
-    ("POST", "/hook/nothing", {}, b"{}", 401, "no rule has such a path"),
+    ("POST", "/hook/alerts", {"Authorization": "Bearer x"}, b"{}", 401, "does not match our secret"),
+    ("POST", "/hook/nothing", {}, b"{}", 401, "no rule has this path"),
     ("POST", "/hook/open", {"Origin": "https://evil.example"}, b"{}", 403, "pages of other web sites"),
     ("GET", "/hook/open", {}, b"", 405, "Method Not Allowed"),
     ("POST", "/hook/open", {}, b"x" * 100_001, 413, "larger than 97 KiB; `limits.body`"),

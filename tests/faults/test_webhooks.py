@@ -144,7 +144,7 @@ def test_W10_of_many_refusals_three_an_hour_are_kept_and_the_rest_is_counted() -
     refusals = Refusals(lambda event, plan: kept.append((event, plan)), clock=lambda: now)
     for _ in range(1000):
         refusals.report("push", 413, "/hook/push from 10.0.0.7", "too large")
-        refusals.report("", 401, "/hook/x from 10.0.0.7", "no rule has such a path")
+        refusals.report("", 401, "/hook/x from 10.0.0.7", "no rule has this path")
     assert len(kept) == 6
     now = 3600.0
     refusals.report_others()

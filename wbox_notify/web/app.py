@@ -163,7 +163,9 @@ class _Commands:
             if ids is not None:
                 ids = [int(number) for number in ids]
         except (KeyError, ValueError, TypeError, OverflowError):
-            raise HTTPException(400, "action must be retry, release or drop, with ids") from None
+            raise HTTPException(
+                400, "`action` must be retry, release or drop, and `ids` a list of numbers or null"
+            ) from None
         return JSONResponse({"ids": await run_in_threadpool(self._control.queue, action, ids)})
 
     async def send(self, request: Request) -> Response:

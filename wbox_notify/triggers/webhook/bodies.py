@@ -157,7 +157,7 @@ def _decoded(body: bytes) -> str:
     try:
         return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        raise BodyError(f"the body is not in UTF-8: byte {error.start + 1} does not fit") from None
+        raise BodyError(f"the body is not in UTF-8: byte {error.start + 1} is invalid") from None
 
 
 def _structure(text: str) -> str:

@@ -134,7 +134,7 @@ def verified(hook: Hook | None, call: Call, now: float) -> Hook:
     if hook is None:
         with suppress(SignatureError):
             _NO_HOOK.verify(call, now)
-        raise SignatureError("no rule has such a path")
+        raise SignatureError("no rule has this path")
     if hook.scheme:
         hook.scheme.verify(call, now)
     return hook

@@ -145,7 +145,7 @@ class Scheme:
         claims = self._claims(parts)
         # All are compared, so that the time tells nothing.
         if not sum(_equal(claim, code) for claim in claims for code in codes):
-            raise SignatureError(f"the header {headers.code.decode()} is not made with our secret")
+            raise SignatureError(f"the header {headers.code.decode()} does not match our secret")
 
     def _claims(self, parts: list[bytes]) -> list[bytes]:
         """Return the codes that the sender shows; one that is not written as it must be is ignored."""
@@ -327,13 +327,13 @@ def _header(text: bytes, name: str) -> bytes:
 def _signed(text: bytes, name: str) -> bytes:
     fields = set(re.findall(rb"\{(.*?)\}", text))
     if not {b"body"} <= fields <= {b"body", b"timestamp"}:
-        raise ConfigError(f"`{name}` must have {{body}} in it, and besides it only {{timestamp}}")
+        raise ConfigError(f"`{name}` must contain {{body}}, and may contain {{timestamp}}")
     return text
 
 
 def _user(text: bytes, name: str) -> bytes:
     if b":" in text:
-        raise ConfigError(f"`{name}` cannot have a colon in it")
+        raise ConfigError(f"`{name}` cannot contain a colon")
     return text + b":"
 
 
@@ -351,7 +351,7 @@ def _signed_id(call: Call, header: bytes) -> bytes:
     """Return the id that was signed; a dot in it could be moved into the time or the body behind it."""
     value = call.single(header)
     if not value or b"." in value:
-        raise SignatureError(f"the header {header.decode()} is empty or has a dot in it")
+        raise SignatureError(f"the header {header.decode()} is empty or contains a dot")
     return value
 
 
@@ -359,7 +359,7 @@ def _signed_time(call: Call, headers: ProofHeaders, parts: list[bytes], now: flo
     """Return the time that was signed, in Unix seconds, if it is near enough."""
     times = [call.single(headers.timestamp)] if headers.timestamp else _after(b"t=", parts)
     if len(times) != 1 or not re.fullmatch(rb"[0-9]{1,12}", times[0]):
-        raise SignatureError("the call has no time that can be read")
+        raise SignatureError("the call has no readable time")
     age = now - int(times[0])
     if age > WINDOW:
         raise SignatureError(f"the call was signed {age:.0f} s ago")
