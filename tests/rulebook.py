@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -19,7 +19,7 @@ from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.models.triggers import TimesSpec
-from wbox_notify.triggers.schedule import Schedule
+from wbox_notify.triggers.schedule import Missed, Schedule
 
 PHONE = "905551112233"
 
@@ -99,3 +99,7 @@ def runs(schedule: Schedule, start: datetime, end: datetime, most: int = 100) ->
         times.append(due)
         due = schedule.after(due)
     return times
+
+
+def missed_runs(run: str = "last", within: timedelta = timedelta(hours=1)) -> Missed:
+    return Missed.model_construct(run=run, within=within.total_seconds())

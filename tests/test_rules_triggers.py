@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from rulebook import mistake, parse_schedule, project, rule, rule_file
+from rulebook import missed_runs, mistake, parse_schedule, project, rule, rule_file
 
 from wbox_notify.errors import WboxError
 from wbox_notify.rules import FileTrigger
@@ -113,11 +113,11 @@ def test_a_webhook_without_an_id_says_nothing_of_it(tmp_path: Path) -> None:
     [
         ("{schedule: Mon-Fri 09:00}", UTC, Missed()),
         ('{schedule: ["Mon 09:00", "Tue 10:00"]}', UTC, Missed()),
-        ("{schedule: {at: Mon 09:00, tz: Europe/Istanbul, missed: none}}", ISTANBUL, Missed("none")),
+        ("{schedule: {at: Mon 09:00, tz: Europe/Istanbul, missed: none}}", ISTANBUL, missed_runs("none")),
         (
             "{schedule: {every: 15m, missed: {run: all, within: 2h}}}",
             UTC,
-            Missed("all", timedelta(hours=2)),
+            missed_runs("all", timedelta(hours=2)),
         ),
         ("{schedule: {cron: 0 9 * * 1-5, skip: {holidays: TR, days: 2026-12-31}}}", UTC, Missed()),
         ('{schedule: "@daily"}', UTC, Missed()),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rulebook import parse_schedule, runs
+from rulebook import missed_runs, parse_schedule, runs
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
@@ -210,10 +210,10 @@ def test_a_clock_that_was_90_days_ahead_for_a_while_does_not_silence_the_days_be
 SLEPT = [
     (Missed(), 0.5 * HOUR, ["09:00"]),
     (Missed(), 1.5 * HOUR, []),
-    (Missed("last", timedelta(hours=12)), 8 * HOUR, ["09:00"]),
-    (Missed("none"), 0.5 * HOUR, []),
-    (Missed("none"), 0.5 * MINUTE, ["09:00"]),
-    (Missed("all", timedelta(hours=12)), 8 * HOUR, ["09:00"]),
+    (missed_runs("last", timedelta(hours=12)), 8 * HOUR, ["09:00"]),
+    (missed_runs("none"), 0.5 * HOUR, []),
+    (missed_runs("none"), 0.5 * MINUTE, ["09:00"]),
+    (missed_runs("all", timedelta(hours=12)), 8 * HOUR, ["09:00"]),
 ]
 
 
@@ -234,9 +234,9 @@ def test_T05_after_sleep_or_a_pause_a_missed_run_follows_its_policy(
 
 MANY = [
     (Missed(), ["08:00"]),
-    (Missed("all"), ["07:30", "08:00"]),
-    (Missed("all", timedelta(hours=2)), ["06:30", "07:00", "07:30", "08:00"]),
-    (Missed("none"), []),
+    (missed_runs("all"), ["07:30", "08:00"]),
+    (missed_runs("all", timedelta(hours=2)), ["06:30", "07:00", "07:30", "08:00"]),
+    (missed_runs("none"), []),
 ]
 
 
@@ -254,7 +254,7 @@ def test_T05_after_eight_hours_of_sleep_there_is_no_flood(
 @pytest.mark.parametrize("policy", ["last", "all"])
 @pytest.mark.parametrize("pause", [0.0, 30 * MINUTE, 30 * DAY])
 def test_an_edit_never_fires_back(memory: Memory, policy: Any, pause: float) -> None:
-    missed = Missed(policy, timedelta(days=60))
+    missed = missed_runs(policy, timedelta(days=60))
     machine = Machine(memory, table(at="10:00", missed=missed))
     machine.run(9.5 * HOUR)
     machine.now += pause
@@ -267,9 +267,9 @@ def test_an_edit_never_fires_back(memory: Memory, policy: Any, pause: float) -> 
 
 
 def test_another_text_for_missed_runs_is_no_edit_of_the_times(memory: Memory) -> None:
-    machine = Machine(memory, table(missed=Missed("none")))
+    machine = Machine(memory, table(missed=missed_runs("none")))
     machine.run(DAY)
-    machine.boot(table(missed=Missed("all", timedelta(days=3))))
+    machine.boot(table(missed=missed_runs("all", timedelta(days=3))))
     machine.run()
     assert len(memory.events) == 1
     machine.now += 2 * DAY
@@ -277,7 +277,7 @@ def test_another_text_for_missed_runs_is_no_edit_of_the_times(memory: Memory) ->
 
 
 def test_one_more_trigger_in_a_rule_starts_that_rule_anew_and_no_other(memory: Memory) -> None:
-    missed, other = Missed("last", timedelta(days=2)), table("08:00", rule="other")
+    missed, other = missed_runs("last", timedelta(days=2)), table("08:00", rule="other")
     machine = Machine(memory, table("08:00", missed), other)
     machine.run(HOUR)
     machine.now = MONDAY + 8.5 * HOUR
@@ -294,7 +294,7 @@ def test_nothing_comes_on_a_skipped_day_and_nothing_is_made_up_for(memory: Memor
 def test_what_a_full_store_refuses_is_emitted_later_even_if_it_is_too_late_for_the_policy(
     memory: Memory,
 ) -> None:
-    machine = Machine(memory, table(at="09:00, 09:30", missed=Missed("none")))
+    machine = Machine(memory, table(at="09:00, 09:30", missed=missed_runs("none")))
     machine.run(8.9 * HOUR)
     memory.away = True
     machine.run(3 * HOUR)
@@ -372,7 +372,9 @@ STEPS = st.one_of(
     st.tuples(st.just("store away"), st.floats(0, HOUR)),
 )
 SCHEDULES = st.sampled_from(["*/15 * * * *", {"every": "7m"}, "09:00, 13:30", "30 2 * * *", "every 1h30m"])
-POLICIES = st.sampled_from([Missed(), Missed("none"), Missed("all"), Missed("all", timedelta(hours=5))])
+POLICIES = st.sampled_from(
+    [Missed(), missed_runs("none"), missed_runs("all"), missed_runs("all", timedelta(hours=5))]
+)
 
 
 @settings(max_examples=60, deadline=None)

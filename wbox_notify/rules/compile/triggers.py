@@ -49,7 +49,7 @@ def trigger(context: BuildContext, spec: TriggerSpec, location: Location) -> Tri
     schedule = times(context, spec.schedule, location.at("schedule"))
     if schedule is None:
         return None
-    return ScheduleTrigger(schedule=schedule, missed=spec.schedule.missed.missed())
+    return ScheduleTrigger(schedule=schedule, missed=spec.schedule.missed)
 
 
 def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedule | None:

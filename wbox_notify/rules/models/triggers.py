@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,12 +11,10 @@ from wbox_notify.config.yaml.validation import Refusal, Strict, listed, one_of, 
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import HookPath, Poll, PresetName, SecretNames, SomeTexts, Texts
 from wbox_notify.triggers.file.rows import KINDS as KINDS_OF_ROWS
-from wbox_notify.triggers.schedule import Missed, Skip
+from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 KINDS = ("file", "webhook", "schedule", "missing")
 
-_RUNS = ("last", "all", "none")
-Runs = Literal["last", "all", "none"]
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
 Existing = Literal["process", "ignore"]
 _Times = str | list[str]
@@ -186,19 +183,6 @@ class WebhookSpec(Strict):
     )
 
 
-class MissedSpec(Strict):
-    """What to do about runs that were due while the daemon was down."""
-
-    run: Annotated[Runs, BeforeValidator(one_of(*_RUNS), json_schema_input_type=Runs)] = Field(
-        default="last", description="`last`, `all` or `none`"
-    )
-    within: Duration = Field(default=3600.0, description="how late a run may be")
-
-    def missed(self) -> Missed:
-        """Return what it means."""
-        return Missed(self.run, timedelta(seconds=self.within))
-
-
 def _with_run(value: Any) -> Any:
     return {"run": value} if isinstance(value, str) else value
 
@@ -236,8 +220,8 @@ class TimesSpec(Strict):
 class ScheduleSpec(TimesSpec):
     """Nominal times."""
 
-    missed: Annotated[MissedSpec, BeforeValidator(_with_run, json_schema_input_type=Runs | MissedSpec)] = (
-        Field(default=MissedSpec(), description="what to do about runs that were missed")
+    missed: Annotated[Missed, BeforeValidator(_with_run, json_schema_input_type=Runs | Missed)] = Field(
+        default=Missed(), description="what to do about runs that were missed"
     )
 
 

@@ -2,6 +2,6 @@
 
 from wbox_notify.triggers.schedule.cron import Cron, Every
 from wbox_notify.triggers.schedule.parse import parse_times
-from wbox_notify.triggers.schedule.schedule import Missed, Schedule, Skip, nominal_id
+from wbox_notify.triggers.schedule.schedule import Missed, Runs, Schedule, Skip, nominal_id
 
-__all__ = ["Cron", "Every", "Missed", "Schedule", "Skip", "nominal_id", "parse_times"]
+__all__ = ["Cron", "Every", "Missed", "Runs", "Schedule", "Skip", "nominal_id", "parse_times"]

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from wbox_notify.config.yaml.validation import Strict, listed, reading
+from wbox_notify.config.fields import Duration
+from wbox_notify.config.yaml.validation import Strict, listed, one_of, reading
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, Every
+
+Runs = Literal["last", "all", "none"]
 
 ON_TIME = timedelta(minutes=1)
 """How late a run may be and still not count as missed."""
@@ -77,12 +80,13 @@ class Skip(Strict):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """Which missed runs are made up for, and how late one may be."""
+class Missed(Strict):
+    """What to do about runs that were due while the daemon was down."""
 
-    run: Literal["last", "all", "none"] = "last"
-    within: timedelta = timedelta(hours=1)
+    run: Annotated[Runs, BeforeValidator(one_of(*get_args(Runs)), json_schema_input_type=Runs)] = Field(
+        default="last", description="`last`, `all` or `none`"
+    )
+    within: Duration = Field(default=3600.0, description="how late a run may be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Schedule:
         """
         # In one zone, Python compares what clocks show, which is wrong while they go back.
         last, now = last.astimezone(UTC), now.astimezone(UTC)
-        oldest = now - max(missed.within, ON_TIME)
+        oldest = now - max(timedelta(seconds=missed.within), ON_TIME)
         times = self._latest(max(last, oldest - _INSTANT), now)
         if missed.run == "all":
             return times
