@@ -70,7 +70,7 @@ def test_the_example_of_the_design_loads(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_a_project_without_rules(tmp_path: Path) -> None:
     found = project(tmp_path, {})
-    assert (found.rules, found.contacts, found.problems) == ((), {}, ())
+    assert (found.rules, found.people.contacts, found.problems) == ((), {}, ())
 
 
 def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
@@ -593,7 +593,7 @@ NUMBER = Contact("+905556667788", "905556667788")
 def test_people_stand_in_the_settings_or_in_rule_files(tmp_path: Path, file: str) -> None:
     found = project(tmp_path, {file: PEOPLE, "rules/z.yaml": rule_file("to: [office, boss, ayse, Şube 2]")})
     assert found.problems == ()
-    assert found.contacts == {"ayse": AYSE, "mehmet": MEHMET, "boss": BOSS, "Şube 2": BRANCH}
+    assert found.people.contacts == {"ayse": AYSE, "mehmet": MEHMET, "boss": BOSS, "Şube 2": BRANCH}
     assert found.rules[0].to == (AYSE, NUMBER, MEHMET, BOSS, BRANCH)
 
 

@@ -54,8 +54,8 @@ def people(tmp_path: Path) -> Project:
 
 
 def test_a_contact_has_all_that_its_entry_says(people: Project) -> None:
-    assert people.contacts == {"ayse": AYSE, "mehmet": MEHMET, "plain": PLAIN}
-    assert people.contact("905551112233") is people.contacts["ayse"]
+    assert people.people.contacts == {"ayse": AYSE, "mehmet": MEHMET, "plain": PLAIN}
+    assert people.contact("905551112233") is people.people.contacts["ayse"]
     assert people.contact("905559999999") == Contact("+905559999999", "905559999999")
 
 
@@ -82,7 +82,7 @@ def test_a_text_names_tags_and_turns(
     [
         ("tag:opz", "nobody has the tag `opz`", "did you mean `ops`?"),
         ("dutty", "neither a contact nor a group", "did you mean `duty`?"),
-        ("duty", "somebody else from time to time", None),
+        ("duty", "is an on-call rotation", None),
         ('["+905551112233", "+905552223344"]', "names a list", "join it: {{ … | join(', ') }}"),
     ],
 )

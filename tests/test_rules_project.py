@@ -81,7 +81,7 @@ def test_a_project_can_be_narrowed_to_one_rule(tmp_path: Path) -> None:
     assert rules.rule("gone") is None
     alone = rules.only(hook)
     assert ids(alone.rules) == ids(alone.rules_for(event("webhook", path="a/b"))) == ["hook"]
-    assert alone.contacts is rules.contacts
+    assert alone.people is rules.people
 
 
 PARTS = st.sampled_from(["a", "b", "ab", "a.pdf", ".h"])

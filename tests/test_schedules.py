@@ -367,7 +367,10 @@ def test_what_is_due_lies_between_and_is_due_once(
     due = schedule.due(last, now, missed)
     assert due == sorted(set(due))
     assert len(due) <= 100
-    assert all(last < moment <= now and now - moment <= max(timedelta(seconds=missed.within), MINUTE) for moment in due)
+    assert all(
+        last < moment <= now and now - moment <= max(timedelta(seconds=missed.within), MINUTE)
+        for moment in due
+    )
     assert schedule.due(due[-1] if due else last, now, missed) == []
     assert schedule.due(now, now, missed) == []
 

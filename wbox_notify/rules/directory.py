@@ -25,15 +25,13 @@ from wbox_notify.rules.recipients import (
 )
 from wbox_notify.triggers.schedule.windows import Span, Window
 
+_FORM = "write it like 22:00-07:30 or Mon-Fri 09:00-18:00"
 _NAME = re.compile(r"[^\W\d_](?:[\w .-]*[\w.-])?")
 _DEEPEST = 20
 
 
-_FORM = "write it like 22:00-07:30 or Mon-Fri 09:00-18:00"
-
-
 class Windows:
-    """The windows of all files; what is wrong joins the problems of whoever asks."""
+    """The named windows of all files; mistakes join the problems of the caller."""
 
     def __init__(self) -> None:
         self.named: dict[str, Window] = {}
@@ -41,28 +39,29 @@ class Windows:
 
     def declare(self, name: str, entry: Any, location: Location, problems: list[Problem]) -> None:
         """Take in an entry of ``time_windows``."""
-        if earlier := self._entries.get(name):
-            hint = f"it is given at {earlier.document.source.file}:{earlier.key.line}"
-            problems.append(location.key_problem("WBX304", f"the name `{name}` is taken", hint=hint))
+        earlier = self._entries.get(name)
+        if earlier:
+            problems.append(_taken(name, location, earlier))
             return
         self._entries[name] = location
-        spec, wrong = fit(WindowSpec, {"spans": entry}, location)
-        problems += wrong
-        if spec is not None and (window := _window(spec.spans, location, problems, self._parsed)):
+        spec, mistakes = fit(WindowSpec, {"spans": entry}, location)
+        problems += mistakes
+        window = _window(spec.spans, location, problems, self._parse) if spec else None
+        if window:
             self.named[name] = window
 
-    def read(self, written: Sequence[str], location: Location, problems: list[Problem]) -> Window | None:
-        """Return the window that stands at a location, of names and spans; None where it is wrong."""
-        return _window(written, location, problems, self._meant)
+    def read(self, texts: Sequence[str], location: Location, problems: list[Problem]) -> Window | None:
+        """Return a window of names and spans; None where it is wrong."""
+        return _window(texts, location, problems, self._find)
 
-    def _meant(self, text: str) -> Window:
+    def _find(self, text: str) -> Window:
         if text in self.named:
             return self.named[text]
         if text in self._entries:
             raise ConfigError(f"the window `{text}` cannot be used: its own entry has a mistake")
-        return self._parsed(text)
+        return self._parse(text)
 
-    def _parsed(self, text: str) -> Window:
+    def _parse(self, text: str) -> Window:
         try:
             return Window.parse(text)
         except ConfigError as error:
@@ -74,18 +73,21 @@ class Windows:
 
 
 def _window(
-    written: Sequence[str], location: Location, problems: list[Problem], read: Callable[[str], Window]
+    texts: Sequence[str], location: Location, problems: list[Problem], read: Callable[[str], Window]
 ) -> Window | None:
     spans: list[Span] = []
-    for index, text in enumerate(written):
+    for index, text in enumerate(texts):
         try:
             spans += read(text).spans
         except ConfigError as error:
             problems.append(location.at(index).problem("WBX327", str(error), hint=error.hint))
             return None
     window = Window(tuple(spans))
-    if window.never_opens or window.always_open:
-        message = "this window never opens" if window.never_opens else "this window is always open"
+    if window.never_opens:
+        message = "this window never opens"
+        problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
+    elif window.always_open:
+        message = "this window is always open"
         problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
     return window
 
@@ -93,22 +95,22 @@ def _window(
 def gather(
     documents: Iterable[Document], region: str | None, zone: ZoneInfo
 ) -> tuple[People, Windows, list[Problem]]:
-    """Return the people and the windows of all files together, and what is wrong with their entries.
+    """Return the people and the windows of all files together, and the problems of their entries.
 
-    ``region`` is that of numbers without a country code, ``zone`` that of turns without their own.
+    ``region`` is that of numbers without a country code, ``zone`` that of rotations without their own.
     """
-    gathering = _Gathering(region, zone)
-    every = list(documents)
-    for document in every:
-        gathering.enter_windows(document)
-    for document in every:
-        gathering.enter(document)
-    gathering.finish()
-    return gathering.people(), gathering.windows, gathering.problems
+    directory = _Directory(region, zone)
+    files = list(documents)
+    for document in files:
+        directory.read_windows(document)
+    for document in files:
+        directory.read_people(document)
+    directory.link()
+    return directory.people(), directory.windows, directory.problems
 
 
-class _Gathering:
-    """The entries of all files on their way to contacts, turns and groups."""
+class _Directory:
+    """The entries of all files on their way to contacts, rotations and groups."""
 
     def __init__(self, region: str | None, zone: ZoneInfo) -> None:
         self.region, self.zone = region, zone
@@ -116,7 +118,7 @@ class _Gathering:
         self.windows = Windows()
         self.entries: dict[str, Location] = {}
         self.contacts: dict[str, Contact] = {}
-        self.turns: dict[str, OnCallSpec] = {}
+        self.rotations: dict[str, OnCallSpec] = {}
         self.on_call: dict[str, OnCall] = {}
         self.members: dict[str, list[str]] = {}
         self.groups: dict[str, tuple[Person, ...]] = {}
@@ -127,103 +129,104 @@ class _Gathering:
         named = self.windows.named
         return People(self.contacts, good, self.on_call, named, self.region, frozenset(broken))
 
-    def enter_windows(self, document: Document) -> None:
+    def read_windows(self, document: Document) -> None:
         for location, name, entry in _section(document, "time_windows"):
             if self._is_name(name, location):
                 self.windows.declare(name, entry, location, self.problems)
 
-    def enter(self, document: Document) -> None:
-        for section, take in (
-            ("contacts", self._contact),
-            ("on_call", self._turn),
-            ("groups", self._group),
-        ):
+    def read_people(self, document: Document) -> None:
+        sections = {
+            "contacts": self._read_contact,
+            "on_call": self._read_rotation,
+            "groups": self._read_group,
+        }
+        for section, read in sections.items():
             for location, name, entry in _section(document, section):
                 if self._is_name(name, location) and self._is_new(name, location):
-                    take(name, entry, location)
+                    read(name, entry, location)
 
-    def finish(self) -> None:
-        """Fill what names others, once all names are known."""
-        for name, spec in self.turns.items():
-            self._filled_turn(name, spec)
+    def link(self) -> None:
+        """Fill rotations and groups, once all names are known."""
+        for name, spec in self.rotations.items():
+            self._link_rotation(name, spec)
         for name in self.members:
-            self._filled(name, ())
+            self._link_group(name, ())
 
     def _is_name(self, name: str, location: Location) -> bool:
-        if not _NAME.fullmatch(name):
-            hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
-            self.problems.append(location.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
-            return False
-        return True
+        if _NAME.fullmatch(name):
+            return True
+        hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
+        self.problems.append(location.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
+        return False
 
     def _is_new(self, name: str, location: Location) -> bool:
-        if earlier := self.entries.get(name):
-            at = f"{earlier.document.source.file}:{earlier.key.line}"
-            self.problems.append(
-                location.key_problem("WBX304", f"the name `{name}` is taken", hint=f"it is given at {at}")
-            )
-            return False
-        self.entries[name] = location
-        return True
+        earlier = self.entries.setdefault(name, location)
+        if earlier is location:
+            return True
+        self.problems.append(_taken(name, location, earlier))
+        return False
 
-    def _contact(self, name: str, entry: Any, location: Location) -> None:
+    def _read_contact(self, name: str, entry: Any, location: Location) -> None:
         spec, problems = fit(ContactSpec, as_contact(entry), location)
         self.problems += problems
         if spec is None:
             return
-        hours = None
+        quiet_hours = None
         if spec.quiet_hours:
-            hours = self.windows.read(spec.quiet_hours, location.at("quiet_hours"), self.problems)
+            quiet_hours = self.windows.read(spec.quiet_hours, location.at("quiet_hours"), self.problems)
         try:
             phone = normalise(spec.phone, self.region)
         except MessageError as error:
             self.problems.append(recipient_problem(error, location.at("phone")))
             return
-        if hours or not spec.quiet_hours:
+        if quiet_hours or not spec.quiet_hours:
             tags = frozenset(spec.tags)
-            self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, hours, tags)
+            self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, quiet_hours, tags)
 
-    def _turn(self, name: str, entry: Any, location: Location) -> None:
+    def _read_rotation(self, name: str, entry: Any, location: Location) -> None:
         spec, problems = fit(OnCallSpec, entry, location)
         self.problems += problems
         if spec is not None:
-            self.turns[name] = spec
+            self.rotations[name] = spec
 
-    def _group(self, name: str, entry: Any, location: Location) -> None:
+    def _read_group(self, name: str, entry: Any, location: Location) -> None:
         spec, problems = fit(GroupMembersSpec, {"members": entry}, location)
         self.problems += problems
-        if spec is not None and not spec.members:
-            self.problems.append(location.key_problem("WBX305", f"the group `{name}` is empty"))
-        elif spec is not None:
+        if spec is None:
+            return
+        if spec.members:
             self.members[name] = spec.members
+        else:
+            self.problems.append(location.key_problem("WBX305", f"the group `{name}` is empty"))
 
-    def _filled_turn(self, name: str, spec: OnCallSpec) -> None:
-        found = []
+    def _link_rotation(self, name: str, spec: OnCallSpec) -> None:
+        contacts: list[Contact] = []
         for index, member in enumerate(spec.rotate):
             location = self.entries[name].at("rotate", index)
             if member in self.contacts:
-                found.append(self.contacts[member])
-            elif member in self.turns or member in self.members:
+                contacts.append(self.contacts[member])
+            elif member in self.rotations or member in self.members:
                 message = f"`{member}` is no contact, and contacts take turns"
                 self.problems.append(location.problem("WBX305", message))
             elif member not in self.entries:
-                found += self._number(member, location)
-        if len(found) == len(spec.rotate):
+                contacts += self._number(member, location)
+        if len(contacts) == len(spec.rotate):
             zone = spec.tz or self.zone
-            self.on_call[name] = OnCall(name, tuple(found), spec.every, spec.start, zone)
+            self.on_call[name] = OnCall(name, tuple(contacts), spec.every, spec.start, zone)
 
-    def _filled(self, name: str, above: tuple[str, ...]) -> tuple[Person, ...]:
-        """Return who is in a group, nobody if a member is wrong; the groups that lead to it are ``above``."""
+    def _link_group(self, name: str, above: tuple[str, ...]) -> tuple[Person, ...]:
+        """Return who is in a group, nobody if a member is wrong; ``above`` are the groups that lead to it."""
         if name not in self.groups:
-            found = [self._member(name, index, (*above, name)) for index in range(len(self.members[name]))]
-            self.groups[name] = (
-                distinct(person for member in found for person in member) if all(found) else ()
-            )
+            members = [self._member(name, i, (*above, name)) for i in range(len(self.members[name]))]
+            self.groups[name] = ()
+            if all(members):
+                self.groups[name] = distinct(person for people in members for person in people)
         return self.groups[name]
 
     def _member(self, group: str, index: int, above: tuple[str, ...]) -> tuple[Person, ...]:
         name, location = self.members[group][index], self.entries[group].at(index)
-        if person := self.contacts.get(name) or self.on_call.get(name):
+        person = self.contacts.get(name) or self.on_call.get(name)
+        if person:
             return (person,)
         if name in above:
             trail = " > ".join((*above[above.index(name) :], name))
@@ -233,7 +236,8 @@ class _Gathering:
             self.problems.append(location.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
             return ()
         if name in self.members:
-            return self._filled(name, above)
+            return self._link_group(name, above)
+        # An entry with a mistake has its own problem.
         return () if name in self.entries else self._number(name, location)
 
     def _number(self, text: str, location: Location) -> tuple[Contact, ...]:
@@ -244,6 +248,11 @@ class _Gathering:
         except MessageError as error:
             self.problems.append(recipient_problem(error, location))
             return ()
+
+
+def _taken(name: str, location: Location, earlier: Location) -> Problem:
+    hint = f"it is given at {earlier.document.source.file}:{earlier.key.line}"
+    return location.key_problem("WBX304", f"the name `{name}` is taken", hint=hint)
 
 
 def _section(document: Document, name: str) -> Iterator[tuple[Location, str, Any]]:

@@ -1,4 +1,4 @@
-"""Names: which of them expressions and templates may use, and what of a file they have to know."""
+"""Names: those that expressions and templates may use, and what they need of a file or a call."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,10 +21,10 @@ FIRST: Names = {"event": frozenset({"id", "type", "at"})}
 LAST: Names = {"rule": frozenset({"id", "name"}), "now": _ANY}
 
 ROWS = frozenset({"rows", "lines", "events"})
-"""What of a file is read row by row; it stands alone in ``for_each``, and nowhere else."""
+"""Fields of a file that are read row by row; they stand alone in ``for_each``, and nowhere else."""
 
 CALL: Names = {"body": _ANY, "headers": _ANY, "query": _ANY}
-"""What there is of a call before it is an event."""
+"""The names of a call before it is an event."""
 
 _FACTS = frozenset(["path", "name", "stem", "ext", "folder", "size", "mtime"])
 
@@ -52,13 +52,13 @@ _NO_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which names are offered where.
+    """The names that each part of a rule may use.
 
     Attributes:
-        event: To what the triggers gave: ``for_each``.
-        item: To what decides about one item: ``if``, ``dedupe``, ``throttle``, ``group.by``.
-        told: To what decides who is told: ``to``, ``unless``.
-        digested: To what is sent besides these; nobody is told of a digest before it is made.
+        event: In ``for_each``: what the triggers give.
+        item: In ``if``, ``dedupe``, ``throttle``, ``group.by``.
+        told: In ``to`` and ``unless``.
+        digested: In ``send``, besides these.
     """
 
     event: Names
@@ -68,17 +68,17 @@ class Scope:
 
     @property
     def sent(self) -> Names:
-        """To what is sent."""
+        """In ``send``."""
         return {**self.told, **self.digested, **READER}
 
     @property
     def answer(self) -> Names:
-        """To what decides about a step of an escalation."""
+        """In the conditions and recipients of a step of an escalation."""
         return {**self.told, **self.digested, **ANSWERED}
 
     @property
     def reminder(self) -> Names:
-        """To what a step sends."""
+        """In the messages of a step."""
         return {**self.answer, **READER}
 
 
@@ -87,16 +87,21 @@ def scope(spec: RuleSpec) -> Scope:
     given: dict[str, frozenset[str]] = dict(FIRST)
     for trigger in spec.trigger:
         for name, fields in _given(trigger).items():
-            given[name] = _either(fields, given[name]) if name in given else fields
+            known = given.get(name, fields)
+            # Where one trigger gives any fields, any will do.
+            given[name] = fields | known if fields and known else _ANY
     event = {**given, **LAST}
     item = {**given, **dict.fromkeys(spec.for_each, _ANY), **LAST}
-    told = {**item, **(GROUPED if spec.group else {}), **LINKED}
-    return Scope(event, item, told, DIGESTED if spec.digest else {})
+    grouped = GROUPED if spec.group else {}
+    digested = DIGESTED if spec.digest else {}
+    return Scope(event, item, {**item, **grouped, **LINKED}, digested)
 
 
 def with_rows(offered: Names) -> Names:
-    """Return names with what of a file is read row by row."""
-    return {**offered, "file": offered["file"] | ROWS} if "file" in offered else offered
+    """Return names with the fields of a file that are read row by row."""
+    if "file" not in offered:
+        return offered
+    return {**offered, "file": offered["file"] | ROWS}
 
 
 def is_free(name: str) -> bool:
@@ -110,14 +115,10 @@ def _taken() -> set[str]:
     return {name for names in known for name in names} | _NO_NAMES
 
 
-def _either(fields: frozenset[str], others: frozenset[str]) -> frozenset[str]:
-    return fields | others if fields and others else _ANY
-
-
 def _given(trigger: TriggerSpec) -> Names:
     names = OF_TRIGGERS[trigger.kind]
     if trigger.missing and trigger.missing.of.file:
-        # A file that comes late is told of with what it is.
+        # A file that comes late is reported with its facts.
         return {**names, **OF_TRIGGERS["file"]}
     if trigger.webhook is None:
         return names
@@ -130,88 +131,87 @@ _READ = frozenset({"sha256", "text", "json"})
 _IN_TAG = r"\{[{%](?:(?!\}\}|%\}).)*?"
 
 
-def unknown(made: Expression | Template, offered: Names, location: Location) -> Iterator[Problem]:
-    """Yield a problem for each name that is not offered, at its place in the text at ``location``."""
-    for name, fields in made.names.items():
+def unknown(part: Expression | Template, offered: Names, location: Location) -> Iterator[Problem]:
+    """Yield a problem for each name that is not offered, at its place in the text."""
+    for name, fields in part.names.items():
         if name not in offered:
-            hint = (
-                _dashed(made.source, name) or did_you_mean(name, offered) or f"there are {', '.join(offered)}"
-            )
-            yield _problem(
-                made, rf"(?<![\w.])({re.escape(name)})\b", location, f"there is no `{name}` here", hint
-            )
-        for field in sorted(fields - offered.get(name, fields)) if offered.get(name) else ():
-            hint = (
-                _rows_hint(name, field)
-                or did_you_mean(field, offered[name])
-                or f"it has {', '.join(sorted(offered[name]))}"
-            )
-            pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
-            yield _problem(made, pattern, location, f"`{name}` has no `{field}`", hint)
+            pattern = rf"(?<![\w.])({re.escape(name)})\b"
+            yield _problem(part, pattern, location, f"there is no `{name}` here", _name_hint(part, name, offered))
+        elif offered[name]:
+            for field in sorted(fields - offered[name]):
+                pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
+                hint = _field_hint(name, field, offered[name])
+                yield _problem(part, pattern, location, f"`{name}` has no `{field}`", hint)
     if offered.get("headers") == _ANY:
-        yield from _proofs(made, location)
+        for field in sorted(filter(proves, part.names.get("headers", _ANY))):
+            pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
+            hint = "a header with such a name proves who calls; let the sender put what you need into the body"
+            yield _problem(part, pattern, location, f"the header `{field}` is not kept", hint)
 
 
-def _proofs(made: Expression | Template, location: Location) -> Iterator[Problem]:
-    """Yield a problem for each header that is never kept."""
-    for field in sorted(filter(may_be_secret, made.names.get("headers", _ANY))):
-        pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
-        hint = "a header with such a name proves who calls; let the sender put what you need into the body"
-        yield _problem(made, pattern, location, f"the header `{field}` is not kept", hint)
+def _name_hint(part: Expression | Template, name: str, offered: Names) -> str:
+    # Of a field with a dash in it, the unknown name is what follows the dash.
+    dashed = re.search(rf"([\w.]+)\.(\w+(?:-\w+)*-{re.escape(name)})\b", part.source)
+    if dashed:
+        return f"a name with a dash stands in brackets: {dashed[1]}['{dashed[2]}']"
+    return did_you_mean(name, offered) or f"there are {', '.join(offered)}"
+
+
+def _field_hint(name: str, field: str, known: frozenset[str]) -> str:
+    if name == "file" and field in ROWS:
+        return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
+    return did_you_mean(field, known) or f"it has {', '.join(sorted(known))}"
 
 
 def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
-    """Return what of ``file`` has to be read for these: ``sha256``, ``text``, ``json``."""
+    """Return the facts of a file that have to be read from it: ``sha256``, ``text``, ``json``."""
     needed: set[str] = set()
     for part in parts:
         fields = part.names.get("file")
         if fields is not None:
             needed |= (fields or _READ) & _READ
-        if part.names.keys() & {*GROUPED, *DIGESTED}:
-            # Which fields of the gathered files they use can only be told from the words.
+        if _looks_back(part):
+            # Which fields of the gathered files it uses can only be told from the words.
             needed |= _READ & {*re.findall(r"\w+", part.source)}
-    return frozenset(needed | ({"text"} if "json" in needed else set()))
-
-
-def _dashed(source: str, name: str) -> str | None:
-    """Return how to write a field with a dash in it, where the unknown name is what follows the dash."""
-    found = re.search(rf"([\w.]+)\.(\w+(?:-\w+)*-{re.escape(name)})\b", source)
-    return f"a name with a dash stands in brackets: {found[1]}['{found[2]}']" if found else None
+    if "json" in needed:
+        needed.add("text")
+    return frozenset(needed)
 
 
 def headers(parts: Iterable[Expression | Template]) -> frozenset[str]:
-    """Return the headers of a call that these may look at, in lower case."""
-    named: set[str] = set()
+    """Return the headers of a call that these may use, in lower case."""
+    used: set[str] = set()
     for part in parts:
-        named |= part.names.get("headers", _ANY)
+        used |= part.names.get("headers", _ANY)
         if "headers" in part.source:
             # Where a name is put together or goes through a variable, only the words tell.
-            named |= {*re.findall(r"[\w-]+", part.source)}
-    return frozenset(name.lower() for name in named)
+            used |= {*re.findall(r"[\w-]+", part.source)}
+    return frozenset(name.lower() for name in used)
 
 
 def unseen(parts: Iterable[Expression | Template]) -> frozenset[str]:
-    """Return what of a call none of these looks at: nothing that a rule holds has to carry it along."""
+    """Return the names of a call that none of these uses, so that no rule has to keep their values."""
     used: set[str] = set()
     for part in parts:
         used |= part.names.keys()
-        if part.names.keys() & {*GROUPED, *DIGESTED}:
-            # What they use of the gathered calls can only be told from the words, and not in other files.
+        if _looks_back(part):
+            # What it uses of the gathered calls can only be told from the words, and not in other files.
             words = {*re.findall(r"\w+", part.source)}
-            used |= words | ({*CALL} if words & _OTHER_FILES else set())
+            used |= words
+            if words & _OTHER_FILES:
+                used |= CALL.keys()
     return frozenset(CALL) - used
 
 
-def _rows_hint(name: str, field: str) -> str | None:
-    if name != "file" or field not in ROWS:
-        return None
-    return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
+def _looks_back(part: Expression | Template) -> bool:
+    """Return whether a part uses events that were gathered before."""
+    return bool(part.names.keys() & {*GROUPED, *DIGESTED})
 
 
 def _problem(
-    made: Expression | Template, pattern: str, location: Location, message: str, hint: str
+    part: Expression | Template, pattern: str, location: Location, message: str, hint: str
 ) -> Problem:
-    if isinstance(made, Template) and made.name:
-        return location.problem("WBX308", f"{message}, in templates/{made.name}", hint=hint)
-    place = location.find(pattern if isinstance(made, Expression) else _IN_TAG + pattern)
+    if isinstance(part, Template) and part.name:
+        return location.problem("WBX308", f"{message}, in templates/{part.name}", hint=hint)
+    place = location.find(pattern if isinstance(part, Expression) else _IN_TAG + pattern)
     return location.document.source.problem(place, "WBX308", message, hint=hint)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify.config import reading
-from wbox_notify.config.reading import Setup
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
@@ -24,33 +23,36 @@ from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.triggers.webhook.hooks import Hook
 
-_Found = dict[int, Rule]
+_SUFFIXES = (".yaml", ".yml")
+_OF_A_HOOK = ("preset", "secret", "verify", "open", "id")
 
 
 class _Sources:
-    """Rules by what sets them off, so that an event looks only at those that it can set off."""
+    """Rules by their folders and hooks, so that an event looks only at those that it can set off."""
 
     def __init__(self) -> None:
         self._folders: dict[str, list[tuple[int, Rule, FileTrigger]]] = {}
-        self._hooks: dict[str, _Found] = {}
+        self._hooks: dict[str, dict[int, Rule]] = {}
 
-    def add(self, place: int, rule: Rule, source: FileTrigger | WebhookTrigger) -> None:
-        """Take a rule in; ``place`` is where it stands among all."""
+    def add(self, index: int, rule: Rule, source: FileTrigger | WebhookTrigger) -> None:
+        """Take a rule in; ``index`` is its place among all."""
         if isinstance(source, WebhookTrigger):
-            self._hooks.setdefault(source.path, {})[place] = rule
+            self._hooks.setdefault(source.path, {})[index] = rule
         else:
             root = str(source.root).rstrip("/")
-            self._folders.setdefault(root, []).append((place, rule, source))
+            self._folders.setdefault(root, []).append((index, rule, source))
 
     def find(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order."""
-        if event.type == "file":
-            path = event.data["path"]
-            watching = (entry for root in _above(path) for entry in self._folders.get(root, ()))
-            found = {place: rule for place, rule, source in watching if source.takes(event.data)}
+        if event.type != "file":
+            rules = self._hooks.get(event.data.get("path", ""), {})
         else:
-            found = self._hooks.get(event.data.get("path", ""), {})
-        return tuple(found[place] for place in sorted(found))
+            rules = {}
+            for root in _above(event.data["path"]):
+                for index, rule, source in self._folders.get(root, ()):
+                    if source.takes(event.data):
+                        rules[index] = rule
+        return tuple(rules[index] for index in sorted(rules))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,9 @@ class Project:
 
     Attributes:
         rules: The rules of all files without errors, in the order of the files.
-        people: Who and when: contacts, groups, turns and windows of all files.
+        people: Contacts, groups, rotations and windows of all files.
         outlets: The Apprise URLs of all outlets, of the settings and of the rules, by name.
-        problems: What is wrong, in order; a file with an error gives no rules.
+        problems: All mistakes, in order; a file with an error gives no rules.
         hooks: The webhooks that rules wait for, by path.
     """
 
@@ -70,39 +72,27 @@ class Project:
     people: People = field(default_factory=People, repr=False)
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
+    hooks: dict[str, Hook] = field(default_factory=dict, init=False, repr=False, compare=False)
     _started: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
     _awaited: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
     _timed: dict[tuple[str, str], Rule] = field(default_factory=dict, init=False, repr=False, compare=False)
-
     _by_id: dict[str, Rule] = field(default_factory=dict, init=False, repr=False, compare=False)
-    hooks: dict[str, Hook] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for place, rule in enumerate(self.rules):
+        for index, rule in enumerate(self.rules):
             self._by_id[rule.id] = rule
             for trigger in rule.triggers:
                 if isinstance(trigger, ScheduleTrigger):
                     self._timed["schedule", rule.id] = rule
                 elif isinstance(trigger, MissingTrigger):
                     self._timed["missing", rule.id] = rule
-                    self._awaited.add(place, rule, trigger.of)
+                    self._awaited.add(index, rule, trigger.of)
                 else:
-                    self._started.add(place, rule, trigger)
+                    self._started.add(index, rule, trigger)
         self.hooks.update(_hooks(self.rules))
 
-    @property
-    def contacts(self) -> Mapping[str, Contact]:
-        """The contacts by their names in the files."""
-        return self.people.contacts
-
     def recipients(self, text: str, now: datetime | None = None) -> tuple[Contact, ...]:
-        """Return who is meant by names, tags and numbers, with commas between them.
-
-        Whose turn it is has to be asked for a moment: ``now``.
-
-        Raises:
-            MessageError: somebody in it is not known, or nobody is named.
-        """
+        """Return the contacts that a text names; see ``People.find``, which raises the same."""
         return self.people.find(text, now)
 
     def only(self, rule: Rule) -> "Project":
@@ -119,7 +109,9 @@ class Project:
 
     def reader(self, address: str) -> Reader:
         """Return the contact or the outlet that has an address."""
-        return Outlet(address.removeprefix(VIA)) if address.startswith(VIA) else self.contact(address)
+        if address.startswith(VIA):
+            return Outlet(address.removeprefix(VIA))
+        return self.contact(address)
 
     def rules_for(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order; the others cost nothing."""
@@ -129,8 +121,10 @@ class Project:
         return self._started.find(event)
 
     def awaiting(self, event: Event) -> Sequence[Rule]:
-        """Return the rules that would have missed what an event tells of, in their order."""
-        return () if event.type in {"schedule", "missing"} else self._awaited.find(event)
+        """Return the rules that await an event, in their order."""
+        if event.type in {"schedule", "missing"}:
+            return ()
+        return self._awaited.find(event)
 
 
 class Live:
@@ -144,9 +138,8 @@ def _hooks(rules: Iterable[Rule]) -> dict[str, Hook]:
     """Return one hook for each path that rules name."""
     by_path: dict[str, list[tuple[WebhookTrigger, Rule]]] = {}
     for rule in rules:
-        for trigger in rule.sources():
-            if isinstance(trigger, WebhookTrigger):
-                by_path.setdefault(trigger.path, []).append((trigger, rule))
+        for trigger in rule.hooks():
+            by_path.setdefault(trigger.path, []).append((trigger, rule))
     return {path: _hook(group) for path, group in by_path.items()}
 
 
@@ -168,27 +161,28 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-_SUFFIXES = (".yaml", ".yml")
-
-
 def load(folder: Path, environ: Mapping[str, str]) -> Project:
     """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises."""
     setup = reading.read(folder, environ)
-    chosen = setup.settings
-    documents, problems = _rule_documents(chosen.folder)
-    people, windows, wrong = gather([setup.document, *documents], chosen.region, chosen.tz)
-    problems += [*setup.problems, *wrong]
-    context = BuildContext(chosen, people, windows, setup.secrets, problems)
+    settings = setup.settings
+    documents, problems = _rule_documents(settings.folder)
+    people, windows, mistakes = gather([setup.document, *documents], settings.region, settings.tz)
+    problems += [*setup.problems, *mistakes]
+    context = BuildContext(settings, people, windows, setup.secrets, problems)
     loading = _Loading(context)
     for document in documents:
-        loading.take(document)
-    _check_owner(setup, context)
+        loading.read(document)
+    if settings.owner is not None:
+        try:
+            people.named(settings.owner)
+        except MessageError as error:
+            problems.append(recipient_problem(error, setup.document.at("owner")))
     return Project(
-        settings=replace(chosen, secrets=dict(setup.secrets.values)),
+        settings=replace(settings, secrets=dict(setup.secrets.values)),
         rules=tuple(loading.rules),
         people=people,
         outlets=context.outlets.urls,
-        problems=in_order(context.problems),
+        problems=in_order(problems),
     )
 
 
@@ -197,54 +191,63 @@ class _Loading:
 
     def __init__(self, context: BuildContext) -> None:
         self.rules: list[Rule] = []
-        self.problems = context.problems
         self._context = context
+        self._problems = context.problems
         self._ids: dict[str, Location] = {}
-        self._hooks = Hooks()
+        self._hooks: dict[str, tuple[WebhookSpec, Location]] = {}
 
-    def take(self, document: Document) -> None:
+    def read(self, document: Document) -> None:
         """Add the rules of a file, all or none."""
         file = document.source.file
-        self.problems += document.problems
-        rules = [rule for value, location in self._found(document) if (rule := self._rule(value, location))]
-        if not errors(problem for problem in self.problems if problem.file == file):
-            self.rules += rules
+        self._problems += document.problems
+        rules = [self._rule(value, location) for value, location in self._values(document)]
+        if not errors(problem for problem in self._problems if problem.file == file):
+            self.rules += filter(None, rules)
 
-    def _found(self, document: Document) -> Iterator[tuple[Any, Location]]:
-        if document.value is None and errors(document.problems):
-            return
-        value = {"version": 1} if document.value is None else document.value
-        _, wrong = fit(RuleFile, value, document.at())
-        self.problems += wrong
+    def _values(self, document: Document) -> Iterator[tuple[Any, Location]]:
+        """Yield the rules of a file as they are written, and report what is wrong around them."""
+        value = document.value
+        if value is None:
+            if errors(document.problems):
+                return
+            value = {"version": 1}
+        _, problems = fit(RuleFile, value, document.at())
+        self._problems += problems
         rules = value.get("rules") if isinstance(value, dict) else None
-        for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-            yield rule, document.at("rules", index)
-        if not wrong and not any(map(value.get, ("rules", *SECTIONS))):
+        if isinstance(rules, list):
+            for index, rule in enumerate(rules):
+                yield rule, document.at("rules", index)
+        if not problems and not any(map(value.get, ("rules", *SECTIONS))):
             hint = "a rule stands under `rules:` and begins with `- id:`"
             problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
-            self.problems.append(problem)
+            self._problems.append(problem)
 
     def _rule(self, value: Any, location: Location) -> Rule | None:
         spec, problems = fit(RuleSpec, value, location)
-        self.problems += problems
+        self._problems += problems
         if spec is None:
             return None
         earlier = self._ids.setdefault(spec.id, location)
         if earlier is not location:
             hint = f"the other one is at {earlier.document.source.file}:{earlier.place.line}"
-            message = f"two rules have the id `{spec.id}`"
-            self.problems.append(location.at("id").problem("WBX301", message, hint=hint))
-        self.problems += self._hooks.take(spec, location)
+            self._context.report(location.at("id"), "WBX301", f"two rules have the id `{spec.id}`", hint)
+        for index, trigger in enumerate(spec.trigger):
+            place = location.at("trigger", index)
+            if trigger.webhook:
+                self._compare(trigger.webhook, place.at("webhook"))
+            if trigger.missing and trigger.missing.of.webhook:
+                self._compare(trigger.missing.of.webhook, place.at("missing", "of", "webhook"))
         return build(self._context, spec, location)
 
-
-def _check_owner(setup: Setup, context: BuildContext) -> None:
-    if setup.settings.owner is None:
-        return
-    try:
-        context.people.named(setup.settings.owner)
-    except MessageError as error:
-        context.problems.append(recipient_problem(error, setup.document.at("owner")))
+    def _compare(self, hook: WebhookSpec, location: Location) -> None:
+        """Report a hook that differs from an earlier one with its path: they share a sender and a proof."""
+        first, earlier = self._hooks.setdefault(hook.path, (hook, location))
+        different = [name for name in _OF_A_HOOK if getattr(hook, name) != getattr(first, name)]
+        if different:
+            message = f"the path `{hook.path}` has another {' and '.join(different)} elsewhere"
+            place = f"{earlier.document.source.file}:{earlier.place.line}"
+            hint = f"see {place}: give it the same, or another path"
+            self._context.report(location.at("path"), "WBX319", message, hint)
 
 
 def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
@@ -256,39 +259,9 @@ def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
         return [], []
     except OSError as error:
         return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
-    chosen = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
-    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}") for name in chosen], []
+    files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
+    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}") for name in files], []
 
 
 def _shown(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
-
-
-_SHARED = ("preset", "secret", "verify", "open", "id")
-
-
-class Hooks:
-    """The hooks of all rules so far."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, tuple[dict[str, Any], Location]] = {}
-
-    def take(self, spec: RuleSpec, location: Location) -> Iterator[Problem]:
-        """Yield a problem for each hook of a rule that differs from an earlier one with its path."""
-        for index, trigger in enumerate(spec.trigger):
-            at = location.at("trigger").at(index)
-            if trigger.webhook:
-                yield from self._one(trigger.webhook, at.at("webhook"))
-            if trigger.missing and trigger.missing.of.webhook:
-                yield from self._one(trigger.missing.of.webhook, at.at("missing", "of", "webhook"))
-
-    def _one(self, hook: WebhookSpec, location: Location) -> Iterator[Problem]:
-        settings = hook.model_dump(include={*_SHARED})
-        first, earlier = self._first.setdefault(hook.path, (settings, location))
-        differs = [name for name in _SHARED if settings[name] != first[name]]
-        if differs:
-            message = f"the path `{hook.path}` has another {' and '.join(differs)} elsewhere"
-            hint = (
-                f"see {earlier.document.source.file}:{earlier.place.line}: give it the same, or another path"
-            )
-            yield location.at("path").problem("WBX319", message, hint=hint)

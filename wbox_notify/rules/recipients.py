@@ -1,4 +1,4 @@
-"""People: contacts, groups, tags and turns, and who is meant by a text."""
+"""Recipients: contacts, groups, tags, on-call rotations and outlets, and whom a text names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
 
 TAG = "tag:"
-"""What stands before the name of a tag."""
+"""The prefix of the name of a tag."""
 
 VIA = "via:"
-"""What stands before the name of an outlet where a phone could stand as well."""
+"""The prefix of the name of an outlet where a phone could stand as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Contact:
     """Somebody with a phone.
 
     Attributes:
-        name: What the person is called; the number where there is no name.
-        zone: Where the person's clocks are; None where the settings say it.
-        lang: The language of dates and numbers; None where the settings say it.
+        name: The person's name; the number where there is none.
+        zone: The person's time zone; None for that of the settings.
+        lang: The language of dates and numbers; None for that of the settings.
         quiet_hours: When the person is not to be disturbed.
     """
 
@@ -41,13 +41,13 @@ class Contact:
 
     @property
     def address(self) -> str:
-        """What a person is remembered by."""
+        """The key of the person in the store."""
         return self.phone
 
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Another service that is told the same as the contacts, as plain text; it reads as if it were one."""
+    """Another service that gets the same as the contacts, as plain text; it has the fields of a contact."""
 
     name: str
     zone: ZoneInfo | None = None
@@ -56,18 +56,18 @@ class Outlet:
 
     @property
     def address(self) -> str:
-        """What it is remembered by; no phone is equal to it."""
+        """The key of the outlet in the store; no phone is equal to it."""
         return f"{VIA}{self.name}"
 
     @property
     def phone(self) -> str:
-        """Nothing: it has none."""
+        """Empty: an outlet has none."""
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """A turn: ``days`` for each of some contacts, from ``start`` by the clocks of ``zone``."""
+    """An on-call rotation: ``days`` for each contact, from ``start`` by the clocks of ``zone``."""
 
     name: str
     rotation: tuple[Contact, ...]
@@ -76,16 +76,14 @@ class OnCall:
     zone: ZoneInfo
 
     def at(self, moment: datetime) -> Contact:
-        """Return whose turn it is at a moment (with any time zone); before the start, the first."""
+        """Return who is on call at a moment (with any time zone); before the start, the first."""
         wall = moment.astimezone(self.zone).replace(tzinfo=None)
-        turn = max((wall - self.start) // timedelta(days=self.days), 0)
-        # Clocks that go back do not give the turn back.
-        if wall >= self.start and self._begins(turn + 1) <= moment:
-            turn += 1
-        return self.rotation[turn % len(self.rotation)]
-
-    def _begins(self, turn: int) -> datetime:
-        return moment_of(self.start + timedelta(days=self.days * turn), self.zone)
+        shift = timedelta(days=self.days)
+        number = max((wall - self.start) // shift, 0)
+        # Where clocks go back, the next shift may have begun already.
+        if wall >= self.start and moment_of(self.start + shift * (number + 1), self.zone) <= moment:
+            number += 1
+        return self.rotation[number % len(self.rotation)]
 
 
 Person = Contact | OnCall
@@ -95,7 +93,7 @@ P = TypeVar("P", bound=Person)
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """All that ``to`` can name; ``broken`` are the names whose own entry has a mistake."""
+    """All that ``to`` can name; ``broken`` are names whose own entry has a mistake."""
 
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     groups: Mapping[str, tuple[Person, ...]] = field(default_factory=dict)
@@ -105,9 +103,9 @@ class People:
     broken: frozenset[str] = frozenset()
 
     def find(self, text: str, now: datetime | None = None) -> tuple[Contact, ...]:
-        """Return who is meant by names, tags and numbers, with commas between them.
+        """Return the contacts that names, tags and numbers with commas between them stand for.
 
-        Whose turn it is has to be asked for a moment: ``now``.
+        Without ``now`` no rotation can be named.
 
         Raises:
             MessageError: with the field ``to`` for an unknown name, ``phone`` for an impossible number.
@@ -115,7 +113,7 @@ class People:
         return distinct(_on_duty(person, now) for person in self.named(text))
 
     def named(self, text: str) -> tuple[Person, ...]:
-        """Return the same, with turns as they are; raises the same."""
+        """Return the same with rotations as they are; raises the same."""
         if text.lstrip().startswith("["):
             raise MessageError("to", "names a list", hint="join it: {{ … | join(', ') }}")
         refuse_spoiled(text)
@@ -137,39 +135,42 @@ class People:
 
 
 def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
-    """Return who has a tag, which stands after ``tag:``; MessageError where nobody has."""
+    """Return the contacts with the tag after ``tag:``; MessageError where there are none."""
     tag = text.removeprefix(TAG).strip()
     known = list(contacts)
-    found = tuple(contact for contact in known if tag in contact.tags)
-    if not found:
-        near = did_you_mean(tag, {tag for contact in known for tag in contact.tags})
+    members = tuple(contact for contact in known if tag in contact.tags)
+    if not members:
+        near = did_you_mean(tag, frozenset().union(*(contact.tags for contact in known)))
         raise MessageError("to", f"nobody has the tag `{tag}`", hint=near)
-    return found
+    return members
 
 
 def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapping[str, Contact]) -> Contact:
-    """Return the contact with a number, or one that is no more than the number.
+    """Return the contact with a number, or a new one that has nothing else.
 
-    A text with letters is taken for a misspelt one of the names: MessageError.
+    A text with letters is taken for a misspelt name: MessageError.
     """
     refuse_spoiled(text)
     if any(map(str.isalpha, text)):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=did_you_mean(text, names))
     phone = normalise(text, region)
-    known = (contact for contact in contacts.values() if contact.phone == phone)
-    return next(known, Contact(f"+{phone}", phone))
+    for contact in contacts.values():
+        if contact.phone == phone:
+            return contact
+    return Contact(f"+{phone}", phone)
 
 
 def distinct(people: Iterable[P]) -> tuple[P, ...]:
-    """Return people in their order, each phone and each turn once."""
+    """Return people in their order, each phone and each rotation once."""
     first: dict[str, P] = {}
     for person in people:
-        first.setdefault(person.phone if isinstance(person, Contact) else person.name, person)
+        key = person.phone if isinstance(person, Contact) else person.name
+        first.setdefault(key, person)
     return tuple(first.values())
 
 
 def plain(error: MessageError) -> str:
-    """Return what an error says, without the field that it begins with."""
+    """Return the message of an error without the name of its field."""
     return str(error).removeprefix(f"{error.field}: ")
 
 
@@ -183,5 +184,5 @@ def _on_duty(person: Person, now: datetime | None) -> Contact:
     if isinstance(person, Contact):
         return person
     if now is None:
-        raise MessageError("to", f"`{person.name}` is somebody else from time to time")
+        raise MessageError("to", f"`{person.name}` is an on-call rotation, and nothing says at which time")
     return person.at(now)
