@@ -136,16 +136,20 @@ def unknown(part: Expression | Template, offered: Names, location: Location) -> 
     for name, fields in part.names.items():
         if name not in offered:
             pattern = rf"(?<![\w.])({re.escape(name)})\b"
-            yield _problem(part, pattern, location, f"there is no `{name}` here", _name_hint(part, name, offered))
+            yield _problem(
+                part, pattern, location, f"there is no `{name}` here", _name_hint(part, name, offered)
+            )
         elif offered[name]:
             for field in sorted(fields - offered[name]):
                 pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
                 hint = _field_hint(name, field, offered[name])
                 yield _problem(part, pattern, location, f"`{name}` has no `{field}`", hint)
     if offered.get("headers") == _ANY:
-        for field in sorted(filter(proves, part.names.get("headers", _ANY))):
+        for field in sorted(filter(may_be_secret, part.names.get("headers", _ANY))):
             pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
-            hint = "a header with such a name proves who calls; let the sender put what you need into the body"
+            hint = (
+                "a header with such a name proves who calls; let the sender put what you need into the body"
+            )
             yield _problem(part, pattern, location, f"the header `{field}` is not kept", hint)
 
 
