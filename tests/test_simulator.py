@@ -1043,6 +1043,11 @@ def test_no_client_can_hold_up_the_stop(sent: str, capfd: pytest.CaptureFixture[
     assert capfd.readouterr().err == ""
 
 
+def test_a_head_is_bounded_as_the_daemons_is(sim: Simulator) -> None:
+    headers = {f"X-{number}": "1" for number in range(101)}
+    assert get(sim, "/sim/messages", headers=headers).status_code == 431
+
+
 def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_error(
     sim: Simulator, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ from wbox_notify.model import signed_links
 from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
+from wbox_notify.web.browsers import host_name
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.requests import Limits
 from wbox_notify.web.signed_pages import words
@@ -387,6 +388,23 @@ def test_pages_answer_to_the_names_of_this_machine(running: Doorway, host: str) 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/-/queue", "/-/send", "/-/reload", "/", "/hook"])
 def test_U01_pages_answer_to_no_other_name(running: Doorway, host: str, path: str) -> None:
     assert get(running, path, Host=host, **SHOWN).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("localhost", "localhost"),
+        ("LocalHost:8725", "localhost"),
+        ("127.0.0.1:", "127.0.0.1"),
+        ("[::1]:8725", "::1"),
+        *(
+            (host, "")
+            for host in ("", "[", "::1", "a b", "localhost/", "me@localhost", "localhost:x", "a:1:2")
+        ),
+    ],
+)
+def test_a_host_has_one_name_or_none(host: str, name: str) -> None:
+    assert host_name(host) == name
 
 
 def test_hooks_and_links_answer_to_any_name(running: Doorway) -> None:
