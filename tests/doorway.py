@@ -93,7 +93,7 @@ class Doorway:
 
     def refusals(self) -> list[str]:
         """Return what was kept of the calls that were refused: what was called, and why it was not taken."""
-        past = self.store.history
+        past = self.store
         return [
             f"{json.loads(row['data'])['call']}: {past.decisions(row['id'])[0]['detail']}"
             for row in past.events(most=1000)

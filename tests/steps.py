@@ -156,8 +156,8 @@ class House:
 
     def waits(self) -> int:
         """Return how many deliveries wait."""
-        return sum(self.store.history.counts(OPEN).values())
+        return sum(self.store.counts(OPEN).values())
 
     def expired(self) -> int:
         """Return how many deliveries were not sent in time."""
-        return self.store.history.counts([State.EXPIRED]).get(State.EXPIRED, 0)
+        return self.store.counts([State.EXPIRED]).get(State.EXPIRED, 0)

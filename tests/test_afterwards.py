@@ -74,7 +74,7 @@ class House:
         self.drops._source.sweep()
         while self.planner.step():
             pass
-        return self.store.history.counts().get(State.QUEUED, 0)
+        return self.store.counts().get(State.QUEUED, 0)
 
     def end(self, state: State = State.SENT) -> None:
         delivery = self.store.claim(self.now).result()
@@ -155,11 +155,11 @@ def test_what_was_moved_into_a_watched_folder_sets_off_nothing(house: Callable[[
     for state in (State.SENT, State.DEAD):
         one.file(f"{state}.pdf")
         one.through(state)
-    events = one.store.history.last_event()
+    events = one.store.last_event()
     for _ in range(2):
         one.enter()
         assert one.take() == 0
-    assert one.store.history.last_event() == events == 2
+    assert one.store.last_event() == events == 2
     (one.drop / "done" / "sent.pdf").write_bytes(b"edited by a person")
     assert one.take() == 1
 

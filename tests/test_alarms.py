@@ -74,7 +74,7 @@ def put(store: Store, *messages: Message | None, now: float = NOW) -> list[int]:
 
 def notices(store: Store) -> list[tuple[str, str, str]]:
     """Return what is to be told, in order: outlet, title, text."""
-    found = store.history.queue(list(State))
+    found = store.queue(list(State))
     told = [one.message for one in found if isinstance(one.message, Notice)]
     return [(one.outlet, one.title, one.text) for one in told]
 

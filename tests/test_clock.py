@@ -289,7 +289,7 @@ def test_T13_the_same_text_is_still_left_out_after_a_step_while_it_runs(house: H
     house.happen("plain", 1)
     house.run(15.0)
     assert house.said() == ["1"]
-    [left_out] = house.store.history.deliveries("e2")
+    [left_out] = house.store.deliveries("e2")
     assert left_out.left_out is LeftOut.SAME_TEXT
     assert 0 <= left_out.facts["seconds"] < 120
 

@@ -206,7 +206,7 @@ def test_what_is_due_goes_out_once_in_order_with_its_key(
     drain(dispatcher, client)
     assert texts(wbox) == ["0", "1", "2"]
     assert [message["idempotency_key"] for message in wbox.messages()] == ["e:0", "e:1", "e:2"]
-    assert store.history.counts() == {State.SENT: 3}
+    assert store.counts() == {State.SENT: 3}
 
 
 def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
@@ -215,10 +215,10 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     [first, second] = put(store, TEXT, replace(TEXT, phone="905551234568"))
     wbox.unlink(1)
     drain(dispatcher, client)
-    held = store.history.delivery(first)
+    held = store.delivery(first)
     assert held
     assert (held.state, held.tries, held.claims) == (State.QUEUED, 0, 1)
-    other = store.history.delivery(second)
+    other = store.delivery(second)
     assert other
     assert other.claims == 0, "the next message is not even tried"
     clock.now += 5
@@ -229,7 +229,7 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     assert not dispatcher.step(client), "the second look comes later than the first"
     dispatcher.look_at_circuits(client, clock.now + 10)
     drain(dispatcher, client)
-    assert store.history.counts() == {State.SENT: 2}
+    assert store.counts() == {State.SENT: 2}
     assert len(wbox.messages()) == 2
     assert store.circuits() == []
 
@@ -259,7 +259,7 @@ def test_what_can_not_be_published_holds_no_device_and_no_other_message(
     dispatcher = Dispatcher(store, a_live(), publish=Unpublished(retry=retry), clock=clock)
     [first, _] = put(store, TEXT, replace(TEXT, phone="905551234568"))
     drain(dispatcher, client)
-    left = store.history.delivery(first)
+    left = store.delivery(first)
     assert left
     assert (left.state, left.tries, left.reason) == (state, 1, "the folder is away")
     assert (left.due > clock.now) is retry, "it is tried again after a while, where that may help"
@@ -321,7 +321,7 @@ def test_a_device_that_comes_and_goes_costs_one_attempt_each_time_and_doubles_no
         dispatcher.look_at_circuits(client, clock.now)
         assert [circuit.trying for circuit in store.circuits()] == [True]
     assert pauses == sorted(pauses), "it is looked at less and less often"
-    claims = [delivery.claims for number in ids if (delivery := store.history.delivery(number))]
+    claims = [delivery.claims for number in ids if (delivery := store.delivery(number))]
     assert claims == [2, 1, 1, 1, 1], "each time another one tries it"
     drain(dispatcher, client)
     assert len(wbox.messages()) == 5
@@ -334,16 +334,16 @@ def test_three_unclear_answers_in_a_row_hold_the_device_so_that_few_messages_are
     put(store, *(replace(TEXT, phone=f"90555123456{number}") for number in range(9)))
     wbox.fault(status=500)
     drain(dispatcher, client)
-    assert store.history.counts() == {State.UNKNOWN: 3, State.QUEUED: 6}
+    assert store.counts() == {State.UNKNOWN: 3, State.QUEUED: 6}
     clock.now += 5
     dispatcher.look_at_circuits(client, clock.now)
     drain(dispatcher, client)
-    assert store.history.counts() == {State.UNKNOWN: 4, State.QUEUED: 5}, "one more tried it"
+    assert store.counts() == {State.UNKNOWN: 4, State.QUEUED: 5}, "one more tried it"
     wbox.clear_faults()
     clock.now += 3600
     dispatcher.look_at_circuits(client, clock.now)
     drain(dispatcher, client)
-    assert store.history.counts() == {State.SENT: 9}
+    assert store.counts() == {State.SENT: 9}
 
 
 def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
@@ -353,7 +353,7 @@ def test_a_refused_key_and_an_absent_wbox_hold_all_devices_but_no_other_service(
     dispatcher = Dispatcher(store, a_live(), clock=clock)
     put(store, TEXT, replace(TEXT, phone="905551234568", device_id=2), NOTICE)
     drain(dispatcher, away)
-    claims = [delivery.claims for delivery in store.history.deliveries("e")]
+    claims = [delivery.claims for delivery in store.deliveries("e")]
     assert claims == [1, 0, 1]
     assert [circuit.device for circuit in store.circuits()] == ["*"]
     away.close()
@@ -373,7 +373,7 @@ def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
     assert len(wbox.messages()) == 1
     store._database.write(lambda connection: connection.execute("drop trigger full")).result()
     drain(dispatcher, client)
-    assert store.history.counts() == {State.SENT: 2}
+    assert store.counts() == {State.SENT: 2}
     assert len(wbox.messages()) == 2
     assert tmp_path
 
@@ -392,7 +392,7 @@ def test_T01_T02_a_clock_that_is_set_makes_nothing_expire_and_nothing_wait(
     clock.now += 10
     dispatcher.look_at_circuits(client, clock.now)
     drain(dispatcher, client)
-    delivery = store.history.delivery(number)
+    delivery = store.delivery(number)
     assert delivery
     assert delivery.state is State.SENT
 
@@ -422,7 +422,7 @@ def test_a_refused_key_stops_all_sending_until_it_is_good_again(
         clock.now += 3600
         dispatcher.look_at_circuits(wrong, clock.now)
         assert not dispatcher.step(wrong)
-        assert [circuit.reason for circuit in store.history.circuits()] == [Outcome.UNAUTHORIZED]
+        assert [circuit.reason for circuit in store.circuits()] == [Outcome.UNAUTHORIZED]
         clock.now += 3600
         dispatcher.look_at_circuits(right, clock.now)
         drain(dispatcher, right)
@@ -437,14 +437,14 @@ def test_a_text_whose_answer_was_lost_goes_out_once_more_and_is_listed(
     [number] = put(store, TEXT)
     wbox.fault(lost=True, count=1)
     drain(dispatcher, client)
-    delivery = store.history.delivery(number)
+    delivery = store.delivery(number)
     assert delivery
     assert delivery.state is State.UNKNOWN
     assert len(wbox.messages()) == 1
     clock.now += 120
     drain(dispatcher, client)
     assert len(wbox.messages()) == 2
-    assert [row["outcome"] for row in store.history.attempts(number)] == [Outcome.UNKNOWN, Outcome.SENT]
+    assert [row["outcome"] for row in store.attempts(number)] == [Outcome.UNKNOWN, Outcome.SENT]
 
 
 def test_a_poll_whose_answer_was_lost_waits_for_a_person(
@@ -455,7 +455,7 @@ def test_a_poll_whose_answer_was_lost_waits_for_a_person(
     drain(dispatcher, client)
     clock.now += 3600
     drain(dispatcher, client)
-    delivery = store.history.delivery(number)
+    delivery = store.delivery(number)
     assert delivery
     assert (delivery.state, len(wbox.messages())) == (State.HELD, 1)
     assert why(delivery).startswith("may have been sent: ")
@@ -472,7 +472,7 @@ def test_an_unreachable_wbox_costs_nothing_but_time(store: Store, clock: Clock, 
     here = Client(wbox.url, "sk_test")
     dispatcher.look_at_circuits(here)
     drain(dispatcher, here)
-    assert store.history.counts() == {State.SENT: 1}
+    assert store.counts() == {State.SENT: 1}
     assert len(wbox.messages()) == 1
     away.close()
     here.close()
@@ -484,7 +484,7 @@ def test_a_message_that_wbox_will_never_take_is_dead_with_its_reason(
     [number] = put(store, TEXT)
     wbox.fault(status=422, message="number not on WhatsApp", count=1)
     drain(dispatcher, client)
-    delivery = store.history.delivery(number)
+    delivery = store.delivery(number)
     assert delivery
     assert delivery.state is State.DEAD
     assert "number not on WhatsApp" in delivery.reason
@@ -497,7 +497,7 @@ def test_what_was_being_sent_when_the_last_run_ended_is_unknown_and_never_just_q
     assert store.claim(NOW).result()
     assert store.claim(NOW).result()
     Dispatcher(store, a_live(wbox.url), clock=clock).recover()
-    states = [delivery.state for number in (text, poll) if (delivery := store.history.delivery(number))]
+    states = [delivery.state for number in (text, poll) if (delivery := store.delivery(number))]
     assert states == [State.UNKNOWN, State.HELD]
 
 
@@ -510,4 +510,4 @@ def test_the_threads_send_what_comes_and_end_when_they_are_told_to(store: Store,
     dispatcher.wake()
     wbox.wait_for(2, 10)
     assert dispatcher.stop(10)
-    assert store.history.counts() == {State.SENT: 2}
+    assert store.counts() == {State.SENT: 2}

@@ -256,7 +256,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
         store.put_events([event], clock.now).result()
         step()
     advance(clock.now + 7200)
-    stored = store.history.queue([*State], 10_000)
+    stored = store.queue([*State], 10_000)
     store.close()
     assert sorted(delivery.key for delivery in stored) == sorted(planned.key for _, planned in world.messages)
 

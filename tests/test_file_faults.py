@@ -390,7 +390,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
     source.stop()
     assert len(told) == number
     assert set(told.values()) == {1}
-    assert store.history.last_event() == number
+    assert store.last_event() == number
     store.close()
 
 

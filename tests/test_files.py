@@ -19,7 +19,7 @@ from wbox_notify.model.file_version import FileState, FileVersion, Past
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store, open_store
-from wbox_notify.store.file_versions import pasts
+from wbox_notify.store.files import pasts
 from wbox_notify.store.migrations import MIGRATIONS
 
 DAY = 86400.0
@@ -289,6 +289,9 @@ def test_what_is_known_of_a_file_is_found_by_indices_alone(store: Store) -> None
             plan = store._database.read(f"explain query plan {sql}", parameters)
             asked.extend(row["detail"] for row in plan)
             return store._database.read(sql, parameters)
+
+        def close(self) -> None:
+            """Leave the database open."""
 
     pasts(Told(), versions)
     assert len(asked) > 4

@@ -645,12 +645,12 @@ class Office:
             pass
 
     def key(self, number: int) -> str:
-        found = self.store.history.delivery(number)
+        found = self.store.delivery(number)
         assert found
         return found.key
 
     def is_(self, number: int) -> tuple[State, str]:
-        found = self.store.history.delivery(number)
+        found = self.store.delivery(number)
         assert found
         return found.state, found.reason
 
@@ -687,7 +687,7 @@ def test_housekeeping_deletes_copies_by_its_own_clock_once_their_time_is_over(
     office.step()
     assert office.is_(number)[0] is State.SENT
     url = wbox.wait_for(1)[0]["body"]["media_url"]
-    (standing,) = office.store.history.standings([office.key(number)]).values()
+    (standing,) = office.store.standings([office.key(number)]).values()
     desk.standings[office.key(number)] = standing
     times = [standing.since + HOUR - 1]
     looks: list[float] = []
@@ -730,7 +730,7 @@ def test_what_can_not_be_published_now_is_tried_again(tmp_path: Path, wbox: Simu
 def test_what_a_person_sends_is_refused_at_once_if_it_can_not_be_sent(desk: Desk, office: Office) -> None:
     with pytest.raises(MessageError, match="is empty"):
         office.send(desk.put("a.png", b""))
-    assert office.store.history.counts() == {}
+    assert office.store.counts() == {}
 
 
 def test_the_standings_of_many_deliveries_are_told_at_once(desk: Desk, office: Office) -> None:
@@ -740,7 +740,7 @@ def test_the_standings_of_many_deliveries_are_told_at_once(desk: Desk, office: O
     ]
     office.store.put_plans([Plan(event_id="e", messages=tuple(planned))], NOW).result()
     keys = [str(number) for number in range(0, 2400, 2)]
-    standings = office.store.history.standings(keys)
+    standings = office.store.standings(keys)
     assert set(standings) == {str(number) for number in range(0, 1200, 2)}
     assert set(standings.values()) == {Standing(State.QUEUED, NOW)}
     assert desk.files.sweep(NOW) == 0

@@ -132,10 +132,10 @@ def test_the_same_text_to_the_same_phone_goes_out_once_in_ten_minutes_and_is_acc
     put(store, "b", text("down"))
     put(store, "c", text("up"))
     assert [to for _, to in sent_over_time(store, Pace(), 300)] == [AYSE, CAN, AYSE]
-    [left_out] = store.history.deliveries("b")
+    [left_out] = store.deliveries("b")
     assert (left_out.state, why(left_out)) == (State.CANCELLED, "the same text was sent 10 s before")
-    assert [row["stage"] for row in store.history.decisions("b")] == ["same_text"]
-    assert (store.history.repeated_since(0.0), store.history.repeated_since(60.0)) == (1, 0)
+    assert [row["stage"] for row in store.decisions("b")] == ["same_text"]
+    assert (store.repeated_since(0.0), store.repeated_since(60.0)) == (1, 0)
     put(store, "d", text("down"), now=700.0)
     assert send(store, 700.0, Pace())
 
@@ -165,9 +165,9 @@ def test_many_texts_that_have_waited_for_one_phone_become_one_and_none_is_lost(s
     head, *lines = told.message.message.split("\n\n")
     assert head == "📬 Bekleyen 25 mesaj:"
     assert lines == [f"line {number}" for number in range(25)]
-    states = [delivery.state for delivery in store.history.deliveries("e")]
+    states = [delivery.state for delivery in store.deliveries("e")]
     assert states == [State.SENT] + [State.CANCELLED] * 24
-    assert why(store.history.deliveries("e")[1]) == f"sent with delivery {told.id}"
+    assert why(store.deliveries("e")[1]) == f"sent with delivery {told.id}"
 
 
 def test_a_backlog_is_what_has_waited_a_minute_and_is_texts_alone(store: Store) -> None:
@@ -183,7 +183,7 @@ def test_texts_that_do_not_fit_into_one_message_follow_in_the_next(store: Store)
     told = [send(store, 100.0 + 10 * turn, Pace()) for turn in range(2)]
     sizes = [len(one.message.message) if one and isinstance(one.message, Text) else 0 for one in told]
     assert all(3000 < size < 4100 for size in sizes)
-    left = [delivery for delivery in store.history.deliveries("e") if delivery.state is State.QUEUED]
+    left = [delivery for delivery in store.deliveries("e") if delivery.state is State.QUEUED]
     assert len(left) == 25 - 2 * 2
 
 

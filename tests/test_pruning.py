@@ -120,7 +120,7 @@ def pruned(store: Store, before: float = NOW - HISTORY, most: int = 500) -> int:
 
 def numbers(store: Store) -> dict[str, int]:
     tables = ("event", "decision", "delivery", "attempt", "memory")
-    found = (store.history._database.read(f"select count(*) as many from {table}") for table in tables)
+    found = (store._database.read(f"select count(*) as many from {table}") for table in tables)
     return dict(zip(tables, (rows[0]["many"] for rows in found), strict=True))
 
 
@@ -166,7 +166,7 @@ def test_of_a_file_stays_that_it_was_seen(store: Store) -> None:
     store.put_events([event], OLD, files={version: FileState.SEEN}).result()
     store.put_plans([Plan(event_id=event.id)], OLD).result()
     assert pruned(store) == 1
-    assert store.known([event.id]) == set()
+    assert store.known_events([event.id]) == set()
     assert store.files.known([version])[version].told == (version,)
 
 
@@ -266,27 +266,26 @@ PASTS = st.lists(
 
 def told(store: Store) -> dict[str, Any]:
     """Return what people and the daemon are told, but for what was given up longer ago than the history."""
-    history = store.history
     recent = [
         delivery
-        for delivery in history.queue([*OPEN, *STUCK])
+        for delivery in store.queue([*OPEN, *STUCK])
         if delivery.state in {*OPEN, State.HELD} or changed(store, delivery) > NOW - HISTORY
     ]
     return {
         "queue": recent,
-        "attempts": [[tuple(row) for row in history.attempts(delivery.id)] for delivery in recent],
-        "counts": history.counts((*OPEN, State.HELD)),
-        "sent": history.sent_since(NOW - DAY),
-        "oldest": history.oldest_waiting(),
+        "attempts": [[tuple(row) for row in store.attempts(delivery.id)] for delivery in recent],
+        "counts": store.counts((*OPEN, State.HELD)),
+        "sent": store.sent_since(NOW - DAY),
+        "oldest": store.oldest_waiting(),
         "next": store.next_due(NOW),
         "unplanned": store.unplanned(),
         "interrupted": store.interrupted(),
-        "memories": [tuple(row) for row in history._database.read("select * from memory order by key")],
+        "memories": [tuple(row) for row in store._database.read("select * from memory order by key")],
     }
 
 
 def changed(store: Store, delivery: Delivery) -> float:
-    [row] = store.history._database.read("select changed from delivery where id = :id", {"id": delivery.id})
+    [row] = store._database.read("select changed from delivery where id = :id", {"id": delivery.id})
     return float(row["changed"])
 
 
@@ -311,11 +310,11 @@ def test_pruning_changes_nothing_that_is_still_to_be_told_or_sent(pasts: Sequenc
         pruned(kept, most=most)
         assert told(kept) == told(untouched)
         again = [f"e{number}" for number, past in enumerate(pasts) if past.age < 7]
-        assert kept.known(again) == set(again)
+        assert kept.known_events(again) == set(again)
         for number, past in enumerate(pasts):
             gone = past.planned and past.age > 90
             gone = gone and all(state in FINISHED and age > 90 for state, age in past.deliveries)
-            assert bool(kept.known([f"e{number}"])) is not gone
+            assert bool(kept.known_events([f"e{number}"])) is not gone
         assert to_be_sent(kept) == to_be_sent(untouched)
         kept.close()
         untouched.close()

@@ -128,7 +128,7 @@ def test_S14_reasons_of_an_older_store_are_read_as_codes(tmp_path: Path) -> None
         ),
     )
     store = open_store(url)
-    deliveries = store.history.deliveries("e")
+    deliveries = store.deliveries("e")
     assert [delivery.hold or delivery.left_out for delivery in deliveries] == [
         code for _, _, code, _ in WRITTEN_BEFORE
     ]
@@ -148,8 +148,8 @@ def test_S14_an_older_memory_knows_its_events_and_an_older_file_its_place(tmp_pa
     store = open_store(url)
     [memory] = store.memories_due(5.0)
     assert memory.event_id == "a"
-    rows = store.history._database.read("select event_id, key from memory_event order by event_id")
+    rows = store._database.read("select event_id, key from memory_event order by event_id")
     assert [tuple(row) for row in rows] == [("a", "k"), ("b", "k")]
-    rows = store.history._database.read("select moved_to, detail from file order by event_id")
+    rows = store._database.read("select moved_to, detail from file order by event_id")
     assert [tuple(row) for row in rows] == [(b"/done/a", ""), (None, "moved to x")]
     store.close()

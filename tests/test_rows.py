@@ -103,7 +103,7 @@ class Place:
         self.plan()
 
     def deliveries(self) -> list[Delivery]:
-        return self.store.history.queue([*State], 1_000_000)
+        return self.store.queue([*State], 1_000_000)
 
     def texts(self, state: State = State.QUEUED) -> list[str]:
         return [

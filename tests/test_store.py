@@ -84,7 +84,7 @@ def test_an_event_is_kept_once_whoever_brings_it(store: Store) -> None:
     assert store.put_events([an_event("b"), an_event("c")], 2.0).result() == [False, True]
     assert [event.id for event in store.unplanned()] == ["a", "b", "c"]
     assert store.unplanned()[0] == an_event("a")
-    assert store.known(["a", "c", "x"]) == {"a", "c"}
+    assert store.known_events(["a", "c", "x"]) == {"a", "c"}
 
 
 def test_large_events_are_handed_out_a_few_at_a_time(store: Store) -> None:
@@ -104,7 +104,7 @@ def test_what_was_accepted_is_there_after_reopening(url: str) -> None:
     store.close()
     store = open_store(url)
     assert [event.id for event in store.unplanned()] == ["b"]
-    assert [delivery.key for delivery in store.history.queue(OPEN)] == ["a:0"]
+    assert [delivery.key for delivery in store.queue(OPEN)] == ["a:0"]
     store.close()
 
 
@@ -129,8 +129,8 @@ def test_a_plan_is_kept_whole_and_planning_again_adds_nothing(store: Store) -> N
     store.put_plans([plan], 2.0).result()
     store.put_plans([plan], 3.0).result()
     assert store.unplanned() == []
-    assert [row["detail"] for row in store.history.decisions("a")] == ["2 messages"] * 2
-    assert [delivery.key for delivery in store.history.deliveries("a")] == ["a:0", "a:1"]
+    assert [row["detail"] for row in store.decisions("a")] == ["2 messages"] * 2
+    assert [delivery.key for delivery in store.deliveries("a")] == ["a:0", "a:1"]
     assert store.remembered("r", "dedupe", "k") == {"event": "a"}
     assert store.remembered("r", "dedupe", "other") is None
 
@@ -141,9 +141,9 @@ def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> N
     with pytest.raises(StoreError, match="NOT NULL"):
         store.put_plans([a_plan("a", PHONES[0]), bad], 2.0).result()
     assert [event.id for event in store.unplanned()] == ["a"]
-    assert store.history.counts() == {}
+    assert store.counts() == {}
     store.put_plans([a_plan("a", PHONES[0])], 3.0).result()
-    assert store.history.counts() == {State.QUEUED: 1}
+    assert store.counts() == {State.QUEUED: 1}
 
 
 def test_sending_is_on_disk_before_the_claim_is_answered(store: Store, url: str) -> None:
@@ -202,7 +202,7 @@ def test_a_late_answer_changes_nothing_of_a_newer_claim(store: Store) -> None:
     assert newer
     assert not ended(store, late, State.DEAD, 4.0)
     assert ended(store, newer, State.SENT, 5.0)
-    assert store.history.counts() == {State.SENT: 1}
+    assert store.counts() == {State.SENT: 1}
 
 
 def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
@@ -233,7 +233,7 @@ def test_what_was_not_sent_in_time_expires(store: Store) -> None:
     assert store.expire(1.0 + 3600).result() == 1
     assert store.claim(1.0 + LIFETIME).result() is None
     assert store.expire(1.0 + LIFETIME).result() == 1
-    assert store.history.counts() == {State.EXPIRED: 2}
+    assert store.counts() == {State.EXPIRED: 2}
 
 
 def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
@@ -245,7 +245,7 @@ def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
     assert store.requeue(None, [State.HELD], 3.0).result() == [ids[1]]
     assert store.drop([ids[0], 999], 4.0).result() == [ids[0]]
     assert store.requeue(ids, STUCK, 5.0).result() == []
-    assert store.history.counts() == {State.QUEUED: 2, State.CANCELLED: 1}
+    assert store.counts() == {State.QUEUED: 2, State.CANCELLED: 1}
 
 
 def failed(again: dict[str, object] | None = None) -> PlannedMessage:
@@ -258,13 +258,13 @@ def test_of_a_delivery_without_a_message_what_failed_is_followed_again_and_nothi
 ) -> None:
     store.put_events([an_event("a")], 1.0).result()
     store.put_plans([Plan(event_id="a", messages=(failed({"do": "follow", "place": 3}),))], 1.0).result()
-    [dead] = store.history.queue(STUCK)
+    [dead] = store.queue(STUCK)
     assert (dead.state, dead.message, dead.reason) == (State.DEAD, None, "template: no field x")
     assert store.claim(2.0).result() is None
     assert store.memories_due(3.0) == []
     store.requeue([dead.id], STUCK, 3.0).result()
     assert store.unplanned() == []
-    assert store.history.queue(STUCK) == []
+    assert store.queue(STUCK) == []
     [due] = store.memories_due(3.0)
     assert due.value
     assert (due.rule, due.key, due.value["place"]) == ("r", "a:r:-", 3)
@@ -284,14 +284,14 @@ def test_what_an_older_version_could_not_make_is_followed_again_by_its_rule_alon
 def test_a_failure_of_which_nothing_is_known_any_more_stays_on_the_list(store: Store) -> None:
     store.put_plans([Plan(event_id="", messages=(failed(),))], 1.0).result()
     assert store.requeue(None, STUCK, 3.0).result() == []
-    assert len(store.history.queue(STUCK)) == 1
+    assert len(store.queue(STUCK)) == 1
 
 
 def test_a_failure_that_is_over_is_taken_off_the_list(store: Store) -> None:
     store.put_plans([Plan(event_id="a", messages=(failed({"do": "wake"}),))], 1.0).result()
     store.put_plans([Plan(event_id="a", over=("a:r:-",))], 2.0).result()
-    assert store.history.queue(STUCK) == []
-    [over] = store.history.deliveries("a")
+    assert store.queue(STUCK) == []
+    [over] = store.deliveries("a")
     assert (over.state, why(over)) == (State.CANCELLED, "done after all: template: no field x")
     assert store.remembered("r", "failed", "a:r:-") is None
 
@@ -358,11 +358,11 @@ def test_what_the_storm_guard_holds_goes_when_its_event_is_released(store: Store
     storm = {"messages": 3}
     held = [replace(planned, hold=Hold.STORM, facts=storm) for planned in a_plan("a", *PHONES).messages]
     store.put_message(an_event("a"), Plan(event_id="a", messages=tuple(held)), 1.0).result()
-    assert store.history.counts() == {State.HELD: 3}
+    assert store.counts() == {State.HELD: 3}
     assert store.claim(1.0).result() is None
     assert store.release_event("other", 2.0).result() == 0
     assert store.release_event("a", 2.0).result() == 3
-    assert store.history.counts() == {State.QUEUED: 3}
+    assert store.counts() == {State.QUEUED: 3}
 
 
 @pytest.mark.parametrize("address", ["", "mysql://x", "sqlite://", "sqlite:///", "/tmp/x.db"])
@@ -456,7 +456,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert delivery.message
         open_to_them = [
             seen
-            for seen in self.store.history.queue(OPEN)
+            for seen in self.store.queue(OPEN)
             if seen.message and seen.message.recipient == delivery.message.recipient
         ]
         first = min(open_to_them, key=lambda seen: (-seen.priority, seen.id))
@@ -499,7 +499,7 @@ class StoreMachine(RuleBasedStateMachine):
         kept = {
             delivery.key: delivery.message.phone
             for event in self.planned
-            for delivery in self.store.history.deliveries(event)
+            for delivery in self.store.deliveries(event)
             if delivery.message
         }
         assert kept == self.expected
@@ -519,5 +519,5 @@ def test_events_are_found_by_more_ids_than_one_statement_takes(tmp_path: Path) -
     store = open_store(f"sqlite:///{tmp_path}/many.db")
     ids = [f"e{number}" for number in range(1200)]
     store.put_events([an_event(name) for name in ids], 1.0).result()
-    assert store.history.events_by_id([*ids, "none"]).keys() == {*ids}
+    assert store.events_by_id([*ids, "none"]).keys() == {*ids}
     store.close()

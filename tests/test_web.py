@@ -634,7 +634,7 @@ def storm(door: Doorway, event_id: str) -> int:
 
 
 def state(door: Doorway, number: int) -> State:
-    delivery = door.store.history.delivery(number)
+    delivery = door.store.delivery(number)
     assert delivery
     return delivery.state
 

@@ -132,11 +132,10 @@ def claim_and_finish(store: Store, _fresh: str) -> None:
 
 def status(store: Store, _fresh: str) -> None:
     """Ask what ``wbox-notify status`` asks of the store."""
-    past = store.history
-    past.counts((*OPEN, *STUCK))
-    past.oldest_waiting()
-    past.sent_since(NOW - DAY)
-    past.circuits()
+    store.counts((*OPEN, *STUCK))
+    store.oldest_waiting()
+    store.sent_since(NOW - DAY)
+    store.circuits()
 
 
 Work = Callable[[Store, str], object]
@@ -149,10 +148,10 @@ VERBS: dict[str, Work] = {
     "interrupted (none)": lambda store, _: store.interrupted(),
     "requeue (none)": lambda store, _: store.requeue([1], [State.HELD], NOW).result(),
     "unplanned": lambda store, _: store.unplanned(),
-    "known, 200 ids": lambda store, _: store.known([*map(name, range(200))]),
+    "known, 200 ids": lambda store, _: store.known_events([*map(name, range(200))]),
     "status": status,
-    "queue list": lambda store, _: store.history.queue([*OPEN, *STUCK]),
-    "log": lambda store, _: store.history.events(most=20),
+    "queue list": lambda store, _: store.queue([*OPEN, *STUCK]),
+    "log": lambda store, _: store.events(most=20),
     "prune (none)": lambda store, _: store.prune(0.0, 500).result(),
 }
 

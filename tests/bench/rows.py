@@ -53,7 +53,7 @@ def measured(folder: Path, number: int) -> dict[str, float]:
         pass
     seconds = time.perf_counter() - began
     files.close()
-    made = sum(store.history.counts().values())
+    made = sum(store.counts().values())
     store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = path.stat().st_size / 1e6

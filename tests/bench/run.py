@@ -61,10 +61,10 @@ def files_in_a_burst(number: int = 100_000) -> None:
         written = time.perf_counter() - began
         for _ in range(number):
             if not kept.acquire(timeout=60):
-                raise SystemExit(f"{store.history.last_event()} of {number} files")
+                raise SystemExit(f"{store.last_event()} of {number} files")
         taken = time.perf_counter() - began
-        if store.history.last_event() != number:
-            raise SystemExit(f"{store.history.last_event()} events of {number} files")
+        if store.last_event() != number:
+            raise SystemExit(f"{store.last_event()} events of {number} files")
     show(f"{number} files at once", {"written": [written], "all on disk": [taken]})
 
 

@@ -83,7 +83,7 @@ def test_one_press_lets_a_storm_go(door: Doorway, open_page: OpenPage) -> None:
     page = open_page(f"{door.url}/ack/{signed_token('release', 'file:/srv/drop/list.csv')}", **PHONE)
     page.get_by_role("button", name="Send them").click()
     expect(page.get_by_role("status")).to_contain_text("51")
-    assert door.store.history.queue([State.HELD], 100) == []
+    assert door.store.queue([State.HELD], 100) == []
 
 
 def test_a_link_that_is_cut_off_is_explained(

@@ -55,13 +55,13 @@ class Line:
 
     def delivery(self, number: int) -> Delivery:
         """Return a delivery as it is now."""
-        found = self.store.history.delivery(number)
+        found = self.store.delivery(number)
         assert found
         return found
 
     def outcomes(self, number: int) -> list[str]:
         """Return how the attempts at a delivery ended."""
-        return [row["outcome"] for row in self.store.history.attempts(number)]
+        return [row["outcome"] for row in self.store.attempts(number)]
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def test_N15_minutes_of_5xx_under_500_messages_are_no_storm_of_tries(tmp_path: P
         wbox.clear_faults()
         for _ in range(6):
             line.go(600)
-        assert line.store.history.counts() == {State.SENT: 500}
+        assert line.store.counts() == {State.SENT: 500}
         assert len(wbox.messages()) == 500, "a 500 of the simulator took no message"
 
 
@@ -271,7 +271,7 @@ def test_N17_six_hours_without_a_phone_use_up_no_try_and_then_all_goes_out_once(
         numbers = line.put(*(text(number) for number in range(300)))
         wbox.unlink()
         assert sum(line.go(30) for _ in range(6 * 120)) <= 1
-        [circuit] = line.store.history.circuits()
+        [circuit] = line.store.circuits()
         assert circuit.probes <= 6 * 120
         assert [line.delivery(number).tries for number in numbers] == [0] * 300
         wbox.scan()
@@ -295,7 +295,7 @@ def test_N18_a_device_that_comes_and_goes_each_20_seconds_doubles_nothing(
             line.go(300)
         phones = [message["body"]["phone"] for message in wbox.messages()]
         assert sorted(phones) == sorted(text(number).phone for number in range(30))
-        assert line.store.history.counts() == {State.SENT: 30}
+        assert line.store.counts() == {State.SENT: 30}
 
 
 def test_N24_a_device_whose_answers_take_their_time_holds_up_no_other_device(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_U02_a_page_of_another_site_gives_no_orders(door: Doorway, shown: dict[s
         answer = requests.options(door.url + path, headers=asked, timeout=10)
         assert answer.status_code == 405
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
-    assert door.store.history.counts() == {}
+    assert door.store.counts() == {}
 
 
 def test_U03_what_comes_from_outside_is_text_on_every_page(

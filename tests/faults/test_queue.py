@@ -83,7 +83,7 @@ def test_Q02_what_is_merged_into_a_message_in_doubt_is_in_doubt_with_it(
 ) -> None:
     ids = put(store, "e", 25, SendOptions(on_unknown=on_unknown))
     end(store, claimed(store, 100.0), state, 100.0, unknowns=1)
-    found = store.history.deliveries("e")
+    found = store.deliveries("e")
     assert [delivery.state for delivery in found] == [state, *[others] * 24]
     assert {why(delivery) for delivery in found[1:]} == {f"may have been sent in delivery {ids[0]}"}
 
@@ -92,18 +92,16 @@ def test_Q02_what_is_merged_is_told_only_when_wbox_has_taken_it(store: Store) ->
     ids = put(store, "e", 25)
     first = claimed(store, 100.0)
     assert lines(first) == 25
-    assert {delivery.state for delivery in store.history.deliveries("e")} == {State.SENDING, State.QUEUED}
+    assert {delivery.state for delivery in store.deliveries("e")} == {State.SENDING, State.QUEUED}
     end(store, first, State.UNKNOWN, 100.0, unknowns=1)
     assert store.claim(150.0, MERGING).result() is None, "the others wait for what becomes of it"
     again = claimed(store, 200.0)
     assert again.message == first.message, "wbox may know it by its key"
     end(store, again, State.SENT, 200.0, unknowns=1)
     told = [State.SENT, *[State.CANCELLED] * 24]
-    assert [delivery.state for delivery in store.history.deliveries("e")] == told
-    assert {why(delivery) for delivery in store.history.deliveries("e")[1:]} == {
-        f"sent with delivery {ids[0]}"
-    }
-    assert [row["stage"] for row in store.history.decisions("e")] == ["backlog"] * 24
+    assert [delivery.state for delivery in store.deliveries("e")] == told
+    assert {why(delivery) for delivery in store.deliveries("e")[1:]} == {f"sent with delivery {ids[0]}"}
+    assert [row["stage"] for row in store.decisions("e")] == ["backlog"] * 24
 
 
 def test_Q02_when_a_merged_message_is_refused_each_goes_by_itself_and_one_alone_is_given_up(
@@ -117,7 +115,7 @@ def test_Q02_when_a_merged_message_is_refused_each_goes_by_itself_and_one_alone_
         end(store, delivery, State.DEAD if refused else State.SENT, now)
         sent += [] if refused else delivery.message.message.split("\n\n")
         now += 100
-    assert store.history.counts()[State.DEAD] == 1
+    assert store.counts()[State.DEAD] == 1
     assert sorted(line for line in sent if line.startswith("e ")) == sorted(
         f"e {number}" for number in range(25) if number != 7
     )
@@ -129,15 +127,15 @@ def test_Q02_a_merged_message_that_is_dropped_or_expires_takes_nothing_with_it(s
     first = claimed(store, 100.0)
     end(store, first, State.QUEUED, 100.0)
     assert store.drop([first.id], 110.0).result() == [first.id]
-    assert len(store.history.queue(OPEN)) == 25
+    assert len(store.queue(OPEN)) == 25
     second = claimed(store, 200.0)
     assert second.id == ids[1]
     end(store, second, State.UNKNOWN, 200.0, unknowns=1)
     store.drop([second.id], 210.0).result()
-    held = store.history.queue(STUCK)
+    held = store.queue(STUCK)
     assert [delivery.id for delivery in held] == ids[2:]
     assert {why(delivery) for delivery in held} == {f"may have been sent in delivery {second.id}"}
-    assert [delivery.event_id for delivery in store.history.queue(OPEN)] == ["late"]
+    assert [delivery.event_id for delivery in store.queue(OPEN)] == ["late"]
 
 
 def test_Q02_a_crash_while_a_merged_message_is_sent_leaves_the_others_behind_it(store: Store) -> None:

@@ -112,19 +112,19 @@ class House:
         return done
 
     def stuck(self) -> list[Delivery]:
-        return self.store.history.queue(STUCK)
+        return self.store.queue(STUCK)
 
     def told(self) -> Counter[str]:
         """Return what was told how often to each phone: ``plain 3 to 905551110001``."""
         return Counter(
             f"{mark} to {delivery.message.phone[-1]}"
-            for delivery in self.store.history.queue([State.SENT], 10_000)
+            for delivery in self.store.queue([State.SENT], 10_000)
             if isinstance(delivery.message, Text)
             for mark in re.findall(r"<([^>]*)>", delivery.message.message)
         )
 
     def decisions(self, number: int) -> list[str]:
-        return [row["detail"] for row in self.store.history.decisions(f"e{number}")]
+        return [row["detail"] for row in self.store.decisions(f"e{number}")]
 
     def leave(self) -> None:
         self.store.close()
@@ -342,7 +342,7 @@ def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
     house.wait(DAY)
     told = house.told()
     assert told == once(*(f"mine {n} to 1" for n in numbers[:fit]))
-    texts = [one.message for one in house.store.history.queue([State.SENT], 100)]
+    texts = [one.message for one in house.store.queue([State.SENT], 100)]
     said = "\n".join(one.message for one in texts if isinstance(one, Text))
     assert f"and {9 - fit} more of “mine” that were left out" in said
 
@@ -406,7 +406,7 @@ class RetryMachine(RuleBasedStateMachine):
             self.house.retry()
         self.house.wait(DAY)
         assert self.house.stuck() == []
-        assert self.house.store.history.queue(OPEN) == []
+        assert self.house.store.queue(OPEN) == []
         assert self.house.told() == once(*(f"{self.name} {number} to 1" for number in self.concerned))
         self.house.leave()
         self.folder.cleanup()

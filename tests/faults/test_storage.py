@@ -308,7 +308,7 @@ def test_S19_a_file_that_is_moved_away_and_back_leaves_nothing_marked_as_being_s
     mover = threading.Thread(target=move)
     mover.start()
     failed = 0
-    while store.history.counts([State.QUEUED]):
+    while store.counts([State.QUEUED]):
         try:
             dispatcher.step(client)
         except StoreError:
@@ -318,7 +318,7 @@ def test_S19_a_file_that_is_moved_away_and_back_leaves_nothing_marked_as_being_s
     while dispatcher.step(client):
         pass
     assert failed
-    assert store.history.counts() == {State.SENT: 60}
+    assert store.counts() == {State.SENT: 60}
     assert len(wbox.messages()) == 60
     store.close()
     client.close()
@@ -332,7 +332,7 @@ def test_S19_an_event_whose_file_was_away_is_not_kept_behind_its_sender_s_back(s
     with pytest.raises(StoreError, match="removed or moved away"):
         store.put_events([an_event("one")], 1.0).result()
     aside.rename(file)
-    assert store.known(["one"]) == set()
+    assert store.known_events(["one"]) == set()
     assert store.put_events([an_event("one")], 1.0).result() == [True]
     store.close()
 
@@ -348,7 +348,7 @@ def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: st
         while not dispatcher.round(client):
             pass
         now[0] += 10.0
-    assert store.history.counts() == {State.SENT: 3}
+    assert store.counts() == {State.SENT: 3}
     assert len(wbox.messages()) == 3
     store.close()
     client.close()
@@ -367,8 +367,8 @@ def test_S20_a_request_that_takes_long_is_in_somebody_s_hands(store_url: str, wb
             dispatcher.round(another)
             now[0] += 61.0
     sending.join()
-    assert store.history.counts() == {State.SENT: 1}
-    assert [row["outcome"] for row in store.history.attempts(1)] == [Outcome.SENT]
+    assert store.counts() == {State.SENT: 1}
+    assert [row["outcome"] for row in store.attempts(1)] == [Outcome.SENT]
     store.close()
     client.close()
 

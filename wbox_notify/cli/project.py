@@ -188,8 +188,7 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
 
 def media_files(project: Project, store: Store) -> MediaFiles:
     """Return the media files of a project, for a command that serves none."""
-    past = store.history
-    return MediaFiles(Live(project), past.standings, serving=False, events=past.events_by_id)
+    return MediaFiles(Live(project), store.standings, serving=False, events=store.events_by_id)
 
 
 def history(project: Project) -> Queries:

@@ -129,7 +129,7 @@ def _send(
         ids = [queue.send(message, critical=True) for message in planned]
         if store is not None:
             _send_here(project, store, planned)
-        past = store.history if store else open_history(project.settings.store)
+        past = store or open_history(project.settings.store)
         if past is None:
             raise WboxError("the store is gone")
         lang = project.settings.lang

@@ -17,8 +17,8 @@ from wbox_notify.dispatch import ALL, connect
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
-from wbox_notify.store import Queries, mapping, open_history
-from wbox_notify.store.queries import Row
+from wbox_notify.store import Queries, open_history, rows
+from wbox_notify.store.database import Row
 
 _DAY = 86400.0
 _UNREACHABLE = 69
@@ -129,7 +129,7 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
         if as_json:
             _print_json(row, decisions, [delivery_fields(delivery, lang) for delivery in deliveries])
             continue
-        say(f"{moment(row['received'])}  {row['type']:<6} {subject(mapping.event(row))}")
+        say(f"{moment(row['received'])}  {row['type']:<6} {subject(rows.event(row))}")
         for made in decisions:
             say(f"          {decision(made['rule'], made['stage'], made['outcome'], made['detail'])}")
         for delivery in deliveries:

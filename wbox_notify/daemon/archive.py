@@ -20,7 +20,7 @@ from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, Target
-from wbox_notify.store.file_versions import Files, Final
+from wbox_notify.store.files import Files, Final
 from wbox_notify.templates import Template
 from wbox_notify.triggers.health import Alarm, HealthReporter, no_alarm
 

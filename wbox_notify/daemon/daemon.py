@@ -71,9 +71,10 @@ class Daemon:
         self._token = secrets.token_urlsafe(24)
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._reloading = threading.Lock()
-        past = self._store.history
         self._live = Live(project)
-        self._media = MediaFiles(self._live, past.standings, serving=True, events=past.events_by_id)
+        self._media = MediaFiles(
+            self._live, self._store.standings, serving=True, events=self._store.events_by_id
+        )
         self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings, needed=bool(project.hooks))
         self._live.project = self._completed(project)

@@ -101,7 +101,7 @@ class Circuits:
 
     def _try(self, circuit: Circuit) -> None:
         """Let one message show whether a device sends again."""
-        if self._store.history.waiting(circuit.device):
+        if self._store.waiting(circuit.device):
             self._store.try_circuit(circuit.device).result()
             self._wake()
         else:

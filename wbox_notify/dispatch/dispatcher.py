@@ -241,7 +241,7 @@ class Dispatcher:
         """Return whether a refusal is the message's own, since others pass."""
         everywhere = answer.outcome in FOR_ALL
         try:
-            return may_be_its_own(delivery, answer) and self._store.history.others_passed(
+            return may_be_its_own(delivery, answer) and self._store.others_passed(
                 delivery, answer.outcome, everywhere=everywhere
             )
         except StoreError:

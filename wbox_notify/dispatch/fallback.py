@@ -35,7 +35,7 @@ class Fallback:
 
     def stopped(self, device: str, reason: Outcome, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
-        number = self._store.history.waiting(device)
+        number = self._store.waiting(device)
         why = reasons.circuit(reason, self._live.project.settings.lang)
         text = f"No WhatsApp message goes out: {why}. {number} wait."
         self._say(f"{_key(device, since)}:stopped", text, now)
@@ -54,10 +54,10 @@ class Fallback:
         Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
         """
         own = {rule.id: rule.fallback for rule in self._live.project.rules if rule.fallback}
-        for delivery in self._store.history.unheard(list(own), now - _DAY) if own else ():
+        for delivery in self._store.unheard(list(own), now - _DAY) if own else ():
             self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
         if self._live.project.settings.fallback:
-            for group in self._store.history.given_up(now - _HOUR):
+            for group in self._store.given_up(now - _HOUR):
                 if group.last.rule not in own:
                     self._give_up(group, now)
 
@@ -83,7 +83,7 @@ class Fallback:
 
     def _say(self, key: str, text: str, now: float) -> None:
         name = f"alarm:{key}"
-        if self._store.known([name]):
+        if self._store.known_events([name]):
             return
         log.warning("%s", text)
         event = Event(id=name, type="alarm", at=datetime.fromtimestamp(now, UTC), data={"text": text})

@@ -1,79 +1,226 @@
-"""Claiming: whose turn it is, and what is left out on the way."""
+"""Claims: the delivery whose turn it is, what is left out on the way, and how its attempt ends.
 
-import sqlite3
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+Many texts that have waited for one phone go out as one, and none is given up for it: the others stay in the
+queue behind the delivery that carries them, and are left out only when wbox has taken it.
+"""
 
-from wbox_notify.model.deliveries import Delivery, LeftOut
-from wbox_notify.model.messages import Notice
-from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, next_turns
-from wbox_notify.store import mapping, merging, sql
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
+
+from wbox_notify.model import messages, reasons
+from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, NextStep, State
+from wbox_notify.model.messages import Message, Notice, Text
+from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, digest, next_turns
+from wbox_notify.store import rows, statements
+from wbox_notify.store.database import Row, Transaction
+
+_WAITED = 60.0
+"""Seconds after which a text that still waits counts as a part of a backlog."""
+
+_MERGED = "merged"
+"""The kind of memory that holds which texts a delivery carries."""
 
 
-def claim(
-    connection: sqlite3.Connection, now: float, pace: Pace, *, recipient: str, chance: float
-) -> Delivery | None:
+def claim(tx: Transaction, now: float, pace: Pace, recipient: str, chance: float) -> Delivery | None:
     """Return the delivery whose turn it is, marked as being sent, or None where there is none."""
-    while found := _first(connection, now, recipient):
-        delivery = mapping.delivery(found)
-        if not _has_just_been_said(connection, found, now, pace):
-            message = merging.message_of(connection, found, delivery, now, pace)
-            begun = _begin(connection, delivery, now, pace, chance)
-            return replace(begun, message=message)
+    while row := _next(tx, now, recipient):
+        delivery = rows.delivery(row)
+        if _leave_out_same(tx, row, now, pace):
+            continue
+        message = _message(tx, row, delivery, now, pace)
+        return replace(_begin(tx, delivery, now, pace, chance), message=message)
     return None
 
 
-def _first(connection: sqlite3.Connection, now: float, recipient: str) -> Mapping[str, Any] | None:
-    """Return the first of all devices that may send now."""
-    free = [row for row in connection.execute(sql.DEVICES).fetchall() if row["next"] <= now]
-    asked = {"now": now, "recipient": recipient}
-    found = (
-        connection.execute(
-            sql.NEXT_TO_TRY if row["tried"] else sql.NEXT, {**asked, "device": row["device"]}
-        ).fetchone()
-        for row in free
-    )
-    return min(filter(None, found), key=lambda row: (-row["priority"], row["id"]), default=None)
+def _next(tx: Transaction, now: float, recipient: str) -> Row | None:
+    """Return the first delivery of all devices that may send now."""
+    heads = []
+    for device in tx.execute(statements.DEVICES).fetchall():
+        if device["next"] > now:
+            continue
+        values = {"now": now, "recipient": recipient, "device": device["device"]}
+        ways = [statements.NEXT_TO_TRY] if device["tried"] else [statements.NEXT, statements.NEXT_OF_LANES]
+        for statement in ways:
+            if head := tx.execute(statement, values).fetchone():
+                heads.append(head)
+                break
+    return min(heads, key=lambda row: (-row["priority"], row["id"]), default=None)
 
 
-def _begin(
-    connection: sqlite3.Connection, delivery: Delivery, now: float, pace: Pace, chance: float
-) -> Delivery:
-    begun = mapping.delivery(connection.execute(sql.BEGIN, {"id": delivery.id, "now": now}).fetchone())
-    connection.execute(sql.BEGIN_ATTEMPT, {"id": begun.id, "claims": begun.claims, "now": now})
+def _begin(tx: Transaction, delivery: Delivery, now: float, pace: Pace, chance: float) -> Delivery:
+    row = tx.execute(statements.BEGIN, {"id": delivery.id, "now": now}).fetchone()
+    begun = rows.delivery(row)
+    tx.execute(statements.BEGIN_ATTEMPT, {"id": begun.id, "claims": begun.claims, "now": now})
     if pace != UNLIMITED and begun.message and not isinstance(begun.message, Notice):
-        _take_turns(connection, begun, pace, now, chance)
+        _take_turns(tx, begun.message, begun.device, pace, now, chance)
     return begun
 
 
 def _take_turns(
-    connection: sqlite3.Connection, delivery: Delivery, pace: Pace, now: float, chance: float
+    tx: Transaction, message: Message, device: str, pace: Pace, now: float, chance: float
 ) -> None:
-    message = delivery.message
-    if message is None:
-        return
-    found = connection.execute(
-        sql.BEGUN, {"device": delivery.device, "since": now - DAY, "now": now}
-    ).fetchall()
-    begun = [Begun(row["started"], row["recipient"]) for row in found]
-    device, them = next_turns(
-        pace, now, kind=message.kind, recipient=message.recipient, begun=begun, chance=chance
-    )
-    connection.execute("delete from turn where next <= :now", {"now": now})
-    for recipient, turn in (("", device), (message.recipient, them)):
-        connection.execute(sql.TAKE_TURN, {"device": delivery.device, "recipient": recipient, "next": turn})
+    attempts = tx.execute(statements.BEGUN, {"device": device, "since": now - DAY, "now": now}).fetchall()
+    begun = [Begun(row["started"], row["recipient"]) for row in attempts]
+    recipient = message.recipient
+    turns = next_turns(pace, now, kind=message.kind, recipient=recipient, begun=begun, chance=chance)
+    tx.execute(statements.END_TURNS, {"now": now})
+    for name, turn in zip(("", recipient), turns, strict=True):
+        tx.execute(statements.TAKE_TURN, {"device": device, "recipient": name, "next": turn})
 
 
-def _has_just_been_said(
-    connection: sqlite3.Connection, row: Mapping[str, Any], now: float, pace: Pace
-) -> bool:
-    """Leave a text out that its recipient has got a moment ago; False where it is to be sent."""
+def _leave_out_same(tx: Transaction, row: Row, now: float, pace: Pace) -> bool:
+    """Leave a text out that its recipient got a moment ago; False where it is to be sent."""
     if not row["same"] or not pace.same_text or row["state"] != "queued":
         return False
-    asked = {"recipient": row["recipient"], "same": row["same"], "since": now - pace.same_text, "now": now}
-    at = connection.execute(sql.SAME_SENT, asked).fetchone()["at"]
+    values = {"recipient": row["recipient"], "same": row["same"], "since": now - pace.same_text, "now": now}
+    at = tx.execute(statements.SAME_SENT, values).fetchone()["at"]
     if at is None:
         return False
-    merging.leave_out(connection, row, LeftOut.SAME_TEXT, {"seconds": round(now - at)}, now)
+    _leave_out(tx, row, LeftOut.SAME_TEXT, {"seconds": round(now - at)}, now)
     return True
+
+
+def _leave_out(tx: Transaction, row: Row, code: LeftOut, facts: Facts, now: float) -> None:
+    """Cancel a delivery whose text has reached its recipient otherwise, and say so."""
+    cancelled = {"id": row["id"], "now": now, "left_out": code, "facts": json.dumps(facts)}
+    tx.execute(statements.LEAVE_OUT, cancelled)
+    decision = {"event_id": row["event_id"], "rule": row["rule"], "stage": code, "outcome": "stopped"}
+    tx.execute(statements.DECIDE, {**decision, "detail": reasons.left_out(code, facts), "at": now})
+
+
+# How an attempt ends
+
+
+def finish(tx: Transaction, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> bool:
+    """Keep how an attempt ended and what follows; False where the delivery was claimed again meanwhile."""
+    claim = {"id": delivery.id, "claims": delivery.claims}
+    failed = int(then.failed or answer.outcome is Outcome.FAILED)
+    result = tx.execute(statements.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})
+    tx.execute(statements.FINISH_ATTEMPT, {**asdict(answer), **claim})
+    if result.rowcount:
+        _settle_parts(tx, delivery, then.state, now)
+    return result.rowcount == 1
+
+
+def expire(tx: Transaction, now: float, after: float) -> int:
+    """Give up on waiting deliveries whose time was over after some time; return how many."""
+    values = {"now": now, "after": after}
+    doubtful = tx.execute(statements.EXPIRES_IN_DOUBT, values).fetchall()
+    expired = tx.execute(statements.EXPIRE, values).rowcount
+    for row in doubtful:
+        _give_up(tx, row, now)
+    return expired
+
+
+def drop(tx: Transaction, row: Row, now: float) -> None:
+    """Cancel a delivery for a person."""
+    dropped = {"id": row["id"], "now": now, "left_out": LeftOut.BY_HAND, "facts": "{}"}
+    tx.execute(statements.LEAVE_OUT, dropped)
+    _give_up(tx, row, now)
+
+
+# Texts that go out as one
+
+
+class _Part(NamedTuple):
+    """A delivery that waits, and its text."""
+
+    row: Row
+    text: str
+
+
+def _message(tx: Transaction, row: Row, first: Delivery, now: float, pace: Pace) -> Message | None:
+    """Return what a delivery is to say now: its own message, or with it those of the backlog behind it."""
+    merged = _merged(tx, first.id)
+    if merged and row["unknowns"]:
+        return messages.load(merged["message"])  # it may have arrived, and wbox may know it by its key
+    _forget(tx, first.id)
+    run = _backlog(tx, row, first, now, pace)
+    if len(run) <= pace.backlog or not isinstance(first.message, Text):
+        return first.message
+    text, number = digest([part.text for part in run], pace.lang)
+    if number < 2:  # noqa: PLR2004 - one is no digest
+        return first.message
+    whole = replace(first.message, message=text)
+    value = {"message": messages.dump(whole), "parts": [part.row["id"] for part in run[1:number]]}
+    memory = {**_place(first.id), "value": json.dumps(value), "due": None, "event_id": ""}
+    tx.execute(statements.REMEMBER, memory)
+    return whole
+
+
+def _backlog(tx: Transaction, row: Row, first: Delivery, now: float, pace: Pace) -> Sequence[_Part]:
+    """Return the texts that have waited for one phone on the same terms, without a gap, from the first on."""
+    if not pace.backlog or not isinstance(first.message, Text) or row["claims"]:
+        return []
+    values = {name: row[name] for name in ("device", "recipient", "priority")}
+    run: list[_Part] = []
+    for other in tx.execute(statements.BACKLOG, {**values, "before": now - _WAITED}).fetchall():
+        message = rows.delivery(other).message
+        # What was tried keeps its text: wbox may know it by its key.
+        if not isinstance(message, Text) or other["claims"] or _terms(other) != _terms(row):
+            break
+        run.append(_Part(other, message.message))
+    return run if run and run[0].row["id"] == first.id else []
+
+
+def _terms(row: Row) -> tuple[str, float]:
+    """Return what becomes of a text that may have been sent, and how long it is worth sending."""
+    return row["on_unknown"] or "retry_once", row["lifetime"]
+
+
+def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float) -> None:
+    """Let what a delivery carried follow its end: left out with it, in doubt with it, or by itself again."""
+    merged = _merged(tx, delivery.id)
+    if merged is None or state in {State.QUEUED, State.UNKNOWN}:
+        return
+    parts = _parts(tx, merged)
+    if state is State.SENT:
+        for part in parts:
+            _leave_out(tx, part, LeftOut.BACKLOG, {"delivery": delivery.id}, now)
+    elif state in {State.HELD, State.CANCELLED}:
+        _doubt(tx, parts, delivery.id, state, now)
+    else:
+        # It was refused as a whole: whose text is to blame shows when each goes by itself.
+        tx.execute(statements.ALONE_AGAIN, {"id": delivery.id, "now": now})
+    _forget(tx, delivery.id)
+
+
+def _give_up(tx: Transaction, row: Row, now: float) -> None:
+    """Keep for a person what was carried by a delivery that was given up and may have been sent."""
+    merged = _merged(tx, row["id"])
+    if merged and row["unknowns"]:
+        queued = [part for part in _parts(tx, merged) if part["state"] == State.QUEUED]
+        _doubt(tx, queued, row["id"], State.HELD, now)
+    _forget(tx, row["id"])
+
+
+def _doubt(tx: Transaction, parts: Sequence[Row], number: int, state: State, now: float) -> None:
+    doubt = {"state": state, "facts": json.dumps({"delivery": number}), "now": now}
+    if state is State.HELD:
+        doubt |= {"hold": Hold.UNKNOWN, "left_out": None}
+    else:
+        doubt |= {"hold": None, "left_out": LeftOut.UNKNOWN}
+    tx.executemany(statements.DOUBT, [{**doubt, "id": part["id"]} for part in parts])
+
+
+def _parts(tx: Transaction, merged: dict[str, Any]) -> Sequence[Row]:
+    """Return those of the parts that were not decided about meanwhile."""
+    return tx.execute(statements.PARTS, {"ids": rows.listed(merged["parts"])}).fetchall()
+
+
+def _merged(tx: Transaction, number: int) -> dict[str, Any] | None:
+    """Return the message and the other parts that a delivery carries."""
+    row = tx.execute(statements.REMEMBERED, _place(number)).fetchone()
+    merged: dict[str, Any] | None = json.loads(row["value"]) if row else None
+    return merged
+
+
+def _forget(tx: Transaction, number: int) -> None:
+    tx.execute(statements.FORGET, _place(number))
+
+
+def _place(number: int) -> dict[str, str]:
+    return {"rule": "-", "kind": _MERGED, "key": str(number)}

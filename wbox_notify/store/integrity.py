@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Self
@@ -140,20 +139,6 @@ class Identity:
 def suspicious(path: Path) -> bool:
     """Say whether to look a file over: its last owner did not close it, or that takes no time at all."""
     return Path(f"{path}-wal").exists() or path.stat().st_size < _QUICKLY_READ
-
-
-def look_over(connection: sqlite3.Connection, path: Path) -> None:
-    """Read the whole database.
-
-    Raises:
-        UnsoundError: it is damaged.
-    """
-    found = connection.execute("pragma quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise UnsoundError(
-            f"the store {path} is damaged: {' '.join(found.split())}",
-            hint="it is left as it is: move it away with its -wal file, and restore a backup",
-        )
 
 
 def remote(path: Path, mounts: Path = _MOUNTS) -> str | None:

@@ -211,4 +211,16 @@ MIGRATIONS = (
         select distinct part.atom, m.rule, m.kind, m.key from memory m, json_tree(m.value) as part
         where part.key = 'event_id' and part.type = 'text';
     """,
+    """
+    drop index delivery_state;
+    drop index delivery_given_up;
+    drop index delivery_expiry;
+    drop index delivery_lane;
+    create index delivery_lane on delivery (device, recipient, priority desc, id)
+        where state in ('queued', 'unknown', 'sending');
+    create index delivery_expiry on delivery (expires, state, created, changed)
+        where state in ('queued', 'unknown', 'sending');
+    create index delivery_closed on delivery (state, changed)
+        where state in ('sent', 'held', 'dead', 'expired', 'cancelled');
+    """,
 )

@@ -10,15 +10,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wbox_notify.errors import StoreError
-from wbox_notify.store.integrity import Identity, Owner, look_over, suspicious
+from wbox_notify.store.database import Row, Transaction
+from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
 
+P = ParamSpec("P")
 T = TypeVar("T")
-Row = Mapping[str, Any]
-Work = Callable[[sqlite3.Connection], Any]
+Job = tuple[Callable[[Transaction], Any], Future[Any]]
 
 _MOST_IN_ONE_COMMIT = 500
 _PAGE = 4096
@@ -44,7 +45,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: SimpleQueue[tuple[Work, Future[Any]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._reader = Reader(path)
         with _explained(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,18 +64,20 @@ class Sqlite:
         self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._writer.start()
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Run ``work`` in a transaction; the future is done when its effect is on disk.
+    def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *values: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        """Do some work in a transaction; the future is done when its effect is on disk.
 
         The future raises StoreError when nothing was written.
         """
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        self._jobs.put((lambda tx: work(tx, *values, **named), future))
         return future
 
-    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
-        return self._reader.read(sql, parameters)
+        return self._reader.read(statement, values)
 
     def close(self) -> None:
         """Commit what is queued, then give up the file."""
@@ -98,11 +101,11 @@ class Sqlite:
             if batch:
                 self._commit(batch)
 
-    def _commit(self, batch: Sequence[tuple[Work, Future[Any]]]) -> None:
+    def _commit(self, batch: Sequence[Job]) -> None:
         done: list[tuple[Future[Any], Any]] = []
         try:
             with _explained(self._path):
-                self._mend()
+                self._reopen_if_broken()
                 self._connection.execute("begin immediate")
                 for work, future in batch:
                     done.append((future, self._attempt(work, future)))
@@ -120,7 +123,7 @@ class Sqlite:
                 future.set_result(result)
 
     def _give_back(self, error: StoreError) -> None:
-        """Undo what was begun; after an error of the disk, nobody knows what the connection holds."""
+        """Undo what was begun; after an error of the disk, the connection cannot be trusted."""
         name = getattr(error.__cause__, "sqlite_errorname", "")
         self._broken = self._broken or name.startswith("SQLITE_IOERR")
         with suppress(sqlite3.Error):
@@ -130,14 +133,14 @@ class Sqlite:
                 # On a small disk the log may be what fills it; folded into the file it takes no room.
                 self._connection.execute("pragma wal_checkpoint(truncate)")
 
-    def _mend(self) -> None:
-        """Open the file anew, and look it over, where an error of the disk has made it doubtful."""
+    def _reopen_if_broken(self) -> None:
+        """Open the file again and check it, where an error of the disk has made it doubtful."""
         if self._broken:
             self._connection.close()
             self._connection = _open_for_writing(self._path, look=True)
             self._broken = False
 
-    def _attempt(self, work: Work, future: Future[Any]) -> Any:
+    def _attempt(self, work: Callable[[Transaction], Any], future: Future[Any]) -> Any:
         """Run one job; an error of its own spoils it alone, an error of the database the whole batch."""
         self._connection.execute("savepoint job")
         try:
@@ -159,17 +162,17 @@ class Reader:
         self._path = path
         self._idle: deque[sqlite3.Connection] = deque()
 
-    def read(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
         with _explained(self._path):
             connection = self._connected()
             try:
-                found = connection.execute(sql, parameters or {}).fetchall()
+                rows = connection.execute(statement, values or {}).fetchall()
             except sqlite3.Error:
                 connection.close()
                 raise
             self._idle.append(connection)
-            return found
+            return rows
 
     def version(self) -> int:
         """Return the number of the schema, 0 while there are no tables; refuse a newer one than ours."""
@@ -178,12 +181,12 @@ class Reader:
         return _known_version(self.read(_VERSION)[0]["version"])
 
     def close(self) -> None:
-        """Close the connections that nobody reads from."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     def _connected(self) -> sqlite3.Connection:
-        """Return a connection that nobody reads from; threads come and go, connections do not."""
+        """Return an idle connection, or a new one; threads come and go, connections do not."""
         with suppress(IndexError):
             return self._idle.pop()
         connection = sqlite3.connect(
@@ -205,9 +208,9 @@ class _explained:  # noqa: N801 - reads as a word
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error | OSError):
-            said = error.strerror if isinstance(error, OSError) else str(error)
+            problem = error.strerror if isinstance(error, OSError) else str(error)
             raise StoreError(
-                f"the store {self._path} cannot be used: {said}", hint=_way_out(error)
+                f"the store {self._path} cannot be used: {problem}", hint=_hint(error)
             ) from error
 
 
@@ -216,7 +219,7 @@ _FOLDER = "WBOX_DATA_DIR must name a folder that can be made and written"
 _RIGHTS = "the folder and the file must be writable for the user that runs wbox-notify"
 _DISK = "look at the disk: it is full or it fails; everything that was accepted is kept"
 _DAMAGED = "move the file away and restore a backup, or start with an empty store"
-_WAYS_OUT: Mapping[str, str] = {
+_HINTS: Mapping[str, str] = {
     **dict.fromkeys(("SQLITE_FULL", "ENOSPC", "EDQUOT"), _SPACE),
     **dict.fromkeys(("ENOTDIR", "ENOENT", "EPERM"), _FOLDER),
     **dict.fromkeys(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "EACCES", "EROFS"), _RIGHTS),
@@ -225,13 +228,13 @@ _WAYS_OUT: Mapping[str, str] = {
 }
 
 
-def _way_out(error: sqlite3.Error | OSError) -> str | None:
+def _hint(error: sqlite3.Error | OSError) -> str | None:
     """Return what a person can do about an error, by its code."""
     if isinstance(error, OSError):
-        return _WAYS_OUT.get(errno.errorcode.get(error.errno or 0, ""))
+        return _HINTS.get(errno.errorcode.get(error.errno or 0, ""))
     name = getattr(error, "sqlite_errorname", "")
     # Extended codes begin with the plain one: SQLITE_READONLY_DBMOVED.
-    return next((way for code, way in _WAYS_OUT.items() if name.startswith(code)), None)
+    return next((hint for code, hint in _HINTS.items() if name.startswith(code)), None)
 
 
 def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
@@ -245,8 +248,22 @@ def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
     connection.execute("pragma busy_timeout = 5000")
     connection.execute(f"pragma wal_autocheckpoint = {_most_of_a_log(path)}")
     if look:
-        look_over(connection, path)
+        _check_whole(connection, path)
     return connection
+
+
+def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Read the whole database.
+
+    Raises:
+        UnsoundError: it is damaged.
+    """
+    problem = connection.execute("pragma quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise UnsoundError(
+            f"the store {path} is damaged: {' '.join(problem.split())}",
+            hint="it is left as it is: move it away with its -wal file, and restore a backup",
+        )
 
 
 def _most_of_a_log(path: Path) -> int:

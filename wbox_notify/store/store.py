@@ -1,58 +1,40 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
-import json
 import math
-import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
-from functools import partial
 from types import MappingProxyType
-from typing import Any
 
-from wbox_notify.model.clock import Step
-from wbox_notify.model.deliveries import (
-    STUCK,
-    WAITING,
-    Circuit,
-    Delivery,
-    LeftOut,
-    Memory,
-    NextStep,
-    Plan,
-    State,
-)
+from wbox_notify.model.clock import SLACK, Step
+from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.model.pace import UNLIMITED, Pace
-from wbox_notify.store import claims, clock, mapping, merging, retries, sql
-from wbox_notify.store.file_versions import Files, link, see
+from wbox_notify.model.pace import DAY, UNLIMITED, Pace
+from wbox_notify.store import claims, plans, rows, statements
+from wbox_notify.store.database import Database, Row, Transaction
+from wbox_notify.store.files import Files
 from wbox_notify.store.queries import Queries
-from wbox_notify.store.retention import prune
-from wbox_notify.store.sqlite import Sqlite
-
-Connection = sqlite3.Connection
 
 _ROWS_AT_ONCE = 20
-_ANSWERED = 90 * 86400.0
-"""Seconds for which the answer to a storm holds, also for rows that are tried again."""
+
+_MOMENT = 60.0
+"""Seconds for which what others write by the new clock may be later than the reading that showed the step."""
+
+_LONGEST_LOOK, _LONGEST_LIMIT = 300.0, 3600.0
+"""Seconds after which a device that holds is looked at, and after which what wbox calls a limit ends."""
 
 
-class Store:
-    """Where everything lives between the event and the phone.
+class Store(Queries):
+    """Where everything lives between the event and the phone, in a database of any kind.
 
     Every time argument ``now`` is in seconds since the epoch.
     """
 
-    def __init__(self, database: Sqlite) -> None:
-        self._database = database
-        self.history = Queries(database)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._database: Database = database
         self.files = Files(database)
-
-    def close(self) -> None:
-        """Finish what is being written and give the store up."""
-        self._database.close()
 
     def put_events(
         self,
@@ -65,19 +47,11 @@ class Store:
 
         What their source wants to remember, and the files that they tell of, are kept together with them.
         """
+        return self._database.write(plans.put_events, events, now, memories, files)
 
-        def work(connection: Connection) -> list[bool]:
-            _remember(connection, memories)
-            see(connection, files, now)
-            return [_insert_event(connection, event, now) for event in events]
-
-        return self._database.write(work)
-
-    def known(self, ids: Sequence[str]) -> set[str]:
+    def known_events(self, ids: Sequence[str]) -> set[str]:
         """Return those of the event ids that the store has."""
-        marks, values = mapping.among(ids)
-        found = self._database.read(f"select id from event where id in ({marks})", values)  # noqa: S608 - marks are ours
-        return {row["id"] for row in found}
+        return {row["id"] for row in self._database.read(statements.EVENTS, {"ids": rows.listed(ids)})}
 
     def unplanned(self, most: int = 200, size: float = math.inf) -> list[Event]:
         """Return events that no plan was made for yet, oldest first.
@@ -89,64 +63,38 @@ class Store:
         events: list[Event] = []
         last, wanted = 0, _ROWS_AT_ONCE
         while wanted == _ROWS_AT_ONCE and len(events) < most and size > 0:
-            found = self._database.read(
-                "select * from event where planned is null and seq > :last order by seq limit :most",
-                {"last": last, "most": min(wanted, most - len(events))},
-            )
+            slice_ = {"last": last, "most": min(wanted, most - len(events))}
+            found = self._database.read(statements.UNPLANNED, slice_)
             for row in found:
                 if size > 0:
-                    events.append(mapping.event(row))
+                    events.append(rows.event(row))
                     size -= len(row["data"])
                     last = row["seq"]
             wanted = len(found)
         return events
 
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
-        """Return what a rule remembers under a key."""
-        return self.history.remembered(rule, kind, key)
-
-    def sent(self, prefix: str) -> bool:
-        """Return whether wbox took a message whose key begins with a prefix."""
-        return self.history.sent(prefix)
-
     def memories_due(self, now: float, most: int = 200) -> list[Memory]:
         """Return what rules want to be woken with now, the earliest first."""
-        found = self._database.read(
-            "select * from memory where due <= :now order by due, rule, kind, key limit :most",
-            {"now": now, "most": most},
-        )
-        return [mapping.memory(row) for row in found]
+        due = self._database.read(statements.MEMORIES_DUE, {"now": now, "most": most})
+        return [rows.memory(row) for row in due]
 
     def memories(self, kinds: Sequence[str]) -> list[Memory]:
         """Return all that rules remember of some kinds."""
-        marks, values = mapping.among(kinds)
-        found = self._database.read(f"select * from memory where kind in ({marks})", values)  # noqa: S608 - marks are ours
-        return [mapping.memory(row) for row in found]
+        found = self._database.read(statements.MEMORIES, {"kinds": rows.listed(kinds)})
+        return [rows.memory(row) for row in found]
 
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
-        due: float | None = self._database.read("select min(due) as due from memory")[0]["due"]
+        due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
         return due
 
-    def put_plans(self, plans: Sequence[Plan], now: float) -> Future[None]:
+    def put_plans(self, made: Sequence[Plan], now: float) -> Future[None]:
         """Keep all that follows from events, in one transaction with the mark that they are planned."""
-
-        def work(connection: Connection) -> None:
-            for plan in plans:
-                _insert_plan(connection, plan, now)
-
-        return self._database.write(work)
+        return self._database.write(plans.put_plans, made, now)
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
         """Keep an event together with its plan; return the ids of its deliveries."""
-
-        def work(connection: Connection) -> list[int]:
-            _insert_event(connection, event, now)
-            _insert_plan(connection, plan, now)
-            found = connection.execute("select id from delivery where event_id = ? order by id", (event.id,))
-            return [row["id"] for row in found]
-
-        return self._database.write(work)
+        return self._database.write(plans.put_message, event, plan, now)
 
     def claim(
         self, now: float, pace: Pace = UNLIMITED, *, recipient: str = "", chance: float = 0.5
@@ -162,215 +110,150 @@ class Store:
             recipient: where only what goes there is wanted.
             chance: in [0, 1): where in the jitter of the pace.
         """
-
-        def work(connection: Connection) -> Delivery | None:
-            return claims.claim(connection, now, pace, recipient=recipient, chance=chance)
-
-        return self._database.write(work)
+        return self._database.write(claims.claim, now, pace, recipient, chance)
 
     def finish(self, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> Future[bool]:
         """Record how an attempt ended and what follows.
 
         Args:
-            delivery: as ``claim`` returned it; one that was claimed anew meanwhile is left alone.
+            delivery: as ``claim`` returned it; one that was claimed again meanwhile is left alone.
             answer: what wbox said.
             then: what follows it.
             now: the time of the end.
         """
-
-        def work(connection: Connection) -> bool:
-            claim = {"id": delivery.id, "claims": delivery.claims}
-            failed = int(then.failed or answer.outcome is Outcome.FAILED)
-            changed = connection.execute(sql.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})
-            ended = {**asdict(answer), **claim}
-            connection.execute(sql.FINISH_ATTEMPT, ended)
-            if changed.rowcount:
-                merging.settle(connection, delivery, then.state, now)
-            return changed.rowcount == 1
-
-        return self._database.write(work)
+        return self._database.write(claims.finish, delivery, answer, then, now)
 
     def interrupted(self) -> list[Delivery]:
         """Return the deliveries that were being sent when the last owner of the store ended."""
-        found = self._database.read("select * from delivery where state = 'sending' order by id")
-        return [mapping.delivery(row) for row in found]
+        return self._deliveries(statements.INTERRUPTED, {})
 
     def expire(self, now: float, after: float = -math.inf) -> Future[int]:
         """Give up on waiting deliveries whose time was over ``after`` some time; return how many."""
-        asked = {"now": now, "after": after}
-
-        def work(connection: Connection) -> int:
-            doubtful = connection.execute(sql.EXPIRES_IN_DOUBT, asked).fetchall()
-            expired = connection.execute(sql.EXPIRE, asked).rowcount
-            for row in doubtful:
-                merging.give_up(connection, row["id"], row["unknowns"], now)
-            return expired
-
-        return self._database.write(work)
-
-    def clock_was_set(self, step: Step) -> Future[int]:
-        """Follow a clock that was set: nothing expires of it, and nothing waits longer than it would have.
-
-        What an earlier clock wrote that was ahead counts from now; returns how many rows that were.
-        """
-
-        def work(connection: Connection) -> int:
-            if step.jump:
-                clock.follow(connection, step)
-            return clock.bring_down(connection, step.now)
-
-        return self._database.write(work)
+        return self._database.write(claims.expire, now, after)
 
     def next_due(self, now: float, after: float = -math.inf) -> float | None:
         """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None.
 
         What expires counts as for ``expire``.
         """
-        found = self._database.read(sql.NEXT_OTHERWISE, {"after": after})
-        for row in self._database.read(sql.DEVICES):
-            if row["next"] > now:
-                found.append({"due": row["next"]})
-            else:
-                found += self._database.read(sql.NEXT_DUE, {"device": row["device"], "now": now})
-        return min((row["due"] for row in found if row["due"] is not None), default=None)
-
-    def circuits(self) -> list[Circuit]:
-        """Return the circuits that are not closed."""
-        return self.history.circuits()
+        times = [row["due"] for row in self._database.read(statements.NEXT_OTHERWISE, {"after": after})]
+        for device in self._database.read(statements.DEVICES):
+            if device["next"] > now:
+                times.append(device["next"])
+                continue
+            [turn] = self._database.read(statements.NEXT_DUE, {"device": device["device"], "now": now})
+            times.append(turn["due"])
+        return min((due for due in times if due is not None), default=None)
 
     def open_circuit(self, device: str, reason: Outcome, until: float, now: float) -> Future[None]:
         """Stop sending through a device and look at it at ``until``; an open circuit stays as it is."""
-        row = {"device": device, "reason": reason, "until": until, "now": now}
-        return self._run(sql.OPEN_CIRCUIT, row)
+        circuit = {"device": device, "reason": reason, "until": until, "now": now}
+        return self._database.write(_run, statements.OPEN_CIRCUIT, circuit)
 
     def keep_circuit_open(self, device: str, reason: Outcome, until: float) -> Future[None]:
         """Record that a device was looked at and cannot send yet."""
-        return self._run(
-            "update circuit set reason = :reason, until = :until, probes = probes + 1 where device = :device",
-            {"device": device, "reason": reason, "until": until},
-        )
+        circuit = {"device": device, "reason": reason, "until": until}
+        return self._database.write(_run, statements.KEEP_CIRCUIT_OPEN, circuit)
 
     def try_circuit(self, device: str) -> Future[None]:
         """Let one message at a time through a device, until one has arrived."""
-        return self._run("update circuit set trying = 1 where device = :device", {"device": device})
+        return self._database.write(_run, statements.TRY_CIRCUIT, {"device": device})
 
     def tell_circuit(self, device: str) -> Future[None]:
         """Record that the fallback knows of an open circuit."""
-        return self._run("update circuit set told = 1 where device = :device", {"device": device})
+        return self._database.write(_run, statements.TELL_CIRCUIT, {"device": device})
 
     def close_circuit(self, device: str) -> Future[None]:
         """Let a device send again."""
-        return self._run("delete from circuit where device = :device", {"device": device})
+        return self._database.write(_run, statements.CLOSE_CIRCUIT, {"device": device})
 
     def requeue(self, ids: Sequence[int] | None, states: Sequence[State], now: float) -> Future[list[int]]:
         """Put deliveries in the given states back into the queue, due now; all of them where ids is None.
 
         Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
-
-        def work(connection: Connection) -> list[int]:
-            found = _chosen(connection, ids, states)
-            if ids is None and State.HELD in states:
-                _answer_storms(connection, "released", now)
-            return [row["id"] for row in found if _requeue(connection, row, now)]
-
-        return self._database.write(work)
+        return self._database.write(plans.requeue, ids, states, now)
 
     def release_event(self, event_id: str, now: float) -> Future[int]:
         """Let go all that the storm guard holds of one event; return how many."""
-
-        def work(connection: Connection) -> int:
-            _answer_storms(connection, "released", now, event_id)
-            return connection.execute(sql.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
-
-        return self._database.write(work)
+        return self._database.write(plans.release_event, event_id, now)
 
     def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
+        return self._database.write(plans.drop, ids, now)
 
-        def work(connection: Connection) -> list[int]:
-            found = _chosen(connection, ids, (*WAITING, *STUCK))
-            if ids is None:
-                _answer_storms(connection, "dropped", now)
-            for row in found:
-                dropped = {"id": row["id"], "now": now, "left_out": LeftOut.BY_HAND, "facts": "{}"}
-                connection.execute(sql.LEAVE_OUT, dropped)
-                merging.give_up(connection, row["id"], row["unknowns"], now)
-            return [row["id"] for row in found]
+    def clock_was_set(self, step: Step) -> Future[int]:
+        """Follow a clock that was set: nothing expires of it, and nothing waits longer than it would have.
 
-        return self._database.write(work)
+        What an earlier clock wrote that was ahead counts from now; returns how many rows that were. A row
+        tells by its own stamp by which clock it was written, so that rows from before and after a step can
+        stand side by side.
+        """
+        return self._database.write(_follow_clock, step)
 
     def prune(self, before: float, most: int) -> Future[int]:
         """Forget at most ``most`` rows of what was finished by then; return how many, 0 when none is left."""
-        return self._database.write(partial(prune, before=before, most=most))
-
-    def _run(self, statement: str, parameters: Mapping[str, Any]) -> Future[None]:
-        def work(connection: Connection) -> None:
-            connection.execute(statement, parameters)
-
-        return self._database.write(work)
+        return self._database.write(_prune, before, most)
 
 
-def _insert_event(connection: Connection, event: Event, now: float) -> bool:
-    inserted = connection.execute(
-        "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
-        " on conflict (id) do nothing",
-        mapping.event_row(event, now),
-    )
-    return inserted.rowcount == 1
+def _run(tx: Transaction, statement: str, values: Row) -> None:
+    tx.execute(statement, values)
 
 
-def _remember(connection: Connection, memories: Sequence[Memory]) -> None:
-    for memory in memories:
-        row = mapping.memory_row(memory)
-        if memory.value is None:
-            connection.execute(sql.FORGET, row)
-            connection.execute(sql.FORGET_EVENTS, row)
-            continue
-        connection.execute(sql.REMEMBER, row)
-        if memory.events is not None:
-            connection.execute(sql.FORGET_EVENTS, row)
-            events = [{**row, "event_id": event_id} for event_id in memory.events]
-            connection.executemany(sql.REMEMBER_EVENT, events)
+def _follow_clock(tx: Transaction, step: Step) -> int:
+    if step.jump:
+        shift = {
+            "jump": step.jump,
+            "now": step.now,
+            "since": step.now - step.lag - SLACK,
+            "until": step.now + _MOMENT,
+            "recent": min(step.now - step.jump - DAY, step.now),
+        }
+        for statement in statements.SHIFT:
+            tx.execute(statement, shift)
+    return _lower(tx, step.now)
 
 
-def _insert_plan(connection: Connection, plan: Plan, now: float) -> None:
-    connection.execute(
-        "update event set planned = :now where id = :id and planned is null",
-        {"now": now, "id": plan.event_id},
-    )
-    connection.executemany(
-        sql.DECIDE,
-        [{**asdict(decision), "event_id": plan.event_id, "at": now} for decision in plan.decisions],
-    )
-    _remember(connection, plan.memories)
-    for planned in plan.messages:
-        retries.put(connection, planned, plan.event_id, now)
-    for key in plan.over:
-        retries.over(connection, key, now)
-    link(connection, plan)
-    for rule in plan.release:
-        connection.execute(sql.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+def _lower(tx: Transaction, now: float) -> int:
+    """Let what was written by a clock that was ahead count from now; return how many rows that were."""
+    changed = 0
+    newest = tx.execute(statements.NEWEST_ATTEMPT).fetchone()["at"] or 0.0
+    if newest > now + SLACK:
+        # All of them together, so that they keep their distances, of which the limits of an hour are made.
+        ahead = {"now": now, "by": newest - now}
+        changed += tx.execute(statements.LOWER_ATTEMPTS, ahead).rowcount
+        changed += tx.execute(statements.LOWER_TURNS, ahead).rowcount
+    bounds = {"now": now, "ahead": now + SLACK, "day": DAY, "limit": _LONGEST_LIMIT, "look": _LONGEST_LOOK}
+    for statement in statements.LOWER:
+        changed += tx.execute(statement, bounds).rowcount
+    return changed
 
 
-def _requeue(connection: Connection, row: sqlite3.Row, now: float) -> bool:
-    if row["message"] is None:
-        return retries.again(connection, row, now)
-    connection.execute(sql.REQUEUE, {"now": now, "id": row["id"]})
-    return True
+def _prune(tx: Transaction, before: float, most: int) -> int:
+    """Forget finished deliveries, then decisions, then events.
+
+    What one event caused goes when all of it is finished. Memories, events without a plan and those of
+    files that are still to be put away stay.
+    """
+    bounds = {"before": before, "most": most}
+    if deliveries := tx.execute(statements.OLD_DELIVERIES, bounds).fetchall():
+        return _prune_deliveries(tx, [row["id"] for row in deliveries], most)
+    # One kind at a time: what is next waits for this to be gone, and would be looked for in vain until then.
+    if decisions := tx.execute(statements.OLD_DECISIONS, bounds).rowcount:
+        return decisions
+    events = tx.execute(statements.OLD_EVENTS, bounds).fetchall()
+    for row in events:
+        tx.execute(statements.OLD_TOLD, {"id": row["id"]})
+        tx.execute(statements.OLD_EVENT, {"seq": row["seq"]})
+    return len(events)
 
 
-def _answer_storms(connection: Connection, then: str, now: float, event_id: str = "") -> None:
-    """Keep what a person says of the storm of one event, or of all."""
-    answer = {"value": json.dumps({"then": then}), "id": event_id, "due": now + _ANSWERED}
-    connection.execute(sql.ANSWER_STORMS, answer)
-
-
-def _chosen(connection: Connection, ids: Sequence[int] | None, states: Sequence[State]) -> list[sqlite3.Row]:
-    """Return the deliveries in the states, of the ids or all of them, oldest first."""
-    marks, values = mapping.among(states)
-    of_these = "" if ids is None else "and id in (select value from json_each(:ids))"
-    return connection.execute(
-        f"select * from delivery where state in ({marks}) {of_these} order by id",  # noqa: S608 - ours
-        {**values, "ids": json.dumps(ids)},
-    ).fetchall()
+def _prune_deliveries(tx: Transaction, deliveries: Sequence[int], most: int) -> int:
+    left = most
+    for number in deliveries:
+        for statement in (statements.OLD_FAILURE_EVENTS, statements.OLD_FAILURE, statements.OLD_MERGED):
+            tx.execute(statement, {"id": number})
+        for statement in (statements.OLD_ATTEMPTS, statements.FORGET_DELIVERY):
+            if left > 0:
+                left -= tx.execute(statement, {"id": number, "most": left}).rowcount
+    return most - left

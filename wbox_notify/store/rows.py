@@ -2,15 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.model import messages
-from wbox_notify.model.deliveries import Circuit, Delivery, Hold, LeftOut, Memory, PlannedMessage, State
+from wbox_notify.model.deliveries import (
+    Circuit,
+    Decision,
+    Delivery,
+    Hold,
+    LeftOut,
+    Memory,
+    PlannedMessage,
+    State,
+)
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.model.outcomes import Outcome
+from wbox_notify.store.database import Row
 
 
 def event_row(event: Event, now: float) -> dict[str, Any]:
@@ -24,7 +34,7 @@ def event_row(event: Event, now: float) -> dict[str, Any]:
     }
 
 
-def event(row: Mapping[str, Any]) -> Event:
+def event(row: Row) -> Event:
     """Return the event of a row."""
     return Event(
         id=row["id"],
@@ -36,14 +46,13 @@ def event(row: Mapping[str, Any]) -> Event:
 
 def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str, Any]:
     """Return the columns of a new delivery: queued, held for a person, or dead for a reason."""
-    message = planned.message
-    return {
+    row = {
         "key": planned.key,
         "event_id": event_id,
         "rule": planned.rule,
-        "device": message.device if message else "",
-        "recipient": message.recipient if message else "",
-        "message": json.dumps(messages.dump(message)) if message else None,
+        "device": "",
+        "recipient": "",
+        "message": None,
         "state": _first_state(planned),
         "reason": planned.problem or "",
         "hold": planned.hold,
@@ -53,11 +62,16 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
         "lifetime": planned.terms.expire_after,
         "priority": int(planned.terms.critical),
         "on_unknown": planned.terms.on_unknown,
-        "same": _sameness(message) if planned.terms.once else "",
+        "same": "",
     }
+    if message := planned.message:
+        row |= {"device": message.device, "recipient": message.recipient}
+        row["message"] = json.dumps(messages.dump(message))
+        row["same"] = _same(message) if planned.terms.once else ""
+    return row
 
 
-def _sameness(message: Message | None) -> str:
+def _same(message: Message) -> str:
     """Return what is equal in texts that say the same; empty for all else."""
     if not isinstance(message, Text):
         return ""
@@ -82,13 +96,13 @@ def memory_row(memory: Memory) -> dict[str, Any]:
     }
 
 
-def memory(row: Mapping[str, Any]) -> Memory:
+def memory(row: Row) -> Memory:
     """Return what a rule keeps in mind, of a row."""
     names = ("rule", "kind", "key", "due", "event_id")
     return Memory(value=json.loads(row["value"]), **{name: row[name] for name in names})
 
 
-def delivery(row: Mapping[str, Any]) -> Delivery:
+def delivery(row: Row) -> Delivery:
     """Return the delivery of a row."""
     fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
     counts = ("claims", "tries", "unknowns", "failures", "reason", "priority", "on_unknown")
@@ -102,7 +116,12 @@ def delivery(row: Mapping[str, Any]) -> Delivery:
     )
 
 
-def circuit(row: Mapping[str, Any]) -> Circuit:
+def decision(row: Row) -> Decision:
+    """Return the decision of a row."""
+    return Decision(**{name: row[name] for name in ("rule", "stage", "outcome", "detail")})
+
+
+def circuit(row: Row) -> Circuit:
     """Return the circuit of a row."""
     return Circuit(
         reason=Outcome(row["reason"]),
@@ -112,7 +131,6 @@ def circuit(row: Mapping[str, Any]) -> Circuit:
     )
 
 
-def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
-    """Return the parameters of ``in (…)``: their marks for the text of the query, and their values."""
-    named = {f"v{number}": value for number, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in named), named
+def listed(values: Iterable[Any]) -> str:
+    """Return a list as the JSON that ``json_each`` in a statement takes."""
+    return json.dumps(list(values))

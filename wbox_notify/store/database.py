@@ -1,0 +1,56 @@
+"""The port to a database: what an engine such as SQLite gives the store."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Row = Mapping[str, Any]
+
+
+class Result(Protocol):
+    """What a statement came to."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it wrote."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+
+
+class Transaction(Protocol):
+    """Statements that take effect together."""
+
+    def execute(self, statement: str, values: Row = ..., /) -> Result:
+        """Run one statement."""
+
+    def executemany(self, statement: str, rows: Iterable[Row], /) -> object:
+        """Run a statement once for each row."""
+
+
+class Readable(Protocol):
+    """A database that is read."""
+
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
+        """Return the rows of a query over what is committed."""
+
+    def close(self) -> None:
+        """Give the database up."""
+
+
+class Database(Readable, Protocol):
+    """A database that one owner writes."""
+
+    def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *values: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        """Do some work in a transaction; the future is done when its effect is on disk.
+
+        The future raises StoreError when nothing was written.
+        """

@@ -1,0 +1,220 @@
+"""Plans: what follows from an event comes into the store, and what failed is followed again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from wbox_notify.model import reasons
+from wbox_notify.model.deliveries import (
+    AGAIN,
+    NO_RULE,
+    STUCK,
+    WAITING,
+    Hold,
+    Memory,
+    Plan,
+    PlannedMessage,
+    State,
+)
+from wbox_notify.model.events import Event, event_fields
+from wbox_notify.model.file_version import FileState, FileVersion
+from wbox_notify.store import claims, rows, statements
+from wbox_notify.store.database import Row, Transaction
+from wbox_notify.store.files import see
+
+_ALL = 2**31 - 1
+
+_STORM_ANSWERED = 90 * 86400.0
+"""Seconds for which the answer to a storm holds, also for rows that are tried again."""
+
+_WHOLE_EVENT: Mapping[str, Any] = {"do": "event"}
+"""What is followed again where an older version did not say what failed."""
+
+
+def put_events(
+    tx: Transaction,
+    events: Sequence[Event],
+    now: float,
+    memories: Sequence[Memory],
+    files: Mapping[FileVersion, FileState],
+) -> list[bool]:
+    """Keep events with what their source remembers; False marks one known before."""
+    _remember(tx, memories)
+    see(tx, files, now)
+    return [_put_event(tx, event, now) for event in events]
+
+
+def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> None:
+    """Keep all that follows from events, with the mark that they are planned."""
+    for plan in plans:
+        _put_plan(tx, plan, now)
+
+
+def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[int]:
+    """Keep an event together with its plan; return the ids of its deliveries."""
+    _put_event(tx, event, now)
+    _put_plan(tx, plan, now)
+    deliveries = tx.execute(statements.DELIVERIES_OF_EVENT, {"id": event.id}).fetchall()
+    return [row["id"] for row in deliveries]
+
+
+def _put_event(tx: Transaction, event: Event, now: float) -> bool:
+    return tx.execute(statements.PUT_EVENT, rows.event_row(event, now)).rowcount == 1
+
+
+def _put_plan(tx: Transaction, plan: Plan, now: float) -> None:
+    tx.execute(statements.MARK_PLANNED, {"now": now, "id": plan.event_id})
+    decided = {"event_id": plan.event_id, "at": now}
+    tx.executemany(statements.DECIDE, [{**asdict(decision), **decided} for decision in plan.decisions])
+    _remember(tx, plan.memories)
+    for planned in plan.messages:
+        _put_delivery(tx, planned, plan.event_id, now)
+    for key in plan.over:
+        _end_failure(tx, key, now)
+    for planned in plan.messages:
+        told = [{"event_id": event_id, "delivery": planned.key} for event_id in planned.events]
+        tx.executemany(statements.TELL_EVENT, [row for row in told if row["event_id"] != plan.event_id])
+    for rule in plan.release:
+        tx.execute(statements.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+
+
+def _remember(tx: Transaction, memories: Sequence[Memory]) -> None:
+    for memory in memories:
+        row = rows.memory_row(memory)
+        if memory.value is None:
+            tx.execute(statements.FORGET, row)
+            tx.execute(statements.FORGET_EVENTS, row)
+            continue
+        tx.execute(statements.REMEMBER, row)
+        if memory.events is not None:
+            tx.execute(statements.FORGET_EVENTS, row)
+            events = [{**row, "event_id": event_id} for event_id in memory.events]
+            tx.executemany(statements.REMEMBER_EVENT, events)
+
+
+def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: float) -> None:
+    """Keep a delivery, with what a retry follows where it has no message.
+
+    One with its key that says the same is the same. Of one that says something else nobody knows which is
+    meant, so the new one waits for a person.
+    """
+    row = rows.delivery_row(planned, event_id, now)
+    if tx.execute(statements.PUT_DELIVERY, row).rowcount:
+        if planned.again is not None:
+            place = {"rule": planned.rule, "event_id": event_id, "key": planned.key}
+            _keep_failure(tx, place, planned.again, None)
+        return
+    known = tx.execute(statements.OF_KEY, {"key": planned.key}).fetchone()
+    if row["message"] is None or known["message"] in {None, row["message"]}:
+        return
+    name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    facts = {"delivery": known["id"]}
+    other = replace(planned, key=f"{planned.key}:{name}", hold=Hold.SAME_KEY, facts=facts, problem=None)
+    if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
+        detail = f"held: {reasons.hold(Hold.SAME_KEY, facts)}"
+        decision = {"event_id": event_id, "rule": planned.rule, "stage": "send", "outcome": "waits"}
+        tx.execute(statements.DECIDE, {**decision, "detail": detail, "at": now})
+
+
+# What a person does to the queue
+
+
+def requeue(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State], now: float) -> list[int]:
+    """Put deliveries in the given states back into the queue; all of them where ids is None."""
+    chosen = _chosen(tx, ids, states)
+    if ids is None and State.HELD in states:
+        _answer_storms(tx, "released", "", now)
+    return [row["id"] for row in chosen if _requeue(tx, row, now)]
+
+
+def release_event(tx: Transaction, event_id: str, now: float) -> int:
+    """Let go all that the storm guard holds of one event; return how many."""
+    _answer_storms(tx, "released", event_id, now)
+    return tx.execute(statements.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
+
+
+def drop(tx: Transaction, ids: Sequence[int] | None, now: float) -> list[int]:
+    """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
+    chosen = _chosen(tx, ids, (*WAITING, *STUCK))
+    if ids is None:
+        _answer_storms(tx, "dropped", "", now)
+    for row in chosen:
+        claims.drop(tx, row, now)
+    return [row["id"] for row in chosen]
+
+
+def _chosen(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State]) -> list[Row]:
+    """Return the deliveries in the states, of the ids or all of them, oldest first."""
+    listed = rows.listed(states)
+    if ids is not None:
+        return tx.execute(statements.DELIVERIES, {"ids": rows.listed(ids), "states": listed}).fetchall()
+    values = {"states": listed, "rule": "", "event": "", "most": _ALL}
+    return tx.execute(statements.QUEUE, values).fetchall()
+
+
+def _answer_storms(tx: Transaction, then: str, event_id: str, now: float) -> None:
+    """Keep what a person says of the storm of one event, or of all."""
+    answer = {"value": json.dumps({"then": then}), "id": event_id, "due": now + _STORM_ANSWERED}
+    tx.execute(statements.ANSWER_STORMS, answer)
+
+
+def _requeue(tx: Transaction, row: Row, now: float) -> bool:
+    if row["message"] is None:
+        return _follow_again(tx, row, now)
+    tx.execute(statements.REQUEUE, {"now": now, "id": row["id"]})
+    return True
+
+
+# What failed and is followed again
+
+
+def _follow_again(tx: Transaction, row: Row, now: float) -> bool:
+    """Let its rule follow again what failed; False where nothing is known of it any more."""
+    if row["rule"] == NO_RULE:
+        tx.execute(statements.PLAN_AGAIN, {"id": row["event_id"]})
+        _forget_delivery(tx, row)
+        return True
+    place = {"rule": row["rule"], "kind": AGAIN, "key": row["key"]}
+    kept = tx.execute(statements.REMEMBERED, place).fetchone()
+    value = json.loads(kept["value"]) if kept else dict(_WHOLE_EVENT)
+    if "place" in value or value["do"] == "event":
+        event = tx.execute(statements.EVENTS, {"ids": rows.listed([row["event_id"]])}).fetchone()
+        if event is None:
+            return False
+        value["event"] = _as_it_lies_now(tx, event_fields(rows.event(event)))
+    value |= {"event_id": row["event_id"], "key": row["key"]}
+    _keep_failure(tx, row, value, now)
+    _forget_delivery(tx, row)
+    return True
+
+
+def _as_it_lies_now(tx: Transaction, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an event; of a file that we have put away, with the path where it is read now."""
+    file = tx.execute(statements.MOVED_TO, {"id": fields["id"]}).fetchone()
+    if file:
+        fields["data"]["source"] = os.fsdecode(file["moved_to"])
+    return fields
+
+
+def _forget_delivery(tx: Transaction, row: Row) -> None:
+    tx.execute(statements.KEEP_NUMBER, {"id": row["id"]})
+    tx.execute(statements.FORGET_DELIVERY, {"id": row["id"]})
+
+
+def _keep_failure(tx: Transaction, of: Row, value: Mapping[str, Any], due: float | None) -> None:
+    """Keep what a retry follows; while one is due, the file of its event stays where it is."""
+    place = {"rule": of["rule"], "kind": AGAIN, "key": of["key"], "event_id": of["event_id"]}
+    tx.execute(statements.REMEMBER, {**place, "value": json.dumps(value), "due": due})
+    tx.execute(statements.FORGET_EVENTS, place)
+    if due is not None:
+        tx.execute(statements.REMEMBER_EVENT, place)
+
+
+def _end_failure(tx: Transaction, key: str, now: float) -> None:
+    """Take a failure off the list, since what failed has been done after all."""
+    tx.execute(statements.DONE_AFTER_ALL, {"key": key, "now": now})
+    tx.execute(statements.FORGET_FAILURE_EVENTS, {"key": key})
+    tx.execute(statements.FORGET_FAILURE, {"key": key})

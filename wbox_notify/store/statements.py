@@ -1,0 +1,727 @@
+"""The statements of the store, for SQLite and PostgreSQL alike; what each is for stands below it.
+
+A list comes as JSON, which ``json_each`` turns into rows. An index with a ``where`` is used only by a
+statement that has its words, so ``OPEN`` and ``CLOSED`` stand wherever deliveries are found by their state.
+"""
+
+OPEN = "state in ('queued', 'unknown', 'sending')"
+CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
+_GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
+_STORM = "hold in ('storm', 'rows')"
+_STATES = "state in (select value from json_each(:states))"
+
+# Events and decisions
+
+PUT_EVENT = """
+insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)
+on conflict (id) do nothing
+"""
+"""Keep an event, unless it is known."""
+
+EVENTS = "select * from event where id in (select value from json_each(:ids))"
+"""Find events by their ids."""
+
+UNPLANNED = "select * from event where planned is null and seq > :last order by seq limit :most"
+"""Find the oldest events without a plan."""
+
+EVENTS_SINCE = """
+select * from (select * from event where seq > :after order by seq desc limit :most) as newest order by seq
+"""
+"""Find the newest events, for ``log``."""
+
+LAST_EVENT = "select coalesce(max(seq), 0) as seq from event"
+"""Find where ``log --follow`` begins."""
+
+MARK_PLANNED = "update event set planned = :now where id = :id and planned is null"
+"""Note that an event has its plan."""
+
+PLAN_AGAIN = "update event set planned = null where id = :id"
+"""Let an event be planned once more, which could not be planned at all."""
+
+DECIDE = """
+insert into decision (event_id, rule, stage, outcome, detail, at)
+values (:event_id, :rule, :stage, :outcome, :detail, :at)
+"""
+"""Keep why something was or was not sent."""
+
+DECISIONS = "select * from decision where event_id = :id order by seq"
+"""Find what was decided about an event."""
+
+# What rules remember
+
+REMEMBER = """
+insert into memory (rule, kind, key, value, due, event_id)
+values (:rule, :kind, :key, :value, :due, :event_id)
+on conflict (rule, kind, key) do update
+set value = excluded.value, due = excluded.due, event_id = excluded.event_id
+"""
+"""Keep or replace one thing that a rule remembers."""
+
+REMEMBER_EVENT = """
+insert into memory_event (event_id, rule, kind, key) values (:event_id, :rule, :kind, :key)
+on conflict do nothing
+"""
+"""Note that a memory is about an event."""
+
+FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
+"""Forget one thing."""
+
+FORGET_EVENTS = "delete from memory_event where rule = :rule and kind = :kind and key = :key"
+"""Forget which events a memory is about."""
+
+REMEMBERED = "select value from memory where rule = :rule and kind = :kind and key = :key"
+"""Find one thing that a rule remembers."""
+
+MEMORIES_DUE = "select * from memory where due <= :now order by due, rule, kind, key limit :most"
+"""Find what rules want to be woken with now."""
+
+NEXT_MEMORY = "select min(due) as due from memory where due is not null"
+"""Find when the next rule wants to be woken."""
+
+MEMORIES = "select * from memory where kind in (select value from json_each(:kinds))"
+"""Find all memories that have times, after the clock was set."""
+
+# Deliveries as plans make them
+
+PUT_DELIVERY = """
+insert into delivery
+    (id, key, event_id, rule, device, recipient, message, state, reason, hold, facts,
+    due, created, changed, expires, lifetime, priority, on_unknown, same)
+values
+    ((
+        select max(number) + 1 from (
+            select coalesce(max(id), 0) as number from delivery
+            union all
+            select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
+        ) as used
+    ),
+    :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :hold, :facts,
+    :now, :now, :now, :expires, :lifetime, :priority, :on_unknown, :same)
+on conflict (key) do nothing
+"""
+"""Keep a delivery. A number that a person has read on a list never becomes that of another delivery."""
+
+KEEP_NUMBER = """
+insert into memory (rule, kind, key, value, due) values ('-', 'number', '', cast(:id as text), null)
+on conflict (rule, kind, key) do update set value = excluded.value
+where cast(memory.value as bigint) < cast(excluded.value as bigint)
+"""
+"""Keep the number of a delivery that is about to be deleted."""
+
+OF_KEY = "select id, message from delivery where key = :key"
+"""Find the delivery that a key belongs to."""
+
+TELL_EVENT = "insert into told (event_id, delivery) values (:event_id, :delivery) on conflict do nothing"
+"""Note that a delivery tells of one more event, as those of a group or a digest do."""
+
+DONE_AFTER_ALL = """
+update delivery set state = 'cancelled', changed = :now, left_out = 'done'
+where key = :key and state = 'dead' and message is null
+"""
+"""Take a failure off the list, since what failed has been done."""
+
+_OF_FAILURE = "where kind = 'failed' and key = :key and rule in (select rule from delivery where key = :key)"
+
+FORGET_FAILURE = f"delete from memory {_OF_FAILURE}"  # noqa: S608 - ours
+"""Forget what a retry of it would follow."""
+
+FORGET_FAILURE_EVENTS = f"delete from memory_event {_OF_FAILURE}"  # noqa: S608 - ours
+"""Forget which event that was about."""
+
+MOVED_TO = "select moved_to from file where event_id = :id and moved_to is not null"
+"""Find where a file lies that was put away, so that a retry can read it."""
+
+FORGET_DELIVERY = "delete from delivery where id = :id"
+"""Delete a delivery without a message, whose rule follows again what failed."""
+
+# Whose turn it is
+
+_MOST_IN_FLIGHT = 4
+"""Of one device, so that one whose answers take their time leaves threads for the others."""
+
+DEVICES = f"""
+with recursive devices (device) as (
+    select min(device) from delivery where {OPEN}
+    union all
+    select (select min(device) from delivery where {OPEN} and device > devices.device)
+    from devices where devices.device is not null
+)
+select devices.device, coalesce(t.next, 0) as next,
+    exists (select 1 from circuit c where c.device in (devices.device, '*') and c.trying = 1) as tried
+from devices left join turn t on t.device = devices.device and t.recipient = ''
+where devices.device is not null
+and {_MOST_IN_FLIGHT} > (
+    select count(*) from delivery s where s.state = 'sending' and s.device = devices.device
+)
+and not exists (
+    select 1 from circuit c
+    where c.device in (devices.device, '*') and devices.device <> 'apprise' and (c.trying = 0 or exists (
+        select 1 from delivery s where s.state = 'sending' and c.device in (s.device, '*')
+    ))
+)
+"""  # noqa: S608 - ours
+"""Find the devices that may send, when each has its turn, and whether one message tries it."""
+
+_SENDING = "select s.recipient from delivery s where s.state = 'sending' and s.device = :device"
+
+# The plus sign keeps SQLite from looking there first.
+_HEAD = f"""
+select e.id from delivery e
+where e.device = :device and e.recipient = {{recipient}} and e.{OPEN} and +e.expires > :now
+order by e.priority desc, e.id limit 1
+"""  # noqa: S608 - ours
+"""What is first for one recipient."""
+
+NEXT = f"""
+select d.* from (
+    select id from delivery where {OPEN} and device = :device order by priority desc, id limit 200
+) as first join delivery d on d.id = first.id
+where d.due <= :now and :recipient in ('', d.recipient)
+and d.recipient not in ({_SENDING})
+and d.recipient not in (select t.recipient from turn t where t.device = :device and t.next > :now)
+and d.id = ({_HEAD.format(recipient="d.recipient")})
+order by d.priority desc, d.id limit 1
+"""  # noqa: S608 - ours
+"""Find the delivery of a device whose turn it is, near the head of its queue: critical first, then oldest."""
+
+_LANES = f"""
+with recursive lanes (recipient) as (
+    select min(recipient) from delivery where {OPEN} and device = :device
+    union all
+    select (
+        select min(recipient) from delivery
+        where {OPEN} and device = :device and recipient > lanes.recipient
+    )
+    from lanes where lanes.recipient is not null
+)
+"""  # noqa: S608 - ours
+"""The recipients of a device that something waits for, each one step into an index."""
+
+_HEADS = f"""
+from lanes join delivery d on d.id = ({_HEAD.format(recipient="lanes.recipient")})
+left join turn t on t.device = :device and t.recipient = lanes.recipient
+where lanes.recipient not in ({_SENDING})
+"""
+"""What is first for each of them, with its turn."""
+
+_DUE = f"""
+{_LANES} select d.* {_HEADS}
+and :recipient in ('', lanes.recipient) and d.due <= :now and coalesce(t.next, 0) <= :now
+"""
+
+NEXT_OF_LANES = f"{_DUE} order by d.priority desc, d.id limit 1"
+"""Find the same behind the head of the queue, where much waits for a few recipients that are not due."""
+
+NEXT_TO_TRY = f"{_DUE} order by d.claims, d.priority desc, d.id limit 1"
+"""Find what tries a device that could not send: what was tried least, as the fault may be a message's own."""
+
+NEXT_DUE = f"""
+{_LANES} select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due {_HEADS}
+"""
+"""Find when a device has its next turn."""
+
+NEXT_OTHERWISE = f"""
+select min(expires) as due from delivery where {OPEN} and state <> 'sending' and expires > :after
+union all select min(until) from circuit where trying = 0
+"""  # noqa: S608 - ours
+"""Find when the next delivery expires and when a circuit is looked at."""
+
+BEGIN = """
+update delivery set state = 'sending', claims = claims + 1, changed = :now where id = :id returning *
+"""
+"""Mark a delivery as being sent, before the request leaves."""
+
+BEGIN_ATTEMPT = "insert into attempt (delivery_id, number, started) values (:id, :claims, :now)"
+"""Keep the beginning of an attempt."""
+
+BEGUN = """
+select a.started, d.recipient from attempt a join delivery d on d.id = a.delivery_id
+where a.started > :since and a.started <= :now and d.device = :device order by a.started desc
+"""
+"""Find the attempts of a day, by which the pace of a device counts."""
+
+END_TURNS = "delete from turn where next <= :now"
+"""Forget turns that have come."""
+
+TAKE_TURN = """
+insert into turn (device, recipient, next) values (:device, :recipient, :next)
+on conflict (device, recipient) do update set next = excluded.next
+"""
+"""Keep when a device or a recipient has its next turn."""
+
+SAME_SENT = """
+select max(changed) as at from delivery
+where recipient = :recipient and same = :same and same <> '' and state = 'sent'
+and changed > :since and changed <= :now
+"""
+"""Find when a recipient was sent the same text."""
+
+BACKLOG = f"""
+select * from delivery
+where device = :device and recipient = :recipient and {OPEN} and priority = :priority and state = 'queued'
+and created <= :before order by id limit 200
+"""  # noqa: S608 - ours
+"""Find the texts that have waited for one recipient, which go out as one."""
+
+PARTS = """
+select * from delivery
+where id in (select value from json_each(:ids)) and state in ('queued', 'expired') order by id
+"""
+"""Find those of the parts of a merged text that were not decided about meanwhile."""
+
+INTERRUPTED = "select * from delivery where state = 'sending' order by +id"
+"""Find what was being sent when the last owner of the store ended."""
+
+# How an attempt ends
+
+FINISH = """
+update delivery
+set state = :state, due = :due, tries = :tries, unknowns = :unknowns, failures = failures + :failed,
+    reason = :reason, hold = :hold, left_out = :left_out, facts = '{}', changed = :now
+where id = :id and claims = :claims and state = 'sending'
+"""
+"""Keep what follows an attempt, unless the delivery was claimed again meanwhile."""
+
+FINISH_ATTEMPT = """
+update attempt set latency = :latency, outcome = :outcome, status = :status, detail = :detail
+where delivery_id = :id and number = :claims
+"""
+"""Keep how an attempt ended."""
+
+LEAVE_OUT = """
+update delivery
+set state = 'cancelled', changed = :now, left_out = :left_out, facts = :facts, hold = null, reason = ''
+where id = :id
+"""
+"""Cancel a delivery, and say why."""
+
+DOUBT = """
+update delivery
+set state = :state, hold = :hold, left_out = :left_out, facts = :facts, reason = '', changed = :now
+where id = :id
+"""
+"""Let a part share the doubt about the delivery that carried its text."""
+
+ALONE_AGAIN = """
+update delivery set state = 'queued', due = :now, tries = 0, failures = 0, changed = :now where id = :id
+"""
+"""Send a text by itself whose merged form was refused."""
+
+_EXPIRED = f"{OPEN} and state <> 'sending' and expires <= :now and expires > :after"
+
+EXPIRES_IN_DOUBT = f"select id, unknowns from delivery where {_EXPIRED} and unknowns > 0"  # noqa: S608 - ours
+"""Find what expires and may have been sent."""
+
+EXPIRE = f"update delivery set state = 'expired', changed = :now where {_EXPIRED}"  # noqa: S608 - ours
+"""Give up what was not sent in time."""
+
+# Circuits
+
+CIRCUITS = "select * from circuit order by device"
+"""Find the devices that cannot send."""
+
+OPEN_CIRCUIT = """
+insert into circuit (device, reason, since, until, probes) values (:device, :reason, :now, :until, 0)
+on conflict (device) do update
+set reason = excluded.reason, until = excluded.until, probes = circuit.probes + 1, trying = 0
+where circuit.trying = 1
+"""
+"""Stop sending through a device."""
+
+KEEP_CIRCUIT_OPEN = """
+update circuit set reason = :reason, until = :until, probes = probes + 1 where device = :device
+"""
+"""Note that a device was looked at and cannot send yet."""
+
+TRY_CIRCUIT = "update circuit set trying = 1 where device = :device"
+"""Let one message at a time through a device."""
+
+TELL_CIRCUIT = "update circuit set told = 1 where device = :device"
+"""Note that the fallback knows of a circuit."""
+
+CLOSE_CIRCUIT = "delete from circuit where device = :device"
+"""Let a device send again."""
+
+OTHERS_PASSED = f"""
+select 1 from delivery d
+where d.{CLOSED} and d.state = 'sent' and d.id <> :id and d.device <> 'apprise'
+and (:everywhere = 1 or d.device = :device)
+and d.changed > (
+    select a.started from attempt a
+    where a.delivery_id = :id and a.number = :before and a.outcome = :outcome
+)
+limit 1
+"""  # noqa: S608 - ours
+"""Say whether others were sent after an attempt failed, so that the failure is the message's own."""
+
+# What a person does to the queue
+
+DELIVERIES = f"""
+select * from delivery where id in (select value from json_each(:ids)) and {_STATES} order by id
+"""  # noqa: S608 - ours
+"""Find deliveries by their ids, of those in some states."""
+
+_IN_STATES = f"""
+id in (
+    select id from delivery where {OPEN} and {_STATES}
+    union all select id from delivery where {CLOSED} and {_STATES}
+)
+and :rule in ('', rule) and :event in ('', event_id)
+"""  # noqa: S608 - ours
+
+QUEUE = f"select * from delivery where {_IN_STATES} order by id limit :most"  # noqa: S608 - ours
+"""List the deliveries in some states, oldest first, of one rule or event if named."""
+
+QUEUE_IDS = f"select id from delivery where {_IN_STATES} order by id"  # noqa: S608 - ours
+"""Find the ids of the same."""
+
+QUEUE_COUNT = f"select count(*) as many from delivery where {_IN_STATES}"  # noqa: S608 - ours
+"""Count the same."""
+
+REQUEUE = """
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, tries = 0, unknowns = 0, failures = 0,
+    changed = :now, reason = '', hold = null, facts = '{}', same = ''
+where id = :id
+"""
+"""Put a delivery back into the queue, due now."""
+
+LET_GO = f"""
+update delivery
+set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, hold = null, facts = '{{}}'
+where event_id = :id and state = 'held' and {_STORM} and :rule in ('', rule)
+"""  # noqa: S608 - ours
+"""Let go what the storm guard holds of an event."""
+
+ANSWER_STORMS = f"""
+insert into memory (rule, kind, key, value, due, event_id)
+select rule, 'storm', event_id, :value, :due, event_id from delivery
+where {CLOSED} and state = 'held' and {_STORM} and :id in ('', event_id)
+union
+select rule, 'storm', key, :value, :due, key from memory where kind = 'rows' and :id in ('', key)
+on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
+"""  # noqa: S608 - ours
+"""Keep what a person says of a storm, also for the rows of its file that are still to be followed."""
+
+# What is asked
+
+DELIVERY = "select * from delivery where id = :id"
+"""Find one delivery."""
+
+DELIVERIES_OF_EVENT = "select * from delivery where event_id = :id order by id"
+"""Find what came of an event."""
+
+STANDINGS = "select key, state, changed from delivery where key in (select value from json_each(:keys))"
+"""Find the states of deliveries by their keys, for the copies of their files."""
+
+SENT = """
+select 1 from delivery
+where key >= :prefix and key < :end and state = 'sent' and device <> :apprise limit 1
+"""
+"""Say whether wbox took a message whose key begins with a prefix."""
+
+ATTEMPTS = "select * from attempt where delivery_id = :id order by number"
+"""Find the attempts of a delivery."""
+
+COUNTS = f"""
+select state, count(*) as many from (
+    select state from delivery where {OPEN} and {_STATES}
+    union all select state from delivery where {CLOSED} and {_STATES}
+) as counted group by state
+"""  # noqa: S608 - ours
+"""Count the deliveries in some states, for ``status``."""
+
+SENT_SINCE = f"""
+select count(*) as many from delivery where {CLOSED} and state = 'sent' and changed >= :since
+"""  # noqa: S608 - ours
+"""Count what was sent since a time."""
+
+REPEATED_SINCE = f"""
+select count(*) as many from delivery
+where {CLOSED} and state = 'cancelled' and changed >= :since and left_out = 'same_text'
+"""  # noqa: S608 - ours
+"""Count what was left out since a time, as its text had just been sent."""
+
+OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"  # noqa: S608 - ours
+"""Find since when the oldest delivery waits."""
+
+WAITING = f"""
+select count(*) as many from delivery
+where {OPEN} and state <> 'sending' and device <> 'apprise' and :device in (device, '*')
+"""  # noqa: S608 - ours
+"""Count what waits for a device."""
+
+UNHEARD = f"""
+select * from (
+    select d.* from delivery d
+    where d.{_GIVEN_UP} and d.changed > :since and coalesce(d.hold, '') not in ('storm', 'rows')
+    union all
+    select d.* from delivery d
+    where d.{OPEN} and d.state <> 'sending' and exists (select 1 from circuit where told = 1)
+    and exists (select 1 from circuit c where c.device in (d.device, '*') and c.told = 1)
+) as unheard
+where rule in (select value from json_each(:rules)) and device <> 'apprise'
+and not exists (select 1 from delivery n where n.key = unheard.key || ':fallback:0')
+order by +id limit 50
+"""  # noqa: S608 - ours
+"""Find what WhatsApp does not carry and the fallback of its rule has not been given yet."""
+
+GIVEN_UP = f"""
+select hour, many, last.* from (
+    select cast(changed as bigint) / 3600 as hour, count(*) as many, max(id) as id from delivery
+    where {_GIVEN_UP} and changed > :since and device <> 'apprise'
+    and coalesce(hold, '') not in ('storm', 'rows')
+    group by rule, hour
+) as hours join delivery last on last.id = hours.id
+"""  # noqa: S608 - ours
+"""Count what was given up since a time, by rule and hour, with the last of each."""
+
+# Files
+
+_FACTS = "event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate"
+
+SEE_FILE = """
+insert into file
+    (event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate, changed, looked)
+values
+    (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :ctime_ns, :digest, :fate, :now, :now)
+on conflict (event_id) do update set
+    seq = (select max(seq) + 1 from file),
+    path = excluded.path, root = excluded.root, device = excluded.device, inode = excluded.inode,
+    size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
+    digest = case excluded.digest when '' then file.digest else excluded.digest end
+"""
+"""Keep a file version; what has changed about it makes it the newest of its path."""
+
+FILES_AT = f"""
+with asked(place) as (values {{paths}})
+select {_FACTS} from asked join file on seq = (select max(seq) from file where path = place)
+"""  # noqa: S608 - ours
+"""Find the newest version at each of some paths, which are bytes and so no JSON."""
+
+FILES = f"select {_FACTS} from file where event_id in (select value from json_each(:ids))"  # noqa: S608 - ours
+"""Find versions by the ids of their events."""
+
+FILES_MOVED = f"""
+select {_FACTS} from file
+where (inode, mtime_ns) in (
+    select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(:facts)
+)
+and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by seq
+"""  # noqa: S608 - ours
+"""Find versions under other paths by inode and time."""
+
+_TELLS_OF_IT = "(d.event_id = {id} or d.key in (select t.delivery from told t where t.event_id = {id}))"
+"""The condition for deliveries that tell of an event, alone or together with others."""
+
+OPEN_FILES = f"""
+select f.*,
+    exists (select 1 from event e where e.id = f.event_id and e.planned is not null)
+    and not exists (
+        select 1 from delivery d
+        where {_TELLS_OF_IT.format(id="f.event_id")}
+        and d.state in ('queued', 'unknown', 'sending', 'held')
+    )
+    and not exists (
+        select 1 from memory_event m
+        where m.event_id = f.event_id and (m.kind = 'failed' or exists (
+            select 1 from decision c
+            where c.event_id = f.event_id and c.rule = m.rule and c.stage = m.kind and c.outcome = 'waits'
+        ))
+    ) as final
+from file f where f.fate = 'open' and f.seq > :after order by f.seq limit :most
+"""  # noqa: S608 - ours
+"""List files that are still to be put away, and whether anything can still follow from their events."""
+
+FAILED_OF_EVENT = f"""
+select * from delivery d
+where {_TELLS_OF_IT.format(id=":id")} and (
+    d.state in ('dead', 'expired')
+    or d.state = 'cancelled' and coalesce(d.left_out, '') not in ('same_text', 'backlog')
+) order by id
+"""  # noqa: S608 - ours
+"""Find the deliveries of an event that failed; one whose recipient has its text otherwise has not."""
+
+SETTLE_FILE = """
+update file set fate = :fate, detail = :detail, moved_to = :moved_to, changed = :now where event_id = :id
+"""
+"""Keep what became of a file."""
+
+UNLOOKED = """
+select f.*, (select n.device from file n where n.root = f.root order by n.seq desc limit 1) as newest
+from file f where f.looked < :before and f.fate <> 'open' and f.path is not null
+order by f.looked limit :most
+"""
+"""Find settled files that were not looked for since a time, with the device of the newest of their root."""
+
+LOOKED = """
+update file
+set looked = :now, gone = case when :gone is null then null else coalesce(gone, :gone) end
+where event_id = :id
+"""
+"""Note that a file is there, or since when it is gone."""
+
+FORGET_FILES = "delete from file where gone < :forget"
+"""Forget files that have been gone for long."""
+
+# History that is forgotten
+
+_FINISHED = f"{CLOSED} and d.state in ('sent', 'cancelled', 'dead', 'expired')"
+
+OLD_DELIVERIES = f"""
+select d.id from delivery d
+where d.{_FINISHED} and d.changed <= :before
+and (d.event_id = '' or not exists (
+    select 1 from delivery e
+    where e.event_id = d.event_id
+    and (e.state not in ('sent', 'cancelled', 'dead', 'expired') or e.changed > :before)
+))
+limit :most
+"""  # noqa: S608 - ours
+"""Find deliveries that are finished for long, with all others of their events."""
+
+OLD_ATTEMPTS = """
+delete from attempt where delivery_id = :id
+and number in (select number from attempt where delivery_id = :id limit :most)
+"""
+"""Delete attempts of a delivery."""
+
+_FAILURE_OF = "where kind = 'failed' and (rule, key) = (select rule, key from delivery where id = :id)"
+
+OLD_FAILURE = f"delete from memory {_FAILURE_OF}"  # noqa: S608 - ours
+"""Forget what a retry of a delivery would follow."""
+
+OLD_FAILURE_EVENTS = f"delete from memory_event {_FAILURE_OF}"  # noqa: S608 - ours
+"""Forget which event that was about."""
+
+OLD_MERGED = "delete from memory where rule = '-' and kind = 'merged' and key = cast(:id as text)"
+"""Forget which texts a delivery carried."""
+
+OLD_DECISIONS = """
+delete from decision where seq in (
+    select c.seq from decision c
+    where c.at <= :before
+    and (c.event_id = '' or not exists (select 1 from delivery d where d.event_id = c.event_id))
+    limit :most
+)
+"""
+"""Delete decisions about events whose deliveries are gone."""
+
+OLD_EVENTS = """
+select v.seq, v.id from event v
+where v.planned is not null and v.received <= :before and v.planned <= :before
+and not exists (select 1 from delivery d where d.event_id = v.id)
+and not exists (select 1 from file f where f.event_id = v.id and f.fate = 'open')
+limit :most
+"""
+"""Find events of which nothing is left and whose files were put away."""
+
+OLD_EVENT = "delete from event where seq = :seq"
+"""Delete an event."""
+
+OLD_TOLD = "delete from told where event_id = :id"
+"""Forget which deliveries told of it."""
+
+# The clock was set. What was written since the step is right already.
+
+SHIFT_DUE = f"""
+update delivery set due = due + :jump where {OPEN} and changed < :since and :jump < 0
+"""  # noqa: S608 - ours
+"""Move turns back with the clock; after such a step all else lives for as long as it was to live."""
+
+SHIFT_OPEN = f"""
+update delivery
+set due = due + :jump, expires = expires + :jump, created = created + :jump, changed = changed + :jump
+where {OPEN} and (changed > :until or changed < :since and :jump > 0)
+"""  # noqa: S608 - ours
+"""Let what waits keep its distance to now."""
+
+SHIFT_CLOSED = f"""
+update delivery set changed = changed + :jump
+where {CLOSED} and changed > :recent and not changed between :since and :until
+"""  # noqa: S608 - ours
+"""Let what was just sent keep its distance, by which the same text is known."""
+
+SHIFT_ATTEMPTS = """
+update attempt set started = started + :jump
+where started > :recent and not started between :since and :until
+"""
+"""Let attempts keep their distance, of which the limits of an hour are made."""
+
+SHIFT_GONE = "update file set gone = gone + :jump where gone is not null"
+"""Let files be gone for as long as they are."""
+
+SHIFT_TURNS = "update turn set next = next + :jump where :jump < 0 and next > :now"
+"""Move turns back; after a step ahead they are over a little early, which does no harm."""
+
+SHIFT_CIRCUITS = """
+update circuit set since = since + :jump, until = until + :jump
+where :jump < 0 and not since between :since and :until
+"""
+"""The same for circuits."""
+
+SHIFT = (
+    SHIFT_DUE,
+    SHIFT_OPEN,
+    SHIFT_CLOSED,
+    SHIFT_ATTEMPTS,
+    SHIFT_GONE,
+    SHIFT_TURNS,
+    SHIFT_CIRCUITS,
+)
+
+NEWEST_ATTEMPT = "select max(started) as at from attempt"
+"""Find whether attempts are of a clock that was ahead."""
+
+LOWER_ATTEMPTS = "update attempt set started = started - :by where started > :now"
+"""Bring attempts of the future down together, so that they keep their distances."""
+
+LOWER_TURNS = "update turn set next = next - :by where next > :now"
+"""The same for turns."""
+
+LOWER_OPEN = f"""
+update delivery
+set due = :now + (due - changed), expires = :now + (expires - changed),
+    created = case when created > :now then :now else created end, changed = :now
+where {OPEN} and changed > :ahead
+"""  # noqa: S608 - ours
+"""Let what waits since a time of the future wait from now on."""
+
+LOWER_CLOSED = f"update delivery set changed = :now, same = '' where {CLOSED} and changed > :ahead"  # noqa: S608 - ours
+"""The same for the rest; as its true time is unknown, nothing is left out for having just been sent."""
+
+LOWER_LONG_TURNS = "update turn set next = :now + :day where next > :now + :day"
+"""Let no turn be further away than a day."""
+
+LOWER_CIRCUITS = "update circuit set until = :now + (until - since), since = :now where since > :ahead"
+"""Let circuits of the future count from now."""
+
+LOWER_LONG_CIRCUITS = """
+update circuit set until = :now + case when reason = 'limited' then :limit else :look end
+where until > :now + case when reason = 'limited' then :limit else :look end
+"""
+"""Let no circuit be looked at later than it ever would."""
+
+LOWER_LOOKED = "update file set looked = :now where looked > :ahead and path is not null and fate <> 'open'"
+"""Let files that were looked for in the future have been looked for now."""
+
+LOWER_GONE = "update file set gone = :now where gone > :ahead"
+"""The same for those that are gone."""
+
+LOWER_DECISIONS = "update decision set at = :now where at > :ahead"
+"""The same for decisions."""
+
+LOWER_EVENTS = "update event set received = :now where received > :ahead and planned is not null"
+"""The same for events."""
+
+LOWER = (
+    LOWER_OPEN,
+    LOWER_CLOSED,
+    LOWER_LONG_TURNS,
+    LOWER_CIRCUITS,
+    LOWER_LONG_CIRCUITS,
+    LOWER_LOOKED,
+    LOWER_GONE,
+    LOWER_DECISIONS,
+    LOWER_EVENTS,
+)
