@@ -8,13 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
-from wbox_notify.config.settings import Settings
 from wbox_notify.model.pace import UNLIMITED, Pace
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 
@@ -33,11 +32,8 @@ rules:
 
 def a_live(url: str = "http://127.0.0.1:9", *, key: str = "sk_test", pace: Pace = UNLIMITED) -> Live:
     """Return a project without rules whose wbox answers at an address."""
-    nowhere = Path("/nowhere")
-    settings = Settings(
-        folder=nowhere, data_dir=nowhere, store="", tz=ZoneInfo("UTC"), url=url, api_key=key, pace=pace
-    )
-    return Live(Project(settings=settings))
+    settings = load(Path("/nowhere"), {}).settings
+    return Live(Project(settings=replace(settings, url=url, api_key=key, pace=pace)))
 
 
 class Workplace:
