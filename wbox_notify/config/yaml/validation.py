@@ -1,5 +1,6 @@
 """Shape: has a part of a file the keys and types it must have? If not, say so in the words of the file."""
 
+import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -155,20 +156,6 @@ def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any, Validat
     return validate
 
 
-def one_of(*known: str) -> Callable[[Any], Any]:
-    """Return a validator that takes some words only."""
-
-    def validate(word: Any) -> Any:
-        if isinstance(word, str) and word not in known:
-            near = did_you_mean(word, known)
-            raise wrong("WBX215", f"`{word}` is not known here", near or f"there are {', '.join(known)}")
-        if not isinstance(word, str):
-            raise PydanticKnownError("string_type")
-        return word
-
-    return validate
-
-
 def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[ErrorDetails]:
     """Yield the errors without a missing key that is there under another name: one mistake, one problem."""
     renamed = set()
@@ -197,6 +184,14 @@ def _problem(detail: ErrorDetails, model: type[Strict], spot: Location) -> Probl
     if kind == "missing":
         hint = "write `version: 1` at the top of the file" if loc == ("version",) else None
         return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
+    if kind == "literal_error":
+        words = re.findall("'([^']*)'", detail["ctx"]["expected"])
+        if words and isinstance(detail["input"], str):
+            word = detail["input"]
+            hint = did_you_mean(word, words) or f"there are {', '.join(words)}"
+            return at.problem("WBX215", f"`{word}` is not known here", hint=hint)
+        if words:
+            kind = "string_type"
     wanted = _WANTED.get(kind, "cannot be used as written")
     return _mistyped(_name(at), wanted, detail["input"], at)
 

@@ -1,7 +1,7 @@
 """Models of a rule file: its keys, the values that they take and what they mean."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
@@ -14,7 +14,6 @@ from wbox_notify.config.yaml.validation import (
     empty_map,
     later,
     listed,
-    one_of,
     reading,
     wrong,
 )
@@ -98,7 +97,6 @@ def as_contact(entry: Any) -> Any:
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")
 """What says who and when; it may stand in the settings and in any rule file."""
 
-Priority = Literal["normal", "critical"]
 Contacts = dict[str, PhoneText | ContactSpec] | None
 Groups = dict[str, PhoneText | list[PhoneText]] | None
 Turns = dict[str, OnCallSpec] | None
@@ -186,18 +184,13 @@ class RuleSpec(Strict):
     escalate: Steps = Field(
         default=[], description="what follows when nobody answers: a step, or a list of them"
     )
-    priority: Annotated[
-        Priority, BeforeValidator(one_of("normal", "critical"), json_schema_input_type=Priority)
-    ] = Field(
+    priority: Literal["normal", "critical"] = Field(
         default="normal", description="`critical` goes before all that waits; the pace holds for it also"
     )
     expire_after: Duration = Field(
         default=LIFETIME, description="how long a message that cannot be sent is worth sending"
     )
-    on_unknown: Annotated[
-        OnUnknown | None,
-        BeforeValidator(one_of(*get_args(OnUnknown)), json_schema_input_type=OnUnknown),
-    ] = Field(
+    on_unknown: OnUnknown | None = Field(
         default=None,
         description="what becomes of a message that may have been sent: `retry_once` (texts, when left out), "
         "`hold` (all else: it waits for you), `retry` (until wbox says success), `drop`",

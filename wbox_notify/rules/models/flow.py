@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
-from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, one_of, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, some, wrong
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, unless_via
 
@@ -96,8 +96,6 @@ Messages = Annotated[
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 
-Overflow = Literal["summarize", "queue", "drop"]
-Then = Literal["hold", "drop"]
 _TextOrTexts = str | list[str]
 
 
@@ -122,9 +120,7 @@ class ThrottleSpec(Strict):
         default=[],
         description="expressions; each value of them is counted by itself, and none is a value too",
     )
-    overflow: Annotated[
-        Overflow, BeforeValidator(one_of("summarize", "queue", "drop"), json_schema_input_type=Overflow)
-    ] = Field(
+    overflow: Literal["summarize", "queue", "drop"] = Field(
         default="summarize",
         description="what becomes of more: `summarize` (one message says how many), `queue` (later; of more"
         " than 1,000 that wait it says how many), `drop`",
@@ -163,7 +159,7 @@ class QuietSpec(Strict):
         " go back over its end, it lasts until they show its end the second time"
     )
     unless: str | None = Field(default=None, description="an expression: what is told all the same")
-    then: Annotated[Then, BeforeValidator(one_of("hold", "drop"), json_schema_input_type=Then)] = Field(
+    then: Literal["hold", "drop"] = Field(
         default="hold",
         description="`hold` tells afterwards what still matters (of more than 500 how many more came), `drop`"
         " never does",

@@ -7,16 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Count, Duration, Size, Zone
-from wbox_notify.config.yaml.validation import Refusal, Strict, listed, one_of, reading, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, listed, reading, some, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import HookPath, Poll, PresetName, SecretNames, SomeTexts, Texts
-from wbox_notify.triggers.file.rows import KINDS as KINDS_OF_ROWS
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 KINDS = ("file", "webhook", "schedule", "missing")
 
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
-Existing = Literal["process", "ignore"]
 _Times = str | list[str]
 
 
@@ -39,7 +37,7 @@ def _encoding(text: str) -> str:
 class ReadSpec(Strict):
     """How the rows of a file are read; what is left out is found in the file."""
 
-    kind: Annotated[ReadKind | None, BeforeValidator(one_of(*KINDS_OF_ROWS))] = Field(
+    kind: ReadKind | None = Field(
         default=None,
         alias="as",
         description="`csv`, `json` (a list), `ndjson` or `lines`; else the ending of the name says it",
@@ -90,7 +88,7 @@ class FileSpec(Strict):
     ignore: Texts = Field(
         default=[], description="patterns of files and folders to pass over, beside temporary ones"
     )
-    case: Annotated[Literal["exact"] | None, BeforeValidator(one_of("exact"))] = Field(
+    case: Literal["exact"] | None = Field(
         default=None, description="`exact` tells `.PDF` from `.pdf`; else endings match in any case"
     )
     settle: Duration | None = Field(
@@ -115,9 +113,7 @@ class FileSpec(Strict):
         description="how often the folder is listed; left out, each minute, and every 2 seconds where the "
         "kernel does not tell of new files",
     )
-    existing: Annotated[
-        Existing | None, BeforeValidator(one_of("process", "ignore"), json_schema_input_type=Existing)
-    ] = Field(
+    existing: Literal["process", "ignore"] | None = Field(
         default=None,
         description="`ignore` passes over what is there when the rule is followed first; else `process`",
     )

@@ -16,8 +16,9 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.fields import Duration, SecretName
-from wbox_notify.config.yaml.validation import listed, one_of, reading, some, wrong
+from wbox_notify.config.yaml.validation import listed, reading, some, wrong
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.webhook.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -79,6 +80,13 @@ def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationI
     raise PydanticKnownError("missing")
 
 
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        hint = did_you_mean(name, PRESETS) or f"there are {', '.join(PRESETS)}"
+        raise wrong("WBX215", f"`{name}` is not known here", hint)
+    return name
+
+
 def _often(seconds: float) -> float:
     if seconds < 1:
         raise wrong("WBX215", "this is too often", "write `1s` or more")
@@ -131,6 +139,6 @@ SecretNames = Annotated[
 ]
 PresetName = Annotated[
     str,
-    AfterValidator(one_of(*PRESETS)),
+    AfterValidator(_preset),
     Field(json_schema_extra={"enum": list(PRESETS)}),
 ]

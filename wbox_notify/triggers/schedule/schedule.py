@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from wbox_notify.config.fields import Duration
-from wbox_notify.config.yaml.validation import Strict, listed, one_of, reading
+from wbox_notify.config.yaml.validation import Strict, listed, reading
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, Every
 
@@ -83,9 +83,7 @@ class Skip(Strict):
 class Missed(Strict):
     """What to do about runs that were due while the daemon was down."""
 
-    run: Annotated[Runs, BeforeValidator(one_of(*get_args(Runs)), json_schema_input_type=Runs)] = Field(
-        default="last", description="`last`, `all` or `none`"
-    )
+    run: Runs = Field(default="last", description="`last`, `all` or `none`")
     within: Duration = Field(default=3600.0, description="how late a run may be")
 
 
