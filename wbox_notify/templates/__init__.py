@@ -128,8 +128,9 @@ class Templates:
     def expression(self, source: str) -> Expression:
         """Return an expression; ``{{ … }}`` around all of it is taken off. TemplateError if it is wrong."""
         braces = _BRACES.fullmatch(source)
-        # Spaces instead of the braces, so that the columns of errors stay right.
-        bare = " " * len(braces[1]) + braces[2] if braces else source
+        bare = source
+        if braces:  # spaces in their place, so that the columns of errors stay right
+            bare = " " * len(braces[1]) + braces[2]
         if not bare.strip():
             raise TemplateError("the expression is empty", hint="write one, such as: file.size > 0")
         with _reading(bare, expression=True):
@@ -230,13 +231,23 @@ def short(value: Any, depth: int = _DEEPEST) -> Any:
         return value
     if isinstance(value, Undefined):
         return "(not there)"
-    if isinstance(value, Mapping | list | tuple) and not depth:
-        return "…"
-    if isinstance(value, Mapping):
-        more = {"…": len(value) - _MOST_PARTS} if len(value) > _MOST_PARTS else {}
-        return {str(name): short(value[name], depth - 1) for name in list(value)[:_MOST_PARTS]} | more
-    if isinstance(value, list | tuple):
-        more_items = [f"… {len(value) - _MOST_PARTS} more"] if len(value) > _MOST_PARTS else []
-        return [short(part, depth - 1) for part in value[:_MOST_PARTS]] + more_items
+    if isinstance(value, Mapping | list | tuple):
+        return _short_parts(value, depth - 1) if depth else "…"
     text = value.isoformat() if isinstance(value, date | time) else str(value)
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    if len(text) > _LONGEST_TEXT:
+        return f"{text[:_LONGEST_TEXT]}…"
+    return text
+
+
+def _short_parts(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], depth: int) -> Any:
+    """Return the first parts of a map or list, and how many more there are."""
+    more = len(value) - _MOST_PARTS
+    if isinstance(value, Mapping):
+        fields = {str(name): short(value[name], depth) for name in list(value)[:_MOST_PARTS]}
+        if more > 0:
+            fields["…"] = more
+        return fields
+    parts = [short(part, depth) for part in value[:_MOST_PARTS]]
+    if more > 0:
+        parts.append(f"… {more} more")
+    return parts

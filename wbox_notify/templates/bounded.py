@@ -1,4 +1,4 @@
-"""Operators, methods and filters that could make something huge, paid for before they make it."""
+"""Bounds of operators, methods and filters that can make something huge: they are paid for first."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ _MOST_BITS = 10_000
 _FINEST = 20
 _LONGEST_ATTRIBUTE = 300
 _TOO_LARGE = "this number would have more than 3000 digits"
-# No part of it gives back what it took, so a text is looked through once, whatever stands in it.
+# No part of it backtracks, so a text is searched once, whatever it holds.
 _FIELD = re.compile(
     r"%(?:\([^()]*+\))?+[-+ #0]*+(?P<width>\*|\d*+)(?:\.(?P<precision>\*|\d*+))?+[hlL]?+(?P<kind>.?)",
     re.DOTALL,
@@ -27,7 +27,7 @@ _FIELD = re.compile(
 _WIDE_SPEC = re.compile(r"\d{4}")
 _WIDEST_FIELD = 999
 _ESCAPED = len(r"\U0001f468")
-_LONGEST_HASHED = 60  # bits: of longer numbers, anybody can choose many that Python's sets take for one
+_LONGEST_HASHED = 60  # bits: of longer numbers, many can be chosen that have one hash
 
 # What a call can make at most, from its arguments; a call that costs more than there is room for is not made.
 _PRICES: Mapping[str, Callable[..., int]] = {
@@ -103,7 +103,7 @@ def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
     }
     every = {**jinjas, **bounded, **locale.filters()}
     every |= {name: _of_text(every[name]) for name in _TEXTS}
-    return {name: _careful(name, filter_) for name, filter_ in every.items()}
+    return {name: _bounded(name, filter_) for name, filter_ in every.items()}
 
 
 def present(test: Any) -> Callable[..., Any]:
@@ -119,16 +119,22 @@ def present(test: Any) -> Callable[..., Any]:
 
 def operate(operator: str, left: Any, right: Any, native: Callable[[Any, Any], Any]) -> Any:
     """Return the result of ``+ * ** %``, or a TemplateError if it would be huge."""
-    if operator == "%" and isinstance(left, str):
-        return printf(left, *(right if isinstance(right, tuple) else (right,)))
-    if operator == "*":
-        for sequence, count in ((left, right), (right, left)):
-            if isinstance(sequence, str | list | tuple) and isinstance(count, int):
-                spend(weigh(sequence) * count)
     if isinstance(left, int) and isinstance(right, int):
         _bound_bits(operator, left, right)
+    elif operator == "%" and isinstance(left, str):
+        return printf(left, *right) if isinstance(right, tuple) else printf(left, right)
+    elif operator == "*":
+        _spend_repetition(left, right)
+        _spend_repetition(right, left)
     result = native(left, right)
-    return weighed(result) if isinstance(result, str | list | tuple) and operator == "+" else result
+    if operator == "+" and isinstance(result, str | list | tuple):
+        return weighed(result)
+    return result
+
+
+def _spend_repetition(sequence: Any, count: Any) -> None:
+    if isinstance(sequence, str | list | tuple) and isinstance(count, int):
+        spend(weigh(sequence) * count)
 
 
 def printf(value: str, *args: Any, **kwargs: Any) -> str:
@@ -136,11 +142,15 @@ def printf(value: str, *args: Any, **kwargs: Any) -> str:
     if args and kwargs:
         raise TemplateError("format takes values with names or without, not both")
     _demand(args)
-    values = kwargs or (args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
-    many, size = value.count("%"), weigh(values)
-    spend(many * (_WIDEST_FIELD + size))
-    spend(many * size * _ESCAPED if _kinds(value) & {"a", "r"} else 0)
-    return value % values
+    values: Any = kwargs or args
+    if len(args) == 1 and isinstance(args[0], Mapping):
+        values = args[0]
+    fields, size = value.count("%"), weigh(values)
+    spend(fields * (_WIDEST_FIELD + size))
+    if _kinds(value) & {"a", "r"}:
+        spend(fields * size * _ESCAPED)
+    text: str = value % values
+    return text
 
 
 def text_method(environment: jinja2.Environment, text: str, name: str) -> Callable[..., Any] | None:
@@ -171,13 +181,22 @@ def short_range(*args: int) -> range:
 
 def mapping(*args: Any, **fields: Any) -> dict[Any, Any]:
     """Return what ``dict`` makes; TemplateError for a number as a name that is too large for one."""
-    made = [one if isinstance(one, Mapping) else list(one) for one in args]
-    pairs = [pair for one in made if isinstance(one, list) for pair in one]
-    if any(_spread(pair[0]) is not pair[0] for pair in pairs if isinstance(pair, list | tuple) and pair):
-        raise TemplateError(
-            "a number this large cannot be the name of a field", hint="make it a text: | string"
-        )
-    return weighed(dict(*made, **fields))  # type: ignore[no-any-return]
+    sources: list[Any] = []
+    for source in args:
+        if isinstance(source, Mapping):
+            sources.append(source)
+            continue
+        pairs = list(source)
+        sources.append(pairs)
+        if any(_is_large_name(pair) for pair in pairs):
+            raise TemplateError(
+                "a number this large cannot be the name of a field", hint="make it a text: | string"
+            )
+    return weighed(dict(*sources, **fields))  # type: ignore[no-any-return]
+
+
+def _is_large_name(pair: Any) -> bool:
+    return isinstance(pair, list | tuple) and bool(pair) and _spread(pair[0]) is not pair[0]
 
 
 class _Fields(SandboxedFormatter):
@@ -204,20 +223,23 @@ def _kinds(value: str) -> set[str]:
     return kinds
 
 
-def _careful(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
     """Return a filter that is paid for, gives no generator, and does not pass over a missing value."""
     price = _PRICES.get(name)
 
     @wraps(filter_)
-    def careful(*args: Any, **kwargs: Any) -> Any:
+    def bounded(*args: Any, **kwargs: Any) -> Any:
         if name not in {"d", "default"}:
             _demand(args)
         if name in _ATTRIBUTE_AT:
             _bound_attribute(kwargs.get("attribute"), *args[_ATTRIBUTE_AT[name] :][:1])
-        spend(price(*args, **kwargs) if price else 0)
+        if price:
+            spend(price(*args, **kwargs))
+        else:
+            spend()
         return counted(filter_(*args, **kwargs))
 
-    return careful
+    return bounded
 
 
 def _bound_attribute(*names: Any) -> None:
@@ -231,7 +253,8 @@ def _of_text(filter_: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(filter_)
     def of_text(*args: Any, **kwargs: Any) -> Any:
-        return filter_(*("" if one is None else one for one in args), **kwargs)
+        texts = ["" if value is None else value for value in args]
+        return filter_(*texts, **kwargs)
 
     return of_text
 
@@ -245,7 +268,9 @@ def _demand(values: tuple[Any, ...]) -> None:
 
 def _times(count: Any, value: Any) -> int:
     """Return the size of a value so many times; a count that is no number is for the filter to refuse."""
-    return count * weigh(value) if isinstance(count, int) and value is not None else 0
+    if isinstance(count, int) and value is not None:
+        return count * weigh(value)
+    return 0
 
 
 def _longest(values: Iterable[Any]) -> int:
@@ -264,7 +289,7 @@ def _join(locale: Locale) -> Callable[..., str]:
     def join(
         environment: jinja2.Environment, value: Any, d: str = "", attribute: str | int | None = None
     ) -> str:
-        parts = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+        parts = _attributes(environment, value, attribute)
         return _joined(locale.text(d), [locale.text(part) for part in parts])
 
     return join
@@ -295,9 +320,14 @@ def _sum(
 ) -> Any:
     if not isinstance(start, int | float):
         raise TemplateError("sum adds numbers: start has to be one")
-    return sum(
-        iterable if attribute is None else map(make_attrgetter(environment, attribute), iterable), start
-    )
+    return sum(_attributes(environment, iterable, attribute), start)
+
+
+def _attributes(environment: jinja2.Environment, items: Any, attribute: str | int | None) -> Any:
+    """Return the attributes of items, or the items themselves where no attribute is named."""
+    if attribute is None:
+        return items
+    return map(make_attrgetter(environment, attribute), items)
 
 
 @jinja2.pass_environment
@@ -308,17 +338,18 @@ def _unique(
     attribute: str | int | None = None,
 ) -> list[Any]:
     key_of = make_attrgetter(environment, attribute, None if case_sensitive else ignore_case)
-    found: dict[Any, Any] = {}
+    items: dict[Any, Any] = {}
     for item in value:
-        found.setdefault(_spread(key_of(item)), item)
-    return list(found.values())
+        items.setdefault(_spread(key_of(item)), item)
+    return list(items.values())
 
 
 def _spread(key: Any) -> Any:
-    """Return a key that stands for the same value, and of which nobody can choose many that meet in a set.
+    """Return a key for the same value whose hash cannot be chosen, so that many keys cannot collide in a set.
 
-    Python's hash of a number is what is left of it after a division; that of a text nobody can foretell.
+    Python's hash of a number is the rest of a division; that of a text is not known in advance.
     """
     number = int(key) if isinstance(key, float) and key.is_integer() else key
-    large = isinstance(number, int) and number.bit_length() > _LONGEST_HASHED
-    return (hex(number), "number") if large else key
+    if isinstance(number, int) and number.bit_length() > _LONGEST_HASHED:
+        return hex(number), "number"
+    return key

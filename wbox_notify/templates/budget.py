@@ -1,4 +1,4 @@
-"""What one evaluation may use up: room for all it makes, and time."""
+"""Budget of one evaluation: room for all that it makes, and time."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,9 @@ def spend(amount: int = 0) -> None:
 def data() -> Mapping[str, Any]:
     """Return the data of the current run; empty outside of one."""
     run = _current.get(None)
-    return run.data if run else {}
+    if run is None:
+        return {}
+    return run.data
 
 
 def weigh(value: object) -> int:
@@ -80,12 +82,15 @@ def weigh(value: object) -> int:
 
 
 def counted(value: Any) -> Any:
-    """Return what a call or a filter made, counted; a lazy one as a list, for a generator is never empty."""
+    """Return the result of a call or a filter, counted; an iterator, which is never empty, as a list."""
     if isinstance(value, Iterator):
         value = list(value)
-    spend(
-        len(value) if isinstance(value, str) else ITEM * len(value) if isinstance(value, list | tuple) else 0
-    )
+    if isinstance(value, str):
+        spend(len(value))
+    elif isinstance(value, list | tuple):
+        spend(ITEM * len(value))
+    else:
+        spend()
     return value
 
 

@@ -1,4 +1,4 @@
-"""TemplateError, and how Jinja's and Python's own errors are said to people."""
+"""TemplateError, and the words in which errors of Jinja and Python are shown to people."""
 
 import itertools
 import re
@@ -30,6 +30,7 @@ FAILURES = (
 # Names come from the data too, and data can be anything.
 LONGEST_NAME = 80
 _MOST_NAMES = 300
+_LISTED_NAMES = 12
 _LONGEST_MESSAGE = 300
 
 _KINDS = {
@@ -89,8 +90,10 @@ class TemplateError(ConfigError):
         column: int | None = None,
         name: str | None = None,
     ) -> None:
-        place = f"{name}: " if line is None else f"{name}:{line}: "
-        super().__init__(f"{place}{problem}" if name else problem, hint=hint)
+        place = ""
+        if name:
+            place = f"{name}:{line}: " if line else f"{name}: "
+        super().__init__(f"{place}{problem}", hint=hint)
         self.problem, self.line, self.column, self.name = problem, line, column, name
 
     def at(self, name: str | None, line: int | None) -> "TemplateError":
@@ -102,19 +105,23 @@ class TemplateError(ConfigError):
 
 def near(name: object, names: Iterable[object], *, what: str = "there are") -> str:
     """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
-    known = [str(one)[:LONGEST_NAME] for one in itertools.islice(names, _MOST_NAMES)]
-    folded = {one.casefold(): one for one in reversed(known)}
+    known = [str(other)[:LONGEST_NAME] for other in itertools.islice(names, _MOST_NAMES)]
+    folded = {other.casefold(): other for other in reversed(known)}
     close = nearest(str(name).casefold(), folded)
     if close:
         return f"did you mean '{folded[close]}'?"
-    more = ", …" if len(known) > 12 else ""  # noqa: PLR2004 - about a line's worth of names
-    return f"{what}: {', '.join(known[:12])}{more}" if known else ""
+    if not known:
+        return ""
+    listed = ", ".join(known[:_LISTED_NAMES])
+    return f"{what}: {listed}, …" if len(known) > _LISTED_NAMES else f"{what}: {listed}"
 
 
 def brief(value: object) -> str:
     """Return a value as an error shows it: on one line, cut after 40 characters."""
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004 - said in the docstring
+    if len(text) > 40:  # noqa: PLR2004 - said in the docstring
+        return f"{text[:40]}…"
+    return text
 
 
 def kind(value: object) -> str:
@@ -124,14 +131,15 @@ def kind(value: object) -> str:
 
 def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: bool) -> TemplateError:
     """Return what to tell the author of a source that Jinja could not read."""
-    code = source if expression else _CODE.sub(lambda part: part[1] or _blank(part), source)
+    code, habits = source, _HABITS
+    if not expression:
+        code, habits = _CODE.sub(lambda part: part[1] or _blank(part), source), _HABITS[:-1]
     code = _STRINGS.sub(_blank, _ASSIGNING.sub(_blank, code))
     lines = code.splitlines() or [""]
     index = min(max(error.lineno, 1), len(lines)) - 1
-    for pattern, problem, hint in _HABITS if expression else _HABITS[:-1]:
-        found = pattern.search(lines[index])
-        if found:
-            column = found.start() + 1
+    for pattern, problem, hint in habits:
+        if match := pattern.search(lines[index]):
+            column = match.start() + 1
             return TemplateError(problem, hint=hint, line=index + 1, column=column, name=error.name)
     problem = error.message or "this cannot be read"
     tag = re.match(r"Encountered unknown tag '(.+?)'", problem)
@@ -161,7 +169,7 @@ def failure(error: BaseException) -> TemplateError:
 
 def _in_words(message: str) -> tuple[str, str | None]:
     """Return Python's message with our names of types, and a hint where a text met a number."""
-    words = re.sub(r"'([\w.]+)'", lambda found: _KINDS.get(found[1], found[0]), message)
+    words = re.sub(r"'([\w.]+)'", lambda name: _KINDS.get(name[1], name[0]), message)
     compared = re.match(r"'(\S+)' not supported between instances of (.+) and (.+)", words)
     if compared:
         words = f"{compared[1]} cannot compare {compared[2]} with {compared[3]}"
@@ -188,6 +196,6 @@ def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
     return place
 
 
-def _blank(found: re.Match[str]) -> str:
-    """Return spaces in place of what was found, so that lines and columns stay."""
-    return re.sub(r"[^\n]", " ", found[0])
+def _blank(match: re.Match[str]) -> str:
+    """Return spaces in place of a match, so that lines and columns stay."""
+    return re.sub(r"[^\n]", " ", match[0])

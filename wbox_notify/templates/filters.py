@@ -58,7 +58,9 @@ class Locale:
             "title": self._title,
             "upper": self._upper,
         }
-        return own | turkish if self._language in {"az", "tr"} else own
+        if self._language in {"az", "tr"}:
+            own |= turkish
+        return own
 
     def text(self, value: Any) -> str:
         """Return a value as a message shows it: none is empty, a list or map is JSON, a time is ISO 8601."""
@@ -67,7 +69,9 @@ class Locale:
         if value is None:
             return ""
         if isinstance(value, datetime):
-            local = value.astimezone(self.tz) if value.tzinfo else value
+            local = value
+            if value.tzinfo:
+                local = value.astimezone(self.tz)
             return local.replace(tzinfo=None, microsecond=0).isoformat().removesuffix(":00")
         if isinstance(value, list | tuple | Mapping | range):
             return self.tojson(value)
@@ -79,9 +83,8 @@ class Locale:
 
     def tojson(self, value: Any, indent: int | None = None) -> str:
         """Return a value as JSON, for example ``{"a": 1}``; ``indent`` (at most 8) puts it on many lines."""
-        return json.dumps(
-            value, default=self._json, ensure_ascii=False, indent=min(indent, 8) if indent else None
-        )
+        indent = min(indent, 8) if indent else None
+        return json.dumps(value, default=self._json, ensure_ascii=False, indent=indent)
 
     def filesize(self, value: Any) -> str:
         """Return a number of bytes as people say it: ``512 B``, ``4.7 kB`` (1 kB is 1024 bytes)."""
@@ -93,8 +96,12 @@ class Locale:
         size, unit = float(value), 0
         while round(size) >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - said in the docstring
             size, unit = size / 1024, unit + 1
-        shown = f"{size:.1f}".removesuffix(".0") if size < 9.95 else f"{size:.0f}"  # noqa: PLR2004 - else "10.0"
-        return f"{shown.replace('.', ',') if self._language in _DATES else shown} {_UNITS[unit]}"
+        number = f"{size:.0f}"
+        if size < 9.95:  # noqa: PLR2004 - more would be "10.0"
+            number = f"{size:.1f}".removesuffix(".0")
+        if self._language in _DATES:
+            number = number.replace(".", ",")
+        return f"{number} {_UNITS[unit]}"
 
     def show_date(self, value: Any, pattern: str | None = None) -> str:
         """Return the day of a time: ``2026-11-23``, or ``23.11.2026`` where the language writes it so."""
@@ -128,7 +135,9 @@ class Locale:
         """Return the time that a value means, in the zone of the readers."""
         try:
             moment = _read_time(value, self.tz)
-            return moment.astimezone(self.tz) if moment.tzinfo else moment.replace(tzinfo=self.tz)
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=self.tz)
+            return moment.astimezone(self.tz)
         except (ValueError, OverflowError, OSError):
             raise TemplateError(
                 f"{brief(value)} is not a time",
@@ -138,7 +147,9 @@ class Locale:
     def _json(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return dict(value)
-        return list(value) if isinstance(value, range) else self.text(value)
+        if isinstance(value, range):
+            return list(value)
+        return self.text(value)
 
     # In Turkish i and İ are one letter, and I and the i without a dot (U+0131) another.
     def _upper(self, value: Any) -> str:
@@ -205,7 +216,9 @@ def search(text: Any, pattern: str) -> str:
     match = compiled.search(text)
     if match is None:
         return ""
-    return str(match.group(1) or "") if match.re.groups else str(match.group())
+    if match.re.groups:
+        return str(match.group(1) or "")
+    return str(match.group())
 
 
 def replace(text: Any, pattern: str, by: str = "") -> str:
@@ -256,9 +269,11 @@ def _compiled(pattern: Any) -> Any:
     try:
         compiled = re2.compile(pattern, _QUIET)
     except (re2.error, UnicodeError) as error:
-        said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
-        hint = "look-around and \\1 inside a pattern are not known here"
-        raise TemplateError(f"this is not a pattern: {said}", hint=hint) from None
+        reason = str(error)
+        if isinstance(error.args[0], bytes):
+            reason = error.args[0].decode("utf-8", "replace")
+        hint = "look-around and \\1 inside a pattern are not supported here"
+        raise TemplateError(f"this is not a pattern: {reason}", hint=hint) from None
     if compiled.programsize * (compiled.groups + 1) > _MOST_MARKS:
         hint = "(?:…) is a group that is not remembered"
         raise TemplateError("this pattern has too many groups for its length", hint=hint)

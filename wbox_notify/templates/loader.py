@@ -25,6 +25,9 @@ _MOST_MARKS = 30
 _JOINER = "\u034f"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+ABSENT = "there is no template"
+"""How the problem of a missing file begins."""
+
 
 def layout(source: str) -> str:
     """Return a template in which only a tag that stands alone on its line takes the line away with it.
@@ -43,46 +46,45 @@ def clean(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Return a text in NFC, with a joiner that nobody sees after each 30 combining marks in a row.
+    """Return a text in NFC, with an invisible joiner after each 30 combining marks in a row.
 
     This is Unicode's own Stream-Safe Text Format (UAX #15): marks are put in order as far as a letter goes,
     and the time for that grows with the square of their number. No language writes so many on one letter.
     """
-    return unicodedata.normalize("NFC", _FAR_ON.sub(_parted, text))
+    return unicodedata.normalize("NFC", _FAR_ON.sub(_join_marks, text))
 
 
-def _parted(found: re.Match[str]) -> str:
+def _join_marks(match: re.Match[str]) -> str:
     parts, marks = [], 0
-    for char in found[0]:
-        marks = marks + 1 if unicodedata.combining(char) else 0
-        if marks > _MOST_MARKS:
+    for char in match[0]:
+        marks += 1
+        if not unicodedata.combining(char):
+            marks = 0
+        elif marks > _MOST_MARKS:
             parts.append(_JOINER)
             marks = 1
         parts.append(char)
     return "".join(parts)
 
 
-def _untrimmed(found: re.Match[str]) -> str:
-    if found["open"] is None:
-        return found[0]
-    source = found.string
-    start = source.rfind("\n", 0, found.start()) + 1
-    end = source.find("\n", found.end())
-    around = source[start : found.start()] + source[found.end() : end if end >= 0 else None]
-    if not around.strip():
-        return found[0].removesuffix(found["blank"])
-    before, after = found["before"] or "+", found["after"] or "+"
-    return f"{found['open']}{before}{found['inside']}{after}{found['close']}{found['blank']}"
-
-
-ABSENT = "there is no template"
-"""What the problem with a file begins with that is not there."""
+def _untrimmed(tag: re.Match[str]) -> str:
+    if tag["open"] is None:
+        return tag[0]
+    source = tag.string
+    start = source.rfind("\n", 0, tag.start()) + 1
+    end = source.find("\n", tag.end())
+    if end < 0:
+        end = len(source)
+    if not (source[start : tag.start()] + source[tag.end() : end]).strip():
+        return tag[0].removesuffix(tag["blank"])
+    before, after = tag["before"] or "+", tag["after"] or "+"
+    return f"{tag['open']}{before}{tag['inside']}{after}{tag['close']}{tag['blank']}"
 
 
 class Folder(jinja2.BaseLoader):
     """The folder that files, includes, extends and imports come from, and nothing outside of it.
 
-    ``is_private`` says of a file in it that it is no template, but holds a key.
+    ``is_private`` says whether a file in it holds a key, and so is not a template.
     """
 
     def __init__(self, path: Path | None, is_private: Callable[[Path], bool] = lambda _path: False) -> None:
@@ -110,13 +112,13 @@ class Folder(jinja2.BaseLoader):
             raise TemplateError(f"this file cannot be read: {error.strerror}", name=name) from None
 
     def _text(self, folder: Path, name: str) -> str:
-        # The folder itself may be a link, and links in it may lead to other files in it: so mounts are made.
+        # The folder may be a link, and links in it may lead to other files in it, as in mounts of Kubernetes.
         real = Path(os.path.realpath(folder.joinpath(*split_template_path(name))))
         if not real.is_relative_to(os.path.realpath(folder)):
             raise TemplateError(f"'{name}' is a link that leads out of {folder}", hint="put a copy there")
         if self._is_private(real):
             raise TemplateError(f"'{name}' holds a key or a secret, so it is no template")
-        if not stat.S_ISREG(real.stat().st_mode):  # to open a pipe would wait for somebody
+        if not stat.S_ISREG(real.stat().st_mode):  # opening a pipe would wait for its other end
             raise IsADirectoryError
         return real.read_text("utf-8-sig")
 

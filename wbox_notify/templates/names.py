@@ -1,4 +1,4 @@
-"""What can be known of a template without rendering it: the names it uses and the files it pulls in."""
+"""Names that a template uses, and files that it pulls in, found without rendering it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,21 +20,15 @@ _OTHER_WORDS = {
     "TRUE": "true",
 }
 _NAMING = (nodes.Assign, nodes.AssignBlock, nodes.FromImport, nodes.Import, nodes.Macro)
+_FILTERS_AND_TESTS: tuple[type[nodes.Filter | nodes.Test], ...] = (nodes.Filter, nodes.Test)
 _Pulling = nodes.Extends | nodes.FromImport | nodes.Import | nodes.Include
 _PULLING: tuple[type[_Pulling], ...] = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
 
 
 def check(environment: Environment, tree: nodes.Template, name: str | None = None) -> None:
     """Raise TemplateError for a filter, a test or a word that does not exist, and a file that data names."""
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
-        what, known = (
-            ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
-        )
-        if node.name not in known:
-            listed = sorted(one for one in known if one.isidentifier())
-            hint = WITHOUT.get(node.name) if what == "filter" else None
-            hint = hint or near(node.name, listed)
-            raise TemplateError(f"there is no {what} '{node.name}'", hint=hint, line=node.lineno, name=name)
+    for used in tree.find_all(_FILTERS_AND_TESTS):
+        _check_exists(environment, used, name)
     for word in tree.find_all(nodes.Name):
         if word.name in _OTHER_WORDS:
             hint = f"write {_OTHER_WORDS[word.name]}"
@@ -42,13 +36,22 @@ def check(environment: Environment, tree: nodes.Template, name: str | None = Non
     for switch in tree.find_all(nodes.ScopedEvalContextModifier):
         raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
     for pulling in tree.find_all(_PULLING):
-        if not all(map(_is_written, _choices(pulling))):
+        if not all(map(_is_literal, _choices(pulling))):
             raise TemplateError(
                 "the name of a file stands here in quotes: no data may choose it",
                 hint='write it out, as in {% include "footer.j2" %}, and choose with {% if … %}',
                 line=pulling.lineno,
                 name=name,
             )
+
+
+def _check_exists(environment: Environment, used: nodes.Filter | nodes.Test, name: str | None) -> None:
+    what, known, hint = "test", list(environment.tests), None
+    if isinstance(used, nodes.Filter):
+        what, known, hint = "filter", list(environment.filters), WITHOUT.get(used.name)
+    if used.name not in known:
+        hint = hint or near(used.name, sorted(filter(str.isidentifier, known)))
+        raise TemplateError(f"there is no {what} '{used.name}'", hint=hint, line=used.lineno, name=name)
 
 
 def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
@@ -63,10 +66,12 @@ def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
 def _choices(pulling: _Pulling) -> list[nodes.Expr]:
     """Return what a file is named by, or each of several that are tried in their order."""
     target = pulling.template
-    return target.items if isinstance(target, nodes.List | nodes.Tuple) else [target]
+    if isinstance(target, nodes.List | nodes.Tuple):
+        return target.items
+    return [target]
 
 
-def _is_written(choice: nodes.Expr) -> bool:
+def _is_literal(choice: nodes.Expr) -> bool:
     return isinstance(choice, nodes.Const) and isinstance(choice.value, str)
 
 
@@ -77,15 +82,15 @@ def names(environment: Environment, family: Iterable[nodes.Template]) -> Mapping
     names are left out.
     """
     trees = list(family)
-    found: dict[str, set[str]] = {}
+    fields: dict[str, set[str]] = {}
     for tree in trees:
         tracker = _Fields(environment)
         tracker.visit(tree)
         others = [other for other in trees if other is not tree or tree.find(nodes.Block)]
         given = {name for other in others for name in _given(other)}
         for name in tracker.undeclared_identifiers - given:
-            found.setdefault(name, set()).update(tracker.fields.get(name, ()))
-    return {name: frozenset(fields) for name, fields in sorted(found.items())}
+            fields.setdefault(name, set()).update(tracker.fields.get(name, ()))
+    return {name: frozenset(used) for name, used in sorted(fields.items())}
 
 
 def leaves(tree: nodes.Node) -> Iterator[tuple[str, nodes.Expr]]:
@@ -106,7 +111,9 @@ def leaves(tree: nodes.Node) -> Iterator[tuple[str, nodes.Expr]]:
 def look(environment: Environment, leaf: nodes.Node, context: Mapping[str, Any]) -> Any:
     """Return the value of a leaf; an Undefined if it or a part of its path is not there."""
     if isinstance(leaf, nodes.Name):
-        return context[leaf.name] if leaf.name in context else environment.undefined(name=leaf.name)
+        if leaf.name in context:
+            return context[leaf.name]
+        return environment.undefined(name=leaf.name)
     if not isinstance(leaf, nodes.Getattr | nodes.Getitem):
         raise TypeError(leaf)
     owner = look(environment, leaf.node, context)
@@ -114,19 +121,23 @@ def look(environment: Environment, leaf: nodes.Node, context: Mapping[str, Any])
         return owner
     if isinstance(leaf, nodes.Getattr):
         return environment.getattr(owner, leaf.attr)
-    return environment.getitem(owner, leaf.arg.value) if isinstance(leaf.arg, nodes.Const) else None
+    if isinstance(leaf.arg, nodes.Const):
+        return environment.getitem(owner, leaf.arg.value)
+    return None
 
 
 def _path(node: nodes.Node) -> str | None:
     """Return a leaf as it is written; None for anything else."""
     if isinstance(node, nodes.Name):
         return node.name
-    owner = _path(node.node) if isinstance(node, nodes.Getattr | nodes.Getitem) else None
+    if not isinstance(node, nodes.Getattr | nodes.Getitem):
+        return None
+    owner = _path(node.node)
     if owner is None:
         return None
     if isinstance(node, nodes.Getattr):
         return f"{owner}.{node.attr}"
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+    if isinstance(node.arg, nodes.Const):
         return f"{owner}[{json.dumps(node.arg.value, ensure_ascii=False)}]"
     return None
 
@@ -139,7 +150,8 @@ def _given(tree: nodes.Template) -> Iterator[str]:
         elif isinstance(naming, nodes.Import):
             yield naming.target
         elif isinstance(naming, nodes.FromImport):
-            yield from (one[1] if isinstance(one, tuple) else one for one in naming.names)
+            for imported in naming.names:
+                yield imported[1] if isinstance(imported, tuple) else imported
         else:
             yield from _stored(naming)
     if tree.find(nodes.Include):

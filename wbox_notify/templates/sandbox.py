@@ -1,4 +1,4 @@
-"""The sandbox: what code in an expression or a template can see, reach and call."""
+"""The sandbox: what an expression or a template can see, reach and call."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -73,14 +73,22 @@ class Missing(jinja2.StrictUndefined):
         if owner is missing:
             return f"there is no '{name}' here\n{near(name, data())}"
         if isinstance(owner, Mapping):
-            known = near(name, owner, what="its fields are") or "it is empty"
-            hint = _MAP_METHODS.get(str(name), known)
-            return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
+            return _no_field(owner, name)
         if isinstance(owner, list | tuple) and isinstance(name, int):
             return f"no item {name} in {_where(owner) or 'this list'}, which has {len(owner)}"
         if str(name).startswith("_"):
             return f"'{name}' is out of reach of a template"
-        return f"no field '{name}' in {kind(owner) if kind(owner) != 'this' else object_type_repr(owner)}"
+        what = kind(owner)
+        if what == "this":
+            what = object_type_repr(owner)
+        return f"no field '{name}' in {what}"
+
+
+def _no_field(owner: Mapping[Any, Any], name: object) -> str:
+    hint = _MAP_METHODS.get(str(name))
+    if hint is None:
+        hint = near(name, owner, what="its fields are") or "it is empty"
+    return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -102,7 +110,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             # Only a line that is one tag and nothing else is trimmed; see ``layout``.
             trim_blocks=True,
             lstrip_blocks=True,
-            # A file is read once, so a rule keeps its last good version until all is loaded anew.
+            # A file is read once, so a rule keeps its last good version until all is loaded again.
             auto_reload=False,
             cache_size=-1,
         )
@@ -115,7 +123,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
         quiet = {"defined", "undefined"}
         tests = {**self.tests, **filters.pattern_tests()}
-        self.tests = {name: t if name in quiet else bounded.present(t) for name, t in tests.items()}
+        checked = {name: bounded.present(test) for name, test in tests.items() if name not in quiet}
+        self.tests = tests | checked
         self.globals = {
             "dict": bounded.mapping,
             "namespace": Namespace,
@@ -126,10 +135,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return what ``obj.attribute`` means: a field of a map and never its method; Missing if nothing."""
         if isinstance(obj, Missing):
             str(obj)
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        found = self._reach(obj, attribute)
-        return self.undefined(obj=obj, name=attribute) if found is missing else found
+        value = self._reach(obj, attribute)
+        if value is missing:
+            return self.undefined(obj=obj, name=attribute)
+        return value
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return what ``obj[argument]`` means; Missing if there is no such field or item."""
@@ -163,19 +172,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super()._generate(_Counting().visit(source), name, filename, defer_init)
 
     def _reach(self, obj: Any, name: str) -> Any:
-        """Return what a dot reaches in a value that is no map; ``missing`` if that is nothing."""
-        if isinstance(obj, str):
-            method = bounded.text_method(self, obj, name)
-            if method:
-                return method
-        if isinstance(obj, date | time) and name == "strftime":
-            return partial(strftime, obj)
+        """Return what a dot reaches in a value, of a map its fields alone; ``missing`` if nothing."""
+        if isinstance(obj, Mapping):
+            return obj.get(name, missing)
         if isinstance(obj, TemplateReference):
             return _block(obj, name)
-        if isinstance(obj, Namespace | TemplateModule):
-            return missing if name.startswith("_") else getattr(obj, name, missing)
-        reachable = next((names for of, names in _REACH if isinstance(obj, of)), frozenset())
-        return getattr(obj, name, missing) if name in reachable else missing
+        if isinstance(obj, date | time) and name == "strftime":
+            return partial(strftime, obj)
+        if isinstance(obj, str) and (method := bounded.text_method(self, obj, name)):
+            return method
+        if _is_reachable(obj, name):
+            return getattr(obj, name, missing)
+        return missing
+
+
+def _is_reachable(obj: Any, name: str) -> bool:
+    if isinstance(obj, Namespace | TemplateModule):
+        return not name.startswith("_")
+    for of, names in _REACH:
+        if isinstance(obj, of):
+            return name in names
+    return False
 
 
 def _block(of: TemplateReference, name: str) -> Any:
@@ -210,14 +227,17 @@ class _Counting(NodeTransformer):
         return self._weigh(node, node.items)
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 - Jinja's name
-        return self._weigh(node, node.items) if node.ctx == "load" else node
+        if node.ctx != "load":
+            return node
+        return self._weigh(node, node.items)
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 - Jinja's name
         return self._weigh(node, node.items)
 
     def _weigh(self, node: nodes.Literal, items: Sequence[nodes.Node]) -> nodes.Node:
-        constant = all(isinstance(item, nodes.Const) for item in items)
-        return node if constant else _filter(self.generic_visit(node), _WEIGHED)
+        if all(isinstance(item, nodes.Const) for item in items):
+            return node
+        return _filter(self.generic_visit(node), _WEIGHED)
 
 
 def _step(amount: int) -> nodes.Stmt:
@@ -228,14 +248,14 @@ def _filter(node: nodes.Node, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
-def _where(wanted: object) -> str | None:
+def _where(value: object) -> str | None:
     """Return how a template reaches a map or list of the data, such as ``body.alerts[0]``; None if far."""
     waiting: list[tuple[str, Any]] = list(data().items())
-    for path, value in waiting:
-        if value is wanted:
+    for path, part in waiting:
+        if part is value:
             return path[:LONGEST_NAME]
-        if len(waiting) < _SEARCHED and isinstance(value, Mapping):
-            waiting.extend((f"{path}.{name}", part) for name, part in value.items())
-        elif len(waiting) < _SEARCHED and isinstance(value, list):
-            waiting.extend((f"{path}[{index}]", part) for index, part in enumerate(value))
+        if len(waiting) < _SEARCHED and isinstance(part, Mapping):
+            waiting.extend((f"{path}.{name}", field) for name, field in part.items())
+        elif len(waiting) < _SEARCHED and isinstance(part, list):
+            waiting.extend((f"{path}[{index}]", item) for index, item in enumerate(part))
     return None
