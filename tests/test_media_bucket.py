@@ -343,6 +343,7 @@ def test_without_the_extra_the_problem_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "minio", None)
+    assert project(tmp_path, {"wbox-notify.yaml": "media: {quota: 1GB}\n"}).problems == ()
     found = settings(tmp_path, f"{{{BUCKET}}}")
     assert found.settings.media.bucket is None
     [problem] = [problem for problem in found.problems if problem.code == "WBX343"]

@@ -243,6 +243,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
         ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
         ("- a\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
+        ("[]\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
         ("version: 2\n", "WBX215", (1, 10), "version 2 of the language is not known", "version: 1"),
         ("wbox: {device: '3'}\n", "WBX213", (1, 16), "must be a whole number, not text", "out of the quotes"),
         ("wbox: {device: 0}\n", "WBX320", (1, 16), "0 is not the number of a device", "count from 1"),
@@ -320,6 +321,7 @@ def test_the_key_goes_to_another_machine_without_tls_only_where_somebody_says_so
     for found in (
         setup(tmp_path, f"{text}  insecure: true\n"),
         setup(tmp_path, text, {"WBOX_INSECURE": "true"}),
+        setup(tmp_path, "", {"WBOX_INSECURE": "true", "WBOX_API_URL": "http://10.0.0.1:8080"}),
     ):
         assert (found.problems, found.settings.url) == ((), "http://10.0.0.1:8080")
     assert only(setup(tmp_path, f"{text}  insecure: true\n", {"WBOX_INSECURE": "false"})).severity == "error"

@@ -1,4 +1,4 @@
-"""The errors raised on purpose; each says whether trying again can help."""
+"""Errors that wbox_notify raises on purpose; each knows whether a retry can help."""
 
 
 class WboxError(Exception):

@@ -56,12 +56,14 @@ def _contextual(read: Callable[[str, Context], Any]) -> BeforeValidator:
     return BeforeValidator(validate, json_schema_input_type=str)
 
 
-def _scalar(kind: type, read: Callable[[str], Any]) -> BeforeValidator:
+def _scalar(
+    kind: type, error: Literal["int_type", "bool_type"], read: Callable[[str], Any]
+) -> BeforeValidator:
     """Return the validator of a value that is a number or a flag in a file, and text in a variable."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
         if type(value) is not kind and not _context(info).is_variable:
-            raise PydanticKnownError("bool_type" if kind is bool else "int_type")
+            raise PydanticKnownError(error)
         return reading(read)(str(value), info)
 
     return BeforeValidator(validate)
@@ -181,14 +183,18 @@ def _or_never(otherwise: float | None) -> BeforeValidator:
     """Return the validator of a duration, or of ``never``, which means ``otherwise``."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        return otherwise if value == "never" else _duration(value, info)
+        if value == "never":
+            return otherwise
+        return _duration(value, info)
 
     return BeforeValidator(validate, json_schema_input_type=DurationText | Literal["never"])
 
 
 def _outlets(value: Any, info: ValidationInfo) -> Any:
     """Take one value as a list of one; a variable has blanks between them."""
-    return value.split() if _context(info).is_variable else listed(value)
+    if _context(info).is_variable:
+        return value.split()
+    return listed(value)
 
 
 _duration = reading(parse_duration, int, float)
@@ -237,8 +243,8 @@ CountOrZero = Annotated[
 ]
 """A number above 0; 0 for ``never``."""
 
-Device = Annotated[int, _scalar(int, _device), Field(json_schema_extra={"minimum": 1})]
-Flag = Annotated[bool, _scalar(bool, _flag)]
+Device = Annotated[int, _scalar(int, "int_type", _device), Field(json_schema_extra={"minimum": 1})]
+Flag = Annotated[bool, _scalar(bool, "bool_type", _flag)]
 Zone = Annotated[ZoneInfo, _text(as_zone)]
 Language = Annotated[
     str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")

@@ -87,4 +87,6 @@ class Media(Strict):
         """The address that lends files in place of the daemon, or None."""
         if self.bucket:
             return self.bucket.endpoint
-        return self.static.url if self.static else None
+        if self.static:
+            return self.static.url
+        return None

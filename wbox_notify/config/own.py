@@ -1,4 +1,4 @@
-"""Own: what belongs to the daemon itself, which no rule reads, sends or moves."""
+"""Files of the daemon itself, which no rule reads, sends or moves."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 CARD = "daemon.json"
-"""The file in the data folder that tells commands where the daemon answers."""
+"""The file in the data folder with the address of the running daemon."""
 
 LINK_KEY = "link.key"
-"""The file in the data folder that holds the key of links."""
+"""The file in the data folder with the key that signs links."""
 
 DATA, KEY, SETTINGS = "its own data", "a key or a secret", "its settings"
 
@@ -18,49 +18,49 @@ _COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")
 
 
 class Part(NamedTuple):
-    """A file, or a folder with all that is in it, and what it is to the daemon."""
+    """A file, or a folder with all in it, and its use by the daemon."""
 
     path: Path
     what: str
 
     @property
     def real(self) -> Path:
-        """Where it is, whatever links lead to it. Unlike Path.resolve it never raises."""
+        """Its path without links. Unlike Path.resolve it never raises."""
         return Path(os.path.realpath(self.path))
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The one list of what belongs to the daemon.
+    """The one list of the daemon's own files and folders.
 
     Attributes:
-        parts: What no rule reads, sends or moves, and where none puts a file.
-        followed: Folders with what people write for it: rules may look at them, and put nothing there.
+        parts: Those that no rule reads, sends, moves or puts files into.
+        followed: Folders with rules and templates: rules may read them, and put nothing there.
     """
 
     parts: tuple[Part, ...] = ()
     followed: tuple[Part, ...] = ()
 
     def at(self, path: Path | str) -> Part | None:
-        """Return the part that a path is or lies in, whatever links lead there; None where it is not ours."""
+        """Return the part that a path is or lies in, with links followed; None where it is not ours."""
         return _holding(self.parts, path)
 
     def closed_at(self, path: Path | str) -> Part | None:
-        """Return the part that a path is or lies in, if no file may be put there."""
+        """Return the part, also of those followed, that a path is or lies in."""
         return _holding((*self.parts, *self.followed), path)
 
     def below(self, folder: Path) -> Iterator[tuple[Part, Path]]:
-        """Yield the parts in a folder, each with its path seen from there."""
+        """Yield the parts in a folder, each with its path relative to that."""
         real = Path(os.path.realpath(folder))
         for part in self.parts:
             if part.real.is_relative_to(real):
                 yield part, part.real.relative_to(real)
 
     def has(self, status: os.stat_result) -> bool:
-        """Return whether a file is one of ours by another name: a hard link to it."""
+        """Return whether a file is a hard link to one of ours."""
         if status.st_nlink < 2:  # noqa: PLR2004 - it has no other name
             return False
-        return any(os.path.samestat(status, one) for one in self._stats())
+        return any(os.path.samestat(status, own) for own in self._stats())
 
     def _stats(self) -> Iterator[os.stat_result]:
         for part in self.parts:
@@ -80,7 +80,7 @@ def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
 
     Args:
         folder: The project folder.
-        data_dir: Where the daemon keeps what is its own.
+        data_dir: The data folder of the daemon.
         store: The address of the store.
         keys: All files and folders that hold a key or a secret.
     """

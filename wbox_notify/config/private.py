@@ -1,4 +1,4 @@
-"""Private files: written whole, for our own user alone, and believed where nobody else had a hand in them."""
+"""Private files: written atomically for our own user, read only if no other user could change them."""
 
 import errno
 import os
@@ -14,11 +14,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class ForeignError(WboxError):
-    """Somebody else can have read or written a file that is to be ours alone."""
+    """Another user may have read or written a private file."""
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power cut. Raises OSError."""
+    """Write a private file atomically, also against a power cut. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)  # what a crash left
@@ -36,9 +36,9 @@ def write(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> bytes:
-    """Return the first 64 KiB of a file that was written so.
+    """Return the first 64 KiB of a private file.
 
-    It may be root that asks, of a daemon that runs as another user: whose the folder is may own the file too.
+    The owner of its folder may own it too: root reads the files of a daemon that runs as another user.
 
     Raises:
         ForeignError: it is no plain file, another user owns it, or others can read or change it.
@@ -64,7 +64,7 @@ def read(path: Path) -> bytes:
 
 
 def sync(folder: Path) -> None:
-    """Make sure that names in a folder survive a power cut. Raises OSError."""
+    """Write the names in a folder to disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -73,11 +73,11 @@ def sync(folder: Path) -> None:
 
 
 def writers(path: Path) -> str | None:
-    """Return who else can write to a file or a folder, as the beginning of a sentence; None for nobody."""
+    """Return who else can write to a file or a folder, as the beginning of a sentence, or None."""
     try:
         status = path.stat()
     except OSError:
-        return None  # it is not there, which is told elsewhere
+        return None  # a missing file is reported elsewhere
     if status.st_mode & stat.S_IWOTH:
         return "everybody on this machine can write to"
     # A group of our own is ours: many systems give each user one, and let it write.
@@ -87,7 +87,7 @@ def writers(path: Path) -> str | None:
 
 
 def is_foreign(path: Path) -> bool:
-    """Return whether a file or a folder belongs to a user who is neither we nor root."""
+    """Return whether a file or a folder belongs to another user than ours or root."""
     try:
         return path.stat().st_uid not in {0, os.geteuid()}
     except OSError:
@@ -95,7 +95,7 @@ def is_foreign(path: Path) -> bool:
 
 
 def doorway(path: Path) -> Path | None:
-    """Return a folder above one, if any, in which everybody can put another in its place."""
+    """Return a folder above a path in which everybody can replace what leads to it, or None."""
     for folder in Path(os.path.realpath(path)).parents:
         with suppress(OSError):
             mode = folder.stat().st_mode

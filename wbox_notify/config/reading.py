@@ -32,14 +32,14 @@ _KEY = re.compile(r"sk_[!-~]+")
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 Origin = Location | str
-"""Where a value was found: in the file, or in the variable of this name."""
+"""The place of a value: one in the file, or the name of a variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings, the file they came from (it may hold contacts too) and what is wrong with both.
+    """The settings of a project folder, their file, which may hold contacts too, and all problems.
 
-    ``secrets`` finds also those that are not declared.
+    ``secrets`` finds undeclared ones too.
     """
 
     settings: Settings
@@ -49,9 +49,11 @@ class Setup:
 
 
 def read(folder: Path, environ: Mapping[str, str]) -> Setup:
-    """Return the settings of a project folder; what cannot be used is a problem and leaves its default."""
+    """Return the settings of a project folder; a wrong one is a problem, and its default stays."""
     path = folder / FILE
-    document = open_document(path, FILE) if os.path.lexists(path) else parse(b"", FILE)
+    document = parse(b"", FILE)
+    if os.path.lexists(path):
+        document = open_document(path, FILE)
     reading = _Reading(plain(folder), environ, document)
     settings = reading.settings()
     problems = (*reading.problems, *reading.secrets.problems)
@@ -78,11 +80,12 @@ class _Reading:
             self.secrets.declare(value.get("secrets"), document.at("secrets"))
 
         self.variables: dict[str, Any] = {}
-        insecure = document.at("wbox", "insecure").value is True
-        context = Context(folder, insecure, is_variable=True)
+        self._read_variable("insecure", Context(folder, is_variable=True))
+        insecure = self.variables.get("insecure", document.at("wbox", "insecure").value is True)
+        context = Context(folder, insecure)
         for name in SETTINGS:
-            self._read_variable(name, context._replace(insecure=self.variables.get("insecure", insecure)))
-        context = Context(folder, self.variables.get("insecure", insecure))
+            if name != "insecure":
+                self._read_variable(name, context._replace(is_variable=True))
         model, problems = fit_rest(SettingsFile, value, document.at(), context)
         self.problems += problems
         self.file: dict[str, Any] = {
@@ -101,7 +104,7 @@ class _Reading:
             self._report(str(setting.variable), "WBX320", problem["message"], problem["hint"])
 
     def settings(self) -> Settings:
-        # What the variable of the key file names is read below, from the working folder.
+        # The variable of the key file is relative to another folder: `_key` minds it.
         chosen = self.file | self.variables | {"api_key_file": self.file["api_key_file"]}
         data_dir = self._data_dir()
         chosen["store"] = chosen["store"] or f"sqlite:///{data_dir}/wbox-notify.db"
@@ -123,7 +126,7 @@ class _Reading:
         )
 
     def _warn_of_open_links(self) -> None:
-        """Warn of addresses for others that can be listened to on the way."""
+        """Warn of addresses without TLS that others get."""
         static = self.file["media"].static
         for url, origin in (
             (self.file["public_url"], self.document.at("public_url")),
@@ -139,24 +142,26 @@ class _Reading:
         return media.model_copy(update={"bucket": self._bucket(media.bucket)})
 
     def _bucket(self, bucket: Bucket | None) -> Bucket | None:
-        """Return the bucket of the file with the secret in place of its name."""
+        """Return the bucket with the value of its secret in place of the name."""
         spot = self.document.at("media", "bucket")
-        if isinstance(spot.value, dict) and not find_spec("minio"):
+        is_given = spot.steps == spot.path and isinstance(spot.value, dict)
+        if is_given and not find_spec("minio"):
             hint = "pip install 'minio>=7.2.20,<8' in the environment of the daemon"
             self._report(spot, "WBX343", "a bucket needs a library that is not installed", hint)
             return None
         if bucket is None:
             return None
         secret = self.secrets.declared(bucket.secret, spot.at("secret"))
-        return bucket.model_copy(update={"secret": secret}) if secret else None
+        if not secret:
+            return None
+        return bucket.model_copy(update={"secret": secret})
 
     def _fallback(self) -> tuple[str, ...]:
-        """Return the names of the outlets in the file, or of those in the variable where there are some."""
+        """Return the names of the outlets in the variable, else of those in the file."""
         spot = self.document.at("fallback")
-        written = spot.value if spot.steps else []
         spots = [spot]
-        if isinstance(written, list):
-            spots = [spot.at(index) for index in range(len(written))]
+        if spot.steps and isinstance(spot.value, list):
+            spots = [spot.at(index) for index in range(len(spot.value))]
         outlets = self._outlets((spot.value, spot) for spot in spots if isinstance(spot.value, str))
         variable = "WBOX_FALLBACK"
         return self._outlets((text, variable) for text in self.variables.get("fallback", ())) or outlets
@@ -199,7 +204,7 @@ class _Reading:
             yield path, self.document.at("wbox", "api_key_file")
 
     def _keys(self) -> Iterator[Path]:
-        """Yield all that holds a key or a secret, also what is not used now."""
+        """Yield all files and folders with a key or a secret, used or not."""
         yield from self.secrets.files
         if credentials := self.environ.get(_CREDENTIALS):
             yield Path(credentials)

@@ -1,4 +1,4 @@
-"""Pace: how quickly messages may follow each other, so that WhatsApp takes no offence."""
+"""Pace: limits on how quickly messages follow each other, so that WhatsApp does not block the number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _LONGEST_DIGEST = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How quickly messages may follow each other; times are seconds, 0 means no limit.
+    """Limits on how quickly messages follow each other; times are seconds, 0 means no limit.
 
-    The defaults are what people report that WhatsApp bears; nobody outside knows its limits.
+    The defaults follow reports of users; WhatsApp does not publish its limits.
 
     Attributes:
         backlog: More texts than this, which all have waited a minute for one phone, become one message.
@@ -52,7 +52,7 @@ UNLIMITED = Pace(
 
 
 class Begun(NamedTuple):
-    """An attempt: when it began and to whom it went."""
+    """An attempt: its begin and its recipient."""
 
     at: float
     recipient: str
@@ -61,18 +61,20 @@ class Begun(NamedTuple):
 def next_turns(
     pace: Pace, now: float, *, kind: str, recipient: str, begun: Sequence[Begun], chance: float
 ) -> tuple[float, float]:
-    """Return when a device, and the recipient of its last message, may have their next turn.
+    """Return the times of the next turns of a device and of the recipient of its last message.
 
     Args:
-        pace: How quickly.
-        now: When that message began.
-        kind: The kind of the last message.
-        recipient: Who got it.
+        pace: The limits.
+        now: The begin of that message.
+        kind: Its kind.
+        recipient: Its recipient.
         begun: All attempts of the device in the last day up to now, the newest first.
-        chance: In [0, 1): where in the jitter.
+        chance: The place in the jitter, from 0 to 1.
     """
-    gap = pace.media_every if kind == "media" else pace.every
-    to_them = [one for one in begun if one.recipient == recipient]
+    gap = pace.every
+    if kind == "media":
+        gap = pace.media_every
+    to_them = [attempt for attempt in begun if attempt.recipient == recipient]
     device = max(
         now + gap * (1 - _JITTER + 2 * _JITTER * chance),
         _after(begun, pace.per_hour, _HOUR),
@@ -82,12 +84,14 @@ def next_turns(
 
 
 def _after(begun: Sequence[Begun], most: int, period: float) -> float:
-    """Return when one more fits where ``most`` may begin in a period."""
-    return begun[most - 1].at + period if most and len(begun) >= most else 0.0
+    """Return the time of the next attempt where ``most`` may begin in a period."""
+    if most and len(begun) >= most:
+        return begun[most - 1].at + period
+    return 0.0
 
 
 def digest(texts: Sequence[str], lang: str) -> tuple[str, int]:
-    """Return one text for as many of the first texts as fit into a message, and how many they are."""
+    """Return one text for the first texts that fit into a message, and their number."""
     sizes = accumulate(len(text) + 2 for text in texts)
     number = sum(size <= _LONGEST_DIGEST for size in sizes)
     head = _WAITED.get(lang, _WAITED["en"]).format(number=number)

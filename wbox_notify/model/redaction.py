@@ -1,24 +1,24 @@
-"""Redaction: what is shown or logged holds none of the secrets that this process has read."""
+"""Redaction of known secrets and of wbox keys in texts that are shown or logged."""
 
 import json
 import re
 from urllib.parse import quote
 
 SHORTEST = 6
-"""A secret of fewer characters stays: without them a line would tell by its gaps what is missing."""
+"""A shorter secret is not redacted: the gaps would reveal it."""
 
 _LIKE_A_KEY = r"(?<![^\W_])sk_[\w-]+"
 
 
 class Redaction:
-    """The secrets that are known so far, in each way that text may write them."""
+    """The known secrets, in each form that a text may contain."""
 
     def __init__(self) -> None:
         self._written: set[str] = set()
         self._pattern = re.compile(_LIKE_A_KEY)
 
     def learn(self, secret: str) -> None:
-        """Hide a secret from now on."""
+        """Redact a secret from now on."""
         is_short = len(secret) < SHORTEST and not secret.startswith("sk_")
         if is_short or secret in self._written:
             return
@@ -29,11 +29,11 @@ class Redaction:
         self._pattern = re.compile("|".join((*known, _LIKE_A_KEY)))
 
     def redacted(self, text: str) -> str:
-        """Return text with ``***`` in place of each secret, and of what looks like a key of wbox."""
+        """Return text with ``***`` in place of each secret, and ``sk_***`` in place of each wbox key."""
         return self._pattern.sub(lambda found: "sk_***" if found[0].startswith("sk_") else "***", text)
 
 
-# One for the process, as logging is: who logs does not know which secrets there are.
+# One for the process, as logging is: the code that logs does not know the secrets.
 _redaction = Redaction()
 learn = _redaction.learn
 redacted = _redaction.redacted

@@ -1,4 +1,4 @@
-"""Text for people and for the store: suggestions, one line, nothing that a terminal would obey."""
+"""Texts for people and for the store: suggestions, one-line texts, escaped control characters."""
 
 import difflib
 import unicodedata
@@ -11,24 +11,23 @@ JOINERS = "\u200c\u200d"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the word that was probably meant, or None where none of the known ones is near."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return matches[0] if matches else None
+    """Return the known word that is the nearest, or None where none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
     near = nearest(word, known)
-    return f"did you mean `{near}`?" if near else None
+    return near and f"did you mean `{near}`?"
 
 
 def one_line(text: str) -> str:
-    """Return text that any database takes, on one line."""
+    """Return text on one line that any database accepts."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")
 
 
 def printable(text: str) -> str:
-    """Return text that cannot move the cursor, hide itself or turn the writing around."""
+    """Return text with escapes in place of characters that move the cursor, hide or reverse text."""
     if text.isprintable():
         return text
     return "".join(map(_escaped, text))

@@ -1,1 +1,1 @@
-"""Files that people write: strict YAML with places, its shape, and problems shown where they are."""
+"""Strict YAML with the place of each value, its validation, and problems shown at their place."""

@@ -1,4 +1,4 @@
-"""Strict YAML 1.2: the value of a file, and a way from each part of it to its place."""
+"""Documents of strict YAML 1.2: the value of a file, and the place of each part of it."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its value, None where it is empty or cannot be read, and what is wrong with it."""
+    """A YAML file: its value, None where it is empty or cannot be read, and its problems."""
 
     source: Source
     value: Any = field(default=None, repr=False)
@@ -27,7 +27,7 @@ class Document:
     root: Node | None = field(default=None, repr=False)
 
     def at(self, *path: str | int) -> "Location":
-        """Return the spot that keys and indexes lead to."""
+        """Return the location that keys and indexes lead to."""
         return Location(self, path)
 
 
@@ -39,7 +39,7 @@ class Location:
     path: tuple[str | int, ...]
 
     def at(self, *path: str | int) -> "Location":
-        """Return the spot further down."""
+        """Return the location further down."""
         return Location(self.document, self.path + path)
 
     @property
@@ -54,12 +54,12 @@ class Location:
 
     @property
     def place(self) -> Place:
-        """Where the value stands: all of it, or its first line."""
+        """The place of the value: all of it, or its first line."""
         return self._node().place
 
     @property
     def key(self) -> Place:
-        """Where the key of the value stands; in a list, the value itself."""
+        """The place of the key of the value; in a list, of the value itself."""
         place = self.place
         for node, step in self._steps():
             place = node.keys.get(step, node.parts[step].place)
@@ -83,32 +83,39 @@ class Location:
     def within(self, line: int, column: int | None) -> Place:
         """Return the place of a line of ``written``, from 1, or of a column in it."""
         start, lines = self._written()
-        text = lines[min(line, len(lines)) - 1]
-        shift = start.column if line == 1 else 1
-        if column is None and start.line == self.place.line == start.line + len(lines) - 1:
+        shift = 1
+        if line == 1:
+            shift = start.column
+        if column is not None:
+            return Place(start.line + line - 1, shift + column - 1, shift + column)
+        if start.line == self.place.line == start.line + len(lines) - 1:
             return self.place
-        if column is None:
-            blank = len(text) - len(text.lstrip())
-            return Place(start.line + line - 1, shift + blank, shift + max(len(text.rstrip()), blank + 1))
-        return Place(start.line + line - 1, shift + column - 1, shift + column)
+        text = lines[min(line, len(lines)) - 1]
+        blank = len(text) - len(text.lstrip())
+        return Place(start.line + line - 1, shift + blank, shift + max(len(text.rstrip()), blank + 1))
 
     def find(self, pattern: str) -> Place:
-        """Return where the first group of a pattern stands in the text here; if nowhere, all the text."""
+        """Return the place of the first group of a pattern in the text here, else that of all the text."""
         start, lines = self._written()
+        shift = start.column
         for index, text in enumerate(lines):
-            if len(text) <= _SEARCHED and (found := re.search(pattern, text)):
-                shift = 1 if index else start.column
-                return Place(start.line + index, found.start(1) + shift, found.end(1) + shift)
+            match = re.search(pattern, text) if len(text) <= _SEARCHED else None
+            if match:
+                return Place(start.line + index, match.start(1) + shift, match.end(1) + shift)
+            shift = 1
         return self.place
 
     def _written(self) -> tuple[Place, list[str]]:
+        """Return the first place of the text and its lines as the file has them."""
         node, source = self._node(), self.document.source.lines
         place, below = node.place, list(source[node.place.line : node.last_line])
         if node.style in {"|", ">"}:
             return Place(place.line + 1, 1, 1), below or [""]
         quote = len(node.style)
-        end = place.end_column - 1 - (0 if below else quote)
         start = Place(place.line, place.column + quote, place.end_column)
+        end = place.end_column - 1
+        if not below:
+            end -= quote
         return start, [source[place.line - 1][start.column - 1 : end], *below]
 
     def _node(self) -> Node:
@@ -132,9 +139,10 @@ def open_document(path: Path, file: str) -> Document:
             return _unreadable(file, "WBX101", "this is not a file")
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        return _unreadable(file, "WBX101", f"the file cannot be read: {reason or error}")
+    except OSError as error:
+        return _unreadable(file, "WBX101", f"the file cannot be read: {error.strerror or error}")
+    except ValueError as error:
+        return _unreadable(file, "WBX101", f"the file cannot be read: {error}")
     return parse(content, file)
 
 
@@ -146,24 +154,26 @@ def parse(content: bytes, file: str) -> Document:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         readable = content[: error.start].decode("utf-8")
-        return _unfit(
-            content.decode("utf-8", "replace"), file, readable, "the file is not UTF-8 text from here on"
-        )
-    if found := _CONTROL.search(text):
-        message = f"the control character U+{ord(found[0]):04X} stands in the file"
-        return _unfit(text, file, text[: found.start()], message)
+        text, message = content.decode("utf-8", "replace"), "the file is not UTF-8 text from here on"
+        return _stray(text, file, len(readable), message, "save the file as UTF-8 text")
+    if control := _CONTROL.search(text):
+        message = f"the file holds the control character U+{ord(control[0]):04X}"
+        return _stray(text, file, control.start(), message, "delete it")
     # The parser places the end of a text on the line after the last one, so that there has to be one.
-    text = text if _BREAK.search(text[-1:]) else f"{text}\n"
+    if not _BREAK.search(text[-1:]):
+        text += "\n"
     source = Source(file, tuple(_BREAK.split(text)))
     root, problems = read(text, source)
-    return Document(source, root.value if root else None, tuple(problems), root)
+    if root is None:
+        return Document(source, None, tuple(problems))
+    return Document(source, root.value, tuple(problems), root)
 
 
-def _unfit(text: str, file: str, before: str, message: str) -> Document:
-    *above, line = _BREAK.split(before)
+def _stray(text: str, file: str, index: int, message: str, hint: str) -> Document:
+    """Return a document with a problem at one of its characters."""
+    *above, line = _BREAK.split(text[:index])
     source = Source(file, tuple(_BREAK.split(text)))
     place = Place(len(above) + 1, len(line) + 1, len(line) + 2)
-    hint = "save the file as UTF-8 text" if "UTF-8" in message else "delete it"
     return Document(source, None, (source.problem(place, "WBX104", message, hint=hint),))
 
 

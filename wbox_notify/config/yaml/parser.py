@@ -1,4 +1,4 @@
-"""Nodes: the values of a YAML text with their places, built in one pass that holds the limits."""
+"""Parser of YAML into nodes, values with their places, in one pass with limits."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Node:
 
 
 def read(text: str, source: Source) -> tuple[Node | None, list[Problem]]:
-    """Return the root of a YAML text, None where there is none, and what is wrong with it."""
+    """Return the root of a YAML text, None where there is none, and its problems."""
     reading = _Reading(text, source)
     try:
         return reading.root(), reading.problems
@@ -77,7 +77,7 @@ class _Stopped(Exception):  # noqa: N818 - it carries the problem
 
 
 class _Reading:
-    """One pass over the events of the parser, which holds no more of the text than it needs."""
+    """One pass over the events of PyYAML, which keeps no more of the text than it needs."""
 
     def __init__(self, text: str, source: Source) -> None:
         self.source = source
@@ -103,7 +103,7 @@ class _Reading:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if event.tag is not None:
-            hint = "take it out, or quote the text that starts with `!`"
+            hint = "delete it, or quote the text that starts with `!`"
             raise self._stopped(event, "WBX107", f"the tag `{event.tag}` is not part of the language", hint)
         if event.anchor:
             self.anchors[event.anchor] = None
@@ -132,11 +132,10 @@ class _Reading:
 
     def _scalar(self, event: Any) -> Node:
         if _UNFIT.search(event.value):
-            raise self._stopped(
-                event, "WBX104", "the text holds a character that no text can hold", "take it out"
-            )
-        value = event.value if event.style else _resolved(event.value)
-        return self._placed(event, value)
+            raise self._stopped(event, "WBX104", "the text holds an invalid character", "delete it")
+        if event.style:
+            return self._placed(event, event.value)
+        return self._placed(event, _resolved(event.value))
 
     def _sequence(self, event: Any, depth: int) -> Node:
         node = self._placed(event, [])
@@ -170,7 +169,7 @@ class _Reading:
             yield event
 
     def _closed(self, node: Node) -> Node:
-        """Return a list or map that has just ended, with its end if that is on its first line."""
+        """Return a list or map that has just ended, with its end if it has one line."""
         if self.ended.line + 1 == node.place.line and self.ended.column >= node.place.column:
             node.place = Place(node.place.line, node.place.column, self.ended.column + 1)
         return node
@@ -179,13 +178,13 @@ class _Reading:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._stopped(event, "WBX105", "a key must be plain text", None)
         place = self._node(event, depth).place
-        if found := _TURNING.search(event.value):
-            message = f"the key holds U+{ord(found[0]):04X}, which nobody sees and which turns writing around"
-            self.problems.append(self.source.problem(place, "WBX104", message, hint="write it anew"))
+        if turning := _TURNING.search(event.value):
+            message = f"the key holds the invisible character U+{ord(turning[0]):04X}, which reverses text"
+            self.problems.append(self.source.problem(place, "WBX104", message, hint="type the key again"))
         return event.value, place
 
     def _new(self, name: str, place: Place, node: Node) -> bool:
-        """Return whether a key may join the node; if not, say why."""
+        """Return whether a key may join the node; report a problem if not."""
         if name == "<<":
             message = "`<<` (merge) is not part of YAML 1.2"
             self.problems.append(self.source.problem(place, "WBX108", message, hint="write the keys out"))
@@ -200,12 +199,14 @@ class _Reading:
         """Warn of ``Alert #3``, which YAML cuts to ``Alert``."""
         if node.style or node.parts or not isinstance(node.value, str | None):
             return
-        end = node.place.end_column - 1 if node.value else node.place.column - 1
-        if node.last_line == node.place.line and (
-            found := _GLUED.match(self.source.lines[node.last_line - 1], end)
-        ):
-            place = Place(node.last_line, found.start(1) + 1, len(found[0].rstrip()) + end + 1)
-            message = f"`{found[1].split()[0]}` is a comment here, not part of the value"
+        if node.last_line != node.place.line:
+            return
+        end = node.place.column - 1
+        if node.value:
+            end = node.place.end_column - 1
+        if comment := _GLUED.match(self.source.lines[node.last_line - 1], end):
+            place = Place(node.last_line, comment.start(1) + 1, len(comment[0].rstrip()) + end + 1)
+            message = f"`{comment[1].split()[0]}` is a comment here, not part of the value"
             hint = "put the value in quotes; if it is a comment, put a space after `#`"
             self.problems.append(self.source.problem(place, "WBX120", message, hint=hint, severity="warning"))
 
@@ -235,14 +236,18 @@ class _Reading:
 
 
 def _resolved(text: str) -> Any:
-    """Return what a plain scalar means: a boolean, null, a number without a leading 0 or +, else text."""
+    """Return the value of a plain scalar: a boolean, null, a number without a leading 0 or +, else text."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.fullmatch(text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
 
 
 def _last_line(event: Any) -> int:
     end = event.end_mark
-    return int(end.line if end.column == 0 and end.line > event.start_mark.line else end.line + 1)
+    if end.column == 0 and end.line > event.start_mark.line:
+        return int(end.line)
+    return int(end.line + 1)

@@ -1,4 +1,4 @@
-"""Problem: a mistake in a file, with its place, shown as a compiler shows one."""
+"""Problems: mistakes in files, each with its place, shown as a compiler shows them."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of one line; all three count from 1, and ``end_column`` is the first one after it."""
+    """A part of one line; all three count from 1, and ``end_column`` is the first column after it."""
 
     line: int
     column: int
@@ -25,12 +25,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A mistake that a person can mend.
+    """A mistake that a person can correct.
 
     Attributes:
-        file: The file as the reader knows it, or the name of an environment variable.
+        file: The file as the reader knows it, or ``environment``.
         line: Counts from 1, as ``column`` and ``end_column`` do; 0 where the whole file is meant.
-        excerpt: The line itself, after the one before it, with what may be a secret starred out.
+        excerpt: The line itself, after the one before it, with stars in place of possible secrets.
     """
 
     file: str
@@ -48,7 +48,7 @@ class Problem:
         object.__setattr__(self, "hint", self.hint and starred(self.hint))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the problem as JSON values; a place that there is not is null."""
+        """Return the problem as JSON values; a missing place is null."""
         names = ("file", "line", "column", "end_column", "code", "severity", "message", "hint")
         return {name: getattr(self, name) or None for name in names}
 
@@ -82,7 +82,7 @@ class Source:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, by file, line and column; those of the rules last, as they may follow."""
+    """Return each problem once, by file, line and column; those of the rules last, as they may result."""
     return tuple(sorted(dict.fromkeys(problems), key=_order))
 
 
@@ -92,14 +92,16 @@ def _order(problem: Problem) -> tuple[bool, str, int, int, str, str]:
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:
-    """Return those that are more than a warning."""
+    """Return the problems that are errors."""
     return [problem for problem in problems if problem.severity == "error"]
 
 
 def render(problem: Problem) -> str:
-    """Return the problem as lines for a terminal: what, where, the line with a caret, what to do."""
+    """Return the problem as lines for a terminal: message, place, the line with a caret, help."""
     gutter = " " * len(str(problem.line or 1))
-    where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    where = problem.file
+    if problem.line:
+        where += f":{problem.line}:{problem.column}"
     lines = [f"{problem.severity}[{problem.code}]: {printable(problem.message)}"]
     lines.append(f"{gutter}--> {printable(where)}")
     if problem.excerpt:
@@ -121,15 +123,19 @@ def _excerpt(problem: Problem, gutter: str) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal the text takes when shown."""
+    """Return the number of terminal columns of a text."""
     return sum(map(_columns, printable(text)))
 
 
 def _columns(character: str) -> int:
     if character in JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
         return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+    if unicodedata.east_asian_width(character) in {"W", "F"}:
+        return 2
+    return 1
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}…"

@@ -1,4 +1,4 @@
-"""What is wrong with a line that is not YAML, in plain words and with a cure."""
+"""Syntax errors of YAML in plain words, with a hint."""
 
 import re
 from typing import NamedTuple
@@ -17,8 +17,8 @@ _ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
 _INNER = {'"': "'", "'": '"'}
 
 
-class _Cure(NamedTuple):
-    """What to say of a value that starts with one of ``signs``."""
+class _Advice(NamedTuple):
+    """The message for a value that starts with one of ``signs``."""
 
     signs: str
     code: str
@@ -26,49 +26,55 @@ class _Cure(NamedTuple):
     hint: str
 
 
-_CURES = (
-    _Cure("*", "WBX108", "a value that starts with `*` is an alias in YAML", _QUOTE_IT),
-    _Cure("&", "WBX108", "a value that starts with `&` is an anchor in YAML", _QUOTE_IT),
-    _Cure("@`%", "WBX105", "a value cannot start with this sign", _QUOTE_IT),
-    _Cure("|>", "WBX105", "after this sign the text starts on the next line", f"or {_QUOTE_IT}"),
-    _Cure('"', "WBX105", _QUOTED, "put the whole value in single quotes: '\"a\" == b'"),
-    _Cure("'", "WBX105", _QUOTED, "put the whole value in double quotes: \"'a' == b\""),
-    _Cure("[", "WBX105", "a value that starts with `[` is a list and ends with `]`", f"or {_QUOTE_IT}"),
-    _Cure("{", "WBX105", "a value that starts with `{` is a map and ends with `}`", f"or {_QUOTE_IT}"),
+_ADVICE = (
+    _Advice("*", "WBX108", "a value that starts with `*` is an alias in YAML", _QUOTE_IT),
+    _Advice("&", "WBX108", "a value that starts with `&` is an anchor in YAML", _QUOTE_IT),
+    _Advice("@`%", "WBX105", "a value cannot start with this sign", _QUOTE_IT),
+    _Advice("|>", "WBX105", "after this sign the text starts on the next line", f"or {_QUOTE_IT}"),
+    _Advice('"', "WBX105", _QUOTED, "put the whole value in single quotes: '\"a\" == b'"),
+    _Advice("'", "WBX105", _QUOTED, "put the whole value in double quotes: \"'a' == b\""),
+    _Advice("[", "WBX105", "a value that starts with `[` is a list and ends with `]`", f"or {_QUOTE_IT}"),
+    _Advice("{", "WBX105", "a value that starts with `{` is a map and ends with `}`", f"or {_QUOTE_IT}"),
 )
 
 
 def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
-    """Return the problem behind an error of the YAML parser: the real place and a way out."""
+    """Return the problem behind an error of the YAML parser, with its real place."""
     line, column = _spot(error)
-    text = source.lines[line]
-    if found := re.match(r" *\t", text):
-        tab = Place(line + 1, found.end(), found.end() + 1)
-        return source.problem(tab, "WBX109", "a tab is used to indent", hint="indent with spaces")
+    if tab := re.match(r" *\t", source.lines[line]):
+        place = Place(line + 1, tab.end(), tab.end() + 1)
+        return source.problem(place, "WBX109", "a tab is used to indent", hint="indent with spaces")
     return (
         _escape(error, source)
-        or _cured(source, line, column)
-        or _cured(source, *_where(error.problem_mark))
+        or _advised(source, line, column)
+        or _advised(source, *_where(error.problem_mark))
         or _misplaced(error, source, line, column)
     )
 
 
 def bare_template(source: Source, line: int, column: int) -> Problem:
     """Return the problem of ``{{ … }}`` without quotes; line and column count from 0."""
-    end = source.lines[line].find("}}", column)
-    place = Place(line + 1, column + 1, (end + 3) if end > 0 else len(source.lines[line]) + 1)
+    text = source.lines[line]
+    _, braces, rest = text[column:].partition("}}")
+    end = len(text)
+    if braces:
+        end -= len(rest)
+    place = Place(line + 1, column + 1, end + 1)
     hint = 'write "{{ … }}": YAML reads bare braces as a map'
     return source.problem(place, "WBX106", "a template must be quoted", hint=hint)
 
 
 def _spot(error: yaml.MarkedYAMLError) -> tuple[int, int]:
-    """Return line and column: of what was begun wrongly where the parser knows, else of where it stopped."""
-    begun = error.context_mark if _BEGUN.search(error.context or "") else None
-    return _where(begun or error.problem_mark)
+    """Return line and column of the part with the error where the parser knows it, else of its stop."""
+    if error.context_mark and _BEGUN.search(error.context or ""):
+        return _where(error.context_mark)
+    return _where(error.problem_mark)
 
 
 def _where(mark: yaml.Mark | None) -> tuple[int, int]:
-    return (mark.line, mark.column) if mark else (0, 0)
+    if mark is None:
+        return 0, 0
+    return mark.line, mark.column
 
 
 def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
@@ -76,23 +82,23 @@ def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
     if mark is None or not re.search(r"escape|expected hexdecimal", error.problem or ""):
         return None
     place = Place(mark.line + 1, mark.column + 1, mark.column + 2)
-    message = "this is no escape, and in double quotes a backslash starts one"
-    return source.problem(place, "WBX105", message, hint="use single quotes, or two backslashes for one")
+    message = "this is not an escape sequence, and in double quotes a backslash starts one"
+    return source.problem(place, "WBX105", message, hint="use single quotes, or write two backslashes")
 
 
-def _cured(source: Source, line: int, column: int) -> Problem | None:
+def _advised(source: Source, line: int, column: int) -> Problem | None:
     text = source.lines[line].rstrip()
-    value = _VALUE.match(text)
-    begin = value.end() if value else column
+    before = _VALUE.match(text)
+    begin = before.end() if before else column
     if begin < column and text[column:].strip(" ,}]") and (quote := text[column - 1]) in _INNER:
         place = Place(line + 1, column, column + 1)
         hint = f"write {_INNER[quote]} inside of it, or around it"
         return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
     for start in (column, begin):
-        for cure in _CURES:
-            if text[start : start + 1] in {*cure.signs} and not _is_closed(text[start:]):
+        for advice in _ADVICE:
+            if text[start : start + 1] in {*advice.signs} and not _is_closed(text[start:]):
                 place = Place(line + 1, start + 1, len(text) + 1)
-                return source.problem(place, cure.code, cure.message, hint=cure.hint)
+                return source.problem(place, advice.code, advice.message, hint=advice.hint)
     return None
 
 
@@ -109,7 +115,7 @@ def _misplaced(error: yaml.MarkedYAMLError, source: Source, line: int, column: i
     place = Place(line + 1, column + 1, column + 2)
     if glued := _GLUED.match(text):
         place = Place(line + 1, glued.end(), glued.end() + 1)
-        message, hint = "a blank belongs behind the `:`", "write `key: value`"
+        message, hint = "a space belongs after the `:`", "write `key: value`"
     elif "mapping values" in what and ": " in text[:column]:
         message, hint = "a value with `: ` in it must be quoted", _QUOTE_IT
     elif "could not find expected ':'" in what:

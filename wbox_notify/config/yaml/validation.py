@@ -1,4 +1,4 @@
-"""Shape: has a part of a file the keys and types it must have? If not, say so in the words of the file."""
+"""Validation of parts of a file by pydantic models, with problems in the words of the file."""
 
 import re
 import typing
@@ -33,7 +33,7 @@ _WANTED = {
 
 
 class Refusal(NamedTuple):
-    """What to say of a key that is known but not taken."""
+    """The message for a key that is known but not allowed."""
 
     code: str
     message: str
@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
 
 
 class Strict(BaseModel):
-    """A map that takes its own keys only; ``refused`` has better words for some others than "unknown key"."""
+    """A map with its own keys only; ``refused`` has better messages for some others than "unknown key"."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -52,17 +52,17 @@ M = TypeVar("M", bound=Strict)
 
 
 def later(*names: str, hint: str | None = None) -> dict[str, Refusal]:
-    """Return the refusals of keys that a coming version will take."""
+    """Return the refusals of keys of a coming version."""
     return {name: Refusal("WBX214", f"`{name}` is not in this version yet", hint) for name in names}
 
 
 class Context(NamedTuple):
-    """What decides how a setting is read, beside its value.
+    """The conditions under which a setting is read.
 
     Attributes:
-        folder: Where relative paths start.
+        folder: The folder of relative paths.
         insecure: Whether the address of wbox may be without TLS.
-        is_variable: Whether the value is that of an environment variable, where all is text.
+        is_variable: Whether the value is the text of an environment variable.
     """
 
     folder: Path
@@ -92,15 +92,17 @@ def fit_rest(model: type[M], value: Any, spot: Location, context: Context) -> tu
             fitted = model.model_validate(rest, context=context)
         except ValidationError as error:
             for detail in reversed(error.errors(include_url=False)):
-                is_missing = detail["type"] == "missing"
-                _leave_out(rest, detail["loc"][:-1] if is_missing else detail["loc"])
+                path = detail["loc"]
+                if detail["type"] == "missing":
+                    path = path[:-1]
+                _leave_out(rest, path)
     return model.model_validate({}, context=context), problems
 
 
 def _leave_out(value: Any, path: Sequence[str | int]) -> None:
     """Delete the part of a value that a path leads to, or the nearest one above it."""
     *above, last = path
-    with suppress(LookupError, TypeError):  # it went with another part
+    with suppress(LookupError, TypeError):  # it is left out with another part already
         for step in above:
             if not isinstance(value[step], dict | list):
                 last = step
@@ -110,7 +112,7 @@ def _leave_out(value: Any, path: Sequence[str | int]) -> None:
 
 
 def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
-    """Return what a validator of a model raises: a problem in its own words."""
+    """Return the error of a validator with a code, a message and a hint."""
     return PydanticCustomError("wrong", "{message}", {"code": code, "message": message, "hint": hint})
 
 
@@ -142,7 +144,7 @@ def some(values: list[Any]) -> list[Any]:
 
 
 def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any, ValidationInfo], Any]:
-    """Return a validator that takes what is read from a text, or from a value of some other types."""
+    """Return a validator that reads a text, or a value of some other types."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, (str, *others)) or isinstance(value, bool):
@@ -150,14 +152,16 @@ def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any, Validat
         try:
             return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
         except ConfigError as error:
-            code = "WBX215" if info.context is None else "WBX320"
+            code = "WBX215"
+            if info.context is not None:
+                code = "WBX320"
             raise wrong(code, str(error), error.hint) from None
 
     return validate
 
 
 def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[ErrorDetails]:
-    """Yield the errors without a missing key that is there under another name: one mistake, one problem."""
+    """Yield the errors without those of missing keys that are there under a wrong name."""
     renamed = set()
     for detail in details:
         if detail["type"] == "extra_forbidden":
@@ -177,12 +181,13 @@ def _problem(detail: ErrorDetails, model: type[Strict], spot: Location) -> Probl
     kind, loc = detail["type"], detail["loc"]
     at = spot.at(*loc)
     if kind == "wrong":
-        said = detail["ctx"]
-        return at.problem(said["code"], said["message"], hint=said["hint"])
+        return at.problem(**detail["ctx"])
     if kind == "extra_forbidden":
         return _unknown(str(loc[-1]), _model(model, loc[:-1]), at)
     if kind == "missing":
-        hint = "write `version: 1` at the top of the file" if loc == ("version",) else None
+        hint = None
+        if loc == ("version",):
+            hint = "write `version: 1` at the top of the file"
         return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
     if kind == "literal_error":
         words = re.findall("'([^']*)'", detail["ctx"]["expected"])
@@ -228,10 +233,14 @@ def _kind(value: Any) -> str:
 
 def _name(at: Location) -> str:
     steps = at.steps
-    name = next((step for step in reversed(steps) if isinstance(step, str)), None)
-    if name is None:
-        return "the file" if not steps else "each of them"
-    return f"each of `{name}`" if isinstance(steps[-1], int) else f"`{name}`"
+    if not steps:
+        return "the file"
+    names = [step for step in steps if isinstance(step, str)]
+    if not names:
+        return "each of them"
+    if isinstance(steps[-1], int):
+        return f"each of `{names[-1]}`"
+    return f"`{names[-1]}`"
 
 
 def _keys(model: type[Strict]) -> list[str]:
