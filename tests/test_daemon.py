@@ -188,7 +188,7 @@ def test_trigger_takes_a_file_by_any_path_and_says_why_not(place: Workplace) -> 
     place.rule(TEXT_RULE.replace("path: drop", 'path: drop, match: "*.pdf"'))
     missed = place.run("trigger", "new-file", "--file", "a.txt", "--dry-run")
     assert missed.returncode == 1
-    assert f"does not take {place.drop}/a.txt: no pattern fits" in missed.stderr
+    assert f"does not take {place.drop}/a.txt: no pattern matches" in missed.stderr
 
 
 def test_rule_tests_pass_fail_and_say_why(place: Workplace, start: Start) -> None:

@@ -117,7 +117,7 @@ def test_the_names_that_are_passed_over_are_documented() -> None:
         (Matching(("*.pdf",), exact=True), "a.PDF", "only its capitals differ from `*.pdf`", True),
         (Matching(("INV-*.pdf",)), "inv-1.pdf", "only its capitals differ from `INV-*.pdf`", True),
         (Matching(("*.pdf",)), "in/a.pdf", "takes it in another folder; `**/*.pdf`", False),
-        (Matching(("*.pdf",)), "a.txt", "no pattern fits", False),
+        (Matching(("*.pdf",)), "a.txt", "no pattern matches", False),
         (Matching(("*",)), "a.part", "unless `match` names them", False),
         (Matching(("*",), ("*.log",)), "a.log", "`ignore` passes over it", False),
     ],

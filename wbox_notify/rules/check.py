@@ -58,8 +58,10 @@ def summary(rule: Rule) -> str:
     """Return a rule in one line, such as ``file /srv/invoices *.pdf -> text to 1 number``."""
     recipients = []
     numbers = sum(isinstance(recipient, Contact) for recipient in rule.to)
-    if numbers:
-        recipients.append("1 number" if numbers == 1 else f"{numbers} numbers")
+    if numbers == 1:
+        recipients.append("1 number")
+    elif numbers:
+        recipients.append(f"{numbers} numbers")
     for recipient in rule.to:
         if isinstance(recipient, OnCall):
             recipients.append(recipient.name)
@@ -74,8 +76,8 @@ def _trigger(trigger: Trigger) -> str:
     if isinstance(trigger, FileTrigger):
         return f"file {trigger.root} {', '.join(trigger.match)}"
     if isinstance(trigger, WebhookTrigger):
-        notes = ", ".join(trigger.scheme.notes) if trigger.scheme else "open"
-        return f"webhook /hook/{trigger.path} ({notes})" if notes else f"webhook /hook/{trigger.path}"
+        notes = trigger.scheme.notes if trigger.scheme else ("open",)
+        return f"webhook /hook/{trigger.path} ({', '.join(notes)})".removesuffix(" ()")
     if isinstance(trigger, MissingTrigger):
         return f"missing {_trigger(trigger.of)} by {trigger.by.describe().removeprefix('at ')}"
     return f"schedule {trigger.schedule.describe()}"

@@ -46,9 +46,10 @@ class Windows:
         self._entries[name] = location
         spec, mistakes = fit(WindowSpec, {"spans": entry}, location)
         problems += mistakes
-        window = _window(spec.spans, location, problems, self._parse) if spec else None
-        if window:
-            self.named[name] = window
+        if spec:
+            window = _window(spec.spans, location, problems, self._parse)
+            if window:
+                self.named[name] = window
 
     def read(self, texts: Sequence[str], location: Location, problems: list[Problem]) -> Window | None:
         """Return a window of names and spans; None where it is wrong."""
@@ -237,8 +238,9 @@ class _Directory:
             return ()
         if name in self.members:
             return self._link_group(name, above)
-        # An entry with a mistake has its own problem.
-        return () if name in self.entries else self._number(name, location)
+        if name in self.entries:  # it has a mistake of its own
+            return ()
+        return self._number(name, location)
 
     def _number(self, text: str, location: Location) -> tuple[Contact, ...]:
         try:
@@ -256,7 +258,6 @@ def _taken(name: str, location: Location, earlier: Location) -> Problem:
 
 
 def _section(document: Document, name: str) -> Iterator[tuple[Location, str, Any]]:
-    section = document.value.get(name) if isinstance(document.value, dict) else None
-    if isinstance(section, dict):
-        for key, entry in section.items():
+    if isinstance(document.value, dict) and isinstance(document.value.get(name), dict):
+        for key, entry in document.value[name].items():
             yield document.at(name, key), key, entry

@@ -217,5 +217,7 @@ def _problem(
 ) -> Problem:
     if isinstance(part, Template) and part.name:
         return location.problem("WBX308", f"{message}, in templates/{part.name}", hint=hint)
-    place = location.find(pattern if isinstance(part, Expression) else _IN_TAG + pattern)
+    if isinstance(part, Template):
+        pattern = _IN_TAG + pattern
+    place = location.find(pattern)
     return location.document.source.problem(place, "WBX308", message, hint=hint)

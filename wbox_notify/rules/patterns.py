@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 from wbox_notify.errors import ConfigError
 
+_LONGEST = 500
+_ANY_FOLDERS = "(?:[^/]+/)*"
+_ANY_NAME = "[^/]+"
+
 PASSED_OVER = (
     ".*",
     *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.opdownload", "*.download", "*.aria2"),
@@ -17,14 +21,14 @@ PASSED_OVER = (
     *("Thumbs.db", "desktop.ini", "Icon\r", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER"),
     *("System Volume Information", "lost+found"),
 )
-"""Names that are never a finished file: hidden ones, unfinished downloads, what other tools leave, bins.
+"""Names of hidden files, unfinished downloads, temporary files of other tools, and bins.
 
-They hold in any case, and not for a rule whose ``match`` names them itself, such as ``*.tmp``.
+Capitals do not matter. A rule whose ``match`` names such a file itself, as ``*.tmp`` does, takes it.
 """
 
 
 class Miss(NamedTuple):
-    """Why a file is not taken: on ``purpose``, or since no pattern fits it; a ``near`` miss almost does."""
+    """Why a file is not taken: on ``purpose``, or since no pattern matches; a ``near`` miss almost does."""
 
     text: str
     near: bool = False
@@ -70,11 +74,14 @@ class Matching:
             return Miss(text, purpose=True)
         if self._matching.fullmatch(below):
             return None
-        return next(filter(None, (_near(glob, below) for glob in self.match)), Miss("no pattern fits"))
+        for glob in self.match:
+            near = _near_miss(_composed(glob), below)
+            if near:
+                return near
+        return Miss("no pattern matches")
 
 
-def _near(glob: str, below: str) -> Miss | None:
-    glob = _composed(glob)
+def _near_miss(glob: str, below: str) -> Miss | None:
     if re.fullmatch(path_pattern(glob), below, re.IGNORECASE | re.DOTALL):
         return Miss(f"only its capitals differ from `{glob}`", near=True)
     last = glob.rpartition("/")[2]
@@ -90,16 +97,11 @@ def _names(match: Iterable[str], name: str) -> bool:
 
 
 def _composed(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def _any(patterns: Iterable[str], flags: int = 0) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", re.DOTALL | flags)
-
-
-_LONGEST = 500
-_ANY_FOLDERS = "(?:[^/]+/)*"
-_ANY_NAME = "[^/]+"
 
 
 def path_pattern(glob: str, *, exact: bool = True) -> str:
@@ -120,15 +122,17 @@ def path_pattern(glob: str, *, exact: bool = True) -> str:
             runs[-1].append(_segment(segment, len(segment)))
     if name == "**":
         runs.append([])
+    elif exact or "." not in name:
+        runs[-1].append(_segment(name, len(name)))
     else:
-        runs[-1].append(_segment(name, len(name) if exact or "." not in name else name.rindex(".")))
+        runs[-1].append(_segment(name, name.rindex(".")))
     first, *rest = runs
     if not rest:
         return "/".join(first)
     *middle, last = rest
     # A run that is found as early as it can be leaves the most for what follows, so no second try is needed.
-    found = [f"(?>{_ANY_FOLDERS}?{_folders(run)})" for run in middle if run]
-    return "".join([_folders(first), *found, _ANY_FOLDERS, "/".join(last or [_ANY_NAME])])
+    atomic = [f"(?>{_ANY_FOLDERS}?{_folders(run)})" for run in middle if run]
+    return "".join([_folders(first), *atomic, _ANY_FOLDERS, "/".join(last or [_ANY_NAME])])
 
 
 def ignore_pattern(glob: str, *, exact: bool = True) -> str:
@@ -137,8 +141,10 @@ def ignore_pattern(glob: str, *, exact: bool = True) -> str:
     Without a slash it is any name on the way; with one, a path from the folder down.
     """
     bare = glob.removesuffix("/")
-    anywhere = "" if "/" in bare else _ANY_FOLDERS
-    return f"{anywhere}{path_pattern(bare, exact=exact)}(?:/.*)?"
+    pattern = path_pattern(bare, exact=exact)
+    if "/" not in bare:
+        pattern = _ANY_FOLDERS + pattern
+    return f"{pattern}(?:/.*)?"
 
 
 def _folders(run: list[str]) -> str:
@@ -169,17 +175,19 @@ def _segment(glob: str, ending: int) -> str:
     """Return the regular expression of one name; from ``ending`` on it is taken in any case."""
     pieces, position = [""], 0
     while position < len(glob):
-        sign = glob[position]
+        begin, sign = position, glob[position]
         if sign == "*":
             pieces.append("")
-        elif sign == "[":
-            begin = position
-            pattern, position = _class(glob, position)
-            pieces[-1] += f"(?i:{pattern})" if begin >= ending else pattern
         elif sign == "?":
             pieces[-1] += "[^/]"
         else:
-            pieces[-1] += f"(?i:{_literal(sign)})" if position >= ending else _literal(sign)
+            if sign == "[":
+                pattern, position = _class(glob, position)
+            else:
+                pattern = _literal(sign)
+            if begin >= ending:
+                pattern = f"(?i:{pattern})"
+            pieces[-1] += pattern
         position += 1
     first, *rest = pieces
     if not rest:

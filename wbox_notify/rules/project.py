@@ -213,9 +213,8 @@ class _Loading:
             value = {"version": 1}
         _, problems = fit(RuleFile, value, document.at())
         self._problems += problems
-        rules = value.get("rules") if isinstance(value, dict) else None
-        if isinstance(rules, list):
-            for index, rule in enumerate(rules):
+        if isinstance(value, dict) and isinstance(value.get("rules"), list):
+            for index, rule in enumerate(value["rules"]):
                 yield rule, document.at("rules", index)
         if not problems and not any(map(value.get, ("rules", *SECTIONS))):
             hint = "a rule stands under `rules:` and begins with `- id:`"

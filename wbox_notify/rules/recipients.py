@@ -176,7 +176,7 @@ def plain(error: MessageError) -> str:
 
 def recipient_problem(error: MessageError, location: Location) -> Problem:
     """Return the problem with a recipient: a name that is not known, or an impossible number."""
-    code = "WBX303" if error.field == "to" else "WBX302"
+    code = {"to": "WBX303"}.get(error.field, "WBX302")
     return location.problem(code, plain(error), hint=error.hint)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, create_model
 
 from wbox_notify.config.settings import SettingsFile
 from wbox_notify.config.values import duration_text
-from wbox_notify.config.yaml.validation import Strict
+from wbox_notify.config.yaml.validation import Strict, listed
 from wbox_notify.rules import names
 from wbox_notify.rules.models import Contacts, Groups, RuleFile, Turns, WindowsByName
 from wbox_notify.rules.names import Names
@@ -54,6 +54,7 @@ _KINDS = {
     "array": "a list",
     "object": "a map",
 }
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
     ("`group` is there, in `to`, `unless` and `send`", names.GROUPED),
@@ -92,14 +93,19 @@ def _models(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 if name not in seen:
                     seen.add(name)
                     below.append((_path(path, key), schema["$defs"][name]))
-        waiting = waiting + below if path in _TOP else below + waiting
+        if path in _TOP:
+            waiting += below
+        else:
+            waiting[:0] = below
 
 
 def _path(above: str, key: str) -> str:
     # A rule is what most of the page is about, so that its keys stand without `rules`.
     if key == "rules":
         return "a rule"
-    return key if above in _TOP else f"{above}.{key}"
+    if above in _TOP:
+        return key
+    return f"{above}.{key}"
 
 
 def _refs(node: Any) -> Iterator[str]:
@@ -118,7 +124,9 @@ def _table(model: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|"
     required = model.get("required", ())
     for key, part in model["properties"].items():
-        left_out = "has to be there" if key in required else _default(part.get("default"))
+        left_out = "has to be there"
+        if key not in required:
+            left_out = _default(part.get("default"))
         yield f"| `{key}` | {_takes(part)} | {part.get('description', '')} | {left_out} |"
 
 
@@ -141,9 +149,9 @@ def _word(kind: Mapping[str, Any]) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, float):
         return f"`{duration_text(value)}`"
-    if value in (None, [], {}) or isinstance(value, dict):
+    if value in (None, []) or isinstance(value, dict):
         return ""
-    return _values(value if isinstance(value, list) else [value])
+    return _values(listed(value))
 
 
 def _values(values: list[Any]) -> str:
@@ -188,14 +196,13 @@ def _cell(text: str) -> str:
 
 
 def _listed(offered: Names) -> str:
-    listed = []
+    texts = []
     for name, fields in offered.items():
-        known = ", ".join(f"`{field}`" for field in sorted(fields))
-        listed.append(f"`{name}` ({known})" if known else f"`{name}`")
-    return "; ".join(listed)
-
-
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+        text = f"`{name}`"
+        if fields:
+            text += f" ({', '.join(f'`{field}`' for field in sorted(fields))})"
+        texts.append(text)
+    return "; ".join(texts)
 
 
 # The settings do not know the shape of people, which is part of the rules.
@@ -237,7 +244,7 @@ def _plain(node: Any) -> Any:
             plain[name] = {key: _plain(part) for key, part in value.items()}
         elif name != "title":
             plain[name] = _plain(value)
-    if "default" in plain and plain["default"] is None:
+    if plain.get("default", "") is None:
         del plain["default"]
         plain |= _without_null(plain.pop("anyOf", []))
     return plain

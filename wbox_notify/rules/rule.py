@@ -148,7 +148,10 @@ class Draft:
     def templates(self) -> Iterator[Template]:
         """Yield all templates of the message."""
         for template in self.fields.values():
-            yield from template if isinstance(template, tuple) else (template,)
+            if isinstance(template, tuple):
+                yield from template
+            else:
+                yield template
 
     def build(self, context: Mapping[str, Any], phone: str) -> WhatsAppMessage:
         """Return the message with everything filled in.
@@ -167,7 +170,9 @@ class Draft:
     def file_path(self, folder: Path) -> Path | None:
         """Return the file, or the folder of it, that the draft itself names, if any."""
         file = self.fields.get("file")
-        return literal_path(file, folder) if isinstance(file, Template) else None
+        if not isinstance(file, Template):
+            return None
+        return literal_path(file, folder)
 
     def _filled(self, context: Mapping[str, Any]) -> dict[str, Any]:
         filled: dict[str, Any] = {}

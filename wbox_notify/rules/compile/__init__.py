@@ -28,7 +28,8 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
     triggers: list[Trigger] = []
     for index, part in enumerate(spec.trigger):
         compiled = trigger(context, part, location.at("trigger", index))
-        triggers += [compiled] if compiled else []
+        if compiled:
+            triggers.append(compiled)
     to = flow.recipients(context, spec.to, names.told, location.at("to"))
     zone = _zone(triggers, context.settings.tz)
     items = flow.for_each(context, spec, names, location.at("for_each"))
@@ -64,7 +65,9 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
         line=location.place.line,
         location=location,
     )
-    return _completed(context, spec, rule) if context.is_right(before) else None
+    if not context.is_right(before):
+        return None
+    return _completed(context, spec, rule)
 
 
 def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
@@ -161,4 +164,6 @@ def _expected(spec: ExpectSpec, zone: tzinfo) -> dict[str, Any]:
 
 def _in(written: datetime, zone: tzinfo) -> datetime:
     """Return a time in the zone that it is written with, else in the given one."""
-    return written if written.tzinfo else written.replace(tzinfo=zone)
+    if written.tzinfo:
+        return written
+    return written.replace(tzinfo=zone)

@@ -44,7 +44,7 @@ from wbox_notify.rules.rule import (
     Throttle,
     Translations,
 )
-from wbox_notify.templates import Template
+from wbox_notify.templates import Template, Templates
 
 _ROWS_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
 _ANY_PHONE = "905551234567"
@@ -116,7 +116,9 @@ def digest(context: BuildContext, spec: RuleSpec, location: Location) -> Digest 
         message = "`group` and `digest` are two ways to tell of many events in one message"
         context.report_key(location, "WBX317", message, "leave one of them out")
     schedule = times(context, spec.digest, location)
-    return Digest(schedule) if schedule else None
+    if schedule is None:
+        return None
+    return Digest(schedule)
 
 
 def quiet_hours(
@@ -127,7 +129,9 @@ def quiet_hours(
         return None
     window = context.windows.read(spec.window, location.at("window"), context.problems)
     unless = context.expression(spec.unless, scope.told, location.at("unless"))
-    return QuietHours(window=window, unless=unless, then=spec.then) if window else None
+    if window is None:
+        return None
+    return QuietHours(window=window, unless=unless, then=spec.then)
 
 
 def step(context: BuildContext, spec: StepSpec, scope: Scope, location: Location) -> Step:
@@ -191,8 +195,14 @@ class _Source(NamedTuple):
     locations: dict[str, Location]
     device: int | None
 
+    def compiler(self, templates: Templates) -> Callable[[str], Template]:
+        if self.kind == "template":
+            return templates.file
+        return templates.text
+
     def draft(self, fields: Mapping[str, Any]) -> Draft:
-        return Draft("text" if self.kind == "template" else self.kind, fields, self.device)
+        kind = "text" if self.kind == "template" else self.kind
+        return Draft(kind, fields, self.device)
 
 
 def _sources(context: BuildContext, specs: Sequence[SendSpec], location: Location) -> list[_Source]:
@@ -217,10 +227,8 @@ def drafts(
 
 
 def _draft(context: BuildContext, source: _Source, names: Names) -> Draft:
-    compiler: Callable[[str], Template] = context.templates.text
-    if source.kind == "template":
-        compiler = context.templates.file
-    else:
+    compiler = source.compiler(context.templates)
+    if source.kind != "template":
         _check(context, source)
     fields: dict[str, Any] = {}
     for name, text in source.texts.items():
@@ -247,10 +255,13 @@ def translations(
         templates = context.templates_for(own_zone, own_lang)
         messages = []
         for source in sources:
-            compiler = templates.file if source.kind == "template" else templates.text
+            compiler = source.compiler(templates)
             fields: dict[str, Any] = {}
             for name, text in source.texts.items():
-                fields[name] = compiler(text) if isinstance(text, str) else tuple(map(compiler, text))
+                if isinstance(text, str):
+                    fields[name] = compiler(text)
+                else:
+                    fields[name] = tuple(map(compiler, text))
             messages.append(source.draft(fields))
         translated[str(own_zone), own_lang] = tuple(messages)
     return translated
@@ -262,7 +273,10 @@ def _readers(to: Iterable[Person | Template], people: People) -> Iterable[Contac
     for recipient in to:
         if isinstance(recipient, Template):
             return people.contacts.values()
-        contacts += recipient.rotation if isinstance(recipient, OnCall) else (recipient,)
+        if isinstance(recipient, OnCall):
+            contacts += recipient.rotation
+        else:
+            contacts.append(recipient)
     return contacts
 
 

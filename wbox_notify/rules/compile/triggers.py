@@ -62,7 +62,7 @@ def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedul
         patterns += _cron(context, text, location.at("cron", index))
     if spec.every:
         every = context.read(parse_every, spec.every, location.at("every"), "WBX326")
-        patterns += [every] if every else []
+        patterns += filter(None, [every])
     if not context.is_right(before):
         return None
     schedule = Schedule(tuple(dict.fromkeys(patterns)), spec.tz or context.settings.tz, spec.skip or Skip())
@@ -90,7 +90,9 @@ def _source(
 ) -> FileTrigger | WebhookTrigger | None:
     if spec.webhook is not None:
         return _webhook(context, spec.webhook, location.at("webhook"))
-    return _file(context, spec.file, location.at("file")) if spec.file else None
+    if spec.file is not None:
+        return _file(context, spec.file, location.at("file"))
+    return None
 
 
 def _file(context: BuildContext, spec: FileSpec, location: Location) -> FileTrigger | None:
@@ -154,9 +156,7 @@ def _root(text: str, folder: Path) -> Path:
     parts = re.fullmatch(r"([^*?]*/|)([^/]*[*?].*)", text)
     if not parts:
         return as_path(text, folder)
-    root = parts[1].rstrip("/")
-    if not root:
-        root = "/" if parts[1] else "."
+    root = parts[1].rstrip("/") or parts[1] or "."
     hint = f'write `path: {root}` and `match: "{parts[2]}"`'
     raise ConfigError("`path` is a folder and no pattern", hint=hint)
 
@@ -181,11 +181,13 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
         hint = "give `secret: NAME`, or `open: true` if that is what you want"
         context.report_key(location, "WBX316", "anybody could post here", hint)
         return None
-    secrets: list[str] = []
-    for index, secret_name in enumerate(spec.secret):
-        secret = context.read(context.secrets.find, secret_name, location.at("secret", index), "WBX324")
-        secrets += [] if secret is None else [secret]
-    if len(secrets) < len(spec.secret):
+    found = [
+        context.read(context.secrets.find, secret, location.at("secret", index), "WBX324")
+        for index, secret in enumerate(spec.secret)
+    ]
+    # An empty one is refused below: without a scheme the path would be open.
+    secrets = [secret for secret in found if secret is not None]
+    if len(secrets) < len(found):
         return None
     name, options = PRESETS[spec.preset].scheme, dict[str, str]()
     if spec.verify:
@@ -199,13 +201,16 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
 
 def _scheme_fault(message: str, spec: WebhookSpec, location: Location) -> Location:
     """Return the location of the option that a message names, else of the scheme itself."""
-    options = spec.verify.model_dump(exclude_none=True) if spec.verify else {}
-    for word in re.findall("`([a-z_]+)`", message):
-        if word in options:
-            return location.at("verify", word)
+    if spec.verify:
+        options = spec.verify.model_dump(exclude_none=True)
+        for word in re.findall("`([a-z_]+)`", message):
+            if word in options:
+                return location.at("verify", word)
     if "secret" in message:
         return location.at("secret")
-    return location.at("verify", "scheme") if spec.verify else location.at("preset")
+    if spec.verify:
+        return location.at("verify", "scheme")
+    return location.at("preset")
 
 
 def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> MissingTrigger | None:

@@ -91,7 +91,9 @@ class OnCallSpec(Strict):
 
 def as_contact(entry: Any) -> Any:
     """Return a number alone as a map."""
-    return entry if isinstance(entry, dict) else {"phone": entry}
+    if isinstance(entry, dict):
+        return entry
+    return {"phone": entry}
 
 
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapVal
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
 from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, some, wrong
 from wbox_notify.rules.models.triggers import TimesSpec
-from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, unless_via
+from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, shorthand, unless_via
 
 SEND_KINDS = ("text", "template", "media", "event", "poll")
 
@@ -200,10 +200,6 @@ class StepSpec(Strict):
     )
 
 
-def _keyed(value: Any) -> Any:
-    return {"key": value} if isinstance(value, str | list) else value
-
-
 def _rated(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -213,11 +209,9 @@ def _rated(value: Any) -> Any:
     return {"max": int(found[1]), "per": found[2]}
 
 
-def _windowed(value: Any) -> Any:
-    return {"window": value} if isinstance(value, str | list) else value
-
-
-Dedupe = Annotated[DedupeSpec, BeforeValidator(_keyed, json_schema_input_type=_TextOrTexts | DedupeSpec)]
+Dedupe = Annotated[
+    DedupeSpec, BeforeValidator(shorthand("key", str, list), json_schema_input_type=_TextOrTexts | DedupeSpec)
+]
 Throttle = Annotated[
     ThrottleSpec,
     BeforeValidator(
@@ -225,5 +219,8 @@ Throttle = Annotated[
         json_schema_input_type=Annotated[str, Field(pattern="^[0-9]{1,9} */ *[0-9]")] | ThrottleSpec,
     ),
 ]
-Quiet = Annotated[QuietSpec, BeforeValidator(_windowed, json_schema_input_type=_TextOrTexts | QuietSpec)]
+Quiet = Annotated[
+    QuietSpec,
+    BeforeValidator(shorthand("window", str, list), json_schema_input_type=_TextOrTexts | QuietSpec),
+]
 Steps = Annotated[list[StepSpec], BeforeValidator(listed, json_schema_input_type=StepSpec | list[StepSpec])]

@@ -67,10 +67,12 @@ class Contains(Strict):
 
 def _matchable(value: Any) -> Any:
     """Refuse what is neither a text nor ``{contains: …}``."""
-    inner = value.get("contains") if isinstance(value, dict) and len(value) == 1 else None
-    parts = inner if isinstance(inner, list) else [inner]
-    if isinstance(value, str) or (parts and all(isinstance(part, str) for part in parts)):
+    if isinstance(value, str):
         return value
+    if isinstance(value, dict) and value.keys() == {"contains"}:
+        parts = listed(value["contains"])
+        if parts and all(isinstance(part, str) for part in parts):
+            return value
     raise wrong("WBX215", "a text or `{contains: …}` is expected here", "put it in quotes if it is text")
 
 

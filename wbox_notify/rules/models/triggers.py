@@ -9,7 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from wbox_notify.config.fields import Count, Duration, Size, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, listed, reading, some, wrong
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules.models.values import HookPath, Poll, PresetName, SecretNames, SomeTexts, Texts
+from wbox_notify.rules.models.values import (
+    HookPath,
+    Poll,
+    PresetName,
+    SecretNames,
+    SomeTexts,
+    Texts,
+    shorthand,
+)
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 KINDS = ("file", "webhook", "schedule", "missing")
@@ -65,10 +73,6 @@ class ReadSpec(Strict):
         return self
 
 
-def _read_as(value: Any) -> Any:
-    return {"as": value} if isinstance(value, str) else value
-
-
 class Burst(Strict):
     """One message for many files that come together."""
 
@@ -96,9 +100,9 @@ class FileSpec(Strict):
         description="how long a file must rest before it is finished; left out, 2 seconds where nothing else "
         "tells that it is, and for an empty one",
     )
-    read: Annotated[ReadSpec, BeforeValidator(_read_as, json_schema_input_type=ReadKind | ReadSpec)] = Field(
-        default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map"
-    )
+    read: Annotated[
+        ReadSpec, BeforeValidator(shorthand("as", str), json_schema_input_type=ReadKind | ReadSpec)
+    ] = Field(default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map")
     burst: Burst | None = Field(
         default=None, description="one message for many files that come together: `{over: 20}`"
     )
@@ -179,10 +183,6 @@ class WebhookSpec(Strict):
     )
 
 
-def _with_run(value: Any) -> Any:
-    return {"run": value} if isinstance(value, str) else value
-
-
 class TimesSpec(Strict):
     """Times; exactly one of `at`, `cron` and `every` is given."""
 
@@ -216,16 +216,14 @@ class TimesSpec(Strict):
 class ScheduleSpec(TimesSpec):
     """Nominal times."""
 
-    missed: Annotated[Missed, BeforeValidator(_with_run, json_schema_input_type=Runs | Missed)] = Field(
-        default=Missed(), description="what to do about runs that were missed"
-    )
+    missed: Annotated[
+        Missed, BeforeValidator(shorthand("run", str), json_schema_input_type=Runs | Missed)
+    ] = Field(default=Missed(), description="what to do about runs that were missed")
 
 
-def _at(value: Any) -> Any:
-    return {"at": value} if isinstance(value, str | list) else value
-
-
-Times = Annotated[TimesSpec, BeforeValidator(_at, json_schema_input_type=_Times | TimesSpec)]
+Times = Annotated[
+    TimesSpec, BeforeValidator(shorthand("at", str, list), json_schema_input_type=_Times | TimesSpec)
+]
 
 
 def _one_of_kinds(spec: Strict, what: str, kinds: tuple[str, ...]) -> None:
@@ -280,7 +278,8 @@ class TriggerSpec(Strict):
         WebhookSpec | None, BeforeValidator(_explained, json_schema_input_type=WebhookSpec)
     ] = Field(default=None, description="a call of `/hook/PATH`")
     schedule: Annotated[
-        ScheduleSpec | None, BeforeValidator(_at, json_schema_input_type=_Times | ScheduleSpec)
+        ScheduleSpec | None,
+        BeforeValidator(shorthand("at", str, list), json_schema_input_type=_Times | ScheduleSpec),
     ] = Field(default=None, description="nominal times; a text or a list stands for `at`")
     missing: MissingSpec | None = Field(default=None, description="something that did not come in time")
 

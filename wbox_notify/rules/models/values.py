@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -44,7 +45,7 @@ def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
         near = re.sub(r"[^a-z0-9_-]+", "-", _plain(text)).strip("-_")[:64]
         message = "an id has small letters, digits, `-` and `_`, 64 at most"
-        raise wrong("WBX215", message, f"write `{near}`" if near else "write it like `new-invoice`")
+        raise wrong("WBX215", message, f"write `{near or 'new-invoice'}`")
     return text
 
 
@@ -55,11 +56,11 @@ def _plain(text: str) -> str:
 
 
 def _hook(text: str) -> str:
-    found = _HOOK.fullmatch(text) if len(text) <= _LONGEST_HOOK else None
-    if not found:
+    path = _HOOK.fullmatch(text)
+    if not path or len(text) > _LONGEST_HOOK:
         message = "a path has letters, digits, `-`, `_` and `.`, with `/` between its parts"
         raise ConfigError(message, hint="write it like `github` or `shop/orders`: it is served below /hook/")
-    return found[1]
+    return path[1]
 
 
 def _unchanged(value: Any) -> Any:
@@ -69,6 +70,17 @@ def _unchanged(value: Any) -> Any:
     if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
         raise wrong("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
     return str(value)
+
+
+def shorthand(key: str, *kinds: type) -> Callable[[Any], Any]:
+    """Return a validator that takes a bare value of some types as a map with one key."""
+
+    def expand(value: Any) -> Any:
+        if isinstance(value, kinds):
+            return {key: value}
+        return value
+
+    return expand
 
 
 def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
