@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.values import as_path, parse_duration, parse_size
-from wbox_notify.config.yaml.validation import Context, listed, reading, some, wrong
+from wbox_notify.config.yaml.validation import Context, listed, read_text, reading, some, wrong
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
 from wbox_notify.model.text import did_you_mean
@@ -38,20 +38,14 @@ def matching(pattern: str, message: str, hint: str) -> BeforeValidator:
             raise ConfigError(message.format(text), hint=hint)
         return text
 
-    schema = Annotated[str, Field(pattern=f"^{pattern}$")]
-    return BeforeValidator(reading(read), json_schema_input_type=schema)
-
-
-def _text(read: Callable[[str], Any]) -> BeforeValidator:
-    """Return the validator of a text that means something else."""
-    return BeforeValidator(reading(read), json_schema_input_type=str)
+    return reading(read, schema=Annotated[str, Field(pattern=f"^{pattern}$")])
 
 
 def _contextual(read: Callable[[str, Context], Any]) -> BeforeValidator:
-    """Return the validator of a text that means something in its context only."""
+    """Return the validator of a text that a function reads in its context."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        return reading(lambda text: read(text, _context(info)))(value, info)
+        return read_text(lambda text: read(text, _context(info)), value, info)
 
     return BeforeValidator(validate, json_schema_input_type=str)
 
@@ -64,9 +58,20 @@ def _scalar(
     def validate(value: Any, info: ValidationInfo) -> Any:
         if type(value) is not kind and not _context(info).is_variable:
             raise PydanticKnownError(error)
-        return reading(read)(str(value), info)
+        return read_text(read, str(value), info)
 
     return BeforeValidator(validate)
+
+
+def _or_never(otherwise: float | None) -> BeforeValidator:
+    """Return the validator of a duration, or of ``never``, which means ``otherwise``."""
+
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        if value == "never":
+            return otherwise
+        return read_text(parse_duration, value, info, int, float)
+
+    return BeforeValidator(validate, json_schema_input_type=DurationText | Literal["never"])
 
 
 def _context(info: ValidationInfo) -> Context:
@@ -179,25 +184,12 @@ def _count_or_never(value: Any) -> int:
     raise wrong("WBX215", "a number above 0 is expected here, or `never`")
 
 
-def _or_never(otherwise: float | None) -> BeforeValidator:
-    """Return the validator of a duration, or of ``never``, which means ``otherwise``."""
-
-    def validate(value: Any, info: ValidationInfo) -> Any:
-        if value == "never":
-            return otherwise
-        return _duration(value, info)
-
-    return BeforeValidator(validate, json_schema_input_type=DurationText | Literal["never"])
-
-
 def _outlets(value: Any, info: ValidationInfo) -> Any:
     """Take one value as a list of one; a variable has blanks between them."""
     if _context(info).is_variable:
         return value.split()
     return listed(value)
 
-
-_duration = reading(parse_duration, int, float)
 
 DurationText = Annotated[
     str,
@@ -224,18 +216,16 @@ SizeText = (
 Port = Annotated[int, Field(ge=0, le=_LAST_PORT)]
 SomeStrings = str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
 
-Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=DurationText)]
+Duration = Annotated[float, reading(parse_duration, int, float, schema=DurationText)]
 DurationOrNever = Annotated[float | None, _or_never(None)]
 DurationOrZero = Annotated[float, _or_never(0.0)]
 """Seconds; 0 for ``never``."""
 
-History = Annotated[
-    float, BeforeValidator(reading(_history), json_schema_input_type=DurationText | Literal["forever"])
-]
+History = Annotated[float, reading(_history, schema=DurationText | Literal["forever"])]
 """Seconds; infinity for ``forever``."""
 
-Size = Annotated[int, BeforeValidator(reading(_size, int), json_schema_input_type=SizeText)]
-BodySize = Annotated[int, BeforeValidator(reading(_body, int), json_schema_input_type=SizeText)]
+Size = Annotated[int, reading(_size, int, schema=SizeText)]
+BodySize = Annotated[int, reading(_body, int, schema=SizeText)]
 Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
 CountOrZero = Annotated[
     int,
@@ -245,7 +235,7 @@ CountOrZero = Annotated[
 
 Device = Annotated[int, _scalar(int, "int_type", _device), Field(json_schema_extra={"minimum": 1})]
 Flag = Annotated[bool, _scalar(bool, "bool_type", _flag)]
-Zone = Annotated[ZoneInfo, _text(as_zone)]
+Zone = Annotated[ZoneInfo, reading(as_zone)]
 Language = Annotated[
     str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")
 ]
@@ -255,12 +245,10 @@ Region = Annotated[
     AfterValidator(str.upper),
 ]
 ServerUrl = Annotated[str, _contextual(as_url)]
-PublicUrl = Annotated[str, _text(as_public_url)]
+PublicUrl = Annotated[str, reading(as_public_url)]
 FolderPath = Annotated[Path, _contextual(lambda text, context: as_path(text, context.folder))]
 StoreUrl = Annotated[str, _contextual(as_store)]
-Address = Annotated[
-    tuple[str, int], BeforeValidator(reading(as_address, int), json_schema_input_type=str | Port)
-]
+Address = Annotated[tuple[str, int], reading(as_address, int, schema=str | Port)]
 SecretName = Annotated[
     str,
     matching(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from wbox_notify.config.fields import Count, FolderPath, PublicUrl, Size, as_public_url, matching, option
 from wbox_notify.config.yaml.validation import Strict, reading, wrong
@@ -19,7 +19,7 @@ def _endpoint(text: str) -> str:
 
 
 _UNFIT = "this cannot stand here"
-_Endpoint = BeforeValidator(reading(_endpoint), json_schema_input_type=str)
+_Endpoint = reading(_endpoint)
 _Name = matching(
     "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     _UNFIT,

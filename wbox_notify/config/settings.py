@@ -37,7 +37,7 @@ from wbox_notify.config.media import Media
 from wbox_notify.config.own import Own
 from wbox_notify.config.secrets import SecretSpec
 from wbox_notify.config.values import duration_text, parse_duration
-from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, reading
+from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, read_text
 from wbox_notify.model.addresses import is_loopback
 from wbox_notify.model.pace import UNLIMITED, Pace
 
@@ -69,7 +69,8 @@ class Setting(NamedTuple):
     kind: Any = None
 
 
-def _setting(key: str, default: Any, text: str, variable: str | None = None, kind: Any = None) -> Any:
+def at(key: str, default: Any, text: str, variable: str | None = None, kind: Any = None) -> Any:
+    """Declare a setting by its key in the file."""
     return field(metadata={"setting": Setting(key, default, text, variable, kind)})
 
 
@@ -113,8 +114,12 @@ def _as_pace(text: str) -> Pace:
 
 def _pace(value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Pace:
     if isinstance(value, str):
-        return reading(_as_pace)(value, info)  # type: ignore[no-any-return]
+        return read_text(_as_pace, value, info)  # type: ignore[no-any-return]
     return Pace(**dict(validate(value)))
+
+
+_PaceValue = Annotated[_PaceParts, WrapValidator(_pace, json_schema_input_type=str | _PaceParts)]
+_FALLBACK = "services that report trouble with wbox: Apprise URLs, or names of secrets that hold one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,73 +128,44 @@ class Settings:
 
     Attributes:
         folder: The project folder.
-        api_key: The key of the wbox API, or None where there is none.
-        data_dir: Where the daemon keeps what is its own.
-        fallback: The names of the outlets that tell of trouble with wbox.
+        data_dir: The data folder of the daemon.
+        api_key: The key of the wbox API, or None.
+        fallback: Names of outlets.
         outlets: The Apprise URLs of all outlets of the settings, by name.
-        secrets: The values of secrets by name, of those that were found.
-        link_key: What signs our links; whoever makes or reads links fills it in.
-        own: What belongs to the daemon, which no rule reads, sends or moves.
+        secrets: The values of the known secrets, by name.
+        link_key: The key that signs links; the daemon fills it in.
+        own: The files of the daemon itself.
     """
 
     folder: Path
-    url: ServerUrl = _setting("wbox.url", "https://server.wbox.me", "the address of wbox", "WBOX_API_URL")
-    insecure: Flag = _setting(
-        "wbox.insecure", False, "whether `url` may be http:// on another machine", "WBOX_INSECURE"
+    url: ServerUrl = at("wbox.url", "https://server.wbox.me", "the address of wbox", "WBOX_API_URL")
+    insecure: Flag = at("wbox.insecure", False, "allow http:// to another machine", "WBOX_INSECURE")
+    api_key_file: str | None = at("wbox.api_key_file", None, "the file with the API key", "WBOX_API_KEY_FILE")
+    device_id: Device | None = at(
+        "wbox.device", None, "the number of the device, else the first", "WBOX_DEVICE_ID"
     )
-    api_key: str | None = field(repr=False)
-    api_key_file: str | None = _setting(
-        "wbox.api_key_file", None, "the file with the API key", "WBOX_API_KEY_FILE"
+    pace: Pace = at("wbox.pace", {}, "`unlimited`, `5s` between messages, or a map", "WBOX_PACE", _PaceValue)
+    tz: Zone = at("defaults.tz", None, "the time zone: `Europe/Istanbul`; else that of the machine")
+    lang: Language = at("defaults.lang", "en", "the language of dates and numbers", "WBOX_LANG")
+    region: Region | None = at("defaults.region", None, "the country of numbers without a country code: `TR`")
+    body: BodySize = at("limits.body", "4MiB", "the largest body of a webhook", "WBOX_LIMITS_BODY")
+    store: StoreUrl = at("store", None, "`sqlite:///PATH`; else a file in the data folder", "WBOX_STORE")
+    history: History = at("history", "90d", "how long finished things are kept", "WBOX_HISTORY")
+    listen: Address = at("listen", "127.0.0.1:8725", "host and port of the daemon", "WBOX_LISTEN")
+    public_url: PublicUrl | None = at(
+        "public_url", None, "the public address of the daemon", "WBOX_PUBLIC_URL"
     )
-    device_id: Device | None = _setting(
-        "wbox.device", None, "the number of the device that sends, else the first one", "WBOX_DEVICE_ID"
+    media: Media = at("media", {}, "how files of this machine reach wbox")
+    storm_guard: Count = at(
+        "storm_guard", 50, "the most messages that one event sends; more wait for `owner`"
     )
-    pace: Pace = _setting(
-        "wbox.pace",
-        {},
-        "how quickly messages follow each other: `unlimited`, `5s`, or a map",
-        "WBOX_PACE",
-        kind=Annotated[_PaceParts, WrapValidator(_pace, json_schema_input_type=str | _PaceParts)],
+    owner: str | None = at("owner", None, "the contact who releases such messages")
+    backlog: CountOrZero | None = at(
+        "backlog", None, "the most waiting texts of one phone; more become one: `20`"
     )
-    tz: Zone = _setting(
-        "defaults.tz", None, "the time zone, such as `Europe/Istanbul`, else that of the machine"
-    )
-    lang: Language = _setting("defaults.lang", "en", "the language of dates and numbers", "WBOX_LANG")
-    region: Region | None = _setting(
-        "defaults.region", None, "the country of numbers without a country code: `TR`"
-    )
-    store: StoreUrl = _setting(
-        "store", None, "the address of the store, `sqlite:///PATH`, else in the data folder", "WBOX_STORE"
-    )
+    fallback: tuple[str, ...] = at("fallback", None, _FALLBACK, "WBOX_FALLBACK", OutletNames)
     data_dir: Path
-    history: History = _setting(
-        "history", "90d", "how long finished things are kept, at least `7d`, or `forever`", "WBOX_HISTORY"
-    )
-    listen: Address = _setting(
-        "listen", "127.0.0.1:8725", "host and port that the daemon answers at", "WBOX_LISTEN"
-    )
-    public_url: PublicUrl | None = _setting(
-        "public_url", None, "the address at which others reach the daemon", "WBOX_PUBLIC_URL"
-    )
-    media: Media = _setting("media", {}, "how files of this machine reach wbox")
-    # 2,000 alerts of Alertmanager have 1 MiB.
-    body: BodySize = _setting("limits.body", "4MiB", "the largest body of a webhook", "WBOX_LIMITS_BODY")
-    storm_guard: Count = _setting(
-        "storm_guard",
-        50,
-        "the most messages that one event sends at once; more of them wait, and `owner` is asked",
-    )
-    owner: str | None = _setting("owner", None, "the contact who is asked whether such messages may go")
-    backlog: CountOrZero | None = _setting(
-        "backlog", None, "how many texts may wait for one phone; more become one message: `20`, or `never`"
-    )
-    fallback: tuple[str, ...] = _setting(
-        "fallback",
-        None,
-        "services that report trouble with wbox: Apprise URLs, or names of secrets that hold one",
-        "WBOX_FALLBACK",
-        kind=OutletNames,
-    )
+    api_key: str | None = field(repr=False)
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)

@@ -8,7 +8,15 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from wbox_notify.config.yaml.document import Location
@@ -143,21 +151,26 @@ def some(values: list[Any]) -> list[Any]:
     return values
 
 
-def reading(read: Callable[[str], Any], *others: type) -> Callable[[Any, ValidationInfo], Any]:
-    """Return a validator that reads a text, or a value of some other types."""
+def read_text(read: Callable[[str], Any], value: Any, info: ValidationInfo, *others: type) -> Any:
+    """Return what a function reads from a text, or from a value of some other types; for validators."""
+    if not isinstance(value, (str, *others)) or isinstance(value, bool):
+        raise PydanticKnownError("string_type")
+    try:
+        return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
+    except ConfigError as error:
+        code = "WBX215"
+        if info.context is not None:
+            code = "WBX320"
+        raise wrong(code, str(error), error.hint) from None
+
+
+def reading(read: Callable[[str], Any], *others: type, schema: Any = str) -> BeforeValidator:
+    """Return the validator of a text, or a value of some other types, that a function reads."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, (str, *others)) or isinstance(value, bool):
-            raise PydanticKnownError("string_type")
-        try:
-            return read(value)  # type: ignore[arg-type]  # the other types are those that `read` takes too
-        except ConfigError as error:
-            code = "WBX215"
-            if info.context is not None:
-                code = "WBX320"
-            raise wrong(code, str(error), error.hint) from None
+        return read_text(read, value, info, *others)
 
-    return validate
+    return BeforeValidator(validate, json_schema_input_type=schema)
 
 
 def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[ErrorDetails]:

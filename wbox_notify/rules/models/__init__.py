@@ -48,7 +48,7 @@ def _tag(tags: list[str]) -> list[str]:
     return [tag.strip() for tag in tags]
 
 
-Days = Annotated[int, BeforeValidator(reading(_whole_days, int, float), json_schema_input_type=DurationText)]
+Days = Annotated[int, reading(_whole_days, int, float, schema=DurationText)]
 
 
 class ContactSpec(Strict):

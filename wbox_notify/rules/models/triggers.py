@@ -50,16 +50,13 @@ class ReadSpec(Strict):
         alias="as",
         description="`csv`, `json` (a list), `ndjson` or `lines`; else the ending of the name says it",
     )
-    encoding: Annotated[str | None, BeforeValidator(reading(_encoding), json_schema_input_type=str)] = Field(
+    encoding: Annotated[str | None, reading(_encoding)] = Field(
         default=None,
         description="such as `windows-1254`; found where left out: UTF-8, UTF-16 or Windows-1254",
     )
     delimiter: Annotated[
         str | None,
-        BeforeValidator(
-            reading(_delimiter),
-            json_schema_input_type=Annotated[str, Field(min_length=1, max_length=1)],
-        ),
+        reading(_delimiter, schema=Annotated[str, Field(min_length=1, max_length=1)]),
     ] = Field(default=None, description="what stands between the cells of a CSV; found where left out")
     columns: Texts = Field(
         default=[], description="the names of the columns of a CSV that has none in its first row"

@@ -111,10 +111,7 @@ Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern":
 Poll = Annotated[Duration, AfterValidator(_often)]
 Moment = Annotated[
     datetime,
-    BeforeValidator(
-        reading(as_moment),
-        json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")],
-    ),
+    reading(as_moment, schema=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")]),
 ]
 PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
 """A phone number or a name; a number without quotes where it is sure to be the one that was written."""
@@ -140,9 +137,7 @@ Recipients = Annotated[
 RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
-    BeforeValidator(
-        reading(_hook), json_schema_input_type=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]
-    ),
+    reading(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
 ]
 SecretNames = Annotated[
     list[SecretName],
