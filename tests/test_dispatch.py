@@ -14,12 +14,11 @@ from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaError
-from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Delivery, OnUnknown, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, Poll, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.reasons import why
-from wbox_notify.model.terms import OnUnknown
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
 

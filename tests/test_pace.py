@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import Delivery, NextStep, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Delivery, NextStep, Plan, PlannedMessage, SendOptions, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Begun, Pace, digest, next_turns
 from wbox_notify.model.reasons import why
-from wbox_notify.model.terms import SendOptions
 from wbox_notify.store import Store, open_store
 
 AYSE, CAN = "905551110001", "905551110002"

@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from wbox_notify.errors import ConfigError, StoreError
 from wbox_notify.model.deliveries import (
+    LIFETIME,
     OPEN,
     STUCK,
     Decision,
@@ -26,6 +27,7 @@ from wbox_notify.model.deliveries import (
     NextStep,
     Plan,
     PlannedMessage,
+    SendOptions,
     State,
 )
 from wbox_notify.model.events import Event
@@ -33,7 +35,6 @@ from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.model.reasons import why
-from wbox_notify.model.terms import LIFETIME, SendOptions
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.migrations import MIGRATIONS
 

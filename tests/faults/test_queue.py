@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, NextStep, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import (
+    OPEN,
+    STUCK,
+    Delivery,
+    NextStep,
+    OnUnknown,
+    Plan,
+    PlannedMessage,
+    SendOptions,
+    State,
+)
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.model.reasons import why
-from wbox_notify.model.terms import OnUnknown, SendOptions
 from wbox_notify.store import Store, open_store
 
 AYSE = "905551110001"

@@ -74,7 +74,7 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
     else:
         for delivery in deliveries:
             say(_line(delivery, events.get(delivery.event_id), lang))
-        total = len(past.queued(states, rule=chosen.rule, event=chosen.event))
+        total = past.queue_size(states, rule=chosen.rule, event=chosen.event)
         if not total:
             say("The queue is empty.")
         elif total > len(deliveries):

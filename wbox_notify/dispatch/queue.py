@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from wbox_notify.errors import MessageError
-from wbox_notify.model.deliveries import STUCK, WAITING, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import STUCK, WAITING, Plan, PlannedMessage, SendOptions, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, dump
-from wbox_notify.model.terms import SendOptions
 from wbox_notify.store import Store
 
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from wbox_notify.model.deliveries import Delivery, Hold, LeftOut, NextStep, State
+from wbox_notify.model.deliveries import Delivery, Hold, LeftOut, NextStep, OnUnknown, State
 from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.model.terms import OnUnknown
 
 _WAITS = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 _AGAIN_WHEN_UNKNOWN = 90.0

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 from wbox_notify.model.messages import Message
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.terms import OnUnknown, SendOptions
 
 
 class State(StrEnum):
@@ -104,6 +103,32 @@ class Decision:
     stage: str
     outcome: Verdict
     detail: str
+
+
+LIFETIME = 24 * 3600.0
+"""Seconds after which a message that could not be sent expires, where its rule says nothing."""
+
+
+OnUnknown = Literal["retry_once", "retry", "hold", "drop"]
+"""What becomes of a message that may have been sent: once more after a while, again and again, a person
+decides, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """How a rule wants its messages to be sent.
+
+    Attributes:
+        critical: Whether they go before what others sent.
+        expire_after: Seconds after which it is too late to send them.
+        once: Whether a text that the recipient has just got is left out.
+        on_unknown: What becomes of one that may have been sent; None leaves it to its kind.
+    """
+
+    critical: bool = False
+    expire_after: float = LIFETIME
+    once: bool = True
+    on_unknown: OnUnknown | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

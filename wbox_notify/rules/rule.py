@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wbox_notify.config.yaml.document import Location
+from wbox_notify.model.deliveries import SendOptions
 from wbox_notify.model.messages import KINDS, Notice, WhatsAppMessage, readable
-from wbox_notify.model.terms import SendOptions
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet
 from wbox_notify.rules.triggers import (
     FileTrigger,

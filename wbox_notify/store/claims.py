@@ -7,7 +7,7 @@ queue behind the delivery that carries them, and are left out only when wbox has
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from wbox_notify.model import messages, reasons
 from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, NextStep, State
@@ -153,17 +153,23 @@ def _message(tx: Transaction, row: Row, first: Delivery, now: float, pace: Pace)
 
 def _backlog(tx: Transaction, row: Row, first: Delivery, now: float, pace: Pace) -> Sequence[_Part]:
     """Return the texts that have waited for one phone on the same terms, without a gap, from the first on."""
-    if not pace.backlog or not isinstance(first.message, Text) or row["claims"]:
+    if not pace.backlog or not _can_merge(first.message, row):
         return []
-    values = {name: row[name] for name in ("device", "recipient", "priority")}
     run: list[_Part] = []
-    for other in tx.execute(statements.BACKLOG, {**values, "before": now - _WAITED}).fetchall():
+    lane = {"device": first.device, "recipient": row["recipient"], "priority": first.priority}
+    for other in tx.execute(statements.BACKLOG, {**lane, "before": now - _WAITED}).fetchall():
         message = rows.delivery(other).message
-        # What was tried keeps its text: wbox may know it by its key.
-        if not isinstance(message, Text) or other["claims"] or _terms(other) != _terms(row):
+        if not _can_merge(message, other) or _terms(other) != _terms(row):
             break
         run.append(_Part(other, message.message))
-    return run if run and run[0].row["id"] == first.id else []
+    if run and run[0].row["id"] != first.id:
+        return []
+    return run
+
+
+def _can_merge(message: Message | None, row: Row) -> TypeGuard[Text]:
+    """Return whether a message may be merged; what was tried keeps its text: wbox may know it by its key."""
+    return isinstance(message, Text) and not row["claims"]
 
 
 def _terms(row: Row) -> tuple[str, float]:

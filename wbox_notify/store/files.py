@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from posixpath import basename
-from typing import Any
+from typing import Any, TypeGuard
 
 from wbox_notify.model.deliveries import Decision, Delivery
 from wbox_notify.model.events import Event
@@ -120,15 +120,15 @@ def pasts(database: Readable, versions: Sequence[FileVersion]) -> Mapping[FileVe
     """Return the past of those versions that have one."""
     ids = {"ids": rows.listed(version.first_id for version in versions)}
     of_id = {row["event_id"]: row for row in database.read(statements.FILES, ids)}
-    events = {row["id"] for row in database.read(statements.EVENTS, ids)}
+    taken = {row["id"] for row in database.read(statements.EVENTS, ids)} | of_id.keys()
     last = _last(database, versions)
     moved = _moved(database, [version for version in versions if not _lies(version, last)])
     found = {}
     for version in versions:
+        # The newest of its path, and then itself; each once.
         near = (last.get(os.fsencode(version.path)), of_id.get(version.first_id))
-        told = {_told(row, version): None for row in near if row is not None and _counts(row, version)}
-        taken = version.first_id in of_id or version.first_id in events
-        past = Past(tuple(told), tuple(moved.get(_key(version), ())), taken)
+        told = dict.fromkeys(_told(row, version) for row in near if _counts(row, version))
+        past = Past(tuple(told), tuple(moved.get(_key(version), ())), version.first_id in taken)
         if past != Past():
             found[version] = past
     return found
@@ -149,12 +149,14 @@ def _lies(version: FileVersion, last: Mapping[bytes, Row]) -> bool:
     return row is not None and all(row[name] == facts[name] for name in ("inode", "mtime_ns", "ctime_ns"))
 
 
-def _counts(row: Row, version: FileVersion) -> bool:
+def _counts(row: Row | None, version: FileVersion) -> TypeGuard[Row]:
     """Return whether a row says something of what lies at the path of a version now.
 
     Where we have put a file away ourselves, what comes to its path is new. A store from before this table
     knows ids alone; one from before the last column does not know what was left in its own folder.
     """
+    if row is None:
+        return False
     if row["path"] is None:
         return True
     away = row["fate"] in _PUT_AWAY and row["ctime_ns"] is not None
@@ -162,7 +164,9 @@ def _counts(row: Row, version: FileVersion) -> bool:
 
 
 def _told(row: Row, version: FileVersion) -> FileVersion:
-    return _version(row) if row["path"] is not None else replace(version, ctime_ns=None)
+    if row["path"] is None:
+        return replace(version, ctime_ns=None)
+    return _version(row)
 
 
 def _moved(database: Readable, versions: Sequence[FileVersion]) -> dict[tuple[Any, ...], list[FileVersion]]:
@@ -195,14 +199,16 @@ def _facts(version: FileVersion) -> dict[str, Any]:
 
 
 def _version(row: Row) -> FileVersion:
-    facts = FileVersion(
+    version = FileVersion(
         path=os.fsdecode(row["path"]),
         root=os.fsdecode(row["root"]),
         device=row["device"],
         inode=row["inode"],
         size=row["size"],
         mtime_ns=int(row["mtime_ns"]),
-        ctime_ns=None if row["ctime_ns"] is None else int(row["ctime_ns"]),
+        ctime_ns=row["ctime_ns"] and int(row["ctime_ns"]),
         digest=row["digest"],
     )
-    return facts if facts.id == row["event_id"] else replace(facts, told_as=row["event_id"])
+    if version.id == row["event_id"]:
+        return version
+    return replace(version, told_as=row["event_id"])

@@ -107,10 +107,10 @@ def delivery(row: Row) -> Delivery:
     fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
     counts = ("claims", "tries", "unknowns", "failures", "reason", "priority", "on_unknown")
     return Delivery(
-        message=messages.load(json.loads(row["message"])) if row["message"] else None,
+        message=row["message"] and messages.load(json.loads(row["message"])),
         state=State(row["state"]),
-        hold=Hold(row["hold"]) if row["hold"] else None,
-        left_out=LeftOut(row["left_out"]) if row["left_out"] else None,
+        hold=row["hold"] and Hold(row["hold"]),
+        left_out=row["left_out"] and LeftOut(row["left_out"]),
         facts=json.loads(row["facts"]),
         **{name: row[name] for name in (*fields, *counts)},
     )

@@ -122,10 +122,10 @@ where key = :key and state = 'dead' and message is null
 
 _OF_FAILURE = "where kind = 'failed' and key = :key and rule in (select rule from delivery where key = :key)"
 
-FORGET_FAILURE = f"delete from memory {_OF_FAILURE}"  # noqa: S608 - ours
+FORGET_FAILURE = f"delete from memory {_OF_FAILURE}"
 """Forget what a retry of it would follow."""
 
-FORGET_FAILURE_EVENTS = f"delete from memory_event {_OF_FAILURE}"  # noqa: S608 - ours
+FORGET_FAILURE_EVENTS = f"delete from memory_event {_OF_FAILURE}"
 """Forget which event that was about."""
 
 MOVED_TO = "select moved_to from file where event_id = :id and moved_to is not null"
@@ -159,7 +159,7 @@ and not exists (
         select 1 from delivery s where s.state = 'sending' and c.device in (s.device, '*')
     ))
 )
-"""  # noqa: S608 - ours
+"""
 """Find the devices that may send, when each has its turn, and whether one message tries it."""
 
 _SENDING = "select s.recipient from delivery s where s.state = 'sending' and s.device = :device"
@@ -169,7 +169,7 @@ _HEAD = f"""
 select e.id from delivery e
 where e.device = :device and e.recipient = {{recipient}} and e.{OPEN} and +e.expires > :now
 order by e.priority desc, e.id limit 1
-"""  # noqa: S608 - ours
+"""
 """What is first for one recipient."""
 
 NEXT = f"""
@@ -181,7 +181,7 @@ and d.recipient not in ({_SENDING})
 and d.recipient not in (select t.recipient from turn t where t.device = :device and t.next > :now)
 and d.id = ({_HEAD.format(recipient="d.recipient")})
 order by d.priority desc, d.id limit 1
-"""  # noqa: S608 - ours
+"""
 """Find the delivery of a device whose turn it is, near the head of its queue: critical first, then oldest."""
 
 _LANES = f"""
@@ -194,7 +194,7 @@ with recursive lanes (recipient) as (
     )
     from lanes where lanes.recipient is not null
 )
-"""  # noqa: S608 - ours
+"""
 """The recipients of a device that something waits for, each one step into an index."""
 
 _HEADS = f"""
@@ -223,7 +223,7 @@ NEXT_DUE = f"""
 NEXT_OTHERWISE = f"""
 select min(expires) as due from delivery where {OPEN} and state <> 'sending' and expires > :after
 union all select min(until) from circuit where trying = 0
-"""  # noqa: S608 - ours
+"""
 """Find when the next delivery expires and when a circuit is looked at."""
 
 BEGIN = """
@@ -260,7 +260,7 @@ BACKLOG = f"""
 select * from delivery
 where device = :device and recipient = :recipient and {OPEN} and priority = :priority and state = 'queued'
 and created <= :before order by id limit 200
-"""  # noqa: S608 - ours
+"""
 """Find the texts that have waited for one recipient, which go out as one."""
 
 PARTS = """
@@ -309,10 +309,10 @@ update delivery set state = 'queued', due = :now, tries = 0, failures = 0, chang
 
 _EXPIRED = f"{OPEN} and state <> 'sending' and expires <= :now and expires > :after"
 
-EXPIRES_IN_DOUBT = f"select id, unknowns from delivery where {_EXPIRED} and unknowns > 0"  # noqa: S608 - ours
+EXPIRES_IN_DOUBT = f"select id, unknowns from delivery where {_EXPIRED} and unknowns > 0"
 """Find what expires and may have been sent."""
 
-EXPIRE = f"update delivery set state = 'expired', changed = :now where {_EXPIRED}"  # noqa: S608 - ours
+EXPIRE = f"update delivery set state = 'expired', changed = :now where {_EXPIRED}"
 """Give up what was not sent in time."""
 
 # Circuits
@@ -351,14 +351,14 @@ and d.changed > (
     where a.delivery_id = :id and a.number = :before and a.outcome = :outcome
 )
 limit 1
-"""  # noqa: S608 - ours
+"""
 """Say whether others were sent after an attempt failed, so that the failure is the message's own."""
 
 # What a person does to the queue
 
 DELIVERIES = f"""
 select * from delivery where id in (select value from json_each(:ids)) and {_STATES} order by id
-"""  # noqa: S608 - ours
+"""
 """Find deliveries by their ids, of those in some states."""
 
 _IN_STATES = f"""
@@ -367,15 +367,15 @@ id in (
     union all select id from delivery where {CLOSED} and {_STATES}
 )
 and :rule in ('', rule) and :event in ('', event_id)
-"""  # noqa: S608 - ours
+"""
 
-QUEUE = f"select * from delivery where {_IN_STATES} order by id limit :most"  # noqa: S608 - ours
+QUEUE = f"select * from delivery where {_IN_STATES} order by id limit :most"
 """List the deliveries in some states, oldest first, of one rule or event if named."""
 
-QUEUE_IDS = f"select id from delivery where {_IN_STATES} order by id"  # noqa: S608 - ours
+QUEUE_IDS = f"select id from delivery where {_IN_STATES} order by id"
 """Find the ids of the same."""
 
-QUEUE_COUNT = f"select count(*) as many from delivery where {_IN_STATES}"  # noqa: S608 - ours
+QUEUE_COUNT = f"select count(*) as many from delivery where {_IN_STATES}"
 """Count the same."""
 
 REQUEUE = """
@@ -390,7 +390,7 @@ LET_GO = f"""
 update delivery
 set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, hold = null, facts = '{{}}'
 where event_id = :id and state = 'held' and {_STORM} and :rule in ('', rule)
-"""  # noqa: S608 - ours
+"""
 """Let go what the storm guard holds of an event."""
 
 ANSWER_STORMS = f"""
@@ -400,7 +400,7 @@ where {CLOSED} and state = 'held' and {_STORM} and :id in ('', event_id)
 union
 select rule, 'storm', key, :value, :due, key from memory where kind = 'rows' and :id in ('', key)
 on conflict (rule, kind, key) do update set value = excluded.value, due = excluded.due
-"""  # noqa: S608 - ours
+"""
 """Keep what a person says of a storm, also for the rows of its file that are still to be followed."""
 
 # What is asked
@@ -428,27 +428,27 @@ select state, count(*) as many from (
     select state from delivery where {OPEN} and {_STATES}
     union all select state from delivery where {CLOSED} and {_STATES}
 ) as counted group by state
-"""  # noqa: S608 - ours
+"""
 """Count the deliveries in some states, for ``status``."""
 
 SENT_SINCE = f"""
 select count(*) as many from delivery where {CLOSED} and state = 'sent' and changed >= :since
-"""  # noqa: S608 - ours
+"""
 """Count what was sent since a time."""
 
 REPEATED_SINCE = f"""
 select count(*) as many from delivery
 where {CLOSED} and state = 'cancelled' and changed >= :since and left_out = 'same_text'
-"""  # noqa: S608 - ours
+"""
 """Count what was left out since a time, as its text had just been sent."""
 
-OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"  # noqa: S608 - ours
+OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"
 """Find since when the oldest delivery waits."""
 
 WAITING = f"""
 select count(*) as many from delivery
 where {OPEN} and state <> 'sending' and device <> 'apprise' and :device in (device, '*')
-"""  # noqa: S608 - ours
+"""
 """Count what waits for a device."""
 
 UNHEARD = f"""
@@ -463,7 +463,7 @@ select * from (
 where rule in (select value from json_each(:rules)) and device <> 'apprise'
 and not exists (select 1 from delivery n where n.key = unheard.key || ':fallback:0')
 order by +id limit 50
-"""  # noqa: S608 - ours
+"""
 """Find what WhatsApp does not carry and the fallback of its rule has not been given yet."""
 
 GIVEN_UP = f"""
@@ -473,7 +473,7 @@ select hour, many, last.* from (
     and coalesce(hold, '') not in ('storm', 'rows')
     group by rule, hour
 ) as hours join delivery last on last.id = hours.id
-"""  # noqa: S608 - ours
+"""
 """Count what was given up since a time, by rule and hour, with the last of each."""
 
 # Files
@@ -496,10 +496,10 @@ on conflict (event_id) do update set
 FILES_AT = f"""
 with asked(place) as (values {{paths}})
 select {_FACTS} from asked join file on seq = (select max(seq) from file where path = place)
-"""  # noqa: S608 - ours
+"""
 """Find the newest version at each of some paths, which are bytes and so no JSON."""
 
-FILES = f"select {_FACTS} from file where event_id in (select value from json_each(:ids))"  # noqa: S608 - ours
+FILES = f"select {_FACTS} from file where event_id in (select value from json_each(:ids))"
 """Find versions by the ids of their events."""
 
 FILES_MOVED = f"""
@@ -508,7 +508,7 @@ where (inode, mtime_ns) in (
     select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(:facts)
 )
 and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by seq
-"""  # noqa: S608 - ours
+"""
 """Find versions under other paths by inode and time."""
 
 _TELLS_OF_IT = "(d.event_id = {id} or d.key in (select t.delivery from told t where t.event_id = {id}))"
@@ -530,7 +530,7 @@ select f.*,
         ))
     ) as final
 from file f where f.fate = 'open' and f.seq > :after order by f.seq limit :most
-"""  # noqa: S608 - ours
+"""
 """List files that are still to be put away, and whether anything can still follow from their events."""
 
 FAILED_OF_EVENT = f"""
@@ -539,7 +539,7 @@ where {_TELLS_OF_IT.format(id=":id")} and (
     d.state in ('dead', 'expired')
     or d.state = 'cancelled' and coalesce(d.left_out, '') not in ('same_text', 'backlog')
 ) order by id
-"""  # noqa: S608 - ours
+"""
 """Find the deliveries of an event that failed; one whose recipient has its text otherwise has not."""
 
 SETTLE_FILE = """
@@ -577,7 +577,7 @@ and (d.event_id = '' or not exists (
     and (e.state not in ('sent', 'cancelled', 'dead', 'expired') or e.changed > :before)
 ))
 limit :most
-"""  # noqa: S608 - ours
+"""
 """Find deliveries that are finished for long, with all others of their events."""
 
 OLD_ATTEMPTS = """
@@ -588,10 +588,10 @@ and number in (select number from attempt where delivery_id = :id limit :most)
 
 _FAILURE_OF = "where kind = 'failed' and (rule, key) = (select rule, key from delivery where id = :id)"
 
-OLD_FAILURE = f"delete from memory {_FAILURE_OF}"  # noqa: S608 - ours
+OLD_FAILURE = f"delete from memory {_FAILURE_OF}"
 """Forget what a retry of a delivery would follow."""
 
-OLD_FAILURE_EVENTS = f"delete from memory_event {_FAILURE_OF}"  # noqa: S608 - ours
+OLD_FAILURE_EVENTS = f"delete from memory_event {_FAILURE_OF}"
 """Forget which event that was about."""
 
 OLD_MERGED = "delete from memory where rule = '-' and kind = 'merged' and key = cast(:id as text)"
@@ -626,20 +626,20 @@ OLD_TOLD = "delete from told where event_id = :id"
 
 SHIFT_DUE = f"""
 update delivery set due = due + :jump where {OPEN} and changed < :since and :jump < 0
-"""  # noqa: S608 - ours
+"""
 """Move turns back with the clock; after such a step all else lives for as long as it was to live."""
 
 SHIFT_OPEN = f"""
 update delivery
 set due = due + :jump, expires = expires + :jump, created = created + :jump, changed = changed + :jump
 where {OPEN} and (changed > :until or changed < :since and :jump > 0)
-"""  # noqa: S608 - ours
+"""
 """Let what waits keep its distance to now."""
 
 SHIFT_CLOSED = f"""
 update delivery set changed = changed + :jump
 where {CLOSED} and changed > :recent and not changed between :since and :until
-"""  # noqa: S608 - ours
+"""
 """Let what was just sent keep its distance, by which the same text is known."""
 
 SHIFT_ATTEMPTS = """
@@ -684,10 +684,10 @@ update delivery
 set due = :now + (due - changed), expires = :now + (expires - changed),
     created = case when created > :now then :now else created end, changed = :now
 where {OPEN} and changed > :ahead
-"""  # noqa: S608 - ours
+"""
 """Let what waits since a time of the future wait from now on."""
 
-LOWER_CLOSED = f"update delivery set changed = :now, same = '' where {CLOSED} and changed > :ahead"  # noqa: S608 - ours
+LOWER_CLOSED = f"update delivery set changed = :now, same = '' where {CLOSED} and changed > :ahead"
 """The same for the rest; as its true time is unknown, nothing is left out for having just been sent."""
 
 LOWER_LONG_TURNS = "update turn set next = :now + :day where next > :now + :day"

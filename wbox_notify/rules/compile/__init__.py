@@ -7,7 +7,7 @@ from typing import Any
 
 from wbox_notify.clients.apprise import name_of
 from wbox_notify.config.yaml.document import Location
-from wbox_notify.model.terms import SendOptions
+from wbox_notify.model.deliveries import SendOptions
 from wbox_notify.rules.compile import flow
 from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import trigger

@@ -18,7 +18,7 @@ from wbox_notify.config.yaml.validation import (
     wrong,
 )
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.terms import LIFETIME, OnUnknown
+from wbox_notify.model.deliveries import LIFETIME, OnUnknown
 from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Messages, Quiet, Steps, Throttle
 from wbox_notify.rules.models.tests import RuleTestSpec
 from wbox_notify.rules.models.triggers import Triggers
