@@ -1,10 +1,11 @@
-"""Outlets: other services that a project can speak through, by way of Apprise."""
+"""Outlets: other services that carry a text, by way of Apprise."""
 
 import hashlib
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import responses
 from typing import Any
@@ -25,17 +26,18 @@ _OPEN = frozenset(
 _HOSTED = frozenset(
     "json jsons xml xmls form forms mailto mailtos gotify gotifys apprise apprises mqtt mqtts".split()  # noqa: SIM905 - shorter
 )
-"""Schemes in which what stands at the place of a host is one; in others it can be a token."""
+"""Schemes whose URLs have a host; in others, a token may stand in its place."""
 
 _SECRET_ARGUMENT = re.compile(r"[?&][^=&]*(pass|pwd|token|key|secret|auth)[^=&]*=", re.IGNORECASE)
 _STATUS = re.compile(r"\berror=([1-5][0-9]{2})\b")
 _TOKEN = re.compile(r"[^\s\"'(),:]*[0-9][^\s\"'(),:]{11,}|[^\s\"'(),:]{24,}")
+_SEPARATORS = re.compile(r"[/:@?&=#,;\s]+")
 _LONGEST = 200
 _GLUED = 3
-"""A part of a URL that is longer is masked inside of words also."""
+"""A longer part of a URL is masked inside of words too."""
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
-"""Where the warnings of Apprise go while it works for us; it may do so in a thread of its own."""
+"""The warnings of Apprise while it works for us, which it may do in a thread of its own."""
 
 
 def is_url(text: str) -> bool:
@@ -44,7 +46,7 @@ def is_url(text: str) -> bool:
 
 
 def name_of(text: str) -> str:
-    """Return the name of an outlet: of a URL its scheme and six hex digits, of a name itself."""
+    """Return the name of an outlet: of a URL its scheme and six hex digits."""
     if not is_url(text):
         return text
     digits = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
@@ -52,15 +54,15 @@ def name_of(text: str) -> str:
 
 
 def is_telling(url: str) -> bool:
-    """Return whether a URL holds, or may hold, what only its owner should know."""
+    """Return whether a URL holds, or may hold, a secret."""
     return _scheme(url) not in _OPEN or "@" in url or bool(_SECRET_ARGUMENT.search(url))
 
 
 def check(url: str) -> None:
-    """Return if Apprise can make a service of a URL.
+    """Check that Apprise can make a service of a URL.
 
     Raises:
-        ConfigError: it cannot; the words hold nothing of the URL but its scheme.
+        ConfigError: it cannot; the message holds nothing of the URL but its scheme.
     """
     scheme = _scheme(url)
     if scheme == _OURS:
@@ -93,40 +95,46 @@ class Outlets:
             return Answer(outcome=Outcome.REFUSED, detail=f"there is no outlet {notice.outlet} any more")
 
         started = time.monotonic()
-        sent, said = _notify(url, notice)
+        sent, warnings = _notify(url, notice)
         latency = time.monotonic() - started
         if sent:
             return Answer(outcome=Outcome.SENT, detail="sent", latency=latency)
-        return Answer(outcome=Outcome.NOT_SENT, detail=_reason(said, url), latency=latency)
+        return Answer(outcome=Outcome.NOT_SENT, detail=_reason(warnings, url), latency=latency)
 
 
 def _read(url: str) -> tuple[list[str], Any]:
     """Return the schemes that there are, and the service that a URL means or None."""
     apprise = _apprise()
-    listening = _heard.set([])
-    try:
-        service = apprise.Apprise.instantiate(url)
-    except Exception:  # noqa: BLE001 - each of its services is somebody else's code
-        service = None
-    finally:
-        _heard.reset(listening)
+    with _listening():
+        try:
+            service = apprise.Apprise.instantiate(url)
+        except Exception:  # noqa: BLE001 - each of its services is foreign code
+            service = None
     return list(apprise.manager_plugins.NotificationManager().schemas()), service
 
 
 def _notify(url: str, notice: Notice) -> tuple[bool, list[str]]:
     """Return whether a text was sent, and the warnings that Apprise gave meanwhile."""
     apprise = _apprise()
-    said: list[str] = []
-    listening = _heard.set(said)
-    service = apprise.Apprise(asset=apprise.AppriseAsset(app_id="wbox-notify", async_mode=False))
-    plain = apprise.NotifyFormat.TEXT
+    with _listening() as warnings:
+        service = apprise.Apprise(asset=apprise.AppriseAsset(app_id="wbox-notify", async_mode=False))
+        plain = apprise.NotifyFormat.TEXT
+        try:
+            sent = service.add(url) and service.notify(notice.text, title=notice.title, body_format=plain)
+        except Exception as error:  # noqa: BLE001 - each of its services is foreign code
+            return False, [*warnings, type(error).__name__]
+    return bool(sent), warnings
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Give the warnings that Apprise logs meanwhile."""
+    warnings: list[str] = []
+    token = _heard.set(warnings)
     try:
-        sent = service.add(url) and service.notify(notice.text, title=notice.title, body_format=plain)
-    except Exception as error:  # noqa: BLE001 - each of its services is somebody else's code
-        return False, [*said, type(error).__name__]
+        yield warnings
     finally:
-        _heard.reset(listening)
-    return bool(sent), said
+        _heard.reset(token)
 
 
 def _apprise() -> Any:
@@ -138,41 +146,46 @@ def _apprise() -> Any:
 
 def _listen(record: logging.LogRecord) -> bool:
     """Keep what Apprise logs on our behalf, which can hold the parts of a URL, out of all logs."""
-    said = _heard.get()
-    if said is not None and record.levelno >= logging.WARNING:
-        said.append(record.getMessage())
-    return said is None
+    warnings = _heard.get()
+    if warnings is None:
+        return True
+    if record.levelno >= logging.WARNING:
+        warnings.append(record.getMessage())
+    return False
 
 
 def _scheme(url: str) -> str:
     return url.partition("://")[0].strip().lower()
 
 
-def _reason(said: list[str], url: str) -> str:
-    """Return why Apprise could not send, with nothing in it that only the owner of the URL should know."""
-    line = " ".join(said[-1].split()) if said else ""
-    if found := _STATUS.search(line):
-        return f"{_scheme(url)} answered {found[1]} {responses.get(int(found[1]), '')}".strip()
+def _reason(warnings: list[str], url: str) -> str:
+    """Return why Apprise could not send, without the secrets of the URL."""
+    if not warnings or not warnings[-1].strip():
+        return "Apprise could not send it and does not say why"
+    line = " ".join(warnings[-1].split())
+    if status := _STATUS.search(line):
+        return f"{_scheme(url)} answered {status[1]} {responses.get(int(status[1]), '')}".strip()
     for part in _parts(url):
-        secret = re.escape(part) if len(part) > _GLUED else rf"(?<!\w){re.escape(part)}(?!\w)"
+        secret = re.escape(part)
+        if len(part) <= _GLUED:
+            secret = rf"(?<!\w){secret}(?!\w)"
         line = re.sub(secret, "***", line, flags=re.IGNORECASE)
     host = _host(url)
-    line = " ".join(word if host and host in word else _TOKEN.sub("***", word) for word in line.split())
-    return f"Apprise: {line[:_LONGEST]}" if line else "Apprise could not send it and does not say why"
+    words = [word if host and host in word else _TOKEN.sub("***", word) for word in line.split()]
+    return f"Apprise: {' '.join(words)[:_LONGEST]}"
 
 
 def _parts(url: str) -> list[str]:
-    """Return all that stands in a URL and must not be shown, as it is and decoded, the longest first."""
+    """Return the parts of a URL that must not be shown, as they are and decoded, the longest first."""
     rest = url.partition("://")[2]
-    texts = {rest, unquote(rest)}
-    found = {part for text in texts for part in re.split(r"[/:@?&=#,;\s]+", text)}
-    found |= {unquote(part) for part in found}
-    return sorted(found - {"", _host(url)}, key=len, reverse=True)
+    parts = {*_SEPARATORS.split(rest), *_SEPARATORS.split(unquote(rest))}
+    parts |= {unquote(part) for part in parts}
+    return sorted(parts - {"", _host(url)}, key=len, reverse=True)
 
 
 def _host(url: str) -> str:
     """Return the name of the server in a URL, empty where it could be something else."""
     if _scheme(url) not in _HOSTED:
         return ""
-    place = re.split(r"[/?#]", url.partition("://")[2])[0]
-    return re.sub(r":[0-9]*$", "", place.rpartition("@")[2])
+    authority = re.split(r"[/?#]", url.partition("://")[2])[0]
+    return re.sub(r":[0-9]*$", "", authority.rpartition("@")[2])

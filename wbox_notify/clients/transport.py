@@ -1,4 +1,4 @@
-"""One HTTP exchange within a deadline: a whole Reply, or a Silence that knows whether anything left."""
+"""One HTTP exchange within a deadline: a whole Reply, or a Silence that knows whether anything was sent."""
 
 import logging
 import socket
@@ -24,7 +24,7 @@ from wbox_notify.model.outcomes import Outcome
 LIMIT = 64 * 1024
 """Bytes read of an answer's body; wbox's own are a few hundred, a QR image a few thousand."""
 IDLE = 4.0
-"""Seconds that a connection may rest and be used again; an older one may be closed just as we write."""
+"""Seconds for which an idle connection is used again; an older one may be closed just as we write."""
 
 _GZIP = {"gzip", "x-gzip"}
 _WITH_A_GZIP_HEADER = 16 + zlib.MAX_WBITS
@@ -33,7 +33,7 @@ _CLOCK_FLAWS = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer that came back; ``flaw`` says why its body cannot be read, and the body is empty then."""
+    """An answer; where its body cannot be read, ``flaw`` says why and the body is empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,7 +44,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """No answer came back; the outcome is NOT_SENT, UNKNOWN, or REFUSED for what can never be sent."""
+    """No answer came; the outcome is NOT_SENT, UNKNOWN, or REFUSED for what can never be sent."""
 
     outcome: Outcome
     reason: str
@@ -52,7 +52,7 @@ class Silence:
 
 
 class Transport:
-    """The way to one server. It is used by one thread at a time."""
+    """The connection to one server; it is used by one thread at a time."""
 
     def __init__(
         self,
@@ -247,19 +247,21 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
                 return b"", "the answer is longer than 64 KiB"
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         return b"", f"the answer broke off: {cause(error)}"
-    return _opened(bytes(body)) if encoding in _GZIP and body else (bytes(body), None)
+    if encoding in _GZIP and body:
+        return _decompressed(bytes(body))
+    return bytes(body), None
 
 
-def _opened(body: bytes) -> tuple[bytes, str | None]:
-    """Return what a proxy has compressed, and None; or nothing and the reason why it cannot be read."""
-    opener = zlib.decompressobj(wbits=_WITH_A_GZIP_HEADER)
+def _decompressed(body: bytes) -> tuple[bytes, str | None]:
+    """Return the body that a proxy has compressed, and None; or nothing and why it cannot be read."""
+    decompressor = zlib.decompressobj(wbits=_WITH_A_GZIP_HEADER)
     try:
-        whole = opener.decompress(body, LIMIT + 1)
+        whole = decompressor.decompress(body, LIMIT + 1)
     except zlib.error:
         return b"", "the answer is compressed, and damaged"
     if len(whole) > LIMIT:
         return b"", "the answer is longer than 64 KiB"
-    if not opener.eof or opener.unused_data:
+    if not decompressor.eof or decompressor.unused_data:
         return b"", "the answer is compressed, and damaged"
     return whole, None
 
@@ -269,15 +271,17 @@ def cause(error: BaseException) -> str:
     while inner := error.__cause__ or error.__context__:
         error = inner
     if isinstance(error, ssl.SSLCertVerificationError):
-        advice = "; is the clock of this machine right?" if error.verify_code in _CLOCK_FLAWS else ""
-        return f"its certificate is not accepted ({error.verify_message}){advice}"
+        problem = f"its certificate is not accepted ({error.verify_message})"
+        if error.verify_code in _CLOCK_FLAWS:
+            return f"{problem}; is the clock of this machine right?"
+        return problem
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
 
 
 def _is_public(record: logging.LogRecord) -> bool:
-    """Say no to urllib3's warnings of odd headers: they quote what wbox sent, with a traceback."""
+    """Refuse urllib3's warnings of odd headers: they quote what wbox sent, with a traceback."""
     return record.levelno < logging.WARNING or _current.get(None) is None
 
 

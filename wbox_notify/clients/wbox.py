@@ -62,13 +62,13 @@ _HINTS = {
 _NOT_READY = re.compile(r"not[\W_]*ready|(?<![a-z0-9])qr(?:code)?(?![a-z0-9])", re.IGNORECASE)
 _PROXY = re.compile(r"nginx|cloudflare|openresty|varnish|haproxy|envoy|traefik|caddy|apache", re.IGNORECASE)
 _LINK = re.compile(r"(/m/)[a-z2-7]{40,}|((?i:X-Amz-))[^\s\"'<>]+")
-"""The link of a file that we lend to wbox: whoever has it can fetch the file."""
+"""The link of a file that we lend to wbox: anybody who has it can fetch the file."""
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class ApiError(WboxError):
-    """A call of the session API that came to nothing; ``answer`` says why."""
+    """A call of the session API that failed; ``answer`` says why."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail, hint=_HINTS.get(answer.outcome))
@@ -124,18 +124,20 @@ class Client:
             idempotency_key: Sent as ``Idempotency-Key``, the same for each attempt at one delivery; where no
                 header can hold it, its ``sha256:`` stands for it.
         """
-        headers = {"Idempotency-Key": _header(idempotency_key)} if idempotency_key else None
+        headers = {}
+        if idempotency_key:
+            headers["Idempotency-Key"] = _header(idempotency_key)
         try:
             reply = self._call("POST", ENDPOINTS[message.kind], json=message.body(), headers=headers)
-            said = self._object(reply)
+            body = self._object(reply)
         except ApiError as error:
             return error.answer
-        if said.get("success") is not True:
-            return self._answer(Outcome.UNKNOWN, _quote(said, "the answer does not say success"), reply)
-        stray = _stray(said, message.phone)
+        if body.get("success") is not True:
+            return self._answer(Outcome.UNKNOWN, _quote(body, "the answer does not say success"), reply)
+        stray = _stray(body, message.phone)
         if stray:
             log.warning("a message to %s was sent%s", masked(message.phone), stray)
-        return self._answer(Outcome.SENT, _quote(said, "sent") + stray, reply)
+        return self._answer(Outcome.SENT, _quote(body, "sent") + stray, reply)
 
     def session_status(self, device_id: int | None = None) -> SessionStatus:
         """Return the state of a session (``GET /v1/session/status``), by default of the first device.
@@ -143,14 +145,15 @@ class Client:
         Raises:
             ApiError: when wbox gave no state.
         """
-        said = self._object(self._call("GET", "/v1/session/status", params={"device_id": device_id}))
-        named = said.get("device_id")
+        body = self._object(self._call("GET", "/v1/session/status", params={"device_id": device_id}))
+        if type(body.get("device_id")) is int:
+            device_id = body["device_id"]
         return SessionStatus(
-            device_id=named if type(named) is int else device_id,
-            ready=said.get("isReady") is True,
-            state=self._word(said.get("state")),
-            status=self._word(said.get("status")),
-            qr=_text(said.get("qr")),
+            device_id=device_id,
+            ready=body.get("isReady") is True,
+            state=self._word(body.get("state")),
+            status=self._word(body.get("status")),
+            qr=_text(body.get("qr")),
         )
 
     def session_start(self, device_id: int) -> Mapping[str, Any]:
@@ -184,10 +187,10 @@ class Client:
             ApiError: when wbox gave no code, such as for a device that is linked.
         """
         reply = self._qr(device_id, "base64")
-        said = self._object(reply)
-        code = _text(said.get("qr_base64"))
+        body = self._object(reply)
+        code = _text(body.get("qr_base64"))
         if code is None:
-            raise self._error(Outcome.UNKNOWN, _quote(said, "the answer holds no QR code"), reply)
+            raise self._error(Outcome.UNKNOWN, _quote(body, "the answer holds no QR code"), reply)
         return code
 
     def close(self) -> None:
@@ -209,54 +212,68 @@ class Client:
         return reply
 
     def _object(self, reply: Reply) -> dict[str, Any]:
-        said = _parse(reply.body)
-        if said is None:
+        body = _parse(reply.body)
+        if body is None:
             raise self._error(Outcome.UNKNOWN, "the answer is not wbox's: it is no JSON object", reply)
-        if said.get("success") is False:
-            raise self._error(Outcome.FAILED, _quote(said, "wbox says that it did not succeed"), reply)
-        return said
+        if body.get("success") is False:
+            raise self._error(Outcome.FAILED, _quote(body, "wbox says that it did not succeed"), reply)
+        return body
 
-    def _error(self, outcome: Outcome, detail: str, came: Reply | Silence) -> ApiError:
-        return ApiError(self._answer(outcome, detail, came))
+    def _error(self, outcome: Outcome, detail: str, result: Reply | Silence) -> ApiError:
+        return ApiError(self._answer(outcome, detail, result))
 
-    def _answer(self, outcome: Outcome, detail: str, came: Reply | Silence) -> Answer:
+    def _answer(self, outcome: Outcome, detail: str, result: Reply | Silence) -> Answer:
         status, wait = None, None
-        if isinstance(came, Reply):
-            status, wait = came.status, _retry_after(came.headers.get("Retry-After"), datetime.now(UTC))
+        if isinstance(result, Reply):
+            status, wait = result.status, _retry_after(result.headers.get("Retry-After"), datetime.now(UTC))
         return Answer(
-            outcome=outcome, detail=self._line(detail), status=status, wait=wait, latency=came.latency
+            outcome=outcome, detail=self._line(detail), status=status, wait=wait, latency=result.latency
         )
 
     def _line(self, text: str) -> str:
         """Return text as one short line that is safe to print and holds no key."""
-        words = "".join(char if char.isprintable() else " " for char in text).split()
-        line = _LINK.sub(r"\1\2***", self._redaction.redacted(" ".join(words)))
-        return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"
+        printable = "".join(char if char.isprintable() else " " for char in text)
+        line = _LINK.sub(r"\1\2***", self._redaction.redacted(" ".join(printable.split())))
+        if len(line) > _LONGEST_DETAIL:
+            return f"{line[: _LONGEST_DETAIL - 1]}…"
+        return line
 
     def _word(self, value: object) -> str | None:
-        return self._line(value) if isinstance(value, str) else None
+        if isinstance(value, str):
+            return self._line(value)
+        return None
 
 
 def _checked_url(url: str) -> str:
     """Return the address without a slash at its end."""
-    try:
-        parts = urlsplit(url)
-        # Reading the port checks it; the name is encoded here as it will be to look it up.
-        usable = parts.scheme in {"http", "https"} and bool((parts.hostname or "").encode("idna"))
-        usable = usable and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or any(not c.isprintable() or c.isspace() for c in url):
+    if not _is_usable(url):
         raise ConfigError("the address of wbox is not usable", hint="write it as https://server.wbox.me")
+    parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ConfigError("the address of wbox holds a user or a password", hint="remove all up to the @")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
+def _is_usable(url: str) -> bool:
+    if any(not char.isprintable() or char.isspace() for char in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks it; the name is encoded here as it will be to look it up.
+        host, port = (parts.hostname or "").encode("idna"), parts.port
+    except ValueError:
+        return False
+    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        return False
+    return bool(host) and port != 0
+
+
 def _checked_key(key: str) -> str:
     if not re.fullmatch(r"[!-~]+", key):
-        problem = "has a space, a line break or a letter that no key has" if key.strip() else "is empty"
-        raise ConfigError(f"the API key {problem}", hint=_HINTS[Outcome.UNAUTHORIZED])
+        problem = "the API key has a space, a line break or a letter that no key has"
+        if not key.strip():
+            problem = "the API key is empty"
+        raise ConfigError(problem, hint=_HINTS[Outcome.UNAUTHORIZED])
     return key
 
 
@@ -275,11 +292,11 @@ def _judge(reply: Reply) -> Outcome:
         return _BY_STATUS[reply.status]
     if not 300 <= reply.status < 500:  # noqa: PLR2004  # HTTP's own classes
         return Outcome.UNKNOWN
-    return Outcome.NOT_SENT if _is_of_another(reply) else Outcome.REFUSED
+    return Outcome.NOT_SENT if _is_of_proxy(reply) else Outcome.REFUSED
 
 
-def _is_of_another(reply: Reply) -> bool:
-    """Return whether what stands before wbox has answered: wbox sends nobody elsewhere, and speaks JSON."""
+def _is_of_proxy(reply: Reply) -> bool:
+    """Return whether another server than wbox has answered: wbox never redirects, and answers in JSON."""
     return reply.status < HTTPStatus.BAD_REQUEST or _parse(reply.body) is None
 
 
@@ -296,7 +313,7 @@ def _explain(reply: Reply) -> str:
         to = reply.headers.get("Location", "nowhere")
         return f"HTTP {reply.status}: check the url of wbox, it is redirected to {to}"
     known = reply.flaw or responses.get(reply.status, "a status that HTTP does not know")
-    if not reply.flaw and _judge(reply) is Outcome.NOT_SENT and _is_of_another(reply):
+    if not reply.flaw and _judge(reply) is Outcome.NOT_SENT and _is_of_proxy(reply):
         return f"HTTP {reply.status}: {known}, and it is not wbox that says so: check its url, and any proxy"
     return f"HTTP {reply.status}: {_quote(_parse(reply.body), known)}"
 
@@ -304,28 +321,33 @@ def _explain(reply: Reply) -> str:
 def _parse(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object in a body, or None where there is none that every reader would read alike."""
     try:
-        said = json.loads(body.decode("utf-8-sig"))
+        value = json.loads(body.decode("utf-8-sig"))
         # What cannot be written again (NaN, half a surrogate pair) was no JSON to rely on.
-        json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    if isinstance(value, str) and value.strip():
+        return value
+    return None
 
 
-def _quote(said: Mapping[str, Any] | None, otherwise: str) -> str:
+def _quote(body: Mapping[str, Any] | None, otherwise: str) -> str:
     """Return wbox's own words, or ``otherwise`` where it had none."""
-    said = said or {}
-    return _text(said.get("message")) or _text(said.get("error")) or otherwise
+    if body is None:
+        return otherwise
+    return _text(body.get("message")) or _text(body.get("error")) or otherwise
 
 
-def _stray(said: Mapping[str, Any], phone: str) -> str:
-    """Return a note if wbox names another recipient than was asked."""
-    to = re.sub(r"\D", "", str(said.get("to") or "").partition("@")[0])
-    return f" (but wbox names another recipient: {masked(to)})" if to and to != phone else ""
+def _stray(body: Mapping[str, Any], phone: str) -> str:
+    """Return a note if wbox names another recipient than the message."""
+    to = re.sub(r"\D", "", str(body.get("to") or "").partition("@")[0])
+    if to in {"", phone}:
+        return ""
+    return f" (but wbox names another recipient: {masked(to)})"
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
@@ -339,12 +361,17 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         number = float(value)
         if number <= _DAY:
             return min(number, _LONGEST_WAIT)
-        since = now.timestamp()
-        seconds = (number / 1000 if number > 100 * since else number) - since
-        return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
-    try:
-        date = parsedate_to_datetime(value)
-        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
+        if number > 100 * now.timestamp():
+            number /= 1000
+        seconds = number - now.timestamp()
+    else:
+        try:
+            date = parsedate_to_datetime(value)
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=UTC)
+            seconds = (date - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    if seconds <= 0:
         return None
-    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
+    return min(seconds, _LONGEST_WAIT)
