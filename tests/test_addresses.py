@@ -154,7 +154,7 @@ def test_what_two_programs_may_read_in_two_ways_is_refused_whoever_fetches(url: 
 def test_what_only_this_network_has_is_refused_unless_wbox_is_on_this_machine(url: str) -> None:
     assert is_inside(url)
     check_public(url, "http://127.0.0.1:1")
-    with pytest.raises(MessageError, match="nobody outside of your network"):
+    with pytest.raises(MessageError, match="cannot be fetched from outside of your network"):
         check_public(url, WBOX)
 
 

@@ -153,7 +153,7 @@ def test_U11_a_picture_that_only_the_own_network_has_is_refused(
     (tmp_path / "drop").mkdir(mode=0o755)
     problems = checked(tmp_path, "drop", f'[{{text: hi}}, {{media: {{url: "{url}"}}}}]')
     found = [(one.severity, one.code, one.line, one.column, one.message) for one in problems]
-    refused = ("error", "WBX313", 7, 38, "nobody outside of your network can fetch this")
+    refused = ("error", "WBX313", 7, 38, "this cannot be fetched from outside of your network")
     assert found == ([refused] if inside else [])
 
 

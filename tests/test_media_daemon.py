@@ -226,7 +226,7 @@ def test_U11_an_address_that_only_the_own_network_has_is_not_handed_over(place: 
     url = "http://169.254.169.254/latest"
     refused = place.run("send", "media", PHONE, url, **REAL)
     assert refused.returncode == 1
-    assert "nobody outside of your network can fetch this" in refused.stderr
+    assert "this cannot be fetched from outside of your network" in refused.stderr
     place.rule(
         'version: 1\nrules:\n- {id: a, trigger: {webhook: {path: x, open: true}}, to: "+905551112233", '
         'send: {media: {url: "{{ body.url }}"}}}\n'
@@ -234,7 +234,7 @@ def test_U11_an_address_that_only_the_own_network_has_is_not_handed_over(place: 
     made = place.run("trigger", "a", "--data", json.dumps({"url": url}), "--dry-run", "--json", **REAL)
     said = json.loads(made.stdout)
     assert said["requests"] == []
-    assert "nobody outside of your network can fetch this" in said["decisions"][-1]["detail"]
+    assert "this cannot be fetched from outside of your network" in said["decisions"][-1]["detail"]
 
 
 @pytest.mark.parametrize(

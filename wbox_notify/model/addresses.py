@@ -1,4 +1,4 @@
-"""Addresses: who can open one: the world, this network alone or this machine alone."""
+"""Addresses: whether the world, only this network or only this machine can open one."""
 
 import ipaddress
 import re
@@ -21,33 +21,33 @@ _INSIDE = (
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# One reading of an address, which leaves no two programs a choice: nothing that one of them decodes, turns
-# into another letter, or takes for the end of the host.
+# An address that all programs read alike: with nothing that some of them decode, turn into another letter,
+# or take for the end of the host.
 _PLAIN = re.compile(
     r"https?://(?P<host>[a-z0-9_.-]{1,253}|\[(?=.{0,45}\])[0-9a-f.]*:[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][^\s\\\x00-\x1f\x7f]*)?",
     re.IGNORECASE | re.ASCII,
 )
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)
 _WORLD = ipaddress.IPv6Network("2000::/3")
-"""All of IPv6 that is given to anybody."""
+"""All of IPv6 that is allocated."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def check_public(url: str, api_url: str) -> None:
-    """Refuse an address that wbox cannot reach; one on this machine it can where it is on it itself.
+    """Refuse an address that wbox cannot reach; an address on this machine is reachable if wbox is on it.
 
-    No name is looked up: what one stands for may change before wbox asks.
+    No name is looked up: its address may change before wbox fetches it.
 
     Raises:
-        MessageError: nobody outside of this network can fetch it, or it can be read in two ways.
+        MessageError: it cannot be fetched from outside of this network, or can be read in two ways.
     """
     if not host_of(url):
         hint = "write it as https://example.com/a.jpg: no user, no `%` in the host, no `\\`, xn--… for ü"
         raise MessageError("url", "programs may read this address in different ways", hint=hint)
     if is_inside(url) and not is_loopback(api_url):
         hint = "wbox fetches media from a public address; `file:` sends a file of this machine"
-        raise MessageError("url", "nobody outside of your network can fetch this", hint=hint)
+        raise MessageError("url", "this cannot be fetched from outside of your network", hint=hint)
 
 
 def is_inside(url: str) -> bool:
@@ -69,7 +69,9 @@ def is_loopback_host(host: str) -> bool:
     ip = _ip(host)
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip
-    return ip.is_loopback if ip else host == "localhost" or host.endswith(".localhost")
+    if ip:
+        return ip.is_loopback
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def is_in_the_clear(url: str) -> bool:
@@ -78,14 +80,18 @@ def is_in_the_clear(url: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address in small letters; nothing where two programs may find two of them."""
-    found = _PLAIN.fullmatch(url)
-    host = found["host"].lower().strip("[]") if found else ""
+    """Return the host of an address in small letters; nothing where two programs may find different ones."""
+    match = _PLAIN.fullmatch(url)
+    if match is None:
+        return ""
+    host = match["host"].lower().strip("[]")
     try:
         same = (urlsplit(url).hostname or "") == host
     except ValueError:
         return ""
-    return host.removesuffix(".") if same and ".." not in host and not host.startswith(".") else ""
+    if not same or ".." in host or host.startswith("."):
+        return ""
+    return host.removesuffix(".")
 
 
 def _ip(host: str) -> _Ip | None:
@@ -94,14 +100,16 @@ def _ip(host: str) -> _Ip | None:
         return ipaddress.ip_address(host)
     except ValueError:
         pass
+    if not _ENDS_IN_A_NUMBER.fullmatch(host):
+        return None
     try:
-        return ipaddress.IPv4Address(socket.inet_aton(host)) if _ENDS_IN_A_NUMBER.fullmatch(host) else None
+        return ipaddress.IPv4Address(socket.inet_aton(host))
     except OSError:
         return None
 
 
 def _is_of_the_world(ip: _Ip) -> bool:
-    """Return whether a number is everybody's, also of an IPv4 address in the clothes of an IPv6 one."""
+    """Return whether an address is global; of an IPv6 address that embeds an IPv4 one, judge that."""
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
         if ip in _NAT64:

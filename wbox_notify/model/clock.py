@@ -1,4 +1,4 @@
-"""The clock of the machine, and whether somebody has set it."""
+"""The clock of the machine, which notices when it is set."""
 
 import math
 import threading
@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
     Attributes:
         now: What it shows, in seconds since the epoch.
-        jump: By how many seconds it was set; 0 where it was not, or at the start, when nobody knows.
+        jump: By how many seconds it was set; 0 where it was not, and at the start, when that is unknown.
         lag: How many seconds ago that was at most.
     """
 
@@ -33,13 +33,13 @@ class Step(NamedTuple):
 
 
 class Clock:
-    """Tells the time; when the clock was set, it is followed before anybody gets the new time.
+    """Tells the time; when the clock was set, ``follow`` is called before a caller gets the new time.
 
     Any thread may call; one of them follows, the others wait for it.
 
     Args:
         wall: gives seconds since the epoch; may jump.
-        steady: gives seconds that nobody sets.
+        steady: gives seconds that cannot be set.
         follow: is called at the first look, after each jump of more than ``SLACK``, and now and then between
             them; what it raises reaches the caller, and the next call tries again.
         every: seconds from one of those calls to the next.
@@ -68,7 +68,8 @@ class Clock:
             jump = now - ran - self._offset
             jumped = abs(jump) > SLACK
             if jumped or ran >= self._next:
-                self._follow(Step(now, jump if jumped else 0.0, ran - self._looked))
+                reported = jump if jumped else 0.0
+                self._follow(Step(now, reported, ran - self._looked))
                 self._offset += jump
                 self._next = ran + self._every
             self._looked = ran

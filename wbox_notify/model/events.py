@@ -1,4 +1,4 @@
-"""Event: something that happened and may set off rules."""
+"""Events: things that happened and may set off rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Event:
     Attributes:
         id: The key of idempotency. The same file version, webhook delivery or nominal time has the same
             id each time it is seen, also after a restart and on another machine.
-        type: ``file``, ``webhook``, ``schedule``, ``missing``, or ``ack`` when somebody answers.
+        type: ``file``, ``webhook``, ``schedule``, ``missing``, or ``ack`` when a person answers.
         at: When it happened, with a time zone.
-        data: What the rules see under the name of the type; JSON values only.
+        data: The data of the event under the name of its type; JSON values only.
     """
 
     id: str
@@ -33,7 +33,7 @@ def event_of(fields: Mapping[str, Any]) -> Event:
     """Return the event that ``event_fields`` gave the values of.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError: they are those of no event.
+        KeyError, TypeError, ValueError, OverflowError: they are not the fields of an event.
     """
     try:
         at = datetime.fromtimestamp(fields["at"], UTC)

@@ -1,4 +1,4 @@
-"""FileVersion: one version of one file, the id that it always has, and what became of it."""
+"""Versions of files: the id that each always has, and its state."""
 
 import hashlib
 import os
@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 WHOLE = 1024 * 1024
-"""Up to so many bytes a file's ``digest`` is that of all that is in it; of a larger one, of samples."""
+"""Up to so many bytes a file's ``digest`` is that of its whole content; of a larger one, of samples."""
 
 _MOST = 2**63 - 1
 """Numbers of files may be larger than those of a database."""
 
 _SOON = 60 * 10**9
-"""Nanoseconds for which a time that is set on a file is taken for the end of its copying."""
+"""Nanoseconds within which a time that is set on a file counts as the end of its copying."""
 
 _SAMPLES = 16
 
@@ -24,27 +24,27 @@ _EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
 
 
 def digest(descriptor: int, size: int) -> str:
-    """Return what tells the content of an open file from another of the same size.
+    """Return a digest of the content of an open file, to compare it with another of the same size.
 
-    It costs the reading of ``WHOLE`` bytes at most: of a larger file, samples from one end to the other.
+    At most ``WHOLE`` bytes are read: of a larger file, samples from one end to the other.
     """
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     if size <= WHOLE:
-        found.update(os.pread(descriptor, WHOLE, 0))
+        sha256.update(os.pread(descriptor, WHOLE, 0))
     else:
         length = WHOLE // _SAMPLES
         for number in range(_SAMPLES):
-            found.update(os.pread(descriptor, length, (size - length) * number // (_SAMPLES - 1)))
-    return found.hexdigest()
+            sha256.update(os.pread(descriptor, length, (size - length) * number // (_SAMPLES - 1)))
+    return sha256.hexdigest()
 
 
 def mtime(status: os.stat_result) -> float:
-    """Return when a file was changed, as its event says it: in seconds since the epoch."""
+    """Return when a file was changed, as in its event: in seconds since the epoch."""
     return max(_EARLIEST, min(status.st_mtime, _LATEST))
 
 
 def is_told(descriptor: int, told: Mapping[str, Any]) -> bool:
-    """Return whether an open file is what an event told of, by its ``size``, ``mtime`` and ``digest``."""
+    """Return whether an open file is the version of an event, by ``size``, ``mtime`` and ``digest``."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or told["size"] != status.st_size:
         return False
@@ -61,9 +61,9 @@ class FileVersion:
     Attributes:
         path: Its absolute path; undecodable bytes in it are surrogates.
         root: The watched folder that it was found in.
-        ctime_ns: When its content, name, times, mode or owner changed last; None where nobody noted it.
-        digest: What tells its content from another of the same size, see ``WHOLE``; empty where unread.
-        told_as: The id of the event that told of it, where that is not what the other facts give now.
+        ctime_ns: When its content, name, times, mode or owner changed last; None where it was not noted.
+        digest: The digest of its content, see ``WHOLE``; empty where it was not read.
+        told_as: The id of its event, where the other facts give another id now.
     """
 
     path: str
@@ -78,13 +78,13 @@ class FileVersion:
 
     @classmethod
     def of(cls, path: str, root: str, status: os.stat_result) -> Self:
-        """Return the version that a file's status tells of."""
+        """Return the version of a file by its status."""
         device, inode = status.st_dev & _MOST, status.st_ino & _MOST
         return cls(path, root, device, inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     @property
     def id(self) -> str:
-        """The id of the event that tells of it: the same after a restart, a reboot and on any machine.
+        """The id of its event: the same after a restart, a reboot and on any machine.
 
         So neither device nor inode is in it: on network file systems they change.
         """
@@ -92,7 +92,7 @@ class FileVersion:
 
     @property
     def first_id(self) -> str:
-        """The id that its path, size and time give."""
+        """The id by its path, size and time."""
         return _id(b"%s\0%d\0%d" % (os.fsencode(self.path), self.size, self.mtime_ns))
 
     @property
@@ -102,10 +102,10 @@ class FileVersion:
         return _id(b"%s\0%d\0%d\0%d\0%s" % facts)
 
     def repeats(self, told: "FileVersion") -> bool | None:
-        """Return whether it has the content of a version that was told before; None: only a digest can tell.
+        """Return whether it has the content of a version that was told before; None if a digest must decide.
 
         A change of time, mode, owner or name is no new content. A time that equals the change of the file
-        itself was not set by anybody: then it was written, or somebody used ``touch`` to have it told again.
+        itself was not set afterwards: the file was written, or touched in order to be told again.
         """
         if told.size != self.size:
             return False
@@ -118,14 +118,18 @@ class FileVersion:
         return self._compared(told, alike=alike, stays=stays)
 
     def _compared(self, told: "FileVersion", *, alike: bool, stays: bool) -> bool | None:
-        """Compare what is in both, as far as it is known."""
-        noted = self.ctime_ns is not None and told.ctime_ns is not None
-        soon = noted and (self.ctime_ns or 0) - (told.ctime_ns or 0) <= _SOON
+        """Compare the content of both, as far as it is known."""
+        near = alike or self._was_changed_soon_after(told)
         if not told.digest:
-            return stays and (alike or soon)
+            return stays and near
         if not self.digest:
             return None
-        return told.digest == self.digest and (alike or soon or self.size <= WHOLE)
+        return told.digest == self.digest and (near or self.size <= WHOLE)
+
+    def _was_changed_soon_after(self, told: "FileVersion") -> bool:
+        if self.ctime_ns is None or told.ctime_ns is None:
+            return False
+        return self.ctime_ns - told.ctime_ns <= _SOON
 
 
 def _id(facts: bytes) -> str:
@@ -134,7 +138,7 @@ def _id(facts: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known of a file that was just listed.
+    """The versions that were told before, of a file that was just listed.
 
     Attributes:
         told: Versions under its path that were told before: the last one, and one of its own id.
@@ -152,18 +156,18 @@ Known = Callable[[Sequence[FileVersion]], Mapping[FileVersion, Past]]
 
 
 class FileState(StrEnum):
-    """What became of a version of a file."""
+    """The state of a version of a file."""
 
     SEEN = "seen"
     """Its event is kept; the file stays where it is."""
     IGNORED = "ignored"
-    """It was there before its rule, which does not want such files: there is no event."""
+    """It was there before its rule, which passes over such files: there is no event."""
     OPEN = "open"
-    """Its event is kept; the file is put away when all its messages are final."""
+    """Its event is kept; the file is archived when all its messages are final."""
     DONE = "done"
     FAILED = "failed"
     DUPLICATE = "duplicate"
     LEFT = "left"
-    """It was to be put away, but stays where it is; why is kept with it."""
+    """It should be archived, but stays where it is; the reason is kept with it."""
     PUT = "put"
-    """We put it there ourselves."""
+    """The daemon has put it there."""

@@ -1,4 +1,4 @@
-"""What can be sent: Text, Media, CalendarEvent, Poll, and Notice for other services; checked when made."""
+"""Messages: Text, Media, CalendarEvent, Poll, and Notice for other services; checked when made."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from wbox_notify.model.phones import international
 APPRISE = "apprise"
 """The device of all notices."""
 
-# What WhatsApp itself can show: as wbox gives no receipt, more than that could vanish without a word.
+# The limits of WhatsApp itself: as wbox gives no receipt, a longer message could be lost without notice.
 _LONGEST_TEXT = 65_536
 _LONGEST_QUESTION = 255
 _LONGEST_ADDRESS = 8192
@@ -22,7 +22,7 @@ _MOST_OPTIONS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
-    """What all four share: the recipient and the device that sends."""
+    """The recipient and the device of a WhatsApp message."""
 
     kind: ClassVar[str]
 
@@ -37,12 +37,12 @@ class _Message:
 
     @property
     def recipient(self) -> str:
-        """Whom it goes to: a phone number."""
+        """The phone number that it goes to."""
         return self.phone
 
     @property
     def device(self) -> str:
-        """What carries it: the number of a device, empty where wbox is to choose."""
+        """The number of the device that sends it; empty where wbox chooses."""
         return str(self.device_id or "")
 
     def _addressed(self, **fields: Any) -> dict[str, Any]:
@@ -71,11 +71,11 @@ class Text(_Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media(_Message):
-    """An image, a video or a document: one that stands on the web, or a file of this machine.
+    """An image, a video or a document: at an address of the web, or a file of this machine.
 
     Attributes:
-        url: Where wbox fetches it.
-        file: Where it is here; it is given an address before it is handed to wbox.
+        url: The address at which wbox fetches it.
+        file: The path of the file; it gets an address before it is handed to wbox.
         caption: The text below it.
     """
 
@@ -98,8 +98,9 @@ class Media(_Message):
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/media``; a file without an address stands as ``file``."""
-        caption = _clean(self.caption) if self.caption else None
-        return self._addressed(media_url=self.url, file=self.file and _clean(self.file), message=caption)
+        file = self.file and _clean(self.file)
+        caption = _clean(self.caption or "") or None
+        return self._addressed(media_url=self.url, file=file, message=caption)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +175,12 @@ class Notice:
 
     @property
     def recipient(self) -> str:
-        """Whom it goes to: an outlet."""
+        """The outlet that it goes to."""
         return self.outlet
 
     @property
     def device(self) -> str:
-        """What carries it."""
+        """The device of all notices."""
         return APPRISE
 
 
@@ -189,12 +190,12 @@ KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text,
 
 
 def notice_of(message: WhatsAppMessage, outlet: str, title: str) -> Notice:
-    """Return what a WhatsApp message says as a text for another service."""
+    """Return a WhatsApp message as a text for another service."""
     return Notice(outlet=outlet, text=readable(message.kind, asdict(message)), title=title)
 
 
 def readable(kind: str, fields: Mapping[str, Any]) -> str:
-    """Return what a WhatsApp message of a kind says as plain text; ``fields`` are those of its class."""
+    """Return a WhatsApp message of a kind as plain text; ``fields`` are those of its class."""
     match kind:
         case "text":
             parts = [fields["message"]]
@@ -216,14 +217,16 @@ def load(fields: Mapping[str, Any]) -> Message:
     """Return the message that ``dump`` gave the fields of."""
     rest = dict(fields)
     kind = rest.pop("kind")
-    return Notice(**rest) if kind == Notice.kind else KINDS[kind](**rest)
+    if kind == Notice.kind:
+        return Notice(**rest)
+    return KINDS[kind](**rest)
 
 
 def _be_text(field: str, text: object) -> None:
+    if text is None:
+        raise MessageError(field, "is missing")
     if not isinstance(text, str):
-        raise MessageError(
-            field, "is missing" if text is None else f"must be text, not {type(text).__name__}"
-        )
+        raise MessageError(field, f"must be text, not {type(text).__name__}")
 
 
 def _need(field: str, text: str | None) -> None:
@@ -233,7 +236,7 @@ def _need(field: str, text: str | None) -> None:
 
 
 def _web_address(field: str, url: str) -> None:
-    # Before it is parsed: Python puts the marks of a host in order, in a time that grows with their square.
+    # Before it is parsed: Python sorts the combining marks of a host in quadratic time.
     if len(url) > _LONGEST_ADDRESS:
         raise MessageError(
             field, f"is an address of {len(url):,} characters, and has {_LONGEST_ADDRESS:,} at most"

@@ -1,4 +1,4 @@
-"""Phone numbers as wbox wants them: digits with the country code, such as 905551234567."""
+"""Phone numbers as wbox takes them: digits with the country code, such as 905551234567."""
 
 import re
 
@@ -9,10 +9,10 @@ from wbox_notify.errors import MessageError
 _JID = re.compile(r"@(g\.us|s\.whatsapp\.net|c\.us|lid|newsletter|broadcast)$")
 _ALLOWED = re.compile(r"[+\d\s().\-/\u00a0\u200e\u202a\u202c]+")
 _SPOILED = re.compile(r"\b\d([.,]\d+)?[Ee]\+\d{1,2}\b|\b\d{7,}[.,]0+\b|\b\d{1,3}(,\d{3}){2,}\b")
-"""What is left of a number that a spreadsheet took for an amount: ``9.05551E+11``, ``5551234567.0``."""
+"""A phone number that a spreadsheet has turned into an amount: ``9.05551E+11``, ``5551234567.0``."""
 
 _INTERNATIONAL = 11
-"""Digits of a number with its country code; one with fewer may as well be somebody's national number."""
+"""Digits of a number with its country code; one with fewer may be a national number."""
 
 
 def normalise(number: str, region: str | None = None) -> str:
@@ -33,7 +33,9 @@ def normalise(number: str, region: str | None = None) -> str:
     if text.startswith("+"):
         return international(text)
     complete = _complete(text)
-    home = _national(text, region.upper()) if region else complete
+    home = complete
+    if region:
+        home = _national(text, region.upper())
     if home is None:
         raise _unknown(text, region)
     if complete and complete != home:
@@ -49,7 +51,7 @@ def international(number: str) -> str:
         MessageError: with the field ``phone`` when no number of that country is like it.
     """
     text = _cleaned(number)
-    parsed = _parsed(text if text.startswith("+") else f"+{text}")
+    parsed = _parsed(f"+{text.removeprefix('+')}")
     if parsed is None or not phonenumbers.is_possible_number(parsed):
         hint = "country code first, then the whole number: +905551234567"
         raise MessageError("phone", f"{number.strip()!r} is not a possible phone number", hint=hint)
@@ -78,7 +80,9 @@ def _cleaned(number: str) -> str:
     refuse_spoiled(text)
     if not _ALLOWED.fullmatch(text) or not any(map(str.isdigit, text)):
         raise MessageError("phone", f"{text!r} is not a phone number", hint="write it as +905551234567")
-    return f"+{text[2:]}" if text.startswith("00") else text
+    if text.startswith("00"):
+        return f"+{text[2:]}"
+    return text
 
 
 def _national(text: str, region: str) -> str | None:
@@ -109,7 +113,9 @@ def _unknown(text: str, region: str | None) -> MessageError:
 
 def _valid(text: str, region: str | None = None) -> str | None:
     parsed = _parsed(text, region)
-    return _digits(parsed) if parsed and phonenumbers.is_valid_number(parsed) else None
+    if parsed and phonenumbers.is_valid_number(parsed):
+        return _digits(parsed)
+    return None
 
 
 def _parsed(text: str, region: str | None = None) -> phonenumbers.PhoneNumber | None:
