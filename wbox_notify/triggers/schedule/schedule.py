@@ -63,8 +63,8 @@ def _day(text: str) -> date:
 class Skip(Strict):
     """Days on which nothing is due."""
 
-    holidays: Annotated[str | None, BeforeValidator(reading(_region), json_schema_input_type=str | None)] = (
-        Field(default=None, description="a country, or a part of one: `TR`, `DE-BY`")
+    holidays: Annotated[str | None, reading(_region)] = Field(
+        default=None, description="a country, or a part of one: `TR`, `DE-BY`"
     )
     days: Annotated[
         list[Annotated[date, BeforeValidator(reading(_day), json_schema_input_type=str)]],
