@@ -67,7 +67,7 @@ class Skip(Strict):
         default=None, description="a country, or a part of one: `TR`, `DE-BY`"
     )
     days: Annotated[
-        list[Annotated[date, BeforeValidator(reading(_day), json_schema_input_type=str)]],
+        list[Annotated[date, reading(_day)]],
         BeforeValidator(listed, json_schema_input_type=str | list[str]),
     ] = Field(default=[], description="dates, such as `2026-12-31`")
 
