@@ -32,27 +32,25 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
             triggers.append(compiled)
     to = flow.recipients(context, spec.to, names.told, location.at("to"))
     zone = _zone(triggers, context.settings.tz)
-    items = flow.for_each(context, spec, names, location.at("for_each"))
+    rule_flow = flow.RuleFlow(context, spec, names, location)
+    items = rule_flow.for_each()
     rule = Rule(
         id=spec.id,
         name=spec.name or spec.id,
         triggers=tuple(triggers),
         for_each=items,
-        reads=flow.reads(context, spec, items, location.at("for_each")),
+        reads=rule_flow.reads(items),
         conditions=context.expressions(spec.conditions, names.item, location.at("if")),
-        dedupe=flow.dedupe(context, spec.dedupe, names, location.at("dedupe")),
-        throttle=flow.throttle(context, spec.throttle, names, location.at("throttle")),
-        group=flow.group(context, spec.group, names, location.at("group")),
-        digest=flow.digest(context, spec, location.at("digest")),
-        quiet_hours=flow.quiet_hours(context, spec.quiet_hours, names, location.at("quiet_hours")),
+        dedupe=rule_flow.dedupe(),
+        throttle=rule_flow.throttle(),
+        group=rule_flow.group(),
+        digest=rule_flow.digest(),
+        quiet_hours=rule_flow.quiet_hours(),
         to=to,
         via=flow.outlets(context, spec.via, location.at("via")),
         fallback=context.outlet_names(spec.fallback, location.at("fallback")),
         send=flow.drafts(context, spec.send, names.sent, location.at("send")),
-        escalate=tuple(
-            flow.step(context, part, names, location.at("escalate", i))
-            for i, part in enumerate(spec.escalate)
-        ),
+        escalate=rule_flow.escalate(),
         terms=SendOptions(
             critical=spec.priority == "critical",
             expire_after=spec.expire_after,

@@ -15,12 +15,8 @@ from wbox_notify.rules.exposure import check_lending
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.flow import (
     SEND_KINDS,
-    DedupeSpec,
-    GroupSpec,
-    QuietSpec,
     SendSpec,
     StepSpec,
-    ThrottleSpec,
 )
 from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
 from wbox_notify.rules.recipients import (
@@ -44,115 +40,128 @@ from wbox_notify.rules.rule import (
     Throttle,
     Translations,
 )
-from wbox_notify.templates import Template, Templates
+from wbox_notify.templates import Expression, Template, Templates
 
 _ROWS_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
 _ANY_PHONE = "905551234567"
 _ANY_URL = "https://example.com/"
 
 
-def for_each(context: BuildContext, spec: RuleSpec, scope: Scope, location: Location) -> ForEach | None:
-    """Return the name of an item and the list of them."""
-    for name, text in spec.for_each.items():
-        if any(trigger.file and trigger.file.burst for trigger in spec.trigger):
-            message = "`burst` counts files, and `for_each` follows what is in them"
-            context.report_key(location, "WBX317", message, "leave one of them out")
-        if not is_free(name):
-            hint = "call it `row` or `item`: a name with letters that means nothing yet"
-            context.report_key(location.at(name), "WBX318", f"an item cannot be called `{name}`", hint)
-        items = context.expression(text, with_rows(scope.event), location.at(name))
-        return (name, items) if items else None
-    return None
+class RuleFlow:
+    """Compiles the flow of a rule: from a list in its event to quiet hours and escalation."""
 
+    def __init__(self, context: BuildContext, spec: RuleSpec, names: Scope, location: Location) -> None:
+        self._context, self._spec = context, spec
+        self._names, self._location = names, location
 
-def reads(context: BuildContext, spec: RuleSpec, items: ForEach | None, location: Location) -> str | None:
-    """Return what of a file a rule follows row by row, if it does."""
-    if items is None:
+    def for_each(self) -> ForEach | None:
+        """Return the name of an item and the list of them."""
+        for name, text in self._spec.for_each.items():
+            key = self._location.at("for_each")
+            if any(trigger.file and trigger.file.burst for trigger in self._spec.trigger):
+                message = "`burst` counts files, and `for_each` follows what is in them"
+                self._context.report_key(key, "WBX317", message, "leave one of them out")
+            if not is_free(name):
+                hint = "call it `row` or `item`: a name with letters that means nothing yet"
+                self._context.report_key(key.at(name), "WBX318", f"an item cannot be called `{name}`", hint)
+            items = self._context.expression(text, with_rows(self._names.event), key.at(name))
+            if items:
+                return name, items
         return None
-    name, expression = items
-    fields = expression.names.get("file", frozenset()) & ROWS
-    if not fields:
-        return None
-    field = min(fields)
-    if not _ROWS_ALONE.fullmatch(expression.source):
-        hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
-        context.report(location.at(name), "WBX318", f"`file.{field}` stands alone", hint)
-    if any(trigger.file is None for trigger in spec.trigger):
-        hint = "make every `trigger` of the rule a `file`"
-        context.report(location.at(name), "WBX318", f"`file.{field}` needs a file each time", hint)
-    return field
 
+    def reads(self, items: ForEach | None) -> str | None:
+        """Return the field of a file that the rule follows row by row, if it does."""
+        if items is None:
+            return None
+        name, expression = items
+        fields = expression.names.get("file", frozenset()) & ROWS
+        if not fields:
+            return None
+        field, location = min(fields), self._location.at("for_each", name)
+        if not _ROWS_ALONE.fullmatch(expression.source):
+            hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
+            self._context.report(location, "WBX318", f"`file.{field}` stands alone", hint)
+        if any(trigger.file is None for trigger in self._spec.trigger):
+            hint = "make every `trigger` of the rule a `file`"
+            self._context.report(location, "WBX318", f"`file.{field}` needs a file each time", hint)
+        return field
 
-def dedupe(context: BuildContext, spec: DedupeSpec | None, scope: Scope, location: Location) -> Dedupe | None:
-    """Return what makes two events the same."""
-    if spec is None:
-        return None
-    return Dedupe(context.expressions(spec.key, scope.item, location.at("key")), spec.keep)
+    def dedupe(self) -> Dedupe | None:
+        """Return what makes two events the same."""
+        spec = self._spec.dedupe
+        if spec is None:
+            return None
+        return Dedupe(self._expressions(spec.key, "dedupe", "key"), spec.keep)
 
+    def throttle(self) -> Throttle | None:
+        """Return how many events are followed in a time."""
+        spec = self._spec.throttle
+        if spec is None:
+            return None
+        key = self._expressions(spec.key, "throttle", "key")
+        return Throttle(most=spec.max, per=spec.per, key=key, overflow=spec.overflow)
 
-def throttle(
-    context: BuildContext, spec: ThrottleSpec | None, scope: Scope, location: Location
-) -> Throttle | None:
-    """Return how many events are followed in a time."""
-    if spec is None:
-        return None
-    key = context.expressions(spec.key, scope.item, location.at("key"))
-    return Throttle(most=spec.max, per=spec.per, key=key, overflow=spec.overflow)
+    def group(self) -> Group | None:
+        """Return which events belong together."""
+        spec = self._spec.group
+        if spec is None:
+            return None
+        by = self._expressions(spec.by, "group", "by")
+        return Group(
+            by=by, wait=spec.wait, interval=spec.interval, repeat=spec.repeat, resolved=spec.resolved
+        )
 
+    def digest(self) -> Digest | None:
+        """Return when one message tells of all events; None where it is wrong."""
+        if self._spec.digest is None:
+            return None
+        location = self._location.at("digest")
+        if self._spec.group is not None:
+            message = "`group` and `digest` are two ways to tell of many events in one message"
+            self._context.report_key(location, "WBX317", message, "leave one of them out")
+        schedule = times(self._context, self._spec.digest, location)
+        if schedule is None:
+            return None
+        return Digest(schedule)
 
-def group(context: BuildContext, spec: GroupSpec | None, scope: Scope, location: Location) -> Group | None:
-    """Return which events belong together."""
-    if spec is None:
-        return None
-    by = context.expressions(spec.by, scope.item, location.at("by"))
-    return Group(by=by, wait=spec.wait, interval=spec.interval, repeat=spec.repeat, resolved=spec.resolved)
+    def quiet_hours(self) -> QuietHours | None:
+        """Return when nobody is to be disturbed; None where it is wrong."""
+        spec, location = self._spec.quiet_hours, self._location.at("quiet_hours")
+        if spec is None:
+            return None
+        window = self._context.windows.read(spec.window, location.at("window"), self._context.problems)
+        unless = self._context.expression(spec.unless, self._names.told, location.at("unless"))
+        if window is None:
+            return None
+        return QuietHours(window=window, unless=unless, then=spec.then)
 
+    def escalate(self) -> tuple[Step, ...]:
+        """Return the steps of the escalation."""
+        location = self._location.at("escalate")
+        return tuple(self._step(spec, location.at(i)) for i, spec in enumerate(self._spec.escalate))
 
-def digest(context: BuildContext, spec: RuleSpec, location: Location) -> Digest | None:
-    """Return when one message tells of all events; None where it is wrong."""
-    if spec.digest is None:
-        return None
-    if spec.group is not None:
-        message = "`group` and `digest` are two ways to tell of many events in one message"
-        context.report_key(location, "WBX317", message, "leave one of them out")
-    schedule = times(context, spec.digest, location)
-    if schedule is None:
-        return None
-    return Digest(schedule)
+    def _step(self, spec: StepSpec, location: Location) -> Step:
+        context, names = self._context, self._names
+        unless = context.expression(spec.unless, names.answer, location.at("unless"))
+        condition = context.expression(spec.condition, names.answer, location.at("if"))
+        to = recipients(context, spec.to, names.answer, location.at("to"))
+        before = len(context.problems)
+        send = drafts(context, spec.send, names.reminder, location.at("send"))
+        translated: Translations = {}
+        if context.is_right(before):
+            translated = translations(context, spec.send, to, location.at("send"))
+        return Step(
+            after=spec.after,
+            unless=unless,
+            condition=condition,
+            to=to,
+            via=outlets(context, spec.via, location.at("via")),
+            send=send,
+            translations=translated,
+        )
 
-
-def quiet_hours(
-    context: BuildContext, spec: QuietSpec | None, scope: Scope, location: Location
-) -> QuietHours | None:
-    """Return when nobody is to be disturbed; None where it is wrong."""
-    if spec is None:
-        return None
-    window = context.windows.read(spec.window, location.at("window"), context.problems)
-    unless = context.expression(spec.unless, scope.told, location.at("unless"))
-    if window is None:
-        return None
-    return QuietHours(window=window, unless=unless, then=spec.then)
-
-
-def step(context: BuildContext, spec: StepSpec, scope: Scope, location: Location) -> Step:
-    """Return a step of an escalation."""
-    unless = context.expression(spec.unless, scope.answer, location.at("unless"))
-    condition = context.expression(spec.condition, scope.answer, location.at("if"))
-    to = recipients(context, spec.to, scope.answer, location.at("to"))
-    before = len(context.problems)
-    send = drafts(context, spec.send, scope.reminder, location.at("send"))
-    translated: Translations = {}
-    if context.is_right(before):
-        translated = translations(context, spec.send, to, location.at("send"))
-    return Step(
-        after=spec.after,
-        unless=unless,
-        condition=condition,
-        to=to,
-        via=outlets(context, spec.via, location.at("via")),
-        send=send,
-        translations=translated,
-    )
+    def _expressions(self, texts: list[str], *path: str) -> tuple[Expression, ...]:
+        return self._context.expressions(texts, self._names.item, self._location.at(*path))
 
 
 def recipients(
