@@ -59,7 +59,7 @@ def test_a_folder_that_can_not_be_looked_at_is_a_warning(tmp_path: Path) -> None
     (tmp_path / "drop").symlink_to("drop")
     code, _, _, message = warning(checked(tmp_path, "drop"))
     assert code == "WBX312"
-    assert "cannot be looked at" in message
+    assert "cannot be accessed" in message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")

@@ -119,7 +119,7 @@ def test_the_names_that_are_passed_over_are_documented() -> None:
         (Matching(("*.pdf",)), "in/a.pdf", "takes it in another folder; `**/*.pdf`", False),
         (Matching(("*.pdf",)), "a.txt", "no pattern matches", False),
         (Matching(("*",)), "a.part", "unless `match` names them", False),
-        (Matching(("*",), ("*.log",)), "a.log", "`ignore` passes over it", False),
+        (Matching(("*",), ("*.log",)), "a.log", "`ignore` excludes it", False),
     ],
 )
 def test_why_a_file_is_not_taken_is_said(matching: Matching, name: str, words: str, *, near: bool) -> None:
@@ -162,7 +162,7 @@ def test_a_pattern_in_place_of_a_folder_is_an_error_with_the_way_out(
 ) -> None:
     found = project(tmp_path, {"rules/a.yaml": rule_file(f"trigger: {{file: {{path: '{path}'}}}}")})
     (problem,) = errors(found.problems)
-    assert problem.message == "`path` is a folder and no pattern"
+    assert problem.message == "`path` is a folder, not a pattern"
     assert problem.hint == f'write `path: {folder}` and `match: "{match}"`'
 
 

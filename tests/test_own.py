@@ -157,7 +157,7 @@ def test_no_file_is_put_among_it(tmp_path: Path, target: str) -> None:
             "{text: a}",
             ("error", "WBX360", "watches: hook.secret, gone.secret, cred"),
         ),
-        ("in", ', match: "q*"', "{text: a}", ("warning", "WBX360", "and is passed over: q.db, q.db-wal, q.")),
+        ("in", ', match: "q*"', "{text: a}", ("warning", "WBX360", "are ignored: q.db, q.db-wal, q.")),
         ("data", "", "{text: a}", ("warning", "WBX334", "so nothing in it is ever reported")),
         (
             "web",
@@ -197,7 +197,7 @@ def test_settings_alone_below_what_a_rule_names_are_a_warning(tmp_path: Path) ->
         load(tmp_path, {"WBOX_DATA_DIR": "/nowhere", "WBOX_PUBLIC_URL": "https://a.example"})
     )
     assert (severity, code) == ("warning", "WBX360")
-    assert message.endswith("and is passed over: wbox-notify.yaml")
+    assert message.endswith("are ignored: wbox-notify.yaml")
 
 
 def test_a_key_among_the_templates_is_no_template(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("0 9 * * FRI-MON/0", "cannot be the day of the week", "MON-FRI"),
     ("@dayly", "`@dayly` is not a schedule", "did you mean `@daily`?"),
     ("@reboot", "`@reboot` is not a schedule", "@hourly"),
-    ({"every": "1d"}, "another time of day once the clocks change", "at: 09:00"),
+    ({"every": "1d"}, "another time of day after the clocks change", "at: 09:00"),
     ({"every": "5s"}, "every 5s is not possible", "10s at least"),
     ({"every": "10s500ms"}, "every 10s500ms is not possible", "whole seconds"),
     ({"every": 15}, "must be text", "in quotes"),

@@ -127,7 +127,7 @@ def _untested(project: Project) -> Iterator[Problem]:
         message = f"`{first.id}` has no test"
         if others:
             message = f"no test: {', '.join(rule.id for rule in (first, *others))}"
-        hint = "a test under `tests:` shows that a rule does what you mean"
+        hint = "a test under `tests:` shows that a rule does what you want"
         yield first.location.at("id").problem("WBX330", message, hint=hint, severity="warning")
 
 
@@ -151,7 +151,7 @@ def _folder(root: Path, location: Location) -> Iterator[Problem]:
     except (FileNotFoundError, NotADirectoryError):
         code, message, hint = "WBX310", f"the folder {root} does not exist yet", f"mkdir -p {root}"
     except OSError as error:
-        message = f"the folder {root} cannot be looked at: {error.strerror}"
+        message = f"the folder {root} cannot be accessed: {error.strerror}"
     else:
         if not stat.S_ISDIR(mode):
             message, hint = f"{root} is not a folder", "name the folder, and the file under `match`"

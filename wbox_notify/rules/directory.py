@@ -70,7 +70,7 @@ class Windows:
             if any(map(str.isdigit, text)):
                 raise ConfigError(str(error), hint=near or error.hint) from None
             hint = near or f"write its hours, or `time_windows: {{{text}: 22:00-07:30}}`"
-            raise ConfigError(f"there is no window `{text}`, and no such day", hint=hint) from None
+            raise ConfigError(f"`{text}` is neither a window nor a day", hint=hint) from None
 
 
 def _window(
@@ -207,7 +207,7 @@ class _Directory:
             if member in self.contacts:
                 contacts.append(self.contacts[member])
             elif member in self.rotations or member in self.members:
-                message = f"`{member}` is no contact, and contacts take turns"
+                message = f"`{member}` is not a contact, and only contacts take turns"
                 self.problems.append(location.problem("WBX305", message))
             elif member not in self.entries:
                 contacts += self._number(member, location)

@@ -43,7 +43,7 @@ def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
         if writable:
             yield _exposed(top, writable[0], f"chmod -R go-w {top}", is_error=is_root)
         elif above:
-            message = f"everybody on this machine can put another in the place of {top}"
+            message = f"everybody on this machine can replace {top}"
             yield _exposed(top, message, f"chmod o-w {above}", is_error=is_root)
         elif is_root or top != settings.folder:
             yield from _foreign(top, paths, is_error=is_root and running)
@@ -112,6 +112,6 @@ def _reached(inside: list[tuple[Part, Path]], where: str, location: Location) ->
         hint = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"
         yield location.problem("WBX360", f"a key or a secret lies in {where}: {', '.join(keys)}", hint=hint)
     elif others:
-        message = f"what belongs to the daemon lies in {where}, and is passed over: {', '.join(others)}"
+        message = f"files of the daemon in {where} are ignored: {', '.join(others)}"
         hint = "give this rule a folder of its own"
         yield location.problem("WBX360", message, hint=hint, severity="warning")

@@ -147,9 +147,7 @@ def unknown(part: Expression | Template, offered: Names, location: Location) -> 
     if offered.get("headers") == _ANY:
         for field in sorted(filter(may_be_secret, part.names.get("headers", _ANY))):
             pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
-            hint = (
-                "a header with such a name proves who calls; let the sender put what you need into the body"
-            )
+            hint = "such headers authenticate the sender; let it put what you need into the body"
             yield _problem(part, pattern, location, f"the header `{field}` is not kept", hint)
 
 

@@ -68,9 +68,9 @@ class Matching:
         """Return why a path below the folder is not taken, or None if it is."""
         below = _composed(below)
         if self._ignoring.fullmatch(below):
-            return Miss("`ignore` passes over it", purpose=True)
+            return Miss("`ignore` excludes it", purpose=True)
         if self._passing.fullmatch(below):
-            text = "names of unfinished, hidden and system files are passed over unless `match` names them"
+            text = "names of unfinished, hidden and system files are ignored unless `match` names them"
             return Miss(text, purpose=True)
         if self._matching.fullmatch(below):
             return None
@@ -164,11 +164,11 @@ def _check(glob: str) -> None:
     if glob.endswith("/"):
         raise ConfigError("a pattern names files, not a folder", hint=f"write `{glob}**` for all files in it")
     if {"", ".", ".."} & {*segments}:
-        raise ConfigError("a pattern has no `//`, `.` or `..`")
+        raise ConfigError("a pattern cannot have `//`, `.` or `..`")
     for segment in segments:
         if "**" in segment and segment != "**":
             hint = f"write `{segment.replace('**', '**/*', 1)}`"
-            raise ConfigError("`**` stands alone between slashes", hint=hint)
+            raise ConfigError("`**` must stand alone between slashes", hint=hint)
 
 
 def _segment(glob: str, ending: int) -> str:
@@ -198,9 +198,11 @@ def _segment(glob: str, ending: int) -> str:
 
 def _literal(sign: str) -> str:
     if sign == "{":
-        raise ConfigError("`{a,b}` is not taken in a pattern", hint='give a list: ["*.jpg", "*.png"]')
+        raise ConfigError("a pattern cannot have `{a,b}`", hint='give a list: ["*.jpg", "*.png"]')
     if sign == "\\":
-        raise ConfigError("a pattern has no backslash", hint="write / between folders, and [*] for a star")
+        raise ConfigError(
+            "a pattern cannot have a backslash", hint="write / between folders, and [*] for a star"
+        )
     return re.escape(sign)
 
 

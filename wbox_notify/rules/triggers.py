@@ -78,7 +78,7 @@ class FileTrigger:
         """Return why a file at this absolute path does not set off the rule, or None if it does."""
         below = self._below(path)
         if below is None:
-            return Miss(f"it lies outside of {self.root}")
+            return Miss(f"it is outside {self.root}")
         return self._matching.miss(below)
 
     def _below(self, path: str) -> str | None:

@@ -59,10 +59,10 @@ class RuleFlow:
         for name, text in self._spec.for_each.items():
             key = self._location.at("for_each")
             if any(trigger.file and trigger.file.burst for trigger in self._spec.trigger):
-                message = "`burst` counts files, and `for_each` follows what is in them"
+                message = "`burst` counts files, and `for_each` follows their contents"
                 self._context.report_key(key, "WBX317", message, "leave one of them out")
             if not is_free(name):
-                hint = "call it `row` or `item`: a name with letters that means nothing yet"
+                hint = "call it `row` or `item`: a name with letters that has no other meaning"
                 self._context.report_key(key.at(name), "WBX318", f"an item cannot be called `{name}`", hint)
             items = self._context.expression(text, with_rows(self._names.event), key.at(name))
             if items:
@@ -80,10 +80,10 @@ class RuleFlow:
         field, location = min(fields), self._location.at("for_each", name)
         if not _ROWS_ALONE.fullmatch(expression.source):
             hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
-            self._context.report(location, "WBX318", f"`file.{field}` stands alone", hint)
+            self._context.report(location, "WBX318", f"`file.{field}` must stand alone", hint)
         if any(trigger.file is None for trigger in self._spec.trigger):
             hint = "make every `trigger` of the rule a `file`"
-            self._context.report(location, "WBX318", f"`file.{field}` needs a file each time", hint)
+            self._context.report(location, "WBX318", f"`file.{field}` needs a file from each trigger", hint)
         return field
 
     def dedupe(self) -> Dedupe | None:
@@ -181,8 +181,8 @@ def recipients(
 def named(context: BuildContext, text: str, location: Location) -> tuple[Person, ...]:
     """Return the people that a text without placeholders names; none where it is wrong."""
     if is_url(text):
-        hint = "other services are named under `via`"
-        context.report(location, "WBX303", "nobody here has an address like that", hint)
+        hint = "name other services under `via`"
+        context.report(location, "WBX303", "an address is not a recipient", hint)
         return ()
     try:
         return context.people.named(text)

@@ -79,8 +79,8 @@ def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedul
 def _cron(context: BuildContext, text: str, location: Location) -> Iterator[Cron | Every]:
     for pattern in context.read(parse_times, text, location, "WBX326") or ():
         if isinstance(pattern, Cron) and pattern.takes_either_day:
-            message = "this is due on these days of the month and on these days of the week, as cron does"
-            hint = "for both of them write the day of the week as MON#1, or the other one under `if`"
+            message = "cron runs this on these days of the month, and also on these days of the week"
+            hint = "to require both, write the day of the week as MON#1, or test one of them in `if`"
             context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
         yield pattern
 
@@ -152,13 +152,13 @@ def _root(text: str, folder: Path) -> Path:
     if not text.strip():
         raise ConfigError("`path` is empty", hint="name the folder to watch")
     if is_template(text):
-        raise ConfigError("`path` is no template", hint="name the folder to watch")
+        raise ConfigError("`path` cannot be a template", hint="name the folder to watch")
     parts = re.fullmatch(r"([^*?]*/|)([^/]*[*?].*)", text)
     if not parts:
         return as_path(text, folder)
     root = parts[1].rstrip("/") or parts[1] or "."
     hint = f'write `path: {root}` and `match: "{parts[2]}"`'
-    raise ConfigError("`path` is a folder and no pattern", hint=hint)
+    raise ConfigError("`path` is a folder, not a pattern", hint=hint)
 
 
 def _webhook(context: BuildContext, spec: WebhookSpec, location: Location) -> WebhookTrigger | None:
@@ -174,12 +174,12 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
     """Return how a call proves itself; None where anybody may call, or where it is wrong."""
     if spec.open:
         for key in spec.model_fields_set & {"secret", "verify"}:
-            message = f"`open: true` lets anybody call, so that `{key}` says nothing"
+            message = f"`open: true` lets anybody call, so `{key}` has no effect"
             context.report_key(location.at(key), "WBX316", message, "leave one of them out")
         return None
     if not spec.secret:
         hint = "give `secret: NAME`, or `open: true` if that is what you want"
-        context.report_key(location, "WBX316", "anybody could post here", hint)
+        context.report_key(location, "WBX316", "anybody could call this webhook", hint)
         return None
     found = [
         context.read(context.secrets.find, secret, location.at("secret", index), "WBX324")
@@ -218,7 +218,7 @@ def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> Mi
     given = spec.of.file.model_fields_set if spec.of.file else set()
     for name in (*TARGETS, "read", "burst"):
         if name in given:
-            message = f"`{name}` has no meaning here: this rule does not take the file"
+            message = f"`{name}` has no effect here: this rule does not take the file"
             context.report_key(location.at("of", "file", name), "WBX210", message)
     by = times(context, spec.by, location.at("by"))
     if awaited is None or by is None:

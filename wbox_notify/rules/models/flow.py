@@ -32,13 +32,13 @@ class MediaSpec(Strict):
     def _no_text(cls, value: Any) -> Any:
         if isinstance(value, str):
             hint = f"write `{{file: {value!r}}}` or `{{url: {value!r}}}`".replace("'", '"')
-            raise wrong("WBX213", "`media` says whether this is a `file` of this machine or a `url`", hint)
+            raise wrong("WBX213", "`media` needs a `file` of this machine or a `url`", hint)
         return value
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.file is None) == (self.url is None):
-            message = "`media` has a `file` of this machine or the `url` of one that stands on the web"
+            message = "`media` takes either a `file` of this machine or a `url`"
             raise wrong("WBX211", message, 'write `{file: "{{ file.path }}"}` or `{url: https://...}`')
         return self
 

@@ -38,7 +38,7 @@ def _encoding(text: str) -> str:
         "".encode(text)
     except LookupError:
         hint = "write it like utf-8, windows-1254 or utf-16"
-        raise ConfigError(f"`{text}` is no encoding", hint=hint) from None
+        raise ConfigError(f"`{text}` is not an encoding", hint=hint) from None
     return text
 
 
@@ -66,7 +66,7 @@ class ReadSpec(Strict):
     def _only_csv(self) -> Self:
         given = [name for name in ("delimiter", "columns") if getattr(self, name)]
         if given and self.kind not in {None, "csv"}:
-            raise wrong("WBX211", f"`{given[0]}` is for CSV, and not for {self.kind}")
+            raise wrong("WBX211", f"`{given[0]}` is for CSV, not for {self.kind}")
         return self
 
 

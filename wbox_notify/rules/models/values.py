@@ -101,7 +101,7 @@ def _preset(name: str) -> str:
 
 def _often(seconds: float) -> float:
     if seconds < 1:
-        raise wrong("WBX215", "this is too often", "write `1s` or more")
+        raise wrong("WBX215", "this interval is too short", "write `1s` or more")
     return seconds
 
 

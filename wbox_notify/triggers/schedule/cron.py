@@ -137,7 +137,7 @@ def _check_field(place: int, field: str, written: str) -> None:
         ) from None
     for step in re.findall("/([0-9]+)", field):
         if int(step) > most:
-            hint = "for time that passes, write it like `every: 90m`"
+            hint = "for an interval, write `every: 90m`"
             raise ConfigError(f"`{written}`: a step of the {name} is at most {most}", hint=hint)
 
 
@@ -186,7 +186,7 @@ def parse_every(text: object) -> Every:
     step = timedelta(seconds=parse_duration(text))
     if step >= _DAY:
         raise ConfigError(
-            f"every {text} would be at another time of day once the clocks change",
+            f"every {text} would be at another time of day after the clocks change",
             hint="use `at: 09:00` for each day, `at: Mon 09:00` for each week",
         )
     if step < _SHORTEST or step.microseconds:
