@@ -213,7 +213,7 @@ MISTAKES = [
         "quiet_hours: gece",
         "WBX327",
         (5, 18),
-        "there is no window `gece`",
+        "`gece` is neither a window nor a day",
         "time_windows: {gece: 22:00-07:30}",
     ),
     ("quiet_hours: 22:00", "WBX327", (5, 18), "not a window of time", "22:00-07:30"),
@@ -232,7 +232,7 @@ MISTAKES = [
     ("via: nobodys-mail", "WBX329", (5, 10), "no secret `nobodys-mail`", "WBOX_SECRET_NOBODYS_MAIL"),
     ("via: 'gotify://'", "WBX329", (5, 10), "cannot make a service of this gotify://", "services/"),
     ("fallback: [wboxq://905551112233]", "WBX329", (5, 16), "leads back into this queue", "ntfy://"),
-    ("to: 'mailto://a:b@example.com'", "WBX303", (5, 9), "nobody here has an address", "`via`"),
+    ("to: 'mailto://a:b@example.com'", "WBX303", (5, 9), "an address is not a recipient", "`via`"),
     ("tests: [{name: x, when: {api_down: true}, expect: []}]", "WBX211", (5, 29), "needs one of", None),
     (
         "escalate: {after: 1m, via: 'ntyf://x', to: ayse, send: {text: a}}",

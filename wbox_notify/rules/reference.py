@@ -22,23 +22,23 @@ from wbox_notify.triggers.webhook.presets import PRESETS
 _HEAD = """\
 # The rule language
 
-All keys of the files in `rules/`. This page is made from the program itself.
+All keys of the files in `rules/`. This page is generated from the program.
 
-* **Plain** values mean what they say: names, durations (`30s`, `15m`, `1h30m`, `2d`), times (`"18:00"`).
+* **Plain** values are literal: names, durations (`30s`, `15m`, `1h30m`, `2d`), times (`"18:00"`).
 * **Expressions** have no braces: `if`, `for_each`, `dedupe`, `throttle.key`, `group.by`, `unless`, `id`.
 * **Templates** have `{{ … }}`: everything under `send`, and `to`.
 
-Expressions and templates are Jinja2. A name or a field that is not there is an error, never a silent no.
+Expressions and templates are Jinja2. An unknown name or field is an error.
 """
 _SETTINGS_HEAD = """\
 # The settings
 
 All keys of `wbox-notify.yaml`, the file beside the folder `rules/`. All are optional. An environment
-variable wins over the file. This page is made from the program itself.
+variable wins over the file. This page is generated from the program.
 
 These variables have no key in the file:
 
-| variable | what it says |
+| variable | description |
 |---|---|
 | `WBOX_API_KEY` | the API key itself; else systemd's credential `wbox_api_key`, else a file |
 | `WBOX_SECRET_NAME` | the secret `name`, with `_` for `-`, if `secrets` has no such entry |
@@ -57,8 +57,8 @@ _KINDS = {
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
-    ("`group` is there, in `to`, `unless` and `send`", names.GROUPED),
-    ("`digest` is there, in `send`", names.DIGESTED),
+    ("with `group`, in `to`, `unless` and `send`", names.GROUPED),
+    ("with `digest`, in `send`", names.DIGESTED),
     ("`to`, `unless` and everything in `send`", names.LINKED),
     ("everything in `send`", names.READER),
     ("`escalate`", names.ANSWERED),
@@ -120,11 +120,11 @@ def _refs(node: Any) -> Iterator[str]:
 
 
 def _table(model: Mapping[str, Any]) -> Iterator[str]:
-    yield "| key | takes | what it says | when left out |"
+    yield "| key | value | description | default |"
     yield "|---|---|---|---|"
     required = model.get("required", ())
     for key, part in model["properties"].items():
-        left_out = "has to be there"
+        left_out = "required"
         if key not in required:
             left_out = _default(part.get("default"))
         yield f"| `{key}` | {_takes(part)} | {part.get('description', '')} | {left_out} |"
@@ -161,7 +161,7 @@ def _values(values: list[Any]) -> str:
 
 def _names() -> Iterator[str]:
     yield "## Names\n"
-    yield "What expressions and templates see.\n"
+    yield "The names that expressions and templates can use.\n"
     yield "| where | names |"
     yield "|---|---|"
     yield f"| everywhere | {_listed({**names.FIRST, **names.LAST})} |"
@@ -173,14 +173,14 @@ def _names() -> Iterator[str]:
             yield f"| `preset` is `{name}` | {_listed(fields)} |"
     for where, offered in _STAGES:
         yield f"| {where} | {_listed(offered)} |"
-    yield "| `for_each` is there | the name that it gives |"
+    yield "| with `for_each` | the name of an item |"
 
 
 def _filters() -> Iterator[str]:
     yield "## Filters and tests\n"
     yield "Those of [Jinja2](https://jinja.palletsprojects.com/templates/#builtin-filters) but for a few"
     yield "that are not safe, and these. In a pattern, write a backslash twice: `'\\\\d+'`.\n"
-    yield "| written | what it does |"
+    yield "| written | effect |"
     yield "|---|---|"
     for written, function in words():
         yield f"| `{_cell(written)}` | {_cell(_first_line(function))} |"
@@ -212,7 +212,7 @@ _Settings = create_model(
     __doc__=SettingsFile.__doc__,
     contacts=(Contacts, Field(default={}, description="people by name, as in a rule file")),
     groups=(Groups, Field(default={}, description="lists of people by name, as in a rule file")),
-    on_call=(Turns, Field(default={}, description="who takes turns, as in a rule file")),
+    on_call=(Turns, Field(default={}, description="on-call rotations, as in a rule file")),
     time_windows=(WindowsByName, Field(default={}, description="windows of time by name, as in a rule file")),
 )
 

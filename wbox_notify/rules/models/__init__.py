@@ -52,16 +52,14 @@ Days = Annotated[int, reading(_whole_days, int, float, schema=DurationText)]
 
 
 class ContactSpec(Strict):
-    """Somebody with a phone; a number alone stands for `phone`."""
+    """A person with a phone; a number alone is short for `phone`."""
 
     phone: PhoneText = Field(description="the number, with its country code")
-    name: str | None = Field(default=None, description="what the person is called in messages")
-    tz: Zone | None = Field(
-        default=None, description="where the person's clocks are, such as `Europe/Berlin`"
-    )
+    name: str | None = Field(default=None, description="the name of the person in messages")
+    tz: Zone | None = Field(default=None, description="the time zone of the person, such as `Europe/Berlin`")
     lang: Language | None = Field(default=None, description="the language of dates and numbers, such as `de`")
     quiet_hours: SomeTexts | None = Field(
-        default=None, description="when the person is not to be disturbed: a window, or the name of one"
+        default=None, description="when the person gets no messages: a window, or the name of one"
     )
     tags: Annotated[Texts, AfterValidator(_tag)] = Field(
         default=[], description="`tag:ops` names all with this tag"
@@ -81,12 +79,12 @@ class WindowSpec(Strict):
 
 
 class OnCallSpec(Strict):
-    """Whose turn it is."""
+    """An on-call rotation."""
 
-    rotate: Recipients = Field(description="the contacts that take turns, in order")
-    every: Days = Field(description="how long a turn is, in whole days: `1d`, `1w`")
-    start: Moment = Field(alias="from", description="when the first turn begins, such as `2026-01-05 09:00`")
-    tz: Zone | None = Field(default=None, description="where that is, if it is not the zone of the settings")
+    rotate: Recipients = Field(description="the contacts, in order")
+    every: Days = Field(description="the length of a turn, in whole days: `1d`, `1w`")
+    start: Moment = Field(alias="from", description="the start of the first turn, such as `2026-01-05 09:00`")
+    tz: Zone | None = Field(default=None, description="the time zone, if it is not that of the settings")
 
 
 def as_contact(entry: Any) -> Any:
@@ -133,9 +131,9 @@ class RuleSpec(Strict):
         "when": Refusal("WBX210", "unknown key `when`", "did you mean `if`?"),
     }
 
-    id: Slug = Field(description="what the rule is called in logs and commands; unique in all files")
-    name: str | None = Field(default=None, description="what the rule is called for people")
-    trigger: Triggers = Field(description="what sets it off, or a list: any of them")
+    id: Slug = Field(description="the name of the rule in logs and commands; unique in all files")
+    name: str | None = Field(default=None, description="the name of the rule in messages")
+    trigger: Triggers = Field(description="the event that starts the rule, or a list: any of them")
     for_each: Annotated[
         dict[str, str],
         BeforeValidator(
@@ -147,57 +145,55 @@ class RuleSpec(Strict):
         AfterValidator(_named_once),
     ] = Field(
         default={},
-        description="a name, and an expression that gives a list: the rule is followed for each item;"
-        " `file.rows`, `file.lines` and `file.events` (of a calendar) are read row by row, however many",
+        description="a name, and an expression that gives a list: the rule runs for each item; `file.rows`, "
+        "`file.lines` and `file.events` (of a calendar) are read row by row, however many",
     )
     conditions: SomeTexts = Field(
         default=[], alias="if", description="an expression, or a list of which all must hold: `file.size > 0`"
     )
     dedupe: Dedupe | None = Field(
-        default=None, description="an expression, a list, or a map: the same value is followed once only"
+        default=None, description="an expression, a list, or a map: the rule runs once for the same value"
     )
     throttle: Throttle | None = Field(
-        default=None, description="`3/10m`, or a map: no more than so many in a time"
+        default=None, description="`3/10m`, or a map: the most events in a time"
     )
-    group: GroupSpec | None = Field(default=None, description="one message for what belongs together")
+    group: GroupSpec | None = Field(default=None, description="one message for events that belong together")
     digest: DigestSpec | None = Field(
         default=None,
         description='one message for each recipient with all events: `{at: "18:00"}`, `{every: 1h}`',
     )
     quiet_hours: Quiet | None = Field(
-        default=None, description="when nobody is disturbed: a window, the name of one, or a map"
+        default=None, description="when nobody gets a message: a window, the name of one, or a map"
     )
     via: OutletNames = Field(
         default=[],
-        description="other services that get it as plain text, beside `to` or instead of it: the name of a"
-        " secret that holds an Apprise URL, such a URL, or a list; there `contact.name` is the outlet's name"
-        " and `contact.phone` is empty",
+        description="other services that get the message as plain text, besides `to` or instead of it: the "
+        "name of a secret that holds an Apprise URL, such a URL, or a list; for them `contact.name` is the "
+        "name of the service and `contact.phone` is empty",
     )
     to: RecipientsOrVia = Field(
         default=(),
         validate_default=True,
-        description="who gets it: a contact, a group, `tag:ops`, a turn, a number, a template, or a list;"
-        " may be left out with `via`",
+        description="recipients: a contact, a group, `tag:ops`, a rotation, a number, a template, or a "
+        "list; may be left out with `via`",
     )
     fallback: OutletNames = Field(
-        default=[], description="other services, as in `via`, that get what wbox does not take"
+        default=[], description="other services, as in `via`, for messages that wbox refuses"
     )
-    send: Messages = Field(description="what they get: a message, or a list of them")
+    send: Messages = Field(description="the message, or a list of messages")
     escalate: Steps = Field(
-        default=[], description="what follows when nobody answers: a step, or a list of them"
+        default=[], description="what happens when nobody answers: a step, or a list of steps"
     )
     priority: Literal["normal", "critical"] = Field(
-        default="normal", description="`critical` goes before all that waits; the pace holds for it also"
+        default="normal", description="`critical` goes before all other messages, within the same pace"
     )
-    expire_after: Duration = Field(
-        default=LIFETIME, description="how long a message that cannot be sent is worth sending"
-    )
+    expire_after: Duration = Field(default=LIFETIME, description="how long to try to send a message")
     on_unknown: OnUnknown | None = Field(
         default=None,
-        description="what becomes of a message that may have been sent: `retry_once` (texts, when left out), "
-        "`hold` (all else: it waits for you), `retry` (until wbox says success), `drop`",
+        description="what to do with a message that may have been sent: `retry_once` (texts, when left "
+        "out), `hold` (all else: it waits for you), `retry` (until wbox says success), `drop`",
     )
-    tests: list[RuleTestSpec] = Field(default=[], description="what the rule is expected to do")
+    tests: list[RuleTestSpec] = Field(default=[], description="the expected messages for given events")
 
 
 class RuleFile(Strict):
@@ -211,10 +207,10 @@ class RuleFile(Strict):
         default={}, description="people by name: a number, or a map"
     )
     groups: Annotated[dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=Groups)] = Field(
-        default={}, description="lists of contacts, groups, tags, turns and numbers by name"
+        default={}, description="lists of contacts, groups, tags, rotations and numbers by name"
     )
     on_call: Annotated[dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=Turns)] = Field(
-        default={}, description="who takes turns, by name"
+        default={}, description="on-call rotations by name"
     )
     time_windows: Annotated[
         dict[str, Any], BeforeValidator(empty_map, json_schema_input_type=WindowsByName)

@@ -23,9 +23,9 @@ class MediaSpec(Strict):
         default=None, description="a file of this machine, `{{ file.path }}`; it needs `public_url`"
     )
     url: str | None = Field(
-        default=None, description="where wbox fetches it: an address that is open to the world"
+        default=None, description="the address from which wbox fetches it; it must be public"
     )
-    caption: str | None = Field(default=None, description="the text below it")
+    caption: str | None = Field(default=None, description="the text below")
 
     @model_validator(mode="before")
     @classmethod
@@ -46,20 +46,20 @@ class MediaSpec(Strict):
 class EventSpec(Strict):
     """A calendar invitation."""
 
-    title: str = Field(description="what it is")
-    description: str | None = Field(default=None, description="more about it")
-    start: str | None = Field(default=None, description="when it begins, such as `2026-12-01T14:00`")
+    title: str = Field(description="the title")
+    description: str | None = Field(default=None, description="a longer text")
+    start: str | None = Field(default=None, description="the start, such as `2026-12-01T14:00`")
 
 
 class PollSpec(Strict):
     """A question with options."""
 
-    question: str = Field(description="what is asked")
-    options: list[str] = Field(description="at least two answers to choose from")
+    question: str = Field(description="the question")
+    options: list[str] = Field(description="two answers or more")
 
 
 class SendSpec(Strict):
-    """One message; exactly one of the five kinds is given."""
+    """A message: exactly one of the five kinds."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": [kind]} for kind in SEND_KINDS]},
@@ -71,7 +71,7 @@ class SendSpec(Strict):
     media: MediaSpec | None = Field(default=None, description="an image, a video or a document")
     event: EventSpec | None = Field(default=None, description="a calendar invitation")
     poll: PollSpec | None = Field(default=None, description="a question with options")
-    device: Device | None = Field(default=None, description="the number of the wbox device that sends it")
+    device: Device | None = Field(default=None, description="the number of the sending wbox device")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -103,66 +103,68 @@ class DedupeSpec(Strict):
     """What makes two events the same."""
 
     key: SomeTexts = Field(
-        description="an expression, or a list of them; where one of them gives none or an empty text, the "
-        "event is no duplicate"
+        description="an expression, or a list of expressions; if one gives none or an empty text, the event "
+        "is not a duplicate",
     )
     keep: Duration | None = Field(
-        default=None, alias="for", description="how long a value is kept in mind; for ever when left out"
+        default=None, alias="for", description="how long a value counts; for ever by default"
     )
 
 
 class ThrottleSpec(Strict):
-    """How many events are followed in a time."""
+    """The most events in a time."""
 
-    max: Count = Field(description="how many")
-    per: Duration = Field(description="in which time")
+    max: Count = Field(description="the number of events")
+    per: Duration = Field(description="the time")
     key: Texts = Field(
         default=[],
-        description="expressions; each value of them is counted by itself, and none is a value too",
+        description="expressions; events with different values are counted separately, and none is a value "
+        "too",
     )
     overflow: Literal["summarize", "queue", "drop"] = Field(
         default="summarize",
-        description="what becomes of more: `summarize` (one message says how many), `queue` (later; of more"
-        " than 1,000 that wait it says how many), `drop`",
+        description="what to do with more: `summarize` (one message with their number), `queue` (send "
+        "later; of more than 1,000 waiting events only the number), `drop`",
     )
 
 
 class GroupSpec(Strict):
-    """One message for what belongs together."""
+    """One message for events that belong together."""
 
     by: Texts = Field(
-        default=[], description="expressions: what is equal in all members of a group; none is equal to none"
+        default=[],
+        description="expressions that have the same values in all events of a group; none equals none",
     )
-    wait: Duration = Field(default=30.0, description="from the first member to the first message")
+    wait: Duration = Field(default=30.0, description="the time from the first event to the first message")
     interval: Duration = Field(
-        default=300.0, description="from one message to the next that tells something new"
+        default=300.0, description="the time from one message to the next one with news"
     )
     repeat: DurationOrNever = Field(
         default=14400.0,
-        description="from one message to the next that tells the same, or `never`",
+        description="the time from one message to the next one without news, or `never`",
     )
-    resolved: bool = Field(default=True, description="whether to tell that all is well again")
+    resolved: bool = Field(default=True, description="whether to send a message when all is resolved")
 
 
 class DigestSpec(TimesSpec):
-    """When one message tells of all events since the last one, and of more than 2,000 how many more.
+    """One message for all events since the last one; of more than 2,000 only the number.
 
-    What waits for somebody whom the rule tells no more waits for you in `queue list` instead.
+    Messages for a person whom the rule no longer names are held in `queue list`.
     """
 
 
 class QuietSpec(Strict):
-    """When nobody is to be disturbed."""
+    """When nobody gets a message."""
 
     window: SomeTexts = Field(
-        description="the name of a window in `time_windows`, or a window such as `22:00-07:30`; where clocks"
-        " go back over its end, it lasts until they show its end the second time"
+        description="the name of a window in `time_windows`, or a window such as `22:00-07:30`; if clocks "
+        "go back over its end, it ends when they show that time again",
     )
-    unless: str | None = Field(default=None, description="an expression: what is told all the same")
+    unless: str | None = Field(default=None, description="an expression: messages that are sent nevertheless")
     then: Literal["hold", "drop"] = Field(
         default="hold",
-        description="`hold` tells afterwards what still matters (of more than 500 how many more came), `drop`"
-        " never does",
+        description="`hold` sends afterwards what is still true (of more than 500 events only the number), "
+        "`drop` never does",
     )
 
 
@@ -178,25 +180,25 @@ class StepSpec(Strict):
         )
     }
 
-    after: Duration = Field(description="how long after the first message")
+    after: Duration = Field(description="the time after the first message")
     unless: str = Field(
         default="acked or resolved",
-        description="an expression that stops the step; it sees `acked`, `resolved` and `sent` (wbox took a"
-        " message of the beginning)",
+        description="an expression that stops the step; it sees `acked`, `resolved` and `sent` (wbox "
+        "accepted a first message)",
     )
     condition: str | None = Field(
         default=None, alias="if", description="an expression that must hold for the step"
     )
-    via: OutletNames = Field(default=[], description="other services that are told, as in a rule")
+    via: OutletNames = Field(default=[], description="other services, as in a rule")
     to: RecipientsOrVia = Field(
         default=(),
         validate_default=True,
-        description="who is told, as in a rule; may be left out with `via`",
+        description="recipients, as in a rule; may be left out with `via`",
     )
     send: Annotated[Messages, WrapValidator(unless_via)] = Field(
         default=(),
         validate_default=True,
-        description="what they are sent, as in a rule; with `via` the rule's own when left out",
+        description="messages, as in a rule; with `via` those of the rule when left out",
     )
 
 

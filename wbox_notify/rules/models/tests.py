@@ -13,38 +13,40 @@ INPUTS = ("file", "webhook", "schedule", "missing", "ack", "wait")
 
 
 class FileFacts(Strict):
-    """A file that comes."""
+    """A new file."""
 
-    name: str | None = Field(default=None, description="its name, or its path below the watched folder")
-    size: int | None = Field(default=None, description="its bytes; those of `text` when left out")
-    mtime: Moment | None = Field(default=None, description="when it was changed")
-    sha256: str | None = Field(default=None, description="what stands for its contents")
-    text: str | None = Field(default=None, description="its contents")
+    name: str | None = Field(default=None, description="the name, or the path below the watched folder")
+    size: int | None = Field(default=None, description="the size in bytes; by default that of `text`")
+    mtime: Moment | None = Field(default=None, description="the time of the last change")
+    sha256: str | None = Field(default=None, description="the hash of the contents")
+    text: str | None = Field(default=None, description="the contents")
 
 
 class CallFacts(Strict):
-    """A call that comes."""
+    """A call of the webhook."""
 
-    body: Any = Field(default=None, description="the body, as the preset's sender sends it")
+    body: Any = Field(default=None, description="the body, as the sender sends it")
     headers: dict[str, str] = Field(default={}, description="headers")
-    query: dict[str, str] = Field(default={}, description="what stands after the `?`")
+    query: dict[str, str] = Field(default={}, description="the query, after the `?`")
 
 
 class GivenSpec(Strict):
-    """One input; one of the six kinds is given."""
+    """One input: exactly one of the six kinds."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in INPUTS]})
 
-    at: Moment | None = Field(default=None, description="when it comes, such as `2026-11-23 14:00`")
-    after: Duration | None = Field(default=None, description="how long after the one before it comes")
-    file: FileFacts | None = Field(default=None, description="a file comes")
-    webhook: CallFacts | None = Field(default=None, description="a call comes")
+    at: Moment | None = Field(default=None, description="the time, such as `2026-11-23 14:00`")
+    after: Duration | None = Field(default=None, description="the time after the previous input")
+    file: FileFacts | None = Field(default=None, description="a new file")
+    webhook: CallFacts | None = Field(default=None, description="a call of the webhook")
     schedule: Literal[True] | None = Field(default=None, description="`true`: the schedule is due")
-    missing: Literal[True] | None = Field(default=None, description="`true`: what is awaited has not come")
-    ack: Literal[True] | None = Field(default=None, description="`true`: somebody acknowledges what was sent")
+    missing: Literal[True] | None = Field(
+        default=None, description="`true`: the expected file or call has not come"
+    )
+    ack: Literal[True] | None = Field(default=None, description="`true`: a person acknowledges the messages")
     wait: Duration | None = Field(default=None, description="time passes")
     api_down: Literal[True] | None = Field(
-        default=None, description="`true`, beside one of the others: from now on wbox takes nothing"
+        default=None, description="`true`, beside one of the others: wbox refuses all messages from now on"
     )
 
     @model_validator(mode="after")
@@ -60,9 +62,9 @@ class GivenSpec(Strict):
 
 
 class Contains(Strict):
-    """A text with something in it."""
+    """A text that contains others."""
 
-    contains: str | list[str] = Field(description="a text, or a list of texts that are all in it")
+    contains: str | list[str] = Field(description="a text, or a list of texts, all of which it must contain")
 
 
 def _matchable(value: Any) -> Any:
@@ -80,34 +82,36 @@ Match = Annotated[Any, BeforeValidator(_matchable, json_schema_input_type=str | 
 
 
 class ExpectedMedia(Strict):
-    """What is expected of an image, a video or a document."""
+    """An expected image, video or document."""
 
-    file: Match = Field(default=None, description="where it is on this machine; it need not be there")
-    url: Match = Field(default=None, description="its address")
-    caption: Match = Field(default=None, description="the text below it")
+    file: Match = Field(default=None, description="the path on this machine; it need not exist")
+    url: Match = Field(default=None, description="the address")
+    caption: Match = Field(default=None, description="the text below")
 
 
 class ExpectedEvent(Strict):
-    """What is expected of a calendar invitation."""
+    """An expected calendar invitation."""
 
-    title: Match = Field(default=None, description="what it is")
-    description: Match = Field(default=None, description="more about it")
-    start: Match = Field(default=None, description="when it begins")
+    title: Match = Field(default=None, description="the title")
+    description: Match = Field(default=None, description="a longer text")
+    start: Match = Field(default=None, description="the start")
 
 
 class ExpectedPoll(Strict):
-    """What is expected of a poll."""
+    """An expected poll."""
 
-    question: Match = Field(default=None, description="what is asked")
+    question: Match = Field(default=None, description="the question")
     options: list[str] | None = Field(default=None, description="all answers, in order")
 
 
 class ExpectSpec(Strict):
-    """One message; what is not given may be anything."""
+    """One message; keys that are left out match anything."""
 
-    at: Moment | None = Field(default=None, description="when it is due, such as `2026-11-23 14:00:30`")
-    to: PhoneText | None = Field(default=None, description="who gets it, as in `to` of a rule")
-    via: str | None = Field(default=None, description="the outlet that gets it, as in `via` of a rule")
+    at: Moment | None = Field(
+        default=None, description="the time at which it is due, such as `2026-11-23 14:00:30`"
+    )
+    to: PhoneText | None = Field(default=None, description="the recipient, as in `to` of a rule")
+    via: str | None = Field(default=None, description="the other service, as in `via` of a rule")
     text: Match = Field(default=None, description="the text, or `{contains: …}`")
     media: ExpectedMedia | None = Field(default=None, description="an image, a video or a document")
     event: ExpectedEvent | None = Field(default=None, description="a calendar invitation")
@@ -122,22 +126,22 @@ class ExpectSpec(Strict):
 
 
 class RuleTestSpec(Strict):
-    """One test of a rule; its clock is not the one on the wall."""
+    """A test of a rule, with a virtual clock."""
 
-    name: str = Field(description="what it shows")
+    name: str = Field(description="what the test shows")
     when: Annotated[
         list[GivenSpec], BeforeValidator(listed, json_schema_input_type=GivenSpec | list[GivenSpec])
-    ] = Field(default=[], description="what comes, in order")
+    ] = Field(default=[], description="events, in order")
     expect: Annotated[
         list[ExpectSpec], BeforeValidator(listed, json_schema_input_type=ExpectSpec | list[ExpectSpec])
-    ] = Field(default=[], description="all messages that follow, in order; `[]` for none")
+    ] = Field(default=[], description="all expected messages, in order; `[]` for none")
     skipped: str | None = Field(
         default=None,
-        description="what stopped the rule: `if[1]` (the second), `dedupe`, `throttle`, `holiday`",
+        description="the stage that stopped the rule: `if[1]` (the second), `dedupe`, `throttle`, `holiday`",
     )
-    until: Duration = Field(default=86400.0, description="how long the clock goes on after the last input")
-    next_runs_from: Moment | None = Field(default=None, description="from when `next_runs` are")
-    next_runs: list[Moment] = Field(default=[], description="the nominal times of the schedule, in order")
+    until: Duration = Field(default=86400.0, description="how long the clock runs after the last input")
+    next_runs_from: Moment | None = Field(default=None, description="the time after which `next_runs` are")
+    next_runs: list[Moment] = Field(default=[], description="the next times of the schedule, in order")
 
     @model_validator(mode="after")
     def _something(self) -> Self:

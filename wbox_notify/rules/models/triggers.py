@@ -43,24 +43,22 @@ def _encoding(text: str) -> str:
 
 
 class ReadSpec(Strict):
-    """How the rows of a file are read; what is left out is found in the file."""
+    """How to read the rows of a file; keys that are left out are detected."""
 
     kind: ReadKind | None = Field(
         default=None,
         alias="as",
-        description="`csv`, `json` (a list), `ndjson` or `lines`; else the ending of the name says it",
+        description="`csv`, `json` (a list), `ndjson` or `lines`; by default that of the ending of the name",
     )
     encoding: Annotated[str | None, reading(_encoding)] = Field(
         default=None,
-        description="such as `windows-1254`; found where left out: UTF-8, UTF-16 or Windows-1254",
+        description="such as `windows-1254`; by default UTF-8, UTF-16 or Windows-1254 is detected",
     )
     delimiter: Annotated[
         str | None,
         reading(_delimiter, schema=Annotated[str, Field(min_length=1, max_length=1)]),
-    ] = Field(default=None, description="what stands between the cells of a CSV; found where left out")
-    columns: Texts = Field(
-        default=[], description="the names of the columns of a CSV that has none in its first row"
-    )
+    ] = Field(default=None, description="the character between the cells of a CSV; detected by default")
+    columns: Texts = Field(default=[], description="the names of the columns of a CSV without a header row")
 
     @model_validator(mode="after")
     def _only_csv(self) -> Self:
@@ -73,80 +71,79 @@ class ReadSpec(Strict):
 class Burst(Strict):
     """One message for many files that come together."""
 
-    over: Count = Field(description="how many files are told of one by one at most")
-    within: Duration = Field(default=10.0, description="how long after the first of them the others come")
+    over: Count = Field(description="the most files with a message each")
+    within: Duration = Field(default=10.0, description="how long to count after the first file")
 
 
 class FileSpec(Strict):
     """A finished file in a folder."""
 
-    path: str = Field(description="the folder to watch; a relative one stands in the project folder")
+    path: str = Field(description="the folder to watch; a relative path starts in the project folder")
     match: SomeTexts = Field(
         default=["**/*"],
         description="patterns below the folder, of which one must match: `*.pdf` in the folder itself, "
         "`**/*.pdf` at any depth",
     )
     ignore: Texts = Field(
-        default=[], description="patterns of files and folders to pass over, beside temporary ones"
+        default=[], description="patterns of files and folders to ignore, besides temporary ones"
     )
     case: Literal["exact"] | None = Field(
-        default=None, description="`exact` tells `.PDF` from `.pdf`; else endings match in any case"
+        default=None,
+        description="`exact` distinguishes `.PDF` from `.pdf`; else the case of the ending does not matter",
     )
     settle: Duration | None = Field(
         default=None,
-        description="how long a file must rest before it is finished; left out, 2 seconds where nothing else "
-        "tells that it is, and for an empty one",
+        description="how long a file must stay unchanged to be complete; by default 2 seconds where nothing "
+        "else shows that it is, and for an empty one",
     )
     read: Annotated[
         ReadSpec, BeforeValidator(shorthand("as", str), json_schema_input_type=ReadKind | ReadSpec)
-    ] = Field(default=ReadSpec(), description="what `file.rows` are in `for_each`: `csv`, or a map")
+    ] = Field(default=ReadSpec(), description="the format of `file.rows` in `for_each`: `csv`, or a map")
     burst: Burst | None = Field(
         default=None, description="one message for many files that come together: `{over: 20}`"
     )
     ready: str | None = Field(
         default=None,
-        description="a file that must lie beside it first, such as `{{ file.name }}.ok`; "
-        "`{{ file.name }}` and `{{ file.stem }}` stand in it",
+        description="a second file that marks the first as complete, such as `{{ file.name }}.ok`; it may "
+        "use `{{ file.name }}` and `{{ file.stem }}`",
     )
-    min_size: Size = Field(default=0, description="a smaller file is waited for: `1`, `10MB`")
+    min_size: Size = Field(default=0, description="the smallest size of a complete file: `1`, `10MB`")
     poll: Poll | None = Field(
         default=None,
-        description="how often the folder is listed; left out, each minute, and every 2 seconds where the "
-        "kernel does not tell of new files",
+        description="how often to list the folder; by default every minute, and every 2 seconds where the "
+        "kernel does not report new files",
     )
     existing: Literal["process", "ignore"] | None = Field(
         default=None,
-        description="`ignore` passes over what is there when the rule is followed first; else `process`",
+        description="`ignore` leaves out the files that exist when the rule first runs; else `process`",
     )
     done: str | None = Field(
         default=None,
-        description="where a file goes when all its messages are accepted: a folder (a template; a relative "
-        "one stands in `path`), `delete`, or `leave`",
+        description="where to move a file when all its messages are accepted: a folder (a template; a "
+        "relative path starts in `path`), `delete`, or `leave`",
     )
     failed: str | None = Field(
-        default=None, description="the same where one of them finally failed; a `.why.txt` lies beside it"
+        default=None,
+        description="the same when a message has finally failed; a `.why.txt` with the reason is put beside "
+        "it",
     )
-    duplicate: str | None = Field(
-        default=None, description="the same where `dedupe` says that it is nothing new"
-    )
+    duplicate: str | None = Field(default=None, description="the same when `dedupe` finds a duplicate")
 
 
 class VerifySpec(Strict):
-    """How a call proves itself."""
+    """How a call is authenticated."""
 
     scheme: str = Field(
         description="one of `standard`, `github`, `stripe`, `slack`, `shopify`, `gitlab`, `pagerduty`, "
-        "`grafana`, `waha`, `hmac`, `bearer`, `header`, `basic`"
+        "`grafana`, `waha`, `hmac`, `bearer`, `header`, `basic`",
     )
     header: str | None = Field(default=None, description="the header with the signature or the secret")
-    timestamp_header: str | None = Field(default=None, description="the header with the time that is signed")
+    timestamp_header: str | None = Field(default=None, description="the header with the signed time")
     algorithm: str | None = Field(default=None, description="`sha256`, `sha512` or `sha1`, of `hmac`")
     encoding: str | None = Field(default=None, description="`hex` or `base64`, of `hmac`")
-    prefix: str | None = Field(
-        default=None, description="what stands before the signature, such as `sha256=`"
-    )
-    signed: str | None = Field(default=None, description="what is signed, such as `{timestamp}.{body}`")
-    user: str | None = Field(default=None, description="the name that goes with the secret, of `basic`")
+    prefix: str | None = Field(default=None, description="the text before the signature, such as `sha256=`")
+    signed: str | None = Field(default=None, description="the signed text, such as `{timestamp}.{body}`")
+    user: str | None = Field(default=None, description="the user name of `basic`")
 
     def options(self) -> dict[str, str]:
         """Return what is given beside the scheme."""
@@ -164,24 +161,26 @@ class WebhookSpec(Strict):
     """A call of `/hook/PATH`."""
 
     path: HookPath = Field(description="the part after `/hook/`, such as `github` or `shop/orders`")
-    preset: PresetName = Field(default="json", description="what is known of the sender")
+    preset: PresetName = Field(default="json", description="the kind of sender")
     secret: SecretNames = Field(
         default=[],
-        description="names of secrets, of which the sender has to know one; a plain value is refused",
+        description="the name of a secret that the sender knows, or a list of which it knows one; a plain "
+        "value is refused",
     )
     verify: VerifySpec | None = Field(
-        default=None, description="how a call proves itself, where it is not the way of the preset"
+        default=None, description="how a call is authenticated, if not as the preset says"
     )
     open: bool = Field(default=False, description="`true` lets anybody call it")
     id: str | None = Field(
         default=None,
-        description="an expression: what makes two calls the same delivery, a text or a number; it sees "
-        "`body`, `headers` and `query`; where it gives none or an empty text, the sender's own id counts",
+        description="an expression: the id of a delivery, a text or a number, by which repeated calls are "
+        "recognised; it sees `body`, `headers` and `query`; if it gives none or an empty text, the id of "
+        "the sender counts",
     )
 
 
 class TimesSpec(Strict):
-    """Times; exactly one of `at`, `cron` and `every` is given."""
+    """Times: exactly one of `at`, `cron` and `every`."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("at", "cron", "every")]}
@@ -192,11 +191,9 @@ class TimesSpec(Strict):
         description="`Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily`, cron, or a list of these",
     )
     cron: SomeTexts = Field(default=[], description="the five fields of cron: `0 9 * * 1-5`")
-    every: str | None = Field(default=None, description="a step of time, less than a day: `15m`")
-    tz: Zone | None = Field(
-        default=None, description="the time zone, where it is not the one of the settings"
-    )
-    skip: Skip | None = Field(default=None, description="days on which nothing is due")
+    every: str | None = Field(default=None, description="an interval shorter than a day: `15m`")
+    tz: Zone | None = Field(default=None, description="the time zone, if it is not that of the settings")
+    skip: Skip | None = Field(default=None, description="days without runs")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -211,11 +208,11 @@ class TimesSpec(Strict):
 
 
 class ScheduleSpec(TimesSpec):
-    """Nominal times."""
+    """The times at which a rule runs."""
 
     missed: Annotated[
         Missed, BeforeValidator(shorthand("run", str), json_schema_input_type=Runs | Missed)
-    ] = Field(default=Missed(), description="what to do about runs that were missed")
+    ] = Field(default=Missed(), description="what to do about missed runs")
 
 
 Times = Annotated[
@@ -232,7 +229,7 @@ def _one_of_kinds(spec: Strict, what: str, kinds: tuple[str, ...]) -> None:
 
 
 class AwaitedSpec(Strict):
-    """What should come; one of the two is given."""
+    """The expected file or call: exactly one of the two."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     refused: ClassVar[Mapping[str, Refusal]] = {
@@ -252,21 +249,21 @@ class AwaitedSpec(Strict):
 
 
 class MissingSpec(Strict):
-    """Something that did not come in time."""
+    """A file or a call that did not come in time."""
 
     of: AwaitedSpec = Field(
-        description="what should come; an empty file does not count unless `min_size: 0` says so"
+        description="the expected file or call; an empty file does not count unless `min_size: 0` is set"
     )
-    by: Times = Field(description="when it should have come at the latest, as in `schedule`")
-    window: Duration = Field(description="how long before that its coming counts, such as `12h`")
+    by: Times = Field(description="the deadline, as in `schedule`")
+    window: Duration = Field(description="how long before the deadline it may come, such as `12h`")
     resolved: bool = Field(
         default=False,
-        description="`true` follows the rule once more when it comes late; `missing.resolved` is true then",
+        description="`true` runs the rule again when it comes late, with `missing.resolved` true",
     )
 
 
 class TriggerSpec(Strict):
-    """What sets off a rule; one of the four is given."""
+    """The event that starts a rule: exactly one of the four."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -277,8 +274,10 @@ class TriggerSpec(Strict):
     schedule: Annotated[
         ScheduleSpec | None,
         BeforeValidator(shorthand("at", str, list), json_schema_input_type=_Times | ScheduleSpec),
-    ] = Field(default=None, description="nominal times; a text or a list stands for `at`")
-    missing: MissingSpec | None = Field(default=None, description="something that did not come in time")
+    ] = Field(default=None, description="times; a text or a list is short for `at`")
+    missing: MissingSpec | None = Field(
+        default=None, description="a file or a call that did not come in time"
+    )
 
     @property
     def kind(self) -> str:

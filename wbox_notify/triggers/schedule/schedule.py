@@ -61,7 +61,7 @@ def _day(text: str) -> date:
 
 
 class Skip(Strict):
-    """Days on which nothing is due."""
+    """Days without runs."""
 
     holidays: Annotated[str | None, reading(_region)] = Field(
         default=None, description="a country, or a part of one: `TR`, `DE-BY`"
