@@ -333,6 +333,18 @@ def test_S14_a_newer_schema_is_refused_with_the_way_out(url: str) -> None:
     assert refused.value.exit_code == 78
 
 
+def test_S14_commands_say_that_an_older_store_is_still_to_be_brought_up_to_date(url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.execute("create table schema_version (version integer not null)")
+        old.execute("insert into schema_version values (1)")
+    old.close()
+    with pytest.raises(SchemaError, match=f"needs {len(MIGRATIONS)}") as refused:
+        open_history(url)
+    assert "restart" in str(refused.value.hint)
+
+
 def test_S14_an_older_schema_is_brought_up_to_date_and_keeps_what_is_in_it(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir()

@@ -45,8 +45,6 @@ def _known(project: Project) -> Known:
     """Return the look-up of the files that were seen; without a store all files are new."""
     try:
         history = open_history(project.settings.store)
-        if history:
-            history.known([])  # the store of an older version cannot answer this
     except StoreError:
         history = None
     return history.known if history else lambda _versions: {}

@@ -28,11 +28,12 @@ def open_history(url: str) -> Queries | None:
     """Return a read-only view of the store at ``url``, or None where there is no store yet.
 
     Raises:
-        ConfigError, SchemaError, StoreError: as ``open_store``.
+        ConfigError, StoreError: as ``open_store``.
+        SchemaError: another version wrote it; an older store is brought up to date by its next owner.
     """
     path = _path(url)
     reader = Reader(path)
-    if path.exists() and reader.version():
+    if path.exists() and reader.has_tables():
         return Queries(reader)
     reader.close()
     return None

@@ -45,17 +45,17 @@ class Owner:
         self._database: int | None = None
         descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         self._file = os.fdopen(descriptor, "r+", encoding="ascii")
-        said = self._file.read().split()
+        words = self._file.read().split()
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
             raise BusyError(
-                f"the store {path} is in use by process {said[0] if said else 'unknown'}",
+                f"the store {path} is in use by process {words[0] if words else 'unknown'}",
                 hint="one daemon for each store; stop the other one or set WBOX_DATA_DIR",
             ) from None
-        self._write(*[_MADE] if _MADE in said else [])
-        self.had_store = _MADE in said
+        self._write(*[_MADE] if _MADE in words else [])
+        self.had_store = _MADE in words
 
     def made(self) -> None:
         """Remember that there is a store now."""
@@ -132,8 +132,8 @@ class Identity:
             raise StoreError(f"the store {self._path} was {what} while wbox-notify ran", hint=hint)
 
     def _now(self) -> tuple[int, int]:
-        found = self._path.stat()
-        return found.st_dev, found.st_ino
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
 
 
 def suspicious(path: Path) -> bool:
@@ -142,7 +142,7 @@ def suspicious(path: Path) -> bool:
 
 
 def remote(path: Path, mounts: Path = _MOUNTS) -> str | None:
-    """Return the kind of network file system that a path is on, None where it is on none or nobody knows."""
+    """Return the kind of network file system that a path is on, or None where that is none or unknown."""
     try:
         lines = [_mount(line) for line in mounts.read_text("utf-8", "surrogateescape").splitlines()]
     except OSError:

@@ -98,8 +98,8 @@ def _remember(tx: Transaction, memories: Sequence[Memory]) -> None:
 def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: float) -> None:
     """Keep a delivery, with what a retry follows where it has no message.
 
-    One with its key that says the same is the same. Of one that says something else nobody knows which is
-    meant, so the new one waits for a person.
+    A delivery with the same key and the same message is the same. Where the message differs, it is unclear
+    which one is meant, so the new one waits for a person.
     """
     row = rows.delivery_row(planned, event_id, now)
     if tx.execute(statements.PUT_DELIVERY, row).rowcount:

@@ -33,8 +33,7 @@ class Queries:
 
     def delivery(self, number: int) -> Delivery | None:
         """Return one delivery by its id."""
-        found = self._deliveries(statements.DELIVERY, {"id": number})
-        return found[0] if found else None
+        return next(iter(self._deliveries(statements.DELIVERY, {"id": number})), None)
 
     def queue(
         self, states: Sequence[State], most: int = 200, *, rule: str = "", event: str = ""
@@ -55,18 +54,18 @@ class Queries:
 
     def events_by_id(self, ids: Iterable[str]) -> dict[str, Event]:
         """Return events by their ids; without those that are forgotten."""
-        found = self._database.read(statements.EVENTS, {"ids": rows.listed(set(ids))})
-        return {row["id"]: rows.event(row) for row in found}
+        events = map(rows.event, self._database.read(statements.EVENTS, {"ids": rows.listed(set(ids))}))
+        return {event.id: event for event in events}
 
     def standings(self, keys: Sequence[str]) -> dict[str, Standing]:
         """Return the state of the deliveries with these keys, of those that are there."""
-        found = self._database.read(statements.STANDINGS, {"keys": rows.listed(keys)})
-        return {row["key"]: Standing(State(row["state"]), row["changed"]) for row in found}
+        deliveries = self._database.read(statements.STANDINGS, {"keys": rows.listed(keys)})
+        return {row["key"]: Standing(State(row["state"]), row["changed"]) for row in deliveries}
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule remembers under a key."""
-        found = self._database.read(statements.REMEMBERED, {"rule": rule, "kind": kind, "key": key})
-        value: Mapping[str, Any] | None = json.loads(found[0]["value"]) if found else None
+        memory = self._database.read(statements.REMEMBERED, {"rule": rule, "kind": kind, "key": key})
+        value: Mapping[str, Any] | None = json.loads(memory[0]["value"]) if memory else None
         return value
 
     def known(self, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
@@ -80,8 +79,8 @@ class Queries:
 
     def counts(self, states: Sequence[State] = tuple(State)) -> dict[State, int]:
         """Return how many deliveries are in each of the states that any is in."""
-        found = self._database.read(statements.COUNTS, {"states": rows.listed(states)})
-        return {State(row["state"]): row["many"] for row in found}
+        counts = self._database.read(statements.COUNTS, {"states": rows.listed(states)})
+        return {State(row["state"]): row["many"] for row in counts}
 
     def sent_since(self, since: float) -> int:
         """Return how many deliveries were sent since a time."""
@@ -109,8 +108,8 @@ class Queries:
 
     def given_up(self, since: float) -> list[GivenUp]:
         """Return what was given up since a time, by rule and hour."""
-        found = self._database.read(statements.GIVEN_UP, {"since": since})
-        return [GivenUp(row["hour"], row["many"], rows.delivery(row)) for row in found]
+        hours = self._database.read(statements.GIVEN_UP, {"since": since})
+        return [GivenUp(row["hour"], row["many"], rows.delivery(row)) for row in hours]
 
     def others_passed(self, delivery: Delivery, outcome: str, *, everywhere: bool) -> bool:
         """Return whether wbox took others after the attempt before a delivery's last one ended like this.

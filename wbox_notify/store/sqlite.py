@@ -30,7 +30,7 @@ _VERSION = "select coalesce(max(version), 0) as version from schema_version"
 
 
 class SchemaError(StoreError):
-    """The store was written by a newer version of wbox_notify."""
+    """The store was written by another version of wbox_notify."""
 
     retry = False
     exit_code = 78
@@ -174,11 +174,17 @@ class Reader:
             self._idle.append(connection)
             return rows
 
-    def version(self) -> int:
-        """Return the number of the schema, 0 while there are no tables; refuse a newer one than ours."""
+    def has_tables(self) -> bool:
+        """Return whether there are tables; refuse those of another version."""
         if not self.read("select 1 from sqlite_master where name = 'schema_version'"):
-            return 0
-        return _known_version(self.read(_VERSION)[0]["version"])
+            return False
+        version = _known_version(self.read(_VERSION)[0]["version"])
+        if version < len(MIGRATIONS):
+            raise SchemaError(
+                f"the store has schema {version}, this version of wbox_notify needs {len(MIGRATIONS)}",
+                hint="restart wbox-notify run: it brings the store up to date",
+            )
+        return True
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -286,10 +292,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("commit")
 
 
-def _known_version(found: int) -> int:
-    if found > len(MIGRATIONS):
+def _known_version(version: int) -> int:
+    if version > len(MIGRATIONS):
         raise SchemaError(
-            f"the store has schema {found}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
+            f"the store has schema {version}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
             hint="a newer wbox_notify wrote it: upgrade, or point WBOX_DATA_DIR at another folder",
         )
-    return found
+    return version

@@ -61,16 +61,17 @@ class Store(Queries):
             size: once the text of those that were read has so many characters, no more are read.
         """
         events: list[Event] = []
-        last, wanted = 0, _ROWS_AT_ONCE
-        while wanted == _ROWS_AT_ONCE and len(events) < most and size > 0:
-            slice_ = {"last": last, "most": min(wanted, most - len(events))}
-            found = self._database.read(statements.UNPLANNED, slice_)
-            for row in found:
+        last = 0
+        while len(events) < most and size > 0:
+            at_once = min(_ROWS_AT_ONCE, most - len(events))
+            unplanned = self._database.read(statements.UNPLANNED, {"last": last, "most": at_once})
+            for row in unplanned:
                 if size > 0:
                     events.append(rows.event(row))
                     size -= len(row["data"])
                     last = row["seq"]
-            wanted = len(found)
+            if len(unplanned) < at_once:
+                break
         return events
 
     def memories_due(self, now: float, most: int = 200) -> list[Memory]:
@@ -80,8 +81,8 @@ class Store(Queries):
 
     def memories(self, kinds: Sequence[str]) -> list[Memory]:
         """Return all that rules remember of some kinds."""
-        found = self._database.read(statements.MEMORIES, {"kinds": rows.listed(kinds)})
-        return [rows.memory(row) for row in found]
+        memories = self._database.read(statements.MEMORIES, {"kinds": rows.listed(kinds)})
+        return [rows.memory(row) for row in memories]
 
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
