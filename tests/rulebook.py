@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from wbox_notify.config import reading
 from wbox_notify.config.yaml.document import Document
 from wbox_notify.config.yaml.problems import Problem, Source, render
-from wbox_notify.config.yaml.validation import fit
+from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import People, Project, Rule, load
 from wbox_notify.rules.compile.context import BuildContext
@@ -82,7 +82,7 @@ def parse_schedule(written: object, zone: ZoneInfo = ZoneInfo("UTC")) -> Schedul
     context = _build_context(zone)
     context.problems.clear()
     spot = Document(Source("a.yaml", ())).at()
-    spec, problems = fit(TimesSpec, written if isinstance(written, dict) else {"at": written}, spot)
+    spec, problems = validate(TimesSpec, written if isinstance(written, dict) else {"at": written}, spot)
     found = times(context, spec, spot) if spec else None
     for problem in (*problems, *context.problems):
         if problem.severity == "error":

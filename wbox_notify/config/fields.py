@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.values import as_path, parse_duration, parse_size
-from wbox_notify.config.yaml.validation import Context, listed, read_text, reading, some, wrong
+from wbox_notify.config.yaml.validation import Context, as_list, invalid, not_empty, parse_value, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
 from wbox_notify.model.text import did_you_mean
@@ -38,14 +38,14 @@ def matching(pattern: str, message: str, hint: str) -> BeforeValidator:
             raise ConfigError(message.format(text), hint=hint)
         return text
 
-    return reading(read, schema=Annotated[str, Field(pattern=f"^{pattern}$")])
+    return parsed(read, schema=Annotated[str, Field(pattern=f"^{pattern}$")])
 
 
 def _contextual(read: Callable[[str, Context], Any]) -> BeforeValidator:
     """Return the validator of a text that a function reads in its context."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        return read_text(lambda text: read(text, _context(info)), value, info)
+        return parse_value(lambda text: read(text, _context(info)), value, info)
 
     return BeforeValidator(validate, json_schema_input_type=str)
 
@@ -58,7 +58,7 @@ def _scalar(
     def validate(value: Any, info: ValidationInfo) -> Any:
         if type(value) is not kind and not _context(info).is_variable:
             raise PydanticKnownError(error)
-        return read_text(read, str(value), info)
+        return parse_value(read, str(value), info)
 
     return BeforeValidator(validate)
 
@@ -69,7 +69,7 @@ def _or_never(otherwise: float | None) -> BeforeValidator:
     def validate(value: Any, info: ValidationInfo) -> Any:
         if value == "never":
             return otherwise
-        return read_text(parse_duration, value, info, int, float)
+        return parse_value(parse_duration, value, info, int, float)
 
     return BeforeValidator(validate, json_schema_input_type=DurationText | Literal["never"])
 
@@ -172,7 +172,7 @@ def _history(text: str) -> float:
 
 def _positive(number: int) -> int:
     if number < 1:
-        raise wrong("WBX215", f"{number} is too few", "write 1 or more")
+        raise invalid("WBX215", f"{number} is too few", "write 1 or more")
     return number
 
 
@@ -181,14 +181,14 @@ def _count_or_never(value: Any) -> int:
         return 0
     if type(value) is int and value > 0:
         return value
-    raise wrong("WBX215", "a number above 0 is expected here, or `never`")
+    raise invalid("WBX215", "a number above 0 is expected here, or `never`")
 
 
 def _outlets(value: Any, info: ValidationInfo) -> Any:
     """Take one value as a list of one; a variable has blanks between them."""
     if _context(info).is_variable:
         return value.split()
-    return listed(value)
+    return as_list(value)
 
 
 DurationText = Annotated[
@@ -216,16 +216,16 @@ SizeText = (
 Port = Annotated[int, Field(ge=0, le=_LAST_PORT)]
 SomeStrings = str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
 
-Duration = Annotated[float, reading(parse_duration, int, float, schema=DurationText)]
+Duration = Annotated[float, parsed(parse_duration, int, float, schema=DurationText)]
 DurationOrNever = Annotated[float | None, _or_never(None)]
 DurationOrZero = Annotated[float, _or_never(0.0)]
 """Seconds; 0 for ``never``."""
 
-History = Annotated[float, reading(_history, schema=DurationText | Literal["forever"])]
+History = Annotated[float, parsed(_history, schema=DurationText | Literal["forever"])]
 """Seconds; infinity for ``forever``."""
 
-Size = Annotated[int, reading(_size, int, schema=SizeText)]
-BodySize = Annotated[int, reading(_body, int, schema=SizeText)]
+Size = Annotated[int, parsed(_size, int, schema=SizeText)]
+BodySize = Annotated[int, parsed(_body, int, schema=SizeText)]
 Count = Annotated[int, AfterValidator(_positive), Field(json_schema_extra={"minimum": 1})]
 CountOrZero = Annotated[
     int,
@@ -235,7 +235,7 @@ CountOrZero = Annotated[
 
 Device = Annotated[int, _scalar(int, "int_type", _device), Field(json_schema_extra={"minimum": 1})]
 Flag = Annotated[bool, _scalar(bool, "bool_type", _flag)]
-Zone = Annotated[ZoneInfo, reading(as_zone)]
+Zone = Annotated[ZoneInfo, parsed(as_zone)]
 Language = Annotated[
     str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")
 ]
@@ -245,10 +245,10 @@ Region = Annotated[
     AfterValidator(str.upper),
 ]
 ServerUrl = Annotated[str, _contextual(as_url)]
-PublicUrl = Annotated[str, reading(as_public_url)]
+PublicUrl = Annotated[str, parsed(as_public_url)]
 FolderPath = Annotated[Path, _contextual(lambda text, context: as_path(text, context.folder))]
 StoreUrl = Annotated[str, _contextual(as_store)]
-Address = Annotated[tuple[str, int], reading(as_address, int, schema=str | Port)]
+Address = Annotated[tuple[str, int], parsed(as_address, int, schema=str | Port)]
 SecretName = Annotated[
     str,
     matching(
@@ -258,6 +258,6 @@ SecretName = Annotated[
     ),
 ]
 OutletNames = Annotated[
-    Sequence[str], BeforeValidator(_outlets, json_schema_input_type=SomeStrings), AfterValidator(some)
+    Sequence[str], BeforeValidator(_outlets, json_schema_input_type=SomeStrings), AfterValidator(not_empty)
 ]
 """Names of secrets that hold Apprise URLs, and such URLs themselves."""

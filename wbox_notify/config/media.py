@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from wbox_notify.config.fields import Count, FolderPath, PublicUrl, Size, as_public_url, matching, option
-from wbox_notify.config.yaml.validation import Strict, reading, wrong
+from wbox_notify.config.yaml.validation import Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
 
 
@@ -19,7 +19,7 @@ def _endpoint(text: str) -> str:
 
 
 _UNFIT = "this cannot stand here"
-_Endpoint = reading(_endpoint)
+_Endpoint = parsed(_endpoint)
 _Name = matching(
     "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     _UNFIT,
@@ -74,7 +74,7 @@ class Media(Strict):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.static and self.bucket:
-            raise wrong("WBX215", "files are put into `static` or into `bucket`, not into both")
+            raise invalid("WBX215", "files are put into `static` or into `bucket`, not into both")
         return self
 
     @property

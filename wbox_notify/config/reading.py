@@ -20,7 +20,7 @@ from wbox_notify.config.settings import FILE, SETTINGS, Settings, SettingsFile
 from wbox_notify.config.values import as_path, plain, system_zone
 from wbox_notify.config.yaml.document import Document, Location, open_document, parse
 from wbox_notify.config.yaml.problems import Problem, Severity
-from wbox_notify.config.yaml.validation import Context, fit_rest
+from wbox_notify.config.yaml.validation import Context, validate_rest
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import is_in_the_clear
 from wbox_notify.model.redaction import learn
@@ -86,7 +86,7 @@ class _Reading:
         for name in SETTINGS:
             if name != "insecure":
                 self._read_variable(name, context._replace(is_variable=True))
-        model, problems = fit_rest(SettingsFile, value, document.at(), context)
+        model, problems = validate_rest(SettingsFile, value, document.at(), context)
         self.problems += problems
         self.file: dict[str, Any] = {
             name: reduce(getattr, setting.key.split("."), model) for name, setting in SETTINGS.items()
@@ -143,26 +143,28 @@ class _Reading:
 
     def _bucket(self, bucket: Bucket | None) -> Bucket | None:
         """Return the bucket with the value of its secret in place of the name."""
-        spot = self.document.at("media", "bucket")
-        is_given = spot.steps == spot.path and isinstance(spot.value, dict)
+        location = self.document.at("media", "bucket")
+        is_given = location.steps == location.path and isinstance(location.value, dict)
         if is_given and not find_spec("minio"):
             hint = "pip install 'minio>=7.2.20,<8' in the environment of the daemon"
-            self._report(spot, "WBX343", "a bucket needs a library that is not installed", hint)
+            self._report(location, "WBX343", "a bucket needs a library that is not installed", hint)
             return None
         if bucket is None:
             return None
-        secret = self.secrets.declared(bucket.secret, spot.at("secret"))
+        secret = self.secrets.declared(bucket.secret, location.at("secret"))
         if not secret:
             return None
         return bucket.model_copy(update={"secret": secret})
 
     def _fallback(self) -> tuple[str, ...]:
         """Return the names of the outlets in the variable, else of those in the file."""
-        spot = self.document.at("fallback")
-        spots = [spot]
-        if spot.steps and isinstance(spot.value, list):
-            spots = [spot.at(index) for index in range(len(spot.value))]
-        outlets = self._outlets((spot.value, spot) for spot in spots if isinstance(spot.value, str))
+        location = self.document.at("fallback")
+        locations = [location]
+        if location.steps and isinstance(location.value, list):
+            locations = [location.at(index) for index in range(len(location.value))]
+        outlets = self._outlets(
+            (location.value, location) for location in locations if isinstance(location.value, str)
+        )
         variable = "WBOX_FALLBACK"
         return self._outlets((text, variable) for text in self.variables.get("fallback", ())) or outlets
 

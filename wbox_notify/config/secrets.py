@@ -16,7 +16,7 @@ from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.masking import is_like_a_token
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import Strict, fit, wrong
+from wbox_notify.config.yaml.validation import Strict, invalid, validate
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.redaction import learn
 
@@ -34,7 +34,7 @@ class SecretSpec(Strict):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.env is None) == (self.file is None):
-            raise wrong("WBX324", "a secret is either in `env` or in a `file`", "write `{env: VARIABLE}`")
+            raise invalid("WBX324", "a secret is either in `env` or in a `file`", "write `{env: VARIABLE}`")
         return self
 
 
@@ -54,25 +54,28 @@ class Secrets:
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
 
-    def declare(self, section: Any, spot: Location) -> None:
+    def declare(self, section: Any, location: Location) -> None:
         """Add the entries under ``secrets`` in the settings."""
         if isinstance(section, dict):
             for name, entry in section.items():
-                self._declare(name, entry, spot.at(name))
+                self._declare(name, entry, location.at(name))
         elif section is not None:
             self._report(
-                spot, "WBX213", "`secrets` must be a map of keys and values", "write `NAME: {env: VARIABLE}`"
+                location,
+                "WBX213",
+                "`secrets` must be a map of keys and values",
+                "write `NAME: {env: VARIABLE}`",
             )
 
-    def _declare(self, name: str, entry: Any, spot: Location) -> None:
+    def _declare(self, name: str, entry: Any, location: Location) -> None:
         if not SECRET_NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, `-` and `_`"
-            self._report(spot, "WBX215", "this cannot be the name of a secret", hint)
+            self._report(location, "WBX215", "this cannot be the name of a secret", hint)
         elif isinstance(entry, dict):
-            self._entry(name, entry, spot)
+            self._entry(name, entry, location)
         else:
             hint = f"write `{name}: {{env: VARIABLE}}` or `{name}: {{file: PATH}}`"
-            self._report(spot, "WBX325", "the value of a secret does not belong in this file", hint)
+            self._report(location, "WBX325", "the value of a secret does not belong in this file", hint)
         if name not in self.values:
             self._broken.add(name)
 
@@ -88,11 +91,11 @@ class Secrets:
             self._keep(name, self._undeclared(name))
         return self.values[name]
 
-    def declared(self, name: str, spot: Location) -> str | None:
+    def declared(self, name: str, location: Location) -> str | None:
         """Return a declared secret; else report a problem, without the name, and return None."""
         if name not in self.values and name not in self._broken:
             hint = "write its name here, and `secrets: {NAME: {file: PATH}}` or `{env: VARIABLE}`"
-            self._report(spot, "WBX324", "`secrets` has no entry of this name", hint)
+            self._report(location, "WBX324", "`secrets` has no entry of this name", hint)
         return self.values.get(name)
 
     def _keep(self, name: str, value: str) -> None:
@@ -118,12 +121,12 @@ class Secrets:
         path = Path(credentials, name)
         return _read(path)[0] if os.path.lexists(path) else None
 
-    def _entry(self, name: str, entry: dict[str, Any], spot: Location) -> None:
-        spec, problems = fit(SecretSpec, entry, spot)
+    def _entry(self, name: str, entry: dict[str, Any], location: Location) -> None:
+        spec, problems = validate(SecretSpec, entry, location)
         self.problems += map(_without_excerpt, problems)
         if spec is None:
             return
-        at = spot.at("env" if spec.file is None else "file")
+        at = location.at("env" if spec.file is None else "file")
         try:
             if spec.file is None:
                 self._keep(name, self._variable(spec.env or ""))
@@ -141,15 +144,15 @@ class Secrets:
             raise ConfigError(f"the variable {variable} is not set", hint=hint)
         return value
 
-    def _file(self, text: str, path: Path, spot: Location) -> str:
+    def _file(self, text: str, path: Path, location: Location) -> str:
         value, status = _read(path)
         if warning := exposure(status, f"the secret in {text}", path):
             message, hint = warning
-            self.problems.append(spot.problem("WBX324", message, hint=hint, severity="warning"))
+            self.problems.append(location.problem("WBX324", message, hint=hint, severity="warning"))
         return value
 
-    def _report(self, spot: Location, code: str, message: str, hint: str) -> None:
-        self.problems.append(_without_excerpt(spot.key_problem(code, message, hint=hint)))
+    def _report(self, location: Location, code: str, message: str, hint: str) -> None:
+        self.problems.append(_without_excerpt(location.key_problem(code, message, hint=hint)))
 
 
 class OutletBook:
@@ -181,7 +184,7 @@ class OutletBook:
         return url
 
 
-def open_secret(text: str, spot: Location) -> Iterator[Problem]:
+def open_secret(text: str, location: Location) -> Iterator[Problem]:
     """Yield a warning if the text of an outlet shows a secret."""
     if not is_url(text) or not is_telling(text):
         return
@@ -189,7 +192,7 @@ def open_secret(text: str, spot: Location) -> Iterator[Problem]:
     hint = (
         "put it into a secret and write its name: `secrets: {ops-mail: {env: OPS_MAIL}}` in wbox-notify.yaml"
     )
-    yield spot.problem("WBX336", message, hint=hint, severity="warning")
+    yield location.problem("WBX336", message, hint=hint, severity="warning")
 
 
 def read_secret(path: Path, name: str) -> tuple[str, os.stat_result]:

@@ -1,7 +1,8 @@
 """Settings: one line each, with its type, its key in ``wbox-notify.yaml``, its default and its variable."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, Optional, get_args, get_type_hints
 
@@ -14,30 +15,12 @@ from pydantic import (
     create_model,
 )
 
-from wbox_notify.config.fields import (
-    Address,
-    BodySize,
-    Count,
-    CountOrZero,
-    Device,
-    Duration,
-    DurationOrZero,
-    Flag,
-    History,
-    Language,
-    OutletNames,
-    PublicUrl,
-    Region,
-    ServerUrl,
-    StoreUrl,
-    Zone,
-    option,
-)
+from wbox_notify.config import fields
 from wbox_notify.config.media import Media
 from wbox_notify.config.own import Own
 from wbox_notify.config.secrets import SecretSpec
 from wbox_notify.config.values import duration_text, parse_duration
-from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, read_text
+from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, parse_value
 from wbox_notify.model.addresses import is_loopback
 from wbox_notify.model.pace import UNLIMITED, Pace
 
@@ -82,7 +65,7 @@ def _field(kind: Any, default: Any, text: str) -> tuple[Any, Any]:
     def unless_empty(value: Any) -> Any:
         return default if value is None else value
 
-    return Annotated[kind, BeforeValidator(unless_empty)], option(default, text)
+    return Annotated[kind, BeforeValidator(unless_empty)], fields.option(default, text)
 
 
 def _pace_model() -> type[Strict]:
@@ -92,11 +75,11 @@ def _pace_model() -> type[Strict]:
         default = getattr(Pace(), name)
         match get_args(hint):
             case (kind, text) if kind is int:
-                keys[name] = _field(CountOrZero, default, text)
+                keys[name] = _field(fields.CountOrZero, default, text)
             case (_, text) if name == "same_text":
-                keys[name] = _field(DurationOrZero, duration_text(default), text)
+                keys[name] = _field(fields.DurationOrZero, duration_text(default), text)
             case (_, text):
-                keys[name] = _field(Duration, duration_text(default), text)
+                keys[name] = _field(fields.Duration, duration_text(default), text)
     text = "How quickly messages follow each other, so that WhatsApp does not block the number."
     return create_model("Pace", __base__=Strict, __doc__=text, **keys)
 
@@ -114,7 +97,7 @@ def _as_pace(text: str) -> Pace:
 
 def _pace(value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Pace:
     if isinstance(value, str):
-        return read_text(_as_pace, value, info)  # type: ignore[no-any-return]
+        return parse_value(_as_pace, value, info)  # type: ignore[no-any-return]
     return Pace(**dict(validate(value)))
 
 
@@ -138,32 +121,36 @@ class Settings:
     """
 
     folder: Path
-    url: ServerUrl = at("wbox.url", "https://server.wbox.me", "the address of wbox", "WBOX_API_URL")
-    insecure: Flag = at("wbox.insecure", False, "allow http:// to another machine", "WBOX_INSECURE")
+    url: fields.ServerUrl = at("wbox.url", "https://server.wbox.me", "the address of wbox", "WBOX_API_URL")
+    insecure: fields.Flag = at("wbox.insecure", False, "allow http:// to another machine", "WBOX_INSECURE")
     api_key_file: str | None = at("wbox.api_key_file", None, "the file with the API key", "WBOX_API_KEY_FILE")
-    device_id: Device | None = at(
+    device_id: fields.Device | None = at(
         "wbox.device", None, "the number of the device, else the first", "WBOX_DEVICE_ID"
     )
     pace: Pace = at("wbox.pace", {}, "`unlimited`, `5s` between messages, or a map", "WBOX_PACE", _PaceValue)
-    tz: Zone = at("defaults.tz", None, "the time zone: `Europe/Istanbul`; else that of the machine")
-    lang: Language = at("defaults.lang", "en", "the language of dates and numbers", "WBOX_LANG")
-    region: Region | None = at("defaults.region", None, "the country of numbers without a country code: `TR`")
-    body: BodySize = at("limits.body", "4MiB", "the largest body of a webhook", "WBOX_LIMITS_BODY")
-    store: StoreUrl = at("store", None, "`sqlite:///PATH`; else a file in the data folder", "WBOX_STORE")
-    history: History = at("history", "90d", "how long finished things are kept", "WBOX_HISTORY")
-    listen: Address = at("listen", "127.0.0.1:8725", "host and port of the daemon", "WBOX_LISTEN")
-    public_url: PublicUrl | None = at(
+    tz: fields.Zone = at("defaults.tz", None, "the time zone: `Europe/Istanbul`; else that of the machine")
+    lang: fields.Language = at("defaults.lang", "en", "the language of dates and numbers", "WBOX_LANG")
+    region: fields.Region | None = at(
+        "defaults.region", None, "the country of numbers without a country code: `TR`"
+    )
+    body: fields.BodySize = at("limits.body", "4MiB", "the largest body of a webhook", "WBOX_LIMITS_BODY")
+    store: fields.StoreUrl = at(
+        "store", None, "`sqlite:///PATH`; else a file in the data folder", "WBOX_STORE"
+    )
+    history: fields.History = at("history", "90d", "how long finished things are kept", "WBOX_HISTORY")
+    listen: fields.Address = at("listen", "127.0.0.1:8725", "host and port of the daemon", "WBOX_LISTEN")
+    public_url: fields.PublicUrl | None = at(
         "public_url", None, "the public address of the daemon", "WBOX_PUBLIC_URL"
     )
     media: Media = at("media", {}, "how files of this machine reach wbox")
-    storm_guard: Count = at(
+    storm_guard: fields.Count = at(
         "storm_guard", 50, "the most messages that one event sends; more wait for `owner`"
     )
     owner: str | None = at("owner", None, "the contact who releases such messages")
-    backlog: CountOrZero | None = at(
+    backlog: fields.CountOrZero | None = at(
         "backlog", None, "the most waiting texts of one phone; more become one: `20`"
     )
-    fallback: tuple[str, ...] = at("fallback", None, _FALLBACK, "WBOX_FALLBACK", OutletNames)
+    fallback: tuple[str, ...] = at("fallback", None, _FALLBACK, "WBOX_FALLBACK", fields.OutletNames)
     data_dir: Path
     api_key: str | None = field(repr=False)
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -199,7 +186,7 @@ class _File(Strict):
 def _settings() -> dict[str, Setting]:
     types = get_type_hints(Settings, include_extras=True)
     settings = {}
-    for attribute in fields(Settings):
+    for attribute in dataclasses.fields(Settings):
         setting: Setting | None = attribute.metadata.get("setting")
         if setting is not None:
             settings[attribute.name] = setting._replace(kind=setting.kind or types[attribute.name])
@@ -222,7 +209,7 @@ def _keys(section: str) -> dict[str, Any]:
 
 
 def _file_model() -> type[Strict]:
-    keys: dict[str, Any] = {"version": (Version, option(1, "the version of the language: 1"))}
+    keys: dict[str, Any] = {"version": (Version, fields.option(1, "the version of the language: 1"))}
     for section, text in _SECTIONS.items():
         model = create_model(section.title(), __base__=_Section, __doc__=text, **_keys(section))
         keys[section] = _field(model, {}, f"{text[0].lower()}{text[1:-1]}")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from wbox_notify.config.yaml.document import Document, Location
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.config.yaml.validation import fit
+from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.phones import normalise
 from wbox_notify.model.text import did_you_mean
@@ -44,7 +44,7 @@ class Windows:
             problems.append(_taken(name, location, earlier))
             return
         self._entries[name] = location
-        spec, mistakes = fit(WindowSpec, {"spans": entry}, location)
+        spec, mistakes = validate(WindowSpec, {"spans": entry}, location)
         problems += mistakes
         if spec:
             window = _window(spec.spans, location, problems, self._parse)
@@ -168,7 +168,7 @@ class _Directory:
         return False
 
     def _read_contact(self, name: str, entry: Any, location: Location) -> None:
-        spec, problems = fit(ContactSpec, as_contact(entry), location)
+        spec, problems = validate(ContactSpec, as_contact(entry), location)
         self.problems += problems
         if spec is None:
             return
@@ -185,13 +185,13 @@ class _Directory:
             self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, quiet_hours, tags)
 
     def _read_rotation(self, name: str, entry: Any, location: Location) -> None:
-        spec, problems = fit(OnCallSpec, entry, location)
+        spec, problems = validate(OnCallSpec, entry, location)
         self.problems += problems
         if spec is not None:
             self.rotations[name] = spec
 
     def _read_group(self, name: str, entry: Any, location: Location) -> None:
-        spec, problems = fit(GroupMembersSpec, {"members": entry}, location)
+        spec, problems = validate(GroupMembersSpec, {"members": entry}, location)
         self.problems += problems
         if spec is None:
             return

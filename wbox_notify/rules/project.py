@@ -11,7 +11,7 @@ from wbox_notify.config import reading
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
-from wbox_notify.config.yaml.validation import fit
+from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import MessageError
 from wbox_notify.model.events import Event
 from wbox_notify.rules.compile import BuildContext, build
@@ -211,7 +211,7 @@ class _Loading:
             if errors(document.problems):
                 return
             value = {"version": 1}
-        _, problems = fit(RuleFile, value, document.at())
+        _, problems = validate(RuleFile, value, document.at())
         self._problems += problems
         if isinstance(value, dict) and isinstance(value.get("rules"), list):
             for index, rule in enumerate(value["rules"]):
@@ -222,7 +222,7 @@ class _Loading:
             self._problems.append(problem)
 
     def _rule(self, value: Any, location: Location) -> Rule | None:
-        spec, problems = fit(RuleSpec, value, location)
+        spec, problems = validate(RuleSpec, value, location)
         self._problems += problems
         if spec is None:
             return None

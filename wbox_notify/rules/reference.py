@@ -12,7 +12,7 @@ from pydantic import Field, create_model
 
 from wbox_notify.config.settings import SettingsFile
 from wbox_notify.config.values import duration_text
-from wbox_notify.config.yaml.validation import Strict, listed
+from wbox_notify.config.yaml.validation import Strict, as_list
 from wbox_notify.rules import names
 from wbox_notify.rules.models import Contacts, Groups, RuleFile, Turns, WindowsByName
 from wbox_notify.rules.names import Names
@@ -151,7 +151,7 @@ def _default(value: Any) -> str:
         return f"`{duration_text(value)}`"
     if value in (None, []) or isinstance(value, dict):
         return ""
-    return _values(listed(value))
+    return _values(as_list(value))
 
 
 def _values(values: list[Any]) -> str:

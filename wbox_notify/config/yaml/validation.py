@@ -78,20 +78,22 @@ class Context(NamedTuple):
     is_variable: bool = False
 
 
-def fit(
-    model: type[M], value: Any, spot: Location, context: Context | None = None
+def validate(
+    model: type[M], value: Any, location: Location, context: Context | None = None
 ) -> tuple[M | None, list[Problem]]:
-    """Return the value, which stands at ``spot``, as a model; or None and every mistake in it."""
+    """Return the value, which stands at ``location``, as a model; or None and every mistake in it."""
     try:
         return model.model_validate(value, context=context), []
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MOST]
-        return None, [_problem(detail, model, spot) for detail in _telling(details, model)]
+        return None, [_problem(detail, model, location) for detail in _telling(details, model)]
 
 
-def fit_rest(model: type[M], value: Any, spot: Location, context: Context) -> tuple[M, list[Problem]]:
+def validate_rest(
+    model: type[M], value: Any, location: Location, context: Context
+) -> tuple[M, list[Problem]]:
     """Return the value as a model without the parts that are wrong, and every mistake in it."""
-    fitted, problems = fit(model, value, spot, context)
+    fitted, problems = validate(model, value, location, context)
     rest = deepcopy(value) if isinstance(value, dict) else {}
     for _ in range(_ROUNDS):
         if fitted is not None:
@@ -119,14 +121,14 @@ def _leave_out(value: Any, path: Sequence[str | int]) -> None:
         del value[last]
 
 
-def wrong(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
+def invalid(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
     """Return the error of a validator with a code, a message and a hint."""
-    return PydanticCustomError("wrong", "{message}", {"code": code, "message": message, "hint": hint})
+    return PydanticCustomError("invalid", "{message}", {"code": code, "message": message, "hint": hint})
 
 
 def _known_version(version: int) -> int:
     if version != 1:
-        raise wrong("WBX215", f"version {version} of the language is not known", "write `version: 1`")
+        raise invalid("WBX215", f"version {version} of the language is not known", "write `version: 1`")
     return version
 
 
@@ -139,19 +141,19 @@ def empty_map(value: Any) -> Any:
     return {} if value is None else value
 
 
-def listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """Take one value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
-def some(values: list[Any]) -> list[Any]:
+def not_empty(values: list[Any]) -> list[Any]:
     """Refuse an empty list."""
     if not values:
-        raise wrong("WBX215", "the list is empty")
+        raise invalid("WBX215", "the list is empty")
     return values
 
 
-def read_text(read: Callable[[str], Any], value: Any, info: ValidationInfo, *others: type) -> Any:
+def parse_value(read: Callable[[str], Any], value: Any, info: ValidationInfo, *others: type) -> Any:
     """Return what a function reads from a text, or from a value of some other types; for validators."""
     if not isinstance(value, (str, *others)) or isinstance(value, bool):
         raise PydanticKnownError("string_type")
@@ -161,14 +163,14 @@ def read_text(read: Callable[[str], Any], value: Any, info: ValidationInfo, *oth
         code = "WBX215"
         if info.context is not None:
             code = "WBX320"
-        raise wrong(code, str(error), error.hint) from None
+        raise invalid(code, str(error), error.hint) from None
 
 
-def reading(read: Callable[[str], Any], *others: type, schema: Any = str) -> BeforeValidator:
+def parsed(read: Callable[[str], Any], *others: type, schema: Any = str) -> BeforeValidator:
     """Return the validator of a text, or a value of some other types, that a function reads."""
 
     def validate(value: Any, info: ValidationInfo) -> Any:
-        return read_text(read, value, info, *others)
+        return parse_value(read, value, info, *others)
 
     return BeforeValidator(validate, json_schema_input_type=schema)
 
@@ -190,10 +192,10 @@ def _telling(details: list[ErrorDetails], model: type[Strict]) -> Iterator[Error
             yield detail
 
 
-def _problem(detail: ErrorDetails, model: type[Strict], spot: Location) -> Problem:
+def _problem(detail: ErrorDetails, model: type[Strict], location: Location) -> Problem:
     kind, loc = detail["type"], detail["loc"]
-    at = spot.at(*loc)
-    if kind == "wrong":
+    at = location.at(*loc)
+    if kind == "invalid":
         return at.problem(**detail["ctx"])
     if kind == "extra_forbidden":
         return _unknown(str(loc[-1]), _model(model, loc[:-1]), at)

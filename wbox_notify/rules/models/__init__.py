@@ -11,11 +11,11 @@ from wbox_notify.config.yaml.validation import (
     Refusal,
     Strict,
     Version,
+    as_list,
     empty_map,
+    invalid,
     later,
-    listed,
-    reading,
-    wrong,
+    parsed,
 )
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import LIFETIME, OnUnknown
@@ -44,11 +44,11 @@ def _whole_days(text: str) -> int:
 
 def _tag(tags: list[str]) -> list[str]:
     if any("," in tag or not tag.strip() for tag in tags):
-        raise wrong("WBX215", "a tag is a word without commas", "give several tags as a list: [ops, night]")
+        raise invalid("WBX215", "a tag is a word without commas", "give several tags as a list: [ops, night]")
     return [tag.strip() for tag in tags]
 
 
-Days = Annotated[int, reading(_whole_days, int, float, schema=DurationText)]
+Days = Annotated[int, parsed(_whole_days, int, float, schema=DurationText)]
 
 
 class ContactSpec(Strict):
@@ -69,7 +69,7 @@ class ContactSpec(Strict):
 class GroupMembersSpec(Strict):
     """Who is in a group."""
 
-    members: Annotated[list[PhoneText], BeforeValidator(listed)]
+    members: Annotated[list[PhoneText], BeforeValidator(as_list)]
 
 
 class WindowSpec(Strict):
@@ -105,7 +105,7 @@ WindowsByName = dict[str, str | list[str]] | None
 
 def _named_once(items: dict[str, str]) -> dict[str, str]:
     if len(items) != 1:
-        raise wrong(
+        raise invalid(
             "WBX215", "`for_each` has one name and one list", "write `for_each: {row: file.json.rows}`"
         )
     return items
@@ -113,7 +113,7 @@ def _named_once(items: dict[str, str]) -> dict[str, str]:
 
 def _named(value: Any) -> Any:
     if isinstance(value, str):
-        raise wrong("WBX215", "`for_each` gives each item a name", f"write `for_each: {{row: {value}}}`")
+        raise invalid("WBX215", "`for_each` gives each item a name", f"write `for_each: {{row: {value}}}`")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
-from wbox_notify.config.yaml.validation import Refusal, Strict, later, listed, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, as_list, invalid, later, not_empty
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, shorthand, unless_via
 
@@ -32,14 +32,14 @@ class MediaSpec(Strict):
     def _no_text(cls, value: Any) -> Any:
         if isinstance(value, str):
             hint = f"write `{{file: {value!r}}}` or `{{url: {value!r}}}`".replace("'", '"')
-            raise wrong("WBX213", "`media` needs a `file` of this machine or a `url`", hint)
+            raise invalid("WBX213", "`media` needs a `file` of this machine or a `url`", hint)
         return value
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.file is None) == (self.url is None):
             message = "`media` takes either a `file` of this machine or a `url`"
-            raise wrong("WBX211", message, 'write `{file: "{{ file.path }}"}` or `{url: https://...}`')
+            raise invalid("WBX211", message, 'write `{file: "{{ file.path }}"}` or `{url: https://...}`')
         return self
 
 
@@ -77,20 +77,20 @@ class SendSpec(Strict):
     def _one_kind(self) -> Self:
         given = [kind for kind in SEND_KINDS if getattr(self, kind) is not None]
         if not given:
-            raise wrong("WBX211", f"`send` needs one of {', '.join(SEND_KINDS)}")
+            raise invalid("WBX211", f"`send` needs one of {', '.join(SEND_KINDS)}")
         if len(given) > 1:
             message = f"`send` takes one of {', '.join(SEND_KINDS)}, not {' and '.join(given)} together"
-            raise wrong("WBX211", message, "make it a list of messages")
+            raise invalid("WBX211", message, "make it a list of messages")
         return self
 
 
 Messages = Annotated[
     list[SendSpec],
     BeforeValidator(
-        listed,
+        as_list,
         json_schema_input_type=SendSpec | Annotated[list[SendSpec], Field(json_schema_extra={"minItems": 1})],
     ),
-    AfterValidator(some),
+    AfterValidator(not_empty),
 ]
 
 
@@ -207,7 +207,7 @@ def _rated(value: Any) -> Any:
         return value
     found = _RATE.fullmatch(value.strip())
     if not found:
-        raise wrong("WBX215", f"`{value}` is not a throttle", "write it like 3/10m: 3 in 10 minutes")
+        raise invalid("WBX215", f"`{value}` is not a throttle", "write it like 3/10m: 3 in 10 minutes")
     return {"max": int(found[1]), "per": found[2]}
 
 
@@ -225,4 +225,4 @@ Quiet = Annotated[
     QuietSpec,
     BeforeValidator(shorthand("window", str, list), json_schema_input_type=_TextOrTexts | QuietSpec),
 ]
-Steps = Annotated[list[StepSpec], BeforeValidator(listed, json_schema_input_type=StepSpec | list[StepSpec])]
+Steps = Annotated[list[StepSpec], BeforeValidator(as_list, json_schema_input_type=StepSpec | list[StepSpec])]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Duration
-from wbox_notify.config.yaml.validation import Strict, listed, wrong
+from wbox_notify.config.yaml.validation import Strict, as_list, invalid
 from wbox_notify.rules.models.values import Moment, PhoneText
 
 _EXPECTED = ("text", "media", "event", "poll")
@@ -53,11 +53,13 @@ class GivenSpec(Strict):
     def _one_kind(self) -> Self:
         given = [kind for kind in INPUTS if getattr(self, kind) is not None]
         if not given:
-            raise wrong("WBX211", f"an input needs one of {', '.join(INPUTS)}")
+            raise invalid("WBX211", f"an input needs one of {', '.join(INPUTS)}")
         if len(given) > 1:
-            raise wrong("WBX211", f"an input takes one of {' and '.join(given)}", "make it a list of inputs")
+            raise invalid(
+                "WBX211", f"an input takes one of {' and '.join(given)}", "make it a list of inputs"
+            )
         if self.at and self.after is not None:
-            raise wrong("WBX211", "an input comes either `at` a time or `after` the one before")
+            raise invalid("WBX211", "an input comes either `at` a time or `after` the one before")
         return self
 
 
@@ -72,10 +74,10 @@ def _matchable(value: Any) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and value.keys() == {"contains"}:
-        parts = listed(value["contains"])
+        parts = as_list(value["contains"])
         if parts and all(isinstance(part, str) for part in parts):
             return value
-    raise wrong("WBX215", "a text or `{contains: …}` is expected here", "put it in quotes if it is text")
+    raise invalid("WBX215", "a text or `{contains: …}` is expected here", "put it in quotes if it is text")
 
 
 Match = Annotated[Any, BeforeValidator(_matchable, json_schema_input_type=str | Contains)]
@@ -121,7 +123,7 @@ class ExpectSpec(Strict):
     def _one_kind(self) -> Self:
         given = [kind for kind in _EXPECTED if getattr(self, kind) is not None]
         if len(given) > 1:
-            raise wrong("WBX211", f"a message is one of {', '.join(given)}", "make it a list of messages")
+            raise invalid("WBX211", f"a message is one of {', '.join(given)}", "make it a list of messages")
         return self
 
 
@@ -130,10 +132,10 @@ class RuleTestSpec(Strict):
 
     name: str = Field(description="what the test shows")
     when: Annotated[
-        list[GivenSpec], BeforeValidator(listed, json_schema_input_type=GivenSpec | list[GivenSpec])
+        list[GivenSpec], BeforeValidator(as_list, json_schema_input_type=GivenSpec | list[GivenSpec])
     ] = Field(default=[], description="events, in order")
     expect: Annotated[
-        list[ExpectSpec], BeforeValidator(listed, json_schema_input_type=ExpectSpec | list[ExpectSpec])
+        list[ExpectSpec], BeforeValidator(as_list, json_schema_input_type=ExpectSpec | list[ExpectSpec])
     ] = Field(default=[], description="all expected messages, in order; `[]` for none")
     skipped: str | None = Field(
         default=None,
@@ -146,11 +148,11 @@ class RuleTestSpec(Strict):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.when and not self.next_runs:
-            raise wrong(
+            raise invalid(
                 "WBX211", "a test needs `when`, or `next_runs`", "write `when: [{file: {name: a.pdf}}]`"
             )
         if self.when and not self.skipped and "expect" not in self.model_fields_set:
-            raise wrong("WBX211", "a test needs `expect`", "write `expect: []` where nothing is to be sent")
+            raise invalid("WBX211", "a test needs `expect`", "write `expect: []` where nothing is to be sent")
         if bool(self.next_runs) != bool(self.next_runs_from):
-            raise wrong("WBX211", "`next_runs` and `next_runs_from` need each other")
+            raise invalid("WBX211", "`next_runs` and `next_runs_from` need each other")
         return self

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Count, Duration, Size, Zone
-from wbox_notify.config.yaml.validation import Refusal, Strict, listed, reading, some, wrong
+from wbox_notify.config.yaml.validation import Refusal, Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
     HookPath,
@@ -50,13 +50,13 @@ class ReadSpec(Strict):
         alias="as",
         description="`csv`, `json` (a list), `ndjson` or `lines`; by default that of the ending of the name",
     )
-    encoding: Annotated[str | None, reading(_encoding)] = Field(
+    encoding: Annotated[str | None, parsed(_encoding)] = Field(
         default=None,
         description="such as `windows-1254`; by default UTF-8, UTF-16 or Windows-1254 is detected",
     )
     delimiter: Annotated[
         str | None,
-        reading(_delimiter, schema=Annotated[str, Field(min_length=1, max_length=1)]),
+        parsed(_delimiter, schema=Annotated[str, Field(min_length=1, max_length=1)]),
     ] = Field(default=None, description="the character between the cells of a CSV; detected by default")
     columns: Texts = Field(default=[], description="the names of the columns of a CSV without a header row")
 
@@ -64,7 +64,7 @@ class ReadSpec(Strict):
     def _only_csv(self) -> Self:
         given = [name for name in ("delimiter", "columns") if getattr(self, name)]
         if given and self.kind not in {None, "csv"}:
-            raise wrong("WBX211", f"`{given[0]}` is for CSV, not for {self.kind}")
+            raise invalid("WBX211", f"`{given[0]}` is for CSV, not for {self.kind}")
         return self
 
 
@@ -153,7 +153,7 @@ class VerifySpec(Strict):
 def _explained(value: Any) -> Any:
     if isinstance(value, str):
         hint = f"write `webhook: {{path: {value}, secret: NAME}}`"
-        raise wrong("WBX316", "a webhook has to say who may call it", hint)
+        raise invalid("WBX316", "a webhook has to say who may call it", hint)
     return value
 
 
@@ -199,9 +199,9 @@ class TimesSpec(Strict):
     def _one_kind(self) -> Self:
         given = [kind for kind in ("at", "cron", "every") if getattr(self, kind)]
         if not given:
-            raise wrong("WBX211", "a schedule needs one of at, cron, every", "write `at: Mon-Fri 09:00`")
+            raise invalid("WBX211", "a schedule needs one of at, cron, every", "write `at: Mon-Fri 09:00`")
         if len(given) > 1:
-            raise wrong(
+            raise invalid(
                 "WBX211", f"a schedule takes one of {' and '.join(given)}", "write a trigger for each"
             )
         return self
@@ -223,9 +223,9 @@ Times = Annotated[
 def _one_of_kinds(spec: Strict, what: str, kinds: tuple[str, ...]) -> None:
     given = [kind for kind in kinds if getattr(spec, kind) is not None]
     if not given:
-        raise wrong("WBX211", f"`{what}` needs one of {', '.join(kinds)}")
+        raise invalid("WBX211", f"`{what}` needs one of {', '.join(kinds)}")
     if len(given) > 1:
-        raise wrong("WBX211", f"`{what}` takes one of {' and '.join(given)}", "make it a list of triggers")
+        raise invalid("WBX211", f"`{what}` takes one of {' and '.join(given)}", "make it a list of triggers")
 
 
 class AwaitedSpec(Strict):
@@ -293,9 +293,9 @@ class TriggerSpec(Strict):
 Triggers = Annotated[
     list[TriggerSpec],
     BeforeValidator(
-        listed,
+        as_list,
         json_schema_input_type=TriggerSpec
         | Annotated[list[TriggerSpec], Field(json_schema_extra={"minItems": 1})],
     ),
-    AfterValidator(some),
+    AfterValidator(not_empty),
 ]

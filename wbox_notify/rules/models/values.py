@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.fields import Duration, SecretName
-from wbox_notify.config.yaml.validation import listed, reading, some, wrong
+from wbox_notify.config.yaml.validation import as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -45,7 +45,7 @@ def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
         near = re.sub(r"[^a-z0-9_-]+", "-", _plain(text)).strip("-_")[:64]
         message = "an id has small letters, digits, `-` and `_`, 64 at most"
-        raise wrong("WBX215", message, f"write `{near or 'new-invoice'}`")
+        raise invalid("WBX215", message, f"write `{near or 'new-invoice'}`")
     return text
 
 
@@ -68,7 +68,7 @@ def _unchanged(value: Any) -> Any:
     if type(value) is not int:
         return value
     if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
-        raise wrong("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
+        raise invalid("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
     return str(value)
 
 
@@ -95,13 +95,13 @@ def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationI
 def _preset(name: str) -> str:
     if name not in PRESETS:
         hint = did_you_mean(name, PRESETS) or f"there are {', '.join(PRESETS)}"
-        raise wrong("WBX215", f"`{name}` is not known here", hint)
+        raise invalid("WBX215", f"`{name}` is not known here", hint)
     return name
 
 
 def _often(seconds: float) -> float:
     if seconds < 1:
-        raise wrong("WBX215", "this interval is too short", "write `1s` or more")
+        raise invalid("WBX215", "this interval is too short", "write `1s` or more")
     return seconds
 
 
@@ -111,38 +111,38 @@ Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern":
 Poll = Annotated[Duration, AfterValidator(_often)]
 Moment = Annotated[
     datetime,
-    reading(as_moment, schema=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")]),
+    parsed(as_moment, schema=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")]),
 ]
 PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
 """A phone number or a name; a number without quotes where it is sure to be the one that was written."""
 
-Texts = Annotated[list[str], BeforeValidator(listed, json_schema_input_type=str | list[str])]
+Texts = Annotated[list[str], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
 SomeTexts = Annotated[
     list[str],
     BeforeValidator(
-        listed, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
+        as_list, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
     ),
-    AfterValidator(some),
+    AfterValidator(not_empty),
 ]
 Recipients = Annotated[
     list[PhoneText],
     BeforeValidator(
-        listed,
+        as_list,
         json_schema_input_type=str
         | Number
         | Annotated[list[str | Number], Field(json_schema_extra={"minItems": 1})],
     ),
-    AfterValidator(some),
+    AfterValidator(not_empty),
 ]
 RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
-    reading(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
+    parsed(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
 ]
 SecretNames = Annotated[
     list[SecretName],
-    BeforeValidator(listed, json_schema_input_type=SecretName | list[SecretName]),
-    AfterValidator(some),
+    BeforeValidator(as_list, json_schema_input_type=SecretName | list[SecretName]),
+    AfterValidator(not_empty),
 ]
 PresetName = Annotated[
     str,

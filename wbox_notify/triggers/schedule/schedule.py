@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from wbox_notify.config.fields import Duration
-from wbox_notify.config.yaml.validation import Strict, listed, reading
+from wbox_notify.config.yaml.validation import Strict, as_list, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, Every
 
@@ -63,12 +63,12 @@ def _day(text: str) -> date:
 class Skip(Strict):
     """Days without runs."""
 
-    holidays: Annotated[str | None, reading(_region)] = Field(
+    holidays: Annotated[str | None, parsed(_region)] = Field(
         default=None, description="a country, or a part of one: `TR`, `DE-BY`"
     )
     days: Annotated[
-        list[Annotated[date, reading(_day)]],
-        BeforeValidator(listed, json_schema_input_type=str | list[str]),
+        list[Annotated[date, parsed(_day)]],
+        BeforeValidator(as_list, json_schema_input_type=str | list[str]),
     ] = Field(default=[], description="dates, such as `2026-12-31`")
 
     def reason(self, day: date) -> str | None:
