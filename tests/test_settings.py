@@ -240,6 +240,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("fallback: [ntyf://a]\n", "WBX329", (1, 12), "knows no service `ntyf`", "did you mean `ntfy`?"),
         ("fallback: ops-mail\n", "WBX329", (1, 11), "no secret `ops-mail`", "WBOX_SECRET_OPS_MAIL"),
         ("wbox: {ulr: x}\n", "WBX210", (1, 8), "unknown key `ulr`", "did you mean `url`?"),
+        ("zzz:\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
         ("zzz: 1\n", "WBX210", (1, 1), "unknown key `zzz`", "known here: version, wbox, defaults"),
         ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
         ("- a\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
@@ -352,6 +353,12 @@ def test_one_bad_setting_leaves_the_others(tmp_path: Path) -> None:
 
 def test_empty_sections_are_fine(tmp_path: Path) -> None:
     assert setup(tmp_path, "version: 1\nwbox:\ndefaults:\ncontacts:\ngroups:\n").problems == ()
+
+
+def test_a_key_without_a_value_is_one_that_is_left_out(tmp_path: Path) -> None:
+    keys = "wbox:\n  url:\n  device:\n  pace:\ndefaults: {lang: }\nhistory:\nmedia:\nfallback:\nsecrets:\n"
+    found = setup(tmp_path, keys)
+    assert (found.problems, found.settings) == ((), setup(tmp_path, "version: 1\n").settings)
 
 
 def test_a_settings_file_that_is_a_folder_is_a_problem(tmp_path: Path) -> None:

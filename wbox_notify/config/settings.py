@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Optional, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_type_hints
 
 from pydantic import (
     BeforeValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
+    model_validator,
 )
 
 from wbox_notify.config import fields
@@ -58,14 +59,21 @@ def at(key: str, default: Any, text: str, variable: str | None = None, kind: Any
 
 
 def _field(kind: Any, default: Any, text: str) -> tuple[Any, Any]:
-    """Return type and field of a key; a key without a value is left out."""
-    if default is None:
-        return Optional[kind], Field(default=None, description=text)  # noqa: UP045 - the type is a value here
+    """Return type and field of a key, whose default is written as in the file."""
+    return kind, Field(default=default, validate_default=default is not None, description=text)
 
-    def unless_empty(value: Any) -> Any:
-        return default if value is None else value
 
-    return Annotated[kind, BeforeValidator(unless_empty)], fields.option(default, text)
+class _Section(Strict):
+    refused: ClassVar[Mapping[str, Refusal]] = {"api_key": _NO_KEY}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, value: Any) -> Any:
+        """Take a key without a value as left out."""
+        if not isinstance(value, dict):
+            return value
+        empty = {key for key in cls.model_fields if value.get(key, "") is None}
+        return {key: part for key, part in value.items() if key not in empty}
 
 
 def _pace_model() -> type[Strict]:
@@ -81,7 +89,7 @@ def _pace_model() -> type[Strict]:
             case (_, text):
                 keys[name] = _field(fields.Duration, duration_text(default), text)
     text = "How quickly messages follow each other, so that WhatsApp does not block the number."
-    return create_model("Pace", __base__=Strict, __doc__=text, **keys)
+    return create_model("Pace", __base__=_Section, __doc__=text, **keys)
 
 
 _PaceParts: Any = _pace_model()
@@ -171,11 +179,7 @@ _SECTIONS = {
 }
 
 
-class _Section(Strict):
-    refused: ClassVar[Mapping[str, Refusal]] = {"api_key": _NO_KEY}
-
-
-class _File(Strict):
+class _File(_Section):
     refused: ClassVar[Mapping[str, Refusal]] = {
         "pace": Refusal("WBX210", "unknown key `pace`", "it stands under `wbox:`"),
         **later("rules", hint="rules stand in the folder rules/"),
@@ -216,8 +220,7 @@ def _file_model() -> type[Strict]:
     keys |= _keys("")
     # The shape of people is part of the rules.
     keys |= dict.fromkeys(("contacts", "groups", "on_call", "time_windows"), (Any, None))
-    # A value in place of the place of a secret gets a message that does not show it.
-    secrets = BeforeValidator(empty_map, json_schema_input_type=dict[str, SecretSpec] | None)
+    secrets = BeforeValidator(empty_map, json_schema_input_type=dict[str, SecretSpec])  # see `Secrets`
     text = "the place of each secret by its name; never its value"
     keys["secrets"] = (Annotated[Any, secrets], Field(default=None, description=text))
     return create_model("SettingsFile", __base__=_File, __doc__="The settings of a project.", **keys)
