@@ -211,9 +211,7 @@ def _rated(value: Any) -> Any:
     return {"max": int(found[1]), "per": found[2]}
 
 
-Dedupe = Annotated[
-    DedupeSpec, BeforeValidator(shorthand("key", str, list), json_schema_input_type=_TextOrTexts | DedupeSpec)
-]
+Dedupe = Annotated[DedupeSpec, shorthand("key", str, list, schema=_TextOrTexts | DedupeSpec)]
 Throttle = Annotated[
     ThrottleSpec,
     BeforeValidator(
@@ -223,6 +221,6 @@ Throttle = Annotated[
 ]
 Quiet = Annotated[
     QuietSpec,
-    BeforeValidator(shorthand("window", str, list), json_schema_input_type=_TextOrTexts | QuietSpec),
+    shorthand("window", str, list, schema=_TextOrTexts | QuietSpec),
 ]
 Steps = Annotated[list[StepSpec], BeforeValidator(as_list, json_schema_input_type=StepSpec | list[StepSpec])]

@@ -96,9 +96,9 @@ class FileSpec(Strict):
         description="how long a file must stay unchanged to be complete; by default 2 seconds where nothing "
         "else shows that it is, and for an empty one",
     )
-    read: Annotated[
-        ReadSpec, BeforeValidator(shorthand("as", str), json_schema_input_type=ReadKind | ReadSpec)
-    ] = Field(default=ReadSpec(), description="the format of `file.rows` in `for_each`: `csv`, or a map")
+    read: Annotated[ReadSpec, shorthand("as", str, schema=ReadKind | ReadSpec)] = Field(
+        default=ReadSpec(), description="the format of `file.rows` in `for_each`: `csv`, or a map"
+    )
     burst: Burst | None = Field(
         default=None, description="one message for many files that come together: `{over: 20}`"
     )
@@ -210,14 +210,12 @@ class TimesSpec(Strict):
 class ScheduleSpec(TimesSpec):
     """The times at which a rule runs."""
 
-    missed: Annotated[
-        Missed, BeforeValidator(shorthand("run", str), json_schema_input_type=Runs | Missed)
-    ] = Field(default=Missed(), description="what to do about missed runs")
+    missed: Annotated[Missed, shorthand("run", str, schema=Runs | Missed)] = Field(
+        default=Missed(), description="what to do about missed runs"
+    )
 
 
-Times = Annotated[
-    TimesSpec, BeforeValidator(shorthand("at", str, list), json_schema_input_type=_Times | TimesSpec)
-]
+Times = Annotated[TimesSpec, shorthand("at", str, list, schema=_Times | TimesSpec)]
 
 
 def _one_of_kinds(spec: Strict, what: str, kinds: tuple[str, ...]) -> None:
@@ -273,7 +271,7 @@ class TriggerSpec(Strict):
     ] = Field(default=None, description="a call of `/hook/PATH`")
     schedule: Annotated[
         ScheduleSpec | None,
-        BeforeValidator(shorthand("at", str, list), json_schema_input_type=_Times | ScheduleSpec),
+        shorthand("at", str, list, schema=_Times | ScheduleSpec),
     ] = Field(default=None, description="times; a text or a list is short for `at`")
     missing: MissingSpec | None = Field(
         default=None, description="a file or a call that did not come in time"

@@ -1,8 +1,6 @@
-"""Values: the plain words of the language, each with the shorthands that an editor has to know."""
+"""Types of the plain values of the language, each with its shorthands for the JSON Schema."""
 
 import re
-import unicodedata
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,11 +18,11 @@ from wbox_notify.config.fields import Duration, SecretName
 from wbox_notify.config.yaml.validation import as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.triggers.schedule.wallclock import plain
 from wbox_notify.triggers.webhook.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHORTEST, _LONGEST = 10, 15
-_UNITS = ("w", "d", "h", "m", "s", "ms")
 _SEGMENT = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _HOOK = re.compile(rf"/?({_SEGMENT}(?:/{_SEGMENT})*)/?")
 _LONGEST_HOOK = 200
@@ -43,16 +41,10 @@ def as_moment(text: str) -> datetime:
 
 def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
-        near = re.sub(r"[^a-z0-9_-]+", "-", _plain(text)).strip("-_")[:64]
+        near = re.sub(r"[^a-z0-9_-]+", "-", plain(text)).strip("-_")[:64]
         message = "an id has small letters, digits, `-` and `_`, 64 at most"
         raise invalid("WBX215", message, f"write `{near or 'new-invoice'}`")
     return text
-
-
-def _plain(text: str) -> str:
-    """Return a text in small letters without their accents: ``fatura ogle`` for ``Fatura Öğle``."""
-    letters = unicodedata.normalize("NFKD", text.lower().replace("\N{LATIN SMALL LETTER DOTLESS I}", "i"))
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _hook(text: str) -> str:
@@ -72,15 +64,15 @@ def _unchanged(value: Any) -> Any:
     return str(value)
 
 
-def shorthand(key: str, *kinds: type) -> Callable[[Any], Any]:
-    """Return a validator that takes a bare value of some types as a map with one key."""
+def shorthand(key: str, *kinds: type, schema: Any) -> BeforeValidator:
+    """Return the validator of a map that takes a bare value of some types as its one key."""
 
     def expand(value: Any) -> Any:
         if isinstance(value, kinds):
             return {key: value}
         return value
 
-    return expand
+    return BeforeValidator(expand, json_schema_input_type=schema)
 
 
 def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
