@@ -306,7 +306,7 @@ MISTAKES = [
         "send: {text: a, template: b}",
         "WBX211",
         (5, 11),
-        "not text and template together",
+        "`send` takes one of text and template",
         "a list of messages",
     ),
     ("send: {txt: hi}", "WBX210", (5, 12), "unknown key `txt`", "did you mean `text`?"),

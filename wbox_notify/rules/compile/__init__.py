@@ -12,7 +12,7 @@ from wbox_notify.rules.compile import flow
 from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import trigger
 from wbox_notify.rules.models import RuleSpec
-from wbox_notify.rules.models.tests import INPUTS, ExpectSpec, GivenSpec, RuleTestSpec
+from wbox_notify.rules.models.tests import ExpectSpec, GivenSpec, RuleTestSpec
 from wbox_notify.rules.names import headers, needs, scope, unseen
 from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
@@ -137,13 +137,12 @@ def _rule_test(context: BuildContext, spec: RuleTestSpec, zone: tzinfo, location
 
 
 def _given(spec: GivenSpec, zone: tzinfo) -> Given:
-    kind = next(kind for kind in INPUTS if getattr(spec, kind) is not None)
     facts = spec.file or spec.webhook
     data = facts.model_dump(exclude_unset=True) if facts else {}
     if spec.file and spec.file.mtime:
         data["mtime"] = _in(spec.file.mtime, zone).timestamp()
     return Given(
-        kind=kind,
+        kind=spec.kind,
         data=data,
         at=spec.at and _in(spec.at, zone),
         after=(spec.after or 0.0) + (spec.wait or 0.0),

@@ -14,7 +14,6 @@ from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.exposure import check_lending
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.flow import (
-    SEND_KINDS,
     SendSpec,
     StepSpec,
 )
@@ -217,14 +216,13 @@ class _Source(NamedTuple):
 def _sources(context: BuildContext, specs: Sequence[SendSpec], location: Location) -> list[_Source]:
     sources = []
     for index, spec in enumerate(specs):
-        kind = next(kind for kind in SEND_KINDS if getattr(spec, kind) is not None)
-        value, at = getattr(spec, kind), location.at(index, kind)
+        value, at = getattr(spec, spec.kind), location.at(index, spec.kind)
         if isinstance(value, str):
             texts, locations = {"message": value}, {"message": at}
         else:
             texts = {name: text for name, text in value if text is not None}
             locations = {name: at.at(name) for name in texts}
-        sources.append(_Source(kind, texts, locations, spec.device or context.settings.device_id))
+        sources.append(_Source(spec.kind, texts, locations, spec.device or context.settings.device_id))
     return sources
 
 

@@ -7,17 +7,27 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
-from wbox_notify.config.yaml.validation import Refusal, Strict, as_list, invalid, later, not_empty
+from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, later, not_empty
 from wbox_notify.rules.models.triggers import TimesSpec
-from wbox_notify.rules.models.values import RecipientsOrVia, SomeTexts, Texts, shorthand, unless_via
+from wbox_notify.rules.models.values import (
+    OneKind,
+    RecipientsOrVia,
+    SomeTexts,
+    Texts,
+    one_or_list,
+    one_or_more,
+    requires_one,
+    shorthand,
+    unless_via,
+)
 
-SEND_KINDS = ("text", "template", "media", "event", "poll")
+_KINDS = ("text", "template", "media", "event", "poll")
 
 
 class MediaSpec(Strict):
     """An image, a video or a document."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["url"]}]})
+    model_config = requires_one("file", "url")
 
     file: str | None = Field(
         default=None, description="a file of this machine, `{{ file.path }}`; it needs `public_url`"
@@ -58,12 +68,11 @@ class PollSpec(Strict):
     options: list[str] = Field(description="two answers or more")
 
 
-class SendSpec(Strict):
+class SendSpec(OneKind):
     """A message: exactly one of the five kinds."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in SEND_KINDS]},
-    )
+    noun, kinds, hints = "`send`", _KINDS, (None, "make it a list of messages")
+    model_config = requires_one(*_KINDS)
     refused: ClassVar[Mapping[str, Refusal]] = later("if", "to")
 
     text: str | None = Field(default=None, description="a text")
@@ -73,26 +82,8 @@ class SendSpec(Strict):
     poll: PollSpec | None = Field(default=None, description="a question with options")
     device: Device | None = Field(default=None, description="the number of the sending wbox device")
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        given = [kind for kind in SEND_KINDS if getattr(self, kind) is not None]
-        if not given:
-            raise invalid("WBX211", f"`send` needs one of {', '.join(SEND_KINDS)}")
-        if len(given) > 1:
-            message = f"`send` takes one of {', '.join(SEND_KINDS)}, not {' and '.join(given)} together"
-            raise invalid("WBX211", message, "make it a list of messages")
-        return self
 
-
-Messages = Annotated[
-    list[SendSpec],
-    BeforeValidator(
-        as_list,
-        json_schema_input_type=SendSpec | Annotated[list[SendSpec], Field(json_schema_extra={"minItems": 1})],
-    ),
-    AfterValidator(not_empty),
-]
-
+Messages = Annotated[list[SendSpec], one_or_more(SendSpec), AfterValidator(not_empty)]
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 
@@ -223,4 +214,4 @@ Quiet = Annotated[
     QuietSpec,
     shorthand("window", str, list, schema=_TextOrTexts | QuietSpec),
 ]
-Steps = Annotated[list[StepSpec], BeforeValidator(as_list, json_schema_input_type=StepSpec | list[StepSpec])]
+Steps = Annotated[list[StepSpec], one_or_list(StepSpec)]

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid
-from wbox_notify.rules.models.values import Moment, PhoneText
+from wbox_notify.rules.models.values import Moment, OneKind, PhoneText, one_or_list, requires_one
 
 _EXPECTED = ("text", "media", "event", "poll")
-INPUTS = ("file", "webhook", "schedule", "missing", "ack", "wait")
+_INPUTS = ("file", "webhook", "schedule", "missing", "ack", "wait")
 
 
 class FileFacts(Strict):
@@ -30,10 +30,11 @@ class CallFacts(Strict):
     query: dict[str, str] = Field(default={}, description="the query, after the `?`")
 
 
-class GivenSpec(Strict):
+class GivenSpec(OneKind):
     """One input: exactly one of the six kinds."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in INPUTS]})
+    noun, kinds, hints = "an input", _INPUTS, (None, "make it a list of inputs")
+    model_config = requires_one(*_INPUTS)
 
     at: Moment | None = Field(default=None, description="the time, such as `2026-11-23 14:00`")
     after: Duration | None = Field(default=None, description="the time after the previous input")
@@ -50,14 +51,7 @@ class GivenSpec(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        given = [kind for kind in INPUTS if getattr(self, kind) is not None]
-        if not given:
-            raise invalid("WBX211", f"an input needs one of {', '.join(INPUTS)}")
-        if len(given) > 1:
-            raise invalid(
-                "WBX211", f"an input takes one of {' and '.join(given)}", "make it a list of inputs"
-            )
+    def _one_time(self) -> Self:
         if self.at and self.after is not None:
             raise invalid("WBX211", "an input comes either `at` a time or `after` the one before")
         return self
@@ -131,12 +125,12 @@ class RuleTestSpec(Strict):
     """A test of a rule, with a virtual clock."""
 
     name: str = Field(description="what the test shows")
-    when: Annotated[
-        list[GivenSpec], BeforeValidator(as_list, json_schema_input_type=GivenSpec | list[GivenSpec])
-    ] = Field(default=[], description="events, in order")
-    expect: Annotated[
-        list[ExpectSpec], BeforeValidator(as_list, json_schema_input_type=ExpectSpec | list[ExpectSpec])
-    ] = Field(default=[], description="all expected messages, in order; `[]` for none")
+    when: Annotated[list[GivenSpec], one_or_list(GivenSpec)] = Field(
+        default=[], description="events, in order"
+    )
+    expect: Annotated[list[ExpectSpec], one_or_list(ExpectSpec)] = Field(
+        default=[], description="all expected messages, in order; `[]` for none"
+    )
     skipped: str | None = Field(
         default=None,
         description="the stage that stopped the rule: `if[1]` (the second), `dedupe`, `throttle`, `holiday`",

@@ -7,20 +7,21 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Count, Duration, Size, Zone
-from wbox_notify.config.yaml.validation import Refusal, Strict, as_list, invalid, not_empty, parsed
+from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
     HookPath,
+    OneKind,
     Poll,
     PresetName,
     SecretNames,
     SomeTexts,
     Texts,
+    one_or_more,
+    requires_one,
     shorthand,
 )
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
-
-KINDS = ("file", "webhook", "schedule", "missing")
 
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
 _Times = str | list[str]
@@ -179,12 +180,12 @@ class WebhookSpec(Strict):
     )
 
 
-class TimesSpec(Strict):
+class TimesSpec(OneKind):
     """Times: exactly one of `at`, `cron` and `every`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("at", "cron", "every")]}
-    )
+    noun, kinds = "a schedule", ("at", "cron", "every")
+    hints = ("write `at: Mon-Fri 09:00`", "write a trigger for each")
+    model_config = requires_one("at", "cron", "every")
 
     at: SomeTexts = Field(
         default=[],
@@ -194,17 +195,6 @@ class TimesSpec(Strict):
     every: str | None = Field(default=None, description="an interval shorter than a day: `15m`")
     tz: Zone | None = Field(default=None, description="the time zone, if it is not that of the settings")
     skip: Skip | None = Field(default=None, description="days without runs")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        given = [kind for kind in ("at", "cron", "every") if getattr(self, kind)]
-        if not given:
-            raise invalid("WBX211", "a schedule needs one of at, cron, every", "write `at: Mon-Fri 09:00`")
-        if len(given) > 1:
-            raise invalid(
-                "WBX211", f"a schedule takes one of {' and '.join(given)}", "write a trigger for each"
-            )
-        return self
 
 
 class ScheduleSpec(TimesSpec):
@@ -218,17 +208,10 @@ class ScheduleSpec(TimesSpec):
 Times = Annotated[TimesSpec, shorthand("at", str, list, schema=_Times | TimesSpec)]
 
 
-def _one_of_kinds(spec: Strict, what: str, kinds: tuple[str, ...]) -> None:
-    given = [kind for kind in kinds if getattr(spec, kind) is not None]
-    if not given:
-        raise invalid("WBX211", f"`{what}` needs one of {', '.join(kinds)}")
-    if len(given) > 1:
-        raise invalid("WBX211", f"`{what}` takes one of {' and '.join(given)}", "make it a list of triggers")
-
-
-class AwaitedSpec(Strict):
+class AwaitedSpec(OneKind):
     """The expected file or call: exactly one of the two."""
 
+    noun, kinds, hints = "`of`", ("file", "webhook"), (None, "make it a list of triggers")
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     refused: ClassVar[Mapping[str, Refusal]] = {
         name: Refusal("WBX210", f"`{name}` cannot be awaited", "write `file` or `webhook`")
@@ -239,11 +222,6 @@ class AwaitedSpec(Strict):
     webhook: Annotated[
         WebhookSpec | None, BeforeValidator(_explained, json_schema_input_type=WebhookSpec)
     ] = Field(default=None, description="a call, as in `trigger`")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        _one_of_kinds(self, "of", KINDS[:2])
-        return self
 
 
 class MissingSpec(Strict):
@@ -260,9 +238,11 @@ class MissingSpec(Strict):
     )
 
 
-class TriggerSpec(Strict):
+class TriggerSpec(OneKind):
     """The event that starts a rule: exactly one of the four."""
 
+    noun, kinds = "`trigger`", ("file", "webhook", "schedule", "missing")
+    hints = (None, "make it a list of triggers")
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     file: FileSpec | None = Field(default=None, description="a finished file in a folder")
@@ -277,23 +257,5 @@ class TriggerSpec(Strict):
         default=None, description="a file or a call that did not come in time"
     )
 
-    @property
-    def kind(self) -> str:
-        """Which of the four it is."""
-        return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        _one_of_kinds(self, "trigger", KINDS)
-        return self
-
-
-Triggers = Annotated[
-    list[TriggerSpec],
-    BeforeValidator(
-        as_list,
-        json_schema_input_type=TriggerSpec
-        | Annotated[list[TriggerSpec], Field(json_schema_extra={"minItems": 1})],
-    ),
-    AfterValidator(not_empty),
-]
+Triggers = Annotated[list[TriggerSpec], one_or_more(TriggerSpec), AfterValidator(not_empty)]

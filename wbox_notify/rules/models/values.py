@@ -2,20 +2,22 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.fields import Duration, SecretName
-from wbox_notify.config.yaml.validation import as_list, invalid, not_empty, parsed
+from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.wallclock import plain
@@ -64,6 +66,48 @@ def _unchanged(value: Any) -> Any:
     return str(value)
 
 
+class OneKind(Strict):
+    """A map of which exactly one of some keys is given."""
+
+    noun: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]
+    hints: ClassVar[tuple[str | None, str]]
+    """What to do where none is given, and where several are."""
+
+    @property
+    def kind(self) -> str:
+        """The key that is given."""
+        return self._given()[0]
+
+    def _given(self) -> list[str]:
+        return [kind for kind in self.kinds if getattr(self, kind) not in (None, [])]
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        given = self._given()
+        if not given:
+            raise invalid("WBX211", f"{self.noun} needs one of {', '.join(self.kinds)}", self.hints[0])
+        if len(given) > 1:
+            raise invalid("WBX211", f"{self.noun} takes one of {' and '.join(given)}", self.hints[1])
+        return self
+
+
+def requires_one(*kinds: str) -> ConfigDict:
+    """Return the configuration of a model whose JSON Schema requires one of some keys."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in kinds]})
+
+
+def one_or_list(item: Any) -> BeforeValidator:
+    """Return the validator of a list that takes one value as a list of one."""
+    return BeforeValidator(as_list, json_schema_input_type=item | list[item])
+
+
+def one_or_more(item: Any) -> BeforeValidator:
+    """Return the same of a list that is not empty."""
+    more = Annotated[list[item], Field(json_schema_extra={"minItems": 1})]
+    return BeforeValidator(as_list, json_schema_input_type=item | more)
+
+
 def shorthand(key: str, *kinds: type, schema: Any) -> BeforeValidator:
     """Return the validator of a map that takes a bare value of some types as its one key."""
 
@@ -108,34 +152,15 @@ Moment = Annotated[
 PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
 """A phone number or a name; a number without quotes where it is sure to be the one that was written."""
 
-Texts = Annotated[list[str], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
-SomeTexts = Annotated[
-    list[str],
-    BeforeValidator(
-        as_list, json_schema_input_type=str | Annotated[list[str], Field(json_schema_extra={"minItems": 1})]
-    ),
-    AfterValidator(not_empty),
-]
-Recipients = Annotated[
-    list[PhoneText],
-    BeforeValidator(
-        as_list,
-        json_schema_input_type=str
-        | Number
-        | Annotated[list[str | Number], Field(json_schema_extra={"minItems": 1})],
-    ),
-    AfterValidator(not_empty),
-]
+Texts = Annotated[list[str], one_or_list(str)]
+SomeTexts = Annotated[list[str], one_or_more(str), AfterValidator(not_empty)]
+Recipients = Annotated[list[PhoneText], one_or_more(str | Number), AfterValidator(not_empty)]
 RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
     parsed(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
 ]
-SecretNames = Annotated[
-    list[SecretName],
-    BeforeValidator(as_list, json_schema_input_type=SecretName | list[SecretName]),
-    AfterValidator(not_empty),
-]
+SecretNames = Annotated[list[SecretName], one_or_list(SecretName), AfterValidator(not_empty)]
 PresetName = Annotated[
     str,
     AfterValidator(_preset),
