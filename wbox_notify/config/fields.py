@@ -1,4 +1,4 @@
-"""Types of the values in settings and rules: what they mean, what is wrong with them, their JSON Schema."""
+"""Types of the values in settings and rules: parsing, messages and JSON Schema."""
 
 import math
 import re

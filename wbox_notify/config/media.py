@@ -33,14 +33,14 @@ _Prefix = matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", _UNFIT, "write it as 
 class Static(Strict):
     """A folder that a web server of yours serves."""
 
-    folder: FolderPath = Field(description="where files are put")
+    folder: FolderPath = Field(description="the folder to put files into")
     url: PublicUrl = Field(description="the address at which the folder is served")
 
 
 class Bucket(Strict):
-    """A bucket of S3, or of what speaks like it: R2, MinIO, Backblaze B2."""
+    """A bucket of S3 or a compatible service: R2, MinIO, Backblaze B2."""
 
-    name: Annotated[str, _Name] = Field(description="what the bucket is called")
+    name: Annotated[str, _Name] = Field(description="the name of the bucket")
     endpoint: Annotated[str, _Endpoint] = Field(
         description="the address of its service: `https://s3.eu-central-1.amazonaws.com`"
     )
@@ -52,7 +52,7 @@ class Bucket(Strict):
     secret: str = Field(
         repr=False, description="the name of the entry in `secrets` that holds the secret access key"
     )
-    prefix: Annotated[str, _Prefix] = option("wbox/", "what the names of all objects begin with")
+    prefix: Annotated[str, _Prefix] = option("wbox/", "the prefix of the names of all objects")
 
 
 class Media(Strict):
@@ -64,12 +64,12 @@ class Media(Strict):
     bucket: Bucket | None = Field(
         default=None, description="a bucket that files are uploaded to, instead of the daemon"
     )
-    quota: Size = option("1GB", "how much of the disk the copies may take")
-    image: Size = option("5MB", "the largest picture")
+    quota: Size = option("1GB", "the most disk space for copies of files")
+    image: Size = option("5MB", "the largest image")
     video: Size = option("16MB", "the largest video")
-    audio: Size = option("16MB", "the largest sound")
+    audio: Size = option("16MB", "the largest audio file")
     document: Size = option("100MB", "the largest file of any other kind")
-    fetches: Count = option(20, "how often one link can be fetched whole")
+    fetches: Count = option(20, "the most complete downloads of a link")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -79,7 +79,7 @@ class Media(Strict):
 
     @property
     def largest(self) -> Mapping[str, int]:
-        """How many bytes a file may have, by what WhatsApp takes it for."""
+        """The most bytes of a file, by its kind."""
         return {"image": self.image, "video": self.video, "audio": self.audio, "document": self.document}
 
     @property

@@ -76,7 +76,7 @@ def _holding(parts: Iterable[Part], path: Path | str) -> Part | None:
 
 
 def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
-    """Return what belongs to the daemon of a project folder.
+    """Return the files of the daemon of a project folder.
 
     Args:
         folder: The project folder.

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from wbox_notify.model.deliveries import Decision, Delivery
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion, Past
+from wbox_notify.model.text import one_line
 from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Database, Readable, Row, Transaction
 
@@ -78,7 +79,7 @@ class Files:
         settled = {
             "id": version.id,
             "fate": fate,
-            "detail": detail.encode("utf-8", "backslashreplace").decode("utf-8"),
+            "detail": one_line(detail),
             "moved_to": os.fsencode(moved_to) or None,
             "now": now,
         }

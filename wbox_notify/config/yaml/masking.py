@@ -1,4 +1,4 @@
-"""Masking: stars in place of what may be a secret, before a line of a file is shown beside a problem."""
+"""Masking of possible secrets by stars in the lines of a file that problems show."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ _CLOSING = {"{": "}", "[": "]", '"': '"', "'": "'"}
 
 
 def masked(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return lines of YAML without what may be a secret, each as long as before."""
+    """Return lines of YAML with stars in place of possible secrets, each as long as before."""
     return tuple(_without_urls(_TOKEN.sub(_stars, starred(line))) for line in _without_values(lines))
 
 
@@ -41,7 +41,7 @@ def starred(text: str) -> str:
     """Return text with every API key starred out, at the same length so that a caret stays right."""
     if "sk_" not in text and "api_key" not in text:
         return text
-    return _KEY.sub(lambda found: (found[1] or found[3]) + "*" * len(found[2] or found[4]), text)
+    return _KEY.sub(lambda key: (key[1] or key[3]) + "*" * len(key[2] or key[4]), text)
 
 
 def is_like_a_token(text: str) -> bool:
@@ -50,7 +50,7 @@ def is_like_a_token(text: str) -> bool:
 
 
 def _without_values(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines without what stands after or below the keys of secrets."""
+    """Yield lines with stars in place of the values of secret keys, also on the lines below."""
     indent, closing = -1, ""  # of the key that holds the lines below, and what ends its value
     for line in lines:
         if len(line) > _LONGEST:
@@ -85,15 +85,15 @@ def _indent(line: str) -> int:
 
 
 def _left_open(value: str) -> str:
-    """Return what ends a value that goes on below its line; nothing where it does not."""
+    """Return the sign that ends a value of several lines, or nothing for one of a single line."""
     sign = value[:1]
     closing = _CLOSING.get(sign, "")
     begun = 2 if closing == sign else value.count(sign)
     return closing if closing and value.count(closing) < begun else ""
 
 
-def _valued(found: re.Match[str]) -> str:
-    return found["key"] + _hidden(found["value"])
+def _valued(line: re.Match[str]) -> str:
+    return line["key"] + _hidden(line["value"])
 
 
 def _hidden(value: str) -> str:
@@ -102,8 +102,8 @@ def _hidden(value: str) -> str:
     return re.sub(r"\S", "*", value) if rest.strip(" {},") else value
 
 
-def _stars(found: re.Match[str]) -> str:
-    return "*" * len(found[0])
+def _stars(token: re.Match[str]) -> str:
+    return "*" * len(token[0])
 
 
 def _without_urls(line: str) -> str:

@@ -154,7 +154,7 @@ def not_empty(values: list[Any]) -> list[Any]:
 
 
 def parse_value(read: Callable[[str], Any], value: Any, info: ValidationInfo, *others: type) -> Any:
-    """Return what a function reads from a text, or from a value of some other types; for validators."""
+    """Return the result of a function for a text, or a value of some other types, in a validator."""
     if not isinstance(value, (str, *others)) or isinstance(value, bool):
         raise PydanticKnownError("string_type")
     try:
