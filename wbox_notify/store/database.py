@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Values = TypeVarTuple("Values")
 
 Row = Mapping[str, Any]
 
@@ -47,9 +47,7 @@ class Readable(Protocol):
 class Database(Readable, Protocol):
     """A database that one owner writes."""
 
-    def write(
-        self, work: Callable[Concatenate[Transaction, P], T], *values: P.args, **named: P.kwargs
-    ) -> Future[T]:
+    def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.
 
         The future raises StoreError when nothing was written.

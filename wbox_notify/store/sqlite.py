@@ -10,16 +10,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 from wbox_notify.errors import StoreError
-from wbox_notify.store.database import Row, Transaction
+from wbox_notify.store.database import Row, T, Transaction, Values
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
-
-P = ParamSpec("P")
-T = TypeVar("T")
-Job = tuple[Callable[[Transaction], Any], Future[Any]]
 
 _MOST_IN_ONE_COMMIT = 500
 _PAGE = 4096
@@ -36,6 +32,14 @@ class SchemaError(StoreError):
     exit_code = 78
 
 
+class _Job(NamedTuple):
+    """Some work that waits for its transaction."""
+
+    work: Callable[..., Any]
+    values: tuple[Any, ...]
+    future: Future[Any]
+
+
 class Sqlite:
     """A database file that this process alone writes.
 
@@ -45,7 +49,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._reader = Reader(path)
         with _explained(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,15 +68,13 @@ class Sqlite:
         self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._writer.start()
 
-    def write(
-        self, work: Callable[Concatenate[Transaction, P], T], *values: P.args, **named: P.kwargs
-    ) -> Future[T]:
+    def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.
 
         The future raises StoreError when nothing was written.
         """
         future: Future[T] = Future()
-        self._jobs.put((lambda tx: work(tx, *values, **named), future))
+        self._jobs.put(_Job(work, values, future))
         return future
 
     def read(self, statement: str, values: Row | None = None) -> list[Row]:
@@ -101,22 +103,20 @@ class Sqlite:
             if batch:
                 self._commit(batch)
 
-    def _commit(self, batch: Sequence[Job]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
+    def _commit(self, batch: Sequence[_Job]) -> None:
         try:
             with _explained(self._path):
                 self._reopen_if_broken()
                 self._connection.execute("begin immediate")
-                for work, future in batch:
-                    done.append((future, self._attempt(work, future)))
+                done = [(job.future, self._attempt(job)) for job in batch]
                 # Before the commit: what callers hear has failed must not be there later.
                 self._identity.check()
                 self._connection.execute("commit")
         except StoreError as error:
             self._give_back(error)
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            for job in batch:
+                if not job.future.done():
+                    job.future.set_exception(error)
             return
         for future, result in done:
             if not future.done():
@@ -140,16 +140,16 @@ class Sqlite:
             self._connection = _open_for_writing(self._path, look=True)
             self._broken = False
 
-    def _attempt(self, work: Callable[[Transaction], Any], future: Future[Any]) -> Any:
+    def _attempt(self, job: _Job) -> Any:
         """Run one job; an error of its own spoils it alone, an error of the database the whole batch."""
         self._connection.execute("savepoint job")
         try:
-            result = work(self._connection)
+            result = job.work(self._connection, *job.values)
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it from the future
             self._connection.execute("rollback to job")
-            future.set_exception(error)
+            job.future.set_exception(error)
             result = None
         self._connection.execute("release job")
         return result

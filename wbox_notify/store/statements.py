@@ -30,7 +30,7 @@ select * from (select * from event where seq > :after order by seq desc limit :m
 """Find the newest events, for ``log``."""
 
 LAST_EVENT = "select coalesce(max(seq), 0) as seq from event"
-"""Find where ``log --follow`` begins."""
+"""Find the number of the newest event."""
 
 MARK_PLANNED = "update event set planned = :now where id = :id and planned is null"
 """Note that an event has its plan."""
