@@ -44,7 +44,7 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
         import os, pathlib, subprocess, sys, time
         from wbox_notify.model.file_version import Past
         from wbox_notify.triggers.file.source import FileSource
-        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file.watch import Want, Watch
         names, seen = [], set()
 
         def known(versions):
@@ -55,7 +55,7 @@ def in_a_namespace(script: str, *arguments: str) -> list[str]:
             seen.update(version.id for version in versions)
 
         def source_of(root, clock=time.monotonic, alarm=lambda about, problem: None):
-            watch = Watch(root, lambda path: True, frozenset(), settle=0.0)
+            watch = Watch(root, lambda path: True, lambda _: Want(settle=0.0))
             return FileSource([watch], known=known, emit=emit, report=print, alarm=alarm, clock=clock)
     """
     command = [*enter, sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script), *arguments]
@@ -171,7 +171,7 @@ def test_F08_what_was_there_first_can_be_passed_over_once(tmp_path: Path) -> Non
 
 def test_F08_a_store_that_refuses_forgets_no_history(drop: Path, inbox: Inbox) -> None:
     begun: list[int] = []
-    watch = watch_of(drop, history=lambda _: True, begun=lambda: begun.append(1))
+    watch = watch_of(drop, history=True, begun=lambda: begun.append(1))
     source = source_of(inbox, watch)
     (drop / "history.pdf").write_bytes(b"x")
     inbox.refusals = 1
@@ -185,7 +185,7 @@ def test_F08_a_store_that_refuses_forgets_no_history(drop: Path, inbox: Inbox) -
 
 
 def test_F10_a_file_waits_for_its_marker(drop: Path, inbox: Inbox) -> None:
-    watch = watch_of(drop, markers=lambda path: [f"{path}.ok"])
+    watch = watch_of(drop, markers=lambda path: frozenset({f"{path}.ok"}))
     with running_marked(inbox, watch) as source:
         (drop / "a.pdf").write_bytes(b"x")
         until(lambda: source._waits._waits)
@@ -200,7 +200,7 @@ def running_marked(inbox: Inbox, watch: Watch) -> AbstractContextManager[FileSou
 
 
 def test_F10_a_marker_does_not_make_a_file_finished_that_somebody_writes(drop: Path, inbox: Inbox) -> None:
-    source = source_of(inbox, watch_of(drop, markers=lambda path: [f"{path}.ok"]))
+    source = source_of(inbox, watch_of(drop, markers=lambda path: frozenset({f"{path}.ok"})))
     (drop / "a.pdf.ok").touch()
     with (drop / "a.pdf").open("wb", buffering=0) as file:
         file.write(b"half")
@@ -217,7 +217,7 @@ def test_F10_a_file_that_is_not_finished_for_an_hour_is_told_once(
     marked: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     clock = Clock()
-    watch = watch_of(drop, markers=(lambda path: [f"{path}.ok"]) if marked else (lambda _: ()))
+    watch = watch_of(drop, markers=lambda path: frozenset({f"{path}.ok"} if marked else ()))
     source = source_of(inbox, watch, clock=clock)
     with (drop / "a.pdf").open("wb", buffering=0) as file:
         for _ in range(5):
@@ -251,7 +251,7 @@ def test_F11_only_the_last_name_of_a_published_file_counts(tmp_path: Path) -> No
 
 
 def test_F13_a_file_that_is_too_small_is_waited_for(drop: Path, inbox: Inbox) -> None:
-    source = source_of(inbox, watch_of(drop, least=lambda _: 3))
+    source = source_of(inbox, watch_of(drop, least=3))
     for content in (b"", b"12", b"123"):
         assert inbox.events == []
         (drop / "a.pdf").write_bytes(content)
@@ -327,13 +327,13 @@ def test_F21_a_folder_that_can_not_be_read_is_an_alarm_until_it_can(drop: Path) 
     script = """
         import os, pathlib, sys
         from wbox_notify.triggers.file.source import FileSource
-        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file.watch import Want, Watch
         root = pathlib.Path(sys.argv[1])
         (root / "in").mkdir()
         (root / "in" / "a.pdf").write_bytes(b"x")
         root.chmod(0o755), (root / "in").chmod(0o755)
         os.geteuid() or (os.chown(root / "in", 65534, 65534), os.setuid(65534))
-        watch = Watch(root / "in", lambda path: True, frozenset(), settle=0.0)
+        watch = Watch(root / "in", lambda path: True, lambda _: Want(settle=0.0))
         emit = lambda events, versions: print([event.data["name"] for event in events])
         source = FileSource([watch], known=lambda versions: {}, emit=emit, report=lambda line: None,
             alarm=lambda about, problem: print(about.removeprefix(f"folder {root}"), bool(problem)))
@@ -375,9 +375,7 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
         store.put_events(events, 1.0, files=dict.fromkeys(versions, FileState.SEEN)).result()
         told.update(event.data["name"] for event in events)
 
-    source = FileSource(
-        [Watch(drop, pdf, frozenset())], known=store.files.known, emit=emit, report=lambda _line: None
-    )
+    source = FileSource([Watch(drop, pdf)], known=store.files.known, emit=emit, report=lambda _line: None)
     source.start()
     for count in range(number):
         if not count % 1000:
@@ -401,7 +399,7 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
         import os, pathlib, resource, sys
         from wbox_notify.model.file_version import Past
         from wbox_notify.triggers.file.source import FileSource
-        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file.watch import Want, Watch
         folder = os.open(sys.argv[1], os.O_RDONLY)
         for number in range(300_000):
             os.close(os.open(f"{number}.pdf", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
@@ -409,7 +407,7 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
         def known(versions):
             count[0] += len(versions)
             return {version: Past((version,)) for version in versions}
-        watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True, frozenset())
+        watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         FileSource([watch], known=known, emit=lambda *_: None, report=print).sweep()
         print(count[0], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

@@ -19,7 +19,7 @@ from wbox_notify.model.file_version import WHOLE, FileState, FileVersion
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file.rows import Reading, RowFiles, Wanted
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 
 OLD = 1_700_000_000 * 10**9
 """A time that tools set: long ago, in nanoseconds."""
@@ -36,13 +36,14 @@ class Folder:
         self.events: list[Event] = []
         self.start()
 
-    def followers(self, path: str) -> frozenset[str]:
-        """Return the rules that take a file."""
-        return frozenset({"all", "final"} if "/final/" in path else {"all"})
+    def want(self, path: str) -> Want:
+        """Return what the rules that take a file want of it."""
+        rules = {"all", "final"} if "/final/" in path else {"all"}
+        return Want(rules=frozenset(rules), reads=frozenset({"text"}))
 
     def start(self) -> None:
         """Begin as after a restart."""
-        watch = Watch(self.root, lambda _: True, frozenset({"text"}), followers=self.followers)
+        watch = Watch(self.root, lambda _: True, self.want)
         self.source = FileSource([watch], known=self.store.files.known, emit=self.emit, report=print)
 
     def emit(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:

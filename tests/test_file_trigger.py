@@ -26,11 +26,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
+from wbox_notify.triggers.file import examine
 from wbox_notify.triggers.file.examine import TEXT_LIMIT
 from wbox_notify.triggers.file.opening import nobody_writes
 from wbox_notify.triggers.file.readers.text import decode
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""
@@ -110,9 +111,25 @@ def inbox() -> Inbox:
     return Inbox()
 
 
-def watch_of(root: Path, **given: Any) -> Watch:
-    facts: dict[str, Any] = {"accepts": pdf, "reads": frozenset()} | given
-    return Watch(root, **facts)
+def watch_of(root: Path, accepts: Callable[[str], bool] = pdf, **given: Any) -> Watch:
+    """Return a watch of a folder; what it wants of a file may be a function of its path."""
+    begun = given.pop("begun", lambda: None)
+
+    def want(path: str) -> Want:
+        return Want(**{name: value(path) if callable(value) else value for name, value in given.items()})
+
+    return Watch(root, accepts, want, begun=begun)
+
+
+def at_each_read(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
+    """Call something before the content of a file is read."""
+    read = examine.read
+
+    def read_and_call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        call()
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(examine, "read", read_and_call)
 
 
 def source_of(inbox: Inbox, *watches: Watch, **given: Any) -> FileSource:
@@ -181,20 +198,17 @@ def test_F12_a_version_is_reported_once_and_a_new_version_again(drop: Path, inbo
     assert len({event.id for event in inbox.events}) == 3
 
 
-def test_F08_a_restart_reports_nothing_again_and_reads_nothing_again(drop: Path, inbox: Inbox) -> None:
+def test_F08_a_restart_reports_nothing_again_and_reads_nothing_again(
+    drop: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (drop / "a.pdf").write_bytes(b"x")
-    asked: list[str] = []
-
-    def reads(path: str) -> frozenset[str]:
-        asked.append(path)
-        return frozenset({"sha256"})
-
-    source_of(inbox, watch_of(drop, reads=reads)).sweep()
-    assert asked
-    asked.clear()
-    source_of(inbox, watch_of(drop, reads=reads)).sweep()
+    reads: list[int] = []
+    at_each_read(monkeypatch, lambda: reads.append(1))
+    source_of(inbox, watch_of(drop, reads=frozenset({"sha256"}))).sweep()
+    assert reads == [1]
+    source_of(inbox, watch_of(drop, reads=frozenset({"sha256"}))).sweep()
     assert inbox.names == ["a.pdf"]
-    assert asked == []
+    assert reads == [1]
 
 
 def test_a_file_that_went_away_and_came_back_unchanged_is_not_new(drop: Path, inbox: Inbox) -> None:
@@ -402,18 +416,20 @@ def test_F21_a_file_that_goes_away_while_waited_for_is_forgotten(drop: Path, inb
     assert inbox.events == []
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_finished(drop: Path, inbox: Inbox) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_finished(
+    drop: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = drop / "a.pdf"
     file.write_bytes(b"one")
     meddle = [b" two"]
 
-    def reads(_: str) -> frozenset[str]:
+    def append() -> None:
         if meddle:
             with file.open("ab") as more:
                 more.write(meddle.pop())
-        return frozenset({"sha256", "text"})
 
-    source = source_of(inbox, watch_of(drop, reads=reads))
+    at_each_read(monkeypatch, append)
+    source = source_of(inbox, watch_of(drop, reads=frozenset({"sha256", "text"})))
     source.sweep()
     assert inbox.events == []
     source.sweep()
@@ -425,7 +441,7 @@ def run(script: str) -> list[str]:
     prelude = """
         import encodings.utf_8_sig, os, pathlib, resource, shutil, tempfile
         from wbox_notify.triggers.file.source import FileSource
-        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file.watch import Want, Watch
         from wbox_notify.triggers.file import opening
     """
     command = [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
@@ -465,7 +481,7 @@ def test_F21_what_can_not_be_read_is_reported_once_and_the_rest_goes_on() -> Non
         reads = lambda path: frozenset({"text"} if path.endswith("text.pdf") else ())
         found = []
         source = FileSource(
-            [Watch(root, lambda path: True, reads)],
+            [Watch(root, lambda path: True, lambda path: Want(reads=reads(path)))],
             known=lambda versions: {},
             emit=lambda events, _: found.extend(events),
             report=lambda line: print(line.replace(str(root), "")),
@@ -493,7 +509,7 @@ def test_F21_an_unreadable_file_is_still_reported_where_nothing_of_it_is_read() 
         (root / "a.pdf").write_bytes(b"xyz"), (root / "a.pdf").chmod(0)
         now = [0]
         emit = lambda events, _: print([event.data["size"] for event in events])
-        source = FileSource([Watch(root, lambda path: True, frozenset())],
+        source = FileSource([Watch(root, lambda path: True)],
             known=lambda versions: {}, emit=emit, report=print, clock=lambda: now[0])
         print(source.sweep())
         now[0] = 2
@@ -600,7 +616,7 @@ def test_a_store_that_can_not_be_asked_loses_nothing(drop: Path, inbox: Inbox) -
             raise StoreError("no connection")
         return inbox.known(versions)
 
-    source = FileSource([Watch(drop, pdf, frozenset())], known=known, emit=inbox.emit, report=inbox.report)
+    source = FileSource([Watch(drop, pdf)], known=known, emit=inbox.emit, report=inbox.report)
     source.sweep()
     away.clear()
     source.sweep()
@@ -839,11 +855,11 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
     script = """
         import pathlib, sys, threading
         from wbox_notify.triggers.file.source import FileSource
-        from wbox_notify.triggers.file.watch import Watch
+        from wbox_notify.triggers.file.watch import Want, Watch
         again = threading.Semaphore(0)
         root = pathlib.Path(sys.argv[1])
         emit = lambda events, _: print(events[0].data["name"], flush=True) or again.release()
-        source = FileSource([Watch(root, lambda path: True, frozenset())],
+        source = FileSource([Watch(root, lambda path: True)],
             known=lambda versions: {}, emit=emit, report=lambda line: print(line, flush=True))
         source.start()
         again.acquire(timeout=20)
@@ -858,16 +874,15 @@ def test_F03_folders_that_inotify_has_no_room_for_are_listed_more_often(drop: Pa
     assert names == ["x.pdf", "y.pdf"]
 
 
-def test_it_stops_in_the_midst_of_a_huge_file_and_reports_nothing_of_it(drop: Path, inbox: Inbox) -> None:
+def test_it_stops_in_the_midst_of_a_huge_file_and_reports_nothing_of_it(
+    drop: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (drop / "huge.pdf").open("wb") as huge:
         huge.truncate(200 * 1024**3)
     reading = threading.Event()
 
-    def reads(_: str) -> frozenset[str]:
-        reading.set()
-        return frozenset({"sha256"})
-
-    source = source_of(inbox, watch_of(drop, reads=reads), clock=time.monotonic)
+    at_each_read(monkeypatch, reading.set)
+    source = source_of(inbox, watch_of(drop, reads=frozenset({"sha256"})), clock=time.monotonic)
     source.start()
     assert reading.wait(BOUND)
     source.stop()
@@ -902,7 +917,7 @@ class Drops(RuleBasedStateMachine):
 
     @rule()
     def start(self) -> None:
-        watch = Watch(self.root, pdf, frozenset({"text"}))
+        watch = Watch(self.root, pdf, lambda _: Want(reads=frozenset({"text"})))
         self.source = FileSource(
             [watch], known=self.inbox.known, emit=self.emit, report=self.inbox.report, clock=self.clock
         )

@@ -14,7 +14,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,8 @@ def events_of_the_examples() -> list[Event]:
     """Return what the file source makes of ``examples/drop``, as if it stood in the watched folder."""
     found: list[Event] = []
     examples = ROOT / "examples" / "drop"
-    watch = Watch(root=examples, accepts=lambda _path: True, reads=frozenset({"text", "sha256"}))
+    want = Want(reads=frozenset({"text", "sha256"}))
+    watch = Watch(root=examples, accepts=lambda _path: True, want=lambda _path: want)
     source = FileSource(
         [watch],
         known=lambda _versions: {},

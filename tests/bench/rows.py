@@ -18,7 +18,7 @@ from wbox_notify.rules import Live, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 
 RULES = """
 version: 1
@@ -82,7 +82,7 @@ def _lines(number: int) -> Iterator[str]:
 def event_of(path: Path) -> Event:
     """Return what the file source tells of a file."""
     found: list[Event] = []
-    watch = Watch(root=path.parent, accepts=lambda one: one == os.fspath(path), reads=frozenset(), settle=0)
+    watch = Watch(root=path.parent, accepts=lambda one: one == os.fspath(path), want=lambda _: Want(settle=0))
     source = FileSource(
         [watch],
         known=lambda _versions: {},

@@ -81,7 +81,7 @@ def watched() -> Iterator[tuple[Path, Store, threading.Semaphore]]:
             store.put_events(events, 1.0, files=dict.fromkeys(versions, FileState.SEEN)).result()
             kept.release(max(len(events), 1))
 
-        watch = Watch(drop, lambda _path: True, frozenset())
+        watch = Watch(drop, lambda _path: True)
         source = FileSource([watch], known=store.files.known, emit=emit, report=print)
         source.start()
         source.listed(10)

@@ -29,7 +29,7 @@ from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrig
 from wbox_notify.store import open_history
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 
 _NOTHING = 3
 
@@ -148,9 +148,8 @@ def _dropped(rule: Rule, path: Path) -> Event:
     if miss := trigger.miss(str(place)):
         raise WboxError(f"the rule {rule.id} does not take {place}: {miss.text}")
     found: list[Event] = []
-    watch = Watch(
-        root=path.parent, accepts=lambda one: one == str(path), reads=rule.needs - {"json"}, settle=0
-    )
+    want = Want(reads=rule.needs - {"json"}, settle=0)
+    watch = Watch(root=path.parent, accepts=lambda one: one == str(path), want=lambda _path: want)
     source = FileSource(
         [watch],
         known=lambda _versions: {},

@@ -1,7 +1,9 @@
 """File intake: what comes into the watched folders is kept in the store, and archived afterwards."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from posixpath import normpath
 
@@ -15,7 +17,7 @@ from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Watch
+from wbox_notify.triggers.file.watch import Want, Watch
 from wbox_notify.triggers.health import Alarm, no_alarm
 
 _BEGUN = "existing"
@@ -99,19 +101,22 @@ def _watch(
         if intake and trigger.existing == "ignore" and intake.is_new(rule.id, root)
     ]
 
-    def takers(path: str) -> Iterator[tuple[FileTrigger, Rule]]:
-        return ((trigger, rule) for trigger, rule in watching if trigger.accepts(path))
-
     def accepts(path: str) -> bool:
-        return path not in own and not path.startswith(below_own) and any(takers(path))
+        if path in own or path.startswith(below_own):
+            return False
+        return any(trigger.accepts(path) for trigger, _ in watching)
+
+    def want(path: str) -> Want:
+        wants = [
+            _want(trigger, rule, path, history=rule.id in beginners)
+            for trigger, rule in watching
+            if trigger.accepts(path)
+        ]
+        return reduce(or_, wants)
 
     def near_miss(path: str) -> str | None:
         misses = (trigger.miss(path) for trigger, _ in watching)
         return next((miss.text for miss in misses if miss and miss.near), None)
-
-    def rest(path: str) -> float | None:
-        rests = (trigger.settle for trigger, _ in takers(path))
-        return max((seconds for seconds in rests if seconds is not None), default=None)
 
     def begun() -> None:
         if intake:
@@ -120,16 +125,23 @@ def _watch(
     return Watch(
         root=root,
         accepts=accepts,
+        want=want,
         own=settings.own.has,
-        reads=lambda path: frozenset().union(*(rule.needs - {"json"} for _, rule in takers(path))),
         miss=near_miss,
-        rest=rest,
         poll=min((trigger.poll for trigger, _ in watching if trigger.poll is not None), default=None),
-        least=lambda path: min(trigger.min_size for trigger, _ in takers(path)),
-        markers=lambda path: [mark for trigger, _ in takers(path) if (mark := trigger.marker(path))],
-        followers=lambda path: frozenset(rule.id for _, rule in takers(path)),
-        history=lambda path: all(rule.id in beginners for _, rule in takers(path)),
         begun=begun,
+    )
+
+
+def _want(trigger: FileTrigger, rule: Rule, path: str, *, history: bool) -> Want:
+    marker = trigger.marker(path)
+    return Want(
+        rules=frozenset({rule.id}),
+        reads=rule.needs - {"json"},
+        rest=trigger.settle,
+        least=trigger.min_size,
+        markers=frozenset({marker} if marker else ()),
+        history=history,
     )
 
 

@@ -86,7 +86,7 @@ def _hinders(file: ListedFile) -> str:
     """Return which other file shows that this one is not finished; nothing where none does."""
     if file.awaits_download:
         return "a download beside it is not complete"
-    missing = (marker for marker in sorted(file.markers) if not os.path.lexists(marker))
+    missing = (marker for marker in sorted(file.want.markers) if not os.path.lexists(marker))
     return next((f"{marker!r} is missing" for marker in missing), "")
 
 
@@ -95,7 +95,7 @@ def _examine_open(
 ) -> Finished | Unfinished:
     file = candidate.file
     free = None
-    if file.lease and is_local(descriptor):
+    if file.want.lease and is_local(descriptor):
         free = nobody_writes(descriptor)
     if free is False or _has_changed(file, descriptor):
         return _WRITTEN
@@ -103,7 +103,7 @@ def _examine_open(
         return _RESTS
     candidate = candidate.read(descriptor)
     told = candidate.repeated()
-    data = {} if told else read(descriptor, file.reads, size=file.status.st_size, going=going)
+    data = {} if told else read(descriptor, file.want.reads, size=file.status.st_size, going=going)
     # What was read is worth nothing where the file has changed meanwhile, or reading was stopped.
     if _has_changed(file, descriptor) or not going():
         return _WRITTEN
@@ -114,9 +114,9 @@ def _examine_open(
 
 def _least_rest(file: ListedFile, *, free: bool | None) -> float:
     """Return for how many seconds a file must have been the same; a marker says more than a lease."""
-    if file.markers:
+    if file.want.markers:
         return 0.0
-    if free and file.status.st_size and file.rest is None:
+    if free and file.status.st_size and file.want.rest is None:
         return 0.0
     return file.settle
 
@@ -130,7 +130,7 @@ def _examine_closed(candidate: Candidate, error: OSError, rested: float) -> Fini
         return Unfinished(Until.WRITTEN)
     if told := candidate.unread().repeated():
         return Finished(candidate, told)
-    if file.reads or error.errno != errno.EACCES:
+    if file.want.reads or error.errno != errno.EACCES:
         return Unfinished(Until.CHANGED, f"The file {file.path!r} cannot be read: {error.strerror}.")
     if rested < file.settle:
         return _RESTS

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wbox_notify.model.file_version import FileVersion, Past, digest
-from wbox_notify.triggers.file.watch import ListedFile
+from wbox_notify.triggers.file.watch import ListedFile, Watch
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -80,4 +80,8 @@ def _was_moved(file: ListedFile, told: FileVersion) -> bool:
     except OSError:
         pass  # nothing is there any more
     watches = file.root.watches
-    return all(watch.followers(file.path) <= watch.followers(told.path) for watch in watches)
+    return all(_rules(watch, file.path) <= _rules(watch, told.path) for watch in watches)
+
+
+def _rules(watch: Watch, path: str) -> frozenset[str]:
+    return watch.want(path).rules if watch.accepts(path) else frozenset()

@@ -4,7 +4,9 @@ import errno
 import math
 import os
 import stat
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from posixpath import dirname, join, split
 
@@ -183,17 +185,11 @@ class Scanner:
             if not root.begun or isinstance(entry, os.stat_result):  # at first, and when a hint names it
                 self._pass_over(root, path)
             return None
-        status = entry
-        if isinstance(status, os.DirEntry):
-            try:
-                status = status.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                return None
+        status = _status(entry)
         folder, name = split(path)
-        if root.seen.get(folder, {}).get(name) == mark(status):
+        if status is None or root.seen.get(folder, {}).get(name) == mark(status):
             return None
-        file = ListedFile(root, path, status, watches)
-        return file if file.is_wanted else None
+        return _wanted(root, path, status, watches)
 
     def _pass_over(self, root: Root, path: str) -> None:
         """Report a file that a rule nearly takes, once."""
@@ -242,6 +238,26 @@ class Scanner:
         self._health.over(_about(folder))
         if self.hints is not None:
             self.hints.leave([folder])
+
+
+def _status(entry: os.stat_result | os.DirEntry[str]) -> os.stat_result | None:
+    """Return the status of an entry of a folder; None where it is gone."""
+    if isinstance(entry, os.stat_result):
+        return entry
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _wanted(root: Root, path: str, status: os.stat_result, watches: Sequence[Watch]) -> ListedFile | None:
+    """Return a plain file that is large enough, and does not belong to the daemon."""
+    if not stat.S_ISREG(status.st_mode) or any(watch.own(status) for watch in watches):
+        return None
+    want = reduce(or_, [watch.want(path) for watch in watches])
+    if status.st_size < want.least:
+        return None
+    return ListedFile(root, path, status, want)
 
 
 def _about(folder: str) -> str:

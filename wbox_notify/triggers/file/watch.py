@@ -3,7 +3,7 @@
 import math
 import os
 import stat
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,45 @@ _DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".
 """What browsers and other programs add to the name of a file while they download it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What rules want of a file that they take.
+
+    Attributes:
+        rules: Their ids.
+        reads: What to read of it: any of ``sha256`` and ``text``.
+        rest: Seconds that it must rest whatever the kernel says; None for none.
+        settle: Seconds that it must rest where the kernel cannot tell that it is finished.
+        lease: False if writers come and go within one file (a folder that this machine serves to others).
+        least: Its smallest size in bytes; a smaller one is waited for.
+        markers: The other files that must be there before it is finished.
+        history: Whether it is passed over if it is there at the first listing.
+    """
+
+    rules: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+    rest: float | None = None
+    settle: float = 2.0
+    lease: bool = True
+    least: int = 0
+    markers: frozenset[str] = frozenset()
+    history: bool = False
+
+    def __or__(self, other: "Want") -> "Want":
+        """Return what both want together."""
+        rests = [want.rest for want in (self, other) if want.rest is not None]
+        return Want(
+            rules=self.rules | other.rules,
+            reads=self.reads | other.reads,
+            rest=max(rests, default=None),
+            settle=max(self.settle, other.settle),
+            lease=self.lease and other.lease,
+            least=min(self.least, other.least),
+            markers=self.markers | other.markers,
+            history=self.history and other.history,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """One folder that rules watch.
@@ -20,39 +59,21 @@ class Watch:
     Attributes:
         root: The folder, a plain path; all below it is watched too. It may be a link; links below it are not
             followed.
-        accepts: Whether some rule wants a file, by its absolute path.
+        accepts: Whether some rule takes a file, by its absolute path.
+        want: What the rules that take a file want of it, by its path.
         own: Whether a file belongs to the daemon, by its status.
         miss: Why no rule accepts a path, where one nearly does.
-        reads: What to read of a file: any of ``sha256`` and ``text``, or a function of the path.
-        settle: Seconds that a file must rest where the kernel cannot tell that it is finished.
-        rest: Seconds that a file must rest whatever the kernel says, by its path; None for none.
-        lease: False if writers come and go within one file (a folder that this machine serves to others).
         poll: Seconds between two listings; None leaves it to the source.
-        least: The smallest size of a file in bytes, by its path.
-        markers: The other files that must be there before one is finished, by its path.
-        followers: The rules that a file sets off, by its path.
-        history: Whether a file is passed over if it is there at the first listing, by its path.
         begun: Called when the first listing of the folder is over, and all in it is kept.
     """
 
     root: Path
     accepts: Callable[[str], bool]
-    reads: frozenset[str] | Callable[[str], frozenset[str]]
+    want: Callable[[str], Want] = lambda _path: Want()
     own: Callable[[os.stat_result], bool] = lambda _status: False
     miss: Callable[[str], str | None] = lambda _path: None
-    settle: float = 2.0
-    rest: Callable[[str], float | None] = lambda _path: None
-    lease: bool = True
     poll: float | None = None
-    least: Callable[[str], int] = lambda _path: 0
-    markers: Callable[[str], Collection[str]] = lambda _path: ()
-    followers: Callable[[str], frozenset[str]] = lambda _path: frozenset()
-    history: Callable[[str], bool] = lambda _path: False
     begun: Callable[[], None] = lambda: None
-
-    def reads_of(self, path: str) -> frozenset[str]:
-        """Return what to read of one file."""
-        return self.reads(path) if callable(self.reads) else self.reads
 
 
 @dataclass(slots=True)
@@ -94,12 +115,12 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A file as it was listed, and the watches that want it."""
+    """A file as it was listed, and what the rules that take it want of it."""
 
     root: Root
     path: str
     status: os.stat_result
-    watches: Sequence[Watch]
+    want: Want
 
     @property
     def version(self) -> FileVersion:
@@ -107,46 +128,16 @@ class ListedFile:
         return FileVersion.of(self.path, self.root.path, self.status)
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether it is a plain file, large enough, and not the daemon's own."""
-        if not stat.S_ISREG(self.status.st_mode):
-            return False
-        if self.status.st_size < min(watch.least(self.path) for watch in self.watches):
-            return False
-        return not any(watch.own(self.status) for watch in self.watches)
-
-    @property
     def is_history(self) -> bool:
-        """Whether it was there before the first listing, and every watch passes over such files."""
-        return not self.root.begun and all(watch.history(self.path) for watch in self.watches)
-
-    @property
-    def markers(self) -> frozenset[str]:
-        """The other files that must be there before it is finished."""
-        return frozenset().union(*(watch.markers(self.path) for watch in self.watches))
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """All that a watch reads of it."""
-        return frozenset().union(*(watch.reads_of(self.path) for watch in self.watches))
-
-    @property
-    def lease(self) -> bool:
-        """Whether a lease shows that it is finished."""
-        return all(watch.lease for watch in self.watches)
-
-    @property
-    def rest(self) -> float | None:
-        """Seconds that it must rest in any case; None for none."""
-        rests = (watch.rest(self.path) for watch in self.watches)
-        return max((seconds for seconds in rests if seconds is not None), default=None)
+        """Whether it was there before the first listing, and is passed over for that."""
+        return self.want.history and not self.root.begun
 
     @property
     def settle(self) -> float:
         """Seconds that it must rest where a lease does not show that it is finished."""
-        if self.rest is not None:
-            return self.rest
-        return max(watch.settle for watch in self.watches)
+        if self.want.rest is not None:
+            return self.want.rest
+        return self.want.settle
 
     @property
     def awaits_download(self) -> bool:
