@@ -1,4 +1,4 @@
-"""The clock as a trigger: tells of each nominal time of each rule once, whatever the machine's clock does."""
+"""Schedule source: one event for each nominal time of each rule, whatever the clock of the machine does."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,17 +13,17 @@ from wbox_notify.triggers.health import HealthReporter, StoreHealth
 from wbox_notify.triggers.schedule import Missed, Schedule, nominal_id
 
 LONGEST_PAUSE = 30.0
-"""Seconds until the clock is looked at again at the latest: it may be set, and the machine may sleep."""
+"""Seconds after which the clock is read again at the latest: it may be set, and the machine may sleep."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Mark(NamedTuple):
-    """How far a rule's times have been handled; it is kept with the events.
+    """How far the times of a rule have been handled; it is stored with the events.
 
     Attributes:
-        definition: The rule's schedules as text; where that differs, the rule starts anew.
-        handled: Up to when, in seconds since the epoch, nothing is due any more.
+        definition: The schedules of the rule as text; where it differs, the rule starts again from now.
+        handled: The time up to which nothing is due any more, in seconds since the epoch.
     """
 
     definition: str
@@ -32,7 +32,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """When a rule is due, and by which kind of event it is told; a rule may have several."""
+    """A schedule of a rule and the kind of its events; a rule may have several."""
 
     rule: str
     kind: Literal["schedule", "missing"]
@@ -41,7 +41,7 @@ class Timetable:
 
 
 class ScheduleSource(PeriodicThread):
-    """Emits an event for each nominal time that comes, and for missed ones as their rules want it."""
+    """Emits an event for each nominal time, and for missed ones as their rules say."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class ScheduleSource(PeriodicThread):
         report: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Set up; nothing is asked or emitted yet.
+        """Set up; nothing is read or emitted yet.
 
         Args:
-            timetables: Of all rules.
-            last: Returns the mark kept for a rule id. May raise StoreError.
-            emit: Commits events, and marks by rule id, together; an event whose id is known already changes
-                nothing. Raises StoreError if it could not, and both are emitted again later.
-            report: Takes one line for a person: that the store takes nothing, and when that is over.
-            clock: Gives the seconds since the epoch; it may jump.
+            timetables: Those of all rules.
+            last: Returns the stored mark of a rule id. May raise StoreError.
+            emit: Commits events, and marks by rule id, together; an event with a known id changes nothing.
+                Raises StoreError if it fails, and both are emitted again later.
+            report: Takes a line for a person when the store fails, and when it works again.
+            clock: Returns the seconds since the epoch; it may jump.
         """
         self._last = last
         self._emit = emit
@@ -77,12 +77,12 @@ class ScheduleSource(PeriodicThread):
     def step(self) -> float:
         """Emit what is due; return in how many seconds to look again, at most ``LONGEST_PAUSE``.
 
-        It is what the thread does, and not for calling beside it.
+        The thread calls it; nothing else may call it at the same time.
         """
         try:
-            rules = self._begun()
-            self._gather(rules)
-            self._hand_over()
+            rules = self._known_rules()
+            self._collect(rules)
+            self._emit_due()
         except StoreError as error:
             return self._store.refused(error)
         self._store.accepted()
@@ -91,8 +91,8 @@ class ScheduleSource(PeriodicThread):
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    def _begun(self) -> Sequence["_Rule"]:
-        """Return the rules; the first time, each where its mark stands, and new and edited ones from now."""
+    def _known_rules(self) -> Sequence["_Rule"]:
+        """Return the rules; at first each from its mark, and new and edited ones from now."""
         if self._rules is None:
             now = self._now()
             marks = {rule: self._last(rule) for rule in self._timetables}
@@ -100,20 +100,20 @@ class ScheduleSource(PeriodicThread):
             self._marks = {rule.id: rule.mark for rule in self._rules if rule.mark != marks[rule.id]}
         return self._rules
 
-    def _gather(self, rules: Iterable["_Rule"]) -> None:
-        """Add what is due to what waits for the store, so that it cannot be late twice."""
+    def _collect(self, rules: Iterable["_Rule"]) -> None:
+        """Add the times that are due to those that wait for the store, so that none is found twice."""
         now = self._now()
         for rule in rules:
             if not rule.handled <= now < rule.next:
                 self._due.update((due.id, due) for due in rule.handle(now))
                 self._marks[rule.id] = rule.mark
 
-    def _hand_over(self) -> None:
+    def _emit_due(self) -> None:
         if not self._marks:
             return
         now = self._now()
-        due = sorted(self._due.values(), key=lambda due: due.at)
-        self._emit([one.event(now) for one in due], self._marks)
+        in_order = sorted(self._due.values(), key=lambda due: due.at)
+        self._emit([due.event(now) for due in in_order], self._marks)
         self._due, self._marks = {}, {}
 
     def _until_next(self, rules: Iterable["_Rule"]) -> float:
@@ -129,8 +129,8 @@ class _Due(NamedTuple):
 
     @property
     def id(self) -> str:
-        known_by = nominal_id(self.timetable.rule, self.at).partition(":")[2]
-        return f"{self.timetable.kind}:{known_by}"
+        _, _, name = nominal_id(self.timetable.rule, self.at).partition(":")
+        return f"{self.timetable.kind}:{name}"
 
     def event(self, now: datetime) -> Event:
         table = self.timetable
@@ -150,27 +150,26 @@ class _Rule:
         self.id = timetables[0].rule
         self._timetables = timetables
         self._definition = "\n".join(f"{table.kind}: {table.schedule.definition}" for table in timetables)
-        known = mark is not None and mark.definition == self._definition
-        self._set(datetime.fromtimestamp(mark.handled, UTC) if mark and known else now)
+        if mark is not None and mark.definition == self._definition:
+            now = datetime.fromtimestamp(mark.handled, UTC)
+        self._set(now)
 
     @property
     def mark(self) -> Mark:
         return Mark(self._definition, self.handled.timestamp())
 
     def handle(self, now: datetime) -> list[_Due]:
-        """Return what is due, and go on from ``now``, also where the clock went back behind the mark.
+        """Return the times that are due, and continue from ``now``, also where the clock went back.
 
-        What it had passed over comes again then; an event that was emitted before has the same id.
+        The times in between come again then; their events have the same ids.
         """
-        due = [
-            _Due(table, at)
-            for table in self._timetables
-            for at in table.schedule.due(self.handled, now, table.missed)
-        ]
+        due: list[_Due] = []
+        for table in self._timetables:
+            due += [_Due(table, at) for at in table.schedule.due(self.handled, now, table.missed)]
         self._set(now)
         return due
 
     def _set(self, handled: datetime) -> None:
         self.handled = handled
-        following = (table.schedule.after(handled) for table in self._timetables)
-        self.next = min((at for at in following if at is not None), default=_NEVER)
+        times = [table.schedule.after(handled) for table in self._timetables]
+        self.next = min(filter(None, times), default=_NEVER)
