@@ -89,7 +89,7 @@ def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_send
     store: Store, wbox: Simulator, client: Client, clock: Clock, tmp_path: Path
 ) -> None:
     alarms = Fallback(store, Live(a_project(tmp_path)))
-    dispatcher = Dispatcher(store, a_live(), alarms=alarms, clock=clock)
+    dispatcher = Dispatcher(store, a_live(), fallback=alarms, clock=clock)
     put(store, TEXT, replace(TEXT, phone="905551234568"))
     wbox.unlink(1)
     dispatcher.step(client)
@@ -99,19 +99,19 @@ def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_send
     [stopped] = notices(store)
     assert stopped[:2] == ("ops", "wbox-notify")
     assert "scan the QR code" in stopped[2]
-    assert "2 wait" in stopped[2]
+    assert "2 messages are waiting" in stopped[2]
     wbox.scan(1)
     dispatcher.look_at_circuits(client)
     assert len(notices(store)) == 1, "it is not over before a message went through"
     assert dispatcher.step(client)
-    assert [text for _, _, text in notices(store)][1:] == ["WhatsApp messages go out again."]
+    assert [text for _, _, text in notices(store)][1:] == ["WhatsApp messages are sent again."]
 
 
 def test_a_short_trouble_is_not_told(
     store: Store, wbox: Simulator, client: Client, clock: Clock, tmp_path: Path
 ) -> None:
     alarms = Fallback(store, Live(a_project(tmp_path)))
-    dispatcher = Dispatcher(store, a_live(), alarms=alarms, clock=clock)
+    dispatcher = Dispatcher(store, a_live(), fallback=alarms, clock=clock)
     put(store, TEXT)
     wbox.unlink(1)
     dispatcher.step(client)
@@ -181,7 +181,7 @@ def test_a_trouble_of_the_daemon_is_told_with_its_end(store: Store, tmp_path: Pa
     alarms.trouble("folder /srv", None, NOW + 60)
     assert [text for _, _, text in notices(store)] == [
         "the folder /srv is gone",
-        "All is well again: folder /srv",
+        "Solved: folder /srv",
     ]
 
 

@@ -1,16 +1,20 @@
 """Dispatch: what follows each outcome, shown on the pure table and against the simulator."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from workplace import a_live, until
 
-from wbox_notify.clients.wbox import Client
+from wbox_notify.clients.wbox import Client, SessionStatus
 from wbox_notify.dispatch import Dispatcher, after, back_off, probe_pause
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaError
@@ -510,3 +514,79 @@ def test_the_threads_send_what_comes_and_end_when_they_are_told_to(store: Store,
     wbox.wait_for(2, 10)
     assert dispatcher.stop(10)
     assert store.counts() == {State.SENT: 2}
+
+
+def test_a_session_that_does_not_answer_holds_nothing_else_up(
+    store: Store, wbox: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def silent(_client: Client, _device: int | None = None) -> SessionStatus:
+        asked.set()
+        answered.wait(20)
+        return SessionStatus(device_id=2, ready=True, state=None, status=None, qr=None)
+
+    monkeypatch.setattr(Client, "session_status", silent)
+    store.open_circuit("2", Outcome.NOT_READY, NOW - 1, NOW - 60).result()
+    put(store, replace(TEXT, device_id=2, phone="905551234568"), TEXT)
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=lambda: NOW)
+    dispatcher.start()
+    assert asked.wait(10)
+    wbox.wait_for(1, 10)
+    assert [message["body"]["phone"] for message in wbox.messages()] == [TEXT.phone]
+    answered.set()
+    wbox.wait_for(2, 10)
+    assert dispatcher.stop(10)
+
+
+def test_what_ends_after_the_stop_is_written_down(store: Store, wbox: Simulator) -> None:
+    wbox.fault(delay=0.5)
+    put(store, *(replace(TEXT, phone=f"90555123456{number}") for number in range(9)))
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=lambda: NOW)
+    dispatcher.start()
+    until(lambda: store.counts().get(State.SENDING))
+    assert dispatcher.stop(10)
+    counts = store.counts()
+    assert State.SENDING not in counts
+    assert counts[State.SENT] == len(wbox.messages()), "and nothing more goes out"
+    assert counts[State.QUEUED] > 0
+
+
+def test_a_stop_waits_no_longer_than_it_may_and_leaves_the_rest_as_being_sent(
+    store: Store, wbox: Simulator
+) -> None:
+    wbox.fault(delay=2.0)
+    put(store, TEXT)
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=lambda: NOW)
+    dispatcher.start()
+    until(lambda: store.counts().get(State.SENDING))
+    began = time.monotonic()
+    assert not dispatcher.stop(0.3)
+    assert time.monotonic() - began < 1.5
+    assert store.counts() == {State.SENDING: 1}
+    until(lambda: store.counts() == {State.SENT: 1})
+
+
+def test_one_message_takes_two_transactions_and_two_looks_at_what_is_due(
+    store: Store, wbox: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=lambda: NOW)
+    dispatcher.start()
+    time.sleep(0.3)
+    for name in ("finish_and_claim", "expire", "next_due"):
+        monkeypatch.setattr(store, name, counted(calls, name, getattr(store, name)))
+    put(store, TEXT)
+    dispatcher.wake()
+    until(lambda: store.counts() == {State.SENT: 1})
+    time.sleep(0.3)
+    assert calls == {"finish_and_claim": 2, "next_due": 2}
+    assert dispatcher.stop(10)
+
+
+def counted(calls: Counter[str], name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        calls[name] += 1
+        return verb(*args, **named)
+
+    return call

@@ -55,7 +55,7 @@ SCANS: Mapping[str, Mapping[str, str]] = {
 BY: Mapping[str, set[str]] = {
     "EXPIRE": {"delivery_expiry"},
     "EXPIRES_IN_DOUBT": {"delivery_expiry"},
-    "NEXT_OTHERWISE": {"delivery_expiry"},
+    "NEXT_EXPIRY": {"delivery_expiry"},
     "NEXT": {"delivery_open", "delivery_lane", "delivery_sending"},
     "NEXT_OF_LANES": {"delivery_lane", "delivery_sending"},
     "NEXT_TO_TRY": {"delivery_lane", "delivery_sending"},

@@ -214,10 +214,10 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
     assert other
     assert other.key == "b:0"
     assert store.claim(1.0).result() is None
-    assert store.next_due(1.0) == 10.0
+    assert store.next_due(1.0) == 1.0 + 1e9, "it waits for its circuit alone"
     assert [(circuit.device, circuit.until) for circuit in store.circuits()] == [("", 10.0)]
     store.keep_circuit_open("", "not ready", 20.0).result()
-    assert store.next_due(1.0) == 20.0
+    assert [circuit.until for circuit in store.circuits()] == [20.0]
     store.close_circuit("").result()
     assert (mine := store.claim(11.0).result())
     assert mine.key == "a:0"

@@ -1,6 +1,6 @@
 """A queue, a clock that stands still, and a dispatcher that a test moves by hand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,11 @@ NOW = 1_800_000_000.0
 class Line:
     """What is put into it goes out through ``client`` when the test says so."""
 
-    def __init__(self, folder: Path, connect: Callable[[], Client], pace: Pace) -> None:
+    def __init__(self, folder: Path, url: str, deadline: float, pace: Pace) -> None:
         self.now = NOW
-        self.client = connect()
+        self.client = Client(url, "sk_test", deadline=deadline)
         self.store = open_store(f"sqlite:///{folder}/line.db")
-        self.dispatcher = Dispatcher(self.store, a_live(pace=pace), clock=self.time, steady=self.time)
+        self.dispatcher = Dispatcher(self.store, a_live(url, pace=pace), clock=self.time, steady=self.time)
         self._events = 0
 
     def time(self) -> float:
@@ -67,7 +67,7 @@ class Line:
 @contextmanager
 def a_line(folder: Path, url: str, *, deadline: float = 15.0, pace: Pace = UNLIMITED) -> Iterator[Line]:
     """Give a line to a wbox; its store and its connection end with it."""
-    line = Line(folder, lambda: Client(url, "sk_test", deadline=deadline), pace)
+    line = Line(folder, url, deadline, pace)
     yield line
     line.client.close()
     line.store.close()

@@ -308,8 +308,8 @@ def test_N24_a_device_whose_answers_take_their_time_holds_up_no_other_device(tmp
             visit.say(OK)
 
     with FaultServer(speak) as server, a_line(tmp_path, server.url) as line:
-        line.dispatcher.start()
         line.put(*(replace(text(number), device_id=1) for number in range(100)))
+        line.dispatcher.start()
         until(lambda: server.requests)
         line.put(replace(text(100), device_id=2))
         line.dispatcher.wake()

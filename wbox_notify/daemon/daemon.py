@@ -83,7 +83,7 @@ class Daemon:
             self._store,
             self._live,
             publish=self._media.publish,
-            alarms=self._alarms,
+            fallback=self._alarms,
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
         )

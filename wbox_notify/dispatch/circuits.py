@@ -1,9 +1,8 @@
-"""Circuits: devices that cannot send, and what lets them send again."""
+"""Circuits: devices that cannot send, and when they may send again."""
 
 import logging
 import math
-import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from wbox_notify.clients.wbox import ApiError, Client
@@ -17,63 +16,107 @@ from wbox_notify.store import Store
 log = logging.getLogger(__name__)
 
 ALL = "*"
-"""What stands for all devices, where it is the key or wbox itself that fails."""
+"""The key of the circuit of all devices: the API key or wbox itself fails."""
 
 FOR_ALL = {Outcome.UNAUTHORIZED, Outcome.NOT_SENT}
-"""What is the trouble of wbox or of the key, and so of all devices."""
+"""Outcomes that concern wbox or the key, and so all devices."""
 _ANSWERED = {Outcome.SENT, Outcome.FAILED, Outcome.REFUSED}
 _UNCLEAR_IN_A_ROW = 3
 _TELL_AFTER = 60.0
 
 
 class Circuits:
-    """Opens a device's circuit when it cannot send, asks wbox again and again, and closes it.
+    """Opens the circuit of a device that cannot send, asks wbox about it now and then, and closes it.
 
-    After a good answer one message goes through first; so one that comes and goes costs no more than that. It
-    is one that was tried least, so that none that is always refused stands in the way of the others.
-    ``alarms`` hears of a circuit that stays open for a minute, once, and once of its end.
+    After a good answer one message goes through first; so a device that comes and goes costs no more than
+    that. It is the one that was tried least, so that none that is always refused stands in the way of the
+    others. ``fallback`` hears of a circuit that stays open for a minute, once, and once of its end.
+
+    One thread at a time calls all of it but ``ask``, which takes as long as wbox does; ``asked`` is the
+    circuit that it is at.
     """
 
-    def __init__(
-        self, store: Store, alarms: Fallback | None, clock: Callable[[], float], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, store: Store, fallback: Fallback | None, clock: Callable[[], float]) -> None:
         self._store = store
-        self._alarms = alarms
+        self._fallback = fallback
         self._clock = clock
-        self._wake = wake
         self._unclear: Counter[str] = Counter()
-        self._looking = threading.Lock()
+        self._at_once: set[str] = set()
+        self.asked: Circuit | None = None
+        self._states: deque[tuple[Circuit, Outcome | None]] = deque()
 
     def note(self, delivery: Delivery, answer: Answer, pause: float | None) -> None:
         """Learn from the end of an attempt; ``pause`` in seconds is set where the device cannot send."""
+        device, outcome = delivery.device, answer.outcome
         if isinstance(delivery.message, Notice) or not answer.asked:
             return
-        if pause is None and answer.outcome is Outcome.UNKNOWN:
-            pause = self._pause_when_unclear(delivery.device)
-        if answer.outcome is not Outcome.UNKNOWN:
-            self._unclear.pop(delivery.device, None)
+        if outcome is Outcome.UNKNOWN:
+            self._unclear[device] += 1
+            if self._unclear[device] >= _UNCLEAR_IN_A_ROW or self._tried(device):
+                pause = probe_pause(0)
+        else:
+            self._unclear.pop(device, None)
         if pause is not None:
-            self._open(ALL if answer.outcome in FOR_ALL else delivery.device, answer.outcome, pause)
-        elif answer.outcome in _ANSWERED:
-            for circuit in self._store.circuits():
-                if circuit.trying and circuit.device in {delivery.device, ALL}:
-                    self._close(circuit)
+            self._open(ALL if outcome in FOR_ALL else device, outcome, pause)
+        elif outcome in _ANSWERED:
+            for circuit in self._tried(device):
+                self._close(circuit)
 
-    def look(self, client: Client, due: float = math.inf) -> None:
-        """Ask wbox about the devices that hold and are to be looked at by then."""
-        if self._looking.acquire(blocking=False):
-            try:
-                for circuit in self._store.circuits():
-                    if not circuit.trying and circuit.until <= due:
-                        self._look_at(circuit, client)
-            finally:
-                self._looking.release()
+    def look_at_all(self) -> None:
+        """Let wbox be asked about all devices that cannot send, whatever their time."""
+        self._at_once = {circuit.device for circuit in self._store.circuits()}
 
-    def _pause_when_unclear(self, device: str) -> float | None:
-        """Return how long to pause when answers are unclear in a row, or when a circuit is being tried."""
-        self._unclear[device] += 1
-        trying = any(circuit.trying and circuit.device in {device, ALL} for circuit in self._store.circuits())
-        return probe_pause(0) if trying or self._unclear[device] >= _UNCLEAR_IN_A_ROW else None
+    def due(self, by: float) -> list[Circuit]:
+        """Return the circuits that wbox is to be asked about by a time; limits that are over end here."""
+        due = []
+        for circuit in self._store.circuits():
+            if circuit.trying or circuit == self.asked:
+                continue
+            if circuit.reason is Outcome.LIMITED:
+                if circuit.until <= self._clock():  # it lasts as long as wbox said, whoever asks
+                    self._try(circuit)
+            elif circuit.until <= by or circuit.device in self._at_once:
+                due.append(circuit)
+        return due
+
+    @property
+    def next_due(self) -> float:
+        """When wbox is to be asked next, or a limit ends."""
+        if self.asked:
+            return math.inf  # its answer wakes the scheduler
+        times = (circuit.until for circuit in self._store.circuits() if not circuit.trying)
+        return min(times, default=math.inf)
+
+    def begin(self, circuit: Circuit) -> None:
+        """Note that wbox is being asked about a device."""
+        self.asked = circuit
+        self._at_once.discard(circuit.device)
+
+    def ask(self, circuit: Circuit, client: Client) -> None:
+        """Ask wbox whether a device can send; ``settle`` follows the answer."""
+        outcome: Outcome | None = circuit.reason
+        try:
+            outcome = _probe(client, circuit.device)
+        finally:
+            self._states.append((circuit, outcome))
+
+    def settle(self) -> None:
+        """Follow what wbox said about devices."""
+        while self._states:
+            circuit, outcome = self._states.popleft()
+            self.asked = None
+            if outcome is None:
+                self._try(circuit)
+            else:
+                self._keep_open(circuit, outcome)
+
+    def _tried(self, device: str) -> list[Circuit]:
+        """Return the circuits that let one message of a device through, to try it."""
+        return [
+            circuit
+            for circuit in self._store.circuits()
+            if circuit.trying and circuit.device in {device, ALL}
+        ]
 
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
@@ -83,36 +126,26 @@ class Circuits:
                 pause = max(pause, probe_pause(circuit.probes + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
 
-    def _look_at(self, circuit: Circuit, client: Client) -> None:
-        device, now = circuit.device, self._clock()
-        if circuit.reason is Outcome.LIMITED:
-            if circuit.until <= now:
-                self._try(circuit)
-            return
-        reason = _probe(client, device)
-        if reason is None:
-            self._try(circuit)
-        else:
-            until = now + probe_pause(circuit.probes + 1, reason)
-            self._store.keep_circuit_open(device, reason, until).result()
-            if now - circuit.since >= _TELL_AFTER and not circuit.told and self._alarms:
-                self._alarms.stopped(device, reason, circuit.since, now)
-                self._store.tell_circuit(device).result()
+    def _keep_open(self, circuit: Circuit, reason: Outcome) -> None:
+        now = self._clock()
+        until = now + probe_pause(circuit.probes + 1, reason)
+        self._store.keep_circuit_open(circuit.device, reason, until).result()
+        if self._fallback and not circuit.told and now - circuit.since >= _TELL_AFTER:
+            self._fallback.stopped(circuit.device, reason, circuit.since, now)
+            self._store.tell_circuit(circuit.device).result()
 
     def _try(self, circuit: Circuit) -> None:
         """Let one message show whether a device sends again."""
         if self._store.waiting(circuit.device):
             self._store.try_circuit(circuit.device).result()
-            self._wake()
         else:
             self._close(circuit)
 
     def _close(self, circuit: Circuit) -> None:
-        if circuit.told and self._alarms:
-            self._alarms.sends_again(circuit.device, circuit.since, self._clock())
+        if circuit.told and self._fallback:
+            self._fallback.sends_again(circuit.device, circuit.since, self._clock())
         self._store.close_circuit(circuit.device).result()
         log.info("%s again", _named(circuit.device))
-        self._wake()
 
 
 def _named(device: str) -> str:
@@ -127,5 +160,10 @@ def _probe(client: Client, device: str) -> Outcome | None:
         status = client.session_status(int(device) if device not in {"", ALL} else None)
     except ApiError as error:
         outcome = error.answer.outcome
-        return outcome if outcome in FOR_ALL else None if device == ALL else Outcome.NOT_READY
-    return None if status.ready or device == ALL else Outcome.NOT_READY
+        if outcome in FOR_ALL:
+            return outcome
+        ready = False
+    else:
+        ready = status.ready
+    # wbox answers, and that is all that the circuit of all devices asks.
+    return None if ready or device == ALL else Outcome.NOT_READY

@@ -1,4 +1,4 @@
-"""Dispatcher: the threads that send what is due."""
+"""The dispatcher: one thread schedules what is to be sent, a few others send it."""
 
 import logging
 import math
@@ -6,7 +6,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from wbox_notify.clients.apprise import Outlets
@@ -16,7 +18,8 @@ from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.retry import after, may_be_its_own
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Delivery, NextStep, State
+from wbox_notify.model.deliveries import Attempt, Delivery, NextStep, State
+from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED
@@ -26,16 +29,20 @@ from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
 
-_THREADS = 6
-_PAUSE = 5.0
+_SENDERS = 6
 _CLOCK_RIGHT_WITHIN = 300.0
 _LOOK_BACK = 60.0
 """Seconds between two looks for what went wrong unnoticed: times of the future, claims that nobody has."""
 _LONGEST_REST = 30.0
-
+_LAST_LOOKS = 0.05
+_BUSY_REST = 1.0
+"""Seconds between two looks for what is over or to be told, while all senders are busy."""
 
 Publish = Callable[[Delivery, Message], Message]
 """Returns a message of a delivery as wbox can take it; raises WboxError where it cannot be made so."""
+
+Request = Callable[[Client], None]
+"""What a sender does with its client; it reports the outcome to the scheduler itself."""
 
 
 def connect(project: Project) -> Client:
@@ -53,23 +60,27 @@ def connect(project: Project) -> Client:
 
 
 class Observer(Protocol):
-    """Whoever wants to hear how attempts end."""
+    """Hears how attempts end."""
 
     def __call__(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Take note of one attempt."""
 
 
-class Dispatcher:
-    """A few threads that send what is due, in order for each recipient.
+class Dispatcher(PeriodicThread):
+    """Sends what is due, in order for each recipient.
+
+    The scheduler, which is this thread, minds the clock, circuits, expiry and the fallback. It alone claims
+    deliveries, and writes down how their attempts ended; senders make the requests and nothing else. Tests
+    and commands drive ``step`` and ``round`` without any thread.
 
     Args:
         store: where deliveries come from.
         live: the project that says with which key and how quickly.
         publish: gives a file of this machine the address at which wbox finds it.
-        alarms: hears of devices that cannot send.
+        fallback: hears of devices that cannot send.
         clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
         observer: hears how each attempt ends.
-        turned: is called whenever a thread has looked for work, which is every 30 seconds at least.
+        turned: is called whenever the scheduler has looked for work, every 30 seconds at least.
     """
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
@@ -78,64 +89,52 @@ class Dispatcher:
         live: Live,
         *,
         publish: Publish = lambda _delivery, message: message,
-        alarms: Fallback | None = None,
+        fallback: Fallback | None = None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__("dispatcher", self._schedule, "sending paused")
         self._store = store
         self._live = live
+        self._project = live.project
         self._publish = publish
-        self._alarms = alarms
+        self._fallback = fallback
         self._clock = clock
         self._steady = steady
         self._began = steady()
         self._now = Clock(clock, steady, self._follow_clock, _LOOK_BACK)
         self._observer = observer
         self._turned = turned
-        self._circuits = Circuits(store, alarms, clock, self.wake)
-        self._held: set[int] = set()
-        self._loose: set[tuple[int, int]] = set()
-        self._next_look = 0.0
-        self._looking = threading.Lock()
-        self._unwritten: list[tuple[Delivery, Answer, NextStep, float]] = []
-        self._writing = threading.Lock()
-        self._stopping = threading.Event()
-        self._work = threading.Condition()
-        self._news = 0
-        self._threads = [
-            threading.Thread(target=self._run, name=f"dispatch-{number}", daemon=True)
-            for number in range(_THREADS)
+        self._circuits = Circuits(store, fallback, clock)
+        self._lock = threading.Lock()
+        self._in_flight: set[int] = set()
+        self._reports: SimpleQueue[tuple[Delivery, Answer]] = SimpleQueue()
+        self._ended: list[tuple[Delivery, Answer]] = []
+        self._lost: set[tuple[int, int]] = set()
+        self._next_look = self._next_expiry = 0.0
+        self._requests: SimpleQueue[Request | None] = SimpleQueue()
+        self._senders = [
+            threading.Thread(target=self._send, name=f"sender-{number}", daemon=True)
+            for number in range(_SENDERS)
         ]
 
     def start(self) -> None:
         """Settle what the last run left open, then begin to send."""
         self.mind_the_clock()
         self.recover()
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, within: float) -> bool:
-        """Send nothing more; wait for what is in flight. False when some of it did not end in time."""
-        self._stopping.set()
-        self.wake()
-        deadline = time.monotonic() + within
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
-
-    def wake(self) -> None:
-        """Say that there may be something to send."""
-        with self._work:
-            self._news += 1
-            self._work.notify_all()
+        self._circuits.look_at_all()
+        for sender in self._senders:
+            sender.start()
+        super().start()
 
     def recover(self) -> None:
         """Treat what was being sent when the last run ended: its outcome is unknown."""
         cut = Answer(outcome=Outcome.UNKNOWN, detail="wbox-notify ended during the request")
-        for delivery in self._store.interrupted():
-            self._conclude(delivery, cut)
+        with self._lock:
+            self._ended.extend((delivery, cut) for delivery in self._store.interrupted())
+            self._turn_over(0)
 
     def step(self, client: Client, recipient: str = "") -> bool:
         """Send the next delivery whose turn it is; False where there is none.
@@ -145,152 +144,121 @@ class Dispatcher:
         Raises:
             StoreError: what has been sent cannot be written down; nothing more is sent until it can.
         """
-        self._write_what_is_left()
-        chance = random.random()  # noqa: S311 - spreads load, hides nothing
-        pace = UNLIMITED if recipient else self._live.project.settings.pace
-        claimed = self._store.claim(self._clock(), pace, recipient=recipient, chance=chance)
-        delivery = claimed.result()
-        if delivery is None or delivery.message is None:
-            return False
-        self._held.add(delivery.id)
-        self._conclude(delivery, self._handed_over(client, delivery, delivery.message))
-        return True
+        with self._lock:
+            deliveries = self._turn_over(1, recipient)
+        for delivery in deliveries:
+            self._attempt(delivery, client)
+        with self._lock:
+            self._turn_over(0)
+        return bool(deliveries)
 
-    def round(self, client: Client, look_at: float = 0.0) -> float:
-        """Do what is to be done now; return the seconds until there is more to do, 0 for at once.
-
-        Devices that hold are looked at that are to be looked at by now, or by ``look_at``.
-        """
-        now = self.mind_the_clock()
-        self._settle_loose()
-        self._circuits.look(client, max(look_at, now))
-        after = self._over_after(now)
-        # By the time that was followed: what a step seems to have ended is not over.
-        if self.step(client) or self._store.expire(now, after).result():
+    def round(self, client: Client) -> float:
+        """Do what is to be done now; return the seconds until there is more to do, 0 for at once."""
+        with self._lock:
+            requests = self._due_requests(self.mind_the_clock(), 1)
+        for request in requests:
+            request(client)
+        with self._lock:
+            if not requests:
+                return self._tidy(1)
+            self._turn_over(0)
             return 0.0
-        if self._alarms:
-            self._alarms.sweep(self._clock())
-        due = self._store.next_due(self._clock(), after)
-        return _LONGEST_REST if due is None else min(max(due - self._clock(), 0.01), _LONGEST_REST)
 
-    def look_at_circuits(self, client: Client, due: float = math.inf) -> None:
-        """Ask wbox about the devices that hold and are to be looked at by then."""
-        self._circuits.look(client, due)
+    def look_at_circuits(self, client: Client, by: float = math.inf) -> None:
+        """Ask wbox about the devices that cannot send and are to be looked at by then."""
+        with self._lock:
+            for circuit in self._circuits.due(by):
+                self._circuits.ask(circuit, client)
+            self._circuits.settle()
 
     def mind_the_clock(self) -> float:
         """Return the time; where the clock was set, nothing expires or waits because of it."""
         return self._now()
 
-    def _follow_clock(self, step: Step) -> None:
-        brought_down = self._store.clock_was_set(step).result()
-        if step.jump:
-            log.warning("the clock was set by %+.0f s; what waits keeps its times", step.jump)
-        if brought_down:
-            log.warning(
-                "%d times were later than now, by a clock that was ahead; they count from now", brought_down
-            )
-
-    def _settle_loose(self) -> None:
-        """Put back what is marked as being sent and is in no thread's hands, at two looks in a row.
-
-        The store told its claim as failed and yet has it, after an error of the disk; so nobody has sent it.
-        """
-        with self._looking:
-            if self._steady() < self._next_look:
-                return
-            self._next_look = self._steady() + _LOOK_BACK
-            found = {
-                (one.id, one.claims): one for one in self._store.interrupted() if one.id not in self._held
-            }
-            lost, self._loose = found.keys() & self._loose, set(found)
-        for place in lost:
-            why = "the store lost it between its claim and the request"
-            self._conclude(found[place], Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False))
-
-    def _handed_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
-        try:
-            return self._hand_over(client, delivery, message)
-        except Exception as error:  # noqa: BLE001 - nobody knows how far it got, and it must not stay as it is
-            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
-            return Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
-
-    def _hand_over(self, client: Client, delivery: Delivery, message: Message) -> Answer:
-        try:
-            message = self._publish(delivery, message)
-        except WboxError as error:
-            outcome = Outcome.NOT_SENT if error.retry else Outcome.REFUSED
-            return Answer(outcome=outcome, detail=str(error), asked=False)
-        if isinstance(message, Notice):
-            return Outlets(self._live.project.outlets).send(message)
-        return client.send(message, idempotency_key=delivery.key)
-
-    def _conclude(self, delivery: Delivery, answer: Answer) -> None:
-        chance = random.random()  # noqa: S311 - spreads load
-        now = self._clock()
-        then = after(delivery, answer, now, chance, alone=self._is_alone(delivery, answer))
-        try:
-            self._write(delivery, answer, then)
-        except StoreError:
-            with self._writing:
-                self._unwritten.append((delivery, answer, then, then.due - now))
-            raise
-        self._tell(delivery, answer, then)
-        self.wake()
-
-    def _is_alone(self, delivery: Delivery, answer: Answer) -> bool:
-        """Return whether a refusal is the message's own, since others pass."""
-        everywhere = answer.outcome in FOR_ALL
-        try:
-            return may_be_its_own(delivery, answer) and self._store.others_passed(
-                delivery, answer.outcome, everywhere=everywhere
-            )
-        except StoreError:
-            return False  # whose fault it was can wait; how it ended must be written down
-
-    def _write_what_is_left(self) -> None:
-        """Write down what was sent while the store could not be written."""
-        with self._writing:
-            while self._unwritten:
-                delivery, answer, then, wait = self._unwritten[0]
-                # The clock may have been set meanwhile: the wait counts from now.
-                self._write(delivery, answer, replace(then, due=self._clock() + wait))
-                del self._unwritten[0]
-
-    def _write(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
-        self._circuits.note(delivery, answer, then.pause)
-        self._store.finish(delivery, answer, then, self._clock()).result()
-        self._held.discard(delivery.id)
-
-    def _tell(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
-        message = delivery.message
-        recipient = message.recipient if message else ""
-        shown = recipient if isinstance(message, Notice) else masked(recipient)
-        level = logging.INFO if then.state == State.SENT else logging.WARNING
-        log.log(level, "delivery %d to %s: %s: %s", delivery.id, shown, answer.outcome, answer.detail)
-        if self._observer:
-            self._observer(delivery, answer, then)
+    def _schedule(self) -> float:
+        """Write down what has ended, hand out what is due; return the seconds until there is more to do."""
+        self._turned()
+        with self._lock:
+            if self._project is not self._live.project:
+                self._circuits.look_at_all()
+                self._project = self._live.project
+            # All of them are handed out before anything else can fail: each is marked as being sent.
+            for request in self._due_requests(self.mind_the_clock(), _SENDERS):
+                self._requests.put(request)
+            return self._tidy(_SENDERS)
 
     def _run(self) -> None:
+        """Schedule until the end; then write down how what is in flight ends."""
+        super()._run()
+        for _ in self._senders:
+            self._requests.put(None)
+        for sender in self._senders:
+            while sender.is_alive():
+                sender.join(_LAST_LOOKS)
+                self._write_last()
+        self._write_last()
+
+    def _write_last(self) -> None:
+        try:
+            with self._lock:
+                self._turn_over(0)
+        except StoreError as error:
+            log.error("an outcome is not written down: %s", error)  # noqa: TRY400 - no traceback reaches a user
+
+    def _send(self) -> None:
+        """Make the requests that the scheduler hands out, until there are no more."""
         project = self._live.project
         client = connect(project)
-        look_at = math.inf
-        while not self._stopping.is_set():
-            seen = self._news
+        while request := self._requests.get():
             if project is not self._live.project:
                 client.close()
                 project = self._live.project
                 client = connect(project)
-                look_at = math.inf
             try:
-                pause = self.round(client, look_at)
-                look_at = 0.0
-            except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
-                log.error("sending paused: %s", error)  # noqa: TRY400 - no traceback reaches a user
-                pause = _PAUSE
-            self._turned()
-            if pause:
-                self._rest(seen, pause)
+                request(client)
+            except Exception as error:  # noqa: BLE001 - nothing may end a sender
+                log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
+            self.wake()
         client.close()
+
+    def _free(self, senders: int) -> int:
+        """Return how many of the senders have nothing to do."""
+        return max(0, senders - len(self._in_flight) - bool(self._circuits.asked))
+
+    def _due_requests(self, now: float, senders: int) -> list[Request]:
+        """Return what the free ones of so many senders are to do; at most one asks about a device."""
+        self._collect()
+        self._put_back_lost_claims()
+        self._circuits.settle()
+        free = self._free(senders)
+        circuits = self._circuits.due(now)[: min(free, 1)]
+        deliveries = self._turn_over(free - len(circuits))
+        requests: list[Request] = [partial(self._attempt, delivery) for delivery in deliveries]
+        for circuit in circuits:
+            self._circuits.begin(circuit)
+            requests.append(partial(self._circuits.ask, circuit))
+        return requests
+
+    def _tidy(self, senders: int) -> float:
+        """Give up what is over, tell other services; return the seconds until there is more to do.
+
+        While all senders are busy this is done once a second, as what is due waits for them.
+        """
+        busy = not self._free(senders)
+        if busy and self._steady() < self._next_expiry:
+            return _BUSY_REST
+        self._next_expiry = self._steady() + _BUSY_REST
+        now = self._clock()
+        over_after = self._over_after(now)
+        due = self._store.next_due(now, over_after)
+        if due is not None and due <= now and self._store.expire(now, over_after).result():
+            return 0.0
+        if self._fallback and self._fallback.sweep(now):
+            return 0.0
+        if busy:
+            return _BUSY_REST
+        due = min(math.inf if due is None else due, self._circuits.next_due)
+        return min(max(due - self._clock(), 0.01), _LONGEST_REST)
 
     def _over_after(self, now: float) -> float:
         """Return from when on what is over is given up.
@@ -300,6 +268,105 @@ class Dispatcher:
         ran = self._steady() - self._began
         return now - ran if ran < _CLOCK_RIGHT_WITHIN else -math.inf
 
-    def _rest(self, seen: int, pause: float) -> None:
-        with self._work:
-            self._work.wait_for(lambda: self._news != seen or self._stopping.is_set(), pause)
+    def _turn_over(self, most: int, recipient: str = "") -> list[Delivery]:
+        """Write down how attempts ended and claim what is due, in one transaction; return what was claimed.
+
+        Where that fails, nothing is claimed, and the next call writes down the same attempts.
+        """
+        self._collect()
+        if not self._ended and not most:
+            return []
+        now = self._clock()
+        attempts = [self._followed(delivery, answer, now) for delivery, answer in self._ended]
+        pace = UNLIMITED if recipient else self._live.project.settings.pace
+        chances = [random.random() for _ in range(most)]  # noqa: S311 - spreads load, hides nothing
+        claimed = self._store.finish_and_claim(attempts, now, pace, chances, recipient=recipient).result()
+        self._in_flight.update(delivery.id for delivery in claimed)
+        self._ended.clear()
+        for attempt in attempts:
+            self._tell(attempt)
+        return claimed
+
+    def _collect(self) -> None:
+        """Take the reports of the senders."""
+        with suppress(Empty):
+            while True:
+                delivery, answer = self._reports.get_nowait()
+                self._in_flight.discard(delivery.id)
+                self._ended.append((delivery, answer))
+
+    def _followed(self, delivery: Delivery, answer: Answer, now: float) -> Attempt:
+        """Return an attempt with what follows it; its device's circuit is opened or closed."""
+        chance = random.random()  # noqa: S311 - spreads load
+        then = after(delivery, answer, now, chance, alone=self._is_alone(delivery, answer))
+        self._circuits.note(delivery, answer, then.pause)
+        return Attempt(delivery, answer, then)
+
+    def _is_alone(self, delivery: Delivery, answer: Answer) -> bool:
+        """Return whether a refusal is the message's own, since others pass."""
+        if not may_be_its_own(delivery, answer):
+            return False
+        everywhere = answer.outcome in FOR_ALL
+        try:
+            return self._store.others_passed(delivery, answer.outcome, everywhere=everywhere)
+        except StoreError:
+            return False  # whose fault it was can wait; how it ended must be written down
+
+    def _put_back_lost_claims(self) -> None:
+        """Put back what is marked as being sent and is in nobody's hands, at two looks in a row.
+
+        The store told its claim as failed and yet has it, after an error of the disk; so nobody has sent it.
+        """
+        if self._steady() < self._next_look:
+            return
+        self._next_look = self._steady() + _LOOK_BACK
+        known = self._in_flight | {delivery.id for delivery, _ in self._ended}
+        lost = {
+            (delivery.id, delivery.claims): delivery
+            for delivery in self._store.interrupted()
+            if delivery.id not in known
+        }
+        why = "the store lost it between its claim and the request"
+        unsent = Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False)
+        self._ended.extend((lost[claim], unsent) for claim in lost.keys() & self._lost)
+        self._lost = set(lost)
+
+    def _attempt(self, delivery: Delivery, client: Client) -> None:
+        """Send a delivery, and report to the scheduler how that ended."""
+        try:
+            answer = self._request(delivery, client)
+        except Exception as error:  # noqa: BLE001 - nobody knows how far it got, and it must not stay as it is
+            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
+            answer = Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
+        self._reports.put((delivery, answer))
+
+    def _request(self, delivery: Delivery, client: Client) -> Answer:
+        if delivery.message is None:
+            return Answer(outcome=Outcome.REFUSED, detail="there is no message", asked=False)
+        try:
+            message = self._publish(delivery, delivery.message)
+        except WboxError as error:
+            outcome = Outcome.NOT_SENT if error.retry else Outcome.REFUSED
+            return Answer(outcome=outcome, detail=str(error), asked=False)
+        if isinstance(message, Notice):
+            return Outlets(self._live.project.outlets).send(message)
+        return client.send(message, idempotency_key=delivery.key)
+
+    def _tell(self, attempt: Attempt) -> None:
+        delivery, answer, then = attempt
+        recipient = delivery.message.recipient if delivery.message else ""
+        if not isinstance(delivery.message, Notice):
+            recipient = masked(recipient)
+        level = logging.INFO if then.state is State.SENT else logging.WARNING
+        log.log(level, "delivery %d to %s: %s: %s", delivery.id, recipient, answer.outcome, answer.detail)
+        if self._observer:
+            self._observer(delivery, answer, then)
+
+    def _follow_clock(self, step: Step) -> None:
+        lowered = self._store.clock_was_set(step).result()
+        if step.jump:
+            log.warning("the clock was set by %+.0f s; what waits keeps its times", step.jump)
+        if lowered:
+            log.warning(
+                "%d times were later than now, by a clock that was ahead; they count from now", lowered
+            )

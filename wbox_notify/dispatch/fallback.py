@@ -1,7 +1,7 @@
-"""Fallback: what other services are told while WhatsApp messages cannot be sent."""
+"""Notifications over other services when WhatsApp messages cannot be sent."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,56 +35,66 @@ class Fallback:
 
     def stopped(self, device: str, reason: Outcome, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
-        number = self._store.waiting(device)
+        waiting = self._store.waiting(device)
         why = reasons.circuit(reason, self._live.project.settings.lang)
-        text = f"No WhatsApp message goes out: {why}. {number} wait."
+        text = f"WhatsApp sending has stopped: {why}. {waiting} messages are waiting."
         self._say(f"{_key(device, since)}:stopped", text, now)
 
     def sends_again(self, device: str, since: float, now: float) -> None:
         """Tell that what was told is over."""
-        self._say(f"{_key(device, since)}:again", "WhatsApp messages go out again.", now)
+        self._say(f"{_key(device, since)}:again", "WhatsApp messages are sent again.", now)
 
     def trouble(self, about: str, problem: str | None, now: float) -> None:
         """Tell that something is wrong, or with None that it is over."""
-        self._say(f"{about}:{now}", problem or f"All is well again: {about}", now)
+        self._say(f"{about}:{now}", problem or f"Solved: {about}", now)
 
-    def sweep(self, now: float) -> None:
-        """Tell by other services what does not go out by WhatsApp.
+    def sweep(self, now: float) -> bool:
+        """Tell by other services what WhatsApp does not carry; return whether there was something to tell.
 
         Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
         """
-        own = {rule.id: rule.fallback for rule in self._live.project.rules if rule.fallback}
-        for delivery in self._store.unheard(list(own), now - _DAY) if own else ():
-            self._put(delivery.event_id, list(self._instead(delivery, own[delivery.rule])), now)
-        if self._live.project.settings.fallback:
+        project, told = self._live.project, False
+        own = {rule.id: rule.fallback for rule in project.rules if rule.fallback}
+        if own:
+            deliveries = self._store.unheard(list(own), now - _DAY)
+            plans = [self._instead(delivery, own[delivery.rule]) for delivery in deliveries]
+            if plans:
+                self._store.put_plans(plans, now).result()
+                told = True
+        if project.settings.fallback:
             for group in self._store.given_up(now - _HOUR):
                 if group.last.rule not in own:
-                    self._give_up(group, now)
+                    told = self._give_up(group, now) or told
+        return told
 
-    def _instead(self, delivery: Delivery, outlets: tuple[str, ...]) -> Iterator[PlannedMessage]:
-        """Yield what is said to the outlets of its rule in place of a message."""
+    def _instead(self, delivery: Delivery, outlets: Iterable[str]) -> Plan:
+        """Return what is said to the outlets of its rule in place of a message."""
         rule = self._live.project.rule(delivery.rule)
         title = rule.name if rule else delivery.rule
+        notices = []
         for number, outlet in enumerate(outlets):
             if delivery.message and not isinstance(delivery.message, Notice):
-                said = notice_of(delivery.message, outlet, title)
+                notice = notice_of(delivery.message, outlet, title)
                 to = masked(delivery.message.phone)
-                notice = replace(said, text=f"{said.text}\n\n(not delivered by WhatsApp to {to})")
+                notice = replace(notice, text=f"{notice.text}\n\n(not delivered by WhatsApp to {to})")
             else:
-                notice = Notice(
-                    outlet=outlet, text=reasons.why(delivery, self._live.project.settings.lang), title=title
-                )
-            yield PlannedMessage(key=f"{delivery.key}:fallback:{number}", rule=delivery.rule, message=notice)
+                why = reasons.why(delivery, self._live.project.settings.lang)
+                notice = Notice(outlet=outlet, text=why, title=title)
+            key = f"{delivery.key}:fallback:{number}"
+            notices.append(PlannedMessage(key=key, rule=delivery.rule, message=notice))
+        return Plan(event_id=delivery.event_id, messages=tuple(notices))
 
-    def _give_up(self, group: GivenUp, now: float) -> None:
+    def _give_up(self, group: GivenUp, now: float) -> bool:
         rule, why = group.last.rule, reasons.why(group.last, self._live.project.settings.lang)
-        text = f"{group.many} of the rule {rule} cannot go out: {why}. wbox-notify queue list"
-        self._say(f"given up:{rule}:{group.hour}", text, now)
+        messages = "1 message" if group.many == 1 else f"{group.many} messages"
+        text = f"{messages} of rule {rule} could not be sent: {why}. Run `wbox-notify queue list`."
+        return self._say(f"given up:{rule}:{group.hour}", text, now)
 
-    def _say(self, key: str, text: str, now: float) -> None:
+    def _say(self, key: str, text: str, now: float) -> bool:
+        """Tell all outlets, unless that was done before; return whether it was not."""
         name = f"alarm:{key}"
         if self._store.known_events([name]):
-            return
+            return False
         log.warning("%s", text)
         event = Event(id=name, type="alarm", at=datetime.fromtimestamp(now, UTC), data={"text": text})
         notices = tuple(
@@ -95,10 +105,7 @@ class Fallback:
         )
         self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
         self._wake()
-
-    def _put(self, event_id: str, planned: list[PlannedMessage], now: float) -> None:
-        self._store.put_plans([Plan(event_id=event_id, messages=tuple(planned))], now).result()
-        self._wake()
+        return True
 
 
 def _key(device: str, since: float) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from wbox_notify.model.messages import Message
-from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.outcomes import Answer, Outcome
 
 
 class State(StrEnum):
@@ -243,6 +243,14 @@ class NextStep:
     left_out: LeftOut | None = None
     pause: float | None = None
     failed: bool = False
+
+
+class Attempt(NamedTuple):
+    """One hand-over of a delivery that has ended: what was answered, and what follows."""
+
+    delivery: Delivery
+    answer: Answer
+    then: NextStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

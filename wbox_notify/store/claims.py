@@ -10,9 +10,9 @@ from dataclasses import asdict, replace
 from typing import Any, NamedTuple, TypeGuard
 
 from wbox_notify.model import messages, reasons
-from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, NextStep, State
+from wbox_notify.model.deliveries import Attempt, Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.messages import Message, Notice, Text
-from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, digest, next_turns
 from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Row, Transaction
@@ -94,8 +94,29 @@ def _leave_out(tx: Transaction, row: Row, code: LeftOut, facts: Facts, now: floa
 # How an attempt ends
 
 
-def finish(tx: Transaction, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> bool:
+def finish_and_claim(
+    tx: Transaction,
+    ended: Sequence[Attempt],
+    now: float,
+    pace: Pace,
+    recipient: str,
+    chances: Sequence[float],
+) -> list[Delivery]:
+    """Keep how attempts ended; return one claimed delivery for each of the chances while any is due."""
+    for attempt in ended:
+        finish(tx, attempt, now)
+    claimed: list[Delivery] = []
+    for chance in chances:
+        delivery = claim(tx, now, pace, recipient, chance)
+        if delivery is None:
+            break
+        claimed.append(delivery)
+    return claimed
+
+
+def finish(tx: Transaction, attempt: Attempt, now: float) -> bool:
     """Keep how an attempt ended and what follows; False where the delivery was claimed again meanwhile."""
+    delivery, answer, then = attempt
     claim = {"id": delivery.id, "claims": delivery.claims}
     failed = int(then.failed or answer.outcome is Outcome.FAILED)
     result = tx.execute(statements.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})

@@ -220,11 +220,10 @@ NEXT_DUE = f"""
 """
 """Find when a device has its next turn."""
 
-NEXT_OTHERWISE = f"""
+NEXT_EXPIRY = f"""
 select min(expires) as due from delivery where {OPEN} and state <> 'sending' and expires > :after
-union all select min(until) from circuit where trying = 0
 """
-"""Find when the next delivery expires and when a circuit is looked at."""
+"""Find when the next delivery expires."""
 
 BEGIN = """
 update delivery set state = 'sending', claims = claims + 1, changed = :now where id = :id returning *

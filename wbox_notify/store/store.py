@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from types import MappingProxyType
 
 from wbox_notify.model.clock import SLACK, Step
-from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan, State
+from wbox_notify.model.deliveries import Attempt, Delivery, Memory, NextStep, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -122,7 +122,16 @@ class Store(Queries):
             then: what follows it.
             now: the time of the end.
         """
-        return self._database.write(claims.finish, delivery, answer, then, now)
+        return self._database.write(claims.finish, Attempt(delivery, answer, then), now)
+
+    def finish_and_claim(
+        self, ended: Sequence[Attempt], now: float, pace: Pace, chances: Sequence[float], recipient: str = ""
+    ) -> Future[list[Delivery]]:
+        """Record how attempts ended, and claim one delivery for each of the ``chances`` while any is due.
+
+        It is one transaction: nothing more is sent before the outcome of what has been sent is on disk.
+        """
+        return self._database.write(claims.finish_and_claim, ended, now, pace, recipient, chances)
 
     def interrupted(self) -> list[Delivery]:
         """Return the deliveries that were being sent when the last owner of the store ended."""
@@ -133,11 +142,11 @@ class Store(Queries):
         return self._database.write(claims.expire, now, after)
 
     def next_due(self, now: float, after: float = -math.inf) -> float | None:
-        """Return when a delivery has its next turn or expires, or a circuit is to be looked at; or None.
+        """Return when a delivery has its next turn or expires, or None.
 
         What expires counts as for ``expire``.
         """
-        times = [row["due"] for row in self._database.read(statements.NEXT_OTHERWISE, {"after": after})]
+        times = [row["due"] for row in self._database.read(statements.NEXT_EXPIRY, {"after": after})]
         for device in self._database.read(statements.DEVICES):
             if device["next"] > now:
                 times.append(device["next"])
