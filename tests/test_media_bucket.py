@@ -336,7 +336,7 @@ def test_a_mistake_in_a_bucket_is_said_where_it_is(
 
 def test_a_folder_and_a_bucket_at_once_are_a_mistake(tmp_path: Path) -> None:
     found = settings(tmp_path, f"{{{BUCKET}}}", ", static: {folder: x, url: 'https://files.example.com'}")
-    assert "not into both" in "".join(map(render, found.problems))
+    assert "cannot be used together" in "".join(map(render, found.problems))
 
 
 def test_without_the_extra_the_problem_says_what_to_install(

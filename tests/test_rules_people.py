@@ -248,9 +248,9 @@ def test_who_names_a_broken_turn_or_window_is_told(tmp_path: Path) -> None:
     )
     told = [one.message for one in found.problems if one.file == "rules/a.yaml"]
     assert told == [
-        "`a` cannot be used: its own entry has a mistake",
-        "`duty` cannot be used: its own entry has a mistake",
-        "the window `night` cannot be used: its own entry has a mistake",
+        "`a` cannot be used: its entry has an error",
+        "`duty` cannot be used: its entry has an error",
+        "the window `night` cannot be used: its entry has an error",
     ]
 
 

@@ -520,7 +520,7 @@ def test_each_mistake_in_a_secret_has_its_place_and_does_not_show_it(
     assert hint is None or hint in (problem.hint or "")
     assert SECRET not in render(problem) + repr(problem)
     assert found.settings.secrets == {}
-    with pytest.raises(ConfigError, match="its own entry has a mistake"):
+    with pytest.raises(ConfigError, match="its entry has an error"):
         found.secrets.find("hook")
 
 
@@ -657,7 +657,7 @@ def test_a_bad_outlet_in_the_environment_is_named_without_its_password(tmp_path:
 
 def test_a_secret_that_is_no_url_is_no_outlet(tmp_path: Path) -> None:
     problem = only(setup(tmp_path, "fallback: ops-mail\n", {"WBOX_SECRET_OPS_MAIL": "hunter2"}))
-    assert (problem.code, problem.message) == ("WBX329", "the secret `ops-mail` is no Apprise URL")
+    assert (problem.code, problem.message) == ("WBX329", "the secret `ops-mail` is not an Apprise URL")
 
 
 @pytest.mark.parametrize(

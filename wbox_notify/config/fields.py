@@ -86,8 +86,8 @@ def as_url(text: str, context: Context) -> str:
         )
     if is_in_the_clear(text) and not context.insecure:
         raise ConfigError(
-            "over http:// everybody on the way could read the API key",
-            hint="write https://, or `insecure: true` beside it if the way is yours alone",
+            "over http:// anybody on the network could read the API key",
+            hint="write https://, or add `insecure: true` if you trust the network",
         )
     return text.rstrip("/")
 
@@ -164,7 +164,7 @@ def _history(text: str) -> float:
     seconds = parse_duration(text)
     if seconds < _LEAST_HISTORY:
         raise ConfigError(
-            f"{text} is too short: a webhook that comes again is known by its history for 7 days",
+            f"{text} is too short: a webhook that is sent again within 7 days is known by its history",
             hint="write at least 7d, such as 90d, or forever",
         )
     return seconds

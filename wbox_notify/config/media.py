@@ -18,7 +18,7 @@ def _endpoint(text: str) -> str:
     return url
 
 
-_UNFIT = "this cannot stand here"
+_UNFIT = "invalid value"
 _Endpoint = parsed(_endpoint)
 _Name = matching(
     "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
@@ -74,7 +74,7 @@ class Media(Strict):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.static and self.bucket:
-            raise invalid("WBX215", "files are put into `static` or into `bucket`, not into both")
+            raise invalid("WBX215", "`static` and `bucket` cannot be used together")
         return self
 
     @property

@@ -134,7 +134,7 @@ class _Reading:
             (static and static.url, self.document.at("media", "static", "url")),
         ):
             if url and is_in_the_clear(url):
-                message = "over http:// everybody on the way can read links and what they lead to"
+                message = "over http:// anybody on the network can read links and their pages"
                 self._report(origin, "WBX363", message, "write https://", "warning")
 
     def _media(self) -> Media:

@@ -70,7 +70,7 @@ class Secrets:
     def _declare(self, name: str, entry: Any, location: Location) -> None:
         if not SECRET_NAME.fullmatch(name):
             hint = "a name starts with a letter and has letters, digits, `-` and `_`"
-            self._report(location, "WBX215", "this cannot be the name of a secret", hint)
+            self._report(location, "WBX215", "invalid name of a secret", hint)
         elif isinstance(entry, dict):
             self._entry(name, entry, location)
         else:
@@ -86,7 +86,7 @@ class Secrets:
             ConfigError: there is none.
         """
         if name in self._broken:
-            raise ConfigError(f"the secret `{name}` cannot be used: its own entry has a mistake")
+            raise ConfigError(f"the secret `{name}` cannot be used: its entry has an error")
         if name not in self.values:
             self._keep(name, self._undeclared(name))
         return self.values[name]
@@ -109,7 +109,7 @@ class Secrets:
             return value
         if is_like_a_token(name):
             hint = "write its name here, and the secret itself into a file or the environment"
-            raise ConfigError("this is no name of a secret, and looks like one itself", hint=hint)
+            raise ConfigError("this is not the name of a secret, and looks like a secret itself", hint=hint)
         hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
         raise ConfigError(f"there is no secret `{name}`", hint=hint)
 
@@ -179,7 +179,7 @@ class OutletBook:
         url = self._secrets.find(name).strip()
         if not is_url(url):
             raise ConfigError(
-                f"the secret `{name}` is no Apprise URL", hint="it has to hold one: ntfy://TOPIC"
+                f"the secret `{name}` is not an Apprise URL", hint="it must be one: ntfy://TOPIC"
             )
         return url
 

@@ -59,7 +59,7 @@ class Windows:
         if text in self.named:
             return self.named[text]
         if text in self._entries:
-            raise ConfigError(f"the window `{text}` cannot be used: its own entry has a mistake")
+            raise ConfigError(f"the window `{text}` cannot be used: its entry has an error")
         return self._parse(text)
 
     def _parse(self, text: str) -> Window:

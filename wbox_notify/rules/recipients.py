@@ -128,7 +128,7 @@ class People:
         if name in self.groups:
             return self.groups[name]
         if name in self.broken:
-            raise MessageError("to", f"`{name}` cannot be used: its own entry has a mistake")
+            raise MessageError("to", f"`{name}` cannot be used: its entry has an error")
         if name.startswith(TAG):
             return tagged(name, self.contacts.values())
         return (numbered(name, self.region, [*self.contacts, *self.groups, *self.on_call], self.contacts),)

@@ -126,7 +126,7 @@ class _Reading:
             raise self._stopped(event, "WBX108", f"no anchor `&{event.anchor}` stands above this alias", hint)
         node = self.anchors[event.anchor]
         if node is None:
-            raise self._stopped(event, "WBX108", "an alias cannot stand inside of what it repeats", None)
+            raise self._stopped(event, "WBX108", "an alias cannot be part of what it repeats", None)
         self._room(event, node.size, depth + node.height - 1)
         return node
 

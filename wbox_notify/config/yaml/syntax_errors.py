@@ -125,5 +125,5 @@ def _misplaced(error: yaml.MarkedYAMLError, source: Source, line: int, column: i
             "is the `:` missing, or the indentation of a long text?",
         )
     else:
-        message, hint = "this does not fit here", "look at the indentation, and at the line above"
+        message, hint = "unexpected text", "check the indentation, and the line above"
     return source.problem(place, "WBX105", message, hint=hint)
