@@ -50,11 +50,7 @@ _CAPTION = 1024
 _LONGEST_LINK = 8192
 _ANSWER = 64 * 1024  # bytes read of an answer; wbox's own are a few hundred
 _MEMORY = 600.0  # seconds that a half-done message is remembered where Apprise does not do it
-_NOT_APPRISES = (
-    "cto",
-    "redirect",
-    "rto",
-)  # arguments of an attachment that are for Apprise, not for its server
+_APPRISE_ARGUMENTS = ("cto", "redirect", "rto")  # arguments of an attachment that are not for its server
 _REASONS = {
     400: "a parameter is missing or wrong",
     401: "the API key is refused",
@@ -74,7 +70,7 @@ class _Piece(NamedTuple):
 
 
 class _Server(NamedTuple):
-    """Who is asked to take a message, and how it says that it has."""
+    """A server that takes messages: its name, its answers and the texts of its failures."""
 
     name: str
     status: int
@@ -104,7 +100,7 @@ _DAEMON = _Server(
 
 
 class _Wbox(NotifyBase):
-    """What both providers have in common: how a notification becomes WhatsApp messages for some phones."""
+    """The common part of both providers: a notification becomes WhatsApp messages for some phones."""
 
     service_url = "https://wbox.me/"
     setup_url = "https://wbox.me/"
@@ -163,7 +159,7 @@ class _Wbox(NotifyBase):
         attach: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # What a host such as changedetection.io adds is what we do anyway, and Markdown comes as HTML.
+        # A host such as changedetection.io adds the format that we use anyway, and Markdown comes as HTML.
         asked = _word(kwargs.get("format"))
         self._forced = asked == "html"
         if asked in {"html", "markdown"}:
@@ -190,14 +186,18 @@ class _Wbox(NotifyBase):
         **kwargs: Any,
     ) -> bool:
         """Send one notification to each target; True when wbox has taken all of it for all of them."""
-        undeclared = body_format is None if body_passthrough is None else body_passthrough
+        undeclared = body_passthrough
+        if undeclared is None:
+            undeclared = body_format is None
         text = self._whatsapp(body or "", undeclared=undeclared)
-        links, lost = self._links(attach if self.attachment_support else None)
+        if not self.attachment_support:
+            attach = None
+        links, lost = self._links(attach)
         pieces = self._pieces(text, (title or "").strip(), links)
         if pieces is None:
             return False
         delivered = self._delivered(pieces)
-        # Each one is tried, whatever became of the one before.
+        # Each phone is tried, even if another one failed.
         taken = [self._deliver(phone, pieces, delivered) for phone in self.targets]
         done = all(taken) and not (lost and self.attach == "fail")
         if done:
@@ -237,17 +237,17 @@ class _Wbox(NotifyBase):
         raise NotImplementedError
 
     def _post(self, phone: str, piece: _Piece) -> str | None:
-        """Hand one request over; return what went wrong, or None when it was taken."""
+        """Hand one request over; return the problem, or None when it was accepted."""
         raise NotImplementedError
 
     def _refuse(self, part: str, why: str) -> Any:
-        """Warn of the part of a URL that is wrong and raise; neither shows a value that may be the key."""
+        """Log the wrong part of a URL and raise; neither shows a value, which may be the key."""
         problem = f"wbox: {part}: {why}"
         self.logger.warning(problem)
         raise _Refused(problem)
 
     def _checked_targets(self, targets: Any) -> tuple[list[str], list[str]]:
-        """Return the phones, each once and in order, and what is none; refuse when there is no phone."""
+        """Return the phones, each once and in order, and the invalid targets; refuse if there is no phone."""
         phones: list[str] = []
         wrong: list[str] = []
         for place, written in enumerate(_items(targets, r"[/,;\r\n]"), 1):
@@ -307,22 +307,30 @@ class _Wbox(NotifyBase):
         return link
 
     def _arguments(self, *, privacy: bool) -> dict[str, str | None]:
-        """Return our own arguments as they stand in a URL; None for those that are as they are by default."""
-        media = "****" if self.media and privacy else self.media
-        # An option may hold the one sign that parts them, but not both.
-        options = ("," if any("|" in option for option in self.options) else "|").join(self.options)
-        return {
+        """Return our own arguments as in a URL; None for defaults."""
+        arguments = {
             "device": str(self.device) if self.device else None,
-            "mode": self.mode if self.mode != _MODES[0] else None,
-            "options": options,
+            "mode": self.mode,
+            "options": "|".join(self.options),
             "start": self.start,
-            "media": media,
-            "caption": None if self.caption else "no",
-            "attach": self.attach if self.attach != _ATTACH[0] else None,
+            "media": self.media,
+            "caption": None,
+            "attach": self.attach,
         }
+        # An option may contain one of the two separators, but not both.
+        if any("|" in option for option in self.options):
+            arguments["options"] = ",".join(self.options)
+        if self.media and privacy:
+            arguments["media"] = "****"
+        if not self.caption:
+            arguments["caption"] = "no"
+        for name, default in (("mode", _MODES[0]), ("attach", _ATTACH[0])):
+            if arguments[name] == default:
+                arguments[name] = None
+        return arguments
 
     def _whatsapp(self, body: str, *, undeclared: bool) -> str:
-        """Return a body in WhatsApp's formatting; what nobody declared to be something goes as it is."""
+        """Return a body in WhatsApp's formatting; undeclared input is not changed."""
         as_it_is = undeclared and not (self._forced and re.search(r"<[A-Za-z/!][^<>]*>", body))
         if as_it_is or self.notify_format == NotifyFormat.TEXT:
             return body.lstrip("\r\n").rstrip()
@@ -331,7 +339,7 @@ class _Wbox(NotifyBase):
         return (whatsapp(body[:most]) + body[most:]).rstrip()
 
     def _links(self, attach: Any) -> tuple[list[str], bool]:
-        """Return what wbox can fetch by itself, and whether something else was attached."""
+        """Return the links that wbox can fetch, and whether anything else was attached."""
         found = [_public_link(one) for one in attach or ()]
         lost = found.count(None)
         if lost:
@@ -339,11 +347,10 @@ class _Wbox(NotifyBase):
                 f"wbox: {lost} of {len(found)} attachments left out (attach={self.attach}): wbox fetches "
                 "public http(s) links, but no files, no memory, and no links with a password or headers"
             )
-        links = [self.media] if self.media else []
-        return links + [link for link in found if link], lost > 0
+        return [link for link in (self.media, *found) if link], lost > 0
 
     def _pieces(self, text: str, title: str, links: list[str]) -> list[_Piece] | None:
-        """Return the requests that make up a message, in their order; None where something is missing."""
+        """Return the requests of a message, in order; None if something is missing."""
         if self.mode == "poll":
             first = self._poll(text, title)
         elif self.mode == "event":
@@ -355,7 +362,7 @@ class _Wbox(NotifyBase):
                     "wbox: nothing to send: no title, no text that can be seen, no link to a file"
                 )
             return texts or None
-        return None if first is None else [first, *_media(links)]
+        return first and [first, *_media(links)]
 
     def _poll(self, text: str, title: str) -> _Piece | None:
         question = "\n".join(part for part in (title, text) if part)
@@ -376,32 +383,32 @@ class _Wbox(NotifyBase):
     def _texts(self, text: str, links: list[str]) -> list[_Piece]:
         if text and links and self.caption and len(text) <= _CAPTION:
             return _media(links, text)
-        parts = [text] if text else []
         if self.overflow_mode == OverflowMode.SPLIT:
             parts = split(text, self.text_maxlen)
         elif self.overflow_mode == OverflowMode.TRUNCATE:
             parts = split(text, self.text_maxlen)[:1]
+        else:
+            parts = [part for part in [text] if part]
         texts = [_Piece(f"text {n}", "text", {"message": part}) for n, part in enumerate(parts)]
         return texts + _media(links)
 
     def _delivered(self, pieces: list[_Piece]) -> _Delivered:
-        """Return the memory of what was delivered: Apprise's own since 2.0, else one of this object."""
+        """Return the memory of delivered requests: Apprise's own since 2.0, else one of this object."""
         if hasattr(self, "is_delivered"):
             return _Delivered(self.is_delivered, self.mark_delivered, lambda: None)
-        said = json.dumps([list(piece) for piece in pieces], sort_keys=True)
-        name = hashlib.sha256(said.encode()).hexdigest()
-        now = time.monotonic()
-        self._half_done = {key: kept for key, kept in self._half_done.items() if kept[0] > now}
         # Without ?retry= nobody calls again for the same message, so an equal one is a new one.
-        marks = (
-            self._half_done.setdefault(name, (now + _MEMORY, set()))[1]
-            if getattr(self, "retry", 0)
-            else set()
-        )
+        if not getattr(self, "retry", 0):
+            marks: set[Any] = set()
+            return _Delivered(marks.__contains__, marks.add, lambda: None)
+        message = json.dumps([list(piece) for piece in pieces], sort_keys=True)
+        name = hashlib.sha256(message.encode()).hexdigest()
+        now = time.monotonic()
+        self._half_done = {key: entry for key, entry in self._half_done.items() if entry[0] > now}
+        _expiry, marks = self._half_done.setdefault(name, (now + _MEMORY, set()))
         return _Delivered(marks.__contains__, marks.add, lambda: self._half_done.pop(name, None))
 
     def _deliver(self, phone: str, pieces: list[_Piece], delivered: _Delivered) -> bool:
-        """Send to one phone what it has not got, in order; what follows a failure stays unsent."""
+        """Send to one phone the requests that it has not got, in order, up to the first failure."""
         for piece in pieces:
             if delivered.has((phone, piece.name)):
                 continue
@@ -466,14 +473,15 @@ class NotifyWbox(_Wbox):
         self.tls = self._checked_tls(tls)
 
     def url(self, privacy: bool = False, *args: Any, **kwargs: Any) -> str:
-        """Return the URL that makes this object again; with ``privacy`` without what must stay secret."""
+        """Return the URL of this object; with ``privacy`` without secrets."""
         key = self.pprint(self.apikey, privacy, mode=PrivacyMode.Secret, safe="")
-        place = f"@{self._authority()}" if self.host else ""
-        return f"wbox://{key}{place}/{self._written(privacy, *args, **kwargs)}"
+        if self.host:
+            key = f"{key}@{self._authority()}"
+        return f"wbox://{key}/{self._written(privacy, *args, **kwargs)}"
 
     @staticmethod
     def parse_url(url: Any) -> dict[str, Any] | None:
-        """Return the arguments in a URL, or None for what is no text; ``__init__`` judges them."""
+        """Return the arguments in a URL, or None if it is no text; ``__init__`` checks them."""
         if not isinstance(url, str):
             return None
         results = _parsed(url)
@@ -490,20 +498,28 @@ class NotifyWbox(_Wbox):
         return ("wbox", self.apikey, self.host, self.port, self.device)
 
     def _arguments(self, *, privacy: bool) -> dict[str, str | None]:
-        return {**super()._arguments(privacy=privacy), "tls": None if self.tls else "no"}
+        arguments = super()._arguments(privacy=privacy)
+        if not self.tls:
+            arguments["tls"] = "no"
+        return arguments
 
     def _check_place(self, kwargs: dict[str, Any]) -> None:
-        """Refuse a server that cannot be one."""
+        """Refuse an invalid server."""
         if flaw := kwargs.pop("flaw", None):
             self._refuse(*flaw)
-        host, port = str(kwargs.get("host") or ""), kwargs.get("port")
-        kwargs["host"] = host.strip("[]") if _is_host(host) else host
         if kwargs.get("password"):
             self._refuse("password", "there is none: write wbox://KEY@HOST/PHONE")
-        if host and ":" in host and "[" not in host and not _is_host(host):
+        host = str(kwargs.get("host") or "")
+        if _is_host(host):
+            host = host.strip("[]")
+        elif ":" in host and "[" not in host:
             self._refuse("port", "it must be a number from 1 to 65535")
-        if host and not _is_host(host):
-            self._refuse("host", "this is no name of a server; write wbox://KEY@HOST/PHONE")
+        elif host:
+            self._refuse("host", "this is not the name of a server; write wbox://KEY@HOST/PHONE")
+        kwargs["host"] = host
+        self._check_port(host, kwargs.get("port"))
+
+    def _check_port(self, host: str, port: Any) -> None:
         if port is None:
             return
         if not host:
@@ -528,19 +544,18 @@ class NotifyWbox(_Wbox):
         return secure
 
     def _authority(self) -> str:
-        name = self.host.strip("[]")
-        name = f"[{name}]" if ":" in name else name
-        return f"{name}:{self.port}" if self.port else str(name)
+        return _authority(self.host, self.port)
 
     def _post(self, phone: str, piece: _Piece) -> str | None:
-        """Hand one request to wbox; return what went wrong, or None when wbox says success."""
+        """Send one request to wbox; return the problem, or None when wbox reports success."""
         payload = {"phone": phone, **piece.fields}
         if self.device:
             payload["device_id"] = self.device
-        place = self._authority() if self.host else _CLOUD
+        scheme = "https" if self.tls else "http"
+        server = self._authority() if self.host else _CLOUD
         call = _Call(
             _WBOX,
-            f"http{'s' if self.tls else ''}://{place}/v1/send/{piece.endpoint}",
+            f"{scheme}://{server}/v1/send/{piece.endpoint}",
             data=json.dumps(payload),
             headers={
                 "User-Agent": self.app_id or "Apprise",
@@ -556,7 +571,7 @@ class NotifyWbox(_Wbox):
 
 
 class NotifyWboxQueue(_Wbox):
-    """The same through the queue of the wbox-notify daemon on this machine, which sends it when it can."""
+    """The same through the queue of the wbox-notify daemon on this machine."""
 
     service_name = "wbox queue"
     protocol = "wboxq"
@@ -586,15 +601,15 @@ class NotifyWboxQueue(_Wbox):
         if flaw := kwargs.pop("flaw", None):
             self._refuse(*flaw)
         super().__init__(targets, device, mode, options, start, media, caption, attach, **kwargs)
-        self.data = str(data).strip() if data else None
+        self.data = str(data or "").strip() or None
 
     def url(self, privacy: bool = False, *args: Any, **kwargs: Any) -> str:
-        """Return the URL that makes this object again; with ``privacy`` without what must stay secret."""
+        """Return the URL of this object; with ``privacy`` without secrets."""
         return f"wboxq://{self._written(privacy, *args, **kwargs)}"
 
     @staticmethod
     def parse_url(url: Any) -> dict[str, Any] | None:
-        """Return the arguments in a URL, or None for what is no text; ``__init__`` judges them."""
+        """Return the arguments in a URL, or None if it is no text; ``__init__`` checks them."""
         if not isinstance(url, str):
             return None
         results = _parsed(url)
@@ -616,7 +631,7 @@ class NotifyWboxQueue(_Wbox):
         return {**super()._arguments(privacy=privacy), "data": self.data}
 
     def _post(self, phone: str, piece: _Piece) -> str | None:
-        """Hand one request to the daemon; return what went wrong, or None when it is on disk there."""
+        """Send one request to the daemon; return the problem, or None when it is on disk there."""
         folder = _at_home(self.data) if self.data else _data_folder()
         try:
             with (folder / "daemon.json").open(encoding="utf-8") as file:
@@ -629,7 +644,7 @@ class NotifyWboxQueue(_Wbox):
             return f"{folder}/daemon.json cannot be read ({error.strerror}): send as the daemon's own user"
         except (ValueError, KeyError, TypeError):
             return f"{folder}/daemon.json does not say where the daemon answers: start the daemon again"
-        # Whoever can write it could have messages sent to himself.
+        # A user who can write it could read the messages.
         if status.st_mode & 0o022 or status.st_uid not in {0, os.geteuid(), folder.stat().st_uid}:
             return f"{folder}/daemon.json can be changed by others: start the daemon again"
         call = _Call(
@@ -645,7 +660,7 @@ class NotifyWboxQueue(_Wbox):
 
 
 def _for_daemon(piece: _Piece) -> dict[str, Any]:
-    """Return a request to wbox in the words of the daemon."""
+    """Return a request to wbox with the field names of the daemon."""
     fields = piece.fields
     if piece.endpoint == "media":
         named = {"url": fields["media_url"], "caption": fields.get("message")}
@@ -665,7 +680,7 @@ def _at_home(path: str) -> Path:
 
 
 def _data_folder() -> Path:
-    """Return where the daemon of this user keeps what is its own, where nobody says something else."""
+    """Return the default data folder of this user's daemon."""
     if named := os.environ.get("WBOX_DATA_DIR", "").strip():
         return _at_home(named)
     home = _at_home("~")
@@ -678,7 +693,7 @@ def _data_folder() -> Path:
 
 
 class _Delivered(NamedTuple):
-    """What of a message has been delivered, through all attempts at it."""
+    """The delivered requests of a message, over all attempts."""
 
     has: Callable[[Any], bool]
     mark: Callable[[Any], Any]
@@ -697,7 +712,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class _Call:
-    """One request in a thread of its own: only so does it end in time, whatever the server drips."""
+    """One request in a thread of its own, so that it ends in time even if the server drips its answer."""
 
     def __init__(self, server: _Server, url: str, **parts: Any) -> None:
         self._server = server
@@ -707,7 +722,7 @@ class _Call:
         self._problem: str | None = server.late
 
     def made_within(self, seconds: float) -> str | None:
-        """Return what went wrong, or None."""
+        """Return the problem, or None."""
         worker = threading.Thread(target=self._run, name="wbox", daemon=True)
         worker.start()
         worker.join(seconds)
@@ -725,7 +740,7 @@ class _Call:
         except requests.TooManyRedirects:
             problem = "it is redirected elsewhere, which is not followed: check the host"
         except requests.RequestException as error:
-            # Its words may hold what the server said.
+            # Its text may contain the server's answer.
             problem = f"{self._server.absent} ({type(error).__name__})"
         except (ValueError, OSError) as error:
             problem = f"the request or its answer is unusable ({type(error).__name__})"
@@ -733,7 +748,7 @@ class _Call:
             self._problem = problem
 
     def _read(self, answer: Any) -> str | None:
-        """Return why an answer with a good status says no success."""
+        """Return why an answer with a good status is no success."""
         said = b""
         for byte in answer.iter_content(1):
             said += byte
@@ -747,7 +762,9 @@ class _Call:
             told = None
         if not isinstance(told, dict):
             return f"the answer is not {self._server.name}'s: check the host"
-        return None if self._server.took(told) else f"{self._server.name} does not say success"
+        if not self._server.took(told):
+            return f"{self._server.name} does not report success"
+        return None
 
 
 class _WhatsApp(HTMLParser):
@@ -775,20 +792,22 @@ class _WhatsApp(HTMLParser):
         self._pictures: list[str] = []
 
     def text(self) -> str:
-        """Return all that was read; where that is nothing, the addresses of the pictures."""
+        """Return the text; without any, the addresses of the pictures."""
         while len(self._frames) > 1:
             self._close()
         read = self._settled(self._frames[0][2]).replace(self.SPACE, " ").replace(self.NEWLINE, "\n")
-        return read.strip("\n") if read.strip() else "\n".join(dict.fromkeys(self._pictures))
+        if not read.strip():
+            return "\n".join(dict.fromkeys(self._pictures))
+        return read.strip("\n")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open what a tag opens."""
+        """Handle an opening tag."""
         told = {name: value or "" for name, value in attrs}
         if tag in self.FRAMES:
             if len(self._frames) < self.DEEPEST:
                 self._frames.append((tag, told.get("href", ""), []))
         elif tag in {"ul", "ol"}:
-            self._put(self.LINE if self._lists else self.PARAGRAPH)
+            self._put(self._paragraph())
             self._lists.append(1 if tag == "ol" else None)
         elif tag == "li":
             self._put(self.LINE + self._bullet() + self.BULLET)
@@ -807,11 +826,12 @@ class _WhatsApp(HTMLParser):
             if _is_web_link(told.get("src", "")):
                 self._pictures.append(told["src"])
         else:
-            self._cells = 0 if tag == "tr" else self._cells
+            if tag == "tr":
+                self._cells = 0
             self._block(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close what a tag closes; one that was never opened closes nothing."""
+        """Handle a closing tag; one without an opening tag does nothing."""
         if tag in self.FRAMES:
             if any(frame[0] == tag for frame in self._frames):
                 while self._close() != tag:
@@ -819,14 +839,14 @@ class _WhatsApp(HTMLParser):
         elif tag in {"ul", "ol"}:
             if self._lists:
                 self._lists.pop()
-            self._put(self.LINE if self._lists else self.PARAGRAPH)
+            self._put(self._paragraph())
         elif tag == "li":
             self._put(self.LINE)
         else:
             self._block(tag)
 
     def handle_data(self, data: str) -> None:
-        """Keep text: as it is where it is code, else with its blanks made one."""
+        """Keep text: unchanged in code, else with runs of blanks as one."""
         data = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", data)
         if any(frame[0] in self.CODES for frame in self._frames):
             data = re.sub(r"\r\n?", "\n", data)
@@ -839,16 +859,21 @@ class _WhatsApp(HTMLParser):
     def _put(self, text: str) -> None:
         self._frames[-1][2].append(text)
 
+    def _paragraph(self) -> str:
+        """Return the beginning of a paragraph, which in a list is only a line."""
+        return self.LINE if self._lists else self.PARAGRAPH
+
     def _cell(self) -> None:
         parts = self._frames[-1][2]
         if parts and parts[-1] == " ":
             parts.pop()
-        self._put(" | " if self._cells else "")
+        if self._cells:
+            self._put(" | ")
         self._cells += 1
 
     def _block(self, tag: str) -> None:
         if tag in self.PARAGRAPHS:
-            self._put(self.LINE if self._lists else self.PARAGRAPH)
+            self._put(self._paragraph())
         elif tag in self.LINES:
             self._put(self.LINE)
 
@@ -861,7 +886,7 @@ class _WhatsApp(HTMLParser):
         return f"{deep}{number}.{self.SPACE}"
 
     def _close(self) -> str:
-        """Put what the innermost frame holds, formatted, into the one around it; return its tag."""
+        """Put the formatted content of the innermost frame into the one around it; return its tag."""
         tag, link, parts = self._frames.pop()
         inside = "".join(parts)
         if tag in self.MARKS:
@@ -879,12 +904,13 @@ class _WhatsApp(HTMLParser):
         return tag
 
     def _marked(self, mark: str, inside: str) -> str:
-        """Return text with a mark around each of its lines, close to the words, as WhatsApp wants it."""
+        """Return text with a mark around each of its lines, next to the words, as WhatsApp needs it."""
         ends = f"([\n{self.LINE}{self.PARAGRAPH}{self.NEWLINE}{self.BULLET}]+)"
-        return "".join(
-            part if n % 2 or mark in part or not part.strip(f" {self.SPACE}") else self._hug(mark, part)
-            for n, part in enumerate(re.split(ends, inside))
-        )
+        parts = re.split(ends, inside)
+        for n in range(0, len(parts), 2):  # between them are the line ends
+            if mark not in parts[n] and parts[n].strip(f" {self.SPACE}"):
+                parts[n] = self._hug(mark, parts[n])
+        return "".join(parts)
 
     def _hug(self, mark: str, part: str) -> str:
         core = part.strip(f" {self.SPACE}")
@@ -900,9 +926,10 @@ class _WhatsApp(HTMLParser):
             inside = re.sub(rf"^\w*{self.NEWLINE}", "", inside).rstrip(self.NEWLINE)
         if not inside.strip(self.SPACE):
             return inside
-        fence = "```" if many or block or "`" in inside else "`"
-        around = self.PARAGRAPH if block else ""
-        return f"{around}{fence}{inside.replace('```', chr(39) * 3)}{fence}{around}"
+        if not many and not block and "`" not in inside:
+            return f"`{inside}`"
+        code = f"```{inside.replace('```', chr(39) * 3)}```"
+        return f"{self.PARAGRAPH}{code}{self.PARAGRAPH}" if block else code
 
     def _settled(self, parts: list[str]) -> str:
         """Return text in which each beginning of a line or paragraph has become line ends."""
@@ -918,7 +945,7 @@ class _WhatsApp(HTMLParser):
 
 
 def whatsapp(body: str) -> str:
-    """Return HTML in WhatsApp's formatting; what Apprise escaped from plain text comes back as it was."""
+    """Return HTML in WhatsApp's formatting; plain text that Apprise escaped is restored."""
     if not re.search(r"[ \t\n]|<(?!br/>)", body):
         plain = body.replace("<br/>", "\n").replace("&nbsp;", " ").replace("&emsp;", "\t")
         return html.unescape(plain).replace("\r\n", "\n").strip("\r\n")
@@ -929,10 +956,10 @@ def whatsapp(body: str) -> str:
 
 
 def _closed(body: str) -> str:
-    """Return HTML in which whatever begins also ends; a beginning without an end is text.
+    """Return HTML in which every tag and comment ends; one without an end becomes text.
 
-    Python's parser would look for that end anew from each beginning, in a time that grows with their square.
-    A section in brackets, at which it gives up, is the odd comment that browsers see in it.
+    Python's parser would search for the end again from each beginning, in quadratic time.
+    A section in brackets, at which it gives up, becomes a comment, as in browsers.
     """
     body = body.replace("<![", "<! [")
     for beginning, end in (("<!--", "-->"), ("<", ">")):
@@ -951,12 +978,12 @@ def split(text: str, limit: int) -> list[str]:
         part, text = text[:at].rstrip(), text[at:].lstrip("\r\n ")
         if part.count(fence) % 2:
             part, text = part + fence, fence + text
-        parts += [part] if part else []
-    return [*parts, text] if text else parts
+        parts.append(part)
+    return [part for part in (*parts, text) if part]
 
 
 def _cut(text: str, room: int) -> int:
-    """Return where to cut: at the best place in the second half of the room, else where no sign is torn."""
+    """Return where to cut: at the best place in the second half of the room, else between characters."""
     for sign in ("\n\n", "\n", ". ", "! ", "? ", " "):
         at = text.rfind(sign, room // 2, room)
         if at > 0:
@@ -968,7 +995,7 @@ def _cut(text: str, room: int) -> int:
 
 
 def _belongs(before: str, char: str) -> bool:
-    """Return whether a character makes one sign with the one before it."""
+    """Return whether a character combines with the one before it."""
     joins = "\u200d"
     return (
         before == joins
@@ -985,13 +1012,16 @@ def _linked(inside: str, link: str) -> str:
     if not re.match(r"(https?://|mailto:|tel:)\S+$", address, re.IGNORECASE):
         return inside
     label = inside.strip(" \n\x01\x02\x03\x04")
-    return shown if label in {"", shown, address, shown.rstrip("/")} else f"{inside.rstrip()} ({shown})"
+    if label in {"", shown, address, shown.rstrip("/")}:
+        return shown
+    return f"{inside.rstrip()} ({shown})"
 
 
 def _titled(text: str, title: str) -> str:
     """Return a text under its title in bold."""
-    bold = title if "*" in title or "\n" in title or not title else f"*{title}*"
-    return "\n".join(part for part in (bold, text) if part)
+    if title and "*" not in title and "\n" not in title:
+        title = f"*{title}*"
+    return "\n".join(part for part in (title, text) if part)
 
 
 def _media(links: list[str], caption: str = "") -> list[_Piece]:
@@ -1008,17 +1038,24 @@ def _media(links: list[str], caption: str = "") -> list[_Piece]:
 def _public_link(attachment: Any) -> str | None:
     """Return an attachment's own link; None for a file, and for a link that is not public.
 
-    It is put together again: ``url()`` would add Apprise's arguments and the password, and other attributes
-    would download it.
+    It is built from its parts: ``url()`` would add Apprise's arguments and the password, and other attributes
+    would download the file.
     """
     if not isinstance(attachment, AttachHTTP) or attachment.user or attachment.password or attachment.headers:
         return None
-    name = attachment.host.strip("[]")
-    name = f"[{name}]" if ":" in name else name
-    port = f":{attachment.port}" if attachment.port else ""
     path = quote(attachment.fullpath or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = urlencode({k: v for k, v in attachment.qsd.items() if k not in _NOT_APPRISES}, quote_via=quote)
-    return f"{attachment.schema}://{name}{port}{path}{'?' + query if query else ''}"
+    query = {name: value for name, value in attachment.qsd.items() if name not in _APPRISE_ARGUMENTS}
+    if query:
+        path += f"?{urlencode(query, quote_via=quote)}"
+    return f"{attachment.schema}://{_authority(attachment.host, attachment.port)}{path}"
+
+
+def _authority(host: str, port: Any) -> str:
+    """Return the host and port of a URL; an IPv6 address gets brackets."""
+    name = host.strip("[]")
+    if ":" in name:
+        name = f"[{name}]"
+    return f"{name}:{port}" if port else name
 
 
 def _refuse_redirect(answer: Any, **_parts: Any) -> Any:
@@ -1030,20 +1067,20 @@ def _refuse_redirect(answer: Any, **_parts: Any) -> Any:
 
 
 def _reason(status: int, server: _Server) -> str | None:
-    """Return why a status is not a good one."""
+    """Return the meaning of a status that is no success."""
     if status == server.status:
         return None
-    return f"HTTP {status}: {server.reasons.get(status, 'this was not expected')}"
+    return f"HTTP {status}: {server.reasons.get(status, 'unexpected')}"
 
 
 def _seconds(timeout: Any) -> float:
-    """Return all the seconds that a (connect, read) timeout of requests may take."""
+    """Return the sum of a (connect, read) timeout of requests."""
     both = timeout if isinstance(timeout, tuple) else (timeout,)
     return sum(float(one) for one in both if one)
 
 
 def _parsed(url: str) -> dict[str, Any] | None:
-    """Return what Apprise reads in a URL, or None."""
+    """Return the parts of a URL as Apprise parses it, or None."""
     try:
         # Apprise takes what follows a semicolon for something else, and drops it.
         path, mark, query_text = url.partition("?")
@@ -1054,7 +1091,7 @@ def _parsed(url: str) -> dict[str, Any] | None:
 
 
 def _with_arguments(results: dict[str, Any], *more: str) -> dict[str, Any]:
-    """Return the parts of a URL with those of our arguments that stand in it."""
+    """Return the parts of a URL with our own arguments."""
     query = results.get("qsd") or {}
     if query.get("to"):
         results["targets"].append(query["to"])
@@ -1065,20 +1102,20 @@ def _with_arguments(results: dict[str, Any], *more: str) -> dict[str, Any]:
 
 
 def _flaw(url: str) -> tuple[str, str]:
-    """Return the part of a URL that Apprise cannot read, and what to do."""
+    """Return the part of a URL that Apprise cannot parse, with a hint."""
     _schema, _colon, rest = url.partition("://")
     place = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not place.strip() or place.startswith("@"):
         return "key", "it is missing: write wbox://KEY/PHONE"
     if "[" in place or "]" in place:
-        return "host", "this is no name or address of a server"
+        return "host", "this is not the name or address of a server"
     if re.search(r":[^:@]*$", place):
         return "port", "it must be a number from 1 to 65535"
     return "URL", "it cannot be read: write wbox://KEY/PHONE or wbox://KEY@HOST:PORT/PHONE"
 
 
 def _take_place(results: dict[str, Any]) -> None:
-    """Put key, host and targets where they belong: without an @ the key stands where a host would."""
+    """Assign key, host and targets: without an @ the key is where the host would be."""
     user = NotifyBase.unquote(results.get("user") or "")
     host = NotifyBase.unquote(results.get("host") or "")
     keyed = bool((results.get("qsd") or {}).get("key"))
@@ -1088,17 +1125,20 @@ def _take_place(results: dict[str, Any]) -> None:
     if not user and not keyed:
         results["apikey"], host = host, ""
     elif _phone(host) and not results.get("port"):
-        # wbox://KEY@905551234567: somebody took the phone for the place to go to.
+        # wbox://KEY@905551234567: the phone is in the place of the host.
         results["targets"].insert(0, host)
         host = ""
     results["host"] = host or None
 
 
 def _items(values: Any, between: str | None) -> list[str]:
-    """Return what a text or a list holds, parted, without blanks at the edges and without the empty ones."""
-    found = [values] if isinstance(values, (str, int)) else list(values or ())
-    parts = [part for one in found for part in (re.split(between, str(one)) if between else [str(one)])]
-    return [part.strip() for part in parts if part.strip()]
+    """Return the items of a text or a list, without blanks around them and without empty ones."""
+    if isinstance(values, (str, int)):
+        values = [values]
+    items: list[str] = []
+    for value in values or ():
+        items += re.split(between, str(value)) if between else [str(value)]
+    return [item.strip() for item in items if item.strip()]
 
 
 def _phone(text: str) -> str | None:
@@ -1115,7 +1155,7 @@ def _masked(phone: str) -> str:
 
 
 def _word(value: Any) -> str:
-    """Return a word of a URL or of an enumeration in lower case."""
+    """Return a word of a URL or an enumeration in lower case."""
     return str(getattr(value, "value", value) or "").strip().lower()
 
 
@@ -1140,13 +1180,13 @@ def _is_web_link(link: str) -> bool:
 
 
 def register() -> None:
-    """Make ``wbox://`` and ``wboxq://`` known to Apprise; what is known already stays."""
+    """Register ``wbox://`` and ``wboxq://`` with Apprise, unless they are known."""
     known = NotificationManager()
     for schema, provider in (("wbox", NotifyWbox), ("wboxq", NotifyWboxQueue)):
         if schema not in known:
             known.add(provider)
 
 
-# Apprise itself is loading its own plugins, of which this is one: it must not be asked now.
+# Apprise is loading its own plugins, of which this is one: do not call it now.
 if not __name__.startswith("apprise.plugins."):
     register()
