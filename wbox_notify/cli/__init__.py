@@ -128,7 +128,7 @@ def _colour() -> bool | None:
     """Return whether to use colour, or None to leave it to the terminal."""
     if os.environ.get("NO_COLOR"):
         return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    return bool(os.environ.get("FORCE_COLOR")) or None
 
 
 def stop_on_signals() -> threading.Event:

@@ -38,7 +38,7 @@ def check(config: Path | None, path: Path | None, strict: bool, as_json: bool) -
         _print_json(project, files, problems)
     else:
         _print(project, files, problems)
-    return 1 if wrong or (strict and problems) else 0
+    return int(wrong > 0 or (strict and bool(problems)))
 
 
 def _known(project: Project) -> Known:
@@ -62,9 +62,11 @@ def _print_json(project: Project, files: Preview, problems: Sequence[Problem]) -
 def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> None:
     for rule in project.rules:
         line = f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}"
-        if files.new[rule.id]:
-            least = "" if files.complete else "at least "
-            line += f" ({least}{count(files.new[rule.id], 'new file')})"
+        new = files.new[rule.id]
+        if new and files.complete:
+            line += f" ({count(new, 'new file')})"
+        elif new:
+            line += f" (at least {count(new, 'new file')})"
         say(line)
     for folder in files.unwanted:
         say(f"    {printable(str(folder))}")
@@ -83,6 +85,10 @@ def schema(which: str, as_json: bool) -> int:
 
     Save it, and put this at the top of a rule file: # yaml-language-server: $schema=./schema.json
     """
-    document = rule_schema() if which == "rules" else settings_schema()
-    say(json.dumps(document, ensure_ascii=False, indent=None if as_json else 2))
+    schemas = {"rules": rule_schema, "settings": settings_schema}
+    document = schemas[which]()
+    if as_json:
+        say_json(document)
+    else:
+        say(json.dumps(document, ensure_ascii=False, indent=2))
     return 0

@@ -64,7 +64,9 @@ def demo(once: bool, keep: Path | None, as_json: bool) -> int:
                 stop.wait()
         finally:
             daemon.stop()
-        return _report(simulator, as_json=as_json) if once else 0
+        if once:
+            _report(simulator, as_json=as_json)
+    return 0
 
 
 @contextmanager
@@ -157,8 +159,8 @@ def _wait_for_all(simulator: Simulator, store: Path) -> None:
         history.close()
 
 
-def _report(simulator: Simulator, *, as_json: bool) -> int:
-    """Print the messages of the simulator; 0 when each kind of message, and each rule's, is among them."""
+def _report(simulator: Simulator, *, as_json: bool) -> None:
+    """Print the messages of the simulator. Raises WboxError if a kind of message, or a rule's, is missing."""
     messages = simulator.messages()
     missing = _missing(messages)
     if as_json:
@@ -169,7 +171,6 @@ def _report(simulator: Simulator, *, as_json: bool) -> int:
             say(f"  {_kind(message):<6} +{message['body']['phone']}  {printable(_text(message['body']))}")
     if missing:
         raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
-    return 0
 
 
 def _text(body: dict[str, Any]) -> str:
@@ -223,7 +224,8 @@ def simulate(port: int, host: str, api_key: str | None, fetch_media: bool, as_js
             say_json({"url": simulator.url})
         else:
             say(f"wbox simulator (nothing goes to WhatsApp)\n\n  Inbox  {simulator.url}/")
-            say(f"  API    WBOX_API_URL={simulator.url} WBOX_API_KEY={'(yours)' if api_key else 'sk_any'}")
+            key = "(yours)" if api_key else "sk_any"
+            say(f"  API    WBOX_API_URL={simulator.url} WBOX_API_KEY={key}")
             say("\nCtrl-C stops it.")
         stop.wait()
     return 0

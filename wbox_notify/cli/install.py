@@ -174,7 +174,9 @@ class _Environment:
             raise WboxError(f"{self.python} is older than Python 3.9", hint="use apprise-api beside it")
         version = tuple(int(part) for part in re.findall(r"\d+", self.apprise or "")[:3])
         if version < _OLDEST_APPRISE:
-            present = f"has Apprise {self.apprise}" if self.apprise else "has no Apprise"
+            present = "has no Apprise"
+            if self.apprise:
+                present = f"has Apprise {self.apprise}"
             hint = f"{self.python} -m pip install 'apprise>=1.9.1', or name the Python of your program"
             raise WboxError(f"{self.python} {present}; wbox:// needs 1.9.1 or newer", hint=hint)
 
@@ -267,7 +269,9 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
 
 def _unit_folder(*, system: bool) -> Path:
     """Return the folder of an administrator's, or this user's, systemd units."""
-    return Path("/etc/systemd/system") if system else Path.home() / ".config" / "systemd" / "user"
+    if system:
+        return Path("/etc/systemd/system")
+    return Path.home() / ".config" / "systemd" / "user"
 
 
 def _write_unit(target: Path, content: Unit) -> str:
@@ -281,7 +285,9 @@ def _write_unit(target: Path, content: Unit) -> str:
 
 def _steps_after_writing(content: Unit) -> list[str]:
     """Return the remaining steps, each a command where it is one."""
-    sudo = "sudo " if content.system else ""
+    sudo, state, linger = "", "", ["loginctl enable-linger    # to keep it running while you are logged out"]
+    if content.system:
+        sudo, state, linger = "sudo ", "sudo WBOX_DATA_DIR=/var/lib/wbox-notify ", []
     control = _systemctl(system=content.system)
     keys = [path for path in content.credentials.values() if not path.exists()]
     steps = [
@@ -292,9 +298,7 @@ def _steps_after_writing(content: Unit) -> list[str]:
         f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in content.lost
     ]
     steps += [f"{control} daemon-reload", f"{control} enable --now wbox-notify"]
-    if not content.system:
-        steps.append("loginctl enable-linger    # to keep it running while you are logged out")
-    state = "sudo WBOX_DATA_DIR=/var/lib/wbox-notify " if content.system else ""
+    steps += linger
     ours = shutil.which("wbox-notify") or f"{sys.executable} -m wbox_notify"
     return [*steps, f"{state}{ours} -c {_quoted(content.folder)} status"]
 

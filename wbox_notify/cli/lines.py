@@ -56,13 +56,15 @@ def delivery_line(delivery: Delivery, lang: str) -> str:
 
 def delivery_fields(delivery: Delivery, lang: str) -> dict[str, object]:
     """Return a delivery as JSON values, with the whole phone number and without the text."""
-    message = delivery.message
+    kind, recipient = None, None
+    if delivery.message:
+        kind, recipient = delivery.message.kind, delivery.message.recipient
     return {
         "id": delivery.id,
         "event": delivery.event_id,
         "rule": delivery.rule,
-        "kind": message.kind if message else None,
-        "to": message.recipient if message else None,
+        "kind": kind,
+        "to": recipient,
         "state": delivery.state,
         "due": delivery.due,
         "created": delivery.created,

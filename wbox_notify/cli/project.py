@@ -128,7 +128,8 @@ class Remote:
 
     def send(self, message: Message, *, critical: bool) -> int:
         """Ask the daemon to queue a message."""
-        return int(self._post(f"/-/send{'?critical' if critical else ''}", dump(message))["id"])
+        path = "/-/send?critical" if critical else "/-/send"
+        return int(self._post(path, dump(message))["id"])
 
     def accept(self, event: Event) -> bool:
         """Ask the daemon to store an event."""

@@ -32,10 +32,6 @@ class _Filter:
     rule: str
     event: str
 
-    def states(self, states: Sequence[State]) -> Sequence[State]:
-        """Return the chosen ones of some states."""
-        return [state for state in states if self.state in {None, state}]
-
     def __bool__(self) -> bool:
         return bool(self.state or self.rule or self.event)
 
@@ -64,7 +60,9 @@ def queue() -> None:
 def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -> int:
     """List deliveries that wait, are held or could not be sent, oldest first, with the reason."""
     chosen = _Filter(**filters)
-    states = chosen.states(tuple(State)) if chosen.state else [*OPEN, *STUCK]
+    states: Sequence[State] = [*OPEN, *STUCK]
+    if chosen.state:
+        states = [State(chosen.state)]
     project = open_project(config)
     past, lang = history(project), project.settings.lang
     deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
@@ -84,16 +82,18 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
 
 
 def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
-    source = subject(event) if event else delivery.event_id
-    line = f"{delivery.id:>6}  {moment(delivery.created)}  {coloured(delivery.state)}  "
-    line += f"{target(delivery.message)}  {delivery.rule}  {source}"
-    reason = printable(why(delivery, lang))
-    return f"{line}  {reason}" if reason else line
+    parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
+    parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
+    if reason := why(delivery, lang):
+        parts.append(printable(reason))
+    return "  ".join(parts)
 
 
 def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, object]:
-    path = event.data.get("path") if event and event.type == "file" else None
-    return {**delivery_fields(delivery, lang), "file": path}
+    fields = {**delivery_fields(delivery, lang), "file": None}
+    if event and event.type == "file":
+        fields["file"] = event.data.get("path")
+    return fields
 
 
 def _add_command(action: Action, text: str) -> None:
@@ -147,8 +147,10 @@ def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
 
 
 def _matching(past: Queries, action: Action, chosen: _Filter) -> Sequence[int]:
-    states = chosen.states(action.states)
-    return past.queued(states, rule=chosen.rule, event=chosen.event) if states else []
+    states = [state for state in action.states if chosen.state in {None, state}]
+    if not states:
+        return []
+    return past.queued(states, rule=chosen.rule, event=chosen.event)
 
 
 def _confirm(number: int) -> None:

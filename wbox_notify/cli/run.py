@@ -118,11 +118,12 @@ class Feed:
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event, or what became due, with the decisions of the rules."""
-        at = event.at.timestamp() if event else time.time()
+        at, kind = time.time(), "due"
+        if event:
+            at, kind = event.at.timestamp(), event.type
         with suppress(OSError):
             if self._as_json:
                 decisions = [asdict(made) for made in plan.decisions]
-                kind = event.type if event else "due"
                 say_json({"at": at, "event": plan.event_id, "type": kind, "decisions": decisions})
                 return
             if event:

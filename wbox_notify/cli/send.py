@@ -78,7 +78,7 @@ def media(
 
     The running daemon serves the file, at the address in public_url.
     """
-    fields = {"url": url, "file": str(plain(file)) if file else None, "caption": caption}
+    fields = {"url": url, "file": file and str(plain(file)), "caption": caption}
     return _send(config, to, messages.Media, fields, **options)
 
 
@@ -196,9 +196,11 @@ def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool
         say_json({**delivery_fields(delivery, lang), "reason": reason})
     else:
         _print(delivery, reason)
+    if waits and "unauthorized" in circuits.values():
+        return _KEY_REFUSED
     if waits:
-        return _KEY_REFUSED if "unauthorized" in circuits.values() else _QUEUED
-    return 0 if delivery.state is State.SENT else 1
+        return _QUEUED
+    return int(delivery.state is not State.SENT)
 
 
 def _print(delivery: Delivery, reason: str) -> None:

@@ -1,6 +1,5 @@
 """``wbox-notify status`` and ``wbox-notify log``."""
 
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -44,14 +43,16 @@ def status(config: Path | None, as_json: bool) -> int:
         rules = {"rules": len(project.rules), "errors": wrong}
         say_json({"daemon": running, **rules, "device": device, "queue": queue})
     else:
-        say(f"daemon   {'running' if running else 'not running: start it with wbox-notify run'}")
+        say("daemon   running" if running else "daemon   not running: start it with wbox-notify run")
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
         if wrong:
             broken = count(wrong, "error")
             say(f"broken   {broken}: see wbox-notify check; a daemon keeps the previous version")
         say(f"device   {printable(device['text'])}   {project.settings.url}")
         _print_queue(queue)
-    return code if code or running else _UNREACHABLE
+    if not code and not running:
+        return _UNREACHABLE
+    return code
 
 
 def _device(project: Project) -> tuple[dict[str, Any], int]:
@@ -78,7 +79,7 @@ def _queue(project: Project) -> dict[str, Any]:
         "stuck": {state.value: counts[state] for state in STUCK if state in counts},
         "sent_24h": past.sent_since(yesterday),
         "repeated_24h": past.repeated_since(yesterday),
-        "oldest": time.time() - oldest if oldest else None,
+        "oldest": oldest and time.time() - oldest,
         "circuits": [
             {"device": circuit.device, "reason": circuit.reason, "trying": circuit.trying}
             for circuit in past.circuits()
@@ -89,7 +90,7 @@ def _queue(project: Project) -> dict[str, Any]:
 
 
 def _print_queue(queue: dict[str, Any]) -> None:
-    oldest = lasted(queue["oldest"]) if queue["oldest"] is not None else "-"
+    oldest = "-" if queue["oldest"] is None else lasted(queue["oldest"])
     say(f"queue    {queue['waiting']} waiting   oldest {oldest}   sent in 24 h: {queue['sent_24h']}")
     if queue["repeated_24h"]:
         say(f"repeated {queue['repeated_24h']} texts in 24 h, each sent once")
@@ -100,7 +101,9 @@ def _print_queue(queue: dict[str, Any]) -> None:
         device = circuit["device"] or "first device"
         if device == ALL:
             device = "all devices"
-        reason = "sending one test message" if circuit["trying"] else circuit["reason"]
+        reason = circuit["reason"]
+        if circuit["trying"]:
+            reason = "sending one test message"
         say(f"paused   {device}: {reason}")
 
 
@@ -114,10 +117,11 @@ def log(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
     project = open_project(config)
     past, lang = history(project), project.settings.lang
     last = _print_events(past, past.events(most=most), lang, as_json=as_json)
-    stop = stop_on_signals() if follow else threading.Event()
-    while follow and not stop.wait(_LOOK_EVERY):
-        new = [row for row in past.events(after=last) if row["planned"] is not None]
-        last = _print_events(past, new, lang, as_json=as_json) or last
+    if follow:
+        stop = stop_on_signals()
+        while not stop.wait(_LOOK_EVERY):
+            new = [row for row in past.events(after=last) if row["planned"] is not None]
+            last = _print_events(past, new, lang, as_json=as_json) or last
     past.close()
     return 0
 

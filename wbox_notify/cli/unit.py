@@ -1,4 +1,4 @@
-"""The systemd unit of a project: what it may see and do is what its rules need."""
+"""The systemd unit of a project, with access to the files that its rules need and little else."""
 
 import grp
 import os
@@ -17,7 +17,7 @@ from wbox_notify.templates import Template
 
 MARK = "# written by wbox-notify install service"
 
-# The planner rests for 30 seconds at most, and a commit on a slow disk takes its time.
+# The planner sleeps for 30 seconds at most, and a commit on a slow disk takes its time.
 _START = """\
 [Unit]
 Description=wbox-notify: WhatsApp messages from files, webhooks and clocks
@@ -84,28 +84,26 @@ RemoveIPC=yes
 
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - what the unit hides
 
-_READ, _WRITE = 0o5, 0o7  # to read and to enter a folder; to move files out of it and into it too
+_READ, _WRITE = 0o5, 0o7  # to read and enter a folder; to move files out of it and into it too
 
-_BIND = {False: "BindReadOnlyPaths", True: "BindPaths"}
-
-_ODD = r"""[\x00-\x1f\x7f"'\\\ud800-\udfff]"""
-"""What has no safe way into a unit: it would end a line or a word, or begin a second one."""
+_UNSAFE = r"""[\x00-\x1f\x7f"'\\\ud800-\udfff]"""
+"""Characters that are not safe in a unit: they would end a line or a word, or begin a second one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What a unit is made of.
+    """The content of a unit.
 
     Attributes:
         system: Whether it runs for the whole machine, as a user of its own, or for one user.
         python: The interpreter that has wbox_notify.
         folder: The project folder.
-        credentials: The files that systemd reads for us, by the names of what they hold.
-        needed: What must be there to start: the interpreter and the packages.
-        watched: What rules watch or send from, which may come later.
+        credentials: The files that systemd reads for the daemon, by the names of the credentials.
+        needed: The folders that are needed to start: those of the interpreter and the packages.
+        watched: The folders that rules watch or send from, which may be made later.
         written: The folders that are written to, besides the state folder.
-        moved: The folders that files are moved out of and into, which may come later.
-        lost: The secrets that come from the environment of this shell, which the daemon will not have.
+        moved: The folders that files are moved out of and into, which may be made later.
+        lost: The secrets in the environment of this shell, which the daemon will not have.
     """
 
     system: bool
@@ -124,63 +122,60 @@ class Unit:
         Raises:
             ConfigError: a path cannot stand in a unit.
         """
+        control, target, umask = "systemctl --user", "default.target", "0077"
+        if self.system:
+            control, target = "systemctl", "multi-user.target"
+            if self.moved:
+                umask = "0007"  # the group of a folder may open the folders that the daemon makes in it
         # A `$` is written twice in an argument, but cannot be in the name of the program.
         folder = _path(self.folder).replace("$", "$$")
-        command = f"{_path(self.python, odd='[$]')} -m wbox_notify -c {folder} run"
-        # Folders that are made for files which are put away belong to those who look into them too.
-        umask = "0007" if self.system and self.moved else "0077"
-        own = "systemctl edit" if self.system else "systemctl --user edit"
-        lines = [f"{MARK}; your own changes: {own} wbox-notify", _START.format(command=command, umask=umask)]
-        lines += [
-            f"LoadCredential={name}:{_path(path, odd=':')}\n" for name, path in self.credentials.items()
-        ]
-        lines += [_SYSTEM, *self._places()] if self.system else []
-        target = "multi-user.target" if self.system else "default.target"
-        lines += [_ALWAYS, f"\n[Install]\nWantedBy={target}\n"]
-        return "\n".join((lines[0], "".join(lines[1:])))
+        command = f"{_path(self.python, unsafe='[$]')} -m wbox_notify -c {folder} run"
+        parts = [f"{MARK}; your own changes: {control} edit wbox-notify\n"]
+        parts.append(_START.format(command=command, umask=umask))
+        for name, path in self.credentials.items():
+            parts.append(f"LoadCredential={name}:{_path(path, unsafe=':')}\n")
+        if self.system:
+            parts += [_SYSTEM, *self._folders()]
+        parts += [_ALWAYS, f"\n[Install]\nWantedBy={target}\n"]
+        return "".join(parts)
 
     def barred(self) -> list[Path]:
-        """Return the folders that the unit's own user will not be allowed to read."""
-        return [place for place in (self.folder, *self.watched) if self._is_barred(place, _READ)]
+        """Return the folders that the daemon's own user cannot read."""
+        return [path for path in (self.folder, *self.watched) if self._is_barred(path, _READ)]
 
     def locked(self) -> list[Path]:
-        """Return the folders that files are moved out of and into, and that its user may not write."""
-        return [place for place in self.moved if self._is_barred(place, _WRITE)]
+        """Return the folders that files are moved out of or into, and that the user cannot write to."""
+        return [path for path in self.moved if self._is_barred(path, _WRITE)]
 
     def missing(self) -> list[Path]:
-        """Return the folders for files that are put away which its user cannot make."""
+        """Return the folders that files are moved into, and that the user cannot make."""
         if not self.system:
             return []
-        return [
-            place
-            for place in self.moved
-            if not place.exists() and not any(place.is_relative_to(other) for other in self.watched)
-        ]
+        absent = [path for path in self.moved if not path.exists()]
+        return [path for path in absent if not any(path.is_relative_to(watched) for watched in self.watched)]
 
-    def _is_barred(self, place: Path, wanted: int) -> bool:
-        return self.system and place.is_dir() and not (_open_to_all(place, wanted) or _group(place, wanted))
+    def _is_barred(self, path: Path, mode: int) -> bool:
+        return self.system and path.is_dir() and not (_open_to_all(path, mode) or _group(path, mode))
 
-    def _places(self) -> list[str]:
-        """Return what is opened of what the unit hides, and the groups that folders are for."""
-        wanted = {**dict.fromkeys((self.folder, *self.watched), _READ), **dict.fromkeys(self.moved, _WRITE)}
-        groups = sorted({name for place, mode in wanted.items() if (name := _group(place, mode))})
+    def _folders(self) -> list[str]:
+        """Return the lines that open folders for the daemon, and the groups that it joins for them."""
         required = _hidden((*self.needed, self.folder, *self.written))
         writable = _hidden((*self.written, *self.moved))
-        # A folder that is not there yet must not keep the others from being watched.
-        binds = [
-            f"{_BIND[name in writable]}={_path(name, '' if name in required else '-', odd=':')}\n"
-            for name in dict.fromkeys((*required, *_hidden(self.watched), *writable))
+        lines = []
+        for path in dict.fromkeys((*required, *_hidden(self.watched), *writable)):
+            key = "BindPaths" if path in writable else "BindReadOnlyPaths"
+            lines.append(f"{key}={_path(path, optional=path not in required, unsafe=':')}\n")
+        lines += [
+            f"ReadWritePaths={_path(path, optional=path not in self.written)}\n"
+            for path in dict.fromkeys((*self.written, *self.moved))
+            if not _hidden([path])
         ]
-        opened = [
-            f"ReadWritePaths={_path(place, '' if place in self.written else '-')}\n"
-            for place in dict.fromkeys((*self.written, *self.moved))
-            if not _hidden([place])
-        ]
-        return [
-            *binds,
-            *opened,
-            *([f"SupplementaryGroups={' '.join(groups)}\n"] if groups else []),
-        ]
+        modes = {**dict.fromkeys((self.folder, *self.watched), _READ), **dict.fromkeys(self.moved, _WRITE)}
+        groups = {_group(path, mode) for path, mode in modes.items()}
+        names = sorted(name for name in groups if name)
+        if names:
+            lines.append(f"SupplementaryGroups={' '.join(names)}\n")
+        return lines
 
 
 def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Path | None) -> Unit:
@@ -188,17 +183,15 @@ def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Pa
 
     Args:
         project: The project.
-        settings: What its ``wbox-notify.yaml`` says.
+        settings: The content of its ``wbox-notify.yaml``.
         system: Whether it is for the whole machine.
-        key: The file with the API key; None takes that of the settings, else a file in the usual place.
+        key: The file with the API key; None for the one of the settings, else the usual place.
     """
     folder = _normal(project.settings.folder)
     declared = (settings.get("secrets") or {}).items()
     files = {name: folder / Path(entry["file"]).expanduser() for name, entry in declared if "file" in entry}
-    usual = Path("/etc" if system else Path.home() / ".config", "wbox-notify", "api-key")
-    named = (settings.get("wbox") or {}).get("api_key_file")
-    key = key or (folder / Path(named).expanduser() if named else usual)
-    store = settings.get("store") or os.environ.get("WBOX_STORE")
+    key = key or _key_file(folder, settings, system=system)
+    own_store = bool(settings.get("store") or os.environ.get("WBOX_STORE"))
     credentials = {"wbox_api_key": key.absolute(), **files}
     return Unit(
         system=system,
@@ -207,14 +200,24 @@ def unit(project: Project, settings: Mapping[str, Any], *, system: bool, key: Pa
         credentials={name: _normal(path) for name, path in credentials.items()},
         needed=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2]),
         watched=tuple(dict.fromkeys(map(_normal, _read(project)))),
-        written=tuple(dict.fromkeys(map(_normal, _written(project, own_store=bool(store))))),
+        written=tuple(dict.fromkeys(map(_normal, _written(project, own_store=own_store)))),
         moved=tuple(dict.fromkeys(map(_normal, _moved(project)))),
         lost=tuple(sorted(project.settings.secrets.keys() - files)),
     )
 
 
+def _key_file(folder: Path, settings: Mapping[str, Any], *, system: bool) -> Path:
+    """Return the file with the API key: the one of the settings, else the usual place."""
+    named = (settings.get("wbox") or {}).get("api_key_file")
+    if named:
+        return folder / Path(named).expanduser()
+    if system:
+        return Path("/etc/wbox-notify/api-key")
+    return Path.home() / ".config" / "wbox-notify" / "api-key"
+
+
 def _read(project: Project) -> Iterator[Path]:
-    """Yield what rules watch, and what they send from elsewhere."""
+    """Yield the folders that rules watch, and others that they send files from."""
     yield from (watch.root for watch in watches(project))
     for rule in project.rules:
         yield from rule.roots(project.settings.folder)
@@ -229,17 +232,16 @@ def _written(project: Project, *, own_store: bool) -> Iterator[Path]:
 
 
 def _moved(project: Project) -> Iterator[Path]:
-    """Yield the folders that files are moved out of, and those that they are put into.
+    """Yield the folders that files are moved out of and into.
 
-    Of a folder with a template in its name it is what stands before that: the rest is made below it.
+    Of a folder with a template in its name it is the part before the template: the rest is made below it.
     """
     for rule in project.rules:
         for trigger in rule.triggers:
             if isinstance(trigger, FileTrigger) and any(trigger.targets):
                 yield trigger.root
                 for target in trigger.targets:
-                    path = literal_path(target, trigger.root) if isinstance(target, Template) else None
-                    if path:
+                    if isinstance(target, Template) and (path := literal_path(target, trigger.root)):
                         yield path
 
 
@@ -248,37 +250,34 @@ def _normal(path: Path) -> Path:
 
 
 def _hidden(paths: Iterable[Path]) -> list[Path]:
-    """Return those that the unit would hide, under each name that leads to them."""
+    """Return the paths that the unit would hide, under each name that leads to them."""
     names = dict.fromkeys(name for path in paths for name in (path, Path(os.path.realpath(path))))
-    return [name for name in names if any(name.is_relative_to(place) for place in _HIDDEN)]
+    return [name for name in names if any(name.is_relative_to(hidden) for hidden in _HIDDEN)]
 
 
-def _open_to_all(place: Path, wanted: int) -> bool:
-    return place.stat().st_mode & wanted == wanted
+def _open_to_all(path: Path, mode: int) -> bool:
+    return path.stat().st_mode & mode == mode
 
 
-def _group(place: Path, wanted: int) -> str | None:
-    """Return the group that a folder is open to, where it is not open to all."""
+def _group(path: Path, mode: int) -> str | None:
+    """Return the group that a folder is open to, if it is not open to all."""
     try:
-        status = place.stat()
+        status = path.stat()
         name = grp.getgrgid(status.st_gid).gr_name
     except (OSError, KeyError):
         return None
-    open_to_it = status.st_gid and status.st_mode >> 3 & wanted == wanted
-    return name if open_to_it and not _open_to_all(place, wanted) else None
+    open_to_group = status.st_gid and status.st_mode >> 3 & mode == mode
+    return name if open_to_group and not _open_to_all(path, mode) else None
 
 
-def _path(path: Path, before: str = "", *, odd: str = "") -> str:
-    """Return a path as a word of a unit; ``odd`` is what must not stand in it at this place besides."""
-    if found := re.search(f"{_ODD}|{odd}" if odd else _ODD, str(path)):
+def _path(path: Path, *, optional: bool = False, unsafe: str = "") -> str:
+    """Return a path as a word of a unit; ``unsafe`` are more characters that it cannot have here."""
+    if match := re.search("|".join(filter(None, (_UNSAFE, unsafe))), str(path)):
         raise ConfigError(
-            f"{str(path)!r} has the character {found[0]!r}, which a path in a unit of systemd cannot hold",
+            f"{str(path)!r} has the character {match[0]!r}, which a path in a systemd unit cannot have",
             hint="rename the folder, or reach it by a link with another name",
         )
-    return _word(f"{before}{path}")
-
-
-def _word(text: str) -> str:
-    """Return a word of a line of a unit."""
-    text = text.replace("%", "%%")
-    return f'"{text}"' if " " in text else text
+    word = str(path).replace("%", "%%")
+    if optional:
+        word = f"-{word}"
+    return f'"{word}"' if " " in word else word
