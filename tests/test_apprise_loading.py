@@ -155,7 +155,7 @@ def test_a_host_starts_though_its_apprise_is_too_old(tmp_path: Path, home: Path,
     code = "import apprise; print(apprise.__version__)"
     done = run(home, str(host), "-c", code, PYTHONPATH=str(tmp_path / "old"))
     assert (done.returncode, done.stdout) == (0, "1.4.5\n")
-    assert "wbox:// is not known: it needs Apprise 1.9.1 or newer" in done.stderr
+    assert "wbox:// is not available: it needs Apprise 1.9.1 or newer" in done.stderr
 
 
 @pytest.mark.parametrize(

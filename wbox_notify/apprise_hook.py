@@ -1,8 +1,8 @@
-"""Makes ``import wbox_notify`` enough for ``wbox://`` in Apprise, whichever is imported first.
+"""Registers ``wbox://`` in Apprise on ``import wbox_notify``, whichever is imported first.
 
-Apprise takes half a second to load, so it is not loaded here: the provider is registered when Apprise is
-there, or as soon as somebody imports it. Like the provider, this file is written for Python 3.9 also, and
-works as a copy in a package of another name.
+Apprise takes half a second to load, so it is not loaded here: the provider is registered if Apprise is
+loaded, or as soon as it is. Like the provider, this file also runs on Python 3.9, and works as a copy in a
+package of another name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def watch_for_apprise() -> None:
 
 
 class _Watch:
-    """Finds nothing but Apprise, once, and only to come after it."""
+    """Finds only Apprise, once, to register the provider after it."""
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
@@ -38,7 +38,7 @@ class _Watch:
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec and spec.loader:
-            # Of this one loader, which nobody else has.
+            # Only of this loader, which belongs to this spec.
             vars(spec.loader)["exec_module"] = _and_register(spec.loader.exec_module)
         return spec
 
@@ -57,5 +57,5 @@ def _register() -> None:
     except ImportError as error:
         # A host may change its Apprise at any time, and must start all the same.
         logging.getLogger("apprise").warning(
-            "wbox:// is not known: it needs Apprise 1.9.1 or newer (%s)", error
+            "wbox:// is not available: it needs Apprise 1.9.1 or newer (%s)", error
         )

@@ -83,7 +83,7 @@ class _Server(NamedTuple):
 _WBOX = _Server(
     name="wbox",
     status=200,
-    took=lambda told: told.get("success") is True,
+    took=lambda result: result.get("success") is True,
     late="wbox did not answer in time (it may have been sent)",
     absent="wbox could not be reached",
     reasons=_REASONS,
@@ -92,7 +92,7 @@ _START = "start it with `wbox-notify run`, or name its data folder with ?data=FO
 _DAEMON = _Server(
     name="the daemon",
     status=202,
-    took=lambda told: isinstance(told.get("id"), int),
+    took=lambda result: isinstance(result.get("id"), int),
     late="the daemon did not answer in time (it may have been queued)",
     absent=f"the daemon does not answer: {_START}",
     reasons={400: "the daemon cannot take this message", 401: "another daemon answers there"},
@@ -340,14 +340,14 @@ class _Wbox(NotifyBase):
 
     def _links(self, attach: Any) -> tuple[list[str], bool]:
         """Return the links that wbox can fetch, and whether anything else was attached."""
-        found = [_public_link(one) for one in attach or ()]
-        lost = found.count(None)
+        links = [_public_link(attachment) for attachment in attach or ()]
+        lost = links.count(None)
         if lost:
             self.logger.warning(
-                f"wbox: {lost} of {len(found)} attachments left out (attach={self.attach}): wbox fetches "
+                f"wbox: {lost} of {len(links)} attachments left out (attach={self.attach}): wbox fetches "
                 "public http(s) links, but no files, no memory, and no links with a password or headers"
             )
-        return [link for link in (self.media, *found) if link], lost > 0
+        return [link for link in (self.media, *links) if link], lost > 0
 
     def _pieces(self, text: str, title: str, links: list[str]) -> list[_Piece] | None:
         """Return the requests of a message, in order; None if something is missing."""
@@ -749,20 +749,20 @@ class _Call:
 
     def _read(self, answer: Any) -> str | None:
         """Return why an answer with a good status is no success."""
-        said = b""
+        body = b""
         for byte in answer.iter_content(1):
-            said += byte
-            if len(said) > _ANSWER or self._over.is_set():
+            body += byte
+            if len(body) > _ANSWER or self._over.is_set():
                 answer.close()
                 return f"the answer is longer than {self._server.name}'s"
         answer.close()
         try:
-            told = json.loads(said)
+            result = json.loads(body)
         except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, dict):
+            result = None
+        if not isinstance(result, dict):
             return f"the answer is not {self._server.name}'s: check the host"
-        if not self._server.took(told):
+        if not self._server.took(result):
             return f"{self._server.name} does not report success"
         return None
 
@@ -802,10 +802,10 @@ class _WhatsApp(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Handle an opening tag."""
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag in self.FRAMES:
             if len(self._frames) < self.DEEPEST:
-                self._frames.append((tag, told.get("href", ""), []))
+                self._frames.append((tag, attributes.get("href", ""), []))
         elif tag in {"ul", "ol"}:
             self._put(self._paragraph())
             self._lists.append(1 if tag == "ol" else None)
@@ -814,17 +814,17 @@ class _WhatsApp(HTMLParser):
         elif tag in {"td", "th"}:
             self._cell()
         else:
-            self._start_other(tag, told)
+            self._start_other(tag, attributes)
 
-    def _start_other(self, tag: str, told: dict[str, str]) -> None:
+    def _start_other(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "br":
             self._put("\n")
         elif tag == "hr":
             self._put(f"{self.PARAGRAPH}———{self.PARAGRAPH}")
         elif tag == "img":
-            self._put(told.get("alt", ""))
-            if _is_web_link(told.get("src", "")):
-                self._pictures.append(told["src"])
+            self._put(attributes.get("alt", ""))
+            if _is_web_link(attributes.get("src", "")):
+                self._pictures.append(attributes["src"])
         else:
             if tag == "tr":
                 self._cells = 0
@@ -1084,10 +1084,10 @@ def _parsed(url: str) -> dict[str, Any] | None:
     try:
         # Apprise takes what follows a semicolon for something else, and drops it.
         path, mark, query_text = url.partition("?")
-        found = NotifyBase.parse_url(path.replace(";", "%3B") + mark + query_text, verify_host=False)
+        results = NotifyBase.parse_url(path.replace(";", "%3B") + mark + query_text, verify_host=False)
     except ValueError:
         return None
-    return found or None
+    return results or None
 
 
 def _with_arguments(results: dict[str, Any], *more: str) -> dict[str, Any]:

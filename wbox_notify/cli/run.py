@@ -117,19 +117,19 @@ class Feed:
         self._as_json = as_json
 
     def planned(self, event: Event | None, plan: Plan) -> None:
-        """Print an event, or what became due, with the decisions of the rules."""
+        """Print an event with the decisions of the rules; None for a memory that became due."""
         at, kind = time.time(), "due"
         if event:
             at, kind = event.at.timestamp(), event.type
         with suppress(OSError):
             if self._as_json:
-                decisions = [asdict(made) for made in plan.decisions]
+                decisions = [asdict(step) for step in plan.decisions]
                 say_json({"at": at, "event": plan.event_id, "type": kind, "decisions": decisions})
                 return
             if event:
                 say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
-            for made in plan.decisions:
-                say(f"{clock(at)}      {decision(made.rule, made.stage, made.outcome, made.detail)}")
+            for step in plan.decisions:
+                say(f"{clock(at)}      {decision(step.rule, step.stage, step.outcome, step.detail)}")
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""

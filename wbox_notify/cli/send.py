@@ -158,7 +158,7 @@ def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
 
 
 def _send_here(project: Project, store: Store, planned: list[WhatsAppMessage]) -> None:
-    """Send what is due to these phones, without a daemon."""
+    """Send the due messages of these phones, without a daemon."""
     with closing(media_files(project, store)) as files, closing(connect(project)) as client:
         dispatcher = Dispatcher(store, Live(project), publish=files.publish)
         dispatcher.mind_the_clock()

@@ -134,8 +134,8 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
             _print_json(row, decisions, [delivery_fields(delivery, lang) for delivery in deliveries])
             continue
         say(f"{moment(row['received'])}  {row['type']:<6} {subject(rows.event(row))}")
-        for made in decisions:
-            say(f"          {decision(made['rule'], made['stage'], made['outcome'], made['detail'])}")
+        for step in decisions:
+            say(f"          {decision(step['rule'], step['stage'], step['outcome'], step['detail'])}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))
     return int(events[-1]["seq"]) if events else 0

@@ -1,4 +1,4 @@
-"""A stand-in for the wbox server, with an inbox page that shows what was sent."""
+"""A stand-in for the wbox server, with an inbox page that shows the messages."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

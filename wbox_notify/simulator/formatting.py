@@ -19,7 +19,7 @@ _CODES = {"mono": "samp", "code": "code"}
 
 @dataclass(slots=True)
 class _Piece:
-    """A stretch of the text and the HTML that stands for it."""
+    """A piece of the text and its HTML."""
 
     start: int
     html: str
@@ -67,7 +67,7 @@ def _shown(kind: str, match: re.Match[str]) -> str:
 
 
 def _pair(text: str, piece: _Piece, opened: dict[str, _Piece]) -> None:
-    """Close the mark's open partner, or open it; what was opened between two partners stays as written."""
+    """Close the open partner of a mark, or open the mark; marks between two partners stay as written."""
     at, mark = piece.start, text[piece.start]
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     partner = opened.get(mark)
