@@ -245,6 +245,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("wbox: [1]\n", "WBX213", (1, 7), "`wbox` must be a map of keys and values, not a list", None),
         ("- a\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
         ("[]\n", "WBX213", (1, 1), "the file must be a map of keys and values, not a list", None),
+        ("ops-mail\n", "WBX213", (1, 1), "the file must be a map of keys and values, not text", None),
         ("version: 2\n", "WBX215", (1, 10), "version 2 of the language is not known", "version: 1"),
         ("wbox: {device: '3'}\n", "WBX213", (1, 16), "must be a whole number, not text", "out of the quotes"),
         ("wbox: {device: 0}\n", "WBX320", (1, 16), "0 is not the number of a device", "count from 1"),

@@ -159,8 +159,8 @@ class _Reading:
     def _fallback(self) -> tuple[str, ...]:
         """Return the names of the outlets in the variable, else of those in the file."""
         location = self.document.at("fallback")
-        locations = [location]
-        if location.steps and isinstance(location.value, list):
+        locations = [location] if location.steps else []
+        if locations and isinstance(location.value, list):
             locations = [location.at(index) for index in range(len(location.value))]
         outlets = self._outlets(
             (location.value, location) for location in locations if isinstance(location.value, str)
