@@ -1,4 +1,4 @@
-"""Check: the problems of a project, with what a look at the disk adds and what is easily forgotten."""
+"""Check: the problems of a project, with those that only a look at the disk shows."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _PUBLIC_URL = "set `public_url` in wbox-notify.yaml to an address that reaches t
 
 
 def check(project: Project) -> list[Problem]:
-    """Return the problems of a project, in order, with warnings of what would keep its rules from working."""
+    """Return the problems of a project, in order, and warnings of all that keeps its rules from working."""
     settings = project.settings
     problems = [*project.problems, *_empty(project), *_untested(project), *_links(project), *_media(project)]
     problems += exposure.exposures(settings, running=False)

@@ -63,7 +63,7 @@ def _exposed(top: Path, message: str, hint: str, *, is_error: bool) -> Problem:
 
 
 def _followed(settings: Settings) -> list[Path]:
-    """Return all files and folders that say what the daemon does."""
+    """Return all files and folders that decide what the daemon does."""
     paths = [settings.folder, settings.folder / FILE]
     for name in ("rules", "templates"):
         folder = settings.folder / name

@@ -1,4 +1,4 @@
-"""Names: those that expressions and templates may use, and what they need of a file or a call."""
+"""Names that expressions and templates may use, and the facts of files and calls that they need."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ OF_TRIGGERS: Mapping[str, Names] = {
 """The names that each kind of trigger gives; the preset of a webhook gives more."""
 
 MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
-"""The names for where a file goes; ``now`` is when it was taken."""
+"""The names for the target of a file; ``now`` is the time at which it was taken."""
 
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}
@@ -105,7 +105,7 @@ def with_rows(offered: Names) -> Names:
 
 
 def is_free(name: str) -> bool:
-    """Return whether an item can have this name: it is one, and has no meaning of its own."""
+    """Return whether an item can have this name: it is valid, and has no other meaning."""
     return bool(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)) and name.lower() not in _taken()
 
 

@@ -91,7 +91,7 @@ def _near_miss(glob: str, below: str) -> Miss | None:
 
 
 def _names(match: Iterable[str], name: str) -> bool:
-    """Return whether a pattern names what is passed over: ``*.tmp`` does, ``*`` does not."""
+    """Return whether a pattern names ignored files itself: ``*.tmp`` does, ``*`` does not."""
     pattern = re.compile(path_pattern(name), re.IGNORECASE | re.DOTALL)
     return any(pattern.fullmatch(segment) for glob in match for segment in glob.split("/"))
 
@@ -136,7 +136,7 @@ def path_pattern(glob: str, *, exact: bool = True) -> str:
 
 
 def ignore_pattern(glob: str, *, exact: bool = True) -> str:
-    """Return the regular expression of what a glob hides: a file, or a folder with all in it.
+    """Return the regular expression of the files that a glob hides, or of a folder with all in it.
 
     Without a slash it is any name on the way; with one, a path from the folder down.
     """

@@ -205,7 +205,7 @@ class _Loading:
             self.rules += filter(None, rules)
 
     def _values(self, document: Document) -> Iterator[tuple[Any, Location]]:
-        """Yield the rules of a file as they are written, and report what is wrong around them."""
+        """Yield the rules of a file as they are written, and report the mistakes around them."""
         value = document.value
         if value is None:
             if errors(document.problems):

@@ -23,7 +23,7 @@ VIA = "via:"
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody with a phone.
+    """A person with a phone.
 
     Attributes:
         name: The person's name; the number where there is none.

@@ -187,7 +187,7 @@ def _filters() -> Iterator[str]:
 
 
 def _first_line(function: Callable[..., Any]) -> str:
-    """Return what a function says that it does."""
+    """Return the first line of a docstring, without `Return`."""
     return str(function.__doc__).partition("\n")[0].removeprefix("Return ").replace("``", "`").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Rule: what sets it off, what must hold, who gets which messages."""
+"""Rule: triggers, conditions, flow, recipients and messages of one rule, and its tests."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ ForEach = tuple[str, Expression]
 
 @dataclass(frozen=True, slots=True)
 class Dedupe:
-    """What makes two events the same, and for how many seconds (None: for ever)."""
+    """The key of equal events, and for how many seconds it counts (None: for ever)."""
 
     key: tuple[Expression, ...]
     keep: float | None = None
@@ -46,14 +46,14 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """One message for what belongs together, in Alertmanager's words; times are seconds.
+    """One message for events that belong together, in the words of Alertmanager; times are seconds.
 
     Attributes:
-        by: What is equal in all members of a group; one group where it is empty.
-        wait: From the first member to the first message.
-        interval: From one message to the next that tells something new.
-        repeat: From one message to the next that tells the same; None: never again.
-        resolved: Whether to tell that all is well again.
+        by: Expressions with the same values in all events of a group; one group where there are none.
+        wait: From the first event to the first message.
+        interval: From one message to the next one with news.
+        repeat: From one message to the next one without news; None: never.
+        resolved: Whether to send a message when all is resolved.
     """
 
     by: tuple[Expression, ...]
@@ -72,7 +72,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """When nobody is to be disturbed; ``hold`` delivers afterwards what still matters, ``drop`` does not."""
+    """When nobody gets a message; ``hold`` sends afterwards what is still true, ``drop`` never does."""
 
     window: Window
     unless: Expression | None = None
@@ -101,7 +101,7 @@ class Given:
 
     Attributes:
         kind: ``file``, ``webhook``, ``schedule``, ``missing``, ``ack`` or ``wait``.
-        api_down: Whether wbox takes nothing any more, from this input on.
+        api_down: Whether wbox refuses all messages from this input on.
         data: As the rule file has it: a file's facts, a call's ``body``, ``headers`` and ``query``; only what
             is given, JSON values only.
     """
@@ -115,7 +115,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTest:
-    """What a rule is expected to do.
+    """A test of a rule: inputs and expected messages.
 
     Attributes:
         when: The inputs, in order.
@@ -123,8 +123,8 @@ class RuleTest:
             ``{contains: …}``); ``to`` is as in a rule, ``via`` the name of an outlet, ``at`` a
             moment with its time zone.
         skipped: The stage that stopped it, such as ``if[1]``, ``dedupe`` or ``holiday``.
-        until: Seconds that the clock goes on after the last input.
-        next_runs_from: From when ``next_runs`` are the nominal times of the schedule.
+        until: Seconds that the clock runs after the last input.
+        next_runs_from: The time after which ``next_runs`` are the next times of the schedule.
     """
 
     name: str
@@ -139,7 +139,7 @@ class RuleTest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be; ``fields`` are the templates of the message's own fields."""
+    """A message before it is filled in; ``fields`` are the templates of its fields."""
 
     kind: str
     fields: Mapping[str, Template | tuple[Template, ...]]
@@ -154,7 +154,7 @@ class Draft:
                 yield template
 
     def build(self, context: Mapping[str, Any], phone: str) -> WhatsAppMessage:
-        """Return the message with everything filled in.
+        """Return the message for an event.
 
         Raises:
             TemplateError: a template fails.
@@ -163,7 +163,7 @@ class Draft:
         return KINDS[self.kind](phone=phone, device_id=self.device, **self._filled(context))
 
     def notice(self, context: Mapping[str, Any], outlet: str) -> Notice:
-        """Return what the message says as a text for an outlet; raises the same."""
+        """Return the message as a text for an outlet; raises the same."""
         text = readable(self.kind, self._filled(context))
         return Notice(outlet=outlet, text=text, title=context["rule"]["name"])
 
@@ -193,21 +193,21 @@ class Rule:
     """A rule that is ready to run.
 
     Attributes:
-        triggers: What sets it off, any of them.
+        triggers: The events that start it, any of them.
         for_each: The name of one item, and the expression that gives a list of them.
-        reads: What of the file is followed row by row instead: ``rows``, ``lines`` or ``events``.
-        conditions: What must hold, all of them.
-        to: Contacts, who is on call, and templates that name some.
-        via: The outlets that are told the same.
-        fallback: The names of the outlets that get a message which wbox does not take.
-        send: The messages that each of them gets, in order.
+        reads: The field of a file that is read row by row instead: ``rows``, ``lines`` or ``events``.
+        conditions: Expressions that must all hold.
+        to: Contacts, on-call rotations, and templates that name some.
+        via: The outlets that get the same.
+        fallback: The names of the outlets for messages that wbox refuses.
+        send: The messages for each recipient, in order.
         translations: The same for readers with a zone or language of their own.
-        terms: How the messages are to be sent.
-        needs: What of ``file`` has to be read: ``sha256``, ``text``, ``json`` (never without ``text``).
-        headers: The headers of a call that it may look at, in lower case.
-        unseen: What of a call (``body``, ``headers``, ``query``) it looks at nowhere but in ``for_each``.
-        file: The file that it stands in; it begins at ``line``.
-        location: Where it stands, for problems that are found later.
+        terms: How to send the messages.
+        needs: The facts of a file to read: ``sha256``, ``text``, ``json`` (never without ``text``).
+        headers: The headers of a call that it may use, in lower case.
+        unseen: The names of a call (``body``, ``headers``, ``query``) that only ``for_each`` uses, if any part.
+        file: The rule file; the rule begins at ``line``.
+        location: The place in the file, for problems that are found later.
     """
 
     id: str
@@ -237,7 +237,7 @@ class Rule:
     location: Location = field(repr=False, compare=False)
 
     def trigger_of(self, path: str) -> FileTrigger | None:
-        """Return the trigger that a file sets off."""
+        """Return the trigger that accepts a file."""
         for trigger in self.triggers:
             if isinstance(trigger, FileTrigger) and trigger.accepts(path):
                 return trigger
@@ -255,7 +255,7 @@ class Rule:
             yield from filter(None, (draft.file_path(folder) for draft in send))
 
     def sources(self) -> Iterator[FileTrigger | WebhookTrigger]:
-        """Yield the folders and hooks that have to be looked after for this rule."""
+        """Yield the folders and hooks of the rule, also those of missing files and calls."""
         for trigger in self.triggers:
             source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
             if not isinstance(source, ScheduleTrigger):

@@ -1,4 +1,4 @@
-"""Triggers of a rule: files, webhooks, schedules, and what did not come in time."""
+"""Triggers of a rule: files, webhooks, schedules, and files or calls that did not come in time."""
 
 import re
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ MARKED = re.compile(r"\{\{ *file\.(name|stem) *\}\}")
 
 
 Target = Template | Literal["delete"] | None
-"""What becomes of a file: it is moved to a folder, deleted, or left where it is."""
+"""The target of a file: the folder to move it to, ``delete``, or None to leave it."""
 
 TARGETS = ("done", "failed", "duplicate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTrigger:
-    """Sets off a rule for each finished file in a folder.
+    """Starts a rule for each finished file in a folder.
 
     Attributes:
         root: The folder, a plain path.
@@ -39,12 +39,12 @@ class FileTrigger:
         poll: Seconds between two listings of the folder; None leaves it to the source.
         min_size: Bytes that a file must have; a smaller one is waited for.
         ready: The name of a file that says that another is finished; ``MARKED`` stands in it for that one.
-        existing: What becomes of files that are there when the rule is followed first.
-        done: What becomes of a file when all its messages are accepted.
-        failed: The same where one of them has finally failed.
-        duplicate: The same where it was nothing new.
-        read: How its rows are read.
-        burst: When many files are told of in one message, if ever.
+        existing: What to do with files that exist when the rule first runs.
+        done: The target of a file when all its messages are accepted.
+        failed: The same when one of them has finally failed.
+        duplicate: The same when it is a duplicate.
+        read: How to read its rows.
+        burst: When many files get one message, if ever.
 
     Raises:
         ConfigError: for a bad glob.
@@ -100,19 +100,19 @@ class FileTrigger:
 
     @property
     def targets(self) -> tuple[Target, Target, Target]:
-        """What becomes of a file when it is done, has failed, or is nothing new."""
+        """The targets of a file that is done, has failed, or is a duplicate."""
         return self.done, self.failed, self.duplicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTrigger:
-    """Sets off a rule for each call of ``/hook/PATH``.
+    """Starts a rule for each call of ``/hook/PATH``.
 
     Attributes:
         path: The part after ``/hook/``.
-        preset: What is known of the sender.
-        scheme: How a call proves itself; None where ``open: true`` lets anybody in.
-        id: What makes two deliveries the same, where the sender's own id does not.
+        preset: The kind of sender.
+        scheme: How a call is authenticated; None where ``open: true`` lets anybody call.
+        id: The id of a delivery, where that of the sender is not enough.
     """
 
     path: str
@@ -121,10 +121,10 @@ class WebhookTrigger:
     id: Expression | None = None
 
     def delivery_id(self, call: Mapping[str, Any]) -> str | None:
-        """Return what ``id`` makes of a call; None where it gives nothing, so that the sender's id counts.
+        """Return the value of ``id`` for a call; None where the id of the sender counts.
 
         Raises:
-            WboxError: It fails, or gives what cannot tell one delivery from another.
+            WboxError: It fails, or its value cannot be an id.
         """
         value = self.id.value(call) if self.id else None
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -136,7 +136,7 @@ class WebhookTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleTrigger:
-    """Sets off a rule at nominal times."""
+    """Starts a rule at nominal times."""
 
     schedule: Schedule
     missed: Missed = field(default_factory=Missed)
@@ -144,13 +144,13 @@ class ScheduleTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingTrigger:
-    """Sets off a rule when something did not come in time.
+    """Starts a rule when a file or a call did not come in time.
 
     Attributes:
-        of: What should come.
-        by: When it should have come at the latest.
-        window: Seconds before that in which its coming counts.
-        resolved: Whether the rule is followed once more when it comes late, with ``missing.resolved``.
+        of: The expected file or call.
+        by: The deadline.
+        window: Seconds before the deadline in which it may come.
+        resolved: Whether the rule runs again when it comes late, with ``missing.resolved``.
     """
 
     of: FileTrigger | WebhookTrigger
@@ -176,6 +176,6 @@ def literal_path(template: Template, folder: Path) -> Path | None:
 
 
 def _kind(value: Any) -> str:
-    """Return what a value is in the words of those who write rules."""
+    """Return the type of a value in the words of the rule language."""
     kinds = {bool: "true or false", list: "a list", dict: "a map"}
     return kinds.get(type(value), "something else")

@@ -69,7 +69,7 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
 
 
 def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
-    """Return a right rule with what follows from its parts."""
+    """Return a right rule with all that follows from its parts."""
     parts = list(_parts(rule))
     items = [rule.for_each[1]] if rule.for_each else []
     translations = flow.translations(context, spec.send, rule.to, rule.location.at("send"))

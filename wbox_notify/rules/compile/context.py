@@ -1,4 +1,4 @@
-"""Build context: what all parts of compiling a rule share, and how they report a mistake."""
+"""Build context: settings, people, templates and problems that all parts of compiling share."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

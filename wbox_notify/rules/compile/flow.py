@@ -86,7 +86,7 @@ class RuleFlow:
         return field
 
     def dedupe(self) -> Dedupe | None:
-        """Return what makes two events the same."""
+        """Return the key of equal events."""
         spec = self._spec.dedupe
         if spec is None:
             return None
@@ -111,7 +111,7 @@ class RuleFlow:
         )
 
     def digest(self) -> Digest | None:
-        """Return when one message tells of all events; None where it is wrong."""
+        """Return the times of the digest; None where they are wrong."""
         if self._spec.digest is None:
             return None
         location = self._location.at("digest")
@@ -124,7 +124,7 @@ class RuleFlow:
         return Digest(schedule)
 
     def quiet_hours(self) -> QuietHours | None:
-        """Return when nobody is to be disturbed; None where it is wrong."""
+        """Return the quiet hours; None where they are wrong."""
         spec, location = self._spec.quiet_hours, self._location.at("quiet_hours")
         if spec is None:
             return None
@@ -166,7 +166,7 @@ class RuleFlow:
 def recipients(
     context: BuildContext, texts: list[str], names: Names, location: Location
 ) -> tuple[Person | Template, ...]:
-    """Return who gets a message: people, and templates that name some."""
+    """Return the recipients: people, and templates that name some."""
     people: list[Person] = []
     templates: list[Template] = []
     for index, text in enumerate(texts):
@@ -229,7 +229,7 @@ def _sources(context: BuildContext, specs: Sequence[SendSpec], location: Locatio
 def drafts(
     context: BuildContext, specs: Sequence[SendSpec], names: Names, location: Location
 ) -> tuple[Draft, ...]:
-    """Return the messages of a list, and report what is wrong in them."""
+    """Return the messages of a list, and report the mistakes in them."""
     return tuple(_draft(context, source, names) for source in _sources(context, specs, location))
 
 
@@ -275,7 +275,7 @@ def translations(
 
 
 def _readers(to: Iterable[Person | Template], people: People) -> Iterable[Contact]:
-    """Return all contacts who may be meant."""
+    """Return all contacts that may get a message."""
     contacts: list[Contact] = []
     for recipient in to:
         if isinstance(recipient, Template):
@@ -288,7 +288,7 @@ def _readers(to: Iterable[Person | Template], people: People) -> Iterable[Contac
 
 
 def _check(context: BuildContext, source: _Source) -> None:
-    """Report what makes a message unsendable, whatever the event."""
+    """Report mistakes that make a message unsendable, whatever the event."""
     fields = {name: _example(name, text) for name, text in source.texts.items()}
     settings, code = context.settings, "WBX311"
     try:

@@ -171,7 +171,7 @@ def _webhook(context: BuildContext, spec: WebhookSpec, location: Location) -> We
 
 
 def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> Scheme | None:
-    """Return how a call proves itself; None where anybody may call, or where it is wrong."""
+    """Return how a call is authenticated; None where anybody may call, or where it is wrong."""
     if spec.open:
         for key in spec.model_fields_set & {"secret", "verify"}:
             message = f"`open: true` lets anybody call, so `{key}` has no effect"

@@ -1,4 +1,4 @@
-"""Models of a rule file: its keys, the values that they take and what they mean."""
+"""Models of a rule file: keys, values and their meaning."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -67,7 +67,7 @@ class ContactSpec(Strict):
 
 
 class GroupMembersSpec(Strict):
-    """Who is in a group."""
+    """The members of a group."""
 
     members: Annotated[list[PhoneText], BeforeValidator(as_list)]
 
@@ -95,7 +95,7 @@ def as_contact(entry: Any) -> Any:
 
 
 SECTIONS = ("contacts", "groups", "on_call", "time_windows")
-"""What says who and when; it may stand in the settings and in any rule file."""
+"""The sections about people and times; they may stand in the settings and in any rule file."""
 
 Contacts = dict[str, PhoneText | ContactSpec] | None
 Groups = dict[str, PhoneText | list[PhoneText]] | None

@@ -91,7 +91,7 @@ _TextOrTexts = str | list[str]
 
 
 class DedupeSpec(Strict):
-    """What makes two events the same."""
+    """The key of equal events."""
 
     key: SomeTexts = Field(
         description="an expression, or a list of expressions; if one gives none or an empty text, the event "

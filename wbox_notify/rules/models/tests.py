@@ -64,7 +64,7 @@ class Contains(Strict):
 
 
 def _matchable(value: Any) -> Any:
-    """Refuse what is neither a text nor ``{contains: …}``."""
+    """Refuse a value that is neither a text nor ``{contains: …}``."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and value.keys() == {"contains"}:

@@ -147,7 +147,7 @@ class VerifySpec(Strict):
     user: str | None = Field(default=None, description="the user name of `basic`")
 
     def options(self) -> dict[str, str]:
-        """Return what is given beside the scheme."""
+        """Return the options of the scheme."""
         return self.model_dump(exclude={"scheme"}, exclude_none=True)
 
 

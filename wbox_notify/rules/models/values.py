@@ -72,7 +72,7 @@ class OneKind(Strict):
     noun: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     hints: ClassVar[tuple[str | None, str]]
-    """What to do where none is given, and where several are."""
+    """The hints where none is given, and where several are."""
 
     @property
     def kind(self) -> str:
@@ -150,7 +150,7 @@ Moment = Annotated[
     parsed(as_moment, schema=Annotated[str, Field(pattern=f"^{_MOMENT.pattern}$", title="a time")]),
 ]
 PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=str | Number)]
-"""A phone number or a name; a number without quotes where it is sure to be the one that was written."""
+"""A phone number or a name; a number without quotes only where YAML cannot have changed it."""
 
 Texts = Annotated[list[str], one_or_list(str)]
 SomeTexts = Annotated[list[str], one_or_more(str), AfterValidator(not_empty)]

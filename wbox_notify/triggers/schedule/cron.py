@@ -1,4 +1,4 @@
-"""Cron expressions and intervals: when one is due in a time zone. A normaliser stands in front of cronsim."""
+"""Cron expressions and intervals: the times at which they are due. A normaliser stands before cronsim."""
 
 import re
 from dataclasses import dataclass
