@@ -286,7 +286,7 @@ MISTAKES = [
     ('to: "{{ file.foldr }}"', "WBX308", (5, 18), "`file` has no `foldr`", "did you mean `folder`?"),
     ('to: "{{ file name }}"', "WBX306", (5, 9), "", None),
     ("to: nobody", "WBX303", (5, 9), "`nobody` is neither a contact nor a group", None),
-    ('to: ""', "WBX303", (5, 9), "names nobody", None),
+    ('to: ""', "WBX303", (5, 9), "names no recipient", None),
     ("to: []", "WBX215", (5, 9), "the list is empty", None),
     ("to:", "WBX213", (5, 5), "`to` must be text, and nothing is given", None),
     ("to: {a: b}", "WBX213", (5, 9), "`to` must be text, not a map", None),

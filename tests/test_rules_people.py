@@ -80,7 +80,7 @@ def test_a_text_names_tags_and_turns(
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("tag:opz", "nobody has the tag `opz`", "did you mean `ops`?"),
+        ("tag:opz", "no contact has the tag `opz`", "did you mean `ops`?"),
         ("dutty", "neither a contact nor a group", "did you mean `duty`?"),
         ("duty", "is an on-call rotation", None),
         ('["+905551112233", "+905552223344"]', "names a list", "join it: {{ … | join(', ') }}"),
@@ -164,7 +164,7 @@ def test_a_turn_lasts_from_its_first_moment_to_that_of_the_next(wall: datetime, 
             None,
         ),
         ("contacts: {a: {phone: 905551112233, quiet_hours: nite}}", "WBX327", (2, 50), "`nite`", None),
-        ("groups: {a: [tag:x]}", "WBX303", (2, 14), "nobody has the tag `x`", None),
+        ("groups: {a: [tag:x]}", "WBX303", (2, 14), "no contact has the tag `x`", None),
         ("on_call: {a: {rotate: [b], every: 1w, from: 2026-01-05 09:00}}", "WBX303", (2, 24), "`b` is", None),
         (
             "on_call: {a: {rotate: [], every: 1w, from: 2026-01-05 09:00}}",

@@ -119,7 +119,7 @@ class People:
         refuse_spoiled(text)
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
-            raise MessageError("to", "names nobody")
+            raise MessageError("to", "names no recipient")
         return distinct(person for part in parts for person in self._one(part))
 
     def _one(self, name: str) -> tuple[Person, ...]:
@@ -141,7 +141,7 @@ def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
     members = tuple(contact for contact in known if tag in contact.tags)
     if not members:
         near = did_you_mean(tag, frozenset().union(*(contact.tags for contact in known)))
-        raise MessageError("to", f"nobody has the tag `{tag}`", hint=near)
+        raise MessageError("to", f"no contact has the tag `{tag}`", hint=near)
     return members
 
 

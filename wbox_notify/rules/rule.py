@@ -72,7 +72,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """When nobody gets a message; ``hold`` sends afterwards what is still true, ``drop`` never does."""
+    """A time without messages; ``hold`` sends afterwards what is still true, ``drop`` never does."""
 
     window: Window
     unless: Expression | None = None
@@ -205,7 +205,7 @@ class Rule:
         terms: How to send the messages.
         needs: The facts of a file to read: ``sha256``, ``text``, ``json`` (never without ``text``).
         headers: The headers of a call that it may use, in lower case.
-        unseen: The names of a call (``body``, ``headers``, ``query``) that only ``for_each`` uses, if any part.
+        unseen: The names of a call (``body``, ``headers``, ``query``) that at most ``for_each`` uses.
         file: The rule file; the rule begins at ``line``.
         location: The place in the file, for problems that are found later.
     """

@@ -163,7 +163,7 @@ class RuleSpec(Strict):
         description='one message for each recipient with all events: `{at: "18:00"}`, `{every: 1h}`',
     )
     quiet_hours: Quiet | None = Field(
-        default=None, description="when nobody gets a message: a window, the name of one, or a map"
+        default=None, description="a time without messages: a window, the name of one, or a map"
     )
     via: OutletNames = Field(
         default=[],

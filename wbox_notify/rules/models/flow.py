@@ -145,7 +145,7 @@ class DigestSpec(TimesSpec):
 
 
 class QuietSpec(Strict):
-    """When nobody gets a message."""
+    """A time without messages."""
 
     window: SomeTexts = Field(
         description="the name of a window in `time_windows`, or a window such as `22:00-07:30`; if clocks "
@@ -196,10 +196,10 @@ class StepSpec(Strict):
 def _rated(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = _RATE.fullmatch(value.strip())
-    if not found:
+    rate = _RATE.fullmatch(value.strip())
+    if not rate:
         raise invalid("WBX215", f"`{value}` is not a throttle", "write it like 3/10m: 3 in 10 minutes")
-    return {"max": int(found[1]), "per": found[2]}
+    return {"max": int(rate[1]), "per": rate[2]}
 
 
 Dedupe = Annotated[DedupeSpec, shorthand("key", str, list, schema=_TextOrTexts | DedupeSpec)]
