@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import MessageError
@@ -82,6 +82,7 @@ def test_what_can_be_of_two_countries_is_refused_with_both() -> None:
 @given(st.from_regex(r"5[0-9]{9}", fullmatch=True), st.integers(0, 9), st.sampled_from(["lost", "doubled"]))
 def test_a_digit_too_few_or_too_many_goes_to_nobody_abroad(number: str, place: int, slip: str) -> None:
     typed = number[:place] + ("" if slip == "lost" else number[place] * 2) + number[place + 1 :]
+    assume(not typed.startswith("00"))  # which says that a country's code follows
     assert (read(typed, "TR") or "90").startswith("90")
     assert read(typed) is None or slip == "doubled"
 

@@ -100,7 +100,8 @@ def _new_files(project: Project, known: Known, deadline: float) -> Counter[str]:
 
 def _is_new(file: ListedFile, past: Past) -> bool:
     """Return whether a file is surely new; one that may be a known file does not count."""
-    return all(file.version.repeats(version) is False for version in Candidate.of(file, past).told)
+    version = file.version
+    return all(version.repeats(told) is False for told in Candidate.of(file, version, past).told)
 
 
 def _event(version: FileVersion) -> Event:

@@ -14,8 +14,8 @@ from typing import Any
 from wbox_notify.config.private import sync
 from wbox_notify.errors import StoreError
 from wbox_notify.model.deliveries import OPEN, Standing, State
+from wbox_notify.model.file_version import blocks
 
-_BLOCK = 1 << 20
 _PARTIAL = ".part-"
 _DATABASE = "spool.db"
 _TABLE = """
@@ -133,7 +133,7 @@ class Spool:
         digest = hashlib.sha256()
         try:
             with part.open("xb") as file:
-                for block in _blocks(descriptor, size):
+                for block in blocks(descriptor, size):
                     digest.update(block)
                     file.write(block)
                 file.flush()
@@ -211,10 +211,3 @@ class Spool:
 
 def _new_id() -> str:
     return secrets.token_hex(16)
-
-
-def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
-    position = 0
-    while block := os.pread(descriptor, min(_BLOCK, size - position), position):
-        position += len(block)
-        yield block

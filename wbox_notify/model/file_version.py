@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -18,6 +18,7 @@ _SOON = 60 * 10**9
 """Nanoseconds within which a time that is set on a file counts as the end of its copying."""
 
 _SAMPLES = 16
+_BLOCK = 1024 * 1024
 
 _EARLIEST, _LATEST = -62_104_000_000.0, 253_370_000_000.0
 """The years 1 and 9999 in seconds since the epoch, about: file systems have times that no calendar has."""
@@ -36,6 +37,17 @@ def digest(descriptor: int, size: int) -> str:
         for number in range(_SAMPLES):
             sha256.update(os.pread(descriptor, length, (size - length) * number // (_SAMPLES - 1)))
     return sha256.hexdigest()
+
+
+def blocks(descriptor: int, size: int, going: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
+    """Yield the first ``size`` bytes of an open file, as far as there are any and ``going`` says yes."""
+    position = 0
+    while position < size and going():
+        block = os.pread(descriptor, min(_BLOCK, size - position), position)
+        if not block:
+            return
+        position += len(block)
+        yield block
 
 
 def mtime(status: os.stat_result) -> float:

@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from wbox_notify.model.events import Event
-from wbox_notify.model.file_version import FileVersion, mtime
+from wbox_notify.model.file_version import FileVersion, blocks, mtime
 from wbox_notify.triggers.file.identity import Candidate
 from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
 from wbox_notify.triggers.file.readers.text import decode
@@ -20,7 +20,6 @@ from wbox_notify.triggers.file.watch import ListedFile, full_mark
 TEXT_LIMIT = 256 * 1024
 """How much of a file is given as text, in bytes."""
 
-_BLOCK = 1024 * 1024
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
@@ -170,22 +169,12 @@ def read(descriptor: int, reads: Collection[str], *, size: int, going: Callable[
     data: dict[str, Any] = {}
     if "sha256" in reads:
         digest = hashlib.sha256()
-        for block in _blocks(descriptor, size, going):
+        for block in blocks(descriptor, size, going):
             digest.update(block)
         data["sha256"] = digest.hexdigest()
     if "text" in reads:
         whole = size <= TEXT_LIMIT
-        data["text"] = decode(b"".join(_blocks(descriptor, min(size, TEXT_LIMIT), going)), whole=whole)
+        data["text"] = decode(b"".join(blocks(descriptor, min(size, TEXT_LIMIT), going)), whole=whole)
         if not whole:
             data["truncated"] = True
     return data
-
-
-def _blocks(descriptor: int, size: int, going: Callable[[], bool]) -> Iterator[bytes]:
-    position = 0
-    while position < size and going():
-        block = os.pread(descriptor, min(_BLOCK, size - position), position)
-        if not block:
-            return
-        position += len(block)
-        yield block

@@ -25,10 +25,10 @@ class Candidate:
     taken: bool = False
 
     @classmethod
-    def of(cls, file: ListedFile, past: Past) -> "Candidate":
-        """Return a file with what is known of it."""
-        moved = (version for version in past.moved if _was_moved(file, version))
-        return cls(file, file.version, (*past.told, *moved), past.taken)
+    def of(cls, file: ListedFile, version: FileVersion, past: Past) -> "Candidate":
+        """Return a file, in its version, with what is known of it."""
+        moved = (told for told in past.moved if _was_moved(file, told))
+        return cls(file, version, (*past.told, *moved), past.taken)
 
     @property
     def new(self) -> FileVersion:

@@ -146,13 +146,13 @@ class FileSource(PeriodicThread):
 
     def _take(self, batch: Sequence[ListedFile]) -> None:
         """Emit what is finished of a batch and not known."""
-        files = {file.path: file for file in batch}.values()
-        pasts = self._known([file.version for file in files])
+        files = {file.version: file for file in {file.path: file for file in batch}.values()}
+        pasts = self._known([*files])
         self._used_store = True
         finished: list[Finished] = []
         text = 0
-        for file in files:
-            candidate = Candidate.of(file, pasts.get(file.version, Past()))
+        for version, file in files.items():
+            candidate = Candidate.of(file, version, pasts.get(version, Past()))
             result = examine(candidate, self._waits.rested(file), self._going)
             if isinstance(result, Unfinished):
                 self._wait(file, result)
