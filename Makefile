@@ -1,4 +1,4 @@
-# Everything is installed into .venv, from the lock files alone: Python 3.11 or newer, make and pip are enough.
+# Installs everything into .venv, from the lock files only; needs Python 3.11 or newer, make and pip.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,13 +9,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel lock newest clean
 
-help: ## Show what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/run ## Run the main job: simulator, daemon and starter rules in a temporary folder
 	@$(BIN)/wbox-notify demo
 
-test: $(VENV)/ready lint types imports tests ## Check and test everything that is quick
+test: $(VENV)/ready lint types imports tests ## Run lint, types, the import contract and the fast tests
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -31,17 +31,17 @@ imports: $(VENV)/ready
 tests: $(VENV)/ready
 	$(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist worksteal
 
-test-slow: $(VENV)/ready ## Run what takes minutes
+test-slow: $(VENV)/ready ## Run the slow tests
 	$(BIN)/pytest -m slow
 	WBOX_TEST_EXAMPLES=3000 $(BIN)/pytest --timeout 3600 tests/test_engine_properties.py
 
-soak: $(VENV)/ready ## Break things at random for MINUTES=30 (SEED=n repeats), then check the promise
+soak: $(VENV)/ready ## Inject random faults for MINUTES=30 (SEED=n repeats a run), then check the guarantees
 	@$(BIN)/python tests/soak.py
 
-reliability: $(VENV)/ready ## Run all that proves a case of the catalogue of faults; write docs/reliability.md
+reliability: $(VENV)/ready ## Run the tests of the fault catalogue and write docs/reliability.md
 	$(BIN)/pytest --write-reliability
 
-bench: $(VENV)/ready ## Measure; compares in one run
+bench: $(VENV)/ready ## Run the benchmarks
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/history.py
 	$(BIN)/python tests/bench/rows.py
@@ -73,5 +73,5 @@ $(VENV)/ready: $(VENV)/run locks/dev.txt
 	$(INSTALL) --require-hashes --requirement locks/dev.txt
 	touch $@
 
-clean: ## Remove what was made
+clean: ## Remove generated files
 	rm -rf .venv .venv-* dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
