@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from wbox_notify.errors import ConfigError
@@ -104,6 +105,7 @@ def _any(patterns: Iterable[str], flags: int = 0) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", re.DOTALL | flags)
 
 
+@lru_cache(maxsize=1024)
 def path_pattern(glob: str, *, exact: bool = True) -> str:
     """Return the regular expression of a glob for a path below a folder; ``**`` is any number of folders.
 

@@ -181,12 +181,12 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
         hint = "give `secret: NAME`, or `open: true` if that is what you want"
         context.report_key(location, "WBX316", "anybody could call this webhook", hint)
         return None
-    secrets_or_none = [
+    values = [
         context.read(context.secrets.find, secret, location.at("secret", index), "WBX324")
         for index, secret in enumerate(spec.secret)
     ]
     # An empty one is refused below: without a scheme the path would be open.
-    secrets = [secret for secret in secrets_or_none if secret is not None]
+    secrets = [secret for secret in values if secret is not None]
     if len(secrets) < len(spec.secret):
         return None
     name, options = PRESETS[spec.preset].scheme, dict[str, str]()

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
-from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, later, not_empty
+from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, later
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import (
     OneKind,
@@ -83,7 +83,7 @@ class SendSpec(OneKind):
     device: Device | None = Field(default=None, description="the number of the sending wbox device")
 
 
-Messages = Annotated[list[SendSpec], one_or_more(SendSpec), AfterValidator(not_empty)]
+Messages = Annotated[list[SendSpec], one_or_more(SendSpec)]
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 

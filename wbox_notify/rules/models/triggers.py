@@ -4,10 +4,10 @@ import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Count, Duration, Size, Zone
-from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, not_empty, parsed
+from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
     HookPath,
@@ -258,4 +258,4 @@ class TriggerSpec(OneKind):
     )
 
 
-Triggers = Annotated[list[TriggerSpec], one_or_more(TriggerSpec), AfterValidator(not_empty)]
+Triggers = Annotated[list[TriggerSpec], one_or_more(TriggerSpec)]

@@ -103,9 +103,9 @@ def one_or_list(item: Any) -> BeforeValidator:
 
 
 def one_or_more(item: Any) -> BeforeValidator:
-    """Return the same of a list that is not empty."""
+    """Return the same for a list that must not be empty."""
     more = Annotated[list[item], Field(json_schema_extra={"minItems": 1})]
-    return BeforeValidator(as_list, json_schema_input_type=item | more)
+    return BeforeValidator(lambda value: not_empty(as_list(value)), json_schema_input_type=item | more)
 
 
 def shorthand(key: str, *kinds: type, schema: Any) -> BeforeValidator:
@@ -153,14 +153,14 @@ PhoneText = Annotated[str, BeforeValidator(_unchanged, json_schema_input_type=st
 """A phone number or a name; a number without quotes only where YAML cannot have changed it."""
 
 Texts = Annotated[list[str], one_or_list(str)]
-SomeTexts = Annotated[list[str], one_or_more(str), AfterValidator(not_empty)]
-Recipients = Annotated[list[PhoneText], one_or_more(str | Number), AfterValidator(not_empty)]
+SomeTexts = Annotated[list[str], one_or_more(str)]
+Recipients = Annotated[list[PhoneText], one_or_more(str | Number)]
 RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
     parsed(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
 ]
-SecretNames = Annotated[list[SecretName], one_or_list(SecretName), AfterValidator(not_empty)]
+SecretNames = Annotated[list[SecretName], one_or_more(SecretName)]
 PresetName = Annotated[
     str,
     AfterValidator(_preset),
