@@ -285,14 +285,16 @@ class _Wbox(NotifyBase):
         return bool(yes)
 
     def _for_mode(self, name: str, mode: str, value: Any) -> str | None:
-        text = str(value).strip() if value else None
+        text = str(value or "").strip() or None
         if text and self.mode != mode:
             self._refuse(name, f"it goes with mode={mode}")
         return text
 
     def _checked_options(self, options: Any) -> list[str]:
-        between = r"\|" if isinstance(options, str) and "|" in options else ","
-        texts = _items(options, between if isinstance(options, str) else None)
+        between = None
+        if isinstance(options, str):
+            between = r"\|" if "|" in options else ","
+        texts = _items(options, between)
         self._for_mode("options", "poll", texts)
         if self.mode == "poll" and not 2 <= len(texts) <= _MOST_OPTIONS:  # noqa: PLR2004  # wbox's own
             self._refuse("options", f"a poll has 2 to {_MOST_OPTIONS}: options=Yes|No")
@@ -476,7 +478,7 @@ class NotifyWbox(_Wbox):
         """Return the URL of this object; with ``privacy`` without secrets."""
         key = self.pprint(self.apikey, privacy, mode=PrivacyMode.Secret, safe="")
         if self.host:
-            key = f"{key}@{self._authority()}"
+            key = f"{key}@{_authority(self.host, self.port)}"
         return f"wbox://{key}/{self._written(privacy, *args, **kwargs)}"
 
     @staticmethod
@@ -543,16 +545,16 @@ class NotifyWbox(_Wbox):
             self._refuse("tls", f"{_CLOUD} is never spoken to without TLS")
         return secure
 
-    def _authority(self) -> str:
-        return _authority(self.host, self.port)
-
     def _post(self, phone: str, piece: _Piece) -> str | None:
         """Send one request to wbox; return the problem, or None when wbox reports success."""
         payload = {"phone": phone, **piece.fields}
         if self.device:
             payload["device_id"] = self.device
-        scheme = "https" if self.tls else "http"
-        server = self._authority() if self.host else _CLOUD
+        scheme, server = "https", _CLOUD
+        if not self.tls:
+            scheme = "http"
+        if self.host:
+            server = _authority(self.host, self.port)
         call = _Call(
             _WBOX,
             f"{scheme}://{server}/v1/send/{piece.endpoint}",
@@ -689,7 +691,7 @@ def _data_folder() -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "wbox-notify"
     chosen = os.environ.get("XDG_DATA_HOME", "").strip()
-    return (Path(chosen) if chosen else home / ".local" / "share") / "wbox-notify"
+    return Path(chosen or home / ".local" / "share") / "wbox-notify"
 
 
 class _Delivered(NamedTuple):
@@ -1075,8 +1077,9 @@ def _reason(status: int, server: _Server) -> str | None:
 
 def _seconds(timeout: Any) -> float:
     """Return the sum of a (connect, read) timeout of requests."""
-    both = timeout if isinstance(timeout, tuple) else (timeout,)
-    return sum(float(one) for one in both if one)
+    if not isinstance(timeout, tuple):
+        timeout = (timeout,)
+    return sum(float(seconds) for seconds in timeout if seconds)
 
 
 def _parsed(url: str) -> dict[str, Any] | None:

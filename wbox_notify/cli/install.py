@@ -194,11 +194,10 @@ class _Environment:
     def remove(self) -> str:
         """Remove the provider from there; return the result. Raises OSError."""
         folder = self._our_folder()
-        existed = self.link.exists()
-        self.link.unlink(missing_ok=True)
+        done = _unlink(self.link)
         if folder.exists():
             shutil.rmtree(folder)
-        return "removed" if existed else "not there"
+        return done
 
     def _our_folder(self) -> Path:
         """Return the folder of the copy; refuse one that wbox-notify has not made."""
@@ -341,9 +340,15 @@ def _writing(target: Path, hint: str) -> Iterator[None]:
 
 def _remove(target: Path, mark: str) -> str:
     _check_ours(target, mark)
-    existed = target.exists()
-    target.unlink(missing_ok=True)
-    return "removed" if existed else "not there"
+    return _unlink(target)
+
+
+def _unlink(target: Path) -> str:
+    try:
+        target.unlink()
+    except FileNotFoundError:
+        return "not there"
+    return "removed"
 
 
 def _check_ours(target: Path, mark: str) -> None:

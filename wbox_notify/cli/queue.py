@@ -83,7 +83,8 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
 
 def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
     parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
-    parts += [target(delivery.message), delivery.rule, subject(event) if event else delivery.event_id]
+    source = subject(event) if event else delivery.event_id
+    parts += [target(delivery.message), delivery.rule, source]
     if reason := why(delivery, lang):
         parts.append(printable(reason))
     return "  ".join(parts)

@@ -43,7 +43,7 @@ def status(config: Path | None, as_json: bool) -> int:
         rules = {"rules": len(project.rules), "errors": wrong}
         say_json({"daemon": running, **rules, "device": device, "queue": queue})
     else:
-        say("daemon   running" if running else "daemon   not running: start it with wbox-notify run")
+        say(f"daemon   {'running' if running else 'not running: start it with wbox-notify run'}")
         say(f"rules    {len(project.rules)} in {project.settings.folder}")
         if wrong:
             broken = count(wrong, "error")

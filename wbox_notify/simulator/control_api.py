@@ -10,7 +10,7 @@ from starlette.routing import Route
 from wbox_notify.errors import WboxError
 from wbox_notify.simulator.faults import Fault
 from wbox_notify.simulator.fetching import harmless
-from wbox_notify.simulator.requests import Json, read_json
+from wbox_notify.simulator.requests import Json, read_json, value_at
 from wbox_notify.simulator.wbox_api import checked_device
 from wbox_notify.simulator.world import World
 
@@ -66,8 +66,7 @@ class _Control:
     async def media(self, request: Request) -> Response:
         """Return whether media are fetched; ``{"fetch": true}`` turns it on."""
         if request.method == "POST":
-            body = await read_json(request)
-            fetching = body.get("fetch") if isinstance(body, dict) else None
+            fetching = value_at(await read_json(request), "fetch")
             if not isinstance(fetching, bool):
                 raise HTTPException(400, 'The body must be {"fetch": true} or {"fetch": false}.')
             self._world.fetching = fetching

@@ -131,4 +131,4 @@ def _problem(error: Any) -> str:
     """Return one line for one pydantic error."""
     field = ".".join(map(str, error["loc"]))
     text: str = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {text}" if field else text
+    return ": ".join(filter(None, (field, text)))

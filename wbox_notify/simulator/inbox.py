@@ -63,7 +63,6 @@ class _Inbox:
     async def show(self, request: Request) -> Response:
         """Return the page; the script asks for it again after each change."""
         chats = _chats(self._world.accepted())
-        newest = chats[0] if chats else None
         phone = request.query_params.get("chat")
         chosen = next((chat for chat in chats if chat.phone == phone), None)
         last = self._world.last
@@ -73,7 +72,7 @@ class _Inbox:
             today=self._world.now().astimezone().date().isoformat(),
             chats=chats,
             chosen=chosen,
-            chat=chosen or newest,
+            chat=chosen or next(iter(chats), None),
             version=self._world.version,
             devices={number: code and data_address(code) for number, code in self._world.devices().items()},
             faults=[json.dumps(fault) for fault in self._world.faults()],

@@ -64,6 +64,13 @@ async def read_json(request: Request) -> Any:
         raise HTTPException(400, "The body is not valid JSON.") from None
 
 
+def value_at(body: Any, path: str) -> Any:
+    """Return a value of a JSON body by its path, such as ``event.title``; None if it is not there."""
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
 @contextmanager
 def pulse(world: World) -> Iterator[asyncio.Event]:
     """Give an event of the running loop that is set after each change of the world."""

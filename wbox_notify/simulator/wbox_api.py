@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.simulator.faults import Fault
-from wbox_notify.simulator.requests import REFUSALS, Cut, Json, own_names, pause, read_json, refusal
+from wbox_notify.simulator.requests import REFUSALS, Cut, Json, own_names, pause, read_json, refusal, value_at
 from wbox_notify.simulator.world import Accepted, Exchange, World
 from wbox_notify.web.browsers import is_from_other_site
 
@@ -99,7 +99,7 @@ class _Api:
         """Make a new QR code for a device that is not linked."""
         self._authorise(request)
         body = await read_json(request)
-        device_id = checked_device(body.get("device_id") if isinstance(body, dict) else None)
+        device_id = checked_device(value_at(body, "device_id"))
         message = "The device is linked already."
         if self._world.start(device_id):
             message = "Session started. Scan the QR code."
@@ -206,11 +206,11 @@ def checked_device(value: Any) -> int:
 def _check(kind: str, body: Any) -> None:
     """Raise the 400 that a wrong body of ``/v1/send/<kind>`` gets."""
     problems = []
-    missing = [path for path in _NEEDED[kind] if _is_absent(_value(body, path))]
+    missing = [path for path in _NEEDED[kind] if _is_absent(value_at(body, path))]
     if missing:
         problems.append(_MISSING.format(", ".join(missing)))
     for path in (*_NEEDED[kind], *_OPTIONAL[kind]):
-        value = _value(body, path)
+        value = value_at(body, path)
         _, is_right = _TYPES.get(path, _TEXT)
         if path not in missing and value is not None and not is_right(value):
             problems.append(_invalid(path))
@@ -221,12 +221,6 @@ def _check(kind: str, body: Any) -> None:
 def _invalid(path: str) -> str:
     wanted, _ = _TYPES.get(path, _TEXT)
     return f"Invalid parameter: {path} must be {wanted}."
-
-
-def _value(body: Any, path: str) -> Any:
-    for name in path.split("."):
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
 
 
 def _is_absent(value: Any) -> bool:
