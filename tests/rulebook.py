@@ -74,7 +74,7 @@ def sane(found: Project) -> None:
 def _build_context(zone: ZoneInfo) -> BuildContext:
     setup = reading.read(Path("nowhere"), {})
     chosen = replace(setup.settings, tz=zone)
-    return BuildContext(chosen, People(), Windows(), setup.secrets, [])
+    return BuildContext(chosen, People(), Windows([]), setup.secrets, [])
 
 
 def parse_schedule(written: object, zone: ZoneInfo = ZoneInfo("UTC")) -> Schedule:  # noqa: B008 - zones are frozen

@@ -1,7 +1,7 @@
 """Directory: contacts, groups, on-call rotations and named time windows of all files of a project."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,29 +31,29 @@ _DEEPEST = 20
 
 
 class Windows:
-    """The named windows of all files; mistakes join the problems of the caller."""
+    """The named windows of all files; mistakes join ``problems``."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: list[Problem]) -> None:
         self.named: dict[str, Window] = {}
         self._entries: dict[str, Location] = {}
+        self._problems = problems
 
-    def declare(self, name: str, entry: Any, location: Location, problems: list[Problem]) -> None:
+    def declare(self, name: str, entry: Any, location: Location) -> None:
         """Take in an entry of ``time_windows``."""
-        earlier = self._entries.get(name)
-        if earlier:
-            problems.append(_taken(name, location, earlier))
+        earlier = self._entries.setdefault(name, location)
+        if earlier is not location:
+            self._problems.append(_taken(name, location, earlier))
             return
-        self._entries[name] = location
         spec, mistakes = validate(WindowSpec, {"spans": entry}, location)
-        problems += mistakes
+        self._problems += mistakes
         if spec:
-            window = _window(spec.spans, location, problems, self._parse)
+            window = self._window(spec.spans, location, self._parse)
             if window:
                 self.named[name] = window
 
-    def read(self, texts: Sequence[str], location: Location, problems: list[Problem]) -> Window | None:
+    def read(self, texts: Sequence[str], location: Location) -> Window | None:
         """Return a window of names and spans; None where it is wrong."""
-        return _window(texts, location, problems, self._find)
+        return self._window(texts, location, self._find)
 
     def _find(self, text: str) -> Window:
         if text in self.named:
@@ -72,51 +72,45 @@ class Windows:
             hint = near or f"write its hours, or `time_windows: {{{text}: 22:00-07:30}}`"
             raise ConfigError(f"`{text}` is neither a window nor a day", hint=hint) from None
 
-
-def _window(
-    texts: Sequence[str], location: Location, problems: list[Problem], read: Callable[[str], Window]
-) -> Window | None:
-    spans: list[Span] = []
-    for index, text in enumerate(texts):
-        try:
-            spans += read(text).spans
-        except ConfigError as error:
-            problems.append(location.at(index).problem("WBX327", str(error), hint=error.hint))
-            return None
-    window = Window(tuple(spans))
-    if window.never_opens:
-        message = "this window never opens"
-        problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
-    elif window.always_open:
-        message = "this window is always open"
-        problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
-    return window
+    def _window(
+        self, texts: Sequence[str], location: Location, read: Callable[[str], Window]
+    ) -> Window | None:
+        spans: list[Span] = []
+        for index, text in enumerate(texts):
+            try:
+                spans += read(text).spans
+            except ConfigError as error:
+                self._problems.append(location.at(index).problem("WBX327", str(error), hint=error.hint))
+                return None
+        window = Window(tuple(spans))
+        if window.never_opens or window.always_open:
+            message = "this window never opens" if window.never_opens else "this window is always open"
+            self._problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
+        return window
 
 
 def gather(
-    documents: Iterable[Document], region: str | None, zone: ZoneInfo
-) -> tuple[People, Windows, list[Problem]]:
-    """Return the people and the windows of all files together, and the problems of their entries.
+    documents: Sequence[Document], region: str | None, zone: ZoneInfo, problems: list[Problem]
+) -> tuple[People, Windows]:
+    """Return the people and the windows of all files together; mistakes join ``problems``.
 
     ``region`` is that of numbers without a country code, ``zone`` that of rotations without their own.
     """
-    directory = _Directory(region, zone)
-    files = list(documents)
-    for document in files:
+    directory = _Directory(region, zone, problems)
+    for document in documents:
         directory.read_windows(document)
-    for document in files:
+    for document in documents:
         directory.read_people(document)
     directory.link()
-    return directory.people(), directory.windows, directory.problems
+    return directory.people(), directory.windows
 
 
 class _Directory:
     """The entries of all files on their way to contacts, rotations and groups."""
 
-    def __init__(self, region: str | None, zone: ZoneInfo) -> None:
-        self.region, self.zone = region, zone
-        self.problems: list[Problem] = []
-        self.windows = Windows()
+    def __init__(self, region: str | None, zone: ZoneInfo, problems: list[Problem]) -> None:
+        self.region, self.zone, self.problems = region, zone, problems
+        self.windows = Windows(problems)
         self.entries: dict[str, Location] = {}
         self.contacts: dict[str, Contact] = {}
         self.rotations: dict[str, OnCallSpec] = {}
@@ -133,7 +127,7 @@ class _Directory:
     def read_windows(self, document: Document) -> None:
         for location, name, entry in _section(document, "time_windows"):
             if self._is_name(name, location):
-                self.windows.declare(name, entry, location, self.problems)
+                self.windows.declare(name, entry, location)
 
     def read_people(self, document: Document) -> None:
         sections = {
@@ -174,7 +168,7 @@ class _Directory:
             return
         quiet_hours = None
         if spec.quiet_hours:
-            quiet_hours = self.windows.read(spec.quiet_hours, location.at("quiet_hours"), self.problems)
+            quiet_hours = self.windows.read(spec.quiet_hours, location.at("quiet_hours"))
         try:
             phone = normalise(spec.phone, self.region)
         except MessageError as error:
@@ -253,7 +247,7 @@ class _Directory:
 
 
 def _taken(name: str, location: Location, earlier: Location) -> Problem:
-    hint = f"it is given at {earlier.document.source.file}:{earlier.key.line}"
+    hint = f"it is given at {earlier.where}"
     return location.key_problem("WBX304", f"the name `{name}` is taken", hint=hint)
 
 

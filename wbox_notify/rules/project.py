@@ -166,8 +166,8 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
     setup = reading.read(folder, environ)
     settings = setup.settings
     documents, problems = _rule_documents(settings.folder)
-    people, windows, mistakes = gather([setup.document, *documents], settings.region, settings.tz)
-    problems += [*setup.problems, *mistakes]
+    problems += setup.problems
+    people, windows = gather([setup.document, *documents], settings.region, settings.tz, problems)
     context = BuildContext(settings, people, windows, setup.secrets, problems)
     loading = _Loading(context)
     for document in documents:
@@ -228,7 +228,7 @@ class _Loading:
             return None
         earlier = self._ids.setdefault(spec.id, location)
         if earlier is not location:
-            hint = f"the other one is at {earlier.document.source.file}:{earlier.place.line}"
+            hint = f"the other one is at {earlier.where}"
             self._context.report(location.at("id"), "WBX301", f"two rules have the id `{spec.id}`", hint)
         for index, trigger in enumerate(spec.trigger):
             place = location.at("trigger", index)
@@ -244,8 +244,7 @@ class _Loading:
         different = [name for name in _OF_A_HOOK if getattr(hook, name) != getattr(first, name)]
         if different:
             message = f"the path `{hook.path}` has another {' and '.join(different)} elsewhere"
-            place = f"{earlier.document.source.file}:{earlier.place.line}"
-            hint = f"see {place}: give it the same, or another path"
+            hint = f"see {earlier.where}: give it the same, or another path"
             self._context.report(location.at("path"), "WBX319", message, hint)
 
 

@@ -65,6 +65,11 @@ class Location:
             place = node.keys.get(step, node.parts[step].place)
         return place
 
+    @property
+    def where(self) -> str:
+        """The file and the line of the key, such as ``rules/a.yaml:5``."""
+        return f"{self.document.source.file}:{self.key.line}"
+
     def problem(
         self, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
     ) -> Problem:

@@ -128,7 +128,7 @@ class RuleFlow:
         spec, location = self._spec.quiet_hours, self._location.at("quiet_hours")
         if spec is None:
             return None
-        window = self._context.windows.read(spec.window, location.at("window"), self._context.problems)
+        window = self._context.windows.read(spec.window, location.at("window"))
         unless = self._context.expression(spec.unless, self._names.told, location.at("unless"))
         if window is None:
             return None
