@@ -234,7 +234,7 @@ def test_N25_what_a_proxy_answers_in_place_of_wbox_is_no_end_of_a_message(
     with FaultServer(saying(answer(status, body))) as server:
         given = send(server.url)
     assert (given.outcome, given.status) == (outcome, status)
-    assert ("it is not wbox that says so" in given.detail) is (outcome is Outcome.NOT_SENT)
+    assert ("another server than wbox answered" in given.detail) is (outcome is Outcome.NOT_SENT)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
@@ -356,7 +356,9 @@ def test_the_detail_is_one_clean_line_of_at_most_300_characters() -> None:
 
 def test_a_status_without_words_is_named() -> None:
     with FaultServer(saying(answer(404, ""))) as server:
-        assert send(server.url).detail.startswith("HTTP 404: Not Found, and it is not wbox that says so")
+        assert send(server.url).detail.startswith(
+            "HTTP 404: Not Found, but another server than wbox answered"
+        )
 
 
 def test_a_refused_connection_is_not_sent(unused_port: int) -> None:

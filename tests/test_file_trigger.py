@@ -28,7 +28,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.triggers.file import examine
 from wbox_notify.triggers.file.examine import TEXT_LIMIT
-from wbox_notify.triggers.file.opening import nobody_writes
+from wbox_notify.triggers.file.opening import has_no_writer
 from wbox_notify.triggers.file.readers.text import decode
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
@@ -456,16 +456,16 @@ def as_nobody(script: str) -> list[str]:
 
 
 def test_a_foreign_file_can_not_be_asked() -> None:
-    script = "print(opening.nobody_writes(os.open('/etc/passwd', os.O_RDONLY)))"
+    script = "print(opening.has_no_writer(os.open('/etc/passwd', os.O_RDONLY)))"
     assert as_nobody(script) == ["None"]
 
 
 def test_asking_for_writers_leaves_no_lease_behind(drop: Path) -> None:
     with (drop / "a").open("w+b") as writer:
         descriptor = os.open(drop / "a", os.O_RDONLY)
-        assert nobody_writes(descriptor) is False
+        assert has_no_writer(descriptor) is False
         writer.close()
-        assert nobody_writes(descriptor) is True
+        assert has_no_writer(descriptor) is True
         assert fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_UNLCK
         os.close(descriptor)
 

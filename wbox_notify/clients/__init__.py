@@ -1,1 +1,1 @@
-"""What this program calls: the wbox API, and other services by way of Apprise."""
+"""Clients of the wbox API, and of other services by way of Apprise."""

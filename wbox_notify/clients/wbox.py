@@ -41,7 +41,7 @@ _BY_STATUS = {
     401: Outcome.UNAUTHORIZED,
     403: Outcome.UNAUTHORIZED,
     408: Outcome.UNKNOWN,
-    # A proxy says these of the message itself, which will be as long the next time.
+    # A proxy answers these for the message itself, which will be as long the next time.
     413: Outcome.REFUSED,
     414: Outcome.REFUSED,
     429: Outcome.LIMITED,
@@ -79,7 +79,7 @@ class ApiError(WboxError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStatus:
-    """What wbox says of a device's WhatsApp session.
+    """The state of a device's WhatsApp session.
 
     Attributes:
         device_id: The device, if wbox names it or it was asked for.
@@ -314,7 +314,8 @@ def _explain(reply: Reply) -> str:
         return f"HTTP {reply.status}: check the url of wbox, it is redirected to {to}"
     known = reply.flaw or responses.get(reply.status, "a status that HTTP does not know")
     if not reply.flaw and _judge(reply) is Outcome.NOT_SENT and _is_of_proxy(reply):
-        return f"HTTP {reply.status}: {known}, and it is not wbox that says so: check its url, and any proxy"
+        advice = "check the url and any proxy"
+        return f"HTTP {reply.status}: {known}, but another server than wbox answered: {advice}"
     return f"HTTP {reply.status}: {_quote(_parse(reply.body), known)}"
 
 

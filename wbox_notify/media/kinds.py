@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 HEAD = 4096
-"""How many of a file's first bytes are looked at."""
+"""The number of first bytes of a file that show its kind."""
 
 _OFFICE = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -34,7 +34,7 @@ _HARMLESS = {".pdf", ".txt", ".csv", ".doc", ".xls", ".ppt", *_OFFICE}
 
 
 class Kind(NamedTuple):
-    """What a file is.
+    """The kind of a file.
 
     Attributes:
         type: Its media type.

@@ -23,7 +23,7 @@ from wbox_notify.rules import Live
 log = logging.getLogger(__name__)
 
 _BY_HAND = "send:"
-"""How the key of a message begins that no rule made: a person chose the file."""
+"""The prefix of the keys of messages that a person sends, who has chosen the file."""
 
 _Source = tuple[str, str, tuple[str, ...]]
 """A file that messages name: the rule, its path, and the events that told of it."""

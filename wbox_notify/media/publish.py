@@ -58,7 +58,7 @@ def _put(static: Static, item: Item, copy: Path) -> str:
     target = static.folder / name
     if not target.exists():
         part = static.folder / f".{item.id}.part"
-        part.unlink(missing_ok=True)  # what a crash left, or a link that somebody put there
+        part.unlink(missing_ok=True)  # what a crash left, or a link that another user put there
         with copy.open("rb") as source, part.open("xb") as file:
             shutil.copyfileobj(source, file)
             os.fchmod(file.fileno(), 0o644)

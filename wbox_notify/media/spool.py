@@ -38,7 +38,7 @@ values (:id, :key, :sha256, :name, :type, :family, :size, :now) on conflict (key
 _FIELDS = "id, key, sha256, name, type, family, size, created"
 
 GRACE = 3600.0
-"""Seconds for which a link goes on working once wbox said that the message was sent."""
+"""Seconds for which a link goes on working after the message was sent."""
 
 LATEST = 7 * 86400.0
 """Seconds after which every link ends, and after which a delivery that has finally failed is not retried."""

@@ -1,4 +1,4 @@
-"""Events: things that happened and may set off rules."""
+"""Events that may set off rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

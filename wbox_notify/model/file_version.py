@@ -40,7 +40,7 @@ def digest(descriptor: int, size: int) -> str:
 
 
 def blocks(descriptor: int, size: int, going: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
-    """Yield the first ``size`` bytes of an open file, as far as there are any and ``going`` says yes."""
+    """Yield the first ``size`` bytes of an open file, as far as there are any and ``going`` returns True."""
     position = 0
     while position < size and going():
         block = os.pread(descriptor, min(_BLOCK, size - position), position)

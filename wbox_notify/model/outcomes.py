@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     """wbox will never take this message (400 and the like, a redirect, an unusable address or key)."""
     UNKNOWN = "unknown"
-    """It may have been sent: no answer came back, or none that says so."""
+    """It may have been sent: no answer came, or none that decides it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

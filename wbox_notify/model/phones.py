@@ -18,8 +18,8 @@ _INTERNATIONAL = 11
 def normalise(number: str, region: str | None = None) -> str:
     """Return ``number`` as digits with its country code, as ``905551234567``.
 
-    What begins with ``+`` or ``00`` says its country. All else must be a valid number of one country only (of
-    the region, where there is one), so that a missing digit sends nothing to a stranger.
+    A number that begins with ``+`` or ``00`` names its country. Any other must be a valid number of one
+    country only (of the region, where there is one), so that a missing digit sends nothing to a stranger.
 
     Args:
         number: As a person writes it: ``+90 555 123 45 67``, ``00905551234567``, ``905551234567``; with a

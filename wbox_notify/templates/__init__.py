@@ -109,7 +109,7 @@ class Templates:
     """All expressions and templates of a project: strict, sandboxed, with files from one folder.
 
     ``tz`` and ``lang`` are those of the readers; ``seconds`` is the CPU time that one evaluation may take;
-    ``is_private`` says of a file that it holds a key.
+    ``is_private`` returns whether a file holds a key.
     """
 
     def __init__(

@@ -107,7 +107,7 @@ def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
 
 
 def present(test: Any) -> Callable[..., Any]:
-    """Return a test that says what is missing, where Jinja's would quietly say no."""
+    """Return a test that raises an error for a missing value, where Jinja's returns False."""
 
     @wraps(test)
     def checked(*args: Any, **kwargs: Any) -> Any:

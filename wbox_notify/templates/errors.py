@@ -119,7 +119,7 @@ def near(name: object, names: Iterable[object], *, what: str = "there are") -> s
 def brief(value: object) -> str:
     """Return a value as an error shows it: on one line, cut after 40 characters."""
     text = repr(value) if isinstance(value, str) else str(value)
-    if len(text) > 40:  # noqa: PLR2004 - said in the docstring
+    if len(text) > 40:  # noqa: PLR2004 - as in the docstring
         return f"{text[:40]}…"
     return text
 

@@ -35,7 +35,7 @@ _MARKER = re.compile(f"{_GUARD}?([*_~`]){_GUARD}?")
 
 @dataclass(frozen=True)
 class Locale:
-    """How values are shown to the readers of a message: their language and their time zone."""
+    """The language and the time zone in which values are shown to the readers of a message."""
 
     tz: tzinfo = UTC
     lang: str = "en"
@@ -94,7 +94,7 @@ class Locale:
                 hint="a text becomes a number with | int" if isinstance(value, str) else None,
             )
         size, unit = float(value), 0
-        while round(size) >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - said in the docstring
+        while round(size) >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - as in the docstring
             size, unit = size / 1024, unit + 1
         number = f"{size:.0f}"
         if size < 9.95:  # noqa: PLR2004 - more would be "10.0"
@@ -193,11 +193,11 @@ _QUIET.log_errors = False
 _QUIET.max_mem = 8 << 20
 
 _MOST_STEPS = 400_000_000
-"""How large a pattern may be for a text: its steps times the bytes; about half a second at the worst."""
+"""The largest pattern for a text: its steps times the bytes; about half a second at the worst."""
 
 _LONGEST = 4000
 _MOST_MARKS = 1_000_000
-"""How large a pattern may be by itself: its steps times its groups, which may all be kept at each step."""
+"""The largest pattern by itself: its steps times its groups, which may all be kept at each step."""
 
 
 def pattern_filters() -> dict[str, Callable[..., Any]]:

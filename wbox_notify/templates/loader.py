@@ -26,7 +26,7 @@ _JOINER = "\u034f"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 ABSENT = "there is no template"
-"""How the problem of a missing file begins."""
+"""The first words of the problem of a missing file."""
 
 
 def layout(source: str) -> str:

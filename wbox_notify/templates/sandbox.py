@@ -58,7 +58,7 @@ _MAP_METHODS = {
 
 
 class Missing(jinja2.StrictUndefined):
-    """A name or field that is not there: any use of it is an error that says what would have been."""
+    """A name or field that is not there: any use of it is an error with a suggestion."""
 
     __slots__ = ()
 
@@ -202,7 +202,7 @@ def _block(of: TemplateReference, name: str) -> Any:
         return missing
 
 
-# The counting that is woven into a template goes by names that nobody can write in one.
+# The names of the counting that is woven into a template; no template can contain them.
 _SPEND, _WEIGHED, _CONCAT = "(spend)", "(weighed)", "(concat)"
 _INCLUDE = 500  # what the time of an include is worth in characters
 

@@ -13,12 +13,12 @@ from typing import Any
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, blocks, mtime
 from wbox_notify.triggers.file.identity import Candidate
-from wbox_notify.triggers.file.opening import is_local, nobody_writes, opened
+from wbox_notify.triggers.file.opening import has_no_writer, is_local, opened
 from wbox_notify.triggers.file.readers.text import decode
 from wbox_notify.triggers.file.watch import ListedFile, full_mark
 
 TEXT_LIMIT = 256 * 1024
-"""How much of a file is given as text, in bytes."""
+"""The most bytes of a file that are given as text."""
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
@@ -34,7 +34,7 @@ class Finished:
 
 
 class Until(Enum):
-    """What a file that is not finished waits for."""
+    """The event for which an unfinished file waits."""
 
     WRITTEN = auto()
     """Its writer."""
@@ -63,7 +63,7 @@ def examine(candidate: Candidate, rested: float, going: Callable[[], bool]) -> F
     Args:
         candidate: The file.
         rested: For how many seconds it has been the same.
-        going: Whether to go on; reading stops early when it says no.
+        going: Whether to go on; reading stops early when it returns False.
     """
     file = candidate.file
     if told := candidate.repeated():
@@ -95,7 +95,7 @@ def _examine_open(
     file = candidate.file
     free = None
     if file.want.lease and is_local(descriptor):
-        free = nobody_writes(descriptor)
+        free = has_no_writer(descriptor)
     if free is False or _has_changed(file, descriptor):
         return _WRITTEN
     if rested < _least_rest(file, free=free):
@@ -112,7 +112,7 @@ def _examine_open(
 
 
 def _least_rest(file: ListedFile, *, free: bool | None) -> float:
-    """Return for how many seconds a file must have been the same; a marker says more than a lease."""
+    """Return for how many seconds a file must have been the same; a marker is a better sign than a lease."""
     if file.want.markers:
         return 0.0
     if free and file.status.st_size and file.want.rest is None:
@@ -164,7 +164,7 @@ def describe(path: str, status: os.stat_result) -> dict[str, Any]:
 def read(descriptor: int, reads: Collection[str], *, size: int, going: Callable[[], bool]) -> dict[str, Any]:
     """Return the parts of the event's data that ``reads`` names: ``sha256`` and ``text``.
 
-    It reads ``size`` bytes at most, and stops early when ``going`` says no.
+    It reads ``size`` bytes at most, and stops early when ``going`` returns False.
     """
     data: dict[str, Any] = {}
     if "sha256" in reads:

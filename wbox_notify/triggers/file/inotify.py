@@ -36,7 +36,7 @@ class _Watched:
 class Inotify:
     """The paths below the watched folders that have changed since they were last taken.
 
-    It uses watchdog's reader of inotify and not its Observer: that one says nothing when the kernel's queue
+    It uses watchdog's reader of inotify and not its Observer: that one is silent when the kernel's queue
     overflows, swallows the limits of inotify, and holds back half a second when a file is moved out.
     """
 
@@ -58,7 +58,7 @@ class Inotify:
 
     @property
     def alive(self) -> bool:
-        """Whether hints can still come."""
+        """Whether hints still come."""
         return self._inotify.is_alive()
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ def _step(folder: int, name: str, flags: int) -> int:
         os.close(folder)
 
 
-def nobody_writes(descriptor: int) -> bool | None:
+def has_no_writer(descriptor: int) -> bool | None:
     """Return whether no process has the file open for writing; None where the kernel does not tell.
 
     It takes a read lease, which the kernel grants only then, and returns it at once.

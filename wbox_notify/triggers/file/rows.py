@@ -17,7 +17,7 @@ from wbox_notify.triggers.file.readers.table import table
 from wbox_notify.triggers.file.readers.text import Row, characters, check_text, lines, numbered, replace_odd
 
 KINDS = ("csv", "json", "ndjson", "lines")
-"""What the rows of a file can be read as; the events of a calendar are ``ics``, which is never guessed."""
+"""The kinds of rows; the events of a calendar are ``ics``, which is never guessed."""
 
 _ENDINGS = {
     ".csv": "csv",
@@ -37,9 +37,9 @@ class Reading:
     """How the rows of a file are read.
 
     Attributes:
-        kind: One of ``KINDS`` or ``ics``; empty where the ending of the file's name says it.
-        encoding: The name of a codec; empty where the bytes say it.
-        delimiter: What stands between the cells of a CSV; empty where its first rows say it.
+        kind: One of ``KINDS`` or ``ics``; empty to use the ending of the file's name.
+        encoding: The name of a codec; empty to guess it from the bytes.
+        delimiter: The separator of the cells of a CSV; empty to guess it from its first rows.
         columns: The names of the cells of a CSV that has no row with them.
     """
 
@@ -129,7 +129,7 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
         hint = (
             f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
         )
-        raise WboxError(f"the name of {PurePath(name).name!r} does not say what its rows are", hint=hint)
+        raise WboxError(f"the name of {PurePath(name).name!r} does not show what its rows are", hint=hint)
     check_text(file, reading.encoding, strict=kind != "lines")
     if kind == "csv":
         return table(file, reading.encoding, reading.delimiter, reading.columns)

@@ -1,4 +1,4 @@
-"""Scanner: lists the watched folders and finds the files that have not been seen yet."""
+"""Scanner of the watched folders: finds the files that have not been seen yet."""
 
 import errno
 import math
@@ -131,7 +131,7 @@ class Scanner:
         return min(HINTED, max(UNHINTED, least))
 
     def _look_at_mount(self, root: Root) -> None:
-        """Report when a share or a disk is gone: the empty folder that is left says nothing of its files."""
+        """Report when a share or a disk is gone: the empty folder that is left shows none of its files."""
         about, mounted = f"mount {root.path}", os.path.ismount(root.path)
         if mounted:
             self._health.over(about, f"A file system is mounted at {root.path!r} again.")

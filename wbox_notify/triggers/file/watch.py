@@ -10,12 +10,12 @@ from pathlib import Path
 from wbox_notify.model.file_version import FileVersion
 
 _DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".filepart", ".aria2")
-"""What browsers and other programs add to the name of a file while they download it."""
+"""Endings that browsers and other programs add to the name of a file while they download it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """What rules want of a file that they take.
+    """The wishes of the rules that take a file.
 
     Attributes:
         rules: Their ids.

@@ -78,7 +78,7 @@ def value_of(text: str) -> Any:
 
 
 def json_list(pieces: Iterator[str]) -> Iterator[Row]:
-    """Yield the items of one list; a wrong one ends it, since nothing says where the next one begins."""
+    """Yield the items of one list; a wrong one ends it, since the start of the next one is unknown."""
     text = _Buffer(pieces)
     if text.peek() != "[":
         yield Row(1, None, "the file is not a list: it has to begin with [")

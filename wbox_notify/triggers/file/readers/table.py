@@ -24,7 +24,7 @@ _HTML = re.compile(
 _OTHER_KINDS = {re.compile(r'\s*[\[{]\s*[\[{"]'): "JSON", re.compile("%PDF-"): "a PDF"}
 
 _MOST_LINES = 10_000
-"""How many lines a record may have; Excel allows 254 in a cell. An unclosed quote ends there, so that lines
+"""The most lines of a record; Excel allows 254 in a cell. An unclosed quote ends there, so that lines
 which each open one are not read again from each of them to the end of the file."""
 
 _TOO_MANY = f"has more than {_MOST_LINES} lines: a quote in it is not closed"

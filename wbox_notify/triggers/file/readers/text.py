@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 from wbox_notify.errors import WboxError
 
 LONGEST = 1024 * 1024
-"""How many characters one row may have."""
+"""The most characters of one row."""
 
 _BLOCK = 256 * 1024
 _HEAD = 4096
