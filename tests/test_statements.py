@@ -57,10 +57,11 @@ BY: Mapping[str, set[str]] = {
     "EXPIRES_IN_DOUBT": {"delivery_expiry"},
     "NEXT_EXPIRY": {"delivery_expiry"},
     "NEXT": {"delivery_open", "delivery_lane", "delivery_sending"},
+    "FIRST_DUE": {"delivery_due"},
     "NEXT_OF_LANES": {"delivery_lane", "delivery_sending"},
     "NEXT_TO_TRY": {"delivery_lane", "delivery_sending"},
     "NEXT_DUE": {"delivery_lane", "delivery_sending"},
-    "DEVICES": {"delivery_lane", "delivery_sending"},
+    "DEVICES": {"delivery_due", "delivery_sending"},
     "BACKLOG": {"delivery_lane"},
     "SAME_SENT": {"delivery_same"},
     "INTERRUPTED": {"delivery_sending"},
@@ -179,7 +180,7 @@ QUEUE_VERBS: Mapping[str, Callable[[Store], object]] = {
 }
 
 
-@pytest.fixture(scope="module", params=[1, 100], ids=["one phone", "a hundred phones"])
+@pytest.fixture(scope="module", params=[1, 100, MANY], ids=["one phone", "a hundred phones", "a phone each"])
 def queues(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Store, Store]]:

@@ -39,9 +39,10 @@ def _next(tx: Transaction, now: float, recipient: str) -> Row | None:
     """Return the first delivery of all devices that may send now."""
     heads = []
     for device in tx.execute(statements.DEVICES).fetchall():
-        if device["next"] > now:
-            continue
         values = {"now": now, "recipient": recipient, "device": device["device"]}
+        due = tx.execute(statements.FIRST_DUE, values).fetchone()["due"]
+        if device["next"] > now or due is None or due > now:
+            continue
         ways = [statements.NEXT_TO_TRY] if device["tried"] else [statements.NEXT, statements.NEXT_OF_LANES]
         for statement in ways:
             if head := tx.execute(statement, values).fetchone():

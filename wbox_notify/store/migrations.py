@@ -218,6 +218,7 @@ MIGRATIONS = (
     drop index delivery_lane;
     create index delivery_lane on delivery (device, recipient, priority desc, id)
         where state in ('queued', 'unknown', 'sending');
+    create index delivery_due on delivery (device, due) where state in ('queued', 'unknown', 'sending');
     create index delivery_expiry on delivery (expires, state, created, changed)
         where state in ('queued', 'unknown', 'sending');
     create index delivery_closed on delivery (state, changed)

@@ -83,6 +83,7 @@ create index delivery_open on delivery (device, priority desc, id, recipient)
     where state in ('queued', 'unknown', 'sending');
 create index delivery_lane on delivery (device, recipient, priority desc, id)
     where state in ('queued', 'unknown', 'sending');
+create index delivery_due on delivery (device, due) where state in ('queued', 'unknown', 'sending');
 create index delivery_expiry on delivery (expires, state, created, changed)
     where state in ('queued', 'unknown', 'sending');
 create index delivery_closed on delivery (state, changed)

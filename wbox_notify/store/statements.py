@@ -184,6 +184,11 @@ order by d.priority desc, d.id limit 1
 """
 """Find the delivery of a device whose turn it is, near the head of its queue: critical first, then oldest."""
 
+FIRST_DUE = f"""
+select min(due) as due from delivery where {OPEN} and device = :device and state <> 'sending'
+"""
+"""Find when the first delivery of a device is due; before that none of them has its turn."""
+
 _LANES = f"""
 with recursive lanes (recipient) as (
     select min(recipient) from delivery where {OPEN} and device = :device

@@ -151,8 +151,12 @@ class Store(Queries):
             if device["next"] > now:
                 times.append(device["next"])
                 continue
-            [turn] = self._database.read(statements.NEXT_DUE, {"device": device["device"], "now": now})
-            times.append(turn["due"])
+            values = {"device": device["device"], "now": now, "recipient": ""}
+            [first] = self._database.read(statements.FIRST_DUE, values)
+            if first["due"] is not None and first["due"] <= now:
+                turns = self._database.read(statements.NEXT, values)
+                [first] = turns or self._database.read(statements.NEXT_DUE, values)
+            times.append(first["due"])
         return min((due for due in times if due is not None), default=None)
 
     def open_circuit(self, device: str, reason: Outcome, until: float, now: float) -> Future[None]:
