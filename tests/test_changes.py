@@ -243,7 +243,10 @@ def test_each_edit_that_is_wrong_is_reported(desk: Desk) -> None:
     for edit in range(3):
         (desk.folder / "rules/disk.yaml").write_text("x" * (10 + edit), encoding="utf-8")
         assert desk.look() == 1
-    assert desk.reports == ["The edited project is not in use: rules/disk.yaml:3: what is this?"] * 2
+    assert (
+        desk.reports
+        == ["Reload failed, the previous rules stay active: rules/disk.yaml:3: what is this?"] * 2
+    )
 
 
 def test_an_error_that_may_pass_is_reported_once_and_tried_again_until_it_has_passed(desk: Desk) -> None:
@@ -251,7 +254,7 @@ def test_an_error_that_may_pass_is_reported_once_and_tried_again_until_it_has_pa
     edit_in_place(desk.folder)
     assert desk.look(10) == 4
     assert desk.look(10) == 0
-    assert desk.reports == ["The edited project is not in use: the disk is full"]
+    assert desk.reports == ["Reload failed, the previous rules stay active: the disk is full"]
 
 
 def test_an_unforeseen_error_is_reported_and_ends_nothing(desk: Desk) -> None:
@@ -259,7 +262,7 @@ def test_an_unforeseen_error_is_reported_and_ends_nothing(desk: Desk) -> None:
     edit_in_place(desk.folder)
     assert desk.look() == 1
     assert desk.reports == [
-        "The edited project is not in use: internal error: ZeroDivisionError('by nought')"
+        "Reload failed, the previous rules stay active: internal error: ZeroDivisionError('by nought')"
     ]
     (desk.folder / "rules/new.yaml").touch()
     assert desk.look() == 1

@@ -318,7 +318,7 @@ def test_an_address_that_is_taken_is_said_and_another_one_is_found(place: Workpl
     assert place.run("send", "text", PHONE, "hi").returncode == 0
     code, errors = ended(process)
     assert code == 0
-    assert "another program listens there; it answers at a free port instead" in errors
+    assert "another program listens there; listening on a free port instead" in errors
 
 
 @pytest.mark.parametrize("listen", ["256.1.1.1:80", "192.0.2.1:80"])

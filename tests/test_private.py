@@ -93,7 +93,7 @@ def test_a_key_of_links_that_can_not_be_trusted_is_made_anew_and_told(
     second = _own_key(path)
     assert len(second) == 32
     assert second != first
-    assert "links in messages that were sent before lead nowhere now" in caplog.text
+    assert "links in messages that were sent before no longer work" in caplog.text
     assert first.hex() not in caplog.text
     assert _own_key(path) == second
     assert len(caplog.messages) == 1
@@ -107,7 +107,7 @@ def test_a_daemon_with_a_key_of_no_bytes_makes_another_and_says_so(place: Workpl
     assert len((place.folder / "data" / "link.key").read_bytes()) == 32
     code, errors = ended(process)
     assert code == 0
-    assert "link.key is damaged, so it is made anew" in errors
+    assert "link.key is damaged, so a new key is made" in errors
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_K01_a_syntax_error_keeps_the_old_rule_and_lets_the_other_files_be_read(
     place.rule(rule("two", '{text: "two, new"}'), "rules/two.yaml")
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: any("rules/one.yaml" in line for line in daemon.logged))
-    assert re.search(r"rules/one\.yaml:6:\d+: .*what the file said before stays", daemon.said)
+    assert re.search(r"rules/one\.yaml:6:\d+: .*keeping the previous version", daemon.said)
     assert [daemon.post(name).status_code for name in ("one", "two")] == [202, 202]
     assert sorted(texts(wbox, 2)) == ["one, old", "two, new"]
 

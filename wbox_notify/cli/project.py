@@ -14,7 +14,7 @@ import click
 from platformdirs import site_config_path, user_config_path
 
 from wbox_notify.config import private
-from wbox_notify.config.own import CARD
+from wbox_notify.config.own import ENDPOINT
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
@@ -108,7 +108,7 @@ class Remote:
 
     def __init__(self, data_dir: Path) -> None:
         try:
-            card = json.loads(private.read(data_dir / CARD))
+            card = json.loads(private.read(data_dir / ENDPOINT))
             self._address = urlsplit(str(card["url"]))
             self._token = str(card["token"])
         except private.ForeignError as error:
@@ -117,7 +117,7 @@ class Remote:
             ) from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UnreachableError(
-                f"another process has the store open, but {data_dir}/{CARD} holds no address of a daemon",
+                f"another process has the store open, but {data_dir}/{ENDPOINT} holds no address of a daemon",
                 hint="it may be starting or stopping: try again",
             ) from error
 

@@ -70,7 +70,7 @@ def run(config: Path | None, as_json: bool) -> int:
         if reloads:
             reloads.clear()
             systemd.tell("RELOADING=1")
-            daemon.read_again()
+            daemon.reload_and_log()
             systemd.tell("READY=1")
     systemd.tell("STOPPING=1")
     daemon.stop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-CARD = "daemon.json"
+ENDPOINT = "daemon.json"
 """The file in the data folder with the address of the running daemon."""
 
 LINK_KEY = "link.key"
@@ -85,7 +85,12 @@ def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
         keys: All files and folders that hold a key or a secret.
     """
     database = store.removeprefix("sqlite:///")
-    data = (data_dir, data_dir / CARD, data_dir / LINK_KEY, *(Path(database + end) for end in _COMPANIONS))
+    data = (
+        data_dir,
+        data_dir / ENDPOINT,
+        data_dir / LINK_KEY,
+        *(Path(database + end) for end in _COMPANIONS),
+    )
     return Own(
         parts=(
             *(Part(path, KEY) for path in dict.fromkeys(keys)),

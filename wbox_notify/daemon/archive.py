@@ -62,21 +62,26 @@ class Archive(PeriodicThread):
         if not _ONE_AT_WORK.acquire(blocking=False):
             return _EVERY
         try:
-            finals, self._at = self._files.finals(self._at)
-            all_put = True
-            for final in finals:
-                if not self._stopping.is_set():
-                    all_put = self._put_away(final) and all_put
-            self._forget()
+            return self._put_some_away()
         except StoreError:  # whoever fills the store tells of it
             return _IN_TROUBLE
         finally:
             _ONE_AT_WORK.release()
+
+    def _put_some_away(self) -> float:
+        finals, self._at = self._files.finals(self._at)
+        all_put = True
+        for final in finals:
+            if not self._stopping.is_set():
+                all_put = self._put_away(final) and all_put
+        self._forget()
         if not all_put:
             return _IN_TROUBLE
         if finals:
             self._health.over(_ABOUT, "Processed files are moved again.")
-        return 0.0 if finals and self._at else _EVERY
+            if self._at:
+                return 0.0
+        return _EVERY
 
     def _put_away(self, final: Final) -> bool:
         """Return whether a file is where it is to be, or is left for good."""
@@ -169,7 +174,7 @@ def destination_of(project: Project, final: Final) -> Destination | None:
             wanted.append(rule)
         elif any(decision.stage == _DEDUPE for decision in decisions):
             known.append(rule)
-    if final.failures or any(decision.outcome == "failed" for decision in final.decisions):
+    if final.failures or _has_failed(final.decisions):
         return _first(FileState.FAILED, wanted, final.event)
     if wanted:
         return _first(FileState.DONE, wanted, final.event)
@@ -196,6 +201,10 @@ def folder_of(project: Project, destination: Destination, template: Template, ev
 def _climbs(path: str) -> int:
     """Return how often a path goes up: only what a rule begins with may, and nothing that is filled in."""
     return PurePath(path).parts.count("..")
+
+
+def _has_failed(decisions: Sequence[Decision]) -> bool:
+    return any(decision.outcome == "failed" for decision in decisions)
 
 
 def _is_wanted(decisions: Sequence[Decision]) -> bool:

@@ -1,4 +1,4 @@
-"""The daemon: puts the parts together; the only one that knows them all."""
+"""The daemon: it puts all parts together, and is the only one that knows them all."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wbox_notify import dispatch
 from wbox_notify.config import private
-from wbox_notify.config.own import CARD, LINK_KEY
+from wbox_notify.config.own import ENDPOINT, LINK_KEY
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import planner
@@ -70,6 +70,7 @@ class Daemon:
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
+        self._endpoint_file = settings.data_dir / ENDPOINT
         self._reloading = threading.Lock()
         self._live = Live(project)
         self._media = MediaFiles(
@@ -78,12 +79,12 @@ class Daemon:
         self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings, needed=bool(project.hooks))
         self._live.project = self._completed(project)
-        self._alarms = Fallback(self._store, self._live, self._wake)
+        self._fallback = Fallback(self._store, self._live, self._wake)
         self._dispatcher = dispatch.Dispatcher(
             self._store,
             self._live,
             publish=self._media.publish,
-            fallback=self._alarms,
+            fallback=self._fallback,
             observer=on_attempt,
             turned=partial(on_turn, "dispatch"),
         )
@@ -99,7 +100,7 @@ class Daemon:
         self._housekeeping = Housekeeping(
             self._store, lambda: self._live.project.settings.history, sweep=self._media.sweep
         )
-        self._changes = ProjectWatcher(settings.folder, changed=self.read_again, report=log.warning)
+        self._watcher = ProjectWatcher(settings.folder, changed=self.reload_and_log, report=log.warning)
         self._files, self._schedules = self._sources()
 
     @property
@@ -109,7 +110,7 @@ class Daemon:
 
     def start(self) -> None:
         """Begin with what is open, then take what comes."""
-        self._leave_card()
+        self._write_endpoint()
         self._dispatcher.start()
         self._planner.start()
         self._server.start()
@@ -117,7 +118,7 @@ class Daemon:
         # What came meanwhile is to be found before a rule says that it is missing.
         self._files.listed(_LISTED_WITHIN)
         self._schedules.start()
-        self._changes.start()
+        self._watcher.start()
         self._housekeeping.start()
 
     def stop(self) -> None:
@@ -127,7 +128,7 @@ class Daemon:
         """
         deadline = time.monotonic() + _STOP_WITHIN
         self._housekeeping.stop()
-        self._changes.stop()
+        self._watcher.stop()
         self._files.stop()
         self._schedules.stop()
         self._server.stop()
@@ -137,7 +138,7 @@ class Daemon:
             self._media.close()
         else:
             log.warning("a request is still under way; its outcome will be listed as unknown")
-        card_path(self._live.project.settings.data_dir).unlink(missing_ok=True)
+        self._endpoint_file.unlink(missing_ok=True)
 
     def reload(self) -> list[Problem]:
         """Follow what the project folder says now; return what is wrong in it.
@@ -146,27 +147,30 @@ class Daemon:
         remember (groups, digests, timers) stays.
         """
         with self._reloading:
-            found = load(self._live.project.settings.folder, self._environ)
-            wrong = errors(found.problems)
-            broken = {problem.file for problem in wrong}
-            if _in_settings(wrong):
-                return list(found.problems)
-            ids = {rule.id for rule in found.rules}
-            kept = [one for one in self._live.project.rules if one.file in broken and one.id not in ids]
-            outlets = {**self._live.project.outlets, **found.outlets} if kept else found.outlets
-            self._follow(self._completed(replace(found, rules=(*found.rules, *kept), outlets=outlets)))
-            return list(found.problems)
+            before = self._live.project
+            project = load(before.settings.folder, self._environ)
+            broken = {problem.file for problem in errors(project.problems)}
+            if any(not file.startswith("rules/") for file in broken):
+                return list(project.problems)
+            ids = {rule.id for rule in project.rules}
+            kept = [rule for rule in before.rules if rule.file in broken and rule.id not in ids]
+            if kept:
+                outlets = {**before.outlets, **project.outlets}
+                project = replace(project, rules=(*project.rules, *kept), outlets=outlets)
+            self._follow(self._completed(project))
+            return list(project.problems)
 
-    def read_again(self) -> None:
-        """Reload, and say in the log what came of it."""
-        wrong = errors(self.reload())
-        for problem in wrong:
+    def reload_and_log(self) -> None:
+        """Reload, and write the result to the log."""
+        broken = errors(self.reload())
+        for problem in broken:
             place = f"{problem.file}:{problem.line}:{problem.column}"
-            log.error("%s: %s; what the file said before stays", place, problem.message)
-        if not wrong:
-            log.warning("read again: %d rules", len(self._live.project.rules))
+            log.error("%s: %s; keeping the previous version", place, problem.message)
+        if not broken:
+            log.warning("reloaded %d rules", len(self._live.project.rules))
 
     def _follow(self, project: Project) -> None:
+        """Let all parts read another project; what cannot be used is refused before anything stops."""
         dispatch.connect(project).close()
         self._files.stop()
         self._schedules.stop()
@@ -193,7 +197,7 @@ class Daemon:
         return files, schedules
 
     def _alarm(self, about: str, problem: str | None) -> None:
-        self._alarms.trouble(about, problem, time.time())
+        self._fallback.trouble(about, problem, time.time())
 
     def _serve(self, settings: Settings, *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
@@ -218,16 +222,16 @@ class Daemon:
         except PortError as error:
             if not error.taken or needed:
                 raise
-            log.warning("%s; it answers at a free port instead", error)
+            log.warning("%s; listening on a free port instead", error)
             return Server(app, host, 0, protocol=connection)
 
     def _hook_of(self, path: str) -> Hook | None:
         return self._live.project.hooks.get(path)
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
-        kept = self._store.put_events(events, time.time())
-        kept.add_done_callback(lambda _kept: self._planner.wake())
-        return kept
+        on_disk = self._store.put_events(events, time.time())
+        on_disk.add_done_callback(lambda _done: self._planner.wake())
+        return on_disk
 
     def _accept_times(self, events: Sequence[Event], marks: Mapping[str, Mark]) -> None:
         memories = [
@@ -237,23 +241,17 @@ class Daemon:
         self._planner.wake()
 
     def _last(self, rule: str) -> Mark | None:
-        found = self._store.remembered(rule, _MARK, "")
-        return Mark(**found) if found else None
+        mark = self._store.remembered(rule, _MARK, "")
+        return Mark(**mark) if mark else None
 
     def _wake(self) -> None:
         self._planner.wake()
         self._dispatcher.wake()
 
-    def _leave_card(self) -> None:
+    def _write_endpoint(self) -> None:
         """Write down where commands find this daemon, for its own user's eyes only."""
-        path = card_path(self._live.project.settings.data_dir)
-        card = {"pid": os.getpid(), "url": self.url, "token": self._token}
-        _write(path, json.dumps(card).encode("utf-8"))
-
-
-def card_path(data_dir: Path) -> Path:
-    """Return the file that tells commands where the daemon of a data folder answers."""
-    return data_dir / CARD
+        endpoint = {"pid": os.getpid(), "url": self.url, "token": self._token}
+        _write(self._endpoint_file, json.dumps(endpoint).encode("utf-8"))
 
 
 def timetables(rules: Iterable[Rule]) -> Iterator[Timetable]:
@@ -273,17 +271,18 @@ def _own_key(path: Path) -> bytes:
 
     A key of no bytes, which a crash can leave, would let anybody make links; so would one that others know.
     """
+    flaw = ""
     try:
         key = private.read(path)
-        flaw = "" if len(key) == _KEY_BYTES else f"{path} is damaged"
+        if len(key) == _KEY_BYTES:
+            return key
+        flaw = f"{path} is damaged"
     except FileNotFoundError:
-        key, flaw = b"", ""
+        pass
     except (private.ForeignError, PermissionError) as error:
-        key, flaw = b"", str(error)
-    if key and not flaw:
-        return key
+        flaw = str(error)
     if flaw:
-        log.warning("%s, so it is made anew: links in messages that were sent before lead nowhere now", flaw)
+        log.warning("%s, so a new key is made: links in messages that were sent before no longer work", flaw)
     key = secrets.token_bytes(_KEY_BYTES)
     _write(path, key)
     return key
@@ -293,10 +292,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         private.write(path, content)
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        hint = "free some space" if full else "WBOX_DATA_DIR must name a folder that can be written"
+        hint = "WBOX_DATA_DIR must name a folder that can be written"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            hint = "free some space"
         raise StoreError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
-
-
-def _in_settings(problems: Sequence[Problem]) -> bool:
-    return any(not problem.file.startswith("rules/") for problem in problems)

@@ -95,11 +95,10 @@ def _watch(
     """Return the watch of one folder for the rules that watch it."""
     own = frozenset(_own(root, settings))
     below_own = tuple(f"{path.rstrip('/')}/" for path in own)
-    beginners = [
-        rule.id
-        for trigger, rule in watching
-        if intake and trigger.existing == "ignore" and intake.is_new(rule.id, root)
-    ]
+    beginners: list[str] = []
+    if intake:
+        ignoring = [rule.id for trigger, rule in watching if trigger.existing == "ignore"]
+        beginners = [rule for rule in ignoring if intake.is_new(rule, root)]
 
     def accepts(path: str) -> bool:
         if path in own or path.startswith(below_own):

@@ -1,4 +1,4 @@
-"""Changes: tells when somebody has edited the rules, the templates or the settings of a project."""
+"""The watcher of a project: it tells when its rules, templates or settings were edited."""
 
 import os
 import stat
@@ -45,7 +45,7 @@ class ProjectWatcher(PeriodicThread):
         super().__init__("watcher", self.step, "edits are not noticed")
         self._report = report
         self._problem = ""
-        self._told = self._seen = _look(folder)
+        self._told = self._files = _look(folder)
         self._since = clock()
 
     def step(self) -> float:
@@ -53,15 +53,15 @@ class ProjectWatcher(PeriodicThread):
 
         It is what the thread does, and not for calling beside it.
         """
-        now, seen = self._clock(), _look(self._folder)
-        if seen != self._seen:
-            self._seen, self._since, self._problem = seen, now, ""
-        if seen == self._told:
+        now, files = self._clock(), _look(self._folder)
+        if files != self._files:
+            self._files, self._since, self._problem = files, now, ""
+        if files == self._told:
             return _EVERY
         if (left := self._since + self._quiet - now) > 0:
             return left
         if self._tell():
-            self._told = seen
+            self._told = files
         return _EVERY
 
     def _tell(self) -> bool:
@@ -71,42 +71,44 @@ class ProjectWatcher(PeriodicThread):
         except WboxError as error:
             self._complain(str(error))
             return not error.retry
-        except Exception as error:  # noqa: BLE001 - the worker's loop: nothing may end it
+        except Exception as error:  # noqa: BLE001 - once more would not help
             self._complain(f"internal error: {error!r}")
         return True
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
-            self._report(f"The edited project is not in use: {problem}")
+            self._report(f"Reload failed, the previous rules stay active: {problem}")
 
 
 def _look(folder: Path) -> frozenset[_Mark]:
     """Return what tells this state of the files from another; one that cannot be reached is left out."""
     return frozenset(
         # ino tells a renamed file or a swapped link, ctime that a file may be read by now
-        (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-        for path, found in _files(folder)
+        (str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        for path, status in _files(folder)
     )
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     file = folder / settings.FILE
-    if found := _status(file):
-        yield file, found
-    yield from ((path, found) for path, found in _listed(folder / "rules") if path.suffix.lower() in _RULES)
+    if status := _status(file):
+        yield file, status
+    for path, status in _listed(folder / "rules"):
+        if path.suffix.lower() in _RULES:
+            yield path, status
     yield from _below(folder / "templates", set())
 
 
-def _below(folder: Path, been: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the files at any depth; ``been`` are the folders above and before, for links that go round."""
-    for path, found in _listed(folder):
-        place = (found.st_dev, found.st_ino)
-        if not stat.S_ISDIR(found.st_mode):
-            yield path, found
-        elif place not in been:
-            been.add(place)
-            yield from _below(path, been)
+def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files at any depth; ``seen`` are the folders above and before, for links that go round."""
+    for path, status in _listed(folder):
+        identity = (status.st_dev, status.st_ino)
+        if not stat.S_ISDIR(status.st_mode):
+            yield path, status
+        elif identity not in seen:
+            seen.add(identity)
+            yield from _below(path, seen)
 
 
 def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -116,9 +118,10 @@ def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     except OSError:
         return
     for path in paths:
-        kept = not path.name.startswith((".", "#")) and not path.name.endswith("~")
-        if kept and (found := _status(path)):
-            yield path, found
+        if path.name.startswith((".", "#")) or path.name.endswith("~"):
+            continue
+        if status := _status(path):
+            yield path, status
 
 
 def _status(path: Path) -> os.stat_result | None:

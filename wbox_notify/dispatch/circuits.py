@@ -57,7 +57,9 @@ class Circuits:
         else:
             self._unclear.pop(device, None)
         if pause is not None:
-            self._open(ALL if outcome in FOR_ALL else device, outcome, pause)
+            if outcome in FOR_ALL:
+                device = ALL
+            self._open(device, outcome, pause)
         elif outcome in _ANSWERED:
             for circuit in self._tried(device):
                 self._close(circuit)
@@ -151,19 +153,22 @@ class Circuits:
 def _named(device: str) -> str:
     if device == ALL:
         return "wbox answers"
-    return f"device {device} sends" if device else "the first device sends"
+    if device:
+        return f"device {device} sends"
+    return "the first device sends"
 
 
 def _probe(client: Client, device: str) -> Outcome | None:
     """Return why a device cannot send yet, or None when it can."""
+    number = None
+    if device not in {"", ALL}:
+        number = int(device)
     try:
-        status = client.session_status(int(device) if device not in {"", ALL} else None)
+        ready = client.session_status(number).ready
     except ApiError as error:
-        outcome = error.answer.outcome
-        if outcome in FOR_ALL:
-            return outcome
+        if error.answer.outcome in FOR_ALL:
+            return error.answer.outcome
         ready = False
-    else:
-        ready = status.ready
-    # wbox answers, and that is all that the circuit of all devices asks.
-    return None if ready or device == ALL else Outcome.NOT_READY
+    if ready or device == ALL:  # for the circuit of all devices any answer will do
+        return None
+    return Outcome.NOT_READY

@@ -257,8 +257,10 @@ class Dispatcher(PeriodicThread):
             return 0.0
         if busy:
             return _BUSY_REST
-        due = min(math.inf if due is None else due, self._circuits.next_due)
-        return min(max(due - self._clock(), 0.01), _LONGEST_REST)
+        next_due = self._circuits.next_due
+        if due is not None:
+            next_due = min(next_due, due)
+        return min(max(next_due - self._clock(), 0.01), _LONGEST_REST)
 
     def _over_after(self, now: float) -> float:
         """Return from when on what is over is given up.
@@ -266,7 +268,9 @@ class Dispatcher(PeriodicThread):
         What is over at the start stays for some minutes, in which a clock that is wrong at boot is set.
         """
         ran = self._steady() - self._began
-        return now - ran if ran < _CLOCK_RIGHT_WITHIN else -math.inf
+        if ran < _CLOCK_RIGHT_WITHIN:
+            return now - ran
+        return -math.inf
 
     def _turn_over(self, most: int, recipient: str = "") -> list[Delivery]:
         """Write down how attempts ended and claim what is due, in one transaction; return what was claimed.
@@ -278,7 +282,9 @@ class Dispatcher(PeriodicThread):
             return []
         now = self._clock()
         attempts = [self._followed(delivery, answer, now) for delivery, answer in self._ended]
-        pace = UNLIMITED if recipient else self._live.project.settings.pace
+        pace = self._live.project.settings.pace
+        if recipient:
+            pace = UNLIMITED
         chances = [random.random() for _ in range(most)]  # noqa: S311 - spreads load, hides nothing
         claimed = self._store.finish_and_claim(attempts, now, pace, chances, recipient=recipient).result()
         self._in_flight.update(delivery.id for delivery in claimed)
@@ -357,7 +363,9 @@ class Dispatcher(PeriodicThread):
         recipient = delivery.message.recipient if delivery.message else ""
         if not isinstance(delivery.message, Notice):
             recipient = masked(recipient)
-        level = logging.INFO if then.state is State.SENT else logging.WARNING
+        level = logging.WARNING
+        if then.state is State.SENT:
+            level = logging.INFO
         log.log(level, "delivery %d to %s: %s: %s", delivery.id, recipient, answer.outcome, answer.detail)
         if self._observer:
             self._observer(delivery, answer, then)

@@ -1,4 +1,4 @@
-"""After: what follows an attempt."""
+"""Retries: what follows an attempt, and when."""
 
 from dataclasses import replace
 
@@ -31,8 +31,10 @@ def probe_pause(probes: int, reason: Outcome = Outcome.NOT_READY) -> float:
 
     Where a person has to do something it is looked at less often in the end than where a machine recovers.
     """
-    recovers = reason in {Outcome.NOT_SENT, Outcome.UNKNOWN}
-    return min(5.0 * 2.0 ** min(probes, 16), _LONGEST_OF_A_MACHINE if recovers else _LONGEST_PAUSE)
+    longest = _LONGEST_PAUSE
+    if reason in {Outcome.NOT_SENT, Outcome.UNKNOWN}:
+        longest = _LONGEST_OF_A_MACHINE
+    return min(5.0 * 2.0 ** min(probes, 16), longest)
 
 
 def may_be_its_own(delivery: Delivery, answer: Answer) -> bool:
@@ -53,30 +55,44 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alon
     """
     if alone and may_be_its_own(delivery, answer):
         return _after_its_own_failure(delivery, answer, now, chance)
-    stay = NextStep(
-        state=State.QUEUED, due=now, tries=delivery.tries, unknowns=delivery.unknowns, reason=answer.detail
-    )
+    pause = None
     if answer.outcome in _PAUSE and not isinstance(delivery.message, Notice):
-        stay = replace(stay, pause=answer.wait or probe_pause(0))
+        pause = answer.wait or probe_pause(0)
+    stay = NextStep(
+        state=State.QUEUED,
+        due=now,
+        tries=delivery.tries,
+        unknowns=delivery.unknowns,
+        reason=answer.detail,
+        pause=pause,
+    )
     if answer.outcome in _NO_TRY:
         return stay
     if answer.outcome is Outcome.UNKNOWN:
         return _after_unknown(delivery, stay, chance)
     tries = delivery.tries + 1
-    given_up = answer.outcome is Outcome.FAILED and delivery.failures + 1 >= _MOST_FAILURES
-    if answer.outcome is Outcome.REFUSED or given_up:
-        return replace(stay, state=State.DEAD, tries=tries)
     if answer.outcome is Outcome.SENT:
         return replace(stay, state=State.SENT, tries=tries)
+    if _is_final(delivery, answer):
+        return replace(stay, state=State.DEAD, tries=tries)
     return replace(stay, tries=tries, due=now + back_off(tries, chance))
+
+
+def _is_final(delivery: Delivery, answer: Answer) -> bool:
+    """Return whether another try would not help."""
+    if answer.outcome is Outcome.FAILED:
+        return delivery.failures + 1 >= _MOST_FAILURES
+    return answer.outcome is Outcome.REFUSED
 
 
 def _after_its_own_failure(delivery: Delivery, answer: Answer, now: float, chance: float) -> NextStep:
     tries, failures = delivery.tries + 1, delivery.failures + 1
+    state = State.QUEUED
     # With a limit, or a device that comes and goes, it may be bad luck each time.
-    dead = failures >= _MOST_ALONE and answer.outcome not in {Outcome.LIMITED, Outcome.NOT_READY}
+    if failures >= _MOST_ALONE and answer.outcome not in {Outcome.LIMITED, Outcome.NOT_READY}:
+        state = State.DEAD
     return NextStep(
-        state=State.DEAD if dead else State.QUEUED,
+        state=state,
         due=now + max(back_off(failures, chance), answer.wait or 0.0),
         tries=tries,
         unknowns=delivery.unknowns,
@@ -103,5 +119,6 @@ def _after_unknown(delivery: Delivery, stay: NextStep, chance: float) -> NextSte
 
 def _on_unknown(delivery: Delivery) -> OnUnknown:
     """Return what the rule wants; where it says nothing, a text twice does less harm than none."""
-    default: OnUnknown = "retry_once" if isinstance(delivery.message, Text | Notice) else "hold"
-    return delivery.on_unknown or default
+    if delivery.on_unknown:
+        return delivery.on_unknown
+    return "retry_once" if isinstance(delivery.message, Text | Notice) else "hold"

@@ -179,6 +179,8 @@ class Reader:
         if not self.read("select 1 from sqlite_master where name = 'schema_version'"):
             return False
         version = _known_version(self.read(_VERSION)[0]["version"])
+        if not version:  # its owner is making them
+            return False
         if version < len(MIGRATIONS):
             raise SchemaError(
                 f"the store has schema {version}, this version of wbox_notify needs {len(MIGRATIONS)}",
