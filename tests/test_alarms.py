@@ -99,7 +99,7 @@ def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_send
     [stopped] = notices(store)
     assert stopped[:2] == ("ops", "wbox-notify")
     assert "scan the QR code" in stopped[2]
-    assert "2 messages are waiting" in stopped[2]
+    assert stopped[2].endswith("Messages waiting: 2.")
     wbox.scan(1)
     dispatcher.look_at_circuits(client)
     assert len(notices(store)) == 1, "it is not over before a message went through"

@@ -99,7 +99,7 @@ def test_every_code_has_a_text_in_both_languages(code: Hold | LeftOut, lang: str
     assert all(str(fact) in text for name, fact in facts.items() if name != "kind")
 
 
-@pytest.mark.parametrize("texts", ["_HOLDS", "_LEFT_OUT", "_STATES", "_CIRCUITS"])
+@pytest.mark.parametrize("texts", ["_HOLDS", "_LEFT_OUT", "_STATES", "_CIRCUITS", "_NOTICES"])
 def test_both_languages_have_the_same_texts(texts: str) -> None:
     languages = getattr(reasons, texts)
     assert languages["en"].keys() == languages["tr"].keys()

@@ -35,18 +35,18 @@ class Fallback:
 
     def stopped(self, device: str, reason: Outcome, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
-        waiting = self._store.waiting(device)
-        why = reasons.circuit(reason, self._live.project.settings.lang)
-        text = f"WhatsApp sending has stopped: {why}. {waiting} messages are waiting."
+        why, waiting = reasons.circuit(reason, self._lang), self._store.waiting(device)
+        text = reasons.notice("stopped", self._lang, why=why, waiting=waiting)
         self._say(f"{_key(device, since)}:stopped", text, now)
 
     def sends_again(self, device: str, since: float, now: float) -> None:
         """Tell that what was told is over."""
-        self._say(f"{_key(device, since)}:again", "WhatsApp messages are sent again.", now)
+        self._say(f"{_key(device, since)}:again", reasons.notice("sent again", self._lang), now)
 
     def trouble(self, about: str, problem: str | None, now: float) -> None:
         """Tell that something is wrong, or with None that it is over."""
-        self._say(f"{about}:{now}", problem or f"Solved: {about}", now)
+        text = problem or reasons.notice("solved", self._lang, about=about)
+        self._say(f"{about}:{now}", text, now)
 
     def sweep(self, now: float) -> bool:
         """Tell by other services what WhatsApp does not carry; return whether there was something to tell.
@@ -67,6 +67,10 @@ class Fallback:
                     told = self._give_up(group, now) or told
         return told
 
+    @property
+    def _lang(self) -> str:
+        return self._live.project.settings.lang
+
     def _instead(self, delivery: Delivery, outlets: Iterable[str]) -> Plan:
         """Return what is said to the outlets of its rule in place of a message."""
         rule = self._live.project.rule(delivery.rule)
@@ -75,19 +79,17 @@ class Fallback:
         for number, outlet in enumerate(outlets):
             if delivery.message and not isinstance(delivery.message, Notice):
                 notice = notice_of(delivery.message, outlet, title)
-                to = masked(delivery.message.phone)
-                notice = replace(notice, text=f"{notice.text}\n\n(not delivered by WhatsApp to {to})")
+                to = reasons.notice("undelivered", self._lang, to=masked(delivery.message.phone))
+                notice = replace(notice, text=f"{notice.text}\n\n{to}")
             else:
-                why = reasons.why(delivery, self._live.project.settings.lang)
-                notice = Notice(outlet=outlet, text=why, title=title)
+                notice = Notice(outlet=outlet, text=reasons.why(delivery, self._lang), title=title)
             key = f"{delivery.key}:fallback:{number}"
             notices.append(PlannedMessage(key=key, rule=delivery.rule, message=notice))
         return Plan(event_id=delivery.event_id, messages=tuple(notices))
 
     def _give_up(self, group: GivenUp, now: float) -> bool:
-        rule, why = group.last.rule, reasons.why(group.last, self._live.project.settings.lang)
-        messages = "1 message" if group.many == 1 else f"{group.many} messages"
-        text = f"{messages} of rule {rule} could not be sent: {why}. Run `wbox-notify queue list`."
+        rule, why = group.last.rule, reasons.why(group.last, self._lang)
+        text = reasons.notice("given up", self._lang, many=group.many, rule=rule, why=why)
         return self._say(f"given up:{rule}:{group.hour}", text, now)
 
     def _say(self, key: str, text: str, now: float) -> bool:

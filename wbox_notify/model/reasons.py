@@ -1,4 +1,4 @@
-"""Texts for people: why a delivery stands where it does, in English and Turkish."""
+"""Texts about deliveries and devices for people: why they stand where they do, in English and Turkish."""
 # ruff: noqa: RUF001 - Turkish has a dotless i
 
 from collections.abc import Mapping
@@ -89,6 +89,24 @@ _CIRCUITS: Mapping[str, Mapping[Outcome, str]] = {
         Outcome.LIMITED: "wbox beklemeyi istiyor",
     },
 }
+_NOTICES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "stopped": "WhatsApp sending has stopped: {why}. Messages waiting: {waiting}.",
+        "sent again": "WhatsApp messages are sent again.",
+        "solved": "Solved: {about}",
+        "given up": "Messages of rule {rule} that could not be sent: {many} ({why})."
+        " Run `wbox-notify queue list`.",
+        "undelivered": "(not delivered by WhatsApp to {to})",
+    },
+    "tr": {
+        "stopped": "WhatsApp gönderimi durdu: {why}. Bekleyen mesaj: {waiting}.",
+        "sent again": "WhatsApp mesajları yeniden gönderiliyor.",
+        "solved": "Çözüldü: {about}",
+        "given up": "{rule} kuralının gönderilemeyen mesajları: {many} ({why})."
+        " `wbox-notify queue list` komutunu çalıştırın.",
+        "undelivered": "(WhatsApp ile {to} numarasına iletilemedi)",
+    },
+}
 
 
 def why(delivery: Delivery, lang: str = "en") -> str:
@@ -129,6 +147,11 @@ def left_out(code: LeftOut, facts: Facts, lang: str = "en") -> str:
 def circuit(reason: Outcome, lang: str = "en") -> str:
     """Return why a device cannot send."""
     return _CIRCUITS[_known(lang)].get(reason, reason.value)
+
+
+def notice(name: str, lang: str, **facts: object) -> str:
+    """Return what other services are told by the fallback."""
+    return _NOTICES[_known(lang)][name].format_map(facts)
 
 
 def _carrier(facts: Facts, lang: str) -> str:
