@@ -63,7 +63,7 @@ def why(made: Plan) -> list[tuple[str, str, str]]:
 
 
 def dropped(project: Project, event: Event, memory: Any = None) -> Plan:
-    return plan(project, event, memory or Nothing(), NOW)
+    return plan(project, event, memory or Overlay(Nothing()), NOW)
 
 
 def at(project: Project) -> str:
@@ -253,7 +253,7 @@ def test_whatever_a_file_is_called_and_holds_the_plan_can_be_stored(name: str, t
     folder = Path(__file__).parent.parent
     starters = load(folder, {"WBOX_API_KEY": "sk_x"})
     event = a_file(str(folder / "drop"), name.replace("/", "_") or "x", text=text, sha256="aa")
-    made = plan(starters, event, Nothing(), NOW)
+    made = plan(starters, event, Overlay(Nothing()), NOW)
     for decision in made.decisions:
         assert decision.detail.encode("utf-8")
     for planned in made.messages:
@@ -293,7 +293,7 @@ def test_what_is_held_of_many_alerts_carries_the_call_only_where_the_rule_looks_
     ]
     body = {"status": "firing", "alerts": alerts, "commonAnnotations": {"note": "z" * 1000}}
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": body}
-    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Nothing(), NOW)
+    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Overlay(Nothing()), NOW)
     held = json.dumps([memory.value for memory in made.memories])
     assert made.memories
     assert ("z" * 1000 in held) is carried
@@ -320,6 +320,6 @@ def test_thousands_of_alerts_that_one_rule_holds_are_planned_in_seconds(project:
     ]
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": {"alerts": alerts}}
     began = time.thread_time()
-    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Nothing(), NOW)
+    made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Overlay(Nothing()), NOW)
     assert time.thread_time() - began < 20
     assert len(made.memories) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wbox_notify.engine import wake
+from wbox_notify.engine import Overlay, wake
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.model.deliveries import Hold, Memory
@@ -410,8 +410,10 @@ def test_a_rule_does(rule: object, test: object) -> None:
 
 def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_tell() -> None:
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
-    due = Memory(rule="gone", kind="dedupe", key="[]", value={"event": "e"}, due=now.timestamp())
-    made = wake(the_project(), due, ReplayStore(the_project(), now), now)
+    due = Memory(
+        rule="gone", kind="dedupe", key="[]", value={"event": "e", "place": 0, "at": 0.0}, due=now.timestamp()
+    )
+    made = wake(the_project(), due, Overlay(ReplayStore(the_project(), now)), now)
     assert made.messages == ()
     assert [(memory.rule, memory.value) for memory in made.memories] == [("gone", None)]
     assert [decision.detail for decision in made.decisions] == [

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rulebook import mistake, rule
 
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.engine import plan
+from wbox_notify.engine import Overlay, plan
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
@@ -135,7 +135,7 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
     (dead,) = [one for one in place.deliveries() if one.state is State.DEAD]
     assert dead.reason == "row 4 of today.csv: it has 4 cells, and there are 3 columns"
     assert place.decisions(event) == [
-        "rows waits: its rows are followed next",
+        "rows waits: rows queued",
         "rows failed: row 4 of today.csv: it has 4 cells, and there are 3 columns",
         "send passed: rows 2-6: 2 times, the first in row 2: 1 message",
         """if stopped: rows 2-6: 2 times, the first in row 3: if[0] row.status == "shipped" (row.status = 'packed')""",
@@ -705,6 +705,6 @@ def test_planning_an_event_reads_nothing(tmp_path: Path) -> None:
     path.write_text(csv_of([("shipped", "")]))
     event = event_of(path)
     path.unlink()
-    made = plan(project, event, Nothing(), datetime.fromtimestamp(NOW, UTC))
+    made = plan(project, event, Overlay(Nothing()), datetime.fromtimestamp(NOW, UTC))
     assert made.messages == ()
     assert [memory.kind for memory in made.memories] == ["rows"]

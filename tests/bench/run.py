@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wbox_notify.engine import plan
+from wbox_notify.engine import Overlay, plan
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
@@ -149,9 +149,9 @@ def an_event(name: str = "e") -> Event:
 
 def planned(project: Project, event: Event) -> None:
     """Plan an event a hundred times."""
-    memory = ReplayStore(project, NOW)
+    state = ReplayStore(project, NOW)
     for _ in range(100):
-        plan(project, event, memory, NOW)
+        plan(project, event, Overlay(state), NOW)
 
 
 def in_turn(works: dict[str, Callable[[], None]]) -> dict[str, list[float]]:

@@ -447,11 +447,11 @@ def test_C12_an_event_that_ends_the_process_is_put_aside_and_the_others_are_plan
     assert history
     assert all(row["planned"] for row in history.events())
     assert [row["detail"] for row in history.decisions("3")] == [
-        "put aside: wbox-notify ended each time that it planned this event"
+        "quarantined: wbox-notify crashed each time it processed this event"
     ]
     assert len(history.queue(list(State))) == 6
     assert [(dead.event_id, dead.reason) for dead in history.queue([State.DEAD])] == [
-        ("3", "put aside: wbox-notify ended each time that it planned this event")
+        ("3", "quarantined: wbox-notify crashed each time it processed this event")
     ]
     assert history.remembered("-", "planning", "") is None
     history.close()

@@ -12,7 +12,7 @@ from wbox_notify.cli.output import json_option, lasted, say, say_json
 from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.watcher import ProjectWatcher
-from wbox_notify.engine.rule_tests import Trial, run_all
+from wbox_notify.engine.rule_tests import RuleTestResult, run_all
 from wbox_notify.model.text import printable
 
 _NOTHING = 3
@@ -51,38 +51,42 @@ def _run(config: Path | None, name: str, *, as_json: bool) -> int:
     project = open_project(config)
     wrong = errors(project.problems)
     print_problems(wrong)
-    trials = [
-        trial for trial in run_all(project, project.rules) if name in f"{trial.rule.id}: {trial.test.name}"
+    results = [
+        result
+        for result in run_all(project, project.rules)
+        if name in f"{result.rule.id}: {result.test.name}"
     ]
     if as_json:
-        say_json([_fields(trial) for trial in trials])
+        say_json([_fields(result) for result in results])
     else:
-        _print(trials, time.monotonic() - began)
+        _print(results, time.monotonic() - began)
     if wrong:
         return 1
-    if not trials:
+    if not results:
         return _NOTHING
-    return 0 if all(trial.passed for trial in trials) else 1
+    return 0 if all(result.passed for result in results) else 1
 
 
-def _print(trials: Sequence[Trial], seconds: float) -> None:
-    for trial in trials:
-        word = click.style("PASS", fg="green") if trial.passed else click.style("FAIL", fg="red", bold=True)
-        say(f"{word}  {trial.rule.id}: {printable(trial.test.name)}")
-        if not trial.passed:
-            say(f"      {trial.rule.file}:{trial.test.line}")
-        for complaint in trial.complaints:
+def _print(results: Sequence[RuleTestResult], seconds: float) -> None:
+    for result in results:
+        word = click.style("FAIL", fg="red", bold=True)
+        if result.passed:
+            word = click.style("PASS", fg="green")
+        say(f"{word}  {result.rule.id}: {printable(result.test.name)}")
+        if not result.passed:
+            say(f"      {result.rule.file}:{result.test.line}")
+        for complaint in result.complaints:
             say(f"      {printable(complaint)}")
-    failed = sum(not trial.passed for trial in trials)
-    say(f"{len(trials) - failed} passed, {failed} failed in {lasted(seconds)}")
+    failed = sum(not result.passed for result in results)
+    say(f"{len(results) - failed} passed, {failed} failed in {lasted(seconds)}")
 
 
-def _fields(trial: Trial) -> dict[str, object]:
+def _fields(result: RuleTestResult) -> dict[str, object]:
     return {
-        "rule": trial.rule.id,
-        "test": trial.test.name,
-        "passed": trial.passed,
-        "file": trial.rule.file,
-        "line": trial.test.line,
-        "complaints": list(trial.complaints),
+        "rule": result.rule.id,
+        "test": result.test.name,
+        "passed": result.passed,
+        "file": result.rule.file,
+        "line": result.test.line,
+        "complaints": list(result.complaints),
     }

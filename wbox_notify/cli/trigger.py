@@ -2,9 +2,8 @@
 
 import json
 import stat
-import time
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -16,16 +15,13 @@ from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
-from wbox_notify.engine import Overlay, plan, wake
 from wbox_notify.engine.replay import ReplayStore
-from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Notice
 from wbox_notify.model.text import did_you_mean, printable
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.store import open_history
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
@@ -60,9 +56,9 @@ def trigger(
     rule = project.rule(name) or _unknown(project, name)
     event = _event(rule, path, data)
     if dry_run:
-        made = _planned(project.only(rule), event)
-        _print(made, as_json=as_json)
-        return _exit_code(made)
+        replay = _rehearsed(project.only(rule), event)
+        _print(replay, as_json=as_json)
+        return _exit_code(replay)
     with open_queue(project) as (queue, _):
         new = queue.accept(event)
     if as_json:
@@ -79,33 +75,24 @@ def _unknown(project: Project, name: str) -> NoReturn:
     raise WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
 
 
-def _exit_code(made: Plan) -> int:
-    if any(planned.message for planned in made.messages):
+def _exit_code(replay: ReplayStore) -> int:
+    outcomes = {decision.outcome for _, decision in replay.decisions}
+    if any(planned.message for _, planned in replay.messages):
         return 0
-    outcomes = {decision.outcome for decision in made.decisions}
     if "failed" in outcomes:
         return 1
     return 0 if "waits" in outcomes else _NOTHING
 
 
-def _planned(project: Project, event: Event) -> Plan:
+def _rehearsed(project: Project, event: Event) -> ReplayStore:
+    """Return what would follow from an event now, its rows included, with what rules remember."""
     history = open_history(project.settings.store)
-    now = datetime.fromtimestamp(time.time(), UTC)
-    overlay = Overlay(history or ReplayStore(project, now))
-    made = plan(project, event, overlay, now)
-    files = RowFiles()
-    while due := next((one for one in made.memories if wanted(project, one, SLICE)), None):
-        overlay.add(made.memories)
-        asked = wanted(project, due, SLICE)
-        next_ = wake(project, due, overlay, now, files(asked) if asked else None)
-        made = replace(
-            next_,
-            decisions=(*made.decisions, *next_.decisions),
-            messages=(*made.messages, *next_.messages),
-        )
+    replay = ReplayStore(project, datetime.now(UTC), below=history)
+    replay.happen(event)
+    replay.follow_rows(RowFiles())
     if history:
         history.close()
-    return made
+    return replay
 
 
 def _event(rule: Rule, path: Path | None, data: str | None) -> Event:
@@ -138,50 +125,60 @@ def _body(data: str | None) -> object:
 
 def _dropped(rule: Rule, path: Path) -> Event:
     """Return the event of a file as if it lay in the folder that the rule watches."""
-    trigger = next(filter(None, map(_file_trigger, rule.triggers)), None)
-    if trigger is None:
-        raise WboxError(f"the rule {rule.id} does not wait for a file")
+    trigger = _file_trigger(rule)
     path = plain(path)
     if not stat.S_ISREG(path.lstat().st_mode):
         raise WboxError(f"{path} is not a file, and links are not followed")
-    place = path if path.is_relative_to(trigger.root) else trigger.root / path.name
-    if miss := trigger.miss(str(place)):
-        raise WboxError(f"the rule {rule.id} does not take {place}: {miss.text}")
-    found: list[Event] = []
+    target = path if path.is_relative_to(trigger.root) else trigger.root / path.name
+    if miss := trigger.miss(str(target)):
+        raise WboxError(f"the rule {rule.id} does not take {target}: {miss.text}")
+    event = _read(path, rule)
+    as_dropped = {"path": str(target), "folder": str(target.parent), "source": str(path)}
+    data = {**event.data, **as_dropped}
+    return Event(id=f"{event.id}:{uuid.uuid4()}", type="file", at=event.at, data=data)
+
+
+def _file_trigger(rule: Rule) -> FileTrigger:
+    """Return the trigger of a rule that a file sets off, or whose coming it awaits."""
+    for trigger in rule.triggers:
+        source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
+        if isinstance(source, FileTrigger):
+            return source
+    raise WboxError(f"the rule {rule.id} does not wait for a file")
+
+
+def _read(path: Path, rule: Rule) -> Event:
+    """Return the event of a file where it lies, as the daemon makes it."""
+    events: list[Event] = []
     want = Want(reads=rule.needs - {"json"}, settle=0)
-    watch = Watch(root=path.parent, accepts=lambda one: one == str(path), want=lambda _path: want)
+    watch = Watch(root=path.parent, accepts=lambda name: name == str(path), want=lambda _path: want)
     source = FileSource(
         [watch],
         known=lambda _versions: {},
-        emit=lambda events, _versions: found.extend(events),
+        emit=lambda found, _versions: events.extend(found),
         report=lambda _line: None,
     )
     source.sweep()
-    if not found:
+    if not events:
         raise WboxError(f"{path} is still being written", hint="try again when it is finished")
-    there = {"path": str(place), "folder": str(place.parent), "source": str(path)}
-    data = {**found[0].data, **there}
-    return Event(id=f"{found[0].id}:{uuid.uuid4()}", type="file", at=found[0].at, data=data)
+    return events[0]
 
 
-def _file_trigger(trigger: Trigger) -> FileTrigger | None:
-    one = trigger.of if isinstance(trigger, MissingTrigger) else trigger
-    return one if isinstance(one, FileTrigger) else None
-
-
-def _print(made: Plan, *, as_json: bool) -> None:
-    requests = [
-        {"path": ENDPOINTS[planned.message.kind], "body": planned.message.body()}
-        for planned in made.messages
-        if planned.message and not isinstance(planned.message, Notice)
-    ]
-    notices = [asdict(one.message) for one in made.messages if isinstance(one.message, Notice)]
+def _print(replay: ReplayStore, *, as_json: bool) -> None:
+    requests = []
+    notices = []
+    for _, planned in replay.messages:
+        message = planned.message
+        if isinstance(message, Notice):
+            notices.append(asdict(message))
+        elif message:
+            requests.append({"path": ENDPOINTS[message.kind], "body": message.body()})
     if as_json:
-        decisions = [asdict(one) for one in made.decisions]
+        decisions = [asdict(made) for _, made in replay.decisions]
         say_json({"decisions": decisions, "requests": requests, "notices": notices})
         return
-    for one in made.decisions:
-        say(decision(one.rule, one.stage, one.outcome, one.detail))
+    for _, made in replay.decisions:
+        say(decision(made.rule, made.stage, made.outcome, made.detail))
     for request in requests:
         say(f"POST {request['path']}\n{printable(json.dumps(request['body'], ensure_ascii=False))}")
     for notice in notices:

@@ -2,25 +2,20 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
-from wbox_notify.daemon.quarantine import Backlog
-from wbox_notify.engine import KINDS, Overlay, plan, reset, wake
-from wbox_notify.engine.rows import SLICE, wanted
+from wbox_notify.daemon.quarantine import Quarantine
+from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Decision, Memory, Plan
+from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.rows import Slice, Wanted
 
 log = logging.getLogger(__name__)
-
-_AGAIN = 300.0
 
 Observer = Callable[[Event | None, Plan], None]
 """Hears of each plan, and of the event that it follows from, if it does from one."""
@@ -50,7 +45,7 @@ class Planner(PeriodicThread):
     ) -> None:
         self._live = live
         self._store = store
-        self._backlog = Backlog(store)
+        self._quarantine = Quarantine(store)
         self._planned = planned
         self._rows = rows
         self._keep = keep
@@ -65,67 +60,48 @@ class Planner(PeriodicThread):
         self._turned()
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
-        project, overlay = self._live.project, Overlay(self._store)
-        plans = []
-        for due, found in self._due(project, now):
-            later = Plan(event_id="", memories=(replace(due, due=now + _AGAIN),))
-            plans.append(_guarded(partial(wake, project, due, overlay, moment, found), later))
-            overlay.add(plans[-1].memories)
-        woken = len(plans)
-        events = self._backlog.next(now)
-        for event in events:
-            making = partial(plan, project, event, overlay, moment)
-            plans.append(self._backlog.aside(event) or _guarded(making, Plan(event_id=event.id)))
-            overlay.add(plans[-1].memories)
-        if plans:
-            plans = [self._keep(made) for made in plans]
-            self._store.put_plans(plans, now).result()
+        driver = Driver(self._live.project, self._store, self._rows, moment)
+        driver.wake(self._store.memories_due(now))
+        # Only now an event is marked as the one that is planned: it is not to blame for what wakes.
+        events = self._quarantine.next(now)
+        aside = self._quarantine.aside(events)
+        if aside:
+            driver.planned.append(aside)
+        else:
+            driver.plan(events)
+        if driver.planned:
+            batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
+            self._store.put_plans([planned.plan for planned in batch], now).result()
             self._planned()
-            self._tell([*[None] * woken, *events], plans)
-        return len(plans)
+            for planned in batch:
+                self._tell(planned)
+        return len(driver.planned)
 
     def _follow_clock(self, step: Step) -> None:
         """Let nothing that rules remember wait longer for a clock that was set, or was ahead once."""
-        found = self._store.memories(KINDS)
-        memories = [self._reset(one, step) for one in found]
-        changed = tuple(now for now, before in zip(memories, found, strict=True) if now != before)
+        changed: list[Memory] = []
+        for memory in self._store.memories(KINDS):
+            try:
+                moved = reset(self._live.project, memory, Overlay(self._store), step)
+            except Exception as error:  # noqa: BLE001 - one memory must not stop all others
+                _log_fault(error)
+            else:
+                if moved != memory:
+                    changed.append(moved)
         if changed:
-            self._store.put_plans([Plan(event_id="", memories=changed)], step.now).result()
+            self._store.put_plans([Plan(event_id="", memories=tuple(changed))], step.now).result()
             log.warning("the clock was set: %d waits of rules count by it from now on", len(changed))
 
-    def _reset(self, memory: Memory, step: Step) -> Memory:
-        try:
-            return reset(self._live.project, memory, self._store, step)
-        except Exception as error:  # noqa: BLE001 - one memory must not stop all others
-            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
-            return memory
-
-    def _due(self, project: Project, now: float) -> Iterator[tuple[Memory, Slice | None]]:
-        """Yield what rules want to be woken with, and the rows they need; the rest of them next time."""
-        left = SLICE
-        for due in self._store.memories_due(now):
-            asked = wanted(project, due, left)
-            if asked is None:
-                yield due, None
-            elif left:
-                found = self._read(asked)
-                left -= min(left, len(found.rows) + 1)
-                yield due, found
-
-    def _read(self, asked: Wanted) -> Slice:
-        try:
-            return self._rows(asked)
-        except Exception as error:  # noqa: BLE001 - one file must not stop all others
-            log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
-            return Slice(problem=f"internal error: {error!r}")
-
-    def _tell(self, events: Sequence[Event | None], plans: Sequence[Plan]) -> None:
-        for event, made in zip(events, plans, strict=True):
-            for decision in made.decisions:
-                level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
-                log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, _file(event), decision.detail)
-            if self._observer:
-                self._observer(event, made)
+    def _tell(self, planned: Planned) -> None:
+        if planned.fault:
+            _log_fault(planned.fault)
+        event = planned.event
+        file = f"{event.data['name']}: " if event and event.type == "file" else ""
+        for decision in planned.plan.decisions:
+            level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
+            log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, file, decision.detail)
+        if self._observer:
+            self._observer(event, planned.plan)
 
     def _turn(self) -> float:
         """Plan once; return the seconds until a rule wants to be woken, at most 30: the clock may be set."""
@@ -135,15 +111,6 @@ class Planner(PeriodicThread):
         return 30.0 if due is None else min(max(due - self._clock(), 0.0), 30.0)
 
 
-def _file(event: Event | None) -> str:
-    return f"{event.data['name']}: " if event and event.type == "file" else ""
-
-
-def _guarded(work: Callable[[], Plan], otherwise: Plan) -> Plan:
-    """Return a plan; where making it fails for a fault of ours, the other one with the fault in it."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001 - one event must not stop all that come after it
-        log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400
-        fault = Decision(rule="-", stage="engine", outcome="failed", detail=f"internal error: {error!r}")
-        return replace(otherwise, decisions=(fault,))
+def _log_fault(error: Exception) -> None:
+    """Log a fault of ours in one line: no traceback reaches a user."""
+    log.error("%s: %s", type(error).__name__, error)

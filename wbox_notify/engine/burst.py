@@ -1,16 +1,14 @@
 """Burst: many files that come together are one message with their number and their names."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from wbox_notify.engine import deliver
 from wbox_notify.engine.item import Item
-from wbox_notify.engine.notification import about, single
+from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
-from wbox_notify.rules.models.triggers import Burst
+from wbox_notify.engine.state import BurstState, Names, Notification, QuietState
 from wbox_notify.rules.recipients import Reader
-
-KIND = "burst"
 
 _NAMED = 10
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -19,53 +17,68 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def add(run: RuleRun, how: Burst, folder: str, item: Item) -> None:
-    """Let a file wait for those that come with it into the same folder."""
-    empty = {"event_id": item.event_id, "number": 0, "subjects": [], "readers": {}}
-    kept = run.recall(KIND, folder) or {**empty, "due": run.time + how.within}
-    kept["number"] += 1
-    if kept["number"] <= how.over:
-        kept["subjects"].append(item.dump())
-    for reader in run.readers(about(run, single(item))):
-        told = kept["readers"].setdefault(reader.address, {"number": 0, "names": []})
-        told["number"] += 1
-        if len(told["names"]) < _NAMED:
-            told["names"].append(item.data["file"]["name"])
-    run.remember(KIND, folder, kept, kept["due"])
-    run.decide(KIND, "waits", f"number {kept['number']} of the files that come together")
+def passes(run: RuleRun, item: Item) -> bool:
+    """Return whether an item is followed at once; a file may wait for those that come with it."""
+    if item.type != "file":
+        return True
+    trigger = run.rule.trigger_of(item.data["file"]["path"])
+    if trigger is None or trigger.burst is None:
+        return True
+    folder, how = str(trigger.root), trigger.burst
+    state = run.recall(BurstState, folder)
+    if state is None:
+        state = BurstState(event_id=item.event_id, due=run.time + how.within)
+    readers = {**state.readers}
+    for reader in run.readers(about(run, Notification.of(item))):
+        files = readers.get(reader.address, Names())
+        names = files.names
+        if len(names) < _NAMED:
+            names = (*names, item.data["file"]["name"])
+        readers[reader.address] = Names(files.number + 1, names)
+    number, items = state.number + 1, state.items
+    if number <= how.over:
+        items = (*items, item)
+    state = replace(state, number=number, items=items, readers=readers)
+    run.remember(folder, state, state.due)
+    run.decide(BurstState.KIND, "waits", f"number {number} of the files that come together")
+    return False
 
 
-def wake(run: RuleRun, key: str) -> list[Item]:
+def wake(run: RuleRun, key: str) -> tuple[Item, ...]:
     """Return the files that are few enough to be followed one by one; tell of more in one message."""
-    kept = run.recall(KIND, key)
-    run.forget(KIND, key)
-    if kept is None:
-        return []
-    if kept["number"] <= len(kept["subjects"]):
-        return [Item(**item) for item in kept["subjects"]]
-    for address, told in kept["readers"].items():
-        _tell(run, run.project.reader(address), {**told, "event_id": kept["event_id"]})
-    return []
+    state = run.recall(BurstState, key)
+    run.forget(BurstState, key)
+    if state is None:
+        return ()
+    if state.number <= len(state.items):
+        return state.items
+    for address, names in state.readers.items():
+        _tell(run, run.project.reader(address), state.event_id, names)
+    return ()
 
 
-def _tell(run: RuleRun, reader: Reader, told: Mapping[str, Any]) -> None:
+def _tell(run: RuleRun, reader: Reader, event_id: str, names: Names) -> None:
     """Tell a reader of many files, after the quiet hours that are now, if any."""
-    end, hours = deliver.ends(run, reader), run.rule.quiet_hours
-    if end and hours and hours.then == "drop":
-        run.decide(deliver.QUIET_HOURS, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
-    elif end:
-        alone = {**told, "subjects": [], "readers": {reader.address: told}}
-        run.remember(KIND, f"{told['event_id']} {reader.address}", alone, end.timestamp())
-        run.decide(deliver.QUIET_HOURS, "waits", f"{reader.name} is not disturbed before {end:%H:%M}")
+    end = deliver.quiet_until(run, reader)
+    if end is None:
+        text = _text(reader.lang or run.project.settings.lang, run.rule.name, names)
+        run.say(text_to(reader, text, run.rule.name), f"{event_id}:{BurstState.KIND}", "0")
+        run.decide(BurstState.KIND, "passed", f"one message to {reader.name} for {names.number} files")
+    elif deliver.drops(run):
+        run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
     else:
-        text = _words(reader.lang or run.project.settings.lang, run.rule.name, told)
-        run.say(text_to(reader, text, run.rule.name), f"{told['event_id']}:{KIND}", "0")
-        run.decide(KIND, "passed", f"told {reader.name} of {told['number']} files in one message")
+        alone = BurstState(
+            event_id=event_id,
+            number=names.number,
+            readers={reader.address: names},
+            due=end.timestamp(),
+        )
+        run.remember(f"{event_id} {reader.address}", alone, alone.due)
+        run.decide(QuietState.KIND, "waits", f"held until {end:%H:%M} (quiet hours of {reader.name})")
 
 
-def _words(lang: str, rule: str, told: Mapping[str, Any]) -> str:
+def _text(lang: str, rule: str, names: Names) -> str:
     whole, rest = _WORDS.get(lang, _WORDS["en"])
-    names, more = ", ".join(told["names"]), told["number"] - len(told["names"])
-    return whole.format(number=told["number"], rule=rule, names=names) + (
-        rest.format(more=more) if more else ""
-    )
+    text = whole.format(number=names.number, rule=rule, names=", ".join(names.names))
+    more = names.number - len(names.names)
+    return text + rest.format(more=more) if more else text

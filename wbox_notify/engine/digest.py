@@ -1,16 +1,17 @@
 """Digest: all that came up to a nominal time, in one message for each reader."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from wbox_notify.engine.deliver import deliver_to, is_told
-from wbox_notify.engine.item import Item, identity_of
-from wbox_notify.engine.notification import Notification, about, event_names, made_of, single, tell_left_out
+from wbox_notify.engine.item import Item
+from wbox_notify.engine.notification import about, made_of, tell_left_out
 from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.state import DigestState, Notification, Retry
 from wbox_notify.model.deliveries import Hold
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Digest
-
-KIND = "digest"
 
 MOST = 2000
 """How many events one digest holds; of more the number is told."""
@@ -18,56 +19,72 @@ MOST = 2000
 
 def add(run: RuleRun, how: Digest, item: Item) -> None:
     """Put an item into the digest of each reader."""
-    due = how.schedule.after(run.now)
-    for reader in run.readers(about(run, single(item))):
-        empty = {"subjects": [], "due": due.timestamp() if due else run.time}
-        kept = {**(run.look(KIND, reader.address) or empty)}
-        others = [one for one in kept["subjects"] if identity_of(one) != item.identity]
+    for reader in run.readers(about(run, Notification.of(item))):
+        state = run.recall(DigestState, reader.address) or DigestState(due=next_time(run, how))
+        others = tuple(other for other in state.items if other.identity != item.identity)
         if len(others) >= MOST:
-            kept["more"] = kept.get("more", 0) + 1
-            run.decide(KIND, "stopped", f"the digest for {reader.name} is full ({MOST:,}); it will say so")
+            state = replace(state, items=others, more=state.more + 1)
+            detail = f"the digest for {reader.name} is full ({MOST:,}); the others are counted"
+            run.decide(DigestState.KIND, "stopped", detail)
         else:
-            kept["subjects"] = [*others, item.dump()]
-            run.decide(KIND, "waits", f"number {len(kept['subjects'])} in the digest for {reader.name}")
-        run.remember(KIND, reader.address, kept, kept["due"])
+            state = replace(state, items=(*others, item))
+            number = len(state.items)
+            run.decide(DigestState.KIND, "waits", f"number {number} in the digest for {reader.name}")
+        run.remember(reader.address, state, state.due)
+
+
+def next_time(run: RuleRun, how: Digest) -> float:
+    """Return the next nominal time; now where there is none."""
+    due = how.schedule.after(run.now)
+    return due.timestamp() if due else run.time
 
 
 def wake(run: RuleRun, address: str) -> None:
     """Tell a reader what has come since the last digest."""
-    kept = run.recall(KIND, address)
-    run.forget(KIND, address)
-    if kept is None:
+    state = run.recall(DigestState, address)
+    run.forget(DigestState, address)
+    if state is None:
         return
     reader = run.project.reader(address)
-    items = [Item(**item) for item in kept["subjects"]]
-    if not kept.get("anyway"):
-        others = [one for one in items if not is_told(run, address, about(run, single(one)))]
-        items = [one for one in items if one not in others]
-        if others:
-            left = {"subjects": [one.dump() for one in others], "due": run.time, "anyway": True}
-            run.hold(KIND, address, left, Hold.READER_GONE, {"reader": reader.name})
-    if items and run.rule.digest:
-        deliver_to(run, reader, _occasion(run, items))
+    items = _still_told(run, reader, state)
+    if not items:
+        return
+    if run.rule.digest:
+        deliver_to(run, reader, _notification(items))
     else:
         _one_by_one(run, reader, items)
-    if items and kept.get("more"):
-        tell_left_out(run, KIND, [reader], items[-1], kept["more"])
+    if state.more:
+        tell_left_out(run, DigestState.KIND, [reader], items[-1], state.more)
 
 
-def _one_by_one(run: RuleRun, reader: Reader, items: list[Item]) -> None:
+def _still_told(run: RuleRun, reader: Reader, state: DigestState) -> tuple[Item, ...]:
+    """Return what the rule still tells a reader; what it does not waits in the queue for a person."""
+    if state.anyway:
+        return state.items
+    told: list[Item] = []
+    others: list[Item] = []
+    for item in state.items:
+        still = is_told(run, reader.address, about(run, Notification.of(item)))
+        (told if still else others).append(item)
+    if others:
+        left = DigestState(items=tuple(others), due=run.time, anyway=True)
+        run.hold(reader.address, left, Hold.READER_GONE, {"reader": reader.name})
+    return tuple(told)
+
+
+def _one_by_one(run: RuleRun, reader: Reader, items: Sequence[Item]) -> None:
     """Tell what waited for a digest that the rule has no more."""
     for item in items:
-        notification = single(item)
-        again = {"do": "tell", "subject": item.dump(), "reader": reader.address}
+        notification = Notification.of(item)
+        retry = Retry(do="tell", item=item, reader=reader.address)
         origin = f"{notification.origin}:{reader.address}"
-        run.guarded(KIND, origin, partial(deliver_to, run, reader, notification), again)
+        run.guarded(DigestState.KIND, origin, partial(deliver_to, run, reader, notification), retry)
 
 
-def _occasion(run: RuleRun, items: list[Item]) -> Notification:
+def _notification(items: tuple[Item, ...]) -> Notification:
     return Notification(
         origin=f"{items[0].event_id}:{items[0].place}:digest:{made_of(items)}",
         items=items,
-        extra={"events": event_names(run, items)},
         alert=f"digest:{items[0].identity}",
         digest=True,
     )

@@ -1,14 +1,15 @@
 """Escalation: the next person, when nobody has answered."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from wbox_notify.engine.item import short
-from wbox_notify.engine.notification import Notification, about, restore, retold
+from wbox_notify.engine.notification import about, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
+from wbox_notify.engine.state import EscalationState, Notification, Retry
 from wbox_notify.rules.recipients import Reader
-
-KIND = "escalate"
 
 _KEPT = 7 * 86400.0
 
@@ -16,91 +17,89 @@ _KEPT = 7 * 86400.0
 def begin(run: RuleRun, notification: Notification) -> None:
     """Start the clock of the rule's first step, unless it runs already for this trouble."""
     key = short(notification.alert)
-    running = run.recall(KIND, key)
-    if run.rule.escalate and (running is None or running["resolved"]):
-        value = {"occasion": notification.keep(), "started": run.time, "step": 0}
-        _wait(run, key, {**value, "acked": False, "resolved": False})
+    running = run.recall(EscalationState, key)
+    if run.rule.escalate and (running is None or running.resolved):
+        _wait(run, key, EscalationState(notification=notification, started=run.time))
 
 
 def end(run: RuleRun, alert: str) -> None:
     """Note that the trouble is over."""
-    _mark(run, short(alert), "resolved")
+    key = short(alert)
+    if state := run.recall(EscalationState, key):
+        _wait(run, key, replace(state, resolved=True))
 
 
 def acknowledge(run: RuleRun, key: str) -> None:
     """Note that somebody has answered; ``key`` is the short name of the alert."""
-    if _mark(run, key, "acked"):
+    if state := run.recall(EscalationState, key):
+        _wait(run, key, replace(state, acked=True))
         run.decide("ack", "passed", "acknowledged")
     else:
-        run.decide("ack", "stopped", "there is nothing to acknowledge any more")
+        run.decide("ack", "stopped", "nothing left to acknowledge")
 
 
 def wake(run: RuleRun, key: str) -> None:
     """Take the step that is due, and wait for the next one."""
-    value = run.recall(KIND, key)
-    if value and value["step"] < len(run.rule.escalate):
-        _take(run, value)
-        _wait(run, key, {**value, "step": value["step"] + 1})
+    state = run.recall(EscalationState, key)
+    if state and state.step < len(run.rule.escalate):
+        _take(run, state)
+        _wait(run, key, replace(state, step=state.step + 1))
     else:
-        run.forget(KIND, key)
+        run.forget(EscalationState, key)
 
 
-def _take(run: RuleRun, value: Mapping[str, Any]) -> None:
-    number = value["step"]
-    step, stage = run.rule.escalate[number], f"escalate[{number}]"
-    notification = restore(run, value["occasion"])
-    answers = {"acked": value["acked"], "resolved": value["resolved"], "sent": run.sent(notification.origin)}
+def next_time(run: RuleRun, state: EscalationState) -> float:
+    """Return when the next step of an escalation is due; infinity after the last one."""
+    if state.step < len(run.rule.escalate):
+        return state.started + run.rule.escalate[state.step].after
+    return math.inf
+
+
+def _take(run: RuleRun, state: EscalationState) -> None:
+    step, stage = run.rule.escalate[state.step], f"escalate[{state.step}]"
+    notification = state.notification
+    sent = run.sent(notification.origin)
+    answers = {"acked": state.acked, "resolved": state.resolved, "sent": sent}
     context = {**about(run, notification), **answers}
     if step.unless and step.unless.truth(context):
         run.decide(stage, "stopped", f"unless {step.unless.source}")
     elif step.condition and not step.condition.truth(context):
         run.decide(stage, "stopped", f"if {step.condition.source}")
     else:
-        again = {**retold(run, notification), "step": number, "answers": answers}
-        made = sum(
-            _say(run, reader, notification, context, again)
-            for reader in [*run.recipients(step.to, context), *step.via]
-        )
-        run.decide(stage, "passed", messages_of(made))
+        retry = replace(told_again(run, notification), step=state.step, answers=answers)
+        readers: list[Reader] = [*run.recipients(step.to, context), *step.via]
+        number = sum(_say(run, reader, notification, context, retry) for reader in readers)
+        run.decide(stage, "passed", messages_of(number))
 
 
-def tell_again(run: RuleRun, reader: Reader, notification: Notification, again: Mapping[str, Any]) -> int:
+def tell_again(run: RuleRun, reader: Reader, notification: Notification, retry: Retry) -> int:
     """Make those of a step's messages for a reader that a retry is about; return how many."""
-    if again["step"] >= len(run.rule.escalate):
+    if retry.step is None or retry.step >= len(run.rule.escalate):
         return 0
-    return _say(run, reader, notification, {**about(run, notification), **again["answers"]}, again)
+    context = {**about(run, notification, retry.group), **(retry.answers or {})}
+    return _say(run, reader, notification, context, retry)
 
 
 def _say(
-    run: RuleRun,
-    reader: Reader,
-    notification: Notification,
-    context: Mapping[str, Any],
-    again: Mapping[str, Any],
+    run: RuleRun, reader: Reader, notification: Notification, context: Mapping[str, Any], retry: Retry
 ) -> int:
-    number = again["step"]
+    """Make the messages of a step, or the rule's where it has none, for a reader; return how many."""
+    number = retry.step or 0
     step = run.rule.escalate[number]
     what = step if step.send else run.rule
     drafts = run.drafts_for(reader, what.send, what.translations)
-    return run.fill(reader, drafts, f"{notification.origin}:escalate[{number}]", context, again)
+    return run.fill(reader, drafts, f"{notification.origin}:escalate[{number}]", context, retry)
 
 
-def _wait(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def _wait(run: RuleRun, key: str, state: EscalationState) -> None:
     """Keep an escalation until its next step, which counts from its start.
 
-    After the last one it is kept for a while, so that what is told again does not begin it anew.
+    After the last one it is kept for a while, so that what is told again does not begin it once more.
     """
-    if value["step"] < len(run.rule.escalate):
-        due = value["started"] + run.rule.escalate[value["step"]].after
-        run.remember(KIND, key, value, max(due, run.time))
-    elif value["resolved"]:
-        run.forget(KIND, key)
+    due = next_time(run, state)
+    if due < math.inf:
+        run.remember(key, state, max(due, run.time))
+    elif state.resolved:
+        run.forget(EscalationState, key)
     else:
-        run.remember(KIND, key, value, run.time + _KEPT)
-
-
-def _mark(run: RuleRun, key: str, what: str) -> bool:
-    value = run.recall(KIND, key)
-    if value:
-        _wait(run, key, {**value, what: True})
-    return value is not None
+        run.remember(key, state, run.time + _KEPT)

@@ -1,16 +1,14 @@
 """Group: one message for what belongs together, as Alertmanager does it."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from wbox_notify.engine import escalate
 from wbox_notify.engine.deliver import deliver
 from wbox_notify.engine.item import Item, key_of, short
-from wbox_notify.engine.notification import GROUP, Notification, group_names, made_of
+from wbox_notify.engine.notification import made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
+from wbox_notify.engine.state import GroupState, Notification
 from wbox_notify.rules.rule import Group
-
-KIND = GROUP
 
 _NEVER = 366 * 86400.0
 
@@ -18,87 +16,82 @@ _NEVER = 366 * 86400.0
 def add(run: RuleRun, how: Group, item: Item) -> None:
     """Put an item into its group; the group speaks when it is due."""
     key = key_of(values_of(how.by, run.context(item)))
-    known = run.look(KIND, key)
-    if known is None:
-        if item.status == "resolved":
-            run.decide(KIND, "stopped", "resolved, but nobody was told of it")
-            return
-        known = {"opened": item.event_id, "since": run.time, "items": {}, "told": None, "last": None}
-        known = {**known, "spoken": 0, "due": run.time + how.wait}
-    group = {**known, "items": {**known["items"], item.identity: item.dump()}}
-    if group["last"] is not None and _is_news(group, item):
-        group["due"] = min(group["due"], max(run.time, group["last"] + how.interval))
-    _keep(run, key, group)
-    run.decide(KIND, "waits", f"in group {key}, which speaks in {group['due'] - run.time:.0f} s")
+    state = run.recall(GroupState, key)
+    if state is None and item.is_resolved:
+        run.decide(GroupState.KIND, "stopped", "resolved, and its beginning was never notified")
+        return
+    if state is None:
+        state = GroupState(opened=item.event_id, since=run.time, due=run.time + how.wait)
+    state = replace(state, items={**state.items, item.identity: item})
+    if state.last is not None and _is_news(state, item):
+        state = replace(state, due=min(state.due, max(run.time, state.last + how.interval)))
+    run.remember(key, state, state.due)
+    seconds = state.due - run.time
+    run.decide(GroupState.KIND, "waits", f"added to group {key}; notification in {seconds:.0f} s")
+
+
+def _is_news(state: GroupState, item: Item) -> bool:
+    """Return whether a group has not said what it has to say of a member."""
+    return item.is_resolved == state.was_told(item)
 
 
 def wake(run: RuleRun, how: Group, key: str) -> None:
     """Let a group speak that is due, if it has something to say."""
-    group = run.recall(KIND, key)
-    if group is None:
+    state = run.recall(GroupState, key)
+    if state is None:
         return
-    firing = [name for name, item in group["items"].items() if item["status"] != "resolved"]
-    if group["told"] is None and not firing:
-        run.decide(KIND, "stopped", "healed before anybody was told")
-    elif firing:
-        _speak(run, key, group, healed=False)
-        _go_on(run, how, key, group)
+    if state.firing:
+        _speak(run, key, state, healed=False)
+        _go_on(run, how, key, state)
         return
-    elif group["items"] and how.resolved:
-        _speak(run, key, group, healed=True)
-    elif group["items"]:
-        escalate.end(run, _alert(key, group))
-        run.decide(KIND, "stopped", "resolved, which this rule does not tell")
-    run.forget(KIND, key)
+    if state.told is None:
+        run.decide(GroupState.KIND, "stopped", "resolved before the first notification")
+    elif state.items and how.resolved:
+        _speak(run, key, state, healed=True)
+    elif state.items:
+        escalate.end(run, _alert(key, state))
+        run.decide(GroupState.KIND, "stopped", "resolved; the rule does not notify of that")
+    run.forget(GroupState, key)
 
 
 def scattered(run: RuleRun, key: str) -> list[Item]:
     """Forget a group, as the rule has none any more; return what nobody was told of."""
-    group = run.recall(KIND, key)
-    run.forget(KIND, key)
-    return [Item(**item) for item in untold(group or {"items": {}, "told": None})]
+    state = run.recall(GroupState, key)
+    run.forget(GroupState, key)
+    return state.untold if state else []
 
 
-def untold(group: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the members that burn and that nobody was told of."""
-    told = group["told"] or {}
-    return [
-        item for name, item in group["items"].items() if item["status"] != "resolved" and name not in told
-    ]
-
-
-def _speak(run: RuleRun, key: str, group: dict[str, Any], *, healed: bool) -> None:
-    items = [Item(**item) for item in group["items"].values()]
+def _speak(run: RuleRun, key: str, state: GroupState, *, healed: bool) -> None:
+    items = tuple(state.items.values())
     notification = Notification(
-        origin=f"{group['opened']}:{short(key)}:{group['spoken']}:{made_of(items)}",
+        origin=f"{state.opened}:{short(key)}:{state.spoken}:{made_of(items)}",
         items=items,
-        extra={"group": group_names(run, key, group)},
-        alert=_alert(key, group),
+        alert=_alert(key, state),
         group=key,
         healed=healed,
     )
     deliver(run, notification)
 
 
-def _go_on(run: RuleRun, how: Group, key: str, group: dict[str, Any]) -> None:
+def _alert(key: str, state: GroupState) -> str:
+    return f"{state.opened}:{key}"
+
+
+def _go_on(run: RuleRun, how: Group, key: str, state: GroupState) -> None:
     """Keep what has been told, and say when the group speaks again."""
-    lasting = {name: item for name, item in group["items"].items() if item["status"] == "firing"}
-    group.update(items=lasting, told=dict.fromkeys(lasting, True), last=run.time, spoken=group["spoken"] + 1)
-    pause = how.interval
-    if lasting:
-        pause = how.repeat if how.repeat is not None else _NEVER
-    group["due"] = run.time + pause
-    _keep(run, key, group)
-
-
-def _is_news(group: Mapping[str, Any], item: Item) -> bool:
-    """Say whether a group has not said what it has to say of a member."""
-    return (item.status == "resolved") == (item.identity in (group["told"] or {}))
-
-
-def _alert(key: str, group: dict[str, Any]) -> str:
-    return f"{group['opened']}:{key}"
-
-
-def _keep(run: RuleRun, key: str, group: dict[str, Any]) -> None:
-    run.remember(KIND, key, group, group["due"])
+    lasting = {identity: item for identity, item in state.items.items() if item.status == "firing"}
+    if not lasting:
+        pause = how.interval
+    elif how.repeat is None:
+        pause = _NEVER
+    else:
+        pause = how.repeat
+    told = replace(
+        state,
+        items=lasting,
+        told=frozenset(lasting),
+        last=run.time,
+        spoken=state.spoken + 1,
+        due=run.time + pause,
+    )
+    run.remember(key, told, told.due)

@@ -1,9 +1,9 @@
-"""One item of an event, and the names that expressions and templates see of it."""
+"""Items of an event, and the names that expressions and templates see of them."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,16 +39,29 @@ class Item:
     @property
     def identity(self) -> str:
         """What is the same when the same alert, or the same event, is told of again."""
-        return identity_of({"key": self.key, "event_id": self.event_id, "place": self.place})
+        return self.key or f"{self.event_id}:{self.place}"
 
-    def dump(self) -> dict[str, Any]:
-        """Return the item as JSON values; ``Item(**…)`` is the inverse."""
-        return asdict(self)
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it says that all is well again."""
+        return self.status == "resolved"
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Item":
+        """Return the item that ``to_json`` gave the values of."""
+        return cls(**value)
 
-def identity_of(dump: Mapping[str, Any]) -> str:
-    """Return the identity of an item that is kept as JSON values."""
-    return dump["key"] or f"{dump['event_id']}:{dump['place']}"
+    def to_json(self) -> dict[str, Any]:
+        """Return the item as JSON values."""
+        return {
+            "event_id": self.event_id,
+            "type": self.type,
+            "at": self.at,
+            "data": self.data,
+            "key": self.key,
+            "status": self.status,
+            "place": self.place,
+        }
 
 
 def items_of(rule: Rule, event: Event) -> Iterator[Item]:
@@ -58,13 +71,11 @@ def items_of(rule: Rule, event: Event) -> Iterator[Item]:
         BodyError: a call is not what its sender usually sends.
     """
     if event.type != "webhook":
-        yield _item(event, {event.type: event.data})
+        data = {event.type: event.data}
+        yield Item(event_id=event.id, type=event.type, at=event.at.timestamp(), data=data)
         return
-    trigger = next(
-        found
-        for found in rule.triggers
-        if isinstance(found, WebhookTrigger) and found.path == event.data["path"]
-    )
+    webhooks = (trigger for trigger in rule.triggers if isinstance(trigger, WebhookTrigger))
+    trigger = next(webhook for webhook in webhooks if webhook.path == event.data["path"])
     call = {name: event.data.get(name) for name in ("body", "headers", "query")}
     for place, part in enumerate(trigger.preset.items(call["body"], call["headers"] or {})):
         yield Item(
@@ -76,10 +87,6 @@ def items_of(rule: Rule, event: Event) -> Iterator[Item]:
             status=part.status,
             place=place,
         )
-
-
-def _item(event: Event, data: Mapping[str, Any]) -> Item:
-    return Item(event_id=event.id, type=event.type, at=event.at.timestamp(), data=data)
 
 
 def moment(seconds: float) -> datetime:
@@ -95,17 +102,6 @@ def key_of(values: Any) -> str:
 def short(key: str) -> str:
     """Return a short name of a key that can stand in an id or an address."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-
-
-def first_event(value: Any) -> str:
-    """Return the id of the first event that a memory tells of."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("event_id"), str):
-            return str(value["event_id"])
-        value = list(value.values())
-    if isinstance(value, list):
-        return next(filter(None, map(first_event, value)), "")
-    return ""
 
 
 _TIMES = {
@@ -140,17 +136,20 @@ def _with_times(name: str, value: Any, project: Project) -> Any:
     return {**value, **times}
 
 
-def _begin_and_end(event: Mapping[str, Any], project: Project) -> dict[str, Any]:
+def _begin_and_end(event: Mapping[str, Any], project: Project) -> dict[str, datetime]:
     """Return the times of an event of a calendar; where they have no zone, they are in the project's."""
     zone = project.settings.tz
-    texts = {name: event[name] for name in ("start", "end") if event[name]}
-    found = {name: datetime.fromisoformat(text) for name, text in texts.items()}
-    return {name: at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone) for name, at in found.items()}
+    times: dict[str, datetime] = {}
+    for name in ("start", "end"):
+        if event[name]:
+            at = datetime.fromisoformat(event[name])
+            times[name] = at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)
+    return times
 
 
 def _time(value: float | str, project: Project) -> datetime:
-    found = datetime.fromisoformat(value) if isinstance(value, str) else moment(value)
-    return found.astimezone(project.settings.tz)
+    at = datetime.fromisoformat(value) if isinstance(value, str) else moment(value)
+    return at.astimezone(project.settings.tz)
 
 
 def _json(file: Mapping[str, Any]) -> Any:

@@ -1,29 +1,28 @@
 """The stages through which a rule takes the items of an event."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from wbox_notify.engine import burst, deliver, digest, group, rows, throttle
 from wbox_notify.engine.item import Item, items_of, moment
-from wbox_notify.engine.notification import found_again, single
+from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.state import MissingState, Notification, SeenState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.rules.triggers import MissingTrigger
 
-Stage = Callable[[RuleRun, Item], None]
-
 
 def follow_event(run: RuleRun, event: Event) -> None:
-    """Take all that an event tells of through the rule."""
+    """Take all items of an event through the rule."""
     if run.rule.reads:
         rows.begin(run, event)
         return
     begin(run, event.id)
-    for item in each(run, event):
+    for item in items(run, event):
         follow(run, item)
 
 
@@ -34,32 +33,69 @@ def begin(run: RuleRun, event_id: str) -> None:
 
 
 def follow(run: RuleRun, item: Item) -> None:
-    """Take one item through the rule from the beginning."""
-    _guarded(run, "if", item, _from_the_beginning)
+    """Take one item through all stages of the rule."""
+    go_on(run, "if", [item])
 
 
-def go_on(run: RuleRun, stage: str, found: Iterable[Item]) -> None:
-    """Take items through the rule from a stage on: ``if``, ``throttle`` or ``send``."""
-    for item in found:
-        _guarded(run, stage, item, _STAGES[stage])
+def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
+    """Take items through the rule from a stage on."""
+    for item in items:
+        origin = f"{item.event_id}:{item.place}" if item.place else item.event_id
+        retry = replace(found_again(run, item), stage=stage)
+        run.guarded(stage, origin, partial(_pass_on, run, stage, item), retry)
 
 
-def _guarded(run: RuleRun, stage: str, item: Item, work: Stage) -> None:
-    origin = f"{item.event_id}:{item.place}" if item.place else item.event_id
-    again = {**found_again(run, item), "do": "follow", "stage": stage}
-    run.guarded(stage, origin, partial(work, run, item), again)
+def _pass_on(run: RuleRun, first: str, item: Item) -> None:
+    names = list(STAGES)
+    for name in names[names.index(first) :]:
+        run.stage = name
+        if not STAGES[name](run, item):
+            return
 
 
-def each(run: RuleRun, event: Event) -> Iterator[Item]:
-    """Yield what the rule is to follow of an event, for each item of ``for_each`` one, by their places."""
-    for place, item in enumerate(_items(run, event)):
-        # Each of thousands of alerts would carry the whole call along, into a memory of its own.
+def _conditions_hold(run: RuleRun, item: Item) -> bool:
+    context = run.context(item)
+    for number, condition in enumerate(run.rule.conditions):
+        if not condition.truth(context):
+            seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(context).items())
+            run.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
+            return False
+    return True
+
+
+def _place(run: RuleRun, item: Item) -> bool:
+    """Put an item where the rule wants it: into a group, into a digest, or on its way."""
+    if run.rule.group:
+        run.stage = "group"
+        group.add(run, run.rule.group, item)
+    elif run.rule.digest:
+        run.stage = "digest"
+        digest.add(run, run.rule.digest, item)
+    else:
+        deliver.deliver(run, Notification.of(item))
+    return True
+
+
+STAGES: Mapping[str, Callable[[RuleRun, Item], bool]] = {
+    "if": _conditions_hold,
+    "dedupe": throttle.is_new,
+    "burst": burst.passes,
+    "throttle": throttle.passes,
+    "send": _place,
+}
+"""The stages in their order; where one says no, the item goes no further, for now or for good."""
+
+
+def items(run: RuleRun, event: Event) -> Iterator[Item]:
+    """Yield the items of an event that the rule follows, one for each of ``for_each``, by their places."""
+    for place, item in enumerate(_each(run, event)):
+        # Each of thousands of alerts would carry the whole call along, into a state of its own.
         data = {name: value for name, value in item.data.items() if name not in run.rule.unseen}
         yield replace(item, place=place, data=data)
 
 
-def _items(run: RuleRun, event: Event) -> Iterator[Item]:
-    for item in _told(run, event):
+def _each(run: RuleRun, event: Event) -> Iterator[Item]:
+    for item in _found(run, event):
         if run.rule.for_each is None:
             yield item
             continue
@@ -72,113 +108,65 @@ def _items(run: RuleRun, event: Event) -> Iterator[Item]:
             yield replace(item, data={**item.data, name: element}, key=None, status=None)
 
 
-def _told(run: RuleRun, event: Event) -> Iterator[Item]:
+def _found(run: RuleRun, event: Event) -> Iterator[Item]:
+    """Yield what an event tells of, and what it means for something that the rule awaits."""
     awaited = _awaited(run)
-    if event.type == "missing" and awaited:
-        found = _overdue(run, awaited, event)
-        yield from [found] if found else []
-        return
-    if awaited and run.rule in run.project.awaiting(event):
-        late = _arrived(run, awaited, event)
-        yield from [late] if late else []
+    if awaited:
+        item = None
+        if event.type == "missing":
+            item = _overdue(run, awaited, event)
+        elif run.rule in run.project.awaiting(event):
+            item = _arrived(run, awaited, event)
+        if item:
+            yield item
+        if event.type == "missing":
+            return
     if run.rule in run.project.rules_for(event):
         yield from items_of(run.rule, event)
 
 
 def _awaited(run: RuleRun) -> MissingTrigger | None:
-    return next((one for one in run.rule.triggers if isinstance(one, MissingTrigger)), None)
-
-
-def _from_the_beginning(run: RuleRun, item: Item) -> None:
-    """Take one item through the stages of the rule, as far as it gets."""
-    rule = run.rule
-    run.stage = "if"
-    if not _holds(run, item):
-        return
-    run.stage = throttle.DEDUPE
-    if rule.dedupe and not throttle.is_new(run, rule.dedupe, item):
-        return
-    trigger = rule.trigger_of(item.data["file"]["path"]) if item.type == "file" else None
-    if trigger and trigger.burst:
-        run.stage = burst.KIND
-        burst.add(run, trigger.burst, str(trigger.root), item)
-    else:
-        _throttled(run, item)
-
-
-def _throttled(run: RuleRun, item: Item) -> None:
-    rule = run.rule
-    run.stage = throttle.THROTTLE
-    if rule.throttle and not throttle.passes(run, rule.throttle, item):
-        return
-    _place(run, item)
-
-
-def _holds(run: RuleRun, item: Item) -> bool:
-    about = run.context(item)
-    for number, condition in enumerate(run.rule.conditions):
-        if not condition.truth(about):
-            seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(about).items())
-            run.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
-            return False
-    return True
-
-
-def _place(run: RuleRun, item: Item) -> None:
-    """Put an item where the rule wants it: into a group, into a digest, or on its way."""
-    if run.rule.group:
-        run.stage = group.KIND
-        group.add(run, run.rule.group, item)
-    elif run.rule.digest:
-        run.stage = digest.KIND
-        digest.add(run, run.rule.digest, item)
-    else:
-        run.stage = "send"
-        deliver.deliver(run, single(item))
-
-
-_STAGES: dict[str, Stage] = {"if": _from_the_beginning, "throttle": _throttled, "send": _place}
-
-
-SEEN, OPEN = "seen", "missing"
+    return next((trigger for trigger in run.rule.triggers if isinstance(trigger, MissingTrigger)), None)
 
 
 def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Item | None:
     """Note that the awaited came; return what to tell if it was missed and the rule tells its coming."""
     at = min(event.at.timestamp(), run.time)
-    run.remember(SEEN, "", {"at": at, "event": event.id})
-    missed = run.recall(OPEN, "")
-    if missed is None:
+    run.remember("", SeenState(at=at, event=event.id))
+    missing = run.recall(MissingState, "")
+    if missing is None:
         return None
-    run.forget(OPEN, "")
-    run.decide(OPEN, "passed", f"it came late, at {event.at:%Y-%m-%d %H:%M} UTC")
+    run.forget(MissingState, "")
+    run.decide(MissingState.KIND, "passed", f"it came late, at {event.at:%Y-%m-%d %H:%M} UTC")
     if not trigger.resolved:
         return None
-    facts = {**missed["facts"], "last_seen": at, "resolved": True}
+    data = {"missing": {**missing.facts, "last_seen": at, "resolved": True}}
+    if event.type == "file":
+        data["file"] = dict(event.data)
     return Item(
         event_id=event.id,
         type="missing",
         at=at,
-        data={"missing": facts, event.type: event.data} if event.type == "file" else {"missing": facts},
-        key=f"missing:{missed['event']}",
+        data=data,
+        key=f"missing:{missing.event}",
         status="resolved",
     )
 
 
 def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Item | None:
     """Return what to tell at a nominal time, None if the awaited came in its window."""
-    seen = run.recall(SEEN, "")
+    seen = run.recall(SeenState, "")
     by = datetime.fromisoformat(event.data["at"])
-    if seen and seen["at"] > by.timestamp() - trigger.window:
-        run.decide(OPEN, "stopped", f"it came at {moment(seen['at']):%Y-%m-%d %H:%M} UTC")
+    if seen and seen.at > by.timestamp() - trigger.window:
+        run.decide(MissingState.KIND, "stopped", f"it came at {moment(seen.at):%Y-%m-%d %H:%M} UTC")
         return None
     facts = {
         "by": event.data["at"],
         "window": trigger.window,
-        "last_seen": seen["at"] if seen else None,
+        "last_seen": seen.at if seen else None,
         "resolved": False,
     }
-    run.remember(OPEN, "", {"event": event.id, "facts": facts})
+    run.remember("", MissingState(event=event.id, facts=facts))
     return Item(
         event_id=event.id,
         type="missing",

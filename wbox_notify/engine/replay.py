@@ -1,28 +1,30 @@
-"""Rehearsal: rules at work in a store of their own, whose clock is moved by hand."""
+"""Rules at work without a store: replays with a clock that is moved by hand, and dry runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import BytesIO
+from typing import Any
 
+from wbox_notify.engine.driver import Driver
 from wbox_notify.engine.item import moment
-from wbox_notify.engine.plan import plan, wake
-from wbox_notify.engine.rows import SLICE, wanted
+from wbox_notify.engine.rule_run import StateReader
+from wbox_notify.engine.state import RowsState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import WhatsAppMessage, notice_of
 from wbox_notify.rules import Project
-from wbox_notify.triggers.file.rows import Rows, Slice
+from wbox_notify.triggers.file.rows import Rows, Slice, Wanted
 
 
 @dataclass
 class ReplayStore:
     """All that rules remember, all that they decided and all that they said, and when.
 
-    It is what the store, the planner and the clock are for the daemon, and the same engine. While
-    ``api_down``, wbox takes nothing; what it should have taken goes to the fallback of the rule, if any.
-    ``contents`` are those of files whose rows are followed, by path.
+    It is what store, planner and clock are for the daemon. While ``api_down``, wbox takes nothing;
+    what it should have taken goes to the fallback of the rule, if any. ``contents`` are those of files whose
+    rows are followed, by path. ``below`` is the store that knows what rules kept in mind before, if any does.
     """
 
     project: Project
@@ -32,70 +34,96 @@ class ReplayStore:
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
     messages: list[tuple[datetime, PlannedMessage]] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
+    below: StateReader | None = None
     _events: set[str] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
+    _forgotten: set[tuple[str, str, str]] = field(default_factory=set)
 
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, object] | None:
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule keeps under a key, or None."""
-        memory = self.memories.get((rule, kind, key))
-        return memory.value if memory else None
+        place = (rule, kind, key)
+        if place in self.memories:
+            return self.memories[place].value
+        if self.below is None or place in self._forgotten:
+            return None
+        return self.below.remembered(rule, kind, key)
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
-        return any(
-            planned.key.startswith(prefix)
-            and isinstance(planned.message, WhatsAppMessage)
-            and planned.hold is None
-            for _, planned in self.messages
-        )
+        for _, planned in self.messages:
+            taken = isinstance(planned.message, WhatsAppMessage) and planned.hold is None
+            if taken and planned.key.startswith(prefix):
+                return True
+        return self.below is not None and self.below.sent(prefix)
 
     def happen(self, event: Event) -> None:
         """Let an event happen now; one that has happened before changes nothing."""
         if event.id not in self._events:
             self._events.add(event.id)
-            self._take(plan(self.project, event, self, self.now))
+            self._step(events=[event])
 
     def wait(self, until: datetime) -> None:
         """Move the clock on, and wake rules when they want to be woken."""
         while (due := self._next(until)) is not None:
             self.now = max(self.now, moment(due.due or 0.0))
-            self._take(wake(self.project, due, self, self.now, self._rows(due)))
+            self._step(due=[due])
         self.now = max(self.now, until)
 
     def wait_for(self, seconds: float) -> None:
         """Move the clock on by some seconds."""
         self.wait(self.now + timedelta(seconds=seconds))
 
+    def follow_rows(self, rows: Callable[[Wanted], Slice]) -> None:
+        """Follow all rows that files have now, as they are read."""
+        while due := [memory for memory in self.memories.values() if self._has_rows(memory)]:
+            self._step(due=due, rows=rows)
+
+    def _has_rows(self, memory: Memory) -> bool:
+        is_due = memory.due is not None and memory.due <= self.now.timestamp()
+        return is_due and memory.kind == RowsState.KIND
+
     def _next(self, until: datetime) -> Memory | None:
         due = [memory for memory in self.memories.values() if memory.due is not None]
         first = min(due, key=lambda memory: (memory.due, memory.rule, memory.kind, memory.key), default=None)
         return first if first and (first.due or 0.0) <= until.timestamp() else None
 
-    def _rows(self, due: Memory) -> Slice | None:
-        """Return the rows that a memory needs, of the files whose contents are given."""
-        asked = wanted(self.project, due, SLICE)
-        if asked is None:
-            return None
+    def _step(
+        self,
+        due: Sequence[Memory] = (),
+        events: Sequence[Event] = (),
+        rows: Callable[[Wanted], Slice] | None = None,
+    ) -> None:
+        driver = Driver(self.project, self, rows or self._rows, self.now)
+        driver.wake(due)
+        driver.plan(events)
+        for planned in driver.planned:
+            if planned.fault:
+                raise planned.fault
+            self._put(planned.plan)
+
+    def _rows(self, asked: Wanted) -> Slice:
+        """Return rows of the files whose contents are given."""
         try:
             file = BytesIO(self.contents.get(asked.path, b""))
             return Rows(file, asked.path, asked.reading).take(asked.start, asked.most)
         except WboxError as error:
             return Slice(problem=str(error))
 
-    def _take(self, made: Plan) -> None:
-        for memory in made.memories:
-            place = memory.rule, memory.kind, memory.key
+    def _put(self, plan: Plan) -> None:
+        for memory in plan.memories:
+            place = (memory.rule, memory.kind, memory.key)
             if memory.value is None:
                 self.memories.pop(place, None)
+                self._forgotten.add(place)
             else:
                 self.memories[place] = memory
-        self.decisions += [(self.now, decision) for decision in made.decisions]
-        self.messages += [(self.now, planned) for planned in self._new(made.messages)]
-        if made.release:
-            self.messages = [(at, self._released(planned, made)) for at, planned in self.messages]
+        self.decisions += [(self.now, decision) for decision in plan.decisions]
+        self.messages += [(self.now, planned) for planned in self._new(plan.messages)]
+        if plan.release:
+            self.messages = [(at, self._released(planned, plan)) for at, planned in self.messages]
 
-    def _released(self, planned: PlannedMessage, made: Plan) -> PlannedMessage:
-        mine = planned.rule in made.release and planned.key.startswith(f"{made.event_id}:")
+    def _released(self, planned: PlannedMessage, plan: Plan) -> PlannedMessage:
+        mine = planned.rule in plan.release and planned.key.startswith(f"{plan.event_id}:")
         return replace(planned, hold=None) if mine else planned
 
     def _new(self, messages: Sequence[PlannedMessage]) -> Iterator[PlannedMessage]:
@@ -105,10 +133,11 @@ class ReplayStore:
                 yield from self._arriving(planned)
 
     def _arriving(self, planned: PlannedMessage) -> Iterator[PlannedMessage]:
+        """Yield a message as it is sent: by wbox, or by the fallback of its rule."""
         message, rule = planned.message, self.project.rule(planned.rule)
         if not self.api_down or not isinstance(message, WhatsAppMessage):
             yield planned
-            return
-        for outlet in rule.fallback if rule else ():
-            notice = notice_of(message, outlet, rule.name if rule else "")
-            yield replace(planned, key=f"{planned.key}:{outlet}", message=notice)
+        elif rule:
+            for outlet in rule.fallback:
+                notice = notice_of(message, outlet, rule.name)
+                yield replace(planned, key=f"{planned.key}:{outlet}", message=notice)

@@ -1,115 +1,114 @@
-"""Again: a retry follows what failed, and that alone, by its own rule."""
+"""Retry: what failed is followed once more, and that alone, by its own rule."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from wbox_notify.engine import deliver, escalate, group, pipeline, rows
+from wbox_notify.engine import deliver, escalate, pipeline, rows
 from wbox_notify.engine.item import Item
-from wbox_notify.engine.notification import Notification, restore, single
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.model.deliveries import AGAIN, Hold, PlannedMessage
-from wbox_notify.model.events import event_of
-
-KIND = AGAIN
+from wbox_notify.engine.state import STATES, GroupState, Notification, QuietState, Retry
+from wbox_notify.model.deliveries import Hold, PlannedMessage
 
 _LATER = 60.0
 """Seconds until it is seen again whether what the rule keeps in mind now has been told."""
 
-_OF_THE_STORE = ("event", "event_id", "key")
-"""What the store adds to the values of a retry: the event that it belongs to, and the key that it had."""
-
 
 def wake(run: RuleRun, key: str) -> None:
     """Follow what failed once more; what fails again stands in the queue again."""
-    value = run.recall(KIND, key)
-    run.forget(KIND, key)
-    if value:
-        work = partial(_follow, run, key, value)
-        run.guarded("retry", key.removesuffix(f":{run.rule.id}:-"), work, _bare(value))
+    retry = run.recall(Retry, key)
+    run.forget(Retry, key)
+    if retry:
+        origin = key.removesuffix(f":{run.rule.id}:-")
+        run.guarded("retry", origin, partial(_follow, run, key, retry), retry)
 
 
-def follow(run: RuleRun, item: Item, value: Mapping[str, Any]) -> None:
+def follow(run: RuleRun, item: Item, retry: Retry) -> None:
     """Follow what failed about an item that was found again."""
-    if value["do"] == "tell":
-        _tell(run, single(item), value)
+    if retry.do == "tell":
+        _tell(run, Notification.of(item), retry)
     else:
-        pipeline.go_on(run, value["stage"], [item])
+        pipeline.go_on(run, retry.stage, [item])
 
 
-def left(rule: str, value: Mapping[str, Any]) -> PlannedMessage:
+def left(rule: str, retry: Retry) -> PlannedMessage:
     """Return what stands in the queue where a retry finds no rule."""
-    facts = {"rule": rule}
     return PlannedMessage(
-        key=value["key"], rule=rule, message=None, hold=Hold.RULE_GONE, facts=facts, again=_bare(value)
+        key=retry.key,
+        rule=rule,
+        message=None,
+        hold=Hold.RULE_GONE,
+        facts={"rule": rule},
+        again=retry.again(),
     )
 
 
-def _follow(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
-    match value["do"]:
-        case "event":
-            pipeline.follow_event(run, event_of(value["event"]))
+def _follow(run: RuleRun, key: str, retry: Retry) -> None:
+    match retry.do:
+        case "event" if retry.event:
+            pipeline.follow_event(run, retry.event)
         case "wake":
-            _wake_now(run, value)
+            _wake_now(run, retry)
         case "remember":
-            _remember(run, key, value)
+            _give_back(run, key, retry)
         case "rest":
-            rows.rest(run, key, value)
-        case _ if "occasion" in value:
-            _tell(run, restore(run, value["occasion"], value.get("members")), value)
-        case _ if "subject" in value:
-            follow(run, Item(**value["subject"]), value)
-        case _ if run.rule.reads:
-            rows.again(run, key, value)
+            rows.rest(run, key, retry)
         case _:
-            _find(run, value)
+            _follow_item(run, key, retry)
 
 
-def _find(run: RuleRun, value: Mapping[str, Any]) -> None:
+def _follow_item(run: RuleRun, key: str, retry: Retry) -> None:
+    if retry.notification:
+        _tell(run, retry.notification, retry)
+    elif retry.item:
+        follow(run, retry.item, retry)
+    elif run.rule.reads:
+        rows.again(run, key, retry)
+    else:
+        _find(run, retry)
+
+
+def _find(run: RuleRun, retry: Retry) -> None:
     """Follow what failed about one of the items of an event."""
-    event, place = event_of(value["event"]), value["place"]
+    event, place = rows.event_of_retry(retry)
     pipeline.begin(run, event.id)
-    item = next((one for one in pipeline.each(run, event) if one.place == place), None)
+    item = next((item for item in pipeline.items(run, event) if item.place == place), None)
     run.stage = ""
     if item:
-        follow(run, item, value)
+        follow(run, item, retry)
     else:
-        run.decide("retry", "stopped", f"the rule finds no number {place + 1} in this event any more")
+        run.decide("retry", "stopped", f"the event has no item number {place + 1} any more")
 
 
-def _tell(run: RuleRun, notification: Notification, value: Mapping[str, Any]) -> None:
-    reader = run.project.reader(value["reader"])
+def _tell(run: RuleRun, notification: Notification, retry: Retry) -> None:
+    reader = run.project.reader(retry.reader)
     before = len(run.messages)
-    teller = escalate.tell_again if "step" in value else deliver.tell_again
-    made = teller(run, reader, notification, _bare(value))
-    if made:
-        run.decide("send", "passed", messages_of(made))
+    tell_again = deliver.tell_again if retry.step is None else escalate.tell_again
+    number = tell_again(run, reader, notification, retry)
+    if number:
+        run.decide("send", "passed", messages_of(number))
     elif len(run.messages) == before:
         run.decide("send", "stopped", "the rule has no such message any more")
 
 
-def _wake_now(run: RuleRun, value: Mapping[str, Any]) -> None:
+def _wake_now(run: RuleRun, retry: Retry) -> None:
     """Let what failed when it was due be due now."""
-    kept = run.recall(value["kind"], value["key_of_memory"])
-    if kept is None:
-        run.decide("retry", "stopped", f"its {value['kind']} is over")
+    kind = STATES.get(retry.kind)
+    state = run.recall(kind, retry.memory_key) if kind else None
+    if state is None:
+        run.decide("retry", "stopped", f"the {retry.kind} is over")
     else:
-        run.remember(value["kind"], value["key_of_memory"], kept, run.time)
+        run.remember(retry.memory_key, state, run.time)
 
 
-def _remember(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def _give_back(run: RuleRun, key: str, retry: Retry) -> None:
     """Tell what a person has let go, as if the rule had kept it in mind all the time."""
-    kind, place, kept = value["kind"], value["key_of_memory"], value["value"]
-    if kind == deliver.QUIET_HOURS and kept.get("anyway"):
-        for one in kept["held"]:
-            _tell(run, restore(run, one), {"do": "tell", "occasion": one, "reader": place})
-    elif run.recall(kind, place) is None:
-        run.remember(kind, place, kept, run.time)
-    elif kind == group.KIND:
-        pipeline.go_on(run, "send", [Item(**one) for one in group.untold(kept)])
+    state = STATES[retry.kind].from_json(retry.state or {})
+    if isinstance(state, QuietState) and state.anyway:
+        for notification in state.held:
+            once_more = Retry(do="tell", notification=notification, reader=retry.memory_key)
+            _tell(run, notification, once_more)
+    elif run.recall(type(state), retry.memory_key) is None:
+        run.remember(retry.memory_key, state, run.time)
+    elif isinstance(state, GroupState):
+        pipeline.go_on(run, "send", state.untold)
     else:
-        run.remember(KIND, key, value, run.time + _LATER)
-
-
-def _bare(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: one for name, one in value.items() if name not in _OF_THE_STORE}
+        run.remember(key, retry, run.time + _LATER)

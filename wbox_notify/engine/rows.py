@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.model.deliveries import AGAIN, Decision, Hold, Memory, PlannedMessage, Verdict
-from wbox_notify.model.events import Event, event_fields, event_of
+from wbox_notify.engine.state import Retry, RowsState, StormState
+from wbox_notify.errors import WboxError
+from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage, Verdict
+from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Slice, Wanted
-
-KIND, STORM = "rows", "storm"
 
 SLICE = 500
 """How many rows are followed in one plan."""
@@ -26,7 +25,7 @@ _AGAIN = 2.0
 """Seconds until a rule looks again whether the others have followed all rows of its file."""
 
 Follow = Callable[[RuleRun, Item], None]
-Retry = Callable[[RuleRun, Item, Mapping[str, Any]], None]
+Retrying = Callable[[RuleRun, Item, Retry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,132 +47,155 @@ class Storm:
 
 def begin(run: RuleRun, event: Event) -> None:
     """Let the rows of a file be followed, from the first on."""
-    run.remember(KIND, event.id, _beginning(run, event, 1), run.time)
-    run.decide(KIND, "waits", "its rows are followed next")
+    run.remember(event.id, _beginning(run, event, 1), run.time)
+    run.decide(RowsState.KIND, "waits", "rows queued")
 
 
-def rest(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def rest(run: RuleRun, key: str, retry: Retry) -> None:
     """Let the rest of a file be followed that could not be read, once nothing of it is being followed."""
-    event = event_of(value["event"])
-    if run.recall(KIND, event.id):
-        run.remember(AGAIN, key, value, run.time + _AGAIN)
+    event, row = event_of_retry(retry)
+    if run.recall(RowsState, event.id):
+        run.remember(key, retry, run.time + _AGAIN)
         return
-    run.remember(KIND, event.id, _beginning(run, event, value["place"]), run.time)
-    run.decide(KIND, "waits", f"its rows are followed from row {value['place']} on")
+    run.remember(event.id, _beginning(run, event, row), run.time)
+    run.decide(RowsState.KIND, "waits", f"rows queued from row {row} on")
 
 
-def again(run: RuleRun, key: str, value: Mapping[str, Any]) -> None:
+def again(run: RuleRun, key: str, retry: Retry) -> None:
     """Let one row be read again, with others of its file, and what failed about it be followed."""
-    event, row = event_of(value["event"]), value["place"]
-    state = run.recall(KIND, event.id) or {**_beginning(run, event, row), "only": {}}
-    if "only" not in state or state["rows"]:
-        run.remember(AGAIN, key, value, run.time + _AGAIN)
+    event, row = event_of_retry(retry)
+    state = run.recall(RowsState, event.id) or replace(_beginning(run, event, row), only={})
+    if state.only is None or state.rows:
+        run.remember(key, retry, run.time + _AGAIN)
         return
-    kept = {**{name: one for name, one in value.items() if name != "event"}, "key": key}
-    state["only"].setdefault(str(row), []).append(kept)
-    run.remember(KIND, event.id, {**state, "next": min(state["next"], row)}, run.time)
+    retries = (*state.only.get(row, ()), replace(retry, event=None, key=key))
+    state = replace(state, only={**state.only, row: retries}, next=min(state.next, row))
+    run.remember(event.id, state, run.time)
 
 
-def _beginning(run: RuleRun, event: Event, row: int) -> dict[str, Any]:
+def event_of_retry(retry: Retry) -> tuple[Event, int]:
+    """Return the event of a retry, and the number in it of what failed.
+
+    Raises:
+        WboxError: The store does not know it any more.
+    """
+    if retry.event is None or retry.place is None:
+        raise WboxError("the event of this retry is not stored any more")
+    return retry.event, retry.place
+
+
+def _beginning(run: RuleRun, event: Event, row: int) -> RowsState:
     """Return what is kept of a file before the first of its rows is followed."""
-    kept = event_fields(event)
     if "text" not in run.rule.needs:
-        kept["data"].pop("text", None)
-    if (run.recall(STORM, event.id) or {}).get("then") == "dropped":
-        run.forget(STORM, event.id)
-    counts = {"rows": 0, "made": 0, "failed": 0}
-    return {"event_id": event.id, "event": kept, "next": row, **counts, "first": "", "done": False}
+        data = {name: value for name, value in event.data.items() if name != "text"}
+        event = replace(event, data=data)
+    if _answer(run, event.id) == "dropped":
+        run.forget(StormState, event.id)
+    return RowsState(event=event, next=row)
+
+
+def _answer(run: RuleRun, key: str) -> str:
+    """Return what a person answered to the storm of a file, if anything."""
+    storm = run.recall(StormState, key)
+    return storm.then if storm else ""
 
 
 def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     """Return which rows a memory that is due needs; None where it needs none."""
     rule = project.rule(due.rule)
-    if due.kind != KIND or rule is None or rule.reads is None or not due.value or due.value["done"]:
+    if due.kind != RowsState.KIND or rule is None or rule.reads is None or not due.value:
         return None
-    data = due.value["event"]["data"]
+    state = RowsState.from_json(due.value)
+    data = state.event.data
     trigger = rule.trigger_of(data["path"])
-    if trigger is None:
+    if state.done or trigger is None:
         return None
     kinds = {"lines": "lines", "events": "ics"}
-    path = data.get("source", data["path"])
+    path, root = data["path"], str(trigger.root)
+    if "source" in data:  # where the file lies now
+        path = data["source"]
+        root = path.rpartition("/")[0]
     return Wanted(
         reader=f"{rule.id} {due.key}",
         path=path,
-        root=path.rpartition("/")[0] if "source" in data else str(trigger.root),
+        root=root,
         size=data["size"],
         mtime=data["mtime"],
         digest=data.get("digest", ""),
         reading=replace(trigger.read, kind=kinds.get(rule.reads, trigger.read.kind)),
-        start=due.value["next"],
+        start=state.next,
         most=most,
     )
 
 
-def wake(run: RuleRun, key: str, found: Slice | None, follow: Follow, retry: Retry) -> Storm | None:
+def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retrying) -> Storm | None:
     """Follow some rows; return what all of them came to when these were the last.
 
     ``retry`` follows what failed about a row that is read again.
     """
-    state = run.recall(KIND, key)
+    state = run.recall(RowsState, key)
     if state is None:
         return None
-    then = (run.recall(STORM, key) or {}).get("then")
-    if then == "dropped":
-        run.forget(KIND, key)
-        run.decide(KIND, "stopped", f"dropped by hand, from row {state['next']} on")
+    answer = _answer(run, key)
+    if answer == "dropped":
+        run.forget(RowsState, key)
+        run.decide(RowsState.KIND, "stopped", f"dropped by hand, from row {state.next} on")
         return None
-    released = then == "released"
-    if not state["done"]:
-        taken = found or Slice(problem="the rule does not read this file any more")
-        if "only" in state:
-            _take_again(run, state, taken, retry)
+    released = answer == "released"
+    if not state.done:
+        rows = rows or Slice(problem="the rule does not read this file any more")
+        if state.only is None:
+            state = _take(run, state, rows, follow)
         else:
-            _take(run, state, taken, follow)
-        _hold(run, state, released=released)
-        if state["done"]:
-            run.decide(KIND, "passed", f"{messages_of(state['made'])} of {state['rows']} rows")
-    if not state["done"]:
-        run.remember(KIND, key, state, run.time)
+            state = _take_again(run, state, state.only, rows, retry)
+        state = _count(run, state, released=released)
+        if state.done:
+            run.decide(RowsState.KIND, "passed", f"{messages_of(state.made)} of {state.rows} rows")
+    if not state.done:
+        run.remember(key, state, run.time)
         return None
     return _end(run, key, state, released=released)
 
 
-def _take(run: RuleRun, state: dict[str, Any], found: Slice, follow: Follow) -> None:
-    if found.rows:
-        _follow_all(run, state, found.rows, follow)
-    if found.problem:
-        retry = {"do": "rest", "place": state["next"]}
-        since = f" from row {state['next']} on" if state["next"] > 1 else ""
-        run.fail(KIND, f"{_name(state)}{since}: {found.problem}", state["event_id"], retry)
-    state["done"] = not found.more
+def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsState:
+    """Follow some rows, each for the first time; return what is kept of the file then."""
+    if rows.rows:
+        state = _follow_all(run, state, rows.rows, follow)
+    if rows.problem:
+        since = f" from row {state.next} on" if state.next > 1 else ""
+        problem = f"{_name(state)}{since}: {rows.problem}"
+        run.fail(RowsState.KIND, problem, state.event.id, Retry(do="rest", place=state.next))
+    return replace(state, done=not rows.more)
 
 
-def _take_again(run: RuleRun, state: dict[str, Any], found: Slice, retry: Retry) -> None:
+def _take_again(
+    run: RuleRun, state: RowsState, only: Mapping[int, tuple[Retry, ...]], rows: Slice, follow: Retrying
+) -> RowsState:
     """Follow what failed about some of the rows; one that is not there any more has failed again."""
-    item, only = _subject(run, state), state["only"]
-    for row in found.rows:
-        made = len(run.messages)
-        for value in only.pop(str(row.number), ()):
+    item, left = _item(run, state), {**only}
+    for row in rows.rows:
+        before = len(run.messages)
+        for retry in left.pop(row.number, ()):
             if row.problem:
-                _fail_again(run, value, row.problem)
+                _fail_again(run, retry, row.problem)
             else:
-                retry(run, _of_row(run, item, row), value)
-        run.messages[made:] = _placed(run.messages[made:], _place(state, row), listed=True)
-        state.update(next=row.number + 1, rows=state["rows"] + 1)
-    state["done"] = not (found.more and only)
-    if state["done"]:
-        for number, values in only.items():
-            for value in values:
-                _fail_again(run, value, f"row {number}: {found.problem or 'it is not there any more'}")
+                follow(run, _of_row(run, item, row), retry)
+        run.messages[before:] = _placed(run.messages[before:], _place(state, row), listed=True)
+        state = replace(state, next=row.number + 1, rows=state.rows + 1)
+    if rows.more and left:
+        return replace(state, only=left)
+    for number, retries in left.items():
+        for retry in retries:
+            _fail_again(run, retry, f"row {number}: {rows.problem or 'it is not there any more'}")
+    return replace(state, only=left, done=True)
 
 
-def _fail_again(run: RuleRun, value: Mapping[str, Any], problem: str) -> None:
-    retry = {name: one for name, one in value.items() if name not in {"key", "event_id"}}
-    run.fail(KIND, problem, value["key"].removesuffix(f":{run.rule.id}:-"), retry)
+def _fail_again(run: RuleRun, retry: Retry, problem: str) -> None:
+    run.fail(RowsState.KIND, problem, retry.key.removesuffix(f":{run.rule.id}:-"), retry)
 
 
-def _subject(run: RuleRun, state: dict[str, Any]) -> Item:
-    [item] = items_of(run.rule, event_of(state["event"]))
+def _item(run: RuleRun, state: RowsState) -> Item:
+    [item] = items_of(run.rule, state.event)
     return item
 
 
@@ -183,43 +205,45 @@ def _of_row(run: RuleRun, item: Item, row: Row) -> Item:
     return replace(item, data={**item.data, name: row.value}, place=row.number)
 
 
-def _end(run: RuleRun, key: str, state: dict[str, Any], *, released: bool) -> Storm | None:
+def _end(run: RuleRun, key: str, state: RowsState, *, released: bool) -> Storm | None:
     """Return what all messages come to, unless another rule has rows of this file before it."""
-    others = {
-        rule.id: other
-        for rule in run.project.rules_for(event_of(state["event"]))
-        if rule is not run.rule and (other := run.recall(KIND, key, rule.id))
-    }
-    if not all(other["done"] for other in others.values()):
-        run.remember(KIND, key, state, run.time + _AGAIN)
+    others: dict[str, RowsState] = {}
+    for rule in run.project.rules_for(state.event):
+        other = run.recall(RowsState, key, rule.id)
+        if other and rule is not run.rule:
+            others[rule.id] = other
+    if not all(other.done for other in others.values()):
+        run.remember(key, state, run.time + _AGAIN)
         return None
-    for rule in (run.rule.id, *others):
-        run.forget(KIND, key, rule)
-    made = state["made"] + sum(other["made"] for other in others.values())
+    rules = (run.rule.id, *others)
+    for rule_id in rules:
+        run.forget(RowsState, key, rule_id)
+    made = state.made + sum(other.made for other in others.values())
     asks = made > run.project.settings.storm_guard and not released
-    return Storm(made, _about(state), asks, (run.rule.id, *others))
+    return Storm(made, _about(state), asks, rules)
 
 
-def _hold(run: RuleRun, state: dict[str, Any], *, released: bool) -> None:
+def _count(run: RuleRun, state: RowsState, *, released: bool) -> RowsState:
     """Count the messages; they wait for those of all other rows unless somebody has let them go."""
-    made = [one.message for one in run.messages if one.message]
-    state["made"] += len(made)
-    if not state["first"] and made and isinstance(made[0], Text):
-        state["first"] = made[0].message[:_SHOWN]
-    if not released:
-        facts = {"file": _name(state)}
-        run.messages[:] = [
-            replace(one, hold=Hold.ROWS, facts=facts) if one.message else one for one in run.messages
-        ]
+    made, first = 0, state.first
+    for number, planned in enumerate(run.messages):
+        if planned.message is None:
+            continue
+        if not made and not first and isinstance(planned.message, Text):
+            first = planned.message.message[:_SHOWN]
+        made += 1
+        if not released:
+            run.messages[number] = replace(planned, hold=Hold.ROWS, facts={"file": _name(state)})
+    return replace(state, made=state.made + made, first=first)
 
 
-def _about(state: dict[str, Any]) -> str:
-    first = f", the first of them: “{state['first']}”" if state["first"] else ""
+def _about(state: RowsState) -> str:
+    first = f", the first of them: “{state.first}”" if state.first else ""
     return f"{_name(state)}{first}"
 
 
-def _name(state: dict[str, Any]) -> str:
-    return str(state["event"]["data"]["name"])
+def _name(state: RowsState) -> str:
+    return str(state.event.data["name"])
 
 
 @dataclass(slots=True)
@@ -232,23 +256,27 @@ class _Tally:
     unlisted: list[int] = field(default_factory=list)
     example: str = ""
 
-    def add(self, row: int, decisions: Sequence[Decision]) -> None:
-        """Count what was decided about one row."""
-        for one in decisions:
-            # What stands before the first space of a condition is which one it is: if[1].
-            which = one.detail.partition(" ")[0] if one.stage == "if" else ""
-            kind = (one.stage, one.outcome, which)
-            number, first = self.alike.get(kind, (0, f"row {row}: {one.detail}"))
-            self.alike[kind] = number + 1, first
-
-    def fail(self, row: int, decisions: Sequence[Decision], *, listed: bool) -> None:
-        """Take in why one row failed."""
-        if listed:
+    def add(self, row: int, decisions: Sequence[Decision], *, listed: bool) -> bool:
+        """Count what was decided about one row; return whether it failed, which is ``listed`` or told."""
+        failed = [decision for decision in decisions if decision.outcome == "failed"]
+        for decision in decisions:
+            if decision.outcome != "failed":
+                self._count(row, decision)
+        if failed and listed:
             place = f"row {row} of {self.file}"
-            self.failed += [replace(one, detail=f"{place}: {one.detail}") for one in decisions]
-        else:
+            self.failed += [replace(decision, detail=f"{place}: {decision.detail}") for decision in failed]
+        elif failed:
             self.unlisted.append(row)
-            self.example = self.example or decisions[0].detail
+            self.example = self.example or failed[0].detail
+        return bool(failed)
+
+    def _count(self, row: int, decision: Decision) -> None:
+        which = ""
+        if decision.stage == "if":  # what stands before the first space is which condition it is: if[1]
+            which = decision.detail.partition(" ")[0]
+        kind = (decision.stage, decision.outcome, which)
+        number, first = self.alike.get(kind, (0, f"row {row}: {decision.detail}"))
+        self.alike[kind] = number + 1, first
 
     def tell(self, run: RuleRun, span: str) -> None:
         """Leave what was decided with the run."""
@@ -258,42 +286,42 @@ class _Tally:
             run.decide(stage, outcome, f"{span}: {times}in {first}")
         if self.unlisted:
             numbers = ", ".join(_spans(self.unlisted))
-            run.decide(KIND, "failed", f"rows {numbers} failed also, the first of them: {self.example}")
+            detail = f"rows {numbers} failed also, the first of them: {self.example}"
+            run.decide(RowsState.KIND, "failed", detail)
 
 
-def _follow_all(run: RuleRun, state: dict[str, Any], rows: Sequence[Row], follow: Follow) -> None:
-    item = _subject(run, state)
-    tally, before = _Tally(_name(state)), run.decisions
+def _follow_all(run: RuleRun, state: RowsState, rows: Sequence[Row], follow: Follow) -> RowsState:
+    item = _item(run, state)
+    tally, decisions, failed = _Tally(_name(state)), run.decisions, state.failed
     for row in rows:
-        run.decisions, made = [], len(run.messages)
+        run.decisions, before = [], len(run.messages)
         if row.problem:
-            retry = {"do": "follow", "stage": "if", "place": row.number}
-            run.fail(KIND, row.problem, f"{item.event_id}:{row.number}", retry)
+            retry = Retry(do="follow", stage="if", place=row.number)
+            run.fail(RowsState.KIND, row.problem, f"{item.event_id}:{row.number}", retry)
         else:
             follow(run, _of_row(run, item, row))
-        wrong = [one for one in run.decisions if one.outcome == "failed"]
-        tally.add(row.number, [one for one in run.decisions if one.outcome != "failed"])
-        if wrong:
-            state["failed"] += 1
-            listed = state["failed"] <= _LISTED
-            tally.fail(row.number, wrong, listed=listed)
-            run.messages[made:] = _placed(run.messages[made:], _place(state, row), listed=listed)
-    run.decisions = before
+        if tally.add(row.number, run.decisions, listed=failed < _LISTED):
+            failed += 1
+            messages = run.messages[before:]
+            run.messages[before:] = _placed(messages, _place(state, row), listed=failed <= _LISTED)
+    run.decisions = decisions
     tally.tell(run, f"rows {rows[0].number}-{rows[-1].number}")
-    state.update(next=rows[-1].number + 1, rows=state["rows"] + len(rows))
+    return replace(state, next=rows[-1].number + 1, rows=state.rows + len(rows), failed=failed)
 
 
-def _place(state: dict[str, Any], row: Row) -> str:
+def _place(state: RowsState, row: Row) -> str:
     return f"row {row.number} of {_name(state)}"
 
 
 def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> list[PlannedMessage]:
     """Return the messages of a row that failed, of which those that could not be made say which row it is."""
-    return [
-        replace(one, problem=f"{place}: {one.problem}") if one.problem else one
-        for one in messages
-        if listed or one.message
-    ]
+    placed: list[PlannedMessage] = []
+    for planned in messages:
+        if planned.problem and listed:
+            placed.append(replace(planned, problem=f"{place}: {planned.problem}"))
+        elif listed or planned.message:
+            placed.append(planned)
+    return placed
 
 
 def _spans(numbers: Sequence[int]) -> list[str]:

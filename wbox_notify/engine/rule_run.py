@@ -1,12 +1,13 @@
 """One rule at work on an event, or on a memory that is due."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from wbox_notify.engine.item import Item, context, first_event, key_of, short
+from wbox_notify.engine.item import Item, context, key_of, short
+from wbox_notify.engine.state import STATES, Retry, State
 from wbox_notify.errors import WboxError
 from wbox_notify.model import reasons
 from wbox_notify.model.addresses import check_public
@@ -18,47 +19,66 @@ from wbox_notify.rules.recipients import OnCall, Outlet, Reader
 from wbox_notify.rules.rule import Draft, Translations
 from wbox_notify.templates import Expression, Template
 
+_S = TypeVar("_S", bound=State)
+_Place = tuple[str, str, str]
+"""The rule, the kind and the key of a memory."""
+
 
 class StateReader(Protocol):
-    """Whoever knows what rules have kept in mind from earlier events."""
+    """A store of what rules keep in mind."""
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule keeps under a key, or None."""
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
+
+
+class Change(NamedTuple):
+    """A state as a rule leaves it, and when the rule wants to be woken with it; None forgets it."""
+
+    state: State | None
+    due: float | None = None
 
 
 class Overlay:
-    """A memory with changes on top that are not stored yet."""
+    """What rules keep in mind, with changes on top that are not stored yet."""
 
-    def __init__(self, below: StateReader) -> None:
-        self._below = below
-        self._above: dict[tuple[str, str, str], Mapping[str, Any] | None] = {}
+    def __init__(self, store: StateReader) -> None:
+        self._store = store
+        self._changed: dict[_Place, State | None] = {}
 
     def add(self, memories: Iterable[Memory]) -> None:
-        """Remember changes."""
+        """Take in memories as they are about to be stored."""
         for memory in memories:
-            self._above[memory.rule, memory.kind, memory.key] = memory.value
+            state = None if memory.value is None else STATES[memory.kind].from_json(memory.value)
+            self._changed[memory.rule, memory.kind, memory.key] = state
 
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
-        """Return what a rule keeps under a key, or None."""
-        if (rule, kind, key) in self._above:
-            return self._above[rule, kind, key]
-        return self._below.remembered(rule, kind, key)
+    def keep(self, changes: Mapping[_Place, Change]) -> None:
+        """Take in the states that a rule leaves."""
+        for place, change in changes.items():
+            self._changed[place] = change.state
+
+    def recall(self, kind: type[_S], rule: str, key: str) -> _S | None:
+        """Return the state that a rule keeps under a key, or None."""
+        place = (rule, kind.KIND, key)
+        if place in self._changed:
+            return cast("_S | None", self._changed[place])
+        value = self._store.remembered(*place)
+        return None if value is None else kind.from_json(value)
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
-        return self._below.sent(prefix)
+        return self._store.sent(prefix)
 
 
 class RuleRun:
     """One rule's run at an event, or at a memory that is due.
 
-    Each stage reads and writes its memory here, and leaves decisions and messages.
+    Each stage reads and writes its state here, and leaves decisions and messages.
     """
 
-    def __init__(self, project: Project, rule: Rule, memory: StateReader, now: datetime) -> None:
+    def __init__(self, project: Project, rule: Rule, overlay: Overlay, now: datetime) -> None:
         self.project = project
         self.rule = rule
         self.now = now
@@ -68,42 +88,45 @@ class RuleRun:
         self.stage = ""
         self.event_id = ""
         """The event that is followed, where an item can be found in it again by its place."""
-        self._memory = memory
-        self._changes: dict[tuple[str, str, str], Memory] = {}
+        self.changes: dict[_Place, Change] = {}
+        """The states that the rule leaves."""
+        self._overlay = overlay
+        self._journal: list[tuple[_Place, Change | None]] = []
+        """What stood in ``changes`` before each of them, so that a failure undoes its own alone."""
 
     @property
     def memories(self) -> tuple[Memory, ...]:
         """All that the rule has come to remember or forget in this run."""
-        return tuple(_with_events(memory) for memory in self._changes.values())
+        return tuple(memory_of(*place, change) for place, change in self.changes.items())
 
-    def snapshot(self) -> dict[tuple[str, str, str], Memory]:
-        """Return what has changed in memory so far, for ``restore``."""
-        return dict(self._changes)
-
-    def restore(self, snapshot: Mapping[tuple[str, str, str], Memory]) -> None:
-        """Go back to what had changed in memory at a snapshot."""
-        self._changes = dict(snapshot)
-
-    def recall(self, kind: str, key: str, rule: str = "") -> dict[str, Any] | None:
-        """Return what the rule, or another one, keeps under a key, as a copy that may be changed."""
-        copy: dict[str, Any] | None = json.loads(json.dumps(self.look(kind, key, rule)))
-        return copy
-
-    def look(self, kind: str, key: str, rule: str = "") -> Mapping[str, Any] | None:
-        """Return the same itself, not to be changed: a copy for each of thousands of items is too dear."""
+    def recall(self, kind: type[_S], key: str, rule: str = "") -> _S | None:
+        """Return the state that the rule, or another one, keeps under a key."""
         rule = rule or self.rule.id
-        changed = self._changes.get((rule, kind, key))
-        return changed.value if changed else self._memory.remembered(rule, kind, key)
+        change = self.changes.get((rule, kind.KIND, key))
+        if change is None:
+            return self._overlay.recall(kind, rule, key)
+        return cast("_S | None", change.state)
 
-    def remember(self, kind: str, key: str, value: Mapping[str, Any], due: float | None = None) -> None:
-        """Keep something in mind, and be woken with it when it is due."""
-        rule = self.rule.id
-        self._changes[rule, kind, key] = Memory(rule=rule, kind=kind, key=key, value=value, due=due)
+    def remember(self, key: str, state: State, due: float | None = None) -> None:
+        """Keep a state, and be woken with it when it is due."""
+        self._change((self.rule.id, state.KIND, key), Change(state, due))
 
-    def forget(self, kind: str, key: str, rule: str = "") -> None:
-        """Let the rule, or another one, keep something in mind no longer."""
-        rule = rule or self.rule.id
-        self._changes[rule, kind, key] = Memory(rule=rule, kind=kind, key=key, value=None)
+    def forget(self, kind: type[State], key: str, rule: str = "") -> None:
+        """Let the rule, or another one, keep a state no longer."""
+        self._change((rule or self.rule.id, kind.KIND, key), Change(None))
+
+    def _change(self, place: _Place, change: Change) -> None:
+        self._journal.append((place, self.changes.get(place)))
+        self.changes[place] = change
+
+    def _undo(self, to: int) -> None:
+        """Undo the changes after the first ones of the journal."""
+        while len(self._journal) > to:
+            place, before = self._journal.pop()
+            if before is None:
+                del self.changes[place]
+            else:
+                self.changes[place] = before
 
     def decide(self, stage: str, outcome: Verdict, detail: str) -> None:
         """Note why something was or was not done."""
@@ -111,37 +134,39 @@ class RuleRun:
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
         )
 
-    def fail(
-        self, stage: str, problem: str, origin: str, again: Mapping[str, Any], *, where: str = ""
-    ) -> None:
-        """Note that the rule cannot be followed: that stays in the queue as dead until it is mended.
+    def fail(self, stage: str, problem: str, origin: str, retry: Retry, *, where: str = "") -> None:
+        """Note that the rule cannot be followed: that stays in the queue as dead until it is retried.
 
-        ``again`` says what a retry follows; ``engine.retry`` reads it. ``where`` stands before the problem in
-        the queue, in which nothing else says the stage.
+        ``where`` stands before the problem in the queue, in which nothing else says the stage.
         """
         problem = one_line(problem)
         self.decide(stage, "failed", problem)
-        key = f"{origin}:{self.rule.id}:-"
         self.messages.append(
-            PlannedMessage(key=key, rule=self.rule.id, message=None, problem=f"{where}{problem}", again=again)
+            PlannedMessage(
+                key=f"{origin}:{self.rule.id}:-",
+                rule=self.rule.id,
+                message=None,
+                problem=f"{where}{problem}",
+                again=retry.again(),
+            )
         )
 
-    def hold(self, kind: str, key: str, value: Mapping[str, Any], code: Hold, facts: Facts) -> None:
-        """Let something that the rule keeps in mind wait in the queue for a person."""
-        planned = held(self.rule.id, kind, key, value, code, facts)
+    def hold(self, key: str, state: State, code: Hold, facts: Facts) -> None:
+        """Let a state wait in the queue for a person."""
+        planned = held(self.rule.id, key, state, code, facts)
         self.messages.append(planned)
-        self.decide(kind, "waits", f"for a person: {reasons.hold(code, planned.facts)}")
+        self.decide(state.KIND, "waits", f"for a person: {reasons.hold(code, planned.facts)}")
 
-    def guarded(self, stage: str, origin: str, work: Callable[[], None], again: Mapping[str, Any]) -> bool:
+    def guarded(self, stage: str, origin: str, work: Callable[[], None], retry: Retry) -> bool:
         """Do some work; where the rule cannot be followed, undo what it remembered and note the failure."""
-        before = self.snapshot()
+        before = len(self._journal)
         try:
             work()
         except WboxError as error:
-            self.restore(before)
+            self._undo(before)
             stage = self.stage or stage
             where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
-            self.fail(stage, told(error).removeprefix(where), origin, again, where=where)
+            self.fail(stage, told(error).removeprefix(where), origin, retry, where=where)
             return False
         finally:
             self.stage = ""
@@ -156,7 +181,7 @@ class RuleRun:
 
     def sent(self, origin: str) -> bool:
         """Return whether wbox took one of the rule's messages of an origin."""
-        return self._memory.sent(f"{origin}:{self.rule.id}:")
+        return self._overlay.sent(f"{origin}:{self.rule.id}:")
 
     def drafts_for(
         self, reader: Reader, drafts: Sequence[Draft], translations: Translations
@@ -167,22 +192,17 @@ class RuleRun:
         return translations.get(locale, drafts)
 
     def fill(
-        self,
-        reader: Reader,
-        drafts: Sequence[Draft],
-        origin: str,
-        about: Mapping[str, Any],
-        again: Mapping[str, Any],
+        self, reader: Reader, drafts: Sequence[Draft], origin: str, about: Mapping[str, Any], retry: Retry
     ) -> int:
         """Make messages of drafts for one reader; one that fails spoils no other. Return how many.
 
-        ``again`` says what a retry of one tells of; where it names a ``draft``, that one alone is made.
+        ``retry`` says what a retry of one tells of; where it names a ``draft``, that one alone is made.
         """
         person = {"name": reader.name, "phone": reader.phone, "lang": reader.lang or ""}
         context = {**about, "contact": person}
-        made = 0
+        number_made = 0
         for number, draft in enumerate(drafts):
-            if again.get("draft") not in {None, number}:
+            if retry.draft not in {None, number}:
                 continue
             try:
                 message = addressed(draft, context, reader)
@@ -190,12 +210,12 @@ class RuleRun:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
                 problem = f"send[{number}].{draft.kind} to {reader.name}: {told(error)}"
-                retry = {**again, "do": "tell", "reader": reader.address, "draft": number}
-                self.fail("send", problem, f"{origin}:{number}:{reader.address}", retry)
-                continue
-            self.say(message, origin, str(number))
-            made += 1
-        return made
+                once_more = replace(retry, do="tell", reader=reader.address, draft=number)
+                self.fail("send", problem, f"{origin}:{number}:{reader.address}", once_more)
+            else:
+                self.say(message, origin, str(number))
+                number_made += 1
+        return number_made
 
     def context(self, item: Item) -> dict[str, Any]:
         """Return the values of all names that an item gives."""
@@ -206,27 +226,53 @@ class RuleRun:
     ) -> list[Contact]:
         """Return who is meant, each phone once; MessageError where somebody is not known."""
         self.stage = "to"
-        found: dict[str, Contact] = {}
-        for one in to:
-            if isinstance(one, Contact):
-                contacts: Sequence[Contact] = (one,)
-            elif isinstance(one, OnCall):
-                contacts = (one.at(self.now),)
+        by_phone: dict[str, Contact] = {}
+        for part in to:
+            if isinstance(part, Contact):
+                contacts: Sequence[Contact] = (part,)
+            elif isinstance(part, OnCall):
+                contacts = (part.at(self.now),)
             else:
-                contacts = self.project.recipients(one.render(about), self.now)
+                contacts = self.project.recipients(part.render(about), self.now)
             for contact in contacts:
-                found.setdefault(contact.phone, contact)
+                by_phone.setdefault(contact.phone, contact)
         self.stage = "send"
-        return list(found.values())
+        return list(by_phone.values())
 
     def readers(self, about: Mapping[str, Any]) -> list[Reader]:
         """Return all who are told by the rule: its recipients and its outlets."""
         return [*self.recipients(self.rule.to, about), *self.rule.via]
 
 
-def _with_events(memory: Memory) -> Memory:
-    events = _events_of(memory.value)
-    return replace(memory, event_id=next(iter(events), ""), events=events)
+def memory_of(rule: str, kind: str, key: str, change: Change) -> Memory:
+    """Return a change of a state as the store keeps it."""
+    if change.state is None:
+        return Memory(rule=rule, kind=kind, key=key, value=None, events=())
+    events = change.state.events
+    return Memory(
+        rule=rule,
+        kind=kind,
+        key=key,
+        value=change.state.to_json(),
+        due=change.due,
+        event_id=next(iter(events), ""),
+        events=events,
+    )
+
+
+def held(rule: str, key: str, state: State, code: Hold, facts: Facts) -> PlannedMessage:
+    """Return what stands in the queue for a state, until a person lets it be told or drops it."""
+    kind, value = state.KIND, state.to_json()
+    first = next(iter(state.events), "")
+    return PlannedMessage(
+        key=f"{kind}:{first}:{short(key_of([key, value]))}:{rule}:-",
+        rule=rule,
+        message=None,
+        hold=code,
+        facts={**facts, "kind": kind, "number": state.waiting},
+        events=state.events,
+        again=Retry(do="remember", kind=kind, memory_key=key, state=value).again(),
+    )
 
 
 def addressed(draft: Draft, context: Mapping[str, Any], reader: Reader) -> Message:
@@ -245,8 +291,8 @@ def text_to(reader: Reader, text: str, title: str) -> Message:
 
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:
     """Return the values of expressions as JSON values."""
-    made: list[Any] = json.loads(json.dumps([one.value(about) for one in expressions], default=str))
-    return made
+    values = [expression.value(about) for expression in expressions]
+    return cast("list[Any]", json.loads(json.dumps(values, default=str)))
 
 
 def messages_of(number: int) -> str:
@@ -257,57 +303,3 @@ def messages_of(number: int) -> str:
 def told(error: WboxError) -> str:
     """Return what is wrong, and what can be done about it."""
     return f"{error}; {error.hint}" if error.hint else str(error)
-
-
-_TOLD_LATER: Mapping[str, str] = {
-    "group": "items",
-    "digest": "subjects",
-    "quiet_hours": "held",
-    "throttle": "queue",
-    "burst": "subjects",
-}
-"""The part of a memory's value that is still to be told, by its kind."""
-
-
-def holds(kind: str, value: Mapping[str, Any]) -> int:
-    """Return of how many events nobody was told yet that a memory holds; 0 where it can be forgotten."""
-    if kind == "rows":
-        return int(not value["done"])
-    if kind not in _TOLD_LATER:
-        return 0
-    waiting = value[_TOLD_LATER[kind]]
-    if kind == "group":
-        told = value["told"] or {}
-        return sum(name not in told and one["status"] != "resolved" for name, one in waiting.items())
-    return max(len(waiting), int(value.get("number", 0)))
-
-
-def held(
-    rule: str, kind: str, key: str, value: Mapping[str, Any], code: Hold, facts: Facts
-) -> PlannedMessage:
-    """Return what stands in the queue for a memory, until a person lets it be told or drops it."""
-    return PlannedMessage(
-        key=f"{kind}:{first_event(value)}:{short(key_of([key, value]))}:{rule}:-",
-        rule=rule,
-        message=None,
-        hold=code,
-        facts={**facts, "kind": kind, "number": holds(kind, value)},
-        events=_events_of(value),
-        again={"do": "remember", "kind": kind, "key_of_memory": key, "value": value},
-    )
-
-
-def _events_of(value: Any) -> tuple[str, ...]:
-    """Return the ids of all events that a memory tells of."""
-    return tuple(dict.fromkeys(_event_ids(value)))
-
-
-def _event_ids(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("event_id"), str):
-            yield value["event_id"]
-            return
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from _event_ids(one)

@@ -1,4 +1,4 @@
-"""Trials: the ``tests:`` of a rule, run through the engine with a clock of their own."""
+"""The ``tests:`` of a rule, run through the engine with a clock of their own."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,10 +7,10 @@ from datetime import datetime, tzinfo
 from itertools import zip_longest
 from typing import Any
 
-from wbox_notify.engine.escalate import KIND as ESCALATE
 from wbox_notify.engine.replay import ReplayStore
+from wbox_notify.engine.state import EscalationState
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Decision, PlannedMessage
+from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
@@ -21,8 +21,8 @@ _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in t
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How a test ended; ``complaints`` say what was not as expected."""
+class RuleTestResult:
+    """How a test of a rule ended; ``complaints`` say what was not as expected."""
 
     rule: Rule
     test: RuleTest
@@ -34,21 +34,31 @@ class Trial:
         return not self.complaints
 
 
-def run(project: Project, rule: Rule, test: RuleTest) -> Trial:
+def run_all(project: Project, rules: Sequence[Rule]) -> Iterator[RuleTestResult]:
+    """Yield how each test of the rules ends."""
+    for rule in rules:
+        for test in rule.tests:
+            yield run(project, rule, test)
+
+
+def run(project: Project, rule: Rule, test: RuleTest) -> RuleTestResult:
     """Return how one test of a rule ends."""
     zone = project.settings.tz
     begin = next((given.at for given in test.when if given.at), _BEGINNING)
     store = ReplayStore(project.only(rule), _local(begin, zone))
     try:
         for number, given in enumerate(test.when):
-            store.wait(_local(given.at, zone)) if given.at else store.wait_for(given.after)
+            if given.at:
+                store.wait(_local(given.at, zone))
+            else:
+                store.wait_for(given.after)
             store.api_down = store.api_down or given.api_down
             for event in _events(store, rule, given, number):
                 store.happen(event)
         store.wait_for(test.until)
     except WboxError as error:
-        return Trial(rule, test, (str(error),))
-    return Trial(rule, test, tuple(_complaints(store, rule, test)))
+        return RuleTestResult(rule, test, (str(error),))
+    return RuleTestResult(rule, test, tuple(_complaints(store, rule, test)))
 
 
 def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterator[Event]:
@@ -64,7 +74,7 @@ def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterat
             data = {"rule": rule.id, "at": store.now.isoformat()}
             yield Event(id=f"missing:{store.now.isoformat()}", type="missing", at=store.now, data=data)
         case "ack":
-            keys = [key for (_, kind, key) in store.memories if kind == ESCALATE]
+            keys = [key for (_, kind, key) in store.memories if kind == EscalationState.KIND]
             for key in keys:
                 yield Event(
                     id=f"ack:{key}:{number}", type="ack", at=store.now, data={"rule": rule.id, "key": key}
@@ -96,9 +106,11 @@ def _call(store: ReplayStore, rule: Rule, given: Given, number: int) -> Event:
     trigger = _trigger(rule, WebhookTrigger)
     headers = {str(name).lower(): str(value) for name, value in (given.data.get("headers") or {}).items()}
     call = {"body": given.data.get("body"), "headers": headers, "query": given.data.get("query") or {}}
-    found = trigger.delivery_id(call) or trigger.preset.delivery_id(call["body"], headers)
+    delivery_id = trigger.delivery_id(call) or trigger.preset.delivery_id(call["body"], headers)
     data = {"path": trigger.path, "method": "POST", **call}
-    return Event(id=f"webhook:{trigger.path}:{found or number}", type="webhook", at=store.now, data=data)
+    return Event(
+        id=f"webhook:{trigger.path}:{delivery_id or number}", type="webhook", at=store.now, data=data
+    )
 
 
 def _nominal(store: ReplayStore, rule: Rule) -> Iterator[Event]:
@@ -114,67 +126,66 @@ def _nominal(store: ReplayStore, rule: Rule) -> Iterator[Event]:
 def _trigger(rule: Rule, kind: type[Any]) -> Any:
     """Return the rule's trigger of a kind, also one that it only waits for."""
     for trigger in rule.triggers:
-        for one in (trigger, trigger.of if isinstance(trigger, MissingTrigger) else None):
-            if isinstance(one, kind):
-                return one
+        if isinstance(trigger, kind):
+            return trigger
+        if isinstance(trigger, MissingTrigger) and isinstance(trigger.of, kind):
+            return trigger.of
     raise WboxError(f"the rule {rule.id} has no such trigger", hint="`when` has to fit `trigger`")
 
 
 def _complaints(store: ReplayStore, rule: Rule, test: RuleTest) -> Iterator[str]:
-    for _, planned in store.messages:
-        if planned.problem:
-            yield planned.problem
-    said = [(at, planned) for at, planned in store.messages if planned.message]
-    for number, (expected, got) in enumerate(zip_longest(test.expect, said)):
-        yield from _compared(store, number, expected, got)
-    if test.skipped and not any(_is_reason(decision, test.skipped) for _, decision in store.decisions):
-        reasons = [decision.detail for _, decision in store.decisions if decision.outcome == "stopped"]
-        yield f"expected to be skipped by {test.skipped}, but {'; '.join(reasons) or 'nothing stopped it'}"
+    yield from (planned.problem for _, planned in store.messages if planned.problem)
+    yield from _unlike_messages(store, test)
+    if test.skipped:
+        yield from _not_skipped(store, test.skipped)
     if test.next_runs_from:
         yield from _runs(rule, test, store.project.settings.tz)
 
 
-def _compared(
-    store: ReplayStore,
-    number: int,
-    expected: Mapping[str, Any] | None,
-    got: tuple[datetime, PlannedMessage] | None,
-) -> Iterator[str]:
-    if expected is None and got:
-        yield f"message {number + 1} is not expected: {_shown(store, *got)}"
-    elif got is None:
-        yield f"message {number + 1} did not come: {_plain(expected)}"
-    elif expected is not None:
-        differences = list(_differences(store, expected, *got))
-        if differences:
-            yield f"message {number + 1}: {_shown(store, *got)}"
+def _unlike_messages(store: ReplayStore, test: RuleTest) -> Iterator[str]:
+    sent = [(at, planned.message) for at, planned in store.messages if planned.message]
+    for number, (expected, got) in enumerate(zip_longest(test.expect, sent), start=1):
+        if expected is None and got:
+            yield f"message {number} is not expected: {_shown(store, *got)}"
+        elif got is None:
+            yield f"message {number} did not come: {_plain(expected)}"
+        elif differences := list(_differences(store, expected or {}, *got)):
+            yield f"message {number}: {_shown(store, *got)}"
             yield from (f"  {difference}" for difference in differences)
 
 
+def _not_skipped(store: ReplayStore, by: str) -> Iterator[str]:
+    """Yield a complaint unless a stage stopped the rule, named by its key or the beginning of its reason."""
+    reasons: list[str] = []
+    for _, decision in store.decisions:
+        if decision.outcome == "stopped":
+            if decision.stage == by or decision.detail.startswith(by):
+                return
+            reasons.append(decision.detail)
+    yield f"expected to be skipped by {by}, but {'; '.join(reasons) or 'nothing stopped it'}"
+
+
 def _differences(
-    store: ReplayStore, expected: Mapping[str, Any], at: datetime, planned: PlannedMessage
+    store: ReplayStore, expected: Mapping[str, Any], at: datetime, message: Message
 ) -> Iterator[str]:
-    message = planned.message
-    zone = store.project.settings.tz
-    if message is None:
-        return
-    if "at" in expected and _local(expected["at"], zone) != at.replace(microsecond=0):
-        yield f"expected at {expected['at']}"
-    if "to" in expected:
-        phones = [contact.phone for contact in store.project.recipients(str(expected["to"]), at)]
+    parts = dict(expected)
+    when, to, via = parts.pop("at", None), parts.pop("to", None), parts.pop("via", None)
+    if when is not None and _local(when, store.project.settings.tz) != at.replace(microsecond=0):
+        yield f"expected at {when}"
+    if to is not None:
+        phones = [contact.phone for contact in store.project.recipients(str(to), at)]
         if message.recipient not in phones:
-            yield f"expected to {expected['to']}"
-    if "via" in expected and (not isinstance(message, Notice) or message.outlet != expected["via"]):
-        yield f"expected via {expected['via']}"
-    yield from _unlike_parts(
-        {kind: value for kind, value in expected.items() if kind not in {"at", "to", "via"}}, message
-    )
+            yield f"expected to {to}"
+    if via is not None and (not isinstance(message, Notice) or message.outlet != via):
+        yield f"expected via {via}"
+    yield from _unlike_parts(parts, message)
 
 
-def _unlike_parts(wanted: Mapping[str, Any], message: Message) -> Iterator[str]:
+def _unlike_parts(expected: Mapping[str, Any], message: Message) -> Iterator[str]:
     parts = _parts(message)
-    for kind, value in wanted.items():
-        if kind != ("text" if isinstance(message, Notice) else message.kind):
+    own_kind = "text" if isinstance(message, Notice) else message.kind
+    for kind, value in expected.items():
+        if kind != own_kind:
             yield f"expected a {kind}"
         elif isinstance(value, Mapping) and "contains" not in value:
             for field, part in value.items():
@@ -205,15 +216,16 @@ def _parts(message: Message) -> dict[str, Any]:
 
 
 def _unlike(what: str, expected: Any, got: Any) -> Iterator[str]:
+    text = "" if got is None else str(got)
     if isinstance(expected, Mapping) and "contains" in expected:
-        parts = expected["contains"] if isinstance(expected["contains"], list) else [expected["contains"]]
-        for part in parts:
-            if str(part) not in str(got or ""):
+        parts = expected["contains"]
+        for part in parts if isinstance(parts, list) else [parts]:
+            if str(part) not in text:
                 yield f"{what} does not contain {str(part)!r}"
     elif isinstance(expected, list):
-        if [str(one) for one in expected] != got:
+        if list(map(str, expected)) != got:
             yield f"expected {what} {expected}"
-    elif str(expected).strip() != str(got or "").strip():
+    elif str(expected).strip() != text.strip():
         yield f"expected {what} {str(expected).strip()!r}"
 
 
@@ -229,31 +241,15 @@ def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
 
 
 def _local(moment: datetime | str | None, zone: tzinfo) -> datetime:
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment or _BEGINNING
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    at = at or _BEGINNING
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
-def _is_reason(decision: Decision, skipped: str) -> bool:
-    return decision.outcome == "stopped" and (
-        decision.stage == skipped or decision.detail.startswith(skipped)
-    )
-
-
-def _shown(store: ReplayStore, at: datetime, planned: PlannedMessage) -> str:
-    message = planned.message
+def _shown(store: ReplayStore, at: datetime, message: Message) -> str:
     local = at.astimezone(store.project.settings.tz)
-    parts = _parts(message) if message else {}
-    recipient = message.recipient if message else ""
-    kind = message.kind if message else ""
-    return f"{local:%Y-%m-%d %H:%M:%S} {kind} to {recipient} {_plain(parts)}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {message.kind} to {message.recipient} {_plain(_parts(message))}"
 
 
 def _plain(parts: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name}: {value!r}" for name, value in (parts or {}).items())
-
-
-def run_all(project: Project, rules: Sequence[Rule]) -> Iterator[Trial]:
-    """Yield how each test of the rules ends."""
-    for rule in rules:
-        for test in rule.tests:
-            yield run(project, rule, test)

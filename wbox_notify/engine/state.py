@@ -1,0 +1,471 @@
+"""States: what a rule keeps in mind between events, one class for each kind of memory.
+
+Their JSON values are those that stores of older versions hold.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import UnionType
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from wbox_notify.engine.item import Item
+from wbox_notify.model.deliveries import AGAIN
+from wbox_notify.model.events import Event, event_fields, event_of
+
+
+class Kept:
+    """A dataclass that is kept as JSON values; ``NAMES`` are the names there of fields with another name."""
+
+    __slots__ = ()
+    NAMES: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the object that ``to_json`` gave the values of."""
+        parts = {name: read(value[json]) for name, json, read in _fields(cls) if json in value}
+        return cls(**parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object as JSON values, without those that say nothing."""
+        values = {json: _to_json(getattr(self, name)) for name, json, _ in _fields(type(self))}
+        return {json: value for json, value in values.items() if value is not None and value != ""}
+
+
+_Field = tuple[str, str, Callable[[Any], Any]]
+_FIELDS: dict[Any, list[_Field]] = {}
+
+
+def _fields(kept: Any) -> list[_Field]:
+    """Return the fields of a class: their names, their names in JSON, and what reads them."""
+    if kept not in _FIELDS:
+        hints, names = get_type_hints(kept), [part.name for part in fields(kept)]
+        _FIELDS[kept] = [(name, kept.NAMES.get(name, name), _reader(hints[name])) for name in names]
+    return _FIELDS[kept]
+
+
+_READ: Mapping[Any, Callable[[Any], Any]] = {Event: event_of, frozenset[str]: frozenset}
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Return what reads a JSON value as a type."""
+    if hint in _READ:
+        return _READ[hint]
+    if isinstance(hint, type) and issubclass(hint, Item | Kept):
+        return hint.from_json
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        read = _reader(parts[0])
+        return lambda value: None if value is None else read(value)
+    if origin is tuple:
+        read = _reader(parts[0])
+        return lambda value: tuple(read(part) for part in value)
+    if origin is Mapping:
+        key, read = parts[0], _reader(parts[1])
+        return lambda value: {key(name): read(part) for name, part in value.items()}
+    return lambda value: value
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Item | Kept):
+        return value.to_json()
+    if isinstance(value, Event):
+        return event_fields(value)
+    if isinstance(value, tuple):
+        return [_to_json(part) for part in value]
+    if isinstance(value, frozenset):
+        return dict.fromkeys(sorted(value), True)
+    if isinstance(value, Mapping):
+        return {str(name): _to_json(part) for name, part in value.items()}
+    return value
+
+
+def _events(value: Any) -> Iterator[str]:
+    """Yield the ids of the events of all items in a value."""
+    if isinstance(value, Item):
+        yield value.event_id
+    elif isinstance(value, Event):
+        yield value.id
+    elif isinstance(value, Kept):
+        for name, _, _ in _fields(type(value)):
+            part = getattr(value, name)
+            yield from [part] if name == "event_id" and part else _events(part)
+    elif isinstance(value, tuple | Mapping):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _events(part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification(Kept):
+    """What messages are about: one item, a group or a digest.
+
+    Attributes:
+        origin: The same whenever the same notification is planned again; keys of deliveries begin with it.
+        items: What it is made of, the newest last.
+        alert: What an acknowledgement and the end of the trouble refer to.
+        group: The key of the group, if it is one.
+        digest: Whether it is a digest.
+        healed: Whether it says that all is well again.
+    """
+
+    NAMES: ClassVar = {"items": "subjects"}
+
+    origin: str
+    items: tuple[Item, ...]
+    alert: str
+    group: str | None = None
+    digest: bool = False
+    healed: bool = False
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        """Return the notification of one item."""
+        origin = f"{item.event_id}:{item.place}"
+        return cls(origin=origin, items=(item,), alert=item.identity, healed=item.is_resolved)
+
+    @property
+    def item(self) -> Item:
+        """The newest of the items, whose data the message sees."""
+        return self.items[-1]
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of all events that it is made of."""
+        return tuple(dict.fromkeys(_events(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State(Kept):
+    """What a rule keeps under one key.
+
+    ``TIMES`` are the fields that hold moments which have been: they move when the clock is set.
+    """
+
+    KIND: ClassVar[str]
+    TIMES: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of all events that it is about, the first of them first."""
+        return tuple(dict.fromkeys(_events(self)))
+
+    @property
+    def waiting(self) -> int:
+        """How many events nobody was told of yet; a state without any can be forgotten."""
+        return 0
+
+    @property
+    def newest(self) -> float:
+        """The newest of its moments that have been; minus infinity where there is none."""
+        newest = -math.inf
+        for name in self.TIMES:
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                newest = max((newest, *value))
+            elif value is not None:
+                newest = max(newest, value)
+        return newest
+
+    def moved(self, by: float) -> Self:
+        """Return the state with all its times moved by some seconds."""
+        changes: dict[str, Any] = {}
+        for name in (*self.TIMES, "due"):
+            value = getattr(self, name, None)
+            if isinstance(value, tuple):
+                changes[name] = tuple(at + by for at in value)
+            elif value is not None:
+                changes[name] = value + by
+        return replace(self, **changes)
+
+    def due_at(self, due: float) -> Self:
+        """Return the state as it is when it is due at another time."""
+        changes: dict[str, Any] = {"due": due} if hasattr(self, "due") else {}
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DedupeState(State):
+    """The event that a value was seen in first, with the place of its item."""
+
+    KIND = "dedupe"
+    TIMES = ("at",)
+
+    event: str
+    place: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThrottleState(State):
+    """The times of what a throttle let through, and what waits or was left out since, with the ``last``."""
+
+    KIND = "throttle"
+    TIMES = ("times",)
+
+    times: tuple[float, ...] = ()
+    queue: tuple[Item, ...] = ()
+    left_out: int = 0
+    last: Item | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait in its queue."""
+        return len(self.queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Names(Kept):
+    """How many files there are for a reader, and the names of the first of them."""
+
+    number: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstState(State):
+    """Files that came together: how many, the first of them as items, and their names for each reader."""
+
+    KIND = "burst"
+    NAMES: ClassVar = {"items": "subjects"}
+
+    event_id: str
+    number: int = 0
+    items: tuple[Item, ...] = ()
+    readers: Mapping[str, Names] = field(default_factory=dict)
+    due: float = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many files nobody was told of."""
+        return max(len(self.items), self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState(State):
+    """The members of a group, and which of them were told.
+
+    Attributes:
+        opened: The event that opened it.
+        since: When that was.
+        items: Its members by their identity.
+        told: The identities of the members that were told; None before the first message.
+        last: When it spoke last.
+        spoken: How often it spoke.
+        due: When it speaks next.
+    """
+
+    KIND = "group"
+    TIMES = ("since", "last")
+
+    opened: str
+    since: float
+    items: Mapping[str, Item] = field(default_factory=dict)
+    told: frozenset[str] | None = None
+    last: float | None = None
+    spoken: int = 0
+    due: float
+
+    @property
+    def waiting(self) -> int:
+        """How many members fire and were not told."""
+        return len(self.untold)
+
+    @property
+    def firing(self) -> list[Item]:
+        """The members that fire."""
+        return [item for item in self.items.values() if not item.is_resolved]
+
+    @property
+    def untold(self) -> list[Item]:
+        """The members that fire and were not told."""
+        return [item for item in self.firing if not self.was_told(item)]
+
+    @property
+    def resolved(self) -> list[Item]:
+        """The members that were told and are resolved."""
+        return [item for item in self.items.values() if item.is_resolved and self.was_told(item)]
+
+    def was_told(self, item: Item) -> bool:
+        """Return whether a member was told."""
+        return item.identity in (self.told or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestState(State):
+    """What waits for a reader's digest, the newest last; ``more`` counts what found no room.
+
+    ``anyway`` says that a person let it go, also where the rule does not tell that reader any more.
+    """
+
+    KIND = "digest"
+    NAMES: ClassVar = {"items": "subjects"}
+
+    items: tuple[Item, ...] = ()
+    due: float
+    more: int = 0
+    anyway: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait."""
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietState(State):
+    """What waits for the end of a reader's quiet hours; ``more`` and ``anyway`` are as in a digest."""
+
+    KIND = "quiet_hours"
+
+    held: tuple[Notification, ...] = ()
+    more: int = 0
+    anyway: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """How many notifications wait."""
+        return len(self.held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationState(State):
+    """A notification that somebody is to answer, and the number of the step that comes next."""
+
+    KIND = "escalate"
+    NAMES: ClassVar = {"notification": "occasion"}
+    TIMES = ("started",)
+
+    notification: Notification
+    started: float
+    step: int = 0
+    acked: bool = False
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenState(State):
+    """When what a rule awaits came last, and with which event."""
+
+    KIND = "seen"
+    TIMES = ("at",)
+
+    at: float
+    event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingState(State):
+    """What did not come: the event that says so, and the facts that the rule saw."""
+
+    KIND = "missing"
+
+    event: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormState(State):
+    """What a person answered to the storm of a file: ``released`` or ``dropped``."""
+
+    KIND = "storm"
+
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(State):
+    """What a retry follows after a failure, and that alone.
+
+    Attributes:
+        do: ``event`` follows the whole event, ``wake`` a memory, ``rest`` the rest of a file, ``follow`` an
+            item from a ``stage`` on, ``tell`` a reader a notification, ``remember`` gives a state back.
+        kind: The kind of the memory, with its ``memory_key``.
+        state: The values of the state.
+        place: The number of the item in the event, or of the row in the file.
+        item: The item itself, where its event does not give it again.
+        notification: The group or digest to tell, with the ``group`` as it was then.
+        reader: The address of a reader, with the number of the one ``draft`` to send, if it is one.
+        step: The number of the step of an escalation, with the ``answers`` that it saw.
+        event: The event that it belongs to, as the store knows it, and its id.
+        key: The key of the delivery that failed.
+    """
+
+    KIND = AGAIN
+    NAMES: ClassVar = {
+        "memory_key": "key_of_memory",
+        "state": "value",
+        "item": "subject",
+        "notification": "occasion",
+        "group": "members",
+    }
+
+    do: str
+    kind: str = ""
+    memory_key: str = ""
+    state: Mapping[str, Any] | None = None
+    stage: str = ""
+    place: int | None = None
+    item: Item | None = None
+    notification: Notification | None = None
+    group: GroupState | None = None
+    reader: str = ""
+    draft: int | None = None
+    step: int | None = None
+    answers: Mapping[str, Any] | None = None
+    event_id: str = ""
+    event: Event | None = None
+    key: str = ""
+
+    def again(self) -> dict[str, Any]:
+        """Return the JSON values of a delivery's ``again``: the store knows its event and its key."""
+        return replace(self, event=None, event_id="", key="").to_json()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsState(State):
+    """A file whose rows are followed.
+
+    Attributes:
+        event: The event of the file.
+        next: The number of the next row.
+        rows: How many were followed, of which so many ``failed``.
+        made: How many messages they made; ``first`` is what the first of these says.
+        done: Whether all were followed.
+        only: What failed about some rows, by their numbers, where these alone are read again.
+    """
+
+    KIND = "rows"
+
+    event: Event
+    next: int
+    rows: int = 0
+    made: int = 0
+    failed: int = 0
+    first: str = ""
+    done: bool = False
+    only: Mapping[int, tuple[Retry, ...]] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """One while there are rows to follow."""
+        return int(not self.done)
+
+
+STATES: Mapping[str, type[State]] = {
+    state.KIND: state
+    for state in (
+        BurstState,
+        DedupeState,
+        DigestState,
+        EscalationState,
+        GroupState,
+        MissingState,
+        QuietState,
+        Retry,
+        RowsState,
+        SeenState,
+        StormState,
+        ThrottleState,
+    )
+}
+"""The class of each kind of memory."""
