@@ -3,9 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
@@ -14,9 +13,8 @@ from wbox_notify.rules.triggers import WebhookTrigger
 from wbox_notify.triggers.file.readers.json_items import value_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One file, call, alert, row or nominal time.
+class Item(NamedTuple):
+    """One file, call, alert, row or nominal time. A tuple, since thousands may wait in one state.
 
     Attributes:
         event_id: The event that told of it.
@@ -52,16 +50,15 @@ class Item:
         return cls(**value)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the item as JSON values."""
-        return {
-            "event_id": self.event_id,
-            "type": self.type,
-            "at": self.at,
-            "data": self.data,
-            "key": self.key,
-            "status": self.status,
-            "place": self.place,
-        }
+        """Return the item as JSON values, without those that say nothing."""
+        value = {"event_id": self.event_id, "type": self.type, "at": self.at, "data": self.data}
+        if self.key is not None:
+            value["key"] = self.key
+        if self.status is not None:
+            value["status"] = self.status
+        if self.place:
+            value["place"] = self.place
+        return value
 
 
 def items_of(rule: Rule, event: Event) -> Iterator[Item]:

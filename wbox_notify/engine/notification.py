@@ -53,11 +53,11 @@ def _member(run: RuleRun, item: Item) -> Any:
     return item.data.get("alert") or run.context(item)
 
 
-def found_again(run: RuleRun, item: Item) -> Retry:
+def found_again(run: RuleRun, item: Item, stage: str = "") -> Retry:
     """Return a retry of an item by its place in the event that is followed, or by itself else."""
     if item.event_id == run.event_id:
-        return Retry(do="follow", place=item.place)
-    return Retry(do="follow", item=item)
+        return Retry(do="follow", stage=stage, place=item.place)
+    return Retry(do="follow", stage=stage, item=item)
 
 
 def told_again(run: RuleRun, notification: Notification) -> Retry:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -41,7 +40,7 @@ def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
     """Take items through the rule from a stage on."""
     for item in items:
         origin = f"{item.event_id}:{item.place}" if item.place else item.event_id
-        retry = replace(found_again(run, item), stage=stage)
+        retry = found_again(run, item, stage)
         run.guarded(stage, origin, partial(_pass_on, run, stage, item), retry)
 
 
@@ -91,7 +90,7 @@ def items(run: RuleRun, event: Event) -> Iterator[Item]:
     for place, item in enumerate(_each(run, event)):
         # Each of thousands of alerts would carry the whole call along, into a state of its own.
         data = {name: value for name, value in item.data.items() if name not in run.rule.unseen}
-        yield replace(item, place=place, data=data)
+        yield item._replace(place=place, data=data)
 
 
 def _each(run: RuleRun, event: Event) -> Iterator[Item]:
@@ -105,7 +104,7 @@ def _each(run: RuleRun, event: Event) -> Iterator[Item]:
         if not isinstance(elements, list):
             raise WboxError(f"{expression.source} is not a list", hint="for_each takes a list")
         for element in json.loads(json.dumps(elements, default=str)):
-            yield replace(item, data={**item.data, name: element}, key=None, status=None)
+            yield item._replace(data={**item.data, name: element}, key=None, status=None)
 
 
 def _found(run: RuleRun, event: Event) -> Iterator[Item]:

@@ -202,7 +202,7 @@ def _item(run: RuleRun, state: RowsState) -> Item:
 def _of_row(run: RuleRun, item: Item, row: Row) -> Item:
     """Return the item that a row is."""
     name = run.rule.for_each[0] if run.rule.for_each else ""
-    return replace(item, data={**item.data, name: row.value}, place=row.number)
+    return item._replace(data={**item.data, name: row.value}, place=row.number)
 
 
 def _end(run: RuleRun, key: str, state: RowsState, *, released: bool) -> Storm | None:

@@ -91,8 +91,8 @@ class RuleRun:
         self.changes: dict[_Place, Change] = {}
         """The states that the rule leaves."""
         self._overlay = overlay
-        self._journal: list[tuple[_Place, Change | None]] = []
-        """What stood in ``changes`` before each of them, so that a failure undoes its own alone."""
+        self._undo: list[dict[_Place, Change | None]] = []
+        """What stood in ``changes`` before each work that is guarded now: a failure undoes its own alone."""
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -116,17 +116,12 @@ class RuleRun:
         self._change((rule or self.rule.id, kind.KIND, key), Change(None))
 
     def _change(self, place: _Place, change: Change) -> None:
-        self._journal.append((place, self.changes.get(place)))
+        self._note(place, self.changes.get(place))
         self.changes[place] = change
 
-    def _undo(self, to: int) -> None:
-        """Undo the changes after the first ones of the journal."""
-        while len(self._journal) > to:
-            place, before = self._journal.pop()
-            if before is None:
-                del self.changes[place]
-            else:
-                self.changes[place] = before
+    def _note(self, place: _Place, before: Change | None) -> None:
+        if self._undo:
+            self._undo[-1].setdefault(place, before)
 
     def decide(self, stage: str, outcome: Verdict, detail: str) -> None:
         """Note why something was or was not done."""
@@ -159,17 +154,23 @@ class RuleRun:
 
     def guarded(self, stage: str, origin: str, work: Callable[[], None], retry: Retry) -> bool:
         """Do some work; where the rule cannot be followed, undo what it remembered and note the failure."""
-        before = len(self._journal)
+        self._undo.append({})
         try:
             work()
         except WboxError as error:
-            self._undo(before)
+            for place, change in self._undo.pop().items():
+                if change is None:
+                    del self.changes[place]
+                else:
+                    self.changes[place] = change
             stage = self.stage or stage
             where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
             self.fail(stage, told(error).removeprefix(where), origin, retry, where=where)
             return False
         finally:
             self.stage = ""
+        for place, change in self._undo.pop().items():
+            self._note(place, change)
         return True
 
     def say(self, message: Message, origin: str, place: str) -> None:

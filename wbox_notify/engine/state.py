@@ -4,7 +4,7 @@ Their JSON values are those that stores of older versions hold.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
@@ -67,7 +67,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
 
 
 def _to_json(value: Any) -> Any:
-    if isinstance(value, Item | Kept):
+    if isinstance(value, (Item, Kept)):
         return value.to_json()
     if isinstance(value, Event):
         return event_fields(value)
@@ -80,19 +80,19 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def _events(value: Any) -> Iterator[str]:
-    """Yield the ids of the events of all items in a value."""
+def _events(value: Any) -> list[str]:
+    """Return the ids of the events of all items in a value."""
     if isinstance(value, Item):
-        yield value.event_id
-    elif isinstance(value, Event):
-        yield value.id
-    elif isinstance(value, Kept):
-        for name, _, _ in _fields(type(value)):
-            part = getattr(value, name)
-            yield from [part] if name == "event_id" and part else _events(part)
-    elif isinstance(value, tuple | Mapping):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _events(part)
+        return [value.event_id]
+    if isinstance(value, Event):
+        return [value.id]
+    if isinstance(value, Kept):
+        value = [getattr(value, name) for name, _, _ in _fields(type(value))]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    elif not isinstance(value, tuple):
+        return []
+    return [event_id for part in value for event_id in _events(part)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +233,11 @@ class BurstState(State):
     items: tuple[Item, ...] = ()
     readers: Mapping[str, Names] = field(default_factory=dict)
     due: float = 0.0
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of the first event, and of those of the items."""
+        return tuple(dict.fromkeys([self.event_id, *_events(self.items)]))
 
     @property
     def waiting(self) -> int:
@@ -415,6 +420,11 @@ class Retry(State):
     event_id: str = ""
     event: Event | None = None
     key: str = ""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The id of the event that it belongs to."""
+        return (self.event_id,) if self.event_id else ()
 
     def again(self) -> dict[str, Any]:
         """Return the JSON values of a delivery's ``again``: the store knows its event and its key."""

@@ -85,7 +85,8 @@ def wake(run: RuleRun, key: str) -> tuple[tuple[Item, ...], int, Item | None]:
 def _state(run: RuleRun, how: Throttle, key: str) -> ThrottleState:
     """Return what is known under a key, of the times only those that still count."""
     state = run.recall(ThrottleState, key) or ThrottleState()
-    return replace(state, times=tuple(at for at in state.times if at > run.time - how.per))
+    times = tuple(at for at in state.times if at > run.time - how.per)
+    return state if times == state.times else replace(state, times=times)
 
 
 def _keep(run: RuleRun, how: Throttle, key: str, state: ThrottleState) -> None:
