@@ -54,7 +54,8 @@ def _without_empty(value: Any) -> Any:
 
 def _bare(value: Any) -> Any:
     if isinstance(value, dict):
-        parts = {name: _bare(part) for name, part in value.items() if part not in (None, "")}
+        said = {name: part for name, part in value.items() if part not in (None, "")}
+        parts = {name: _bare(part) for name, part in said.items() if name != "place" or part}
         # The id of an event stands in the event, and the names of a burst with its readers.
         if "event" in parts or "names" in parts:
             parts.pop("event_id", None)
