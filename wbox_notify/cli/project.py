@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import click
@@ -173,8 +173,15 @@ def daemon_answers(data_dir: Path) -> bool:
         return False
 
 
+class OpenStore(NamedTuple):
+    """The store and the media files of a command that runs without a daemon."""
+
+    store: Store
+    files: MediaFiles
+
+
 @contextmanager
-def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
+def open_queue(project: Project) -> Iterator[tuple[Queue, OpenStore | None]]:
     """Give the queue of the running daemon; without a daemon also the store, opened for this command."""
     settings = project.settings
     os.umask(0o077)  # the files of the daemon are for its own user, whoever makes them first
@@ -183,13 +190,9 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, Store | None]]:
     except BusyError:
         yield Remote(settings.data_dir), None
         return
-    with closing(store), closing(media_files(project, store)) as files:
-        yield Control(store, keep=files.keep), store
-
-
-def media_files(project: Project, store: Store) -> MediaFiles:
-    """Return the media files of a project, for a command that serves none."""
-    return MediaFiles(Live(project), store.standings, serving=False, events=store.events_by_id)
+    files = MediaFiles(Live(project), store.standings, serving=False, events=store.events_by_id)
+    with closing(store), closing(files):
+        yield Control(store, keep=files.keep), OpenStore(store, files)
 
 
 def history(project: Project) -> Queries:

@@ -12,7 +12,8 @@ import click
 
 from wbox_notify.cli.lines import delivery_fields, target
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import media_files, open_project, open_queue, usable
+from wbox_notify.cli.project import OpenStore, history, open_project, open_queue, usable
+from wbox_notify.clients.wbox import Client
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, WboxError
@@ -24,7 +25,7 @@ from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
 from wbox_notify.rules.exposure import check_lending
-from wbox_notify.store import Queries, Store, open_history
+from wbox_notify.store import Queries
 
 _QUEUED = 75
 _KEY_REFUSED = 77
@@ -119,55 +120,48 @@ def _send(
     if device is None:
         device = project.settings.device_id
     planned = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
-    connect(project).close()
-    for message in planned:
-        _check_reach(project, message)
-    with open_queue(project) as (queue, store):
-        if store is not None:
-            _check_served(project, planned)
-        # Critical: a person waits for it at a keyboard.
-        ids = [queue.send(message, critical=True) for message in planned]
-        if store is not None:
-            _send_here(project, store, planned)
-        past = store or open_history(project.settings.store)
-        if past is None:
-            raise WboxError("the store is gone")
-        lang = project.settings.lang
-        return max(_report(past, number, lang, **options) for number in ids)
+    with closing(connect(project)) as client:  # without a key nothing is queued
+        for message in planned:
+            _check_reach(project, message)
+        with open_queue(project) as (queue, here):
+            if here is not None:
+                _check_served(project, planned)
+            # Critical: a person waits for it at a keyboard.
+            ids = [queue.send(message, critical=True) for message in planned]
+            if here is not None:
+                _send_here(project, here, client, planned)
+            past = here.store if here else history(project)
+            return max(_report(past, number, project.settings.lang, **options) for number in ids)
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:
     """Refuse media that wbox cannot fetch."""
-    settings = project.settings
     if not isinstance(message, messages.Media):
         return
     if message.url:
-        check_public(message.url, settings.url)
+        check_public(message.url, project.settings.url)
     else:
-        check_lending(settings)
+        check_lending(project.settings)
 
 
 def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
     """Refuse files that are served no longer once this command has ended."""
     files = any(isinstance(message, messages.Media) and message.file for message in planned)
     if files and not project.settings.media.elsewhere:
-        hint = (
-            "start wbox-notify run, which serves it; or set `media.static` or `media.bucket`: docs/media.md"
-        )
+        hint = "start wbox-notify run; or set `media.static` or `media.bucket`: see docs/media.md"
         raise ConfigError("the daemon that would serve this file to wbox is not running", hint=hint)
 
 
-def _send_here(project: Project, store: Store, planned: list[WhatsAppMessage]) -> None:
+def _send_here(project: Project, here: OpenStore, client: Client, planned: list[WhatsAppMessage]) -> None:
     """Send the due messages of these phones, without a daemon."""
-    with closing(media_files(project, store)) as files, closing(connect(project)) as client:
-        dispatcher = Dispatcher(store, Live(project), publish=files.publish)
-        dispatcher.mind_the_clock()
-        dispatcher.recover()
-        dispatcher.look_at_circuits(client, math.inf)
-        for phone in dict.fromkeys(message.phone for message in planned):
-            while dispatcher.step(client, phone):
-                pass
-        files.sweep(time.time())
+    dispatcher = Dispatcher(here.store, Live(project), publish=here.files.publish)
+    dispatcher.mind_the_clock()
+    dispatcher.recover()
+    dispatcher.look_at_circuits(client, math.inf)
+    for phone in dict.fromkeys(message.phone for message in planned):
+        while dispatcher.step(client, phone):
+            pass
+    here.files.sweep(time.time())
 
 
 def _finished(past: Queries, number: int, wait: float) -> Delivery:
