@@ -40,6 +40,7 @@ class Circuits:
         self._store = store
         self._fallback = fallback
         self._clock = clock
+        self._circuits = store.circuits()
         self._unclear: Counter[str] = Counter()
         self._at_once: set[str] = set()
         self.asked: Circuit | None = None
@@ -66,12 +67,12 @@ class Circuits:
 
     def look_at_all(self) -> None:
         """Let wbox be asked about all devices that cannot send, whatever their time."""
-        self._at_once = {circuit.device for circuit in self._store.circuits()}
+        self._at_once = {circuit.device for circuit in self._read()}
 
     def due(self, by: float) -> list[Circuit]:
         """Return the circuits that wbox is to be asked about by a time; limits that are over end here."""
         due = []
-        for circuit in self._store.circuits():
+        for circuit in self._read():
             if circuit.trying or circuit == self.asked:
                 continue
             if circuit.reason is Outcome.LIMITED:
@@ -86,7 +87,7 @@ class Circuits:
         """When wbox is to be asked next, or a limit ends."""
         if self.asked:
             return math.inf  # its answer wakes the scheduler
-        times = (circuit.until for circuit in self._store.circuits() if not circuit.trying)
+        times = (circuit.until for circuit in self._circuits if not circuit.trying)
         return min(times, default=math.inf)
 
     def begin(self, circuit: Circuit) -> None:
@@ -112,21 +113,22 @@ class Circuits:
             else:
                 self._keep_open(circuit, outcome)
 
+    def _read(self) -> list[Circuit]:
+        self._circuits = self._store.circuits()
+        return self._circuits
+
     def _tried(self, device: str) -> list[Circuit]:
         """Return the circuits that let one message of a device through, to try it."""
-        return [
-            circuit
-            for circuit in self._store.circuits()
-            if circuit.trying and circuit.device in {device, ALL}
-        ]
+        return [circuit for circuit in self._circuits if circuit.trying and circuit.device in {device, ALL}]
 
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
-        for circuit in self._store.circuits():
+        for circuit in self._circuits:
             # A limit lasts as long as wbox says; for all else nobody knows.
             if circuit.device == device and reason is not Outcome.LIMITED:
                 pause = max(pause, probe_pause(circuit.probes + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
+        self._read()
 
     def _keep_open(self, circuit: Circuit, reason: Outcome) -> None:
         now = self._clock()
@@ -135,11 +137,13 @@ class Circuits:
         if self._fallback and not circuit.told and now - circuit.since >= _TELL_AFTER:
             self._fallback.stopped(circuit.device, reason, circuit.since, now)
             self._store.tell_circuit(circuit.device).result()
+        self._read()
 
     def _try(self, circuit: Circuit) -> None:
         """Let one message show whether a device sends again."""
         if self._store.waiting(circuit.device):
             self._store.try_circuit(circuit.device).result()
+            self._read()
         else:
             self._close(circuit)
 
@@ -147,6 +151,7 @@ class Circuits:
         if circuit.told and self._fallback:
             self._fallback.sends_again(circuit.device, circuit.since, self._clock())
         self._store.close_circuit(circuit.device).result()
+        self._read()
         log.info("%s again", _named(circuit.device))
 
 

@@ -244,12 +244,12 @@ class Dispatcher(PeriodicThread):
 
         While all senders are busy this is done once a second, as what is due waits for them.
         """
-        busy = not self._free(senders)
-        if busy and self._steady() < self._next_expiry:
+        busy, ran = not self._free(senders), self._steady()
+        if busy and ran < self._next_expiry:
             return _BUSY_REST
-        self._next_expiry = self._steady() + _BUSY_REST
+        self._next_expiry = ran + _BUSY_REST
         now = self._clock()
-        over_after = self._over_after(now)
+        over_after = self._over_after(now, ran - self._began)
         due = self._store.next_due(now, over_after)
         if due is not None and due <= now and self._store.expire(now, over_after).result():
             return 0.0
@@ -262,12 +262,11 @@ class Dispatcher(PeriodicThread):
             next_due = min(next_due, due)
         return min(max(next_due - self._clock(), 0.01), _LONGEST_REST)
 
-    def _over_after(self, now: float) -> float:
+    def _over_after(self, now: float, ran: float) -> float:
         """Return from when on what is over is given up.
 
         What is over at the start stays for some minutes, in which a clock that is wrong at boot is set.
         """
-        ran = self._steady() - self._began
         if ran < _CLOCK_RIGHT_WITHIN:
             return now - ran
         return -math.inf
