@@ -58,7 +58,7 @@ class House:
         self.drops = FileIntake(
             self.project,
             self.store,
-            kept=lambda: None,
+            wake=lambda: None,
             report=self.reports.append,
             alarm=lambda about, problem: self.alarms.append((about, problem is not None)),
         )

@@ -189,7 +189,7 @@ class Daemon:
 
     def _sources(self) -> tuple[FileIntake, ScheduleSource]:
         files = FileIntake(
-            self._live.project, self._store, kept=self._planner.wake, report=log.warning, alarm=self._alarm
+            self._live.project, self._store, wake=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
             timetables(self._live.project.rules), last=self._last, emit=self._accept_times, report=log.warning

@@ -24,20 +24,20 @@ _BEGUN = "existing"
 
 
 class FileIntake:
-    """The files of a project; ``kept`` is called when events of some are on disk."""
+    """The files of a project; ``wake`` is called when events of some are on disk."""
 
     def __init__(
         self,
         project: Project,
         store: Store,
         *,
-        kept: Callable[[], None],
+        wake: Callable[[], None],
         report: Callable[[str], None],
         alarm: Alarm = no_alarm,
     ) -> None:
         self._project = project
         self._store = store
-        self._kept = kept
+        self._wake = wake
         self._source = FileSource(
             watches(project, self), known=store.files.known, emit=self._keep, report=report, alarm=alarm
         )
@@ -76,7 +76,7 @@ class FileIntake:
         }
         states = {version: by_id.get(version.id, FileState.IGNORED) for version in versions}
         self._store.put_events(events, time.time(), files=states).result()
-        self._kept()
+        self._wake()
 
 
 def watches(project: Project, intake: FileIntake | None = None) -> list[Watch]:

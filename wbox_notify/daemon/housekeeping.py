@@ -14,12 +14,12 @@ _CLOCK_RIGHT_WITHIN = 300.0
 
 
 class Housekeeping(PeriodicThread):
-    """A thread that prunes the store; ``history`` says for how many seconds finished things are kept.
+    """Prunes the store; ``history`` returns for how many seconds finished deliveries are kept.
 
-    It looks ``every`` so many seconds; 50,000 rows can go in one look. What waits for the disk waits for one
-    slice of 500 rows at most. ``sweep`` is told the time at each look, and deletes copies that are over.
-    After the clock was set nothing is forgotten for some minutes: it may be set once more. ``clock`` gives
-    seconds since the epoch, ``steady`` those that nobody sets.
+    It runs ``every`` so many seconds and deletes up to 50,000 rows, in slices of 500, so that other writers
+    wait for one slice at most. ``sweep`` is called with the time, and deletes copies of files. Nothing is
+    deleted for some minutes after the clock was set, as it may be set once more. ``clock`` returns seconds
+    since the epoch, ``steady`` seconds of a clock that cannot be set.
     """
 
     def __init__(

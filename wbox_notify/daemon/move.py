@@ -1,4 +1,4 @@
-"""Moving: a file goes to another folder, whole and over nothing; a crash leaves it in one of the two."""
+"""Moving a file to another folder, whole and over nothing; after a crash it is in one of the two."""
 
 import ctypes
 import errno
@@ -51,8 +51,8 @@ def move(version: FileVersion, folder: str, announce: Announce) -> str:
         try:
             _check(version, source)
         except ChangedError:
-            if found := shelf.find(version):
-                return found
+            if path := shelf.find(version):
+                return path
             raise
         try:
             return shelf.put(source, name, name)
@@ -63,7 +63,7 @@ def move(version: FileVersion, folder: str, announce: Announce) -> str:
 
 
 def remove(version: FileVersion) -> None:
-    """Delete a file. Raises as ``move``."""
+    """Delete a file. Raises the errors of ``move``."""
     with _source(version) as source:
         _check(version, source)
         os.unlink(basename(version.path), dir_fd=source)
@@ -88,7 +88,7 @@ class _Shelf(NamedTuple):
     spare: str = ".wbox-notify.part"
 
     def begin(self, mode: int) -> BinaryIO:
-        """Open the spare file anew; what a crash or somebody else left in its place goes first."""
+        """Open a new spare file; delete what a crash or another program left in its place."""
         with suppress(FileNotFoundError):
             os.unlink(self.spare, dir_fd=self.descriptor)
         return os.fdopen(os.open(self.spare, _NEW, mode, dir_fd=self.descriptor), "wb")
@@ -221,10 +221,10 @@ def _made(root: str, folder: str) -> Iterator[int]:
     if not f"{folder}/".startswith(f"{root.rstrip('/')}/"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         root = folder
-    made = root
+    path = root
     for part in relpath(folder, root).split("/"):
-        with _opened(root, made) as above, suppress(FileExistsError):
+        with _opened(root, path) as above, suppress(FileExistsError):
             os.mkdir(part, dir_fd=above)
-        made = join(made, part)
+        path = join(path, part)
     with _opened(root, folder) as descriptor:
         yield descriptor

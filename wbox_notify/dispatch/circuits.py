@@ -28,12 +28,12 @@ _TELL_AFTER = 60.0
 class Circuits:
     """Opens the circuit of a device that cannot send, asks wbox about it now and then, and closes it.
 
-    After a good answer one message goes through first; so a device that comes and goes costs no more than
-    that. It is the one that was tried least, so that none that is always refused stands in the way of the
-    others. ``fallback`` hears of a circuit that stays open for a minute, once, and once of its end.
+    After a good answer one message goes through first, so that a device that comes and goes costs no more. It
+    is the one that was tried least, as one that is always refused must not stop the others. ``fallback`` is
+    told once of a circuit that stays open for a minute, and once of its end.
 
-    One thread at a time calls all of it but ``ask``, which takes as long as wbox does; ``asked`` is the
-    circuit that it is at.
+    The scheduler calls all methods but ``ask``, which waits for wbox and so belongs to a sender; ``asked`` is
+    the circuit that a sender asks about.
     """
 
     def __init__(self, store: Store, fallback: Fallback | None, clock: Callable[[], float]) -> None:
@@ -66,17 +66,17 @@ class Circuits:
                 self._close(circuit)
 
     def look_at_all(self) -> None:
-        """Let wbox be asked about all devices that cannot send, whatever their time."""
+        """Make all circuits due, whatever their time."""
         self._at_once = {circuit.device for circuit in self._read()}
 
     def due(self, by: float) -> list[Circuit]:
-        """Return the circuits that wbox is to be asked about by a time; limits that are over end here."""
+        """Return the circuits to ask wbox about by a time; end the limits that are over."""
         due = []
         for circuit in self._read():
             if circuit.trying or circuit == self.asked:
                 continue
             if circuit.reason is Outcome.LIMITED:
-                if circuit.until <= self._clock():  # it lasts as long as wbox said, whoever asks
+                if circuit.until <= self._clock():  # wbox has said how long it lasts
                     self._try(circuit)
             elif circuit.until <= by or circuit.device in self._at_once:
                 due.append(circuit)
@@ -84,14 +84,14 @@ class Circuits:
 
     @property
     def next_due(self) -> float:
-        """When wbox is to be asked next, or a limit ends."""
+        """The time when a circuit is due, or a limit ends."""
         if self.asked:
             return math.inf  # its answer wakes the scheduler
         times = (circuit.until for circuit in self._circuits if not circuit.trying)
         return min(times, default=math.inf)
 
     def begin(self, circuit: Circuit) -> None:
-        """Note that wbox is being asked about a device."""
+        """Note that a sender asks about this circuit."""
         self.asked = circuit
         self._at_once.discard(circuit.device)
 
@@ -104,7 +104,7 @@ class Circuits:
             self._states.append((circuit, outcome))
 
     def settle(self) -> None:
-        """Follow what wbox said about devices."""
+        """Open, try or close circuits by the answers of wbox."""
         while self._states:
             circuit, outcome = self._states.popleft()
             self.asked = None
@@ -124,7 +124,7 @@ class Circuits:
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
         for circuit in self._circuits:
-            # A limit lasts as long as wbox says; for all else nobody knows.
+            # wbox says how long a limit lasts; other pauses grow with each failure.
             if circuit.device == device and reason is not Outcome.LIMITED:
                 pause = max(pause, probe_pause(circuit.probes + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()

@@ -1,4 +1,4 @@
-"""The dispatcher: one thread schedules what is to be sent, a few others send it."""
+"""The dispatcher: one thread schedules deliveries, a few senders send them."""
 
 import logging
 import math
@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 _SENDERS = 6
 _CLOCK_RIGHT_WITHIN = 300.0
 _LOOK_BACK = 60.0
-"""Seconds between two looks for what went wrong unnoticed: times of the future, claims that nobody has."""
+"""Seconds between two checks for silent errors: times in the future, claims without a sender."""
 _LONGEST_REST = 30.0
 _LAST_LOOKS = 0.05
 _BUSY_REST = 1.0
-"""Seconds between two looks for what is over or to be told, while all senders are busy."""
+"""Seconds between two checks for expiry and the fallback while all senders are busy."""
 
 Publish = Callable[[Delivery, Message], Message]
-"""Returns a message of a delivery as wbox can take it; raises WboxError where it cannot be made so."""
+"""Returns the message of a delivery with a file replaced by its URL; raises WboxError where it cannot."""
 
 Request = Callable[[Client], None]
 """What a sender does with its client; it reports the outcome to the scheduler itself."""
@@ -60,7 +60,7 @@ def connect(project: Project) -> Client:
 
 
 class Observer(Protocol):
-    """Hears how attempts end."""
+    """Is called after each attempt."""
 
     def __call__(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Take note of one attempt."""
@@ -69,18 +69,18 @@ class Observer(Protocol):
 class Dispatcher(PeriodicThread):
     """Sends what is due, in order for each recipient.
 
-    The scheduler, which is this thread, minds the clock, circuits, expiry and the fallback. It alone claims
-    deliveries, and writes down how their attempts ended; senders make the requests and nothing else. Tests
-    and commands drive ``step`` and ``round`` without any thread.
+    This thread is the scheduler: it alone minds the clock, circuits, expiry and the fallback, claims
+    deliveries and records the outcomes. Senders only make requests, which may take long. Commands and tests
+    call ``step`` and ``round`` in place of the threads.
 
     Args:
         store: where deliveries come from.
         live: the project that says with which key and how quickly.
-        publish: gives a file of this machine the address at which wbox finds it.
-        fallback: hears of devices that cannot send.
-        clock: gives seconds since the epoch; ``steady`` seconds that nobody sets.
-        observer: hears how each attempt ends.
-        turned: is called whenever the scheduler has looked for work, every 30 seconds at least.
+        publish: replaces a file of this machine by the URL at which wbox finds it.
+        fallback: tells other services of devices that cannot send.
+        clock: returns seconds since the epoch; ``steady`` seconds of a clock that cannot be set.
+        observer: is called after each attempt.
+        turned: is called at each turn of the scheduler, every 30 seconds at least.
     """
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
@@ -139,7 +139,7 @@ class Dispatcher(PeriodicThread):
     def step(self, client: Client, recipient: str = "") -> bool:
         """Send the next delivery whose turn it is; False where there is none.
 
-        Where a recipient is given, it is the next one to them, and the pace does not count.
+        With a recipient it is the next one to them, at any pace.
 
         Raises:
             StoreError: what has been sent cannot be written down; nothing more is sent until it can.
@@ -182,7 +182,7 @@ class Dispatcher(PeriodicThread):
             if self._project is not self._live.project:
                 self._circuits.look_at_all()
                 self._project = self._live.project
-            # All of them are handed out before anything else can fail: each is marked as being sent.
+            # Handed out before anything else can fail, as each delivery is marked as being sent by now.
             for request in self._due_requests(self.mind_the_clock(), _SENDERS):
                 self._requests.put(request)
             return self._tidy(_SENDERS)
@@ -226,7 +226,7 @@ class Dispatcher(PeriodicThread):
         return max(0, senders - len(self._in_flight) - bool(self._circuits.asked))
 
     def _due_requests(self, now: float, senders: int) -> list[Request]:
-        """Return what the free ones of so many senders are to do; at most one asks about a device."""
+        """Return requests for the free ones of so many senders; one of them may ask about a device."""
         self._collect()
         self._put_back_lost_claims()
         self._circuits.settle()
@@ -318,9 +318,9 @@ class Dispatcher(PeriodicThread):
             return False  # whose fault it was can wait; how it ended must be written down
 
     def _put_back_lost_claims(self) -> None:
-        """Put back what is marked as being sent and is in nobody's hands, at two looks in a row.
+        """Put back deliveries that are marked as being sent at two checks in a row, but that no sender has.
 
-        The store told its claim as failed and yet has it, after an error of the disk; so nobody has sent it.
+        After an error of the disk, the store can hold a claim that it reported as failed: it was never sent.
         """
         if self._steady() < self._next_look:
             return
@@ -340,7 +340,7 @@ class Dispatcher(PeriodicThread):
         """Send a delivery, and report to the scheduler how that ended."""
         try:
             answer = self._request(delivery, client)
-        except Exception as error:  # noqa: BLE001 - nobody knows how far it got, and it must not stay as it is
+        except Exception as error:  # noqa: BLE001 - it may have been sent, and must not stay as it is
             log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
             answer = Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
         self._reports.put((delivery, answer))

@@ -23,9 +23,9 @@ _OWN = "wbox-notify"
 
 
 class Fallback:
-    """Speaks through the project's ``fallback`` outlets; all of it is kept in the store and said once.
+    """Queues each notification once, for the ``fallback`` outlets of the project or of a rule.
 
-    ``wake`` tells whoever sends that there is something to say.
+    ``wake`` is called after that.
     """
 
     def __init__(self, store: Store, live: Live, wake: Callable[[], None] = lambda: None) -> None:
@@ -40,11 +40,11 @@ class Fallback:
         self._say(f"{_key(device, since)}:stopped", text, now)
 
     def sends_again(self, device: str, since: float, now: float) -> None:
-        """Tell that what was told is over."""
+        """Tell that a device sends again."""
         self._say(f"{_key(device, since)}:again", reasons.notice("sent again", self._lang), now)
 
     def trouble(self, about: str, problem: str | None, now: float) -> None:
-        """Tell that something is wrong, or with None that it is over."""
+        """Tell of a problem, or with None that it is over."""
         text = problem or reasons.notice("solved", self._lang, about=about)
         self._say(f"{about}:{now}", text, now)
 
@@ -72,7 +72,7 @@ class Fallback:
         return self._live.project.settings.lang
 
     def _instead(self, delivery: Delivery, outlets: Iterable[str]) -> Plan:
-        """Return what is said to the outlets of its rule in place of a message."""
+        """Return the notifications that replace a message, for the outlets of its rule."""
         rule = self._live.project.rule(delivery.rule)
         title = rule.name if rule else delivery.rule
         notices = []

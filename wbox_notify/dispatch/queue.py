@@ -1,4 +1,4 @@
-"""What a person can do to the queue while the daemon runs, and when it does not."""
+"""Actions on the queue, with or without a running daemon."""
 
 import time
 import uuid
@@ -30,9 +30,9 @@ class Action(StrEnum):
 
 
 class Control:
-    """The queue's verbs over an open store; ``wake`` tells the daemon's threads that there is news.
+    """Actions on the queue of an open store; ``wake`` wakes the daemon's threads.
 
-    ``keep`` takes in the files that a plan names.
+    ``keep`` copies the files that a plan names.
     """
 
     def __init__(
@@ -46,18 +46,17 @@ class Control:
         self._keep = keep
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
-        """Do it to deliveries, to all that it fits where ids is None; return the ids it was done to."""
+        """Apply an action to deliveries, to all that it fits where ids is None; return the ids it changed."""
         now = time.time()
         if action is Action.DROP:
-            changed = self._store.drop(ids, now)
+            changed = self._store.drop(ids, now).result()
         else:
-            changed = self._store.requeue(ids, action.states, now)
-        done = changed.result()
+            changed = self._store.requeue(ids, action.states, now).result()
         self._wake()
-        return done
+        return changed
 
     def release_event(self, event_id: str) -> int:
-        """Let go what the storm guard holds of one event; return how many messages."""
+        """Release what the storm guard holds of one event; return how many messages."""
         released = self._store.release_event(event_id, time.time()).result()
         self._wake()
         return released

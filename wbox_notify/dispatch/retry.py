@@ -14,7 +14,7 @@ _LONGEST_OF_A_MACHINE = 60.0
 
 _SERVER_ERROR = 500
 _MOST_ALONE = 6
-"""So often a message may be the only one that is refused; by then others have passed for an hour."""
+"""How often a message may be refused while others are sent; that takes an hour."""
 
 _PAUSE = {Outcome.NOT_READY, Outcome.UNAUTHORIZED, Outcome.NOT_SENT, Outcome.LIMITED}
 _NO_TRY = _PAUSE - {Outcome.NOT_SENT}
@@ -38,9 +38,9 @@ def probe_pause(probes: int, reason: Outcome = Outcome.NOT_READY) -> float:
 
 
 def may_be_its_own(delivery: Delivery, answer: Answer) -> bool:
-    """Return whether an answer that speaks of the device may be due to the message, which had one before."""
+    """Return whether an answer about the device may be due to the message, which has been tried before."""
     spoken = answer.outcome in _NO_TRY or (
-        # Surely not sent, and said so: what stands before wbox may dislike one message.
+        # A proxy in front of wbox may refuse a single message.
         answer.outcome is Outcome.NOT_SENT and answer.status is not None and answer.status < _SERVER_ERROR
     )
     return spoken and delivery.claims > 1 and not isinstance(delivery.message, Notice)
