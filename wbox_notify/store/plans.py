@@ -90,9 +90,9 @@ def _remember(tx: Transaction, memories: Sequence[Memory]) -> None:
             continue
         tx.execute(statements.REMEMBER, row)
         if memory.events is not None:
-            tx.execute(statements.FORGET_EVENTS, row)
-            events = [{**row, "event_id": event_id} for event_id in memory.events]
-            tx.executemany(statements.REMEMBER_EVENT, events)
+            about = {**row, "events": rows.listed(memory.events)}
+            tx.execute(statements.FORGET_OTHER_EVENTS, about)
+            tx.execute(statements.REMEMBER_EVENTS, about)
 
 
 def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: float) -> None:
@@ -210,7 +210,7 @@ def _keep_failure(tx: Transaction, of: Row, value: Mapping[str, Any], due: float
     tx.execute(statements.REMEMBER, {**place, "value": json.dumps(value), "due": due})
     tx.execute(statements.FORGET_EVENTS, place)
     if due is not None:
-        tx.execute(statements.REMEMBER_EVENT, place)
+        tx.execute(statements.REMEMBER_EVENTS, {**place, "events": rows.listed([of["event_id"]])})
 
 
 def _end_failure(tx: Transaction, key: str, now: float) -> None:

@@ -57,11 +57,19 @@ set value = excluded.value, due = excluded.due, event_id = excluded.event_id
 """
 """Keep or replace one thing that a rule remembers."""
 
-REMEMBER_EVENT = """
-insert into memory_event (event_id, rule, kind, key) values (:event_id, :rule, :kind, :key)
+REMEMBER_EVENTS = """
+insert into memory_event (event_id, rule, kind, key)
+select value, :rule, :kind, :key from json_each(:events) where true
 on conflict do nothing
 """
-"""Note that a memory is about an event."""
+"""Note which events a memory is about; thousands may wait in one, and most of them are known."""
+
+FORGET_OTHER_EVENTS = """
+delete from memory_event
+where rule = :rule and kind = :kind and key = :key
+and event_id not in (select value from json_each(:events))
+"""
+"""Forget the events that a memory is not about any more."""
 
 FORGET = "delete from memory where rule = :rule and kind = :kind and key = :key"
 """Forget one thing."""
