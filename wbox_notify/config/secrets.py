@@ -148,7 +148,7 @@ class Secrets:
         value, status = _read(path)
         if warning := exposure(status, f"the secret in {text}", path):
             message, hint = warning
-            self.problems.append(location.problem("WBX324", message, hint=hint, severity="warning"))
+            self.problems.append(location.warning("WBX324", message, hint))
         return value
 
     def _report(self, location: Location, code: str, message: str, hint: str) -> None:
@@ -192,7 +192,7 @@ def open_secret(text: str, location: Location) -> Iterator[Problem]:
     hint = (
         "put it into a secret and write its name: `secrets: {ops-mail: {env: OPS_MAIL}}` in wbox-notify.yaml"
     )
-    yield location.problem("WBX336", message, hint=hint, severity="warning")
+    yield location.warning("WBX336", message, hint)
 
 
 def read_secret(path: Path, name: str) -> tuple[str, os.stat_result]:

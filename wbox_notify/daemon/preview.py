@@ -74,7 +74,7 @@ def preview(project: Project, known: Known) -> Preview:
     for root, spot in roots.items():
         near, others = _unmatched(triggers, root, deadline)
         if near.number:
-            problems.append(spot.problem("WBX355", str(near), severity="warning"))
+            problems.append(spot.warning("WBX355", str(near)))
         if others.number:
             unwanted.append(others)
     return Preview(new, problems, unwanted, time.monotonic() < deadline)
@@ -162,18 +162,16 @@ def _warnings(
     project: Project, rule: Rule, trigger: FileTrigger, spot: Location, files: int
 ) -> Iterator[Problem]:
     if trigger.existing is None and files > project.settings.storm_guard:
-        yield spot.problem(
+        yield spot.warning(
             "WBX337",
             f"{files} new files: `{rule.id}` would send {_messages(rule, files)}",
-            hint="`existing: ignore` leaves them out, `existing: process` confirms that you want this",
-            severity="warning",
+            "`existing: ignore` leaves them out, `existing: process` confirms that you want this",
         )
     if trigger.poll is None and _is_shared(trigger.root):
-        yield spot.problem(
+        yield spot.warning(
             "WBX338",
             f"{trigger.root} reports no changes: it is listed every {UNHINTED:.0f} seconds",
-            hint="it is on a network or special file system; `poll` sets the interval",
-            severity="warning",
+            "it is on a network or special file system; `poll` sets the interval",
         )
 
 

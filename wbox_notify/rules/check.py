@@ -128,7 +128,7 @@ def _untested(project: Project) -> Iterator[Problem]:
         if others:
             message = f"no test: {', '.join(rule.id for rule in (first, *others))}"
         hint = "a test under `tests:` shows that a rule does what you want"
-        yield first.location.at("id").problem("WBX330", message, hint=hint, severity="warning")
+        yield first.location.at("id").warning("WBX330", message, hint)
 
 
 def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Problem]:
@@ -136,11 +136,11 @@ def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Probl
     if hook.scheme and hook.scheme.weak:
         message = f"a secret of the path `{hook.path}` is short enough to be guessed"
         hint = "make a longer one: openssl rand -hex 32"
-        yield location.at("webhook", "secret").problem("WBX332", message, hint=hint, severity="warning")
+        yield location.at("webhook", "secret").warning("WBX332", message, hint)
     if hook.scheme is None and not is_loopback_host(host):
         message = f"anybody who reaches {host or 'this machine'} can call the path `{hook.path}`"
         hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
-        yield location.at("webhook", "open").problem("WBX335", message, hint=hint, severity="warning")
+        yield location.at("webhook", "open").warning("WBX335", message, hint)
 
 
 def _folder(root: Path, location: Location) -> Iterator[Problem]:
@@ -163,7 +163,7 @@ def _folder(root: Path, location: Location) -> Iterator[Problem]:
             code, hint = "WBX315", f"chmod o-w {root}, or chmod +t {root}"
         else:
             return
-    yield location.problem(code, message, hint=hint, severity="warning")
+    yield location.warning(code, message, hint)
 
 
 def _targets(rule: Rule) -> Iterator[Problem]:
@@ -173,7 +173,7 @@ def _targets(rule: Rule) -> Iterator[Problem]:
             location = rule.location.at("trigger", index, "file")
             if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
                 message = f"files cannot be moved out of {trigger.root}"
-                yield location.at("path").problem("WBX351", message, hint=_WRITE, severity="warning")
+                yield location.at("path").warning("WBX351", message, _WRITE)
             for name in TARGETS:
                 yield from _target(getattr(trigger, name), trigger.root, location.at(name))
 
@@ -184,11 +184,9 @@ def _target(target: Target, root: Path, location: Location) -> Iterator[Problem]
     folder = root / target.source
     above = next(path for path in (folder, *folder.parents) if path.exists())
     if not above.is_dir():
-        yield location.problem("WBX351", f"{above} is a file, not a folder", severity="warning")
+        yield location.warning("WBX351", f"{above} is a file, not a folder")
     elif not os.access(above, os.W_OK | os.X_OK):
-        yield location.problem(
-            "WBX351", f"files cannot be moved to {folder}", hint=_WRITE, severity="warning"
-        )
+        yield location.warning("WBX351", f"files cannot be moved to {folder}", _WRITE)
 
 
 def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
@@ -198,7 +196,7 @@ def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
         if re.fullmatch(r"\.?[a-z0-9]{1,5}|\.?[A-Z0-9]{1,5}", name) and not (source.root / glob).exists():
             message = f"`{glob}` takes only a file that is called `{name}`"
             hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
-            yield location.at(index).problem("WBX354", message, hint=hint, severity="warning")
+            yield location.at(index).warning("WBX354", message, hint)
 
 
 def _media(project: Project) -> Iterator[Problem]:
@@ -210,10 +208,10 @@ def _media(project: Project) -> Iterator[Problem]:
     url = media.elsewhere or project.settings.public_url
     if url and is_inside(url) and not is_loopback(project.settings.url):
         message = f"wbox cannot fetch a file from {url}"
-        yield location.problem("WBX341", message, hint=_PUBLIC_URL, severity="warning")
+        yield location.warning("WBX341", message, _PUBLIC_URL)
     if media.static and not os.access(media.static.folder, os.W_OK | os.X_OK):
         message = f"files cannot be put into {media.static.folder}, which `media.static.folder` names"
-        yield location.problem("WBX342", message, hint=f"mkdir -p {media.static.folder}", severity="warning")
+        yield location.warning("WBX342", message, f"mkdir -p {media.static.folder}")
 
 
 def _links(project: Project) -> Iterator[Problem]:
@@ -222,7 +220,7 @@ def _links(project: Project) -> Iterator[Problem]:
     location = _first_draft(project, lambda draft: any("ack_url" in part.names for part in draft.templates()))
     if location and is_inside(url):
         message = f"`ack_url` begins with {url}, which a phone cannot open"
-        yield location.problem("WBX333", message, hint=_PUBLIC_URL, severity="warning")
+        yield location.warning("WBX333", message, _PUBLIC_URL)
 
 
 def _first_draft(project: Project, matches: Callable[[Draft], bool]) -> Location | None:
@@ -245,7 +243,7 @@ def _relays(rule: Rule) -> Iterator[Problem]:
         if any(_shown(template) & foreign for template in templates):
             message = f"anybody who calls the path `{open_paths[0]}` can choose who gets a message"
             hint = "give it a `secret`, or let `to` name people"
-            yield location.problem("WBX350", message, hint=hint, severity="warning")
+            yield location.warning("WBX350", message, hint)
 
 
 def _recipient_templates(rule: Rule) -> Iterator[tuple[list[Template], Location]]:

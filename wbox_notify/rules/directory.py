@@ -85,7 +85,7 @@ class Windows:
         window = Window(tuple(spans))
         if window.never_opens or window.always_open:
             message = "this window never opens" if window.never_opens else "this window is always open"
-            self._problems.append(location.problem("WBX331", message, hint=_FORM, severity="warning"))
+            self._problems.append(location.warning("WBX331", message, _FORM))
         return window
 
 

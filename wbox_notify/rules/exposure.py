@@ -77,7 +77,7 @@ def watched(trigger: FileTrigger, location: Location, own: Own) -> Iterator[Prob
     part = own.at(root)
     if part:
         message = f"{root} belongs to the daemon ({part.what}), so nothing in it is ever reported"
-        yield path.problem("WBX334", message, severity="warning")
+        yield path.warning("WBX334", message)
     else:
         inside = [(part, below) for part, below in own.below(root) if trigger.accepts(str(root / below))]
         yield from _reached(inside, f"{root}, which this rule watches", path)
@@ -114,4 +114,4 @@ def _reached(inside: list[tuple[Part, Path]], where: str, location: Location) ->
     elif others:
         message = f"files of the daemon in {where} are ignored: {', '.join(others)}"
         hint = "give this rule a folder of its own"
-        yield location.problem("WBX360", message, hint=hint, severity="warning")
+        yield location.warning("WBX360", message, hint)

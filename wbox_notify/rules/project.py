@@ -218,7 +218,7 @@ class _Loading:
                 yield rule, document.at("rules", index)
         if not problems and not any(map(value.get, ("rules", *SECTIONS))):
             hint = "a rule stands under `rules:` and begins with `- id:`"
-            problem = document.at().problem("WBX314", "this file has no rules", hint=hint, severity="warning")
+            problem = document.at().warning("WBX314", "this file has no rules", hint)
             self._problems.append(problem)
 
     def _rule(self, value: Any, location: Location) -> Rule | None:

@@ -76,6 +76,10 @@ class Location:
         """Return a problem with the value here."""
         return self.document.source.problem(self.place, code, message, hint=hint, severity=severity)
 
+    def warning(self, code: str, message: str, hint: str | None = None) -> Problem:
+        """Return a warning about the value here."""
+        return self.problem(code, message, hint=hint, severity="warning")
+
     def key_problem(self, code: str, message: str, *, hint: str | None = None) -> Problem:
         """Return a problem with the key here."""
         return self.document.source.problem(self.key, code, message, hint=hint)

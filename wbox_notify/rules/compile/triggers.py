@@ -81,7 +81,7 @@ def _cron(context: BuildContext, text: str, location: Location) -> Iterator[Cron
         if isinstance(pattern, Cron) and pattern.takes_either_day:
             message = "cron runs this on these days of the month, and also on these days of the week"
             hint = "to require both, write the day of the week as MON#1, or test one of them in `if`"
-            context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
+            context.problems.append(location.warning("WBX352", message, hint))
         yield pattern
 
 
