@@ -114,7 +114,7 @@ def test_the_file_as_it_was_dropped_is_sent_also_when_it_is_gone_and_the_daemon_
     wbox.unlink()
     process = run(studio)
     path = drop(studio)
-    waits(studio, "queued")
+    until(lambda: "503" in waits(studio, "queued"))  # killed during the request, it would be held
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
     (studio.folder / "data" / "daemon.json").unlink()
