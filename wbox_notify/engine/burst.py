@@ -81,4 +81,6 @@ def _text(lang: str, rule: str, names: Names) -> str:
     whole, rest = _WORDS.get(lang, _WORDS["en"])
     text = whole.format(number=names.number, rule=rule, names=", ".join(names.names))
     more = names.number - len(names.names)
-    return text + rest.format(more=more) if more else text
+    if more:
+        text += rest.format(more=more)
+    return text

@@ -166,8 +166,10 @@ def release(run: RuleRun, address: str) -> None:
     left: list[Notification] = []
     told: list[Notification] = []
     for notification in _as_told_now(run, state.held):
-        still = state.anyway or is_told(run, address, about(run, Notification.of(notification.item)))
-        (told if still else left).append(notification)
+        if state.anyway or is_told(run, address, about(run, Notification.of(notification.item))):
+            told.append(notification)
+        else:
+            left.append(notification)
     number = _release_all(run, reader, told)
     if state.held and state.more:
         tell_left_out(run, QuietState.KIND, [reader], state.held[-1].item, state.more)
@@ -261,4 +263,6 @@ def _joined(first: Message | None, second: Text) -> Text | None:
     if not isinstance(first, Text):
         return None
     text = f"{first.message}\n\n{second.message}"
-    return replace(first, message=text) if len(text) <= _LONGEST else None
+    if len(text) > _LONGEST:
+        return None
+    return replace(first, message=text)

@@ -64,8 +64,10 @@ def _still_told(run: RuleRun, reader: Reader, state: DigestState) -> tuple[Item,
     told: list[Item] = []
     others: list[Item] = []
     for item in state.items:
-        still = is_told(run, reader.address, about(run, Notification.of(item)))
-        (told if still else others).append(item)
+        if is_told(run, reader.address, about(run, Notification.of(item))):
+            told.append(item)
+        else:
+            others.append(item)
     if others:
         left = DigestState(items=tuple(others), due=run.time, anyway=True)
         run.hold(reader.address, left, Hold.READER_GONE, {"reader": reader.name})

@@ -39,7 +39,9 @@ def follow(run: RuleRun, item: Item) -> None:
 def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
     """Take items through the rule from a stage on."""
     for item in items:
-        origin = f"{item.event_id}:{item.place}" if item.place else item.event_id
+        origin = item.event_id
+        if item.place:
+            origin = f"{item.event_id}:{item.place}"
         retry = found_again(run, item, stage)
         run.guarded(stage, origin, partial(_pass_on, run, stage, item), retry)
 

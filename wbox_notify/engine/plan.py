@@ -232,7 +232,8 @@ def reset(project: Project, due: Memory, overlay: Overlay, step: Step) -> Memory
         by = step.jump + min(step.now - step.jump - state.newest, 0.0)
     if by:
         state = state.moved(by)
-        at = None if at is None else at + by
+        if at is not None:
+            at += by
     rule = project.rule(due.rule)
     if at is not None and rule is not None:
         latest = _latest(RuleRun(project, rule, overlay, moment(step.now)), due.key, state)
@@ -251,8 +252,8 @@ def _latest(run: RuleRun, key: str, state: State) -> float:
         case EscalationState():
             return escalate.next_time(run, state)
         case ThrottleState():
-            per = run.rule.throttle.per if run.rule.throttle else 0.0
-            return min(state.times, default=0.0) + per
+            oldest = min(state.times, default=0.0)
+            return oldest + run.rule.throttle.per if run.rule.throttle else oldest
         case DedupeState() | SeenState():
             return math.inf
         case _:
@@ -271,5 +272,6 @@ def _end_of_wait(run: RuleRun, key: str, state: State) -> float:
     elif isinstance(state, QuietState):
         with suppress(WboxError):
             quiet = deliver.quiet_until(run, run.project.reader(key))
-            end = quiet.timestamp() if quiet else run.time
+            if quiet:
+                end = quiet.timestamp()
     return end

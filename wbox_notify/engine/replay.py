@@ -85,7 +85,9 @@ class ReplayStore:
     def _next(self, until: datetime) -> Memory | None:
         due = [memory for memory in self.memories.values() if memory.due is not None]
         first = min(due, key=lambda memory: (memory.due, memory.rule, memory.kind, memory.key), default=None)
-        return first if first and (first.due or 0.0) <= until.timestamp() else None
+        if first is None or (first.due or 0.0) > until.timestamp():
+            return None
+        return first
 
     def _step(
         self,
@@ -124,7 +126,9 @@ class ReplayStore:
 
     def _released(self, planned: PlannedMessage, plan: Plan) -> PlannedMessage:
         mine = planned.rule in plan.release and planned.key.startswith(f"{plan.event_id}:")
-        return replace(planned, hold=None) if mine else planned
+        if mine:
+            return replace(planned, hold=None)
+        return planned
 
     def _new(self, messages: Sequence[PlannedMessage]) -> Iterator[PlannedMessage]:
         for planned in messages:

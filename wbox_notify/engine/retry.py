@@ -81,8 +81,10 @@ def _find(run: RuleRun, retry: Retry) -> None:
 def _tell(run: RuleRun, notification: Notification, retry: Retry) -> None:
     reader = run.project.reader(retry.reader)
     before = len(run.messages)
-    tell_again = deliver.tell_again if retry.step is None else escalate.tell_again
-    number = tell_again(run, reader, notification, retry)
+    if retry.step is None:
+        number = deliver.tell_again(run, reader, notification, retry)
+    else:
+        number = escalate.tell_again(run, reader, notification, retry)
     if number:
         run.decide("send", "passed", messages_of(number))
     elif len(run.messages) == before:

@@ -162,8 +162,10 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
     if rows.rows:
         state = _follow_all(run, state, rows.rows, follow)
     if rows.problem:
-        since = f" from row {state.next} on" if state.next > 1 else ""
-        problem = f"{_name(state)}{since}: {rows.problem}"
+        where = _name(state)
+        if state.next > 1:
+            where = f"{where} from row {state.next} on"
+        problem = f"{where}: {rows.problem}"
         run.fail(RowsState.KIND, problem, state.event.id, Retry(do="rest", place=state.next))
     return replace(state, done=not rows.more)
 
@@ -238,8 +240,9 @@ def _count(run: RuleRun, state: RowsState, *, released: bool) -> RowsState:
 
 
 def _about(state: RowsState) -> str:
-    first = f", the first of them: “{state.first}”" if state.first else ""
-    return f"{_name(state)}{first}"
+    if state.first:
+        return f"{_name(state)}, the first of them: “{state.first}”"
+    return _name(state)
 
 
 def _name(state: RowsState) -> str:
@@ -282,7 +285,9 @@ class _Tally:
         """Leave what was decided with the run."""
         run.decisions += self.failed
         for (stage, outcome, _), (number, first) in self.alike.items():
-            times = "once, " if number == 1 else f"{number} times, the first "
+            times = f"{number} times, the first "
+            if number == 1:
+                times = "once, "
             run.decide(stage, outcome, f"{span}: {times}in {first}")
         if self.unlisted:
             numbers = ", ".join(_spans(self.unlisted))

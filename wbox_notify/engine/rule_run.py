@@ -51,7 +51,9 @@ class Overlay:
     def add(self, memories: Iterable[Memory]) -> None:
         """Take in memories as they are about to be stored."""
         for memory in memories:
-            state = None if memory.value is None else STATES[memory.kind].from_json(memory.value)
+            state: State | None = None
+            if memory.value is not None:
+                state = STATES[memory.kind].from_json(memory.value)
             self._changed[memory.rule, memory.kind, memory.key] = state
 
     def keep(self, changes: Mapping[_Place, Change]) -> None:
@@ -65,7 +67,9 @@ class Overlay:
         if place in self._changed:
             return cast("_S | None", self._changed[place])
         value = self._store.remembered(*place)
-        return None if value is None else kind.from_json(value)
+        if value is None:
+            return None
+        return kind.from_json(value)
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
@@ -303,4 +307,6 @@ def messages_of(number: int) -> str:
 
 def told(error: WboxError) -> str:
     """Return what is wrong, and what can be done about it."""
-    return f"{error}; {error.hint}" if error.hint else str(error)
+    if error.hint:
+        return f"{error}; {error.hint}"
+    return str(error)

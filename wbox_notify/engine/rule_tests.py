@@ -235,7 +235,9 @@ def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
     for expected in test.next_runs:
         now = schedule.after(now)
         if now is None or now != _local(expected, zone):
-            got = now.astimezone(zone).strftime("%Y-%m-%d %H:%M") if now else "never"
+            got = "never"
+            if now:
+                got = now.astimezone(zone).strftime("%Y-%m-%d %H:%M")
             yield f"next run: expected {expected}, got {got}"
             return
 

@@ -65,8 +65,10 @@ def passes(run: RuleRun, item: Item) -> bool:
     else:
         if how.overflow != "drop":
             state = replace(state, left_out=state.left_out + 1, last=item)
-        full = ", and the queue is full" if how.overflow == "queue" else ""
-        run.decide(ThrottleState.KIND, "stopped", f"more than {how.most} in {how.per:.0f} s{full}")
+        detail = f"more than {how.most} in {how.per:.0f} s"
+        if how.overflow == "queue":
+            detail += ", and the queue is full"
+        run.decide(ThrottleState.KIND, "stopped", detail)
     _keep(run, how, key, state)
     return False
 
@@ -86,7 +88,9 @@ def _state(run: RuleRun, how: Throttle, key: str) -> ThrottleState:
     """Return what is known under a key, of the times only those that still count."""
     state = run.recall(ThrottleState, key) or ThrottleState()
     times = tuple(at for at in state.times if at > run.time - how.per)
-    return state if times == state.times else replace(state, times=times)
+    if times == state.times:
+        return state
+    return replace(state, times=times)
 
 
 def _keep(run: RuleRun, how: Throttle, key: str, state: ThrottleState) -> None:
