@@ -291,6 +291,8 @@ MISTAKES = [
     ("to:", "WBX213", (5, 5), "`to` must be text, and nothing is given", None),
     ("to: {a: b}", "WBX213", (5, 9), "`to` must be text, not a map", None),
     ("to: 05551112233", "WBX302", (5, 9), "has no country code", "defaults.region"),
+    ('to: "120363021@g.us"', "WBX302", (5, 9), "is a WhatsApp id of a group", "phone numbers only"),
+    ('to: "ali@example.com"', "WBX303", (5, 9), "is neither a contact nor a group", None),
     ("to: 123456789", "WBX302", (5, 9), "123456789 is not a whole phone number", "put it in quotes"),
     ("to: 9.0", "WBX213", (5, 9), "`to` must be text, not a number", "put it in quotes"),
     ('to: ["+905551112233", "+90"]', "WBX302", (5, 27), "not a possible phone number", "+905551234567"),

@@ -59,6 +59,11 @@ def test_a_contact_has_all_that_its_entry_says(people: Project) -> None:
     assert people.contact("905559999999") == Contact("+905559999999", "905559999999")
 
 
+@pytest.mark.parametrize("phone", ["4740612345", "901551234567", "5215512345678"])
+def test_a_number_of_the_store_is_a_contact_however_short_or_new(people: Project, phone: str) -> None:
+    assert people.contact(phone) == Contact(f"+{phone}", phone)
+
+
 @pytest.mark.parametrize(
     ("text", "now", "contacts"),
     [
@@ -217,6 +222,49 @@ def test_each_mistake_about_people_has_its_place(
     assert (problem.code, (problem.line, problem.column)) == (code, place)
     assert message in problem.message
     assert hint is None or hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("owner: '444 1 555'", (3, 8)),
+        ("contacts: {a: '444 1 555'}", (3, 15)),
+        ("contacts: {a: {name: A, phone: '444 1 555'}}", (3, 32)),
+        ("groups: {a: ['+905551112233', '444 1 555']}", (3, 31)),
+        ("on_call: {a: {rotate: '444 1 555', every: 1w, from: 2026-01-05 09:00}}", (3, 23)),
+    ],
+)
+def test_a_number_without_whatsapp_is_warned_of_at_its_place(
+    tmp_path: Path, line: str, place: tuple[int, int]
+) -> None:
+    text = f"version: 1\ndefaults: {{region: TR}}\n{line}\n"
+    (problem,) = project(tmp_path, {"wbox-notify.yaml": text}).problems
+    assert (problem.code, problem.severity, (problem.line, problem.column)) == ("WBX339", "warning", place)
+    assert problem.message == "+904441555 cannot have WhatsApp: it is the nationwide number of a company"
+
+
+def test_a_recipient_without_whatsapp_is_warned_of_and_a_contact_only_once(tmp_path: Path) -> None:
+    text = rule_file('to: [a, "+901551234567, +905551112233"]') + "contacts: {a: '+904441555'}\n"
+    found = project(tmp_path, {"rules/a.yaml": text})
+    assert [(one.code, one.line, one.message[:13]) for one in found.problems] == [
+        ("WBX339", 5, "+901551234567"),
+        ("WBX339", 8, "+904441555 ca"),
+    ]
+    assert [one.severity for one in found.problems] == ["warning", "warning"]
+    assert [one.phone for one in found.rules[0].to if isinstance(one, Contact)] == [
+        "904441555",
+        "901551234567",
+        "905551112233",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["https://wa.me/905551112233", "wa.me/905551112233", "905551112233@c.us", "tel:+905551112233"]
+)
+def test_a_recipient_may_be_written_as_whatsapp_writes_it(tmp_path: Path, text: str) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file(f'to: "{text}"')})
+    assert found.problems == ()
+    assert found.rules[0].to == (Contact("+905551112233", "905551112233"),)
 
 
 def test_turns_are_taken_by_contacts_only(tmp_path: Path) -> None:

@@ -3,45 +3,86 @@
 import re
 
 import phonenumbers
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from wbox_notify.errors import MessageError
 
-_JID = re.compile(r"@(g\.us|s\.whatsapp\.net|c\.us|lid|newsletter|broadcast)$")
-_ALLOWED = re.compile(r"[+\d\s().\-/\u00a0\u200e\u202a\u202c]+")
+_STRIPPED = (
+    # Invisible characters, which copied numbers are full of.
+    ("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", ""),
+    # ="…" and '… keep a number as text in a spreadsheet.
+    (r'^=?"(.*)"$', r"\1"),
+    (r"^'", ""),
+    # Links and ids of WhatsApp always have the country code.
+    (r"^(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)\+?(\d+)(?:[/?&].*)?$", r"+\1"),
+    (r"^\+?(\d+)(?::\d+)?@(?:c\.us|s\.whatsapp\.net)$", r"+\1"),
+    (r"^(?:tel|telefon|phone|gsm|cep|mobile?|whatsapp)\.?\s*:", ""),
+    (r"[\s().\-/\u2010-\u2015\u2212\ufe58\ufe63\uff0d]", ""),
+    (r"(?<![,;])[,;]+$", ""),
+    ("^\uff0b", "+"),
+)
+"""What may stand around and between the digits of a number, and what becomes of it, in this order."""
+
+_PATTERNS = [(re.compile(pattern, re.IGNORECASE), rest) for pattern, rest in _STRIPPED]
+_NUMBER = re.compile(r"\+?\d+")
+_OTHER_ID = re.compile(r"@(g\.us|lid|newsletter|broadcast)$")
+
 _SPOILED = re.compile(r"\b\d([.,]\d+)?[Ee]\+\d{1,2}\b|\b\d{7,}[.,]0+\b|\b\d{1,3}(,\d{3}){2,}\b")
 """A phone number that a spreadsheet has turned into an amount: ``9.05551E+11``, ``5551234567.0``."""
 
+_OLD_MEXICAN = re.compile(r"\+521(\d{10})")
+"""A Mexican mobile number until 2019; WhatsApp keeps it as the id of old accounts."""
+
 _INTERNATIONAL = 11
 """Digits of a number with its country code; one with fewer may be a national number."""
+
+_LONGEST = 15
+
+_MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+
+_WITHOUT_WHATSAPP = {
+    PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
+    PhoneNumberType.SHARED_COST: "a shared-cost number",
+    PhoneNumberType.PERSONAL_NUMBER: "a personal number",
+    PhoneNumberType.PAGER: "a pager",
+    PhoneNumberType.UAN: "the nationwide number of a company",
+    PhoneNumberType.VOICEMAIL: "a voice mailbox",
+}
+"""The types of numbers that cannot register; landlines, VoIP and toll-free numbers of businesses can."""
 
 
 def normalise(number: str, region: str | None = None) -> str:
     """Return ``number`` as digits with its country code, as ``905551234567``.
 
-    A number that begins with ``+`` or ``00`` names its country. Any other must be a valid number of one
-    country only (of the region, where there is one), so that a missing digit sends nothing to a stranger.
+    A number that begins with ``+`` names its country. Any other must be valid and is read in this order: as a
+    number of the region, with the region's country code first; after ``00``, or without a region, as a number
+    of any country. Digits that fit two countries are refused, so that no message goes to a stranger.
 
     Args:
-        number: As a person writes it: ``+90 555 123 45 67``, ``00905551234567``, ``905551234567``; with a
-            region also ``0555 123 45 67``.
+        number: As people and programs write it: ``+90 555 123 45 67``, ``00905551234567``, ``905551234567``,
+            ``wa.me/905551234567``; with a region also ``0555 123 45 67``.
         region: The country of numbers that are written without a code, as two letters (``TR``).
 
     Raises:
         MessageError: with the field ``phone`` when this cannot be a phone number.
     """
-    text = _cleaned(number)
+    shown, text = number.strip(), _cleaned(number)
     if text.startswith("+"):
-        return international(text)
-    complete = _complete(text)
-    home = complete
+        return _international(shown, text)
+    other = _valid(f"+{text.removeprefix('00')}")
+    phone = None
     if region:
-        home = _national(text, region.upper())
-    if home is None:
-        raise _unknown(text, region)
-    if complete and complete != home:
-        hint = "write the + of the one that you mean"
-        raise MessageError("phone", f"{text!r} can be +{home} or +{complete}", hint=hint)
-    return home
+        phone = _of_region(text, region.upper())
+    elif len(text) >= _INTERNATIONAL:
+        phone = other
+    if phone is None and text.startswith("00"):
+        phone = other
+    if phone is None:
+        raise _unknown(shown, text, region)
+    if other in {None, phone} or shown.startswith("(") or _is_usual(text, phone):
+        return phone
+    hint = "write + and the country code of the right one, in a template before the number"
+    raise MessageError("phone", f"{shown!r} can be +{phone} or +{other}", hint=hint)
 
 
 def international(number: str) -> str:
@@ -51,20 +92,36 @@ def international(number: str) -> str:
         MessageError: with the field ``phone`` when no number of that country is like it.
     """
     text = _cleaned(number)
-    parsed = _parsed(f"+{text.removeprefix('+')}")
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
-        hint = "country code first, then the whole number: +905551234567"
-        raise MessageError("phone", f"{number.strip()!r} is not a possible phone number", hint=hint)
-    return _digits(parsed)
+    if not text.startswith("+"):
+        text = f"+{text.removeprefix('00')}"
+    return _international(number.strip(), text)
+
+
+def is_like_number(text: str) -> bool:
+    """Return whether a text has no letters but those that stand with a number, so that it is not a name."""
+    return not any(map(str.isalpha, _stripped(text))) or bool(_OTHER_ID.search(text))
 
 
 def refuse_spoiled(text: str) -> None:
     """Raise MessageError where a spreadsheet has made an amount of a phone number in a text."""
     if spoiled := _SPOILED.search(text):
-        hint = "format the column as text and export it again: digits are lost"
+        hint = "format the column as text and export it again: digits may be lost"
         raise MessageError(
             "phone", f"`{spoiled[0]}` is what a spreadsheet makes of a phone number", hint=hint
         )
+
+
+def doubt(phone: str) -> str | None:
+    """Return why a number in digits hardly has WhatsApp, None where nothing speaks against it."""
+    parsed = _parsed(f"+{phone}")
+    if parsed is None or _OLD_MEXICAN.fullmatch(f"+{phone}"):
+        return None
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.UNKNOWN:
+        return f"+{phone} is not a number of a known network"
+    if kind in _WITHOUT_WHATSAPP:
+        return f"+{phone} cannot have WhatsApp: it is {_WITHOUT_WHATSAPP[kind]}"
+    return None
 
 
 def masked(phone: str) -> str:
@@ -72,50 +129,92 @@ def masked(phone: str) -> str:
     return f"+{phone[:5]}***{phone[-4:]}" if len(phone) > 9 else f"+{phone[:2]}***"  # noqa: PLR2004
 
 
-def _cleaned(number: str) -> str:
-    """Return a number with ``+`` for ``00``; MessageError where it is something else."""
-    text = number.strip()
-    if _JID.search(text):
-        raise MessageError("phone", f"{text!r} is a WhatsApp id; wbox takes phone numbers only")
-    refuse_spoiled(text)
-    if not _ALLOWED.fullmatch(text) or not any(map(str.isdigit, text)):
-        raise MessageError("phone", f"{text!r} is not a phone number", hint="write it as +905551234567")
-    if text.startswith("00"):
-        return f"+{text[2:]}"
+def _stripped(text: str) -> str:
+    """Return a text without what may stand around and between the digits of a phone number."""
+    if _NUMBER.fullmatch(text):
+        return text
+    for pattern, rest in _PATTERNS:
+        text = pattern.sub(rest, text).strip()
     return text
 
 
-def _national(text: str, region: str) -> str | None:
-    """Return a number without ``+`` as a region reads it, as digits; None where it is not valid there."""
+def _cleaned(number: str) -> str:
+    """Return the digits of a number, with its ``+`` if any; MessageError where it is something else."""
+    shown, text = number.strip(), _stripped(number)
+    if _OTHER_ID.search(shown):
+        message = f"{shown!r} is a WhatsApp id of a group, a channel or a hidden number"
+        raise MessageError("phone", message, hint="wbox takes phone numbers only")
+    refuse_spoiled(shown)
+    if not _NUMBER.fullmatch(text):
+        raise MessageError("phone", f"{shown!r} is not a phone number", hint="write it as +905551234567")
+    digits = phonenumbers.normalize_digits_only(text)
+    if len(digits.lstrip("0")) > _LONGEST:
+        hint = "write one number; in `to`, put a comma between two"
+        raise MessageError("phone", f"{shown!r} has more digits than a phone number", hint=hint)
+    if text.startswith("+"):
+        return f"+{digits}"
+    return digits
+
+
+def _international(shown: str, text: str) -> str:
+    """Return a number with ``+`` as digits; it has to be possible, for new networks are not known at once."""
+    phone = _valid(text)
+    if phone:
+        return phone
+    parsed = _parsed(text)
+    if parsed and phonenumbers.is_possible_number(parsed):
+        phone = _digits(parsed)
+        if _parsed(f"+{phone}") == parsed:  # not so with two zeros after the country code
+            return phone
+    hint = "country code first, then the whole number: +905551234567"
+    raise MessageError("phone", f"{shown!r} is not a possible phone number", hint=hint)
+
+
+def _of_region(text: str, region: str) -> str | None:
+    """Return digits without ``+`` as people in a region read them; None where they are not valid there."""
     code = str(phonenumbers.country_code_for_region(region))
-    digits = re.sub(r"\D", "", text)
-    if digits.startswith(code) and (whole := _valid(f"+{digits}")):
-        return whole
-    return _valid(text, region)
+    phone = None
+    if text.startswith(code):
+        phone = _valid(f"+{text}")
+    phone = phone or _valid(text, region)
+    if phone is None and text.startswith(f"0{code}"):
+        phone = _valid(f"+{text[1:]}")
+    return phone
 
 
-def _complete(text: str) -> str | None:
-    """Return a number that begins with its country code though it has no ``+``."""
-    if text.startswith("0") or sum(map(str.isdigit, text)) < _INTERNATIONAL:
-        return None
-    return _valid(f"+{text}")
+def _is_usual(text: str, phone: str) -> bool:
+    """Return whether people write a number of their own country with just these digits."""
+    if len(text) >= _INTERNATIONAL:
+        return False
+    parsed = phonenumbers.parse(f"+{phone}")
+    national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+    return phonenumbers.number_type(parsed) in _MOBILE or _stripped(national) == text
 
 
-def _unknown(text: str, region: str | None) -> MessageError:
-    """Return what is wrong with a number without ``+``, and what to write."""
-    if region:
-        hint = "look for a missing digit; a number of another country begins with + and its code"
-        return MessageError("phone", f"{text!r} is not a phone number of {region.upper()}", hint=hint)
-    example = f"+90{text.removeprefix('0').replace(' ', '')}"
-    hint = f"write it as {example} with your own code, or set defaults.region"
-    return MessageError("phone", f"{text!r} has no country code", hint=hint)
+def _unknown(shown: str, text: str, region: str | None) -> MessageError:
+    """Return what is wrong with digits without ``+``, and what to write."""
+    if not region:
+        example = _of_region(text, "TR") or "905551234567"
+        hint = f"write it as +{example} with your own code, or set defaults.region"
+        return MessageError("phone", f"{shown!r} has no country code", hint=hint)
+    hint = "look for a wrong or missing digit; a number of another country begins with + and its code"
+    other = _valid(f"+{text}")
+    if other:
+        country = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{other}"))
+        hint = f"look for a wrong or missing digit; if it is a number of {country}, write it as +{other}"
+    return MessageError("phone", f"{shown!r} is not a phone number of {region.upper()}", hint=hint)
 
 
 def _valid(text: str, region: str | None = None) -> str | None:
+    """Return a number as digits, None where its country has no such number."""
+    old = _OLD_MEXICAN.fullmatch(text)
+    if old and _valid(f"+52{old[1]}"):
+        return text[1:]
     parsed = _parsed(text, region)
-    if parsed and phonenumbers.is_valid_number(parsed):
-        return _digits(parsed)
-    return None
+    if parsed is None or not phonenumbers.is_valid_number(parsed):
+        return None
+    phone = _digits(parsed)
+    return phone if len(phone) <= _LONGEST else None  # Germany's plan has room for more
 
 
 def _parsed(text: str, region: str | None = None) -> phonenumbers.PhoneNumber | None:
@@ -126,4 +225,4 @@ def _parsed(text: str, region: str | None = None) -> phonenumbers.PhoneNumber | 
 
 
 def _digits(parsed: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)[1:]
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)[1:]

@@ -19,7 +19,9 @@ from wbox_notify.rules.recipients import (
     People,
     Person,
     distinct,
+    number_problems,
     numbered,
+    phone_problems,
     recipient_problem,
     tagged,
 )
@@ -174,6 +176,7 @@ class _Directory:
         except MessageError as error:
             self.problems.append(recipient_problem(error, location.at("phone")))
             return
+        self.problems += phone_problems(phone, location.at("phone"))
         if quiet_hours or not spec.quiet_hours:
             tags = frozenset(spec.tags)
             self.contacts[name] = Contact(spec.name or name, phone, spec.tz, spec.lang, quiet_hours, tags)
@@ -240,10 +243,12 @@ class _Directory:
         try:
             if text.startswith(TAG):
                 return tagged(text, self.contacts.values())
-            return (numbered(text, self.region, self.entries, self.contacts),)
+            contact = numbered(text, self.region, self.entries, self.contacts)
         except MessageError as error:
             self.problems.append(recipient_problem(error, location))
             return ()
+        self.problems += number_problems([contact], location)
+        return (contact,)
 
 
 def _taken(name: str, location: Location, earlier: Location) -> Problem:

@@ -18,7 +18,16 @@ from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
-from wbox_notify.rules.recipients import VIA, Contact, Outlet, People, Reader, numbered, recipient_problem
+from wbox_notify.rules.recipients import (
+    VIA,
+    Contact,
+    Outlet,
+    People,
+    Reader,
+    number_problems,
+    numbered,
+    recipient_problem,
+)
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.triggers.webhook.hooks import Hook
@@ -105,7 +114,7 @@ class Project:
 
     def contact(self, phone: str) -> Contact:
         """Return the contact with a number, or one that is no more than the number."""
-        return numbered(phone, None, (), self.people.contacts)
+        return numbered(f"+{phone}", None, (), self.people.contacts)
 
     def reader(self, address: str) -> Reader:
         """Return the contact or the outlet that has an address."""
@@ -174,7 +183,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Project:
         loading.read(document)
     if settings.owner is not None:
         try:
-            people.named(settings.owner)
+            problems += number_problems(people.named(settings.owner), setup.document.at("owner"))
         except MessageError as error:
             problems.append(recipient_problem(error, setup.document.at("owner")))
     return Project(

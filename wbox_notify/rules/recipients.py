@@ -1,6 +1,6 @@
 """Recipients: contacts, groups, tags, on-call rotations and outlets, and whom a text names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import MessageError
-from wbox_notify.model.phones import normalise, refuse_spoiled
+from wbox_notify.model.phones import doubt, is_like_number, normalise, refuse_spoiled
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
@@ -43,6 +43,11 @@ class Contact:
     def address(self) -> str:
         """The key of the person in the store."""
         return self.phone
+
+    @property
+    def is_number(self) -> bool:
+        """Whether nothing is known of the person but the number."""
+        return self.name == f"+{self.phone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +153,10 @@ def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
 def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapping[str, Contact]) -> Contact:
     """Return the contact with a number, or a new one that has nothing else.
 
-    A text with letters is taken for a misspelt name: MessageError.
+    A text with letters that no phone number has is taken for a misspelt name: MessageError.
     """
     refuse_spoiled(text)
-    if any(map(str.isalpha, text)):
+    if not is_like_number(text):
         raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=did_you_mean(text, names))
     phone = normalise(text, region)
     for contact in contacts.values():
@@ -178,6 +183,21 @@ def recipient_problem(error: MessageError, location: Location) -> Problem:
     """Return the problem with a recipient: a name that is not known, or an impossible number."""
     code = {"to": "WBX303"}.get(error.field, "WBX302")
     return location.problem(code, plain(error), hint=error.hint)
+
+
+def number_problems(people: Iterable[Person], location: Location) -> Iterator[Problem]:
+    """Yield a warning for each person that is only a number, and one without WhatsApp."""
+    for person in people:
+        if isinstance(person, Contact) and person.is_number:
+            yield from phone_problems(person.phone, location)
+
+
+def phone_problems(phone: str, location: Location) -> Iterator[Problem]:
+    """Yield a warning where a number hardly has WhatsApp."""
+    message = doubt(phone)
+    if message:
+        hint = "check the number: messages to it may never arrive"
+        yield location.warning("WBX339", message, hint)
 
 
 def _on_duty(person: Person, now: datetime | None) -> Contact:

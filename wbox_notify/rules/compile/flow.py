@@ -9,6 +9,7 @@ from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import MessageError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.messages import KINDS
+from wbox_notify.model.phones import is_like_number
 from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.exposure import check_lending
@@ -25,6 +26,7 @@ from wbox_notify.rules.recipients import (
     People,
     Person,
     distinct,
+    number_problems,
     plain,
     recipient_problem,
 )
@@ -179,15 +181,17 @@ def recipients(
 
 def named(context: BuildContext, text: str, location: Location) -> tuple[Person, ...]:
     """Return the people that a text without placeholders names; none where it is wrong."""
-    if is_url(text):
+    if is_url(text) and not is_like_number(text):
         hint = "name other services under `via`"
         context.report(location, "WBX303", "an address is not a recipient", hint)
         return ()
     try:
-        return context.people.named(text)
+        people = context.people.named(text)
     except MessageError as error:
         context.problems.append(recipient_problem(error, location))
         return ()
+    context.problems += number_problems(people, location)
+    return people
 
 
 def outlets(context: BuildContext, texts: Sequence[str], location: Location) -> tuple[Outlet, ...]:

@@ -54,7 +54,9 @@ Days = Annotated[int, parsed(_whole_days, int, float, schema=DurationText)]
 class ContactSpec(Strict):
     """A person with a phone; a number alone is short for `phone`."""
 
-    phone: PhoneText = Field(description="the number, with its country code")
+    phone: PhoneText = Field(
+        description="the number, with its country code or as people in `defaults.region` write it"
+    )
     name: str | None = Field(default=None, description="the name of the person in messages")
     tz: Zone | None = Field(default=None, description="the time zone of the person, such as `Europe/Berlin`")
     lang: Language | None = Field(default=None, description="the language of dates and numbers, such as `de`")
