@@ -188,22 +188,20 @@ class Dispatcher(PeriodicThread):
             return self._tidy(_SENDERS)
 
     def _run(self) -> None:
-        """Schedule until the end; then write down how what is in flight ends."""
+        """Schedule until the end; then record how the requests in flight end."""
         super()._run()
         for _ in self._senders:
             self._requests.put(None)
         for sender in self._senders:
             while sender.is_alive():
                 sender.join(_LAST_LOOKS)
-                self._write_last()
-        self._write_last()
-
-    def _write_last(self) -> None:
+                with suppress(StoreError), self._lock:
+                    self._turn_over(0)
         try:
             with self._lock:
                 self._turn_over(0)
         except StoreError as error:
-            log.error("an outcome is not written down: %s", error)  # noqa: TRY400 - no traceback reaches a user
+            log.error("could not record an outcome: %s", error)  # noqa: TRY400 - no traceback reaches a user
 
     def _send(self) -> None:
         """Make the requests that the scheduler hands out, until there are no more."""
