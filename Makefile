@@ -21,6 +21,7 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/deptry wbox_notify
+	$(BIN)/lizard --languages python --CCN 10 --warnings_only wbox_notify
 
 types: $(VENV)/ready
 	$(BIN)/mypy
