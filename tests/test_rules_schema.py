@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from reference import reference, settings_reference
 from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
 from test_rules_triggers import MISTAKES as TRIGGERS
@@ -14,8 +15,8 @@ from test_rules_triggers import MISTAKES as TRIGGERS
 from wbox_notify.config import settings
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.errors import ConfigError
+from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.rules.models.triggers import VerifySpec
-from wbox_notify.rules.reference import reference, rule_schema, settings_reference, settings_schema
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent
@@ -145,12 +146,12 @@ def test_settings_that_can_not_be_meant_are_refused(text: str) -> None:
 
 
 def test_the_reference_in_the_documentation_is_that_of_the_program() -> None:
-    """If not: python -m wbox_notify.rules.reference > docs/rules.md."""
+    """If not: make reference."""
     assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == f"{reference()}\n"
 
 
 def test_the_settings_in_the_documentation_are_those_of_the_program() -> None:
-    """If not: python -m wbox_notify.rules.reference settings > docs/settings.md."""
+    """If not: make reference."""
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == f"{settings_reference()}\n"
 
 

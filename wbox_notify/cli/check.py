@@ -16,7 +16,7 @@ from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check as find_problems
 from wbox_notify.rules.check import summary
-from wbox_notify.rules.reference import rule_schema, settings_schema
+from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.store import open_history
 
 

@@ -1,20 +1,14 @@
-"""Reference of the language, made of the models: docs/rules.md and JSON Schema.
+"""The reference of the language, made of the models: ``make reference`` writes rules.md and settings.md."""
 
-``python -m wbox_notify.rules.reference > docs/rules.md`` writes the page of the rules,
-``python -m wbox_notify.rules.reference settings > docs/settings.md`` that of the settings.
-"""
-
-import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field, create_model
-
-from wbox_notify.config.settings import SettingsFile
 from wbox_notify.config.values import duration_text
 from wbox_notify.config.yaml.validation import Strict, as_list
 from wbox_notify.rules import names
-from wbox_notify.rules.models import Contacts, Groups, RuleFile, Turns, WindowsByName
+from wbox_notify.rules.json_schema import SettingsOfProject
+from wbox_notify.rules.models import RuleFile
 from wbox_notify.rules.names import Names
 from wbox_notify.templates import words
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -54,7 +48,6 @@ _KINDS = {
     "array": "a list",
     "object": "a map",
 }
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
     ("with `group`, in `to`, `unless` and `send`", names.GROUPED),
@@ -72,7 +65,7 @@ def reference() -> str:
 
 def settings_reference() -> str:
     """Return the page of the settings."""
-    return "\n".join([_SETTINGS_HEAD, *_tables(_Settings)]).rstrip("\n")
+    return "\n".join([_SETTINGS_HEAD, *_tables(SettingsOfProject)]).rstrip("\n")
 
 
 def _tables(model: type[Strict]) -> Iterator[str]:
@@ -205,58 +198,6 @@ def _listed(offered: Names) -> str:
     return "; ".join(texts)
 
 
-# The settings do not know the shape of people, which is part of the rules.
-_Settings = create_model(
-    "Settings",
-    __base__=SettingsFile,
-    __doc__=SettingsFile.__doc__,
-    contacts=(Contacts, Field(default={}, description="people by name, as in a rule file")),
-    groups=(Groups, Field(default={}, description="lists of people by name, as in a rule file")),
-    on_call=(Turns, Field(default={}, description="on-call rotations, as in a rule file")),
-    time_windows=(WindowsByName, Field(default={}, description="windows of time by name, as in a rule file")),
-)
-
-
-def rule_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a rule file."""
-    return _schema(RuleFile, "A rule file of wbox-notify")
-
-
-def settings_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of ``wbox-notify.yaml``."""
-    return _schema(_Settings, "The settings of wbox-notify")
-
-
-def _schema(model: type[Strict], title: str) -> dict[str, Any]:
-    return {"$schema": _DIALECT, "title": title, **_plain(model.model_json_schema())}
-
-
-def _plain(node: Any) -> Any:
-    """Return a part of a schema without titles, and without the null that stands for a key left out."""
-    if isinstance(node, list):
-        return [_plain(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    plain: dict[str, Any] = {}
-    for name, value in node.items():
-        if name in {"properties", "$defs"}:
-            # Their keys are names of the language, of which one may be `title`.
-            plain[name] = {key: _plain(part) for key, part in value.items()}
-        elif name != "title":
-            plain[name] = _plain(value)
-    if plain.get("default", "") is None:
-        del plain["default"]
-        plain |= _without_null(plain.pop("anyOf", []))
-    return plain
-
-
-def _without_null(kinds: list[dict[str, Any]]) -> dict[str, Any]:
-    rest = [kind for kind in kinds if kind != {"type": "null"}]
-    if len(rest) == 1:
-        return rest[0]
-    return {"anyOf": rest} if rest else {}
-
-
 if __name__ == "__main__":
-    page = settings_reference() if sys.argv[1:] == ["settings"] else reference()
-    sys.stdout.write(f"{page}\n")
+    for name, page in (("rules", reference()), ("settings", settings_reference())):
+        Path(__file__).with_name(f"{name}.md").write_text(f"{page}\n", encoding="utf-8")
