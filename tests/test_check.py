@@ -259,7 +259,7 @@ def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:
         ("trigger: {webhook: {path: x, secret: hook}}", "webhook /hook/x -> text to 1 number"),
         (
             "trigger: {schedule: Mon-Fri 09:00}",
-            "schedule at 09:00 on Monday through Friday -> text to 1 number",
+            "schedule Monday to Friday at 09:00 -> text to 1 number",
         ),
         (
             "trigger: [{schedule: {every: 1h}}, {webhook: {path: x, open: true}}]",
@@ -267,7 +267,7 @@ def test_the_folder_of_what_is_awaited_is_looked_at_too(tmp_path: Path) -> None:
         ),
         (
             'trigger: {missing: {of: {file: {path: /srv/b}}, by: "07:00", window: 1h}}',
-            "missing file /srv/b **/* by 07:00 every day -> text to 1 number",
+            "missing file /srv/b **/* (deadline: every day at 07:00) -> text to 1 number",
         ),
     ],
 )

@@ -489,6 +489,24 @@ def test_a_cron_expression_with_both_kinds_of_days_is_a_warning(tmp_path: Path) 
     assert found.rules
 
 
+@pytest.mark.parametrize(
+    ("times", "message", "hint"),
+    [
+        ("2020-12-31 09:00", "all of its dates are past", "a date to come"),
+        ("every other Monday 09:00", "does not say in which weeks; the next day is 2", "add `from 2"),
+    ],
+)
+def test_a_past_date_and_weeks_that_are_not_named_are_warnings(
+    tmp_path: Path, times: str, message: str, hint: str
+) -> None:
+    found = project(tmp_path, {"rules/a.yaml": rule_file(f"trigger: {{schedule: {times}}}")})
+    (problem,) = found.problems
+    assert (problem.code, problem.severity) == ("WBX352", "warning")
+    assert message in problem.message
+    assert hint in (problem.hint or "")
+    assert found.rules
+
+
 def test_a_file_without_rules_is_a_warning_but_one_with_contacts_is_fine(tmp_path: Path) -> None:
     files = {"rules/a.yaml": "", "rules/b.yaml": "version: 1\ncontacts: {a: '+905551112233'}\n"}
     (problem,) = project(tmp_path, files).problems

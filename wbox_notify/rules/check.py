@@ -79,7 +79,7 @@ def _trigger(trigger: Trigger) -> str:
         notes = trigger.scheme.notes if trigger.scheme else ("open",)
         return f"webhook /hook/{trigger.path} ({', '.join(notes)})".removesuffix(" ()")
     if isinstance(trigger, MissingTrigger):
-        return f"missing {_trigger(trigger.of)} by {trigger.by.describe().removeprefix('at ')}"
+        return f"missing {_trigger(trigger.of)} (deadline: {trigger.by.describe()})"
     return f"schedule {trigger.schedule.describe()}"
 
 

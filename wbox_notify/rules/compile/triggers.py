@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +32,14 @@ from wbox_notify.rules.triggers import (
     WebhookTrigger,
 )
 from wbox_notify.triggers.file.rows import Reading
-from wbox_notify.triggers.schedule import Cron, Every, Schedule, Skip, parse_times
+from wbox_notify.triggers.schedule import Cron, EveryOtherWeek, Pattern, Schedule, Skip, parse_times
 from wbox_notify.triggers.schedule.cron import parse_every
+from wbox_notify.triggers.schedule.dates import FIRST_WEEK
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import Scheme, scheme
 
-_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+_ANY_TIME = datetime(1999, 12, 30, tzinfo=UTC)
+"""No schedule names a date before it."""
 
 
 def trigger(context: BuildContext, spec: TriggerSpec, location: Location) -> Trigger | None:
@@ -55,7 +57,7 @@ def trigger(context: BuildContext, spec: TriggerSpec, location: Location) -> Tri
 def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedule | None:
     """Return a schedule, or None where it is wrong."""
     before = len(context.problems)
-    patterns: list[Cron | Every] = []
+    patterns: list[Pattern] = []
     for index, text in enumerate(spec.at):
         patterns += context.read(parse_times, text, location.at("at", index), "WBX326") or ()
     for index, text in enumerate(spec.cron):
@@ -73,10 +75,27 @@ def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedul
             given, "WBX326", "this is never due: `skip` takes out all of its days", "skip fewer days"
         )
         return None
+    _warn(context, schedule, location.at("at", "cron", "every"))
     return schedule
 
 
-def _cron(context: BuildContext, text: str, location: Location) -> Iterator[Cron | Every]:
+def _warn(context: BuildContext, schedule: Schedule, location: Location) -> None:
+    """Warn of dates that are past, and of weeks that nobody chose."""
+    now = datetime.now(UTC)
+    if schedule.after(now) is None:
+        hint = "write a date to come, or remove the rule"
+        message = "this is never due again: all of its dates are past"
+        context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
+    for pattern in schedule.patterns:
+        due = pattern.after(now, schedule.zone)
+        if isinstance(pattern, EveryOtherWeek) and pattern.start == FIRST_WEEK and due:
+            first = due.astimezone(schedule.zone).date()
+            message = f"`{pattern.describe()}` does not say in which weeks; the next day is {first}"
+            hint = f"add `from {first}`, or for the other weeks `from {first + timedelta(weeks=1)}`"
+            context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
+
+
+def _cron(context: BuildContext, text: str, location: Location) -> Iterator[Pattern]:
     for pattern in context.read(parse_times, text, location, "WBX326") or ():
         if isinstance(pattern, Cron) and pattern.takes_either_day:
             message = "cron runs this on these days of the month, and also on these days of the week"

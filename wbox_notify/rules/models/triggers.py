@@ -189,9 +189,15 @@ class TimesSpec(OneKind):
 
     at: SomeTexts = Field(
         default=[],
-        description="`Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily`, cron, or a list of these",
+        description="`Mon-Fri 09:00`, `every Monday at 9am`, `1st and 15th 08:00`, `first Monday 09:00`, "
+        "`last weekday 17:00`, `every other Friday 09:00 from 2026-12-04`, `every 15 minutes`, `@daily`, a "
+        "date (`2026-12-31 09:00`), cron, or a list of these; the same in Turkish: `her pazartesi 09:00`, "
+        "`her ay son cuma 08:00`, `hafta içi 18:00`",
     )
-    cron: SomeTexts = Field(default=[], description="the five fields of cron: `0 9 * * 1-5`")
+    cron: SomeTexts = Field(
+        default=[],
+        description="the five fields of cron, with `L`, `LW`, `L-3`, `15W` and `MON#1`: `0 9 * * 1-5`",
+    )
     every: str | None = Field(default=None, description="an interval shorter than a day: `15m`")
     tz: Zone | None = Field(default=None, description="the time zone, if it is not that of the settings")
     skip: Skip | None = Field(default=None, description="days without runs")

@@ -1,14 +1,16 @@
 """Cron expressions and intervals: the times at which they are due. A normaliser stands before cronsim."""
 
+import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from cronsim import CronSim, CronSimError
 
 from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.triggers.schedule.phrases import Days, say_days
 from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
 
 _NICKNAMES = {
@@ -18,12 +20,17 @@ _NICKNAMES = {
     "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *",
     "@midnight": "0 0 * * *",
+    "@noon": "0 12 * * *",
     "@hourly": "0 * * * *",
 }
 _FIELDS = (
     ("minute", 59, "0-59, for example 0, 0,30 or */15"),
     ("hour", 23, "0-23, for example 9, 9-17 or */2; a range runs upwards: 22-23,0-6"),
-    ("day of the month", 31, "1-31, L for the last day or LW for the last weekday"),
+    (
+        "day of the month",
+        31,
+        "1-31, L (the last day), L-3, LW (the last weekday) or 15W (the weekday nearest the 15th)",
+    ),
     ("month", 12, "1-12 or JAN-DEC; a range runs upwards: 11-12,1-2"),
     (
         "day of the week",
@@ -32,13 +39,48 @@ _FIELDS = (
     ),
 )
 _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
-_WORKDAYS = "1,2,3,4,5"
+_FRIDAY = 5
+_MOVING = re.compile("L-(?:[1-9]|[12][0-9]|30)|(?:[1-9]|[12][0-9]|3[01])W")
 _LAST = re.compile(r"L(\w+)|(\w+)L")
 _RANGE = re.compile(r"([0-7])-([0-7])(?:/([1-9][0-9]?))?")
 _START = datetime(2000, 1, 1)  # noqa: DTZ001 - cronsim is given the readings of a clock, which have no zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORTEST = timedelta(seconds=10)
 _DAY = timedelta(days=1)
+
+
+class _Simulation(CronSim):
+    """Adds to cronsim ``15W``, the weekday nearest the 15th, and ``L-3``, three days before the last."""
+
+    def __init__(self, expression: str, wall: datetime) -> None:
+        fields = expression.split()
+        terms = fields[_DAY_OF_MONTH].split(",")
+        self._moving = [term for term in terms if _MOVING.fullmatch(term)]
+        self._has_fixed = len(self._moving) < len(terms)
+        fields[_DAY_OF_MONTH] = ",".join(term for term in terms if term not in self._moving) or "*"
+        super().__init__(" ".join(fields), wall)
+
+    def match_dom(self, d: date) -> bool:
+        """Return whether a date is one of the days of the month."""
+        if any(_moved(term, d.year, d.month) == d.day for term in self._moving):
+            return True
+        return self._has_fixed and super().match_dom(d)
+
+
+def _moved(term: str, year: int, month: int) -> int:
+    """Return the day of a month that ``15W`` or ``L-3`` is; 0 where the month has none."""
+    _, last = calendar.monthrange(year, month)
+    if term.startswith("L-"):
+        return max(last - int(term[2:]), 0)
+    day = int(term[:-1])
+    if day > last:
+        return 0
+    past_friday = calendar.weekday(year, month, day) + 1 - _FRIDAY
+    if past_friday <= 0:
+        return day
+    if past_friday == 1:
+        return day - 1 if day > 1 else day + 2
+    return day + 1 if day < last else day - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +104,33 @@ class Cron:
         shown = moments(wall, zone)
         times: list[datetime] = []
         # Before clocks go back, readings up to now come once more, so those are looked at too.
-        for reading in CronSim(self.expression, wall - (shown[-1] - shown[0])):
+        for reading in _Simulation(self.expression, wall - (shown[-1] - shown[0])):
             times += [due for due in self._due(reading, zone) if due > last]
             if times and reading > wall:
                 return min(times)
         return None
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is due at fixed times of day, and not at steps of minutes or hours."""
+        minute, hour, *_ = self.expression.split()
+        return not minute.startswith("*") and not hour.startswith("*")
+
     def describe(self) -> str:
-        """Return it in words, such as ``at 09:00 on Monday through Friday``."""
-        *fields, weekday = self.expression.split()
-        if weekday == _WORKDAYS:
-            weekday = "1-5"
-        words = CronSim(" ".join([*fields, weekday]), _START).explain()
-        return words[0].lower() + words[1:]
+        """Return words that can be read again: ``Monday to Friday at 09:00``, or the fields with words."""
+        minute, hour, *days = self.expression.split()
+        phrase = say_days(Days(*days))
+        if phrase and minute.isdecimal() and hour.isdecimal():
+            return f"{phrase} at {int(hour):02}:{int(minute):02}"
+        if any(map(_MOVING.fullmatch, days[0].split(","))):
+            return self.expression
+        words = CronSim(self.expression, _START).explain()
+        return f"{self.expression} ({words[0].lower()}{words[1:]})"
 
     def _due(self, reading: datetime, zone: tzinfo) -> list[datetime]:
-        minute, hour, *_ = self.expression.split()
-        if minute.startswith("*") or hour.startswith("*"):
-            return moments(reading, zone)
-        return [moment(reading, zone)]
+        if self.is_fixed:
+            return [moment(reading, zone)]
+        return moments(reading, zone)
 
 
 def parse_cron(text: str) -> Cron:
@@ -99,8 +149,12 @@ def parse_cron(text: str) -> Cron:
         fields[place] = re.sub(r"(?<![^,])(\w+)-\1/[1-9][0-9]*(?![^,])", r"\1", fields[place])
         _check_field(place, fields[place], written)
     expression = " ".join(fields)
+    moving = any(map(_MOVING.fullmatch, fields[_DAY_OF_MONTH].split(",")))
+    if moving and fields[_DAY_OF_WEEK] != "*":
+        hint = "write `*` as the day of the week"
+        raise ConfigError(f"`{text}` has a day such as 15W or L-3, and a day of the week", hint=hint)
     try:
-        next(CronSim(expression, _START))
+        next(_Simulation(expression, _START))
     except (CronSimError, StopIteration):
         hint = "L is the last day of a month"
         raise ConfigError(f"`{text}` is never due: no such day comes", hint=hint) from None
@@ -130,7 +184,7 @@ def _check_field(place: int, field: str, written: str) -> None:
     alone = ["*"] * len(_FIELDS)
     alone[place] = field
     try:
-        CronSim(" ".join(alone), _START)
+        _Simulation(" ".join(alone), _START)
     except CronSimError:
         raise ConfigError(
             f"`{written}` cannot be the {name} of a cron expression", hint=f"write {hint}"

@@ -1,33 +1,43 @@
-"""Texts of schedules: ``Mon-Fri 09:00``, ``1st 08:00``, ``every 15m``, ``@daily`` or cron."""
+"""Texts of schedules: ``Mon-Fri 09:00``, ``1st 08:00``, ``every 15 minutes``, ``@daily``, a date or cron."""
 
 import re
 from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.cron import Cron, Every, parse_cron, parse_every
-from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, parse_time, plain
+from wbox_notify.triggers.schedule.dates import FIRST_WEEK, EveryOtherWeek, Once, Pattern
+from wbox_notify.triggers.schedule.phrases import (
+    every_other,
+    read_date,
+    read_days,
+    split_start,
+    weekday_field,
+)
+from wbox_notify.triggers.schedule.wallclock import parse_time, plain
 
 _FORMS = "write it like `Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily` or `0 9 * * 1-5`"
 _LONGEST = 500
-_LAST_DAY_OF_MONTH = 31
 
-_TIME = "[0-9]{1,2}:[0-9]{2}(?![0-9:])"
-_CLAUSE = re.compile(rf"\s*([^:]*?)\s*({_TIME}(?:\s*,\s*{_TIME})*)\s*(?:[,;]|$)")
-_ORDINAL = re.compile("([0-9]{1,2})(?:st|nd|rd|th)")
-_NTHS = {
-    **dict.fromkeys(("first", "1st", "ilk", "birinci"), "#1"),
-    **dict.fromkeys(("second", "2nd", "ikinci"), "#2"),
-    **dict.fromkeys(("third", "3rd", "ucuncu"), "#3"),
-    **dict.fromkeys(("fourth", "4th", "dorduncu"), "#4"),
-    **dict.fromkeys(("last", "son"), "L"),
+_CLOCK = (
+    r"(?<![0-9:./-])(?:[0-9]{1,2}[:.][0-9]{2}(?: ?[ap]m)?|[0-9]{1,2} ?[ap]m|\bnoon|\bmidnight)(?![\w:.-])"
+)
+_CLOCKS = rf"{_CLOCK}(?:(?: ?, ?| and | ve ){_CLOCK})*"
+_CLAUSE = re.compile(rf"\s*(.*?)\s*(?:\b(?:at|saat)\s+)?({_CLOCKS})\s*(?:,|\band\b|\bve\b|$)")
+_TIMES_FIRST = re.compile(rf"(?:at |saat )?({_CLOCKS}) (?:on |(?=every |each |her |daily))(.+)")
+_TURKISH_ENDING = re.compile(r"(?<=[0-9a-z])'(?:s?[iu](?:nde)?|[dt][ae]|l[ae]ri)\b")
+_UNITS = {
+    **dict.fromkeys(("hours", "hour", "hrs", "hr", "h", "saatte", "saat"), "h"),
+    **dict.fromkeys(("minutes", "minute", "mins", "min", "m", "dakikada", "dakika", "dk"), "m"),
+    **dict.fromkeys(("seconds", "second", "secs", "sec", "s", "saniyede", "saniye", "sn"), "s"),
 }
-_ENDS_OF_MONTH = {
-    **dict.fromkeys(("last day", "son gun", "ayin son gunu"), "L"),
-    **dict.fromkeys(("last weekday", "son is gunu", "ayin son is gunu"), "LW"),
-}
+_AMOUNT = rf"([0-9]{{1,9}} ?|)({'|'.join(_UNITS)})(?![a-z])"
+_AMOUNTS = rf"{_AMOUNT}(?: ?{_AMOUNT})*"
+_INTERVAL = re.compile(rf"(?:every|each|her) ({_AMOUNTS})(?: bir)?|({_AMOUNTS}) bir")
+_CRON = re.compile(r"[0-9*?]\S*(?: \S+){4,5}|[0-9*?]+(?: \S+)*|@\S*")
 
 
-def parse_times(text: str) -> tuple[Cron | Every, ...]:
+def parse_times(text: str) -> tuple[Pattern, ...]:
     """Return when something is due, from a text under ``at`` or ``cron``.
 
     Raises:
@@ -35,46 +45,78 @@ def parse_times(text: str) -> tuple[Cron | Every, ...]:
     """
     if not text.strip() or len(text) > _LONGEST:
         raise ConfigError(f"`{text[:40]}` is not a schedule", hint=_FORMS)
-    text = " ".join(text.split())
-    if repeated := re.fullmatch(r"every:?\s*([0-9].*)", text, re.IGNORECASE):
-        return (parse_every(repeated[1]),)
-    if ":" in text:
-        return tuple(_days_and_times(text))
-    return (parse_cron(text),)
+    parts = [" ".join(part.split()) for part in text.split(";")]
+    patterns = [pattern for part in parts if part for pattern in _patterns(part)]
+    if not patterns:
+        raise ConfigError(f"`{text}` is not a schedule", hint=_FORMS)
+    return tuple(patterns)
 
 
-def _days_and_times(text: str) -> Iterator[Cron]:
-    """Yield a cron expression for each time of a text such as ``Fri 17:00, Sat 10:00, 12:00``."""
+def _patterns(text: str) -> list[Pattern]:
+    words = _TURKISH_ENDING.sub("", re.sub("[\u2018\u2019\u02bc]", "'", plain(text)))
+    if step := _interval(words):
+        return [step]
+    explained = re.fullmatch(r"([^()]+) \(.*\)", text)
+    if explained and _CRON.fullmatch(explained[1]):
+        # Only the explanation that this program gives is read, for it says nothing else than the fields.
+        cron = parse_cron(explained[1])
+        if cron.describe() == text:
+            return [cron]
+    elif re.search(_CLOCK, words) and not words.startswith("@"):
+        return list(_clauses(words, text))
+    elif _CRON.fullmatch(words):
+        return [parse_cron(text)]
+    raise ConfigError(f"`{text}` is not a schedule", hint=_hint(words, text))
+
+
+def _hint(words: str, text: str) -> str:
+    try:
+        list(_at(words, 0, None))
+    except ConfigError:
+        return _FORMS
+    return f"add the time: `{text} 09:00`; or write it like `Mon-Fri 09:00`"
+
+
+def _interval(words: str) -> Every | None:
+    """Return the step of ``every 15m``, ``every 2 hours``, ``her saat``, ``15 dakikada bir``."""
+    words = re.sub("^@every |^every:? ?(?=[0-9])|^@every:? ?(?=[0-9])", "every ", words)
+    words = re.sub("half (?:an )?hour|yarim saatte", "30m", re.sub("^hourly$", "every hour", words))
+    if interval := _INTERVAL.fullmatch(words):
+        amounts = re.findall(_AMOUNT, interval[1] or interval[6])
+        return parse_every("".join(f"{number.strip() or 1}{_UNITS[unit]}" for number, unit in amounts))
+    if re.match("every [0-9]", words) and not re.search(f"week|{_CLOCK}", words):
+        return parse_every(words.removeprefix("every "))
+    return None
+
+
+def _clauses(words: str, text: str) -> Iterator[Pattern]:
+    """Yield the patterns of plain words such as ``fri 17:00, sat 10:00, 12:00``."""
+    words, start = split_start(re.sub(r"(?<=[0-9]-[0-9]{2})t(?=[0-9])", " ", words))
+    turned = _TIMES_FIRST.fullmatch(words)
+    if turned and not re.search(_CLOCK, turned[2]):
+        words = f"{turned[2]} {turned[1]}"
     end = 0
-    while end < len(text):
-        clause = _CLAUSE.match(text, end)
+    while end < len(words):
+        clause = _CLAUSE.match(words, end)
         if not clause:
             raise ConfigError(f"`{text}` is not a schedule", hint=_FORMS)
-        day, weekday = _days(clause[1])
-        for time in clause[2].split(","):
-            hour, minute = divmod(parse_time(time.strip()), 60)
-            yield Cron(f"{minute} {hour} {day} * {weekday}")
+        for time in re.findall(_CLOCK, clause[2]):
+            yield from _at(clause[1], parse_time(time), start)
         end = clause.end()
 
 
-def _days(text: str) -> tuple[str, str]:
-    """Return the days before a time as two fields of cron: day of the month, day of the week."""
-    words = plain(text)
-    if not words:
-        return "*", "*"
-    if words in _ENDS_OF_MONTH:
-        return _ENDS_OF_MONTH[words], "*"
-    ordinals = [_ORDINAL.fullmatch(part.strip()) for part in words.split(",")]
-    if all(ordinals):
-        return ",".join(_day_of_month(ordinal[1]) for ordinal in ordinals if ordinal), "*"
-    nth, _, name = words.partition(" ")
-    number = day_number(name)
-    if nth in _NTHS and number:
-        return "*", f"{number % 7}{_NTHS[nth]}"
-    return "*", ",".join(str(day % 7) for day in sorted(parse_days(text)))
-
-
-def _day_of_month(digits: str) -> str:
-    if not 1 <= int(digits) <= _LAST_DAY_OF_MONTH:
-        raise ConfigError(f"no month has a day {digits}", hint="write `1st` to `31st`, or `last day`")
-    return str(int(digits))
+def _at(words: str, minutes: int, start: date | None) -> Iterator[Pattern]:
+    """Yield the patterns for days in plain words at a time of day."""
+    hour, minute = divmod(minutes, 60)
+    if day := read_date(words):
+        yield Once(datetime(day.year, day.month, day.day) + timedelta(minutes=minutes))  # noqa: DTZ001
+    elif weekdays := every_other(words):
+        yield EveryOtherWeek(Cron(f"{minute} {hour} * * {weekday_field(weekdays)}"), start or FIRST_WEEK)
+        return
+    else:
+        for days in read_days(words):
+            yield parse_cron(f"{minute} {hour} {' '.join(days)}")
+    if start:
+        raise ConfigError(
+            "`from` has no effect here", hint="write it like `every other Monday 09:00 from 2026-12-07`"
+        )

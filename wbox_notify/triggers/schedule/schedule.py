@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, as_list, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.triggers.schedule.cron import Cron, Every
+from wbox_notify.triggers.schedule.dates import Pattern
 
 Runs = Literal["last", "all", "none"]
 
@@ -91,7 +91,7 @@ class Missed(Strict):
 class Schedule:
     """When something is due. All moments that it returns are in UTC; it takes moments of any time zone."""
 
-    patterns: tuple[Cron | Every, ...]
+    patterns: tuple[Pattern, ...]
     zone: tzinfo = UTC
     skip: Skip = field(default_factory=Skip)
 
@@ -136,7 +136,7 @@ class Schedule:
         return self.skip.reason(moment.astimezone(self.zone).date())
 
     def describe(self) -> str:
-        """Return the schedule in words, such as ``at 09:00 on Monday through Friday; every 15m``."""
+        """Return the schedule in words, such as ``Monday to Friday at 09:00; every 15m``."""
         return "; ".join(pattern.describe() for pattern in self.patterns)
 
     def _any_after(self, moment: datetime) -> datetime | None:

@@ -18,7 +18,9 @@ _DAY_NAMES = (
 WEEK = frozenset(range(1, 8))
 """The days of the week as ISO 8601 numbers them: Monday is 1."""
 
-_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_TIME = re.compile(r"([0-9]{1,2})(?:[:.]([0-5][0-9]))?(?: ?([ap]m))?")
+_NAMED_TIMES = {"midnight": 0, "noon": 12 * 60}
+_NOON = 12
 
 
 def plain(text: str) -> str:
@@ -33,24 +35,38 @@ def day_number(name: str) -> int | None:
 
 
 def parse_days(text: str) -> frozenset[int]:
-    """Return the ISO numbers of days: ``Mon-Fri``, ``Sat,Sun``, ``Fri-Mon``, ``weekdays``, ``hafta içi``."""
+    """Return the ISO numbers of days: ``Mon-Fri``, ``Sat,Sun``, ``Mondays``, ``weekdays``, ``hafta içi``."""
     days: set[int] = set()
-    for part in text.split(","):
-        first, ranged, last = plain(part).partition("-")
-        if ranged:
+    for part in re.split(",| and | ve ", plain(text)):
+        words = without_every(part.strip())
+        group = _GROUPS.get(part.strip()) or _GROUPS.get(words)
+        first, ranged, last = re.sub(" (?:to|through) ", "-", words).partition("-")
+        if group:
+            days |= group
+        elif ranged:
             start, end = _number(first), _number(last)
             days.update((start + step - 1) % 7 + 1 for step in range((end - start) % 7 + 1))
         else:
-            days |= _GROUPS.get(first) or {_number(first)}
+            days.update(map(_number, re.sub(" gun(?:u|leri)(?![a-z])", "", words).split() or [""]))
     return frozenset(days)
 
 
+def without_every(words: str) -> str:
+    """Return plain words without a leading ``every``, ``each``, ``her`` or ``on``."""
+    return re.sub("^(?:(?:on|every|each|her) )+", "", words)
+
+
 def parse_time(text: str) -> int:
-    """Return a time of day, ``09:00`` to ``23:59``, as minutes since midnight."""
-    clock = _TIME.fullmatch(text.strip())
-    if not clock:
-        raise ConfigError(f"`{text}` is not a time of day", hint="write it on the 24-hour clock, like 09:00")
-    return int(clock[1]) * 60 + int(clock[2])
+    """Return a time of day, ``09:00``, ``09.00``, ``9am`` or ``noon``, as minutes since midnight."""
+    words = plain(text)
+    clock = _TIME.fullmatch(words)
+    if words in _NAMED_TIMES:
+        return _NAMED_TIMES[words]
+    if clock and clock[3] and 1 <= int(clock[1]) <= _NOON:
+        return int(clock[1]) % _NOON * 60 + int(clock[2] or 0) + (clock[3] == "pm") * _NOON * 60
+    if clock and clock[2] and not clock[3] and int(clock[1]) < 2 * _NOON:
+        return int(clock[1]) * 60 + int(clock[2])
+    raise ConfigError(f"`{text}` is not a time of day", hint="write it on the 24-hour clock, like 09:00")
 
 
 def moments(wall: datetime, zone: tzinfo) -> list[datetime]:
@@ -68,11 +84,23 @@ def moment(wall: datetime, zone: tzinfo) -> datetime:
     return found[0]
 
 
+_ENGLISH, _, _TURKISH, _ = _DAY_NAMES
 _NUMBERS = {plain(name): number for names in _DAY_NAMES for number, name in enumerate(names, 1)}
+_NUMBERS |= {f"{plain(name)}s": number for number, name in enumerate(_ENGLISH, 1)}
+_NUMBERS |= {
+    plain(name) + ending: number
+    for number, name in enumerate(_TURKISH, 1)
+    for ending in ("leri", "lari", "si", "i")
+}
+_NUMBERS |= {"tues": 2, "weds": 3, "thur": 4, "thurs": 4}
+_WORKDAYS = (
+    *("weekdays", "weekday", "workdays", "workday", "working days", "business days"),
+    *("hafta ici", "haftaici", "hafta ici her gun", "is gunleri", "is gunu"),
+)
 _GROUPS = {
-    **dict.fromkeys(("weekdays", "weekday", "hafta ici", "haftaici"), frozenset(range(1, 6))),
+    **dict.fromkeys(_WORKDAYS, frozenset(range(1, 6))),
     **dict.fromkeys(("weekends", "weekend", "hafta sonu", "haftasonu"), frozenset({6, 7})),
-    **dict.fromkeys(("daily", "every day", "her gun"), WEEK),
+    **dict.fromkeys(("daily", "every day", "each day", "her gun"), WEEK),
 }
 
 

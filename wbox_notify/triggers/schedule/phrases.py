@@ -1,0 +1,265 @@
+"""Phrases for days, in English and Turkish: the fields of cron that they mean, and back."""
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+from wbox_notify.errors import ConfigError
+from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, without_every
+
+_NTHS = {
+    **dict.fromkeys(("first", "1st", "ilk", "birinci"), "#1"),
+    **dict.fromkeys(("second", "2nd", "ikinci"), "#2"),
+    **dict.fromkeys(("third", "3rd", "ucuncu"), "#3"),
+    **dict.fromkeys(("fourth", "4th", "dorduncu"), "#4"),
+    **dict.fromkeys(("fifth", "5th", "besinci"), "#5"),
+    **dict.fromkeys(("last", "son"), "L"),
+}
+_DAYS_OF_MONTH = {
+    **dict.fromkeys(("first day", "ilk gun", "ilk gunu"), "1"),
+    **dict.fromkeys(("last day", "son gun", "son gunu"), "L"),
+    **dict.fromkeys(
+        ("first weekday", "first workday", "first working day", "first business day", "ilk is gunu"), "1W"
+    ),
+    **dict.fromkeys(
+        ("last weekday", "last workday", "last working day", "last business day", "son is gunu"), "LW"
+    ),
+}
+_SAID = {"1W": "first weekday", "L": "last day", "LW": "last weekday"}
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_TURKISH_MONTHS = (
+    *("ocak", "subat", "mart", "nisan", "mayis", "haziran"),
+    *("temmuz", "agustos", "eylul", "ekim", "kasim", "aralik"),
+)
+_MONTH_NUMBERS = {
+    **{name.lower(): number for number, name in enumerate(_MONTHS, 1)},
+    **{name[:3].lower(): number for number, name in enumerate(_MONTHS, 1)},
+    **{name: number for number, name in enumerate(_TURKISH_MONTHS, 1)},
+}
+_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+_NTH = "|".join(_NTHS)
+_MONTH = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
+_AND = re.compile(" ?, ?| and | ve ")
+_LEADING = re.compile(
+    r"(?:(?:weekly|monthly|yearly|every (?:week|month|year)|her (?:hafta(?! sonu| ici)|ay|yil)"
+    r"|(?:her )?ayin|on|at|saat) )+"
+)
+_TRAILING = re.compile(r"(?: (?:of|in) (?:(?:the|every|each) )?month| saat| at| on)+$")
+_NTH_WEEKDAY = re.compile(rf"((?:{_NTH})(?:(?:,| and| ve)? (?:{_NTH}))*) ([a-z]+)(?: gunu)?")
+_WEEKDAY_TERM = re.compile("([0-7])(L|#[1-5])?")
+_ORDINAL = re.compile("([0-9]{1,2})(?:st|nd|rd|th)")
+_NUMBER = re.compile(r"([0-9]{1,2})(?:st|nd|rd|th|\.)?")
+_DAY_TERM = re.compile("l(?:w|-[0-9]{1,2})?|[0-9]{1,2}w")
+_NEAREST = re.compile("weekday nearest ([0-9]{1,2})(?:st|nd|rd|th)")
+_BEFORE_LAST = re.compile("([0-9]{1,2}) days? before last day")
+_DAY_OF_YEAR = re.compile(rf"{_NUMBER.pattern} (?:of )?({_MONTH})|({_MONTH}) ([0-9]{{1,2}})(?:st|nd|rd|th)?")
+_DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})"
+    rf"|([0-9]{{1,2}}) ({_MONTH}) ([0-9]{{4}})"
+)
+_OTHER_WEEK = "every other week|every (?:2|two) weeks|(?:iki|2) haftada bir"
+_EVERY_OTHER = re.compile(rf"(?:{_OTHER_WEEK})(?: on)? (.+)|(.+) (?:{_OTHER_WEEK})|every other (.+)")
+_FROM = re.compile(
+    rf"\b(?:from|starting(?: on)?) ({_DATE.pattern})(?![0-9])|({_DATE.pattern})'?[dt][ae]n itibaren\b"
+)
+_YEARS = range(2000, 2100)
+
+
+class Days(NamedTuple):
+    """Days as the last three fields of cron."""
+
+    day: str = "*"
+    month: str = "*"
+    weekday: str = "*"
+
+
+def read_date(words: str) -> date | None:
+    """Return the date of plain words such as ``2026-12-31``, ``31.12.2026``, ``31 aralik 2026``, if any."""
+    parts = _DATE.fullmatch(words.removeprefix("on "))
+    if not parts:
+        return None
+    numbers = [_MONTH_NUMBERS.get(part) or int(part) for part in parts.groups() if part]
+    day, month, year = numbers
+    if parts[1]:
+        year, month, day = numbers
+    try:
+        if year in _YEARS:
+            return date(year, month, day)
+    except ValueError:
+        pass
+    raise ConfigError(f"`{words}` is not a date", hint="write it like 2026-12-31")
+
+
+def split_start(words: str) -> tuple[str, date | None]:
+    """Return plain words without ``from 2026-12-07`` (or ``2026-12-07'den itibaren``), and its date."""
+    start = _FROM.search(words)
+    if not start:
+        return words, None
+    rest = words[: start.start()] + words[start.end() :]
+    return " ".join(rest.split()), read_date(start[1] or start[11])
+
+
+def every_other(words: str) -> str | None:
+    """Return the days of the week in plain words such as ``every other monday``, if they are of this kind."""
+    phrase = _EVERY_OTHER.fullmatch(_TRAILING.sub("", words))
+    return phrase and (phrase[1] or phrase[2] or phrase[3])
+
+
+def read_days(words: str) -> list[Days]:
+    """Return the days of plain words such as ``mon-fri``, ``first monday``, ``1st and 15th``, ``ayin 15``.
+
+    Raises:
+        ConfigError: they are not known, or can mean two things.
+    """
+    if not words:
+        return [Days()]
+    rest = _without_fillers(words)
+    if not rest:
+        raise ConfigError(f"`{words}` does not name a day", hint="write it like `every Monday` or `15th`")
+    of_month = "ayin" in words.split() or words.endswith("month")
+    named = without_every(rest)
+    if days := _in_month(named, repeated=named != rest and not of_month, of_month=of_month):
+        return [days]
+    dates = _AND.split(named)
+    if all(map(_DAY_OF_YEAR.fullmatch, dates)):
+        return list(map(_day_of_year, dates))
+    if of_month:
+        hint = "write `1st` to `31st`, or `first Monday`"
+        raise ConfigError(f"`{rest}` is not a day of the month", hint=hint)
+    return [Days(weekday=weekday_field(rest))]
+
+
+def _without_fillers(words: str) -> str:
+    rest = f"{re.sub('(?<![a-z])the ', '', words)} "
+    if leading := _LEADING.match(rest):
+        rest = rest[leading.end() :]
+    return _TRAILING.sub("", rest.strip())
+
+
+def weekday_field(words: str) -> str:
+    """Return days of the week as a field of cron."""
+    return ",".join(str(day % 7) for day in sorted(parse_days(words)))
+
+
+def _in_month(words: str, *, repeated: bool, of_month: bool) -> Days | None:
+    """Return days that a month has once; ``repeated`` where `every` stands before them and no month after."""
+    if words in _DAYS_OF_MONTH:
+        return Days(day=_DAYS_OF_MONTH[words])
+    if nearest := _NEAREST.fullmatch(words):
+        return Days(day=f"{nearest[1]}W")
+    if before := _BEFORE_LAST.fullmatch(words):
+        return Days(day=f"L-{before[1]}")
+    if days := _days_of_month(words, of_month=of_month):
+        return Days(day=",".join(days))
+    return _nth_weekday(words, repeated=repeated)
+
+
+def _nth_weekday(words: str, *, repeated: bool) -> Days | None:
+    phrase = _NTH_WEEKDAY.fullmatch(words)
+    number = phrase and day_number(phrase[2])
+    if not phrase or not number:
+        return None
+    nths = [_NTHS[nth] for nth in re.findall(_NTH, phrase[1])]
+    if repeated and set(nths) - {"#1", "L"}:
+        hint = f"write `{words} of the month`, or `every other {phrase[2]}`"
+        raise ConfigError(f"`every {words}` can mean two things", hint=hint)
+    return Days(weekday=",".join(f"{number % 7}{nth}" for nth in nths))
+
+
+def _days_of_month(words: str, *, of_month: bool) -> list[str] | None:
+    """Return the terms of ``1st and 15th``, ``15w``, ``l-3``; of ``1, 15`` after `ayin`."""
+    pattern = _NUMBER if of_month else _ORDINAL
+    terms: list[str] = []
+    for part in re.split(r" ?, ?| and | ve | ", re.sub(r" (?:gunu|gunleri|days?)$|^days? ", "", words)):
+        number = pattern.fullmatch(part)
+        if number:
+            terms.append(_day_of_month(number[1]))
+        elif _DAY_TERM.fullmatch(part):
+            terms.append(part.upper())
+        else:
+            return None
+    return terms
+
+
+def _day_of_month(digits: str) -> str:
+    if not 1 <= int(digits) <= 31:  # noqa: PLR2004 - the days of the longest month
+        raise ConfigError(f"no month has a day {digits}", hint="write `1st` to `31st`, or `last day`")
+    return str(int(digits))
+
+
+def _day_of_year(words: str) -> Days:
+    number, month = re.findall(r"[0-9]+|[a-z]{3,}", words)
+    if month.isdecimal():
+        number, month = month, number
+    return Days(day=_day_of_month(number), month=str(_MONTH_NUMBERS[month]))
+
+
+def say_days(days: Days) -> str | None:
+    """Return the phrase for days, which ``read_days`` reads; None where there is none."""
+    day, month, weekday = days
+    if month != "*":
+        if day.isdecimal() and month.isdecimal() and weekday == "*":
+            return f"{day} {_MONTHS[int(month) - 1]}"
+        return None
+    if weekday == "*":
+        return _say_day_of_month(day)
+    if day == "*":
+        return _say_weekdays(weekday)
+    return None
+
+
+def _say_day_of_month(day: str) -> str | None:
+    if day == "*":
+        return "every day"
+    if day in _SAID:
+        return f"{_SAID[day]} of the month"
+    if re.fullmatch("[0-9,]+", day):
+        return f"{_listed([_ordinal(term) for term in day.split(',')])} of the month"
+    if re.fullmatch("[0-9]+W", day):
+        return f"weekday nearest the {_ordinal(day[:-1])} of the month"
+    if re.fullmatch("L-[0-9]+", day):
+        return f"{day[2:]} days before the last day of the month"
+    return None
+
+
+def _say_weekdays(weekday: str) -> str | None:
+    weekday = weekday.replace("1-5", "1,2,3,4,5")
+    if not all(map(_WEEKDAY_TERM.fullmatch, weekday.split(","))):
+        return None
+    terms = _WEEKDAY_TERM.findall(weekday)
+    numbers = {int(digit) % 7 for digit, _ in terms}
+    nths = [nth for _, nth in terms]
+    if not any(nths):
+        return _say_week(numbers)
+    if len(numbers) > 1 or not all(nths):
+        return None
+    words = {nth: word for word, nth in reversed(_NTHS.items())}
+    return f"{_listed([words[nth] for nth in nths])} {_WEEKDAYS[numbers.pop()]} of the month"
+
+
+def _say_week(numbers: set[int]) -> str:
+    if len(numbers) == len(_WEEKDAYS):
+        return "every day"
+    if numbers == {1, 2, 3, 4, 5}:
+        return "Monday to Friday"
+    from_monday = sorted(numbers, key=lambda number: (number - 1) % 7)
+    return f"every {_listed([_WEEKDAYS[number] for number in from_monday])}"
+
+
+def _listed(items: list[str]) -> str:
+    *most, last = items
+    if not most:
+        return last
+    return f"{', '.join(most)} and {last}"
+
+
+def _ordinal(digits: str) -> str:
+    number = int(digits)
+    ending = "th"
+    if number not in {11, 12, 13}:
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
