@@ -1,9 +1,11 @@
 """Schedules: what can be written, when it is due, and what fires after a pause."""
 
 import calendar
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -252,10 +254,21 @@ MISTAKES: list[tuple[object, str, str]] = [
     ({"at": "09:00", "skip": {"days": ["31.12.2026"]}}, "`31.12.2026` is not a day", "2026-12-31"),
     ({"at": "09:00", "skip": {"days": ["2026-02-30"]}}, "`2026-02-30` is not a day", "2026-12-31"),
     ({"at": "0 0 1 1 *", "skip": {"holidays": "TR"}}, "never due", "skip fewer days"),
+    ({"at": "09:00", "skip": {"holidays": "TR", "half_days": "no"}}, "on half days", "until 13:00"),
+    ({"at": "09:00", "skip": {"holidays": "TR", "half_days": "until 25:00"}}, "on half days", "until 13:00"),
+    ({"at": "09:00", "skip": {"half_days": "skip"}}, "`half_days` needs `holidays`", "holidays: TR"),
+    (
+        {"at": "09:00", "skip": {"holidays": "DE", "half_days": "skip"}},
+        "half days of DE are not known",
+        "days",
+    ),
+    ({"at": "09:00", "skip": {"holidays": "TR", "move": "back"}}, "`back` is not known", ""),
+    ({"every": "1h", "skip": {"holidays": "TR", "move": "next"}}, "fixed times of day", "Mon-Fri 09:00"),
+    ({"at": "*/5 9 * * *", "skip": {"holidays": "TR", "move": "next"}}, "fixed times of day", "leave out"),
 ]
 
 
-@pytest.mark.parametrize(("written", "problem", "hint"), MISTAKES, ids=[str(row[0])[:40] for row in MISTAKES])
+@pytest.mark.parametrize(("written", "problem", "hint"), MISTAKES, ids=[str(row[0])[:80] for row in MISTAKES])
 def test_a_mistake_is_named_and_put_right(written: object, problem: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_schedule(written)
@@ -555,6 +568,67 @@ def test_holidays_may_be_those_of_a_part_of_a_country() -> None:
     assert parse_schedule({"at": "09:00", "skip": {"holidays": "DE"}}).skips(epiphany) is None
 
 
+# 2026-10-28 (Wednesday) is half a holiday from 13:00, 2026-10-29 is one; 2027-01-01 is a Friday.
+SKIPPED = [
+    ("10:00, 15:00", {}, ["10-28 10:00", "10-28 15:00", "10-30 10:00"]),
+    ("10:00, 15:00", {"half_days": "until 13:00"}, ["10-28 10:00", "10-30 10:00", "10-30 15:00"]),
+    ("13:00, 12:59", {"half_days": "until 13:00"}, ["10-28 12:59", "10-30 12:59", "10-30 13:00"]),
+    ("10:00, 15:00", {"half_days": "skip"}, ["10-30 10:00", "10-30 15:00", "10-31 10:00"]),
+    ("10:00", {"weekends": True}, ["10-28 10:00", "10-30 10:00", "11-02 10:00"]),
+    ("Thu 10:00", {"move": "next"}, ["10-30 10:00", "11-05 10:00", "11-12 10:00"]),
+    ("Wed, Thu 15:00", {"move": "next", "half_days": "skip"}, ["10-30 15:00", "11-04 15:00", "11-05 15:00"]),
+    (
+        "28th 15:00",
+        {"move": "next", "half_days": "until 13:00"},
+        ["10-30 15:00", "11-28 15:00", "12-28 15:00"],
+    ),
+    (
+        "28th 12:00",
+        {"move": "next", "half_days": "until 13:00"},
+        ["10-28 12:00", "11-28 12:00", "12-28 12:00"],
+    ),
+    ("28th 15:00", {"move": "next", "weekends": True}, ["10-28 15:00", "11-30 15:00", "12-28 15:00"]),
+    ("daily 10:00", {"move": "next"}, ["10-28 10:00", "10-30 10:00", "10-31 10:00"]),
+    ("1 January 09:00", {"move": "next"}, ["01-04 09:00", "01-03 09:00", "01-02 09:00"]),
+    ("ilk iş günü 09:00", {"move": "next"}, ["11-02 09:00", "12-01 09:00", "01-04 09:00"]),
+    ("2026-10-29 09:00", {"move": "next"}, ["10-30 09:00"]),
+    (
+        "every other Thu 09:00 from 2026-10-29",
+        {"move": "next"},
+        ["10-30 09:00", "11-12 09:00", "11-26 09:00"],
+    ),
+    ("Thu 10:00", {"move": "next", "days": ["2026-10-30", "2026-11-02"]}, ["11-03 10:00", "11-05 10:00"]),
+]
+
+
+@pytest.mark.parametrize(("times", "skip", "due"), SKIPPED)
+def test_half_days_weekends_and_moved_runs(times: str, skip: dict[str, object], due: list[str]) -> None:
+    schedule = parse_schedule({"at": times, "tz": "Europe/Istanbul", "skip": {"holidays": "TR", **skip}})
+    found = runs(schedule, at("2026-10-28", "Europe/Istanbul"), at("2030-01-01"), len(due))
+    assert [f"{moment.astimezone(ZoneInfo('Europe/Istanbul')):%m-%d %H:%M}" for moment in found] == due
+
+
+def test_a_moved_run_is_found_from_any_moment_before_it() -> None:
+    skip = {"holidays": "TR", "half_days": "until 13:00", "move": "next", "weekends": True}
+    schedule = parse_schedule({"at": "Mon-Fri 15:00, 1st 08:00", "tz": "Europe/Istanbul", "skip": skip})
+    start = at("2026-03-01")
+    due = runs(schedule, start, start + 400 * DAY, 1000)
+    assert due == sorted(set(due))
+    for step in range(0, 390 * 24, 5):
+        moment = start + step * HOUR
+        assert schedule.after(moment) == next(time for time in due if time > moment)
+    assert not any(map(schedule.skips, due))
+
+
+def test_a_skipped_half_day_says_why() -> None:
+    skip = {"holidays": "TR", "half_days": "until 13:00", "weekends": True}
+    schedule = parse_schedule({"at": "15:00", "skip": skip})
+    assert schedule.skips(at("2026-10-28 13:00")) == "half day: Republic Day (from 1pm)"
+    assert schedule.skips(at("2026-10-28 12:59")) is None
+    assert schedule.skips(at("2026-10-31 12:59")) == "weekend"
+    assert schedule.definition == "0 15 * * *; in UTC; not TR; half days until 13:00; not weekends"
+
+
 def test_the_day_that_is_skipped_is_the_one_of_the_schedules_zone() -> None:
     schedule = parse_schedule({"at": "00:30", "tz": "Europe/Istanbul", "skip": {"days": ["2026-12-31"]}})
     due = runs(schedule, at("2026-12-29 22:00", "UTC"), at("2027-01-02", "UTC"))
@@ -712,6 +786,15 @@ def test_all_that_is_printed_is_read(text: str) -> None:
     assert again.describe() == schedule.describe()
     start = at("1999-12-30")
     assert runs(again, start, start + 4000 * DAY, 15) == runs(schedule, start, start + 4000 * DAY, 15)
+
+
+def test_the_schedules_of_the_manual_are_read() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "schedules.md").read_text(encoding="utf-8")
+    table = [line for line in manual.split("##")[0].splitlines() if line.startswith("|")]
+    forms = [form for line in table for form in re.findall("`([^`]+)`", line)]
+    assert len(forms) > 40
+    for form in forms:
+        assert parse_schedule(form).after(at("2026-11-23"))
 
 
 @given(

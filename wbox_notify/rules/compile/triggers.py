@@ -32,7 +32,7 @@ from wbox_notify.rules.triggers import (
     WebhookTrigger,
 )
 from wbox_notify.triggers.file.rows import Reading
-from wbox_notify.triggers.schedule import Cron, EveryOtherWeek, Pattern, Schedule, Skip, parse_times
+from wbox_notify.triggers.schedule import Cron, Every, EveryOtherWeek, Pattern, Schedule, Skip, parse_times
 from wbox_notify.triggers.schedule.cron import parse_every
 from wbox_notify.triggers.schedule.dates import FIRST_WEEK
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -65,6 +65,7 @@ def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedul
     if spec.every:
         every = context.read(parse_every, spec.every, location.at("every"), "WBX326")
         patterns += filter(None, [every])
+    _check_move(context, spec, patterns, location)
     if not context.is_right(before):
         return None
     schedule = Schedule(tuple(dict.fromkeys(patterns)), spec.tz or context.settings.tz, spec.skip or Skip())
@@ -77,6 +78,16 @@ def times(context: BuildContext, spec: TimesSpec, location: Location) -> Schedul
         return None
     _warn(context, schedule, location.at("at", "cron", "every"))
     return schedule
+
+
+def _check_move(context: BuildContext, spec: TimesSpec, patterns: list[Pattern], location: Location) -> None:
+    if spec.skip is None or spec.skip.move is None:
+        return
+    steps = [cron for cron in patterns if isinstance(cron, Cron) and not cron.is_fixed]
+    if steps or any(isinstance(pattern, Every) for pattern in patterns):
+        hint = "leave out `move`, or write times such as `Mon-Fri 09:00`"
+        message = "`move` is for runs at fixed times of day, not for intervals"
+        context.report(location.at("skip", "move"), "WBX326", message, hint)
 
 
 def _warn(context: BuildContext, schedule: Schedule, location: Location) -> None:
