@@ -139,6 +139,8 @@ FORMS = [
     ("31 Aralık 2026 09:00", ["Thu 2026-12-31 09:00"]),
     ("15 January 09:00", ["Fri 2027-01-15 09:00", "Sat 2028-01-15 09:00"]),
     ("January 15th 09:00", ["Fri 2027-01-15 09:00", "Sat 2028-01-15 09:00"]),
+    ("haftada bir cuma 09:00", ["Fri 2026-11-27 09:00", "Fri 2026-12-04 09:00"]),
+    ("every week on Friday 09:00", ["Fri 2026-11-27 09:00", "Fri 2026-12-04 09:00"]),
     ("her yıl 15 Ocak 09:00", ["Fri 2027-01-15 09:00", "Sat 2028-01-15 09:00"]),
     ("1 May and 1 July 09:00", ["Sat 2027-05-01 09:00", "Thu 2027-07-01 09:00"]),
     ("every 15 minutes", ["Mon 2026-11-23 00:00", "Mon 2026-11-23 00:15"]),
@@ -177,13 +179,19 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("ayın 15'i", "is not a schedule", "add the time: `ayın 15'i 09:00`"),
     ("every second Monday 09:00", "can mean two things", "`second monday of the month`, or `every other"),
     ("her üçüncü pazartesi 09:00", "can mean two things", "every other pazartesi"),
-    ("biweekly Monday 09:00", "`biweekly` is not a day of the week", "weekday"),
-    ("every other day 09:00", "`day` is not a day of the week", "daily"),
-    ("every 3 days", "is not a duration", "15m"),
+    ("biweekly Monday 09:00", "`biweekly` is not a day of the week", "every other Monday"),
+    ("every other day 09:00", "`day` is not a day of the week", "Mon,Wed,Fri"),
+    ("every 3 days", "is not a duration", "Mon,Wed,Fri"),
+    ("3 günde bir 09:00", "is not a day of the week", "Mon,Wed,Fri"),
     ("every 2 weeks", "is not a schedule", "Mon-Fri 09:00"),
     ("every year 09:00", "does not name a day", "every Monday"),
-    ("quarterly 09:00", "`quarterly` is not a day", "Mon-Fri"),
-    ("12/31/2026 09:00", "is not a day of the week", "Mon-Fri"),
+    ("monthly Monday 09:00", "`monday` is not a day of the month", "first Monday"),
+    ("her ay pazartesi 09:00", "`pazartesi` is not a day of the month", "first Monday"),
+    ("yearly on the 15th 09:00", "`15th` is not a day of the year", "15 January"),
+    ("weekly on the 15th 09:00", "`15th` is not a day of the week", ""),
+    ("every week on the first Monday of the month 09:00", "does not name a day", "every Monday"),
+    ("quarterly 09:00", "`quarterly` is not a day", "1,4,7,10"),
+    ("12/31/2026 09:00", "is not a day of the week", "2026-12-31"),
     ("2026-02-30 09:00", "`2026-02-30` is not a date", "2026-12-31"),
     ("31.02.2026 09:00", "`31.02.2026` is not a date", "2026-12-31"),
     ("1999-12-31 09:00", "`1999-12-31` is not a date", "2026-12-31"),
@@ -191,8 +199,9 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("15 09:00", "`15` is not a day of the week", ""),
     ("ayın 32'si 09:00", "no month has a day 32", "last day"),
     ("Monday of the month 09:00", "is not a day of the month", "first Monday"),
-    ("Mon-Fri 09:00-17:00", "is not a schedule", "Mon-Fri 09:00"),
-    ("09:00 Europe/Istanbul", "is not a schedule", "Mon-Fri 09:00"),
+    ("Mon-Fri 09:00-17:00", "is not a schedule", "*/30 9-16"),
+    ("Mon-Fri 09:00-17:00 every 30m", "is not a schedule", "*/30 9-16"),
+    ("09:00 Europe/Istanbul", "is not a schedule", "tz: Europe/Istanbul"),
     ("pazartesiden cumaya 09:00", "`pazartesiden` is not a day", "pazartesi"),
     ("pazartesi'den cuma'ya 09:00", "is not a day of the week", "pazartesi"),
     ("09:00 from 2026-12-01", "`from` has no effect", "every other Monday"),
@@ -463,6 +472,42 @@ def test_the_next_time_is_after_now_and_the_same_from_anywhere_before(
     assert due > moment
     between = moment + (due - moment) * later
     assert between == due or schedule.after(between) == due
+
+
+@given(day=st.integers(1, 31), before=st.integers(1, 30), start=instants)
+def test_15W_and_L_3_agree_with_reading_day_by_day(day: int, before: int, start: datetime) -> None:
+    for text, is_due in (
+        (f"{day}W 09:30", lambda moment: nearest_weekday(moment, day) == moment.day),
+        (f"L-{before} 09:30", lambda moment: moment.day == days_in(moment) - before),
+    ):
+        days = [start.replace(hour=9, minute=30, second=0, microsecond=0) + step * DAY for step in range(400)]
+        shown = [moment for moment in days if moment > start and is_due(moment)]
+        assert runs(parse_schedule(text), start, days[-1], 50) == shown
+
+
+def days_in(moment: datetime) -> int:
+    return calendar.monthrange(moment.year, moment.month)[1]
+
+
+def nearest_weekday(moment: datetime, day: int) -> int | None:
+    if day > days_in(moment):
+        return None
+    weekdays = [other for other in range(1, days_in(moment) + 1) if moment.replace(day=other).weekday() < 5]
+    return min(weekdays, key=lambda other: abs(other - day))
+
+
+@given(times=st.sampled_from(["Mon-Fri 15:00", "Sat 10:00", "1st, 15th 09:00", "LW 23:59"]), start=moments)
+def test_moved_runs_agree_with_moving_each_run(times: str, start: datetime) -> None:
+    skip = {"holidays": "TR", "half_days": "until 13:00", "weekends": True}
+    moved = parse_schedule({"at": times, "skip": {**skip, "move": "next"}})
+    skipping = parse_schedule({"at": "09:00", "skip": skip})
+    expected = set()
+    for due in runs(parse_schedule(times), start - 40 * DAY, start + 100 * DAY, 200):
+        while skipping.skips(due):
+            due += DAY  # noqa: PLW2901 - it is moved
+        expected.add(due)
+    reach = start + 100 * DAY
+    assert runs(moved, start, reach, 200) == sorted(due for due in expected if start < due <= reach)
 
 
 policies = st.builds(

@@ -35,6 +35,20 @@ _AMOUNT = rf"([0-9]{{1,9}} ?|)({'|'.join(_UNITS)})(?![a-z])"
 _AMOUNTS = rf"{_AMOUNT}(?: ?{_AMOUNT})*"
 _INTERVAL = re.compile(rf"(?:every|each|her) ({_AMOUNTS})(?: bir)?|({_AMOUNTS}) bir")
 _CRON = re.compile(r"[0-9*?]\S*(?: \S+){4,5}|[0-9*?]+(?: \S+)*|@\S*")
+_BETTER_HINTS = (
+    (re.compile("[0-9]/[0-9]{1,2}/[0-9]"), "write a date like `2026-12-31 09:00`"),
+    (
+        re.compile("[0-9]{2} ?- ?[0-9]{1,2}[:.]"),
+        "for steps between two hours, write cron: `*/30 9-16 * * 1-5`",
+    ),
+    (re.compile("[a-z]/[a-z]|\\b(?:utc|gmt)\\b"), "write the time zone as `tz: Europe/Istanbul`"),
+    (
+        re.compile("every (?:other day|[0-9]+ days)|[0-9] gunde bir"),
+        "name the days: `Mon,Wed,Fri 09:00`, `1st,16th 09:00`",
+    ),
+    (re.compile("biweekly|fortnight"), "write it like `every other Monday 09:00 from 2026-12-07`"),
+    (re.compile("quarterly"), "write cron: `0 9 1 1,4,7,10 *`"),
+)
 
 
 def parse_times(text: str) -> tuple[Pattern, ...]:
@@ -54,6 +68,14 @@ def parse_times(text: str) -> tuple[Pattern, ...]:
 
 def _patterns(text: str) -> list[Pattern]:
     words = _TURKISH_ENDING.sub("", re.sub("[\u2018\u2019\u02bc]", "'", plain(text)))
+    try:
+        return _read(words, text)
+    except ConfigError as error:
+        hints = [hint for pattern, hint in _BETTER_HINTS if pattern.search(words)]
+        raise ConfigError(str(error), hint=next(iter(hints), error.hint)) from None
+
+
+def _read(words: str, text: str) -> list[Pattern]:
     if step := _interval(words):
         return [step]
     explained = re.fullmatch(r"([^()]+) \(.*\)", text)

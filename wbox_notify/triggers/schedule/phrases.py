@@ -39,13 +39,18 @@ _MONTH_NUMBERS = {
     **{name[:3].lower(): number for number, name in enumerate(_MONTHS, 1)},
     **{name: number for number, name in enumerate(_TURKISH_MONTHS, 1)},
 }
+_PERIODS = {
+    **dict.fromkeys(("week", "weekly", "hafta", "haftada"), "week"),
+    **dict.fromkeys(("month", "monthly", "ay", "ayin"), "month"),
+    **dict.fromkeys(("year", "yearly", "yil"), "year"),
+}
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 _NTH = "|".join(_NTHS)
 _MONTH = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
 _AND = re.compile(" ?, ?| and | ve ")
 _LEADING = re.compile(
-    r"(?:(?:weekly|monthly|yearly|every (?:week|month|year)|her (?:hafta(?! sonu| ici)|ay|yil)"
+    r"(?:(?:weekly|monthly|yearly|every (?:week|month|year)|her (?:hafta(?! sonu| ici)|ay|yil)|haftada bir"
     r"|(?:her )?ayin|on|at|saat) )+"
 )
 _TRAILING = re.compile(r"(?: (?:of|in) (?:(?:the|every|each) )?month| saat| at| on)+$")
@@ -117,27 +122,30 @@ def read_days(words: str) -> list[Days]:
     """
     if not words:
         return [Days()]
-    rest = _without_fillers(words)
-    if not rest:
-        raise ConfigError(f"`{words}` does not name a day", hint="write it like `every Monday` or `15th`")
-    of_month = "ayin" in words.split() or words.endswith("month")
-    named = without_every(rest)
-    if days := _in_month(named, repeated=named != rest and not of_month, of_month=of_month):
-        return [days]
-    dates = _AND.split(named)
-    if all(map(_DAY_OF_YEAR.fullmatch, dates)):
-        return list(map(_day_of_year, dates))
-    if of_month:
-        hint = "write `1st` to `31st`, or `first Monday`"
-        raise ConfigError(f"`{rest}` is not a day of the month", hint=hint)
-    return [Days(weekday=weekday_field(rest))]
+    rest, period = _without_period(words)
+    days: list[Days] = []
+    if period in {"", "month"}:
+        days = _in_month(rest, of_month=period == "month")
+    if not days and period in {"", "year"}:
+        days = _in_year(rest)
+    if not days and period in {"", "week"}:
+        days = [Days(weekday=weekday_field(rest))]
+    if not days:
+        hint = "write it like `15th 09:00`, `first Monday 09:00` or `15 January 09:00`"
+        raise ConfigError(f"`{rest}` is not a day of the {period}", hint=hint)
+    return days
 
 
-def _without_fillers(words: str) -> str:
+def _without_period(words: str) -> tuple[str, str]:
+    """Return words without such as ``on the`` and ``of the month``, and the period that they name, if any."""
     rest = f"{re.sub('(?<![a-z])the ', '', words)} "
     if leading := _LEADING.match(rest):
         rest = rest[leading.end() :]
-    return _TRAILING.sub("", rest.strip())
+    rest = _TRAILING.sub("", rest.strip())
+    periods = {_PERIODS[word] for word in words.split() if word in _PERIODS}
+    if not rest or len(periods) > 1:
+        raise ConfigError(f"`{words}` does not name a day", hint="write it like `every Monday` or `15th`")
+    return rest, "".join(periods)
 
 
 def weekday_field(words: str) -> str:
@@ -145,29 +153,29 @@ def weekday_field(words: str) -> str:
     return ",".join(str(day % 7) for day in sorted(parse_days(words)))
 
 
-def _in_month(words: str, *, repeated: bool, of_month: bool) -> Days | None:
-    """Return days that a month has once; ``repeated`` where `every` stands before them and no month after."""
+def _in_month(rest: str, *, of_month: bool) -> list[Days]:
+    words = without_every(rest)
     if words in _DAYS_OF_MONTH:
-        return Days(day=_DAYS_OF_MONTH[words])
+        return [Days(day=_DAYS_OF_MONTH[words])]
     if nearest := _NEAREST.fullmatch(words):
-        return Days(day=f"{nearest[1]}W")
+        return [Days(day=f"{nearest[1]}W")]
     if before := _BEFORE_LAST.fullmatch(words):
-        return Days(day=f"L-{before[1]}")
+        return [Days(day=f"L-{before[1]}")]
     if days := _days_of_month(words, of_month=of_month):
-        return Days(day=",".join(days))
-    return _nth_weekday(words, repeated=repeated)
+        return [Days(day=",".join(days))]
+    return _nth_weekday(words, is_clear=of_month or words == rest)
 
 
-def _nth_weekday(words: str, *, repeated: bool) -> Days | None:
+def _nth_weekday(words: str, *, is_clear: bool) -> list[Days]:
     phrase = _NTH_WEEKDAY.fullmatch(words)
     number = phrase and day_number(phrase[2])
     if not phrase or not number:
-        return None
+        return []
     nths = [_NTHS[nth] for nth in re.findall(_NTH, phrase[1])]
-    if repeated and set(nths) - {"#1", "L"}:
+    if not is_clear and set(nths) - {"#1", "L"}:
         hint = f"write `{words} of the month`, or `every other {phrase[2]}`"
         raise ConfigError(f"`every {words}` can mean two things", hint=hint)
-    return Days(weekday=",".join(f"{number % 7}{nth}" for nth in nths))
+    return [Days(weekday=",".join(f"{number % 7}{nth}" for nth in nths))]
 
 
 def _days_of_month(words: str, *, of_month: bool) -> list[str] | None:
@@ -191,8 +199,15 @@ def _day_of_month(digits: str) -> str:
     return str(int(digits))
 
 
+def _in_year(rest: str) -> list[Days]:
+    dates = _AND.split(without_every(rest))
+    if not all(map(_DAY_OF_YEAR.fullmatch, dates)):
+        return []
+    return list(map(_day_of_year, dates))
+
+
 def _day_of_year(words: str) -> Days:
-    number, month = re.findall(r"[0-9]+|[a-z]{3,}", words)
+    number, month = re.findall("[0-9]+|[a-z]{3,}", words)
     if month.isdecimal():
         number, month = month, number
     return Days(day=_day_of_month(number), month=str(_MONTH_NUMBERS[month]))

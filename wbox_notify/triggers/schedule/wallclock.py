@@ -100,7 +100,7 @@ _WORKDAYS = (
 _GROUPS = {
     **dict.fromkeys(_WORKDAYS, frozenset(range(1, 6))),
     **dict.fromkeys(("weekends", "weekend", "hafta sonu", "haftasonu"), frozenset({6, 7})),
-    **dict.fromkeys(("daily", "every day", "each day", "her gun"), WEEK),
+    **dict.fromkeys(("daily", "every day", "each day", "her gun", "gunde bir"), WEEK),
 }
 
 
