@@ -155,7 +155,7 @@ def test_windows_1254_is_found_far_into_a_file() -> None:
 
 
 def test_a_file_whose_name_says_nothing_is_refused_with_the_way_out() -> None:
-    with pytest.raises(WboxError, match="does not say") as error:
+    with pytest.raises(WboxError, match="does not show what its rows are") as error:
         read("a", "x.dat")
     assert "read: csv" in str(error.value.hint)
     assert read("a,b\n1,2\n", "x.dat", kind="csv")
