@@ -210,7 +210,8 @@ class Scanner:
             root.hinted = root.hinted and is_local(descriptor)
         except OSError as error:
             root.hinted = False
-            if self.hints.alive:
+            # EBADF: the reader of inotify is about to end, which the source reports.
+            if self.hints.alive and error.errno != errno.EBADF:
                 self._health.tell(
                     f"inotify {root.path}",
                     f"inotify cannot watch all folders below {root.path!r} ({error.strerror}), so they are"
