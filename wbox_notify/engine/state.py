@@ -131,7 +131,7 @@ class Notification(Kept):
     @property
     def events(self) -> tuple[str, ...]:
         """The ids of all events that it is made of."""
-        return tuple(dict.fromkeys(_events(self)))
+        return tuple(dict.fromkeys(item.event_id for item in self.items))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

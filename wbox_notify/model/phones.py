@@ -1,6 +1,7 @@
 """Phone numbers as wbox takes them: digits with the country code, such as 905551234567."""
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
@@ -148,7 +149,7 @@ def _cleaned(number: str) -> str:
     if not _NUMBER.fullmatch(text):
         raise MessageError("phone", f"{shown!r} is not a phone number", hint="write it as +905551234567")
     digits = phonenumbers.normalize_digits_only(text)
-    if len(digits.lstrip("0")) > _LONGEST:
+    if len(digits.lstrip("0")) > _LONGEST or len(digits) > _LONGEST + len("00"):
         hint = "write one number; in `to`, put a comma between two"
         raise MessageError("phone", f"{shown!r} has more digits than a phone number", hint=hint)
     if text.startswith("+"):
@@ -205,6 +206,7 @@ def _unknown(shown: str, text: str, region: str | None) -> MessageError:
     return MessageError("phone", f"{shown!r} is not a phone number of {region.upper()}", hint=hint)
 
 
+@lru_cache(maxsize=4096)  # the same few people get most messages
 def _valid(text: str, region: str | None = None) -> str | None:
     """Return a number as digits, None where its country has no such number."""
     old = _OLD_MEXICAN.fullmatch(text)
