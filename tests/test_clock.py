@@ -433,6 +433,13 @@ moves = st.tuples(
     ],
     end="boots with a clock that is right",
 )
+@example(
+    history=[
+        ([], 20.0, "is set", -30 * DAY),
+        (["plain", "plain", "plain"], 1.0, "is set", DAY),
+    ],
+    end="boots with a clock that is right",
+)
 def test_T10_T11_T12_whatever_the_clock_did_all_is_told_in_time_once_it_is_right(
     tmp_path: Path, wbox: Simulator, history: list[tuple[list[str], float, str, float]], end: str
 ) -> None:

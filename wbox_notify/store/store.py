@@ -204,8 +204,8 @@ class Store(Queries):
         """At the start, let what waits not count the time since the last look, where it may not have passed.
 
         A clock that was behind then may have been set right while nothing ran. It counts as behind from when
-        it goes back until it shows again what it had shown, for a day at most. Returns the seconds that do
-        not count.
+        it goes back until it shows again what it had shown, or has run for a day. Returns the seconds that
+        do not count.
         """
         return self._database.write(_bridge_gap, now)
 
@@ -233,14 +233,14 @@ def _bridge_gap(tx: Transaction, now: float) -> float:
     if gap <= SLACK or clock["latest"] <= clock["seen"] + SLACK:
         return 0.0
     _shift(tx, statements.SHIFT_GAP, Step(now, gap, 0.0))
-    _note_clock(tx, now)
+    _note_clock(tx, now, gap)
     return gap
 
 
 def _follow_clock(tx: Transaction, step: Step) -> int:
     if step.jump:
         _shift(tx, statements.SHIFT, step)
-    _note_clock(tx, step.now)
+    _note_clock(tx, step.now, step.jump)
     return _lower(tx, step.now)
 
 
@@ -256,16 +256,20 @@ def _shift(tx: Transaction, shifts: Sequence[str], step: Step) -> None:
         tx.execute(statement, shift)
 
 
-def _note_clock(tx: Transaction, now: float) -> None:
-    latest = min(max(_clock(tx, now)["latest"], now), now + DAY)
-    value = json.dumps({"seen": now, "latest": latest})
+def _note_clock(tx: Transaction, now: float, jump: float) -> None:
+    clock = _clock(tx, now)
+    back = clock["back"] + jump if now >= clock["seen"] - SLACK else now
+    latest = max(clock["latest"], now) if now - back < DAY else now
+    value = json.dumps({"seen": now, "latest": latest, "back": back})
     tx.execute(statements.REMEMBER, {**_CLOCK, "value": value, "due": None, "event_id": ""})
 
 
 def _clock(tx: Transaction, now: float) -> dict[str, float]:
-    """Return what the clock showed when it was last looked at, and the latest that it has shown."""
+    """Return what the clock showed when it was last looked at, when it went back, and at the latest."""
     row = tx.execute(statements.REMEMBERED, _CLOCK).fetchone()
-    clock: dict[str, float] = json.loads(row["value"]) if row else {"seen": now, "latest": now}
+    clock: dict[str, float] = (
+        json.loads(row["value"]) if row else dict.fromkeys(("seen", "back", "latest"), now)
+    )
     return clock
 
 
