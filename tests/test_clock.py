@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from steps import NOON, House
 
@@ -132,6 +132,42 @@ def test_what_expired_while_nobody_ran_is_given_up_a_few_minutes_after_the_start
     assert (house.said(), house.expired()) == (["2"], 0)
     house.run(120.0)
     assert (house.said(), house.expired()) == (["2"], 1)
+
+
+def kept_by_a_clock_that_is_behind(house: House, wbox: Simulator) -> None:
+    """Let a message wait that came after a start with a clock that is behind."""
+    house.run(60.0)
+    house.wall -= 30 * DAY
+    house.restart()
+    wbox.unlink()
+    house.happen("plain", 1)
+    house.run(120.0)
+
+
+def test_T11_what_a_clock_that_was_behind_kept_goes_on_after_a_boot_with_one_that_is_right(
+    house: House, wbox: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_by_a_clock_that_is_behind(house, wbox)
+    house.wall = house.right
+    house.restart(HOUR)
+    wbox.scan()
+    house.run(360.0)
+    assert (house.said(), house.expired()) == (["1"], 0)
+    assert "the clock may have been behind by 2595600 s; what waits keeps its times" in caplog.text
+
+
+def test_a_clock_that_went_back_is_relied_on_again_once_it_has_run_for_a_day(
+    house: House, wbox: Simulator
+) -> None:
+    kept_by_a_clock_that_is_behind(house, wbox)
+    house.run(DAY, every=1200.0)
+    house.happen("plain", 2)
+    house.look()
+    house.restart(2 * DAY)
+    wbox.scan()
+    house.happen("plain", 3)
+    house.run(660.0, every=30.0)
+    assert house.said() == ["3"]
 
 
 @pytest.mark.parametrize("at_boot", [0.0, NOON - 30 * DAY])
@@ -356,14 +392,9 @@ def wrong_boot(house: House, by: float) -> None:
 
 
 def right_boot(house: House, _by: float) -> None:
-    """Start with a clock that is right; while it runs, where it was behind.
-
-    Nobody can tell a message of a clock that was behind from one that has waited so long while nothing ran.
-    """
-    behind = house.wall < house.right
+    """Start with a clock that is right."""
     house.wall = house.right
-    if not behind:
-        house.restart()
+    house.restart()
 
 
 MOVES: dict[str, Callable[[House, float], None]] = {
@@ -389,6 +420,25 @@ moves = st.tuples(
 @given(
     history=st.lists(moves, min_size=2, max_size=8),
     end=st.sampled_from(["is right", "boots with a clock that is right"]),
+)
+@example(
+    history=[
+        ([], 1.0, "boots with a clock that is right", DAY),
+        ([], 1.0, "is right", 30 * DAY),
+        ([], 70.0, "is set", HOUR),
+        (["group"], 70.0, "is right", -5.0),
+        ([], 1.0, "boots with a clock that is right", 30 * DAY),
+        (["plain", "escalate", "escalate"], 1.0, "boots with a clock that is wrong", -30 * DAY),
+        ([], 70.0, "boots with a clock that is wrong", 90.0),
+    ],
+    end="boots with a clock that is right",
+)
+@example(
+    history=[
+        ([], 20.0, "is set", -30 * DAY),
+        (["plain", "plain", "plain"], 1.0, "is set", DAY),
+    ],
+    end="boots with a clock that is right",
 )
 def test_T10_T11_T12_whatever_the_clock_did_all_is_told_in_time_once_it_is_right(
     tmp_path: Path, wbox: Simulator, history: list[tuple[list[str], float, str, float]], end: str

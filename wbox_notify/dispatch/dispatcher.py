@@ -368,6 +368,11 @@ class Dispatcher(PeriodicThread):
             self._observer(delivery, answer, then)
 
     def _follow_clock(self, step: Step) -> None:
+        gap = self._store.bridge_gap(step.now).result() if step.first else 0.0
+        if gap:
+            log.warning(
+                "before the start, the clock may have been behind by %.0f s; what waits keeps its times", gap
+            )
         lowered = self._store.clock_was_set(step).result()
         if step.jump:
             log.warning("the clock was set by %+.0f s; what waits keeps its times", step.jump)

@@ -25,11 +25,13 @@ class Step(NamedTuple):
         now: What it shows, in seconds since the epoch.
         jump: By how many seconds it was set; 0 where it was not, and at the start, when that is unknown.
         lag: How many seconds ago that was at most.
+        first: Whether this is the first look since the start.
     """
 
     now: float
     jump: float
     lag: float
+    first: bool = False
 
 
 class Clock:
@@ -69,7 +71,8 @@ class Clock:
             jumped = abs(jump) > SLACK
             if jumped or ran >= self._next:
                 reported = jump if jumped else 0.0
-                self._follow(Step(now, reported, ran - self._looked))
+                first = self._next == -math.inf
+                self._follow(Step(now, reported, ran - self._looked, first))
                 self._offset += jump
                 self._next = ran + self._every
             self._looked = ran

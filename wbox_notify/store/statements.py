@@ -682,6 +682,9 @@ SHIFT = (
     SHIFT_CIRCUITS,
 )
 
+SHIFT_GAP = (SHIFT_OPEN, SHIFT_ATTEMPTS)
+"""At the start; what was sent stays behind, as nothing may be left out for a text that is maybe days old."""
+
 NEWEST_ATTEMPT = "select max(started) as at from attempt"
 """Find whether attempts are of a clock that was ahead."""
 

@@ -1,5 +1,6 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -20,6 +21,9 @@ _ROWS_AT_ONCE = 20
 
 _MOMENT = 60.0
 """Seconds for which what others write by the new clock may be later than the reading that showed the step."""
+
+_CLOCK = {"rule": "-", "kind": "clock", "key": ""}
+"""Where it is kept what the clock has shown."""
 
 _LONGEST_LOOK, _LONGEST_LIMIT = 300.0, 3600.0
 """Seconds after which a device that holds is looked at, and after which what wbox calls a limit ends."""
@@ -196,6 +200,15 @@ class Store(Queries):
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
         return self._database.write(plans.drop, ids, now)
 
+    def bridge_gap(self, now: float) -> Future[float]:
+        """At the start, let what waits not count the time since the last look, where it may not have passed.
+
+        A clock that was behind then may have been set right while nothing ran. It counts as behind from when
+        it goes back until it shows again what it had shown, or has run for a day. Returns the seconds that
+        do not count.
+        """
+        return self._database.write(_bridge_gap, now)
+
     def clock_was_set(self, step: Step) -> Future[int]:
         """Follow a clock that was set: nothing expires of it, and nothing waits longer than it would have.
 
@@ -214,18 +227,50 @@ def _run(tx: Transaction, statement: str, values: Row) -> None:
     tx.execute(statement, values)
 
 
+def _bridge_gap(tx: Transaction, now: float) -> float:
+    clock = _clock(tx, now)
+    gap = now - clock["seen"]
+    if gap <= SLACK or clock["latest"] <= clock["seen"] + SLACK:
+        return 0.0
+    _shift(tx, statements.SHIFT_GAP, Step(now, gap, 0.0))
+    _note_clock(tx, now, gap)
+    return gap
+
+
 def _follow_clock(tx: Transaction, step: Step) -> int:
     if step.jump:
-        shift = {
-            "jump": step.jump,
-            "now": step.now,
-            "since": step.now - step.lag - SLACK,
-            "until": step.now + _MOMENT,
-            "recent": min(step.now - step.jump - DAY, step.now),
-        }
-        for statement in statements.SHIFT:
-            tx.execute(statement, shift)
+        _shift(tx, statements.SHIFT, step)
+    _note_clock(tx, step.now, step.jump)
     return _lower(tx, step.now)
+
+
+def _shift(tx: Transaction, shifts: Sequence[str], step: Step) -> None:
+    shift = {
+        "jump": step.jump,
+        "now": step.now,
+        "since": step.now - step.lag - SLACK,
+        "until": step.now + _MOMENT,
+        "recent": min(step.now - step.jump - DAY, step.now),
+    }
+    for statement in shifts:
+        tx.execute(statement, shift)
+
+
+def _note_clock(tx: Transaction, now: float, jump: float) -> None:
+    clock = _clock(tx, now)
+    back = clock["back"] + jump if now >= clock["seen"] - SLACK else now
+    latest = max(clock["latest"], now) if now - back < DAY else now
+    value = json.dumps({"seen": now, "latest": latest, "back": back})
+    tx.execute(statements.REMEMBER, {**_CLOCK, "value": value, "due": None, "event_id": ""})
+
+
+def _clock(tx: Transaction, now: float) -> dict[str, float]:
+    """Return what the clock showed when it was last looked at, when it went back, and at the latest."""
+    row = tx.execute(statements.REMEMBERED, _CLOCK).fetchone()
+    clock: dict[str, float] = (
+        json.loads(row["value"]) if row else dict.fromkeys(("seen", "back", "latest"), now)
+    )
+    return clock
 
 
 def _lower(tx: Transaction, now: float) -> int:
