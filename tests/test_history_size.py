@@ -43,7 +43,9 @@ def steps(store: Store, do: Callable[[], T]) -> tuple[int, T]:
         taken[0] += 1
 
     database = store._database
-    connections = (database._connection, database._reader._connected())
+    reading = database._reader._connected()
+    database._reader._idle.append(reading)  # the next to read takes it
+    connections = (database._connection, reading)
     for connection in connections:
         connection.set_progress_handler(step, STEPS)
     result = do()

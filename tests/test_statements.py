@@ -12,6 +12,7 @@ import pytest
 from bench.history import NOW, put_message
 from test_history_size import steps
 
+from wbox_notify.model.deliveries import STUCK, WAITING
 from wbox_notify.store import Store, open_store, statements
 
 SCHEMA = Path(statements.__file__).with_name("schema.sql")
@@ -211,3 +212,20 @@ def a_queue(path: Path, number: int, phones: int) -> Store:
 def test_a_long_queue_is_not_more_work(queues: tuple[Store, Store], verb: str) -> None:
     few, many = (steps(store, lambda store=store: QUEUE_VERBS[verb](store))[0] for store in queues)  # type: ignore[misc]
     assert many <= 2 * few + 100, f"{few} and {many}"
+
+
+def test_a_long_history_is_not_more_work_for_those_who_ask_for_the_queue(tmp_path: Path) -> None:
+    few, many = (a_queue(tmp_path / f"{number}.db", number, 1) for number in (FEW, MANY))
+    for store in (few, many):
+        store._database.write(lambda tx: tx.execute("update delivery set state = 'sent'", {})).result()
+    states = (*WAITING, *STUCK)
+    verbs: list[Callable[[Store], object]] = [
+        lambda store: store.counts(states),
+        lambda store: store.queue(states),
+        lambda store: store.queued(states),
+        lambda store: store.queue_size(states),
+    ]
+    for verb in verbs:
+        assert steps(many, lambda verb=verb: verb(many))[0] <= 2 * steps(few, lambda verb=verb: verb(few))[0]  # type: ignore[misc]
+    few.close()
+    many.close()

@@ -9,6 +9,11 @@ CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
 _GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
 _STORM = "hold in ('storm', 'rows')"
 _STATES = "state in (select value from json_each(:states))"
+# A cross join keeps its order: each state is looked up alone, where CLOSED would lead through all of them.
+_CLOSED_IN_STATES = f"""
+select d.id, d.state from json_each(:states) cross join delivery d
+where d.{CLOSED} and d.state = json_each.value
+"""
 
 # Events and decisions
 
@@ -376,7 +381,7 @@ select * from delivery where id in (select value from json_each(:ids)) and {_STA
 _IN_STATES = f"""
 id in (
     select id from delivery where {OPEN} and {_STATES}
-    union all select id from delivery where {CLOSED} and {_STATES}
+    union all select id from ({_CLOSED_IN_STATES}) as closed
 )
 and :rule in ('', rule) and :event in ('', event_id)
 """
@@ -438,7 +443,7 @@ ATTEMPTS = "select * from attempt where delivery_id = :id order by number"
 COUNTS = f"""
 select state, count(*) as many from (
     select state from delivery where {OPEN} and {_STATES}
-    union all select state from delivery where {CLOSED} and {_STATES}
+    union all select state from ({_CLOSED_IN_STATES}) as closed
 ) as counted group by state
 """
 """Count the deliveries in some states, for ``status``."""
@@ -468,9 +473,10 @@ select * from (
     select d.* from delivery d
     where d.{_GIVEN_UP} and d.changed > :since and coalesce(d.hold, '') not in ('storm', 'rows')
     union all
-    select d.* from delivery d
-    where d.{OPEN} and d.state <> 'sending' and exists (select 1 from circuit where told = 1)
-    and exists (select 1 from circuit c where c.device in (d.device, '*') and c.told = 1)
+    select * from delivery where id in (
+        select d.id from circuit cross join delivery d
+        where told = 1 and d.{OPEN} and d.state <> 'sending' and circuit.device in (d.device, '*')
+    )
 ) as unheard
 where rule in (select value from json_each(:rules)) and device <> 'apprise'
 and not exists (select 1 from delivery n where n.key = unheard.key || ':fallback:0')
