@@ -73,7 +73,9 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
         for delivery in deliveries:
             say(_line(delivery, events.get(delivery.event_id), lang))
         total = past.queue_size(states, rule=chosen.rule, event=chosen.event)
-        if not total:
+        if not total and any(filters.values()):
+            say("no matching deliveries")
+        elif not total:
             say("The queue is empty.")
         elif total > len(deliveries):
             say(f"{len(deliveries)} of {total}: -n {total} shows all; or use --rule, --event, --state")

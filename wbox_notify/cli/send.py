@@ -201,7 +201,9 @@ def _print(delivery: Delivery, reason: str) -> None:
     if delivery.state is State.SENT:
         say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
     elif delivery.state in OPEN:
-        reason = printable(reason).rstrip(".") or "being sent"
+        reason = printable(reason).rstrip(".")
+        if not reason:
+            reason = "being sent" if delivery.state is State.SENDING else "waits for its turn"
         say(f"not sent yet: {reason}. Delivery {delivery.id} stays in the queue.")
         say("  help: wbox-notify run sends it as soon as possible; see wbox-notify queue list")
     else:

@@ -137,7 +137,7 @@ class Settings:
     )
     pace: Pace = at("wbox.pace", {}, "`unlimited`, `5s` between messages, or a map", "WBOX_PACE", _PaceValue)
     tz: fields.Zone = at("defaults.tz", None, "the time zone: `Europe/Istanbul`; else that of the machine")
-    lang: fields.Language = at("defaults.lang", "en", "the language of dates and numbers", "WBOX_LANG")
+    lang: fields.Language = at("defaults.lang", "en", "the language of dates, numbers, reasons", "WBOX_LANG")
     region: fields.Region | None = at(
         "defaults.region", None, "the country of numbers without a country code: `TR`"
     )

@@ -165,7 +165,8 @@ class Daemon:
         broken = errors(self.reload())
         for problem in broken:
             place = f"{problem.file}:{problem.line}:{problem.column}"
-            log.error("%s: %s; keeping the previous version", place, problem.message)
+            message = problem.message.rstrip(".")
+            log.error("%s: %s; keeping the previous version", place, message)
         if not broken:
             log.warning("reloaded %d rules", len(self._live.project.rules))
 
