@@ -169,7 +169,7 @@ class RuleRun:
                     self.changes[place] = change
             stage = self.stage or stage
             where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
-            self.fail(stage, told(error).removeprefix(where), origin, retry, where=where)
+            self.fail(stage, error.with_hint.removeprefix(where), origin, retry, where=where)
             return False
         finally:
             self.stage = ""
@@ -214,7 +214,7 @@ class RuleRun:
                 if isinstance(message, Media) and message.url:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
-                problem = f"send[{number}].{draft.kind} to {reader.name}: {told(error)}"
+                problem = f"send[{number}].{draft.kind} to {reader.name}: {error.with_hint}"
                 once_more = replace(retry, do="tell", reader=reader.address, draft=number)
                 self.fail("send", problem, f"{origin}:{number}:{reader.address}", once_more)
             else:
@@ -303,10 +303,3 @@ def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> li
 def messages_of(number: int) -> str:
     """Return ``1 message`` or ``2 messages``."""
     return f"{number} message{'' if number == 1 else 's'}"
-
-
-def told(error: WboxError) -> str:
-    """Return what is wrong, and what can be done about it."""
-    if error.hint:
-        return f"{error}; {error.hint}"
-    return str(error)
