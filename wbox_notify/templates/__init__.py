@@ -16,7 +16,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
-from wbox_notify.templates import filters
+from wbox_notify.templates import patterns
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
@@ -205,9 +205,9 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
 
 def words() -> list[tuple[str, Callable[..., Any]]]:
     """Return our own filters and tests as they are written, with the functions behind them."""
-    own = {**Locale().filters(), **filters.pattern_filters()}
+    own = {**Locale().filters(), **patterns.filters()}
     named = [(f"… | {name}", function) for name, function in own.items()]
-    return [*named, *((f"… is {name}(…)", function) for name, function in filters.pattern_tests().items())]
+    return [*named, *((f"… is {name}(…)", function) for name, function in patterns.tests().items())]
 
 
 def plain(value: Any) -> Any:

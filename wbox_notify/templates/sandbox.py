@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, object_type_repr
 from jinja2.visitor import NodeTransformer
 
-from wbox_notify.templates import bounded, filters
+from wbox_notify.templates import bounded, patterns
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
 from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
 from wbox_notify.templates.filters import Locale, strftime
@@ -116,13 +116,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = {
             **bounded.filters(locale),
-            **filters.pattern_filters(),
+            **patterns.filters(),
             _SPEND: spend,
             _WEIGHED: weighed,
             _CONCAT: lambda parts: counted("".join(map(locale.text, weighed(parts)))),
         }
         quiet = {"defined", "undefined"}
-        tests = {**self.tests, **filters.pattern_tests()}
+        tests = {**self.tests, **patterns.tests()}
         checked = {name: bounded.present(test) for name, test in tests.items() if name not in quiet}
         self.tests = tests | checked
         self.globals = {
