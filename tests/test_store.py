@@ -534,3 +534,12 @@ def test_events_are_found_by_more_ids_than_one_statement_takes(tmp_path: Path) -
     store.put_events([an_event(name) for name in ids], 1.0).result()
     assert store.events_by_id([*ids, "none"]).keys() == {*ids}
     store.close()
+
+
+def test_rules_are_woken_in_the_order_in_which_they_began_to_wait(store: Store) -> None:
+    waits = [Memory(rule="r", kind="k", key=key, value={}, due=5.0) for key in "cab"]
+    store.put_plans([Plan(event_id="", memories=tuple(waits))], 1.0).result()
+    store.put_plans([Plan(event_id="", memories=(replace(waits[0], value={"n": 1}),))], 2.0).result()
+    assert [memory.key for memory in store.memories_due(5.0)] == ["c", "a", "b"]
+    store.put_plans([Plan(event_id="", memories=(replace(waits[2], due=4.0),))], 3.0).result()
+    assert [memory.key for memory in store.memories_due(5.0)] == ["b", "c", "a"]

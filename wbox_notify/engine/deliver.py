@@ -235,6 +235,8 @@ def _asks_sent(run: RuleRun) -> bool:
 def _merged(planned: list[PlannedMessage]) -> list[PlannedMessage]:
     """Return the messages with the texts of each device put together, as far as one message can hold them.
 
+    What comes between two of them, such as a picture, stays between them.
+
     The key of what is put together names all that is in it.
     """
     merged: list[PlannedMessage] = []
@@ -242,6 +244,7 @@ def _merged(planned: list[PlannedMessage]) -> list[PlannedMessage]:
     for message in planned:
         text = message.message
         if not isinstance(text, Text):
+            places.clear()
             merged.append(message)
             continue
         place = places.get(text.device_id)

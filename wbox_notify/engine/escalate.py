@@ -56,7 +56,8 @@ def next_time(run: RuleRun, state: EscalationState) -> float:
 
 
 def _take(run: RuleRun, state: EscalationState) -> None:
-    step, stage = run.rule.escalate[state.step], f"escalate[{state.step}]"
+    step = run.rule.escalate[state.step]
+    stage = f"escalate[{step.number}]"
     notification = state.notification
     sent = run.sent(notification.origin)
     answers = {"acked": state.acked, "resolved": state.resolved, "sent": sent}

@@ -84,7 +84,7 @@ class ReplayStore:
 
     def _next(self, until: datetime) -> Memory | None:
         due = [memory for memory in self.memories.values() if memory.due is not None]
-        first = min(due, key=lambda memory: (memory.due, memory.rule, memory.kind, memory.key), default=None)
+        first = min(due, key=lambda memory: memory.due or 0.0, default=None)
         if first is None or (first.due or 0.0) > until.timestamp():
             return None
         return first

@@ -97,9 +97,9 @@ def _drafts(rule: Rule) -> Iterator[tuple[Draft, Location]]:
     """Yield the messages of a rule and of its steps with their locations."""
     for index, draft in enumerate(rule.send):
         yield draft, rule.location.at("send", index)
-    for number, step in enumerate(rule.escalate):
+    for step in rule.escalate:
         for index, draft in enumerate(step.send):
-            yield draft, rule.location.at("escalate", number, "send", index)
+            yield draft, rule.location.at("escalate", step.number, "send", index)
 
 
 def _empty(project: Project) -> Iterator[Problem]:
@@ -249,7 +249,7 @@ def _relays(rule: Rule) -> Iterator[Problem]:
 def _recipient_templates(rule: Rule) -> Iterator[tuple[list[Template], Location]]:
     """Yield the templates under each `to` of a rule and of its steps, with their locations."""
     tos = [(rule.to, rule.location.at("to"))]
-    tos += [(step.to, rule.location.at("escalate", i, "to")) for i, step in enumerate(rule.escalate)]
+    tos += [(step.to, rule.location.at("escalate", step.number, "to")) for step in rule.escalate]
     for to, location in tos:
         yield [recipient for recipient in to if isinstance(recipient, Template)], location
 

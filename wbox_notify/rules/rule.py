@@ -84,8 +84,10 @@ class Step:
     """One step of an escalation, ``after`` seconds; ``unless`` sees ``acked``, ``resolved`` and ``sent``.
 
     ``via`` and ``translations`` are as in a rule, and so is ``send`` where the step has none of its own.
+    ``number`` is its place in the file.
     """
 
+    number: int
     after: float
     unless: Expression | None = None
     condition: Expression | None = None

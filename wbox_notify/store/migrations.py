@@ -224,4 +224,21 @@ MIGRATIONS = (
     create index delivery_closed on delivery (state, changed)
         where state in ('sent', 'held', 'dead', 'expired', 'cancelled');
     """,
+    """
+    create table memory_in_order (
+        seq $key,
+        rule text not null,
+        kind text not null,
+        key text not null,
+        value text not null,
+        due double precision,
+        event_id text not null default '',
+        unique (rule, kind, key)
+    );
+    insert into memory_in_order (rule, kind, key, value, due, event_id)
+        select rule, kind, key, value, due, event_id from memory order by due, rule, kind, key;
+    drop table memory;
+    alter table memory_in_order rename to memory;
+    create index memory_due on memory (due) where due is not null;
+    """,
 )

@@ -29,13 +29,14 @@ create index decision_at on decision (at);
 
 -- What rules keep in mind between events, and when they want to be woken with it.
 create table memory (
+    seq $key,                                -- the order in which they began
     rule text not null,
     kind text not null,
     key text not null,
     value text not null,                     -- JSON
     due double precision,
     event_id text not null default '',       -- the first event that it is about
-    primary key (rule, kind, key)
+    unique (rule, kind, key)
 );
 create index memory_due on memory (due) where due is not null;
 

@@ -85,8 +85,8 @@ FORGET_EVENTS = "delete from memory_event where rule = :rule and kind = :kind an
 REMEMBERED = "select value from memory where rule = :rule and kind = :kind and key = :key"
 """Find one thing that a rule remembers."""
 
-MEMORIES_DUE = "select * from memory where due <= :now order by due, rule, kind, key limit :most"
-"""Find what rules want to be woken with now."""
+MEMORIES_DUE = "select * from memory where due <= :now order by due, seq limit :most"
+"""Find what rules want to be woken with now; of one instant what began first comes first."""
 
 NEXT_MEMORY = "select min(due) as due from memory where due is not null"
 """Find when the next rule wants to be woken."""

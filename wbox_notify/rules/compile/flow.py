@@ -137,12 +137,13 @@ class RuleFlow:
         return QuietHours(window=window, unless=unless, then=spec.then)
 
     def escalate(self) -> tuple[Step, ...]:
-        """Return the steps of the escalation."""
+        """Return the steps of the escalation, in the order of their times."""
         location = self._location.at("escalate")
-        return tuple(self._step(spec, location.at(i)) for i, spec in enumerate(self._spec.escalate))
+        steps = [self._step(number, spec, location) for number, spec in enumerate(self._spec.escalate)]
+        return tuple(sorted(steps, key=lambda step: step.after))
 
-    def _step(self, spec: StepSpec, location: Location) -> Step:
-        context, names = self._context, self._names
+    def _step(self, number: int, spec: StepSpec, steps: Location) -> Step:
+        context, names, location = self._context, self._names, steps.at(number)
         unless = context.expression(spec.unless, names.answer, location.at("unless"))
         condition = context.expression(spec.condition, names.answer, location.at("if"))
         to = recipients(context, spec.to, names.answer, location.at("to"))
@@ -152,6 +153,7 @@ class RuleFlow:
         if context.is_right(before):
             translated = translations(context, spec.send, to, location.at("send"))
         return Step(
+            number=number,
             after=spec.after,
             unless=unless,
             condition=condition,
