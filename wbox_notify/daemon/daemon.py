@@ -264,7 +264,7 @@ def timetables(rules: Iterable[Rule]) -> Iterator[Timetable]:
                     rule=rule.id, kind="schedule", schedule=trigger.schedule, missed=trigger.missed
                 )
             elif isinstance(trigger, MissingTrigger):
-                yield Timetable(rule=rule.id, kind="missing", schedule=trigger.by)
+                yield Timetable(rule=rule.id, kind="missing", schedule=trigger.by, missed=trigger.missed)
 
 
 def _own_key(path: Path) -> bytes:

@@ -15,11 +15,14 @@ _KEPT = 7 * 86400.0
 
 
 def begin(run: RuleRun, notification: Notification) -> None:
-    """Start the clock of the rule's first step, unless it runs already for this trouble."""
+    """Start the clock of the rule's first step; where it runs already for this trouble, keep it running."""
+    if not run.rule.escalate:
+        return
     key = short(notification.alert)
     running = run.recall(EscalationState, key)
-    if run.rule.escalate and (running is None or running.resolved):
-        _wait(run, key, EscalationState(notification=notification, started=run.time))
+    if running is None or running.resolved:
+        running = EscalationState(notification=notification, started=run.time)
+    _wait(run, key, running)
 
 
 def end(run: RuleRun, alert: str) -> None:

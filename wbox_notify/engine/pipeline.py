@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from functools import partial
 
-from wbox_notify.engine import burst, deliver, digest, group, rows, throttle
-from wbox_notify.engine.item import Item, items_of, moment
+from wbox_notify.engine import burst, deliver, digest, group, missing, rows, throttle
+from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
-from wbox_notify.engine.state import MissingState, Notification, SeenState
+from wbox_notify.engine.state import Notification
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
-from wbox_notify.rules.triggers import MissingTrigger
 
 
 def follow_event(run: RuleRun, event: Event) -> None:
@@ -27,7 +25,7 @@ def follow_event(run: RuleRun, event: Event) -> None:
 
 def begin(run: RuleRun, event_id: str) -> None:
     """Note which event is followed: a retry finds an item in it again, unless that depends on the time."""
-    if not _awaited(run):
+    if not missing.awaited(run):
         run.event_id = event_id
 
 
@@ -79,6 +77,7 @@ def _place(run: RuleRun, item: Item) -> bool:
 
 STAGES: Mapping[str, Callable[[RuleRun, Item], bool]] = {
     "if": _conditions_hold,
+    "missing": missing.lasts,
     "dedupe": throttle.is_new,
     "burst": burst.passes,
     "throttle": throttle.passes,
@@ -89,14 +88,23 @@ STAGES: Mapping[str, Callable[[RuleRun, Item], bool]] = {
 
 def items(run: RuleRun, event: Event) -> Iterator[Item]:
     """Yield the items of an event that the rule follows, one for each of ``for_each``, by their places."""
-    for place, item in enumerate(_each(run, event)):
+    return _each(run, _found(run, event))
+
+
+def still_missing(run: RuleRun, told: int) -> None:
+    """Follow once more what the rule has told to be missing, so many items of it so far."""
+    go_on(run, "if", _each(run, missing.wake(run), told))
+
+
+def _each(run: RuleRun, items: Iterable[Item], first: int = 0) -> Iterator[Item]:
+    for place, item in enumerate(_elements(run, items), start=first):
         # Each of thousands of alerts would carry the whole call along, into a state of its own.
         data = {name: value for name, value in item.data.items() if name not in run.rule.unseen}
         yield item._replace(place=place, data=data)
 
 
-def _each(run: RuleRun, event: Event) -> Iterator[Item]:
-    for item in _found(run, event):
+def _elements(run: RuleRun, items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
         if run.rule.for_each is None:
             yield item
             continue
@@ -111,68 +119,8 @@ def _each(run: RuleRun, event: Event) -> Iterator[Item]:
 
 def _found(run: RuleRun, event: Event) -> Iterator[Item]:
     """Yield what an event tells of, and what it means for something that the rule awaits."""
-    awaited = _awaited(run)
+    awaited = missing.awaited(run)
     if awaited:
-        item = None
-        if event.type == "missing":
-            item = _overdue(run, awaited, event)
-        elif run.rule in run.project.awaiting(event):
-            item = _arrived(run, awaited, event)
-        if item:
-            yield item
-        if event.type == "missing":
-            return
-    if run.rule in run.project.rules_for(event):
+        yield from missing.items(run, awaited, event)
+    if event.type != "missing" and run.rule in run.project.rules_for(event):
         yield from items_of(run.rule, event)
-
-
-def _awaited(run: RuleRun) -> MissingTrigger | None:
-    return next((trigger for trigger in run.rule.triggers if isinstance(trigger, MissingTrigger)), None)
-
-
-def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Item | None:
-    """Note that the awaited came; return what to tell if it was missed and the rule tells its coming."""
-    at = min(event.at.timestamp(), run.time)
-    run.remember("", SeenState(at=at, event=event.id))
-    missing = run.recall(MissingState, "")
-    if missing is None:
-        return None
-    run.forget(MissingState, "")
-    run.decide(MissingState.KIND, "passed", f"it came late, at {event.at:%Y-%m-%d %H:%M} UTC")
-    if not trigger.resolved:
-        return None
-    data = {"missing": {**missing.facts, "last_seen": at, "resolved": True}}
-    if event.type == "file":
-        data["file"] = dict(event.data)
-    return Item(
-        event_id=event.id,
-        type="missing",
-        at=at,
-        data=data,
-        key=f"missing:{missing.event}",
-        status="resolved",
-    )
-
-
-def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Item | None:
-    """Return what to tell at a nominal time, None if the awaited came in its window."""
-    seen = run.recall(SeenState, "")
-    by = datetime.fromisoformat(event.data["at"])
-    if seen and seen.at > by.timestamp() - trigger.window:
-        run.decide(MissingState.KIND, "stopped", f"it came at {moment(seen.at):%Y-%m-%d %H:%M} UTC")
-        return None
-    facts = {
-        "by": event.data["at"],
-        "window": trigger.window,
-        "last_seen": seen.at if seen else None,
-        "resolved": False,
-    }
-    run.remember("", MissingState(event=event.id, facts=facts))
-    return Item(
-        event_id=event.id,
-        type="missing",
-        at=event.at.timestamp(),
-        data={"missing": facts},
-        key=f"missing:{event.id}",
-        status="firing",
-    )

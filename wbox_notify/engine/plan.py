@@ -7,7 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from wbox_notify.engine import burst, deliver, digest, escalate, group, pipeline, retry, rows, throttle
+from wbox_notify.engine import (
+    burst,
+    deliver,
+    digest,
+    escalate,
+    group,
+    missing,
+    pipeline,
+    retry,
+    rows,
+    throttle,
+)
 from wbox_notify.engine.item import key_of, moment, short
 from wbox_notify.engine.notification import about, tell_left_out
 from wbox_notify.engine.rule_run import Change, Overlay, RuleRun, held, memory_of
@@ -18,6 +29,7 @@ from wbox_notify.engine.state import (
     DigestState,
     EscalationState,
     GroupState,
+    MissingState,
     Notification,
     QuietState,
     Retry,
@@ -96,10 +108,8 @@ def wake(project: Project, due: Memory, overlay: Overlay, now: datetime, slice_:
 
 def _wake(run: RuleRun, state: State, key: str) -> None:
     match state:
-        case GroupState() if run.rule.group:
-            group.wake(run, run.rule.group, key)
-        case GroupState():  # the rule has no groups any more, so each member goes its own way
-            pipeline.go_on(run, "send", group.scattered(run, key))
+        case GroupState():
+            _wake_group(run, key)
         case DigestState():
             digest.wake(run, key)
         case QuietState():
@@ -110,8 +120,17 @@ def _wake(run: RuleRun, state: State, key: str) -> None:
             _let_go(run, key)
         case BurstState():
             pipeline.go_on(run, "throttle", burst.wake(run, key))
+        case MissingState() if missing.awaited(run):
+            pipeline.still_missing(run, state.told)
         case _:
             run.forget(type(state), key)
+
+
+def _wake_group(run: RuleRun, key: str) -> None:
+    if run.rule.group:
+        group.wake(run, run.rule.group, key)
+    else:  # the rule has no groups any more, so each member goes its own way
+        pipeline.go_on(run, "send", group.scattered(run, key))
 
 
 def _let_go(run: RuleRun, key: str) -> None:
@@ -210,6 +229,7 @@ _TIMED = (
     DigestState,
     EscalationState,
     GroupState,
+    MissingState,
     QuietState,
     RowsState,
     SeenState,
@@ -254,6 +274,8 @@ def _latest(run: RuleRun, key: str, state: State) -> float:
         case ThrottleState():
             oldest = min(state.times, default=0.0)
             return oldest + run.rule.throttle.per if run.rule.throttle else oldest
+        case MissingState():
+            return missing.next_time(run) or run.time
         case DedupeState() | SeenState():
             return math.inf
         case _:

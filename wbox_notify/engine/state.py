@@ -360,12 +360,21 @@ class SeenState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingState(State):
-    """What did not come: the event that says so, and the facts that the rule saw."""
+    """What did not come: the event of the first missed deadline, and the facts that the rule sees.
+
+    ``told`` is how often the rule told of it; older versions did so at once.
+    """
 
     KIND = "missing"
 
     event: str
     facts: Mapping[str, Any]
+    told: int = 1
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The id of the event of the first missed deadline."""
+        return (self.event,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

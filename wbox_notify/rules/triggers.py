@@ -150,13 +150,17 @@ class MissingTrigger:
         of: The expected file or call.
         by: The deadline.
         window: Seconds before the deadline in which it may come.
+        repeat: Seconds after which the rule runs again while it has not come; None: never.
         resolved: Whether the rule runs again when it comes late, with ``missing.resolved``.
+        missed: What to do about deadlines that passed while the daemon was down.
     """
 
     of: FileTrigger | WebhookTrigger
     by: Schedule
     window: float
+    repeat: float | None = None
     resolved: bool = False
+    missed: Missed = field(default_factory=Missed)
 
 
 Trigger = FileTrigger | WebhookTrigger | ScheduleTrigger | MissingTrigger

@@ -255,4 +255,11 @@ def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> Mi
         return None
     if isinstance(awaited, FileTrigger) and "min_size" not in given:  # an empty dump is no backup
         awaited = replace(awaited, min_size=1)
-    return MissingTrigger(of=awaited, by=by, window=spec.window, resolved=spec.resolved)
+    return MissingTrigger(
+        of=awaited,
+        by=by,
+        window=spec.window,
+        repeat=spec.repeat,
+        resolved=spec.resolved,
+        missed=spec.missed,
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.config.fields import Count, Duration, Size, Zone
+from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
@@ -25,6 +25,7 @@ from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
 _Times = str | list[str]
+_YEAR = 366 * 86400.0
 
 
 def _delimiter(text: str) -> str:
@@ -230,17 +231,35 @@ class AwaitedSpec(OneKind):
     ] = Field(default=None, description="a call, as in `trigger`")
 
 
+class MissedDeadlines(Missed):
+    """What to do about deadlines that passed while the daemon was down."""
+
+    within: Duration = Field(default=_YEAR, description="how late a deadline may be looked at")
+
+
 class MissingSpec(Strict):
-    """A file or a call that did not come in time."""
+    """A file or a call that did not come in time: one trouble from the first missed deadline until it comes.
+
+    An acknowledgement holds for all of it.
+    """
 
     of: AwaitedSpec = Field(
         description="the expected file or call; an empty file does not count unless `min_size: 0` is set"
     )
     by: Times = Field(description="the deadline, as in `schedule`")
     window: Duration = Field(description="how long before the deadline it may come, such as `12h`")
+    repeat: DurationOrNever = Field(
+        default=None,
+        description="how long after a message the rule runs again if it has still not come, or `never`, "
+        "which is the default: then the rule runs at the first missed deadline alone",
+    )
     resolved: bool = Field(
         default=False,
         description="`true` runs the rule again when it comes late, with `missing.resolved` true",
+    )
+    missed: Annotated[MissedDeadlines, shorthand("run", str, schema=Runs | MissedDeadlines)] = Field(
+        default=MissedDeadlines(),
+        description="which of the deadlines to look at that passed while the daemon was down",
     )
 
 

@@ -1,0 +1,244 @@
+"""What did not come in time: one trouble, from the first missed deadline until it comes."""
+
+import functools
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rulebook import rule
+from test_schedule_source import DAY, HOUR, Machine, Memory
+
+from wbox_notify.daemon.daemon import timetables
+from wbox_notify.engine import Overlay, wake
+from wbox_notify.engine.replay import ReplayStore
+from wbox_notify.engine.rule_tests import run
+from wbox_notify.engine.state import MissingState
+from wbox_notify.model.deliveries import AGAIN
+from wbox_notify.model.deliveries import Memory as Kept
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
+from wbox_notify.rules import Project, load
+
+RULES = """
+version: 1
+contacts: {me: "+90 555 000 00 01", boss: "+90 555 000 00 02"}
+rules:
+  - id: pulse
+    trigger:
+      missing: {of: {webhook: {path: pulse, open: true}}, by: {every: 15m}, window: 15m, resolved: true}
+    to: me
+    send: {text: "{{ missing.resolved }} {{ missing.by | time }}"}
+    escalate: {after: 20m, to: boss, send: {text: "since {{ missing.by | time }}"}}
+    tests:
+      - name: it is told once, the next person hears of the first deadline, and the end is told once
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 07:15, missing: true}
+          - {at: 2026-11-23 07:30, missing: true}
+          - {at: 2026-11-23 07:40, webhook: {body: {}}}
+        expect:
+          - {at: 2026-11-23 07:00, text: "False 07:00"}
+          - {at: 2026-11-23 07:20, to: boss, text: "since 07:00"}
+          - {at: 2026-11-23 07:40, text: "True 07:00"}
+        skipped: missing
+      - name: when it comes after two deadlines, nobody is called for the first of them
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 07:15, missing: true}
+          - {at: 2026-11-23 07:18, webhook: {body: {}}}
+        expect: [{text: "False 07:00"}, {text: "True 07:00"}]
+      - name: an acknowledgement of the first deadline holds for those after it
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {after: 5m, ack: true}
+          - {at: 2026-11-23 07:15, missing: true}
+          - {at: 2026-11-23 07:30, missing: true}
+        expect: [{text: "False 07:00"}]
+        skipped: escalate[0]
+      - name: what comes and stays away again is another trouble
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {after: 5m, ack: true}
+          - {at: 2026-11-23 07:10, webhook: {body: {n: 1}}}
+          - {at: 2026-11-23 07:30, missing: true}
+        expect:
+          - {text: "False 07:00"}
+          - {text: "True 07:00"}
+          - {text: "False 07:30"}
+          - {at: 2026-11-23 07:50, to: boss, text: "since 07:30"}
+      - name: a call at the very beginning of the window is in it
+        when:
+          - {at: 2026-11-23 06:45, webhook: {body: {}}}
+          - {at: 2026-11-23 07:00, missing: true}
+        expect: []
+        skipped: missing
+      - name: a call before the window is too early
+        when:
+          - {at: "2026-11-23 06:44:59", webhook: {body: {}}}
+          - {at: 2026-11-23 07:00, missing: true}
+        until: 1m
+        expect: [{text: "False 07:00"}]
+
+  - id: silent-end
+    trigger: {missing: {of: {webhook: {path: silent, open: true}}, by: "07:00", window: 12h}}
+    to: me
+    send: {text: gone}
+    escalate: {after: 20m, to: boss, send: {text: still gone}}
+    tests:
+      - name: what comes late calls nobody, also where its coming is not told
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 07:10, webhook: {body: {}}}
+        expect: [{to: me, text: gone}]
+        skipped: escalate[0]
+
+  - id: daily
+    trigger: {missing: {of: {webhook: {path: daily, open: true}}, by: "07:00", window: 12h, repeat: 4h}}
+    to: me
+    send: {text: "{{ missing.by | datetime }} {{ now | time }}"}
+    escalate: {after: 20m, to: boss, send: {text: boss}}
+    tests:
+      - name: it is told again as often as the rule says, until it comes
+        when:
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-24 07:00, missing: true}
+          - {at: 2026-11-24 07:30, webhook: {body: {}}}
+        expect:
+          - {at: 2026-11-23 07:00, text: "2026-11-23 07:00 07:00"}
+          - {at: 2026-11-23 07:20, to: boss}
+          - {at: 2026-11-23 11:00, text: "2026-11-23 07:00 11:00"}
+          - {at: 2026-11-23 15:00, text: "2026-11-23 07:00 15:00"}
+          - {at: 2026-11-23 19:00, text: "2026-11-23 07:00 19:00"}
+          - {at: 2026-11-23 23:00, text: "2026-11-23 07:00 23:00"}
+          - {at: 2026-11-24 03:00, text: "2026-11-23 07:00 03:00"}
+          - {at: 2026-11-24 07:00, text: "2026-11-23 07:00 07:00"}
+
+  - id: office
+    trigger:
+      missing: {of: {webhook: {path: office, open: true}}, by: {every: 1h}, window: 1h, resolved: true}
+    if: missing.resolved or now.hour >= 8
+    to: me
+    send: {text: "{{ missing.resolved }} {{ missing.by | time }}"}
+    tests:
+      - name: what a condition kept back is told at the first deadline at which it holds
+        when:
+          - {at: 2026-11-23 06:00, missing: true}
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 08:00, missing: true}
+          - {at: 2026-11-23 09:00, missing: true}
+        expect: [{at: 2026-11-23 08:00, text: "False 06:00"}]
+        skipped: if
+      - name: the end of what nobody was told of is not told
+        when:
+          - {at: 2026-11-23 06:00, missing: true}
+          - {at: 2026-11-23 06:30, webhook: {body: {}}}
+        expect: []
+
+  - id: sites
+    trigger: {missing: {of: {webhook: {path: sites, open: true}}, by: "07:00", window: 1h, repeat: 1h}}
+    for_each: {site: "['a', 'b']"}
+    to: me
+    send: {text: "{{ site }}"}
+    tests:
+      - name: each item is told, and told again
+        when: {at: 2026-11-23 07:00, missing: true}
+        until: 2h
+        expect: [{text: a}, {text: b}, {text: a}, {text: b}, {text: a}, {text: b}]
+
+  - id: lost
+    trigger: {missing: {of: {webhook: {path: lost, open: true}}, by: "07:00", window: 1h}}
+    to: "{{ 'nobody' }}"
+    send: {text: a}
+"""
+
+
+@functools.cache
+def the_project() -> Project:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "rules").mkdir()
+        Path(folder, "rules", "all.yaml").write_text(RULES, encoding="utf-8")
+        Path(folder, "wbox-notify.yaml").write_text("version: 1\ndefaults: {tz: UTC}\n")
+        loaded = load(Path(folder), {})
+    assert [problem.message for problem in loaded.problems if problem.severity == "error"] == []
+    return loaded
+
+
+TESTS = [(rule, test) for rule in the_project().rules for test in rule.tests]
+
+
+@pytest.mark.parametrize(
+    ("rule", "test"), [pytest.param(*one, id=f"{one[0].id}: {one[1].name}") for one in TESTS]
+)
+def test_a_rule_does(rule: object, test: object) -> None:
+    assert run(the_project(), rule, test).complaints == ()  # type: ignore[arg-type]
+
+
+def missed(world: ReplayStore, name: str, *days: int) -> None:
+    """Let deadlines at seven in the morning pass."""
+    for day in days:
+        at = datetime(2026, 11, day, 7, tzinfo=UTC)
+        world.wait(at)
+        data = {"rule": name, "at": at.isoformat()}
+        world.happen(Event(id=f"missing:{name}:{day}", type="missing", at=at, data=data))
+
+
+def texts(world: ReplayStore) -> list[str]:
+    return [planned.message.message for _, planned in world.messages if isinstance(planned.message, Text)]
+
+
+def test_an_acknowledgement_holds_however_long_it_is_repeated() -> None:
+    world = ReplayStore(the_project(), datetime(2026, 11, 2, 6, tzinfo=UTC))
+    missed(world, "daily", 2)
+    (key,) = [key for _, kind, key in world.memories if kind == "escalate"]
+    world.happen(Event(id="ack", type="ack", at=world.now, data={"rule": "daily", "key": key}))
+    world.wait_for(20 * DAY)
+    assert texts(world).count("boss") == 0
+    assert len(texts(world)) == 1 + 20 * DAY / (4 * HOUR)
+
+
+def test_what_an_older_version_kept_as_missing_was_told() -> None:
+    assert MissingState.from_json({"event": "missing:r:1", "facts": {"by": "x"}}).told == 1
+
+
+def test_a_retry_of_what_came_meanwhile_tells_nobody_that_it_is_missing() -> None:
+    world = ReplayStore(the_project(), datetime(2026, 11, 23, 6, tzinfo=UTC))
+    missed(world, "lost", 23)
+    [(_, failed)] = world.messages
+    assert failed.problem
+    again = Kept(rule="lost", kind=AGAIN, key=failed.key, value=failed.again)
+    call = {"path": "lost", "method": "POST", "headers": {}, "query": {}, "body": {}}
+    world.happen(Event(id="call", type="webhook", at=world.now, data=call))
+    overlay = Overlay(world)
+    overlay.add([again])
+    made = wake(the_project(), again, overlay, world.now)
+    assert [decision.detail for decision in made.decisions] == ["it has come meanwhile"]
+    assert made.messages == ()
+
+
+def test_a_deadline_that_was_slept_through_is_looked_at_however_late(tmp_path: Path) -> None:
+    text = "trigger: {missing: {of: {file: {path: /srv}}, by: '09:00', window: 1h}}"
+    (timetable,) = timetables([rule(tmp_path, text)])
+    memory = Memory()
+    machine = Machine(memory, timetable)
+    machine.run(HOUR)
+    machine.now += 5 * DAY
+    machine.boot()
+    assert machine.run() == ["missing:a:2026-11-27T09:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("written", "days"), [("all", [23, 24, 25, 26, 27]), ("none", []), ("{run: last, within: 1h}", [])]
+)
+def test_a_rule_says_which_deadlines_that_were_slept_through_count(
+    tmp_path: Path, written: str, days: list[int]
+) -> None:
+    text = (
+        f"trigger: {{missing: {{of: {{file: {{path: /srv}}}}, by: '09:00', window: 1h, missed: {written}}}}}"
+    )
+    (timetable,) = timetables([rule(tmp_path, text)])
+    machine = Machine(Memory(), timetable)
+    machine.run(HOUR)
+    machine.now += 5 * DAY
+    machine.boot()
+    assert machine.run() == [f"missing:a:2026-11-{day}T09:00Z" for day in days]
