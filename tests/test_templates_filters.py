@@ -1,5 +1,6 @@
 """The filters for people: what they show, in which language and zone, and what they refuse."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -122,14 +123,33 @@ def test_turkish_letters_keep_their_dots() -> None:
     assert render("{{ 'istanbul' | upper }} {{ 'IT' | lower }}") == "ISTANBUL it"
 
 
-@given(st.text(st.sampled_from("ab *_~`.\n\u200c")))
-def test_plain_leaves_no_marker_that_could_open_or_close(text: str) -> None:
-    """WhatsApp formats between two markers that stand at the edges of words."""
-    defused = Locale().plain(text)
-    for place, sign in enumerate(defused):
-        assert sign not in "*_~`" or defused[place - 1] == defused[place + 1] == "\u200c"
-    assert defused.replace("\u200c", "") == text.replace("\u200c", "")
-    assert Locale().plain(defused) == defused
+@given(
+    st.lists(st.sampled_from([*"a1 *_~`.>-/\n\u200c\x00", "https://a.b/", "> ", "- ", "1. "])).map("".join)
+)
+def test_plain_leaves_nothing_that_whatsapp_would_obey(text: str) -> None:
+    """It formats between two marks that stand at the edges of words, and lines that begin in a certain way."""
+    shown = Locale().plain(text)
+    words = re.sub(r"(?<![^\W_])https://[^\s`\u200c]*[^\s`\u200c.*_~]", "", shown)
+    assert not re.search("(?<!\u200c)[*_~`]|[*_~`](?!\u200c)", words)
+    assert not re.search(r"^\s*(?:[>*-]|\d+\.)\s", shown, re.MULTILINE)
+    assert shown.replace("\u200c", "") == re.sub("[\u200c\0]", "", text)
+    assert Locale().plain(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see https://x.com/a_b?c=~d, a_b", "see https://x.com/a_b?c=~d, a\u200c_\u200cb"),
+        ("(https://x.com/a_)", "(https://x.com/a\u200c_\u200c)"),
+        (
+            "> no quote\n  - no item\n12. no number",
+            "\u200c> no quote\n  \u200c- no item\n\u200c12. no number",
+        ),
+        ("1 > 0 - 1. x\n-5\n1.5 kg", "1 > 0 - 1. x\n-5\n1.5 kg"),
+    ],
+)
+def test_plain_changes_neither_addresses_nor_what_means_nothing(text: str, shown: str) -> None:
+    assert Locale().plain(text) == shown
 
 
 def test_plain_keeps_the_formatting_of_the_template() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2.runtime import Undefined
 
 from wbox_notify.templates.errors import TemplateError, brief, kind
+from wbox_notify.templates.marks import defused
 
 _DATES = {
     language: pattern
@@ -23,11 +24,6 @@ _DATES = {
 }
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _LONGEST_PATTERN = 200
-
-# WhatsApp formats between two markers. A zero-width non-joiner on both sides of every marker leaves the
-# text looking the same but gives no marker an edge of a word, where formatting has to begin and end.
-_GUARD = "\u200c"
-_MARKER = re.compile(f"{_GUARD}?([*_~`]){_GUARD}?")
 
 
 @dataclass(frozen=True)
@@ -117,8 +113,8 @@ class Locale:
         return next((line.strip() for line in self.text(value).splitlines() if line.strip()), "")
 
     def plain(self, value: Any) -> str:
-        """Return a text whose ``*``, ``_``, ``~`` and backticks are shown by WhatsApp instead of obeyed."""
-        return _MARKER.sub(rf"{_GUARD}\1{_GUARD}", self.text(value))
+        """Return a text whose ``*``, ``_``, ``~``, backticks, ``> `` and ``- `` WhatsApp shows as written."""
+        return defused(self.text(value))
 
     @property
     def _language(self) -> str:
