@@ -11,6 +11,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import WebhookTrigger
 from wbox_notify.triggers.file.readers.json_items import value_of
+from wbox_notify.triggers.webhook.hooks import Headers
 
 
 class Item(NamedTuple):
@@ -113,6 +114,8 @@ def context(project: Project, rule: Rule, item: Item, now: datetime) -> dict[str
     """Return the values of all names that one item gives; times are in the project's zone."""
     zone = project.settings.tz
     data = {name: _with_times(name, value, project) for name, value in item.data.items()}
+    if data.get("headers"):
+        data["headers"] = Headers(data["headers"])
     if "json" in rule.needs and "file" in data:
         data["file"] = {**data["file"], "json": _json(data["file"])}
     if rule.reads == "events" and rule.for_each and rule.for_each[0] in data:

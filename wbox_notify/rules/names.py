@@ -145,7 +145,8 @@ def unknown(part: Expression | Template, offered: Names, location: Location) -> 
                 hint = _field_hint(name, field, offered[name])
                 yield _problem(part, pattern, location, f"`{name}` has no `{field}`", hint)
     if offered.get("headers") == _ANY:
-        for field in sorted(filter(may_be_secret, part.names.get("headers", _ANY))):
+        secret = (field for field in part.names.get("headers", _ANY) if may_be_secret(field.lower()))
+        for field in sorted(secret):
             pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
             hint = "such headers authenticate the sender; let it put what you need into the body"
             yield _problem(part, pattern, location, f"the header `{field}` is not kept", hint)

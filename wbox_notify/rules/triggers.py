@@ -13,6 +13,7 @@ from wbox_notify.rules.patterns import Matching, Miss
 from wbox_notify.templates import Expression, Template
 from wbox_notify.triggers.file.rows import Reading
 from wbox_notify.triggers.schedule import Missed, Schedule
+from wbox_notify.triggers.webhook.hooks import Headers
 from wbox_notify.triggers.webhook.presets import Preset
 from wbox_notify.triggers.webhook.signatures import Scheme
 
@@ -126,7 +127,9 @@ class WebhookTrigger:
         Raises:
             WboxError: It fails, or its value cannot be an id.
         """
-        value = self.id.value(call) if self.id else None
+        value = None
+        if self.id:
+            value = self.id.value({**call, "headers": Headers(call["headers"])})
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -45,6 +45,20 @@ _NO_HOOK = scheme("github", [secrets.token_bytes(32)], {})
 """What a call to a path that is no hook is checked against, so that it is refused as any other is."""
 
 
+class Headers(dict[str, str]):
+    """Headers by their name in lower case, found by the name in any case."""
+
+    def get(self, name: object, default: Any = None) -> Any:
+        """Return the value of a header; the default if it was not sent."""
+        return super().get(str(name).lower(), default)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hook:
     """One path and how it is guarded.
