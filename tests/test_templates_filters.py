@@ -127,7 +127,7 @@ def test_turkish_letters_keep_their_dots() -> None:
     st.lists(st.sampled_from([*"a1 *_~`.>-/\n\u200c\x00", "https://a.b/", "> ", "- ", "1. "])).map("".join)
 )
 def test_plain_leaves_nothing_that_whatsapp_would_obey(text: str) -> None:
-    """It formats between two marks that stand at the edges of words, and lines that begin in a certain way."""
+    """It formats between two marks at the edges of words, and lines that begin in a certain way."""
     shown = Locale().plain(text)
     words = re.sub(r"(?<![^\W_])https://[^\s`\u200c]*[^\s`\u200c.*_~]", "", shown)
     assert not re.search("(?<!\u200c)[*_~`]|[*_~`](?!\u200c)", words)

@@ -141,8 +141,8 @@ class Templates:
         tree = self._parse(source, None)
         family = [tree, *self._pull(tree, None).values()]
         with _reading(source):
-            code = self._sandbox.from_string(tree)
-            return Template(source, code, names(self._sandbox, family), self._seconds)
+            uses = names(self._sandbox, family)  # before the tree becomes code, which changes it
+            return Template(source, self._sandbox.from_string(tree), uses, self._seconds)
 
     def file(self, name: str) -> Template:
         """Return a template file of the folder; TemplateError if it, or a file that it pulls in, is wrong."""

@@ -37,6 +37,7 @@ _KINDS = {
     "NoneType": "none",
     "Missing": "a missing value",
     "bool": "a yes or no",
+    "datetime": "a time",
     "datetime.datetime": "a time",
     "dict": "a map",
     "float": "a number",
@@ -59,6 +60,17 @@ _HABITS = tuple(
             "curly quotes are not quotes here",
             "write straight quotes: \"…\" or '…'",
         ),
+        (
+            r"\{\{[-+]?\s*(?:[#/]|(?:if|else|elif|for|range|with|end|endif|endfor)\b(?!\())",
+            "a tag stands between {% and %}",
+            "write {% if … %} … {% endif %}, or {% for x in … %} … {% endfor %}",
+        ),
+        # A name of Go's templates, such as .Labels.severity or $labels.severity.
+        (
+            r"(?:(?:^|(?<=[\s({\[,|=~]))\.|\$\.?)(?P<path>[A-Za-z_][\w.]*)",
+            "a name begins with a letter here",
+            "",
+        ),
         ("===|!==", "there is no === or !==", "write == or !="),
         ("&&", "there is no &&", "write and"),
         (r"\|\|", "there is no ||", "write or"),
@@ -68,6 +80,9 @@ _HABITS = tuple(
         (r"\{\{|\}\}|\{%|%\}", "an expression is written without braces", "leave out {{ and }}"),
     )
 )
+
+
+_OF_ALERT = re.compile("(?i:annotations|endsAt|fingerprint|generatorURL|labels|startsAt|status)")
 
 
 class TemplateError(ConfigError):
@@ -134,13 +149,14 @@ def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: 
     code, habits = source, _HABITS
     if not expression:
         code, habits = _CODE.sub(lambda part: part[1] or _blank(part), source), _HABITS[:-1]
-    code = _STRINGS.sub(_blank, _ASSIGNING.sub(_blank, code))
+    code = _STRINGS.sub(_quoted, _ASSIGNING.sub(_blank, code))
     lines = code.splitlines() or [""]
     index = min(max(error.lineno, 1), len(lines)) - 1
     for pattern, problem, hint in habits:
         if match := pattern.search(lines[index]):
             column = match.start() + 1
-            return TemplateError(problem, hint=hint, line=index + 1, column=column, name=error.name)
+            advice = hint or f"write {_as_here(match['path'])}"
+            return TemplateError(problem, hint=advice, line=index + 1, column=column, name=error.name)
     problem = error.message or "this cannot be read"
     tag = re.match(r"Encountered unknown tag '(.+?)'", problem)
     if tag:
@@ -194,6 +210,18 @@ def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
             place = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
         trace = trace.tb_next
     return place
+
+
+def _as_here(path: str) -> str:
+    """Return what the name of a field in Go's templates probably is here."""
+    if _OF_ALERT.match(path):
+        return f"alert.{path[0].lower()}{path[1:]}"
+    return f"what it is a field of before it, such as body.{path}"
+
+
+def _quoted(match: re.Match[str]) -> str:
+    """Return quotes in place of a text, so that lines and columns stay and it is seen that there was one."""
+    return re.sub(r"[^\n]", '"', match[0])
 
 
 def _blank(match: re.Match[str]) -> str:

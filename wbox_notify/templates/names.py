@@ -10,6 +10,7 @@ from jinja2.meta import TrackingCodeGenerator
 
 from wbox_notify.templates.bounded import WITHOUT
 from wbox_notify.templates.errors import TemplateError, near
+from wbox_notify.templates.sandbox import MAP_METHODS
 
 _OTHER_WORDS = {
     "NULL": "none",
@@ -18,6 +19,11 @@ _OTHER_WORDS = {
     "null": "none",
     "FALSE": "false",
     "TRUE": "true",
+    "else": "{% else %}",
+    "endfor": "{% endfor %}",
+    "endif": "{% endif %}",
+    "for": "{% for x in … %}",
+    "if": "{% if … %}",
 }
 _NAMING = (nodes.Assign, nodes.AssignBlock, nodes.FromImport, nodes.Import, nodes.Macro)
 _FILTERS_AND_TESTS: tuple[type[nodes.Filter | nodes.Test], ...] = (nodes.Filter, nodes.Test)
@@ -29,10 +35,7 @@ def check(environment: Environment, tree: nodes.Template, name: str | None = Non
     """Raise TemplateError for a filter, a test or a word that does not exist, and a file that data names."""
     for used in tree.find_all(_FILTERS_AND_TESTS):
         _check_exists(environment, used, name)
-    for word in tree.find_all(nodes.Name):
-        if word.name in _OTHER_WORDS:
-            hint = f"write {_OTHER_WORDS[word.name]}"
-            raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
+    _check_words(tree, name)
     for switch in tree.find_all(nodes.ScopedEvalContextModifier):
         raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
     for pulling in tree.find_all(_PULLING):
@@ -52,6 +55,17 @@ def _check_exists(environment: Environment, used: nodes.Filter | nodes.Test, nam
     if used.name not in known:
         hint = hint or near(used.name, sorted(filter(str.isidentifier, known)))
         raise TemplateError(f"there is no {what} '{used.name}'", hint=hint, line=used.lineno, name=name)
+
+
+def _check_words(tree: nodes.Template, name: str | None) -> None:
+    for word in tree.find_all(nodes.Name):
+        if word.name in _OTHER_WORDS:
+            hint = f"write {_OTHER_WORDS[word.name]}"
+            raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
+    for field in tree.find_all(nodes.Getattr):
+        if isinstance(field.node, nodes.Name) and field.node.name == "range":
+            hint = "write {% for x in … %} … {% endfor %}"
+            raise TemplateError("range gives numbers", hint=hint, line=field.lineno, name=name)
 
 
 def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
@@ -177,6 +191,15 @@ class _Fields(TrackingCodeGenerator):
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
             self._note(node.node, node.arg.value, frame)
         super().visit_Getitem(node, frame)
+
+    def visit_Call(self, node: nodes.Call, frame: Frame, *rest: Any, **options: Any) -> None:  # noqa: N802 - Jinja's name
+        method = node.node
+        if isinstance(method, nodes.Getattr) and method.attr in MAP_METHODS:
+            if method.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
+                self._note(method.node, node.args[0].value, frame)
+            node = nodes.Call(method.node, node.args, node.kwargs, node.dyn_args, node.dyn_kwargs)
+            node.set_environment(self.environment)
+        super().visit_Call(node, frame, *rest, **options)
 
     def _note(self, owner: nodes.Node, field: str, frame: Frame) -> None:
         if isinstance(owner, nodes.Name) and owner.name not in self.environment.globals:

@@ -1,6 +1,6 @@
 """The sandbox: what an expression or a template can see, reach and call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -49,12 +49,13 @@ _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
         (BlockReference, "super"),
     )
 )
-_MAP_METHODS = {
-    "get": "write x.name | default(…)",
-    "items": "to go through all fields: for name, value in x | items",
-    "keys": "a map is the list of its names: for name in x",
-    "values": "to go through all fields: for name, value in x | items",
+MAP_METHODS: Mapping[str, Callable[..., Any]] = {
+    "get": lambda fields, name, default=None: fields.get(name, default),
+    "items": lambda fields: list(fields.items()),
+    "keys": list,
+    "values": lambda fields: list(fields.values()),
 }
+"""The methods of a map, which are reached only where one is called: else such a name is a field."""
 
 
 class Missing(jinja2.StrictUndefined):
@@ -85,9 +86,9 @@ class Missing(jinja2.StrictUndefined):
 
 
 def _no_field(owner: Mapping[Any, Any], name: object) -> str:
-    hint = _MAP_METHODS.get(str(name))
-    if hint is None:
-        hint = near(name, owner, what="its fields are") or "it is empty"
+    hint = near(name, owner, what="its fields are") or "it is empty"
+    if name in MAP_METHODS:
+        hint = "write () after it"
     return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
 
 
@@ -117,6 +118,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = {
             **bounded.filters(locale),
             **patterns.filters(),
+            _METHOD: _method,
             _SPEND: spend,
             _WEIGHED: weighed,
             _CONCAT: lambda parts: counted("".join(map(locale.text, weighed(parts)))),
@@ -132,9 +134,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return what ``obj.attribute`` means: a field of a map and never its method; Missing if nothing."""
+        """Return what ``obj.attribute`` means: a field of a map and never its method; Missing if nothing.
+
+        What is below something missing is missing as well, for ``default`` and ``is defined`` to find.
+        """
         if isinstance(obj, Missing):
-            str(obj)
+            return obj
         value = self._reach(obj, attribute)
         if value is missing:
             return self.undefined(obj=obj, name=attribute)
@@ -153,6 +158,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the result of a call, counted."""
         if isinstance(obj, Macro) and (obj.catch_varargs or obj.catch_kwargs):
             spend(weigh([*args, *kwargs.values()]))
+        if isinstance(obj, datetime) and not args and not kwargs:
+            return obj  # now() is what now is
         if not callable(obj):
             raise TemplateError(f"{kind(obj)} cannot be called", hint="leave out the ()")
         return counted(super().call(context, obj, *args, **kwargs))
@@ -169,7 +176,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         filename: str | None,
         defer_init: bool = False,  # noqa: FBT001, FBT002 - Jinja's
     ) -> str:
-        return super()._generate(_Counting().visit(source), name, filename, defer_init)
+        return super()._generate(_Weaving().visit(source), name, filename, defer_init)
 
     def _reach(self, obj: Any, name: str) -> Any:
         """Return what a dot reaches in a value, of a map its fields alone; ``missing`` if nothing."""
@@ -195,6 +202,14 @@ def _is_reachable(obj: Any, name: str) -> bool:
     return False
 
 
+@jinja2.pass_environment
+def _method(environment: jinja2.Environment, obj: Any, name: str) -> Any:
+    """Return what is called as a method of a value."""
+    if isinstance(obj, Mapping):
+        return partial(MAP_METHODS[name], obj)
+    return environment.getattr(obj, name)
+
+
 def _block(of: TemplateReference, name: str) -> Any:
     try:
         return of[name]
@@ -202,13 +217,21 @@ def _block(of: TemplateReference, name: str) -> Any:
         return missing
 
 
-# The names of the counting that is woven into a template; no template can contain them.
-_SPEND, _WEIGHED, _CONCAT = "(spend)", "(weighed)", "(concat)"
+# The names of what is woven into a template; no template can contain them.
+_METHOD, _SPEND, _WEIGHED, _CONCAT = "(method)", "(spend)", "(weighed)", "(concat)"
 _INCLUDE = 500  # what the time of an include is worth in characters
 
 
-class _Counting(NodeTransformer):
-    """Weaves counting into a template: each turn of a loop, each list or map put together, each ``~``."""
+class _Weaving(NodeTransformer):
+    """Weaves counting into a template: each turn of a loop, each list or map put together, each ``~``.
+
+    Methods of maps, which a dot does not reach, are woven in where one is called.
+    """
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's name
+        if isinstance(node.node, nodes.Getattr) and node.node.attr in MAP_METHODS:
+            node.node = _filter(node.node.node, _METHOD, nodes.Const(node.node.attr))
+        return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
@@ -244,8 +267,8 @@ def _step(amount: int) -> nodes.Stmt:
     return nodes.ExprStmt(_filter(nodes.Const(amount, lineno=1), _SPEND), lineno=1)
 
 
-def _filter(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filter(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, [*args], [], None, None, lineno=node.lineno)
 
 
 def _where(value: object) -> str | None:
