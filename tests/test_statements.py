@@ -28,7 +28,7 @@ STATEMENTS = {
 
 GIVEN = {
     *("json_each", "asked", "CONSTANT", "used", "newest", "devices", "lanes", "first", "counted", "hours"),
-    "unheard",
+    *("unheard", "versions"),
 }
 """What a statement makes itself, of rows that it has found."""
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "send": ("send", "Send one message: text, media, event or poll."),
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
     "log": ("status", "List the newest events, decisions and messages."),
+    "why": ("why", "Explain what became of an event, a file, a message, a rule or a person."),
     "queue": ("queue", "List, retry, release or drop messages that have not been sent."),
     "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }

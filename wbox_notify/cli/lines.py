@@ -1,15 +1,19 @@
 """Events, decisions and deliveries as lines for a person, and as JSON values."""
 
+from typing import Any
+
 import click
 
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import Message, Notice
+from wbox_notify.model.messages import Message, Notice, dump
 from wbox_notify.model.phones import masked
 from wbox_notify.model.reasons import why
+from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import printable
 
 _OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
+_ADDRESS = {"kind", "phone", "device_id", "outlet"}
 _STATES = {State.SENT: "green", State.DEAD: "red"}
 
 
@@ -27,9 +31,9 @@ def subject(event: Event) -> str:
     return printable(str(event.data.get("rule", "")))
 
 
-def decision(rule: str, stage: str, outcome: str, detail: str) -> str:
-    """Return one decision, its outcome in colour."""
-    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {rule} {stage}: {printable(detail)}"
+def decision(step: str, outcome: str, detail: str) -> str:
+    """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
+    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {step}: {printable(detail)}"
 
 
 def target(message: Message | None) -> str:
@@ -38,6 +42,16 @@ def target(message: Message | None) -> str:
         return "no message could be made"
     recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
     return f"{message.kind:<5} to {recipient}"
+
+
+def content(message: Message | None) -> dict[str, Any]:
+    """Return what a message says, without whom it is for."""
+    fields = dump(message) if message else {}
+    said = {name: value for name, value in fields.items() if name not in _ADDRESS and value}
+    return {
+        name: redacted(", ".join(value) if isinstance(value, list | tuple) else str(value))
+        for name, value in said.items()
+    }
 
 
 def coloured(state: State) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +19,7 @@ from wbox_notify.config.own import ENDPOINT
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
-from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.errors import ConfigError, MessageError, WboxError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
@@ -57,6 +58,18 @@ def folder(config: Path | None) -> Path:
 def open_project(config: Path | None) -> Project:
     """Return the project with all its problems."""
     return load(folder(config), os.environ)
+
+
+def phones(project: Project, name: str) -> list[str]:
+    """Return the numbers of the people that a name, a tag or a number stands for.
+
+    Raises:
+        WboxError: nobody is known by it.
+    """
+    try:
+        return [contact.phone for contact in project.people.find(name, datetime.now(UTC))]
+    except MessageError as error:
+        raise WboxError(f"`{name}` is not known", hint=error.hint) from None
 
 
 def sound(project: Project) -> Project:

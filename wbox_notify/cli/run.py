@@ -129,7 +129,7 @@ class Feed:
             if event:
                 say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
             for step in plan.decisions:
-                say(f"{clock(at)}      {decision(step.rule, step.stage, step.outcome, step.detail)}")
+                say(f"{clock(at)}      {decision(f'{step.rule} {step.stage}', step.outcome, step.detail)}")
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""

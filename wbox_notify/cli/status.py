@@ -1,6 +1,7 @@
 """``wbox-notify status`` and ``wbox-notify log``."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import click
 
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import decision, delivery_fields, delivery_line, subject
-from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
-from wbox_notify.cli.project import count, daemon_answers, history, open_project, usable
+from wbox_notify.cli.output import iso, json_option, lasted, moment, say, say_json
+from wbox_notify.cli.project import count, daemon_answers, history, open_project, phones, usable
+from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.dispatch import ALL, connect
@@ -110,17 +112,25 @@ def _print_queue(queue: dict[str, Any]) -> None:
 @click.command("log")
 @click.option("-n", "--most", type=click.IntRange(1), default=20, show_default=True, help="Number of events.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new events.")
+@since_option(None)
+@until_option
+@click.option("--rule", default="", metavar="RULE", help="Only events of this rule.")
+@click.option("--to", default="", metavar="TO", help="Only events of which a contact or a number was told.")
+@click.option("--failed", is_flag=True, help="Only events of which something failed, or waits for a person.")
 @json_option
 @click.pass_obj
-def log(config: Path | None, most: int, follow: bool, as_json: bool) -> int:
+def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bool, **chosen: Any) -> int:
     """List the newest events, with the decisions of each rule and the state of the messages."""
     project = open_project(config)
     past, lang = history(project), project.settings.lang
-    last = _print_events(past, past.events(most=most), lang, as_json=as_json)
+    look = past.events
+    if to or any(chosen.values()):
+        look = partial(past.events_where, recipients=phones(project, to) if to else (), **chosen)
+    last = _print_events(past, look(most=most), lang, as_json=as_json)
     if follow:
         stop = stop_on_signals()
         while not stop.wait(_LOOK_EVERY):
-            new = [row for row in past.events(after=last) if row["planned"] is not None]
+            new = [row for row in look(after=last) if row["planned"] is not None]
             last = _print_events(past, new, lang, as_json=as_json) or last
     past.close()
     return 0
@@ -135,7 +145,8 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
             continue
         say(f"{moment(row['received'])}  {row['type']:<6} {subject(rows.event(row))}")
         for step in decisions:
-            say(f"          {decision(step['rule'], step['stage'], step['outcome'], step['detail'])}")
+            stage = f"{step['rule']} {step['stage']}"
+            say(f"          {decision(stage, step['outcome'], step['detail'])}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))
     return int(events[-1]["seq"]) if events else 0
@@ -147,7 +158,9 @@ def _print_json(event: Row, decisions: list[Row], deliveries: list[dict[str, obj
         {
             "event": event["id"],
             "type": event["type"],
-            "at": event["at"],
+            "about": subject(rows.event(event)),
+            "at": iso(event["at"]),
+            "received": iso(event["received"]),
             "decisions": [{name: row[name] for name in columns} for row in decisions],
             "deliveries": deliveries,
         }

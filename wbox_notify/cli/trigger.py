@@ -178,7 +178,7 @@ def _print(replay: ReplayStore, *, as_json: bool) -> None:
         say_json({"decisions": decisions, "requests": requests, "notices": notices})
         return
     for _, made in replay.decisions:
-        say(decision(made.rule, made.stage, made.outcome, made.detail))
+        say(decision(f"{made.rule} {made.stage}", made.outcome, made.detail))
     for request in requests:
         say(f"POST {request['path']}\n{printable(json.dumps(request['body'], ensure_ascii=False))}")
     for notice in notices:

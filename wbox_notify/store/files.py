@@ -17,7 +17,8 @@ from wbox_notify.model.text import one_line
 from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Database, Readable, Row, Transaction
 
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
+"""The largest number that a column holds; an inode is cut to it."""
 
 _PUT_AWAY = frozenset({FileState.DONE, FileState.FAILED, FileState.DUPLICATE})
 
@@ -190,8 +191,8 @@ def _facts(version: FileVersion) -> dict[str, Any]:
         "event_id": version.id,
         "path": os.fsencode(version.path),
         "root": os.fsencode(version.root),
-        "device": version.device & _LARGEST,
-        "inode": version.inode & _LARGEST,
+        "device": version.device & LARGEST,
+        "inode": version.inode & LARGEST,
         "size": version.size,
         "mtime_ns": str(version.mtime_ns),
         "ctime_ns": None if version.ctime_ns is None else str(version.ctime_ns),

@@ -1,16 +1,20 @@
 """What the store tells about the past and the present; reading only."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from wbox_notify.model.deliveries import Circuit, Delivery, Standing, State
+from wbox_notify.model.deliveries import Circuit, Delivery, Memory, Standing, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.model.messages import APPRISE
 from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Readable, Row
-from wbox_notify.store.files import pasts
+from wbox_notify.store.files import LARGEST, pasts
+
+_LATEST = 1e12
+"""A time after all others."""
 
 
 class GivenUp(NamedTuple):
@@ -19,6 +23,26 @@ class GivenUp(NamedTuple):
     hour: int
     many: int
     last: Delivery
+
+
+class Trail(NamedTuple):
+    """All that is known of an event.
+
+    Attributes:
+        event: The event.
+        received: When it was stored, in seconds since the epoch.
+        decisions: What was decided about it: ``rule``, ``stage``, ``outcome``, ``detail``.
+        deliveries: Those that came of it, and those of other events that told of it too.
+        attempts: The hand-overs of each delivery, by its id: ``number``, ``started``, ``outcome`` and so on.
+        waiting: What rules keep in mind about it, and are woken with.
+    """
+
+    event: Event
+    received: float
+    decisions: Sequence[Row]
+    deliveries: Sequence[Delivery]
+    attempts: Mapping[int, Sequence[Row]]
+    waiting: Sequence[Memory]
 
 
 class Queries:
@@ -131,6 +155,51 @@ class Queries:
     def events(self, after: int = 0, most: int = 50) -> list[Row]:
         """Return the newest ``most`` events whose number is above ``after``, oldest first."""
         return self._database.read(statements.EVENTS_SINCE, {"after": after, "most": most})
+
+    def events_where(  # noqa: PLR0913 - each is a filter of the commands
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        rule: str = "",
+        recipients: Iterable[str] = (),
+        failed: bool = False,
+        after: int = 0,
+        most: int = 50,
+    ) -> list[Row]:
+        """Return the newest ``most`` events of a span of time whose number is above ``after``, oldest first.
+
+        Only those of a rule, to any of some recipients, or of which something failed, where asked.
+        """
+        span = {"since": since or 0.0, "until": _LATEST if until is None else until, "after": after}
+        chosen = {"rule": rule, "recipients": rows.listed(recipients), "failed": failed, "most": most}
+        return self._database.read(statements.EVENTS_WHERE, {**span, **chosen})
+
+    def events_of_file(self, path: bytes, status: os.stat_result | None) -> list[Row]:
+        """Return the events of all versions of a file, oldest first; ``status`` where it is there."""
+        file: dict[str, Any] = {"path": path, "inode": None, "mtime_ns": None}
+        if status:
+            file |= {"inode": status.st_ino & LARGEST, "mtime_ns": str(status.st_mtime_ns)}
+        return self._database.read(statements.EVENTS_OF_FILE, file)
+
+    def event(self, event_id: str) -> Row | None:
+        """Return one event by its id."""
+        return next(iter(self._database.read(statements.EVENTS, {"ids": rows.listed([event_id])})), None)
+
+    def trail(self, row: Row) -> Trail:
+        """Return all that is known of the event of a row."""
+        about = {"id": row["id"]}
+        deliveries = self._deliveries(statements.DELIVERIES_OF_EVENT, about)
+        deliveries += self._deliveries(statements.DELIVERIES_ABOUT, about)
+        memories = map(rows.memory, self._database.read(statements.MEMORIES_ABOUT, about))
+        return Trail(
+            event=rows.event(row),
+            received=row["received"],
+            decisions=self.decisions(row["id"]),
+            deliveries=deliveries,
+            attempts={delivery.id: self.attempts(delivery.id) for delivery in deliveries},
+            waiting=[memory for memory in memories if memory.due is not None],
+        )
 
     def decisions(self, event_id: str) -> list[Row]:
         """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""

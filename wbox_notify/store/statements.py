@@ -34,6 +34,32 @@ select * from (select * from event where seq > :after order by seq desc limit :m
 """
 """Find the newest events, for ``log``."""
 
+EVENTS_WHERE = """
+select * from (
+    select * from event e
+    where planned is not null and received between :since and :until and seq > :after
+    and (:rule = '' or exists (select 1 from decision c where c.event_id = e.id and c.rule = :rule)
+        or exists (select 1 from delivery d where d.event_id = e.id and d.rule = :rule))
+    and (:recipients = '[]' or exists (select 1 from delivery d
+        where d.event_id = e.id and d.recipient in (select value from json_each(:recipients)))
+        or exists (select 1 from told t join delivery d on d.key = t.delivery
+        where t.event_id = e.id and d.recipient in (select value from json_each(:recipients))))
+    and (not :failed or exists (select 1 from decision c where c.event_id = e.id and c.outcome = 'failed')
+        or exists (select 1 from delivery d
+            where d.event_id = e.id and d.state in ('dead', 'held', 'expired')))
+    order by received desc, seq desc limit :most
+) as newest order by received, seq
+"""
+"""Find the newest events of a span of time, by rule and recipients where asked, for ``log`` and ``why``."""
+
+EVENTS_OF_FILE = """
+select e.* from event e join (
+    select event_id from file where path = :path
+    union select event_id from file where inode = :inode and mtime_ns = :mtime_ns and moved_to = :path
+) as versions on versions.event_id = e.id order by e.seq
+"""
+"""Find the events of all versions of a file, also where it lies after it was put away."""
+
 LAST_EVENT = "select coalesce(max(seq), 0) as seq from event"
 """Find the number of the newest event."""
 
@@ -84,6 +110,12 @@ FORGET_EVENTS = "delete from memory_event where rule = :rule and kind = :kind an
 
 REMEMBERED = "select value from memory where rule = :rule and kind = :kind and key = :key"
 """Find one thing that a rule remembers."""
+
+MEMORIES_ABOUT = """
+select m.* from memory_event e join memory m on m.rule = e.rule and m.kind = e.kind and m.key = e.key
+where e.event_id = :id order by m.due, m.rule, m.kind
+"""
+"""Find what rules keep in mind about an event, for ``why``."""
 
 MEMORIES_DUE = "select * from memory where due <= :now order by due, seq limit :most"
 """Find what rules want to be woken with now; of one instant what began first comes first."""
@@ -427,6 +459,12 @@ DELIVERY = "select * from delivery where id = :id"
 
 DELIVERIES_OF_EVENT = "select * from delivery where event_id = :id order by id"
 """Find what came of an event."""
+
+DELIVERIES_ABOUT = """
+select d.* from told t join delivery d on d.key = t.delivery
+where t.event_id = :id and d.event_id <> :id order by d.id
+"""
+"""Find what told of an event together with others, as a group or a digest does."""
 
 STANDINGS = "select key, state, changed from delivery where key in (select value from json_each(:keys))"
 """Find the states of deliveries by their keys, for the copies of their files."""

@@ -1,0 +1,39 @@
+"""Options that take a time: how far to look back, and up to when."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from wbox_notify.config.values import parse_duration
+from wbox_notify.errors import ConfigError
+
+
+class _Time(click.ParamType[float]):
+    """A time as seconds since the epoch: a duration before now, or a date with or without a time of day."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the time; a date is one of this machine's zone."""
+        if isinstance(value, float):
+            return value
+        try:
+            return datetime.fromisoformat(value).astimezone().timestamp()
+        except ValueError:
+            pass
+        try:
+            return time.time() - parse_duration(value)
+        except ConfigError:
+            self.fail(f"`{value}` is no time: write 2h, 7d, 2026-11-29 or 2026-11-29T09:00", param, ctx)
+
+
+def since_option(default: str | None) -> Callable[..., Any]:
+    """Return the option ``--since``."""
+    text = "The oldest: 2h or 7d before now, or a date like 2026-11-29T09:00."
+    return click.option("--since", type=_Time(), default=default, show_default=default is not None, help=text)
+
+
+until_option = click.option("--until", type=_Time(), help="The newest, written in the same way.")

@@ -1,0 +1,190 @@
+"""``wbox-notify why``: the whole trail of events, from what set off a rule to what wbox answered."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify.cli.lines import coloured, content, decision, delivery_fields, subject, target
+from wbox_notify.cli.output import iso, json_option, lasted, moment, say, say_json
+from wbox_notify.cli.project import history, open_project, phones
+from wbox_notify.cli.times import since_option, until_option
+from wbox_notify.config.values import plain
+from wbox_notify.errors import WboxError
+from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.reasons import why as reason_of
+from wbox_notify.model.text import printable
+from wbox_notify.rules import Project
+from wbox_notify.rules.triggers import FileTrigger
+from wbox_notify.store import Queries
+from wbox_notify.store.database import Row
+from wbox_notify.store.queries import Trail
+
+_MOST_DIGITS = 7
+"""A number with more digits is a phone, and no delivery."""
+
+_NOTHING = 3
+
+
+@click.command("why")
+@click.argument("what", required=False)
+@since_option("7d")
+@until_option
+@click.option("-n", "--most", type=click.IntRange(1), default=10, show_default=True, help="Number of events.")
+@json_option
+@click.pass_obj
+def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any) -> int:
+    """Explain what became of WHAT, and why: each decision, delivery and attempt.
+
+    WHAT is an event, the number of a delivery, a file, a rule, a contact or a phone number; without it, the
+    newest events are explained. Of a file that no rule takes it says why. Exits with 3 when nothing is known.
+    """
+    project = open_project(config)
+    past = history(project)
+    events, misses = _about(project, past, what, **span)
+    trails = [past.trail(row) for row in events]
+    past.close()
+    lang = project.settings.lang
+    if as_json:
+        say_json({"events": [_fields(trail, lang) for trail in trails], "not_taken": misses})
+    else:
+        _print(trails, misses, lang)
+    return 0 if trails or misses else _NOTHING
+
+
+def _print(trails: Sequence[Trail], misses: Sequence[str], lang: str) -> None:
+    for trail in trails:
+        for line in _lines(trail, lang):
+            say(line)
+    for miss in misses:
+        say(miss)
+    if not trails and not misses:
+        say("nothing is known in this span of time; --since 30d looks further back")
+
+
+def _about(project: Project, past: Queries, what: str | None, **span: Any) -> tuple[Sequence[Row], list[str]]:
+    """Return the events that a text is about, and why no rule takes the file that it names."""
+    if what is None:
+        return past.events_where(**span), []
+    if event := past.event(what):
+        return [event], []
+    if what.isascii() and what.isdigit() and len(what) <= _MOST_DIGITS:
+        return [_of_delivery(past, int(what))], []
+    of_rule = past.events_where(rule=what, **span)
+    if of_rule or project.rule(what):
+        return of_rule, []
+    if "/" in what or Path(what).exists():
+        return _about_file(project, past, plain(Path(what)), span["most"])
+    return past.events_where(recipients=phones(project, what), **span), []
+
+
+def _of_delivery(past: Queries, number: int) -> Row:
+    delivery = past.delivery(number)
+    event = past.event(delivery.event_id) if delivery else None
+    if event is None:
+        raise WboxError(f"there is no delivery {number}", hint="wbox-notify log")
+    return event
+
+
+def _about_file(project: Project, past: Queries, path: Path, most: int) -> tuple[Sequence[Row], list[str]]:
+    try:
+        status = path.stat()
+    except OSError:
+        status = None
+    events = past.events_of_file(os.fsencode(path), status)[-most:]
+    return events, [] if events else list(_misses(project, str(path), exists=status is not None))
+
+
+def _misses(project: Project, path: str, *, exists: bool) -> Iterator[str]:
+    """Yield why each rule with a file trigger has not taken a file."""
+    if not exists:
+        yield f"{printable(path)} is not there, and no rule has seen it"
+        return
+    for rule in project.rules:
+        for trigger in rule.sources():
+            if isinstance(trigger, FileTrigger):
+                miss = trigger.miss(path)
+                reason = miss.text if miss else "takes it; it is not finished, or the daemon does not run"
+                yield f"{rule.id}: {printable(reason)}"
+
+
+def _lines(trail: Trail, lang: str) -> Iterator[str]:
+    """Yield the trail of an event, each step below what it follows from."""
+    event = trail.event
+    yield f"{moment(trail.received)}  {event.type:<6} {subject(event)}  {click.style(event.id, dim=True)}"
+    rules = [step["rule"] for step in trail.decisions] + [delivery.rule for delivery in trail.deliveries]
+    for rule in dict.fromkeys(rules):
+        yield f"  {rule}"
+        yield from _steps(trail, rule)
+        for delivery in trail.deliveries:
+            if delivery.rule == rule:
+                yield from _delivery_lines(delivery, trail.attempts[delivery.id], lang)
+    if not rules:
+        yield "  no rule was set off"
+
+
+def _steps(trail: Trail, rule: str) -> Iterator[str]:
+    """Yield what a rule decided, and when it goes on with what it holds."""
+    for step in trail.decisions:
+        if step["rule"] == rule:
+            yield f"    {decision(step['stage'], step['outcome'], step['detail'])}"
+    for memory in trail.waiting:
+        if memory.rule == rule:
+            yield f"    {memory.kind} goes on at {moment(memory.due or 0.0)}"
+
+
+def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> Iterator[str]:
+    line = f"    {delivery.id:>6}  {target(delivery.message)}  {coloured(delivery.state)}"
+    reason = reason_of(delivery, lang)
+    if reason and delivery.state is not State.SENT:
+        line += f"  {printable(reason)}"
+    yield line
+    for name, text in content(delivery.message).items():
+        first, *rest = text.splitlines() or [""]
+        yield f"            {name}: {printable(first)}"
+        yield from (f"              {printable(line)}" for line in rest)
+    for attempt in attempts:
+        yield f"            {_attempt(attempt)}"
+
+
+def _attempt(attempt: Row) -> str:
+    words = [f"attempt {attempt['number']}", moment(attempt["started"]), attempt["outcome"] or "under way"]
+    if attempt["status"]:
+        words.append(f"HTTP {attempt['status']}")
+    if attempt["latency"] is not None:
+        words.append(lasted(attempt["latency"]))
+    if attempt["detail"]:
+        words.append(printable(attempt["detail"]))
+    return "  ".join(words)
+
+
+def _fields(trail: Trail, lang: str) -> dict[str, Any]:
+    event = trail.event
+    steps = ("rule", "stage", "outcome", "detail")
+    return {
+        "event": event.id,
+        "type": event.type,
+        "about": subject(event),
+        "at": event.at.isoformat(),
+        "received": iso(trail.received),
+        "decisions": [{name: step[name] for name in steps} for step in trail.decisions],
+        "waiting": [
+            {"rule": memory.rule, "stage": memory.kind, "due": iso(memory.due or 0.0)}
+            for memory in trail.waiting
+        ],
+        "deliveries": [
+            {
+                **delivery_fields(delivery, lang),
+                "message": content(delivery.message),
+                "attempts": [_attempt_fields(attempt) for attempt in trail.attempts[delivery.id]],
+            }
+            for delivery in trail.deliveries
+        ],
+    }
+
+
+def _attempt_fields(attempt: Row) -> dict[str, Any]:
+    names = ("number", "outcome", "status", "latency", "detail")
+    return {"started": iso(attempt["started"]), **{name: attempt[name] for name in names}}
