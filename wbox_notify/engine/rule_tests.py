@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.state import EscalationState
@@ -16,8 +16,10 @@ from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Po
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Given, RuleTest
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
+from wbox_notify.triggers.schedule import Schedule
 
 _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in the zone of the project
+_T = TypeVar("_T", FileTrigger, WebhookTrigger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,7 @@ def run(project: Project, rule: Rule, test: RuleTest) -> RuleTestResult:
     store = ReplayStore(project.only(rule), _local(begin, zone))
     try:
         for number, given in enumerate(test.when):
-            if given.at:
-                store.wait(_local(given.at, zone))
-            else:
-                store.wait_for(given.after)
+            store.wait(_time_of(store, rule, given))
             store.api_down = store.api_down or given.api_down
             for event in _events(store, rule, given, number):
                 store.happen(event)
@@ -61,6 +60,31 @@ def run(project: Project, rule: Rule, test: RuleTest) -> RuleTestResult:
     return RuleTestResult(rule, test, tuple(_complaints(store, rule, test)))
 
 
+def _time_of(store: ReplayStore, rule: Rule, given: Given) -> datetime:
+    """Return when an input comes: where a test does not say, what has a schedule comes when it is due."""
+    if given.at:
+        return _local(given.at, store.project.settings.tz)
+    at = store.now + timedelta(seconds=given.after)
+    if given.kind in {"schedule", "missing"}:
+        return _due_from(_schedules(rule, given.kind), at) or at
+    return at
+
+
+def _schedules(rule: Rule, kind: str) -> list[Schedule]:
+    """Return when the daemon makes events of a kind for a rule."""
+    if kind == "schedule":
+        schedules = [trigger.schedule for trigger in rule.triggers if isinstance(trigger, ScheduleTrigger)]
+    else:
+        schedules = [trigger.by for trigger in rule.triggers if isinstance(trigger, MissingTrigger)]
+    return schedules or _no_trigger(rule)
+
+
+def _due_from(schedules: Sequence[Schedule], moment: datetime) -> datetime | None:
+    """Return the first time from a moment on at which one of some schedules is due; None if there is none."""
+    times = [schedule.after(moment - timedelta(microseconds=1)) for schedule in schedules]
+    return min(filter(None, times), default=None)
+
+
 def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterator[Event]:
     """Yield the events that an input of a test stands for."""
     match given.kind:
@@ -68,11 +92,8 @@ def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterat
             yield _file(store, rule, given)
         case "webhook":
             yield _call(store, rule, given, number)
-        case "schedule":
-            yield from _nominal(store, rule)
-        case "missing":
-            data = {"rule": rule.id, "at": store.now.isoformat()}
-            yield Event(id=f"missing:{store.now.isoformat()}", type="missing", at=store.now, data=data)
+        case "schedule" | "missing":
+            yield from _nominal(store, rule, given.kind)
         case "ack":
             keys = [key for (_, kind, key) in store.memories if kind == EscalationState.KIND]
             for key in keys:
@@ -113,23 +134,28 @@ def _call(store: ReplayStore, rule: Rule, given: Given, number: int) -> Event:
     )
 
 
-def _nominal(store: ReplayStore, rule: Rule) -> Iterator[Event]:
-    reason = _trigger(rule, ScheduleTrigger).schedule.skips(store.now)
-    if reason:
-        skipped = Decision(rule=rule.id, stage="holiday", outcome="stopped", detail=reason)
-        store.decisions.append((store.now, skipped))
+def _nominal(store: ReplayStore, rule: Rule, kind: str) -> Iterator[Event]:
+    """Yield the event of a nominal time if it is one, as the daemon does."""
+    schedules, now = _schedules(rule, kind), store.now
+    due = _due_from(schedules, now)
+    if due == now:
+        data = {"rule": rule.id, "at": now.isoformat(), "late": 0.0}
+        yield Event(id=f"{kind}:{now.isoformat()}", type=kind, at=now, data=data)
         return
-    data = {"rule": rule.id, "at": store.now.isoformat(), "late": 0.0}
-    yield Event(id=f"schedule:{store.now.isoformat()}", type="schedule", at=store.now, data=data)
+    stage, reason = "holiday", next(filter(None, (schedule.skips(now) for schedule in schedules)), "")
+    if not reason:
+        zone = schedules[0].zone
+        stage, reason = kind, f"{_said(now, zone)} is none of its times; the next is {_said(due, zone)}"
+    decision = Decision(rule=rule.id, stage=stage, outcome="stopped", detail=reason)
+    store.decisions.append((now, decision))
 
 
-def _trigger(rule: Rule, kind: type[Any]) -> Any:
-    """Return the rule's trigger of a kind, also one that it only waits for."""
-    for trigger in rule.triggers:
-        if isinstance(trigger, kind):
-            return trigger
-        if isinstance(trigger, MissingTrigger) and isinstance(trigger.of, kind):
-            return trigger.of
+def _trigger(rule: Rule, kind: type[_T]) -> _T:
+    """Return the rule's source of a kind, also one that it only waits for."""
+    return next((source for source in rule.sources() if isinstance(source, kind)), None) or _no_trigger(rule)
+
+
+def _no_trigger(rule: Rule) -> NoReturn:
     raise WboxError(f"the rule {rule.id} has no such trigger", hint="`when` has to fit `trigger`")
 
 
@@ -148,7 +174,7 @@ def _unlike_messages(store: ReplayStore, test: RuleTest) -> Iterator[str]:
         if expected is None and got:
             yield f"message {number} is not expected: {_shown(store, *got)}"
         elif got is None:
-            yield f"message {number} did not come: {_plain(expected)}"
+            yield f"message {number} did not come: {_plain(expected)} ({_stopped(store)})"
         elif differences := list(_differences(store, expected or {}, *got)):
             yield f"message {number}: {_shown(store, *got)}"
             yield from (f"  {difference}" for difference in differences)
@@ -156,13 +182,17 @@ def _unlike_messages(store: ReplayStore, test: RuleTest) -> Iterator[str]:
 
 def _not_skipped(store: ReplayStore, by: str) -> Iterator[str]:
     """Yield a complaint unless a stage stopped the rule, named by its key or the beginning of its reason."""
-    reasons: list[str] = []
     for _, decision in store.decisions:
-        if decision.outcome == "stopped":
-            if decision.stage == by or decision.detail.startswith(by):
-                return
-            reasons.append(decision.detail)
-    yield f"expected to be skipped by {by}, but {'; '.join(reasons) or 'nothing stopped it'}"
+        skipped = decision.stage == by or decision.detail.startswith(by)
+        if skipped and decision.outcome == "stopped":
+            return
+    yield f"expected to be skipped by {by}, but {_stopped(store)}"
+
+
+def _stopped(store: ReplayStore) -> str:
+    """Return what stopped the rule, in words."""
+    reasons = [decision.detail for _, decision in store.decisions if decision.outcome == "stopped"]
+    return "; ".join(reasons) or "nothing stopped it"
 
 
 def _differences(
@@ -230,16 +260,20 @@ def _unlike(what: str, expected: Any, got: Any) -> Iterator[str]:
 
 
 def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
-    schedule = _trigger(rule, ScheduleTrigger).schedule
+    schedules = _schedules(rule, "schedule")
     now = _local(test.next_runs_from, zone)
     for expected in test.next_runs:
-        now = schedule.after(now)
-        if now is None or now != _local(expected, zone):
-            got = "never"
-            if now:
-                got = now.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-            yield f"next run: expected {expected}, got {got}"
+        due = _due_from(schedules, now + timedelta(microseconds=1))
+        if due is None or due != _local(expected, zone):
+            yield f"next run: expected {expected}, got {_said(due, zone)}"
             return
+        now = due
+
+
+def _said(moment: datetime | None, zone: tzinfo) -> str:
+    if moment is None:
+        return "never"
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def _local(moment: datetime | str | None, zone: tzinfo) -> datetime:

@@ -40,9 +40,13 @@ class GivenSpec(OneKind):
     after: Duration | None = Field(default=None, description="the time after the previous input")
     file: FileFacts | None = Field(default=None, description="a new file")
     webhook: CallFacts | None = Field(default=None, description="a call of the webhook")
-    schedule: Literal[True] | None = Field(default=None, description="`true`: the schedule is due")
+    schedule: Literal[True] | None = Field(
+        default=None,
+        description="`true`: the schedule is due; without `at` at the next of its times",
+    )
     missing: Literal[True] | None = Field(
-        default=None, description="`true`: the expected file or call has not come"
+        default=None,
+        description="`true`: a deadline of the expected file or call has come; without `at` the next one",
     )
     ack: Literal[True] | None = Field(default=None, description="`true`: a person acknowledges the messages")
     wait: Duration | None = Field(default=None, description="time passes")
@@ -133,7 +137,8 @@ class RuleTestSpec(Strict):
     )
     skipped: str | None = Field(
         default=None,
-        description="the stage that stopped the rule: `if[1]` (the second), `dedupe`, `throttle`, `holiday`",
+        description="the stage that stopped the rule: `if[1]` (the second), `dedupe`, `throttle`, `holiday`, "
+        "`schedule` (it was not due), `missing` (it came in time, was told already, or was not due)",
     )
     until: Duration = Field(default=86400.0, description="how long the clock runs after the last input")
     next_runs_from: Moment | None = Field(default=None, description="the time after which `next_runs` are")
