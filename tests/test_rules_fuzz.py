@@ -1,22 +1,47 @@
-"""Whatever stands in place of whatever in a good project, the answer is a project and its problems."""
+"""Whatever stands in place of whatever in a good project, the answer is a project and its problems.
+
+Of its shape, an editor with the JSON Schema says the same as the loader.
+"""
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 from rulebook import project, rule_file, sane
 from test_rules import TREES
 from test_rules_schema import RULES, SETTINGS, SHORTHANDS
 
 from wbox_notify.config.yaml.document import parse
+from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules.check import check, summary
+from wbox_notify.rules.json_schema import rule_schema
 
 ENVIRON = {"A": "a secret that is long enough"}
+RULE_SCHEMA = Draft202012Validator(rule_schema())
+ONLY_THE_LOADER_KNOWS = re.compile(
+    r"WBX3"  # what a value means: a template, a time, a number, the name of a person, a secret or a window
+    r"|there is no time zone|is not an encoding|the (?:holidays|half days) of .* are not known"
+    r"|is not a day|is not a date with a time"  # 30 February
+    r"|longer than ten years|whole days"
+    r"|`path` (?:is empty|cannot be a template|is a folder)|`ready` is the name of|`\w+` is empty"
+    r"|a delimiter is one character|has no effect here|is for CSV, not for"
+    r"|must be a whole number, not a number"  # 3.0 is a whole number for JSON
+)
+PEOPLE = """\
+public_url: https://notify.example
+secrets: {a: {env: A}, b: {env: A}}
+contacts: {a: "+905551112233", me: {phone: "+905551234567", tags: [ops]}, office: me, boss: me, everyone: me}
+on_call: {duty: {rotate: [me], every: 1w, from: 2026-01-05 09:00}}
+time_windows: {night: 22:00-07:30}
+"""
 
 
 def value(text: str) -> Any:
@@ -50,6 +75,14 @@ def nearly(draw: st.DrawFn, trees: list[Any]) -> Any:
     return replaced(tree, draw(st.sampled_from(list(paths(tree)))), draw(TREES))
 
 
+SECTIONS = """\
+version: 1
+contacts: {x: 905551112233, y: {phone: "+905551112233", name: Y, tz: Europe/Berlin, quiet_hours: [late, Sat]}}
+groups: {all: [x, y], one: x}
+on_call: {turn: {rotate: [x, y], every: 1w, from: 2026-01-05 09:00, tz: Europe/Berlin}}
+time_windows: {late: 22:00-07:30, week: [Sat, Sun]}
+rules: []
+"""
 GOOD = [value(text) for text in [*RULES, *map(rule_file, SHORTHANDS)]]
 GOOD_SETTINGS = value(SETTINGS.replace("b: {file: b}", "b: {env: A}"))
 
@@ -67,3 +100,78 @@ def test_one_wrong_value_in_a_good_project_gives_a_project(
     sane(found)
     assert all(problem.message for problem in check(found))
     assert all(summary(rule) for rule in found.rules)
+
+
+def keys(trees: list[Any]) -> list[str]:
+    return sorted({path[-1] for tree in trees for path in paths(tree) if path and isinstance(path[-1], str)})
+
+
+def part(tree: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        tree = tree[step]
+    return tree
+
+
+SHAPED = [*GOOD, value(SECTIONS)]
+KEYS = keys(SHAPED)
+PARTS = [part(tree, path) for tree in SHAPED for path in paths(tree) if path]
+STRANGE = st.sampled_from(
+    [None, [], {}, "", " ", "text", 0, 1, -1, 1.0, 1.5, True, False, 10**12, [None], [[]], {"": None}, "1h"]
+).map(copy.deepcopy)
+OTHERS = st.sampled_from(PARTS).map(copy.deepcopy)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """Return a good file of rules after one or two changes."""
+    tree = copy.deepcopy(draw(st.sampled_from(SHAPED)))
+    for _ in range(draw(st.integers(1, 2))):
+        *above, step = draw(st.sampled_from([path for path in paths(tree) if path] or [("version",)]))
+        holder = part(tree, tuple(above))
+        match draw(st.sampled_from(("strange", "other", "delete", "wrap", "unwrap", "add", "rename"))):
+            case "strange":
+                holder[step] = draw(STRANGE)
+            case "delete":
+                holder.pop(step, None) if isinstance(holder, dict) else holder.pop(step)
+            case "wrap":
+                holder[step] = [holder.get(step) if isinstance(holder, dict) else holder[step]]
+            case "add" if isinstance(holder, dict):
+                holder[draw(st.sampled_from(KEYS))] = draw(STRANGE | OTHERS)
+            case "rename" if isinstance(holder, dict):
+                holder[draw(st.sampled_from(KEYS))] = holder.pop(step, None)
+            case "unwrap" if isinstance(holder, dict) and isinstance(holder.get(step), list) and holder[step]:
+                holder[step] = holder[step][0]
+            case _:
+                holder[step] = draw(OTHERS)
+    return tree
+
+
+def agree(folder: Path, tree: Any) -> None:
+    """Compare what the loader and the schema say of a file of rules."""
+    files = {"rules/a.yaml": json.dumps(tree, ensure_ascii=False), "wbox-notify.yaml": PEOPLE}
+    found = errors(project(folder, files, **ENVIRON).problems)
+    refusal = best_match(RULE_SCHEMA.iter_errors(tree))
+    note(f"loader: {[(problem.code, problem.message) for problem in found]}")
+    note(f"schema: {refusal and (refusal.json_path, refusal.message)}")
+    if not found:
+        assert refusal is None
+    if any(not ONLY_THE_LOADER_KNOWS.search(f"{problem.code} {problem.message}") for problem in found):
+        assert refusal is not None
+
+
+@settings(max_examples=300)
+@given(mutated())
+def test_loader_and_schema_agree_on_a_changed_rule(
+    tmp_path_factory: pytest.TempPathFactory, tree: Any
+) -> None:
+    agree(tmp_path_factory.getbasetemp(), tree)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=10_000, suppress_health_check=list(HealthCheck))
+@given(mutated())
+def test_loader_and_schema_agree_on_ten_thousand_changed_rules(
+    tmp_path_factory: pytest.TempPathFactory, tree: Any
+) -> None:
+    agree(tmp_path_factory.getbasetemp(), tree)

@@ -15,6 +15,7 @@ from test_rules_triggers import MISTAKES as TRIGGERS
 from wbox_notify.config import settings
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.errors import ConfigError
+from wbox_notify.rules import Project
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.rules.models.triggers import VerifySpec
 from wbox_notify.triggers.webhook.signatures import scheme
@@ -67,6 +68,11 @@ def errors(schema: dict[str, Any], text: str) -> list[str]:
     return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
 
 
+def loaded(folder: Path, text: str) -> Project:
+    settings = "secrets: {a: {env: A}, b: {env: A}}\ncontacts: {a: '+905551112233'}\n"
+    return project(folder, {"rules/a.yaml": rule_file(text), "wbox-notify.yaml": settings}, A="x" * 24)
+
+
 @pytest.fixture(scope="module")
 def rules() -> dict[str, Any]:
     return rule_schema()
@@ -91,9 +97,7 @@ def test_settings_are_valid(text: str) -> None:
 @pytest.mark.parametrize("text", SHORTHANDS)
 def test_every_shorthand_is_valid_and_loads(tmp_path: Path, rules: dict[str, Any], text: str) -> None:
     assert errors(rules, rule_file(text)) == []
-    settings = "secrets: {a: {env: A}, b: {env: A}}\ncontacts: {a: '+905551112233'}\n"
-    found = project(tmp_path, {"rules/a.yaml": rule_file(text), "wbox-notify.yaml": settings}, A="x" * 24)
-    assert found.problems == ()
+    assert loaded(tmp_path, text).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -119,10 +123,26 @@ def test_every_mistake_of_shape_is_refused(rules: dict[str, Any], text: str) -> 
         "to: 5",
         "to: []",
         "send: [{text: a, poll: {question: a, options: [b, c]}}]",
+        "send: {poll: {question: a, options: [b]}}",
+        "quiet_hours: []",
+        "quiet_hours:",
+        "dedupe: {key: file.name, for: }",
+        "trigger: {schedule: []}",
+        "trigger: {schedule: {at: '09:00', skip: {days: 2026-13-01}}}",
+        "trigger: {webhook: {path: x, secret: []}}",
+        "tests: [{name: x, expect: []}]",
+        "tests: [{name: x, when: {ack: true}}]",
+        "tests: [{name: x, when: {ack: 1}, expect: []}]",
+        "tests: [{name: x, when: [], expect: []}]",
+        "tests: [{name: x, next_runs: [2026-01-01 09:00]}]",
+        "tests: [{name: x, next_runs_from: 2026-01-01 09:00, next_runs: []}]",
+        "tests: [{name: x, when: {ack: true, at: 2026-01-01 25:00}, expect: []}]",
+        "tests: [{name: x, when: {ack: true}, expect: {text: {contains: []}}}]",
     ],
 )
-def test_values_that_can_not_be_meant_are_refused(rules: dict[str, Any], text: str) -> None:
+def test_values_that_can_not_be_meant_are_refused(tmp_path: Path, rules: dict[str, Any], text: str) -> None:
     assert errors(rules, rule_file(text))
+    assert any(problem.severity == "error" for problem in loaded(tmp_path, text).problems)
 
 
 def test_an_id_is_refused_as_the_loader_refuses_it(rules: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
@@ -37,6 +39,7 @@ _WANTED = {
     "dict_type": _MAP,
     "model_type": _MAP,
     "list_type": "must be a list",
+    "empty": "must have a value",
 }
 
 
@@ -54,6 +57,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _has_value(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """Refuse an empty key that would count as left out: nobody writes `quiet_hours:` to have none."""
+        result = read(value)
+        if value is result is None and cls.model_fields[str(info.field_name)].annotation is not Any:
+            raise PydanticCustomError("empty", "empty")
+        return result
 
 
 M = TypeVar("M", bound=Strict)
@@ -229,9 +241,11 @@ def _unknown(name: str, model: type[Strict], at: Location) -> Problem:
 
 
 def _mistyped(name: str, wanted: str, value: Any, at: Location) -> Problem:
-    if value is None:
-        return at.key_problem("WBX213", f"{name} {wanted}, and nothing is given")
     hint = None
+    if value is None:
+        if wanted == _WANTED["empty"]:
+            hint = "write it, or leave the key out"
+        return at.key_problem("WBX213", f"{name} {wanted}, and nothing is given", hint=hint)
     if wanted == "must be text" and isinstance(value, int | float):
         hint = "put it in quotes"
     elif wanted == "must be a whole number" and isinstance(value, str) and value.isdigit():

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
-from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames
+from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames, SomeStrings
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, later
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import (
@@ -65,7 +65,7 @@ class PollSpec(Strict):
     """A question with options."""
 
     question: str = Field(description="the question")
-    options: list[str] = Field(description="two answers or more")
+    options: list[str] = Field(description="two answers or more", json_schema_extra={"minItems": 2})
 
 
 class SendSpec(OneKind):
@@ -86,8 +86,6 @@ class SendSpec(OneKind):
 Messages = Annotated[list[SendSpec], one_or_more(SendSpec)]
 
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
-
-_TextOrTexts = str | list[str]
 
 
 class DedupeSpec(Strict):
@@ -202,7 +200,7 @@ def _rated(value: Any) -> Any:
     return {"max": int(rate[1]), "per": rate[2]}
 
 
-Dedupe = Annotated[DedupeSpec, shorthand("key", str, list, schema=_TextOrTexts | DedupeSpec)]
+Dedupe = Annotated[DedupeSpec, shorthand("key", str, list, schema=SomeStrings | DedupeSpec)]
 Throttle = Annotated[
     ThrottleSpec,
     BeforeValidator(
@@ -210,8 +208,5 @@ Throttle = Annotated[
         json_schema_input_type=Annotated[str, Field(pattern="^[0-9]{1,9} */ *[0-9]")] | ThrottleSpec,
     ),
 ]
-Quiet = Annotated[
-    QuietSpec,
-    shorthand("window", str, list, schema=_TextOrTexts | QuietSpec),
-]
+Quiet = Annotated[QuietSpec, shorthand("window", str, list, schema=SomeStrings | QuietSpec)]
 Steps = Annotated[list[StepSpec], one_or_list(StepSpec)]

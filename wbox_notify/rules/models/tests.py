@@ -2,14 +2,24 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
 
-from wbox_notify.config.fields import Duration
-from wbox_notify.config.yaml.validation import Strict, as_list, invalid
-from wbox_notify.rules.models.values import Moment, OneKind, PhoneText, one_or_list, requires_one
+from wbox_notify.config.fields import Duration, SomeStrings
+from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty
+from wbox_notify.rules.models.values import Moment, OneKind, PhoneText, one_or_list, one_or_more, requires_one
 
 _EXPECTED = ("text", "media", "event", "poll")
 _INPUTS = ("file", "webhook", "schedule", "missing", "ack", "wait")
+
+
+def _only_true(value: Any) -> Any:
+    if value is not True:
+        raise PydanticKnownError("literal_error", {"expected": "True"})
+    return value
+
+
+_True = Annotated[Literal[True], BeforeValidator(_only_true)]  # for pydantic, 1 is True as well
 
 
 class FileFacts(Strict):
@@ -40,17 +50,17 @@ class GivenSpec(OneKind):
     after: Duration | None = Field(default=None, description="the time after the previous input")
     file: FileFacts | None = Field(default=None, description="a new file")
     webhook: CallFacts | None = Field(default=None, description="a call of the webhook")
-    schedule: Literal[True] | None = Field(
+    schedule: _True | None = Field(
         default=None,
         description="`true`: the schedule is due; without `at` at the next of its times",
     )
-    missing: Literal[True] | None = Field(
+    missing: _True | None = Field(
         default=None,
         description="`true`: a deadline of the expected file or call has come; without `at` the next one",
     )
-    ack: Literal[True] | None = Field(default=None, description="`true`: a person acknowledges the messages")
+    ack: _True | None = Field(default=None, description="`true`: a person acknowledges the messages")
     wait: Duration | None = Field(default=None, description="time passes")
-    api_down: Literal[True] | None = Field(
+    api_down: _True | None = Field(
         default=None, description="`true`, beside one of the others: wbox refuses all messages from now on"
     )
 
@@ -64,7 +74,7 @@ class GivenSpec(OneKind):
 class Contains(Strict):
     """A text that contains others."""
 
-    contains: str | list[str] = Field(description="a text, or a list of texts, all of which it must contain")
+    contains: SomeStrings = Field(description="a text, or a list of texts, all of which it must contain")
 
 
 def _matchable(value: Any) -> Any:
@@ -128,8 +138,19 @@ class ExpectSpec(Strict):
 class RuleTestSpec(Strict):
     """A test of a rule, with a virtual clock."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["when", "expect"]},
+                {"required": ["when", "skipped"]},
+                {"required": ["next_runs"], "properties": {"when": False}},
+            ],
+            "dependentRequired": {"next_runs": ["next_runs_from"], "next_runs_from": ["next_runs"]},
+        }
+    )
+
     name: str = Field(description="what the test shows")
-    when: Annotated[list[GivenSpec], one_or_list(GivenSpec)] = Field(
+    when: Annotated[list[GivenSpec], one_or_more(GivenSpec)] = Field(
         default=[], description="events, in order"
     )
     expect: Annotated[list[ExpectSpec], one_or_list(ExpectSpec)] = Field(
@@ -142,7 +163,11 @@ class RuleTestSpec(Strict):
     )
     until: Duration = Field(default=86400.0, description="how long the clock runs after the last input")
     next_runs_from: Moment | None = Field(default=None, description="the time after which `next_runs` are")
-    next_runs: list[Moment] = Field(default=[], description="the next times of the schedule, in order")
+    next_runs: Annotated[list[Moment], AfterValidator(not_empty)] = Field(
+        default=[],
+        description="the next times of the schedule, in order",
+        json_schema_extra={"minItems": 1},
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -150,7 +175,7 @@ class RuleTestSpec(Strict):
             raise invalid(
                 "WBX211", "a test needs `when`, or `next_runs`", "write `when: [{file: {name: a.pdf}}]`"
             )
-        if self.when and not self.skipped and "expect" not in self.model_fields_set:
+        if self.when and self.skipped is None and "expect" not in self.model_fields_set:
             raise invalid("WBX211", "a test needs `expect`", "write `expect: []` where nothing is to be sent")
         if bool(self.next_runs) != bool(self.next_runs_from):
             raise invalid("WBX211", "`next_runs` and `next_runs_from` need each other")

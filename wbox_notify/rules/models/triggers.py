@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, Zone
+from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, SomeStrings, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules.models.values import (
@@ -24,7 +24,6 @@ from wbox_notify.rules.models.values import (
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
-_Times = str | list[str]
 _YEAR = 366 * 86400.0
 
 
@@ -212,7 +211,7 @@ class ScheduleSpec(TimesSpec):
     )
 
 
-Times = Annotated[TimesSpec, shorthand("at", str, list, schema=_Times | TimesSpec)]
+Times = Annotated[TimesSpec, shorthand("at", str, list, schema=SomeStrings | TimesSpec)]
 
 
 class AwaitedSpec(OneKind):
@@ -276,7 +275,7 @@ class TriggerSpec(OneKind):
     ] = Field(default=None, description="a call of `/hook/PATH`")
     schedule: Annotated[
         ScheduleSpec | None,
-        shorthand("at", str, list, schema=_Times | ScheduleSpec),
+        shorthand("at", str, list, schema=SomeStrings | ScheduleSpec),
     ] = Field(default=None, description="times; a text or a list is short for `at`")
     missing: MissingSpec | None = Field(
         default=None, description="a file or a call that did not come in time"

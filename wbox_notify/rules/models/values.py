@@ -20,7 +20,7 @@ from wbox_notify.config.fields import Duration, SecretName
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
-from wbox_notify.triggers.schedule.wallclock import plain
+from wbox_notify.triggers.schedule.wallclock import DATE, plain
 from wbox_notify.triggers.webhook.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -28,7 +28,9 @@ _SHORTEST, _LONGEST = 10, 15
 _SEGMENT = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _HOOK = re.compile(rf"/?({_SEGMENT}(?:/{_SEGMENT})*)/?")
 _LONGEST_HOOK = 200
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+_MOMENT = re.compile(
+    rf"{DATE.pattern}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+)
 
 
 def as_moment(text: str) -> datetime:

@@ -15,8 +15,8 @@ from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.dates import Pattern
+from wbox_notify.triggers.schedule.wallclock import DATE, parse_time
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
-from wbox_notify.triggers.schedule.wallclock import parse_time
 
 Runs = Literal["last", "all", "none"]
 
@@ -67,11 +67,14 @@ def _half_days(text: str) -> time:
 
 def _day(text: str) -> date:
     try:
-        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        if DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         pass
     raise ConfigError(f"`{text}` is not a day", hint="write it like 2026-12-31")
+
+
+_DayText = Annotated[str, Field(pattern=f"^{DATE.pattern}$")]
 
 
 class Skip(Strict):
@@ -82,7 +85,7 @@ class Skip(Strict):
     )
     days: Annotated[
         list[Annotated[date, parsed(_day)]],
-        BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+        BeforeValidator(as_list, json_schema_input_type=_DayText | list[_DayText]),
     ] = Field(default=[], description="dates, such as `2026-12-31`")
 
     half_days: Annotated[

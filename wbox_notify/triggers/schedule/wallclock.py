@@ -18,6 +18,9 @@ _DAY_NAMES = (
 WEEK = frozenset(range(1, 8))
 """The days of the week as ISO 8601 numbers them: Monday is 1."""
 
+DATE = re.compile("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+"""A date; of some months it says too many days."""
+
 _TIME = re.compile(r"([0-9]{1,2})(?:[:.]([0-5][0-9]))?(?: ?([ap]m))?")
 _NAMED_TIMES = {"midnight": 0, "noon": 12 * 60}
 _NOON = 12
