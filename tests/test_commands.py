@@ -77,7 +77,7 @@ def test_each_kind_is_sent_and_says_so(place: Workplace, wbox: Simulator) -> Non
     for words in (
         ["text", PHONE, "Merhaba"],
         ["media", PHONE, "https://example.com/a.jpg", "--caption", "Depo"],
-        ["event", PHONE, "Toplantı", "--start", "2026-12-01T14:00"],
+        ["event", PHONE, "Toplantı", "--start", "01.12.2026 14:00"],
         ["poll", PHONE, "Kim gelir?", "-o", "Ben", "-o", "Gelemem", "--device", "2"],
     ):
         ran = place.run("send", *words)
@@ -115,6 +115,8 @@ def test_send_takes_contacts_and_groups(place: Workplace, wbox: Simulator) -> No
         (["media", PHONE, "/tmp/a.jpg"], "url"),
         (["poll", PHONE, "?", "-o", "a"], "at least 2"),
         (["event", PHONE, ""], "title"),
+        (["event", PHONE, "x", "--start", "tomorrow"], "start: 'tomorrow' is not a time"),
+        (["event", PHONE, "x", "--start", "2026-13-45"], "start: '2026-13-45' is not a time"),
     ],
     ids=str,
 )

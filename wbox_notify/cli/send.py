@@ -16,7 +16,7 @@ from wbox_notify.cli.project import OpenStore, history, open_project, open_queue
 from wbox_notify.clients.wbox import Client
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
-from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.errors import ConfigError, MessageError, WboxError
 from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
@@ -26,6 +26,7 @@ from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
 from wbox_notify.rules.exposure import check_lending
 from wbox_notify.store import Queries
+from wbox_notify.templates.filters import Locale
 
 _QUEUED = 75
 _KEY_REFUSED = 77
@@ -87,7 +88,7 @@ def media(
 @click.argument("to")
 @click.argument("title")
 @click.option("--description", help="Further text.")
-@click.option("--start", help="Start in ISO 8601, such as 2026-10-15T14:00.")
+@click.option("--start", help="Start, such as 2026-10-15T14:00 or 15.10.2026 14:00.")
 @_shared
 def event(
     config: Path | None, to: str, title: str, description: str | None, start: str | None, **options: Any
@@ -119,6 +120,8 @@ def _send(
     project = usable(open_project(config))
     if device is None:
         device = project.settings.device_id
+    if fields.get("start"):
+        fields["start"] = _start(project, fields["start"])
     planned = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
     with closing(connect(project)) as client:  # without a key nothing is queued
         for message in planned:
@@ -132,6 +135,13 @@ def _send(
                 _send_here(project, here, client, planned)
             past = here.store if here else history(project)
             return max(_report(past, number, project.settings.lang, **options) for number in ids)
+
+
+def _start(project: Project, text: str) -> str:
+    try:
+        return Locale(project.settings.tz, project.settings.lang).iso(text)
+    except ConfigError as error:
+        raise MessageError("start", str(error), hint=error.hint) from None
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:

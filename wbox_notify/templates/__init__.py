@@ -86,10 +86,15 @@ class Template:
     """
 
     def __init__(
-        self, source: str, code: jinja2.Template, uses: Mapping[str, frozenset[str]], seconds: float
+        self,
+        source: str,
+        code: jinja2.Template,
+        uses: Mapping[str, frozenset[str]],
+        seconds: float,
+        finish: Callable[[str], str] = clean,
     ) -> None:
         self.source, self.name, self.names = source, code.name, uses
-        self._code, self._seconds = code, seconds
+        self._code, self._seconds, self._finish = code, seconds, finish
 
     def render(self, context: Mapping[str, Any]) -> str:
         """Return the text, at most 64 KiB; TemplateError if a name is missing or something fails."""
@@ -102,7 +107,7 @@ class Template:
                     raise TemplateError(
                         "the text is longer than 64 KiB", hint="cut a long value: | truncate(1000)"
                     )
-            return clean("".join(parts))
+            return self._finish("".join(parts))
 
 
 class Templates:
@@ -122,7 +127,8 @@ class Templates:
         is_private: Callable[[Path], bool] = lambda _path: False,
     ) -> None:
         self._folder = Folder(folder, is_private)
-        self._sandbox = Sandbox(self._folder, Locale(tz, lang))
+        self._locale = Locale(tz, lang)
+        self._sandbox = Sandbox(self._folder, self._locale)
         self._seconds = seconds
 
     def expression(self, source: str) -> Expression:
@@ -136,13 +142,25 @@ class Templates:
         with _reading(bare, expression=True):
             return Expression(source, self._parse_expression(bare), self._sandbox, self._seconds)
 
-    def text(self, source: str) -> Template:
+    def text(self, source: str, finish: Callable[[str], str] = clean) -> Template:
         """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
         tree = self._parse(source, None)
         family = [tree, *self._pull(tree, None).values()]
         with _reading(source):
             uses = names(self._sandbox, family)  # before the tree becomes code, which changes it
-            return Template(source, self._sandbox.from_string(tree), uses, self._seconds)
+            return Template(source, self._sandbox.from_string(tree), uses, self._seconds, finish)
+
+    def moment(self, source: str) -> Template:
+        """Return an inline template of a time, which is shown as ISO 8601 in the zone of the readers.
+
+        TemplateError if the template is wrong, or has no placeholder and is no time.
+        """
+        if "{" not in source:
+            self._moment(source)
+        return self.text(source, self._moment)
+
+    def _moment(self, text: str) -> str:
+        return text.strip() and self._locale.iso(text)
 
     def file(self, name: str) -> Template:
         """Return a template file of the folder; TemplateError if it, or a file that it pulls in, is wrong."""

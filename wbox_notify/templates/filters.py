@@ -10,7 +10,8 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
-from wbox_notify.templates.errors import TemplateError, brief, kind
+from wbox_notify.templates.dates import iso, local, read_time
+from wbox_notify.templates.errors import TemplateError, brief
 from wbox_notify.templates.marks import defused
 
 _DATES = {
@@ -62,10 +63,7 @@ class Locale:
         if value is None:
             return ""
         if isinstance(value, datetime):
-            local = value
-            if value.tzinfo:
-                local = value.astimezone(self.tz)
-            return local.replace(tzinfo=None, microsecond=0).isoformat().removesuffix(":00")
+            return self.iso(value)
         if isinstance(value, list | tuple | Mapping | range):
             return self.tojson(value)
         if isinstance(value, date | time):
@@ -73,6 +71,10 @@ class Locale:
         if callable(value):
             raise TemplateError("this is something to call, not a value", hint="write () after it")
         raise TemplateError(f"a {type(value).__name__} is not a value that a message can show")
+
+    def iso(self, value: Any) -> str:
+        """Return the time that a value means as ISO 8601 in the zone of the readers; a day as a day."""
+        return iso(value, self.tz, self.lang)
 
     def tojson(self, value: Any, indent: int | None = None) -> str:
         """Return a value as JSON, for example ``{"a": 1}``; ``indent`` (at most 8) puts it on many lines."""
@@ -126,16 +128,10 @@ class Locale:
 
     def _moment(self, value: Any) -> datetime:
         """Return the time that a value means, in the zone of the readers."""
-        try:
-            moment = _read_time(value, self.tz)
-            if moment.tzinfo is None:
-                return moment.replace(tzinfo=self.tz)
-            return moment.astimezone(self.tz)
-        except (ValueError, OverflowError, OSError):
-            raise TemplateError(
-                f"{brief(value)} is not a time",
-                hint="a time is like 2026-11-23T09:00 or a number of seconds since 1970",
-            ) from None
+        moment = read_time(value, self.tz, self.lang)
+        if not isinstance(moment, datetime):
+            return datetime.combine(moment, time(), self.tz)
+        return local(moment, self.tz)
 
     def _json(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -166,16 +162,3 @@ def strftime(moment: date | time, pattern: Any) -> str:
             f"{brief(pattern)} is not a pattern for a time", hint='write one like "%d.%m.%Y %H:%M"'
         )
     return moment.strftime(pattern)
-
-
-def _read_time(value: Any, tz: tzinfo) -> datetime:
-    """Return the time that a value means; a text without a zone has none."""
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime.combine(value, time(), tz)
-    if isinstance(value, str):
-        return datetime.fromisoformat(value.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, tz)
-    raise TemplateError(f"{kind(value)} is not a time")

@@ -209,9 +209,11 @@ class _Source(NamedTuple):
     locations: dict[str, Location]
     device: int | None
 
-    def compiler(self, templates: Templates) -> Callable[[str], Template]:
+    def compiler(self, templates: Templates, field: str) -> Callable[[str], Template]:
         if self.kind == "template":
             return templates.file
+        if field == "start":
+            return templates.moment
         return templates.text
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
@@ -240,14 +242,13 @@ def drafts(
 
 
 def _draft(context: BuildContext, source: _Source, names: Names) -> Draft:
-    compiler = source.compiler(context.templates)
     if source.kind != "template":
         _check(context, source)
     fields: dict[str, Any] = {}
     for name, text in source.texts.items():
         location = source.locations[name]
         if isinstance(text, str):
-            fields[name] = context.compiled(compiler, text, names, location)
+            fields[name] = context.compiled(source.compiler(context.templates, name), text, names, location)
         else:
             parts = [context.template(part, names, location.at(index)) for index, part in enumerate(text)]
             fields[name] = tuple(filter(None, parts))
@@ -268,9 +269,9 @@ def translations(
         templates = context.templates_for(own_zone, own_lang)
         messages = []
         for source in sources:
-            compiler = source.compiler(templates)
             fields: dict[str, Any] = {}
             for name, text in source.texts.items():
+                compiler = source.compiler(templates, name)
                 if isinstance(text, str):
                     fields[name] = compiler(text)
                 else:

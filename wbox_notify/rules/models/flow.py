@@ -58,7 +58,9 @@ class EventSpec(Strict):
 
     title: str = Field(description="the title")
     description: str | None = Field(default=None, description="a longer text")
-    start: str | None = Field(default=None, description="the start, such as `2026-12-01T14:00`")
+    start: str | None = Field(
+        default=None, description="the start, such as `2026-12-01T14:00` or `01.12.2026 14:00`"
+    )
 
 
 class PollSpec(Strict):
