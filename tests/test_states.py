@@ -61,6 +61,9 @@ def _bare(value: Any) -> Any:
             parts.pop("event_id", None)
         if "readers" in parts:
             parts.pop("names", None)
+        # The items of a notification say whether all is well, and are the members of its group.
+        parts.pop("healed", None)
+        parts.pop("members", None)
         return parts
     return [_bare(part) for part in value] if isinstance(value, list) else value
 

@@ -14,6 +14,7 @@ version: 1
 contacts:
   me: "+90 555 000 00 09"
   boss: "+90 555 000 00 02"
+  sleeper: {phone: "+90 555 000 00 03", quiet_hours: "22:00-07:30"}
 groups: {both: [me, boss]}
 
 rules:
@@ -82,6 +83,7 @@ rules:
 
   - id: night
     trigger: {webhook: {path: night, open: true}}
+    if: body != "evening" or now.hour >= 18
     quiet_hours: "22:00-07:00"
     to: both
     send: {text: "{{ body }}"}
@@ -89,6 +91,187 @@ rules:
       - name: in the morning the readers are told in the order of `to`
         when: {at: 2026-11-23 23:00, webhook: {body: 1}}
         expect: [{to: me}, {to: boss}]
+      - name: an item waits for the morning though its condition was one of the evening
+        when: {at: 2026-11-23 23:00, webhook: {body: evening}}
+        expect: [{at: 2026-11-24 07:00, to: me}, {to: boss}]
+
+  - id: parcels
+    trigger: {webhook: {path: parcels, open: true}}
+    group: {by: body.host, wait: 10s, interval: 5m}
+    quiet_hours: "22:00-07:00"
+    to: me
+    send: {text: "{{ group['items'] | map(attribute='body.n') | join(' ') }}"}
+    escalate: {after: 10m, to: boss, send: {text: "{{ group['items'] | length }} of {{ group.key[0] }}"}}
+    tests:
+      - name: what has no status and came together at night is told in the morning, all of it
+        when:
+          - {at: 2026-11-23 23:00, webhook: {body: {host: a, n: 1}}}
+          - {after: 1s, webhook: {body: {host: a, n: 2}}}
+          - {after: 1m, webhook: {body: {host: a, n: 3}}}
+          - {after: 2h, webhook: {body: {host: a, n: 4}}}
+        expect:
+          - {at: 2026-11-24 07:00, to: me, text: "1 2 3\\n\\n4"}
+          - {at: 2026-11-24 07:10, to: boss, text: 3 of a}
+          - {at: 2026-11-24 07:10, to: boss, text: 1 of a}
+      - name: a step knows what has no status and was told of
+        when:
+          - {at: 2026-11-23 10:00, webhook: {body: {host: a, n: 1}}}
+          - {after: 1s, webhook: {body: {host: a, n: 2}}}
+        expect:
+          - {at: 2026-11-23 10:00:10, to: me, text: 1 2}
+          - {at: 2026-11-23 10:10:10, to: boss, text: 2 of a}
+
+  - id: alerts
+    trigger: {webhook: {path: alerts, preset: alertmanager, open: true}}
+    group: {by: alert.labels.name, wait: 30s, interval: 5m, repeat: 4h}
+    to: sleeper
+    send:
+      text: |-
+        {% for a in group.firing %}!{{ a.fingerprint }} {% endfor -%}
+        {% for a in group.resolved %}ok {{ a.fingerprint }} {% endfor %}
+    tests:
+      - name: who was told of a trouble is told in the morning that it ended at night, though it was repeated
+        when:
+          - at: 2026-11-23 20:00
+            webhook: &f1 {body: {alerts: [{status: firing, fingerprint: f1, labels: {name: Disk}}]}}
+          - at: 2026-11-24 02:00
+            webhook: &f1-ok {body: {alerts: [{status: resolved, fingerprint: f1, labels: {name: Disk}}]}}
+        expect:
+          - {at: 2026-11-23 20:00:30, text: "!f1"}
+          - {at: 2026-11-24 07:30, text: ok f1}
+      - name: the end says what ended where nothing was repeated
+        when:
+          - {at: 2026-11-23 21:00, webhook: *f1}
+          - {at: 2026-11-23 23:00, webhook: *f1-ok}
+        expect: [{text: "!f1"}, {at: 2026-11-24 07:30, text: ok f1}]
+      - name: a member that came and went at night is not told, and the end of the others is
+        when:
+          - {at: 2026-11-23 21:00, webhook: *f1}
+          - at: 2026-11-23 23:00
+            webhook: &f2 {body: {alerts: [{status: firing, fingerprint: f2, labels: {name: Disk}}]}}
+          - at: 2026-11-24 01:00
+            webhook:
+              body:
+                alerts:
+                  - {status: resolved, fingerprint: f1, labels: {name: Disk}}
+                  - {status: resolved, fingerprint: f2, labels: {name: Disk}}
+        expect: [{text: "!f1"}, {at: 2026-11-24 07:30, text: ok f1}]
+      - name: what still fires in the morning is told with what has ended
+        when:
+          - {at: 2026-11-23 21:00, webhook: *f1}
+          - {at: 2026-11-23 23:00, webhook: *f2}
+          - {at: 2026-11-24 01:00, webhook: *f1-ok}
+        until: 8h
+        expect: [{text: "!f1"}, {at: 2026-11-24 07:30, text: "!f2 ok f1"}]
+      - name: a trouble of the night alone is not told
+        when:
+          - {at: 2026-11-23 23:00, webhook: *f1}
+          - {at: 2026-11-24 01:00, webhook: *f1-ok}
+        expect: []
+        skipped: quiet_hours
+      - name: a trouble of the night that has just ended is not told either
+        when:
+          - {at: 2026-11-24 07:25, webhook: *f1}
+          - {at: 2026-11-24 07:29, webhook: *f1-ok}
+        expect: []
+        skipped: resolved before sleeper was notified
+      - name: an end that the sender repeats is told once
+        when:
+          - {at: 2026-11-23 21:00, webhook: *f1}
+          - {at: 2026-11-23 23:00, webhook: *f1-ok}
+          - {at: 2026-11-24 01:00, webhook: *f1-ok}
+        expect: [{text: "!f1"}, {at: 2026-11-24 07:30, text: ok f1}]
+      - name: two troubles with the same key are told as two
+        when:
+          - {at: 2026-11-23 21:00, webhook: *f1}
+          - {at: 2026-11-23 23:00, webhook: *f1-ok}
+          - {at: 2026-11-24 03:00, webhook: *f1}
+        until: 6h
+        expect: [{text: "!f1"}, {at: 2026-11-24 07:30, text: "ok f1 \\n\\n!f1"}]
+      - name: the time to the next repetition counts from the telling
+        when: [{at: 2026-11-24 04:00, webhook: *f1}]
+        until: 9h
+        expect:
+          - {at: 2026-11-24 07:30, text: "!f1"}
+          - {at: 2026-11-24 11:30, text: "!f1"}
+      - name: a member that comes again within the interval is no news
+        when:
+          - {at: 2026-11-24 10:00, webhook: *f1}
+          - {after: 1m, webhook: *f1-ok}
+          - {after: 1m, webhook: *f1}
+        until: 5h
+        expect:
+          - {at: 2026-11-24 10:00:30, text: "!f1"}
+          - {at: 2026-11-24 14:00:30, text: "!f1"}
+        skipped: group
+
+  - id: silent-end
+    trigger: {webhook: {path: silent, preset: alertmanager, open: true}}
+    group: {by: [], wait: 0s, repeat: 1h, resolved: false}
+    to: sleeper
+    send: {text: "{{ group.firing | length }}"}
+    tests:
+      - name: an end that the rule does not tell takes with it what waits
+        when:
+          - {at: 2026-11-23 21:30, webhook: *f1}
+          - {at: 2026-11-24 01:00, webhook: *f1-ok}
+        expect: [{at: 2026-11-23 21:30, text: "1"}]
+        skipped: quiet_hours
+
+  - id: monitor
+    trigger: {webhook: {path: kuma, preset: uptime-kuma, open: true}}
+    to: sleeper
+    send: {text: "{{ alert.name }} {{ alert.status }}"}
+    tests:
+      - name: whoever was told that it is down is told once that it is up, though it flapped at night
+        when:
+          - at: 2026-11-23 21:00
+            webhook: &down {body: {heartbeat: {status: 0}, monitor: {id: 1, name: shop}, msg: down}}
+          - at: 2026-11-23 23:00
+            webhook: &up {body: {heartbeat: {status: 1}, monitor: {id: 1, name: shop}, msg: up}}
+          - {after: 1m, webhook: *down}
+          - {after: 1m, webhook: *up}
+        expect: [{text: shop firing}, {at: 2026-11-24 07:30, text: shop resolved}]
+      - name: what flapped at night and is down in the morning is told
+        when:
+          - {at: 2026-11-23 23:00, webhook: *down}
+          - {after: 1m, webhook: *up}
+          - {after: 1m, webhook: *down}
+        expect: [{at: 2026-11-24 07:30, text: shop firing}]
+      - name: a trouble of the night alone is not told
+        when:
+          - {at: 2026-11-23 23:00, webhook: *down}
+          - {after: 1m, webhook: *up}
+        expect: []
+        skipped: quiet_hours
+      - name: an end after the night is told to whoever heard of the trouble in the morning
+        when:
+          - {at: 2026-11-23 23:00, webhook: *down}
+          - {at: 2026-11-24 08:00, webhook: *up}
+        expect:
+          - {at: 2026-11-24 07:30, text: shop firing}
+          - {at: 2026-11-24 08:00, text: shop resolved}
+
+  - id: urgent
+    trigger: {webhook: {path: urgent, preset: alertmanager, open: true}}
+    quiet_hours: {window: "22:00-07:00", unless: alert.labels.level == "high"}
+    to: me
+    send: {text: "{{ alert.status }}"}
+    tests:
+      - name: what waits of an alert is told with what does not wait, and does not come once more
+        when:
+          - at: 2026-11-23 23:00
+            webhook: &low {body: {alerts: [{status: firing, fingerprint: f1, labels: {level: low}}]}}
+          - at: 2026-11-23 23:30
+            webhook: {body: {alerts: [{status: firing, fingerprint: f1, labels: {level: high}}]}}
+        expect: [{at: 2026-11-23 23:30, text: firing}]
+      - name: what waits of an alert waits no more when it is over, and was never told
+        when:
+          - {at: 2026-11-23 23:00, webhook: *low}
+          - at: 2026-11-23 23:30
+            webhook: {body: {alerts: [{status: resolved, fingerprint: f1, labels: {level: high}}]}}
+        expect: []
+        skipped: resolved before me was notified
 """
 
 

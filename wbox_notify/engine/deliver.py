@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import escalate
+from wbox_notify.engine import escalate, told
 from wbox_notify.engine.item import short
-from wbox_notify.engine.notification import about, tell_left_out, told_again
+from wbox_notify.engine.notification import about, as_now, tell_left_out, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.engine.state import Notification, QuietState, Retry
+from wbox_notify.engine.state import GroupState, Notification, QuietState, Retry
 from wbox_notify.errors import MessageError
 from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
@@ -43,10 +43,25 @@ def _deliver(
     number = 0
     for reader in readers:
         if not _held_back(run, reader, notification, context):
-            number += _tell(run, reader, notification, context, told_again(run, notification))
+            number += _tell_now(run, reader, notification)
     if number:
         run.decide("send", "passed", messages_of(number))
     _escalate(run, notification, number)
+
+
+def _tell_now(run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False) -> int:
+    """Make the rule's messages for a reader, also of what still waits of the same alert; return how many."""
+    if notification.item.status:
+        state = run.recall(QuietState, reader.address) or QuietState()
+        older, others = state.taken(notification.alert)
+        if older:
+            notification, waited = older.joined(notification), True
+            _keep(run, reader, others)
+    news = told.news(run, reader, notification, waited=waited)
+    if news:
+        return _tell(run, reader, news, about(run, news), told_again(run, news))
+    run.decide("send", "stopped", f"resolved before {reader.name} was notified")
+    return 0
 
 
 def _tell(
@@ -58,6 +73,8 @@ def _tell(
     number = run.fill(reader, drafts, notification.origin, context, retry)
     events = notification.events
     run.messages[before:] = [replace(planned, events=events) for planned in run.messages[before:]]
+    if number:
+        told.note(run, reader, notification, heard=True)
     return number
 
 
@@ -71,7 +88,7 @@ def _escalate(run: RuleRun, notification: Notification, number: int) -> None:
 
 def tell_again(run: RuleRun, reader: Reader, notification: Notification, retry: Retry) -> int:
     """Make those of a notification's messages for a reader that a retry is about; return how many."""
-    number = _tell(run, reader, notification, about(run, notification, retry.group), retry)
+    number = _tell(run, reader, notification, about(run, notification), retry)
     _escalate(run, notification, number)
     return number
 
@@ -107,6 +124,7 @@ def _held_back(run: RuleRun, reader: Reader, notification: Notification, context
         return False
     if drops(run):
         run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+        told.note(run, reader, notification, heard=False)
     else:
         _hold(run, reader, notification, end)
     return True
@@ -118,20 +136,28 @@ def drops(run: RuleRun) -> bool:
 
 
 def _hold(run: RuleRun, reader: Reader, notification: Notification, end: datetime) -> None:
-    """Let a notification wait for the end of quiet hours, in the place of an older one of the same alert."""
+    """Let a notification wait for the end of quiet hours, together with an older one of the same alert."""
     state = run.recall(QuietState, reader.address) or QuietState()
-    others = tuple(held for held in state.held if held.alert != notification.alert)
-    if notification.healed and len(others) < len(state.held):
-        state = replace(state, held=others)
+    older, state = state.taken(notification.alert)
+    if older:
+        notification = older.joined(notification)
+    news = told.news(run, reader, notification, waited=older is not None)
+    if news is None:
         run.decide(QuietState.KIND, "stopped", f"resolved before {reader.name} was notified")
-    elif len(others) >= MOST:
-        state = replace(state, held=others, more=state.more + 1)
+    elif len(state.held) >= MOST:
+        state = replace(state, more=state.more + 1)
         detail = f"{MOST} notifications wait for {reader.name} already; the others are counted"
         run.decide(QuietState.KIND, "stopped", detail)
     else:
-        state = replace(state, held=(*others, notification))
+        state = replace(state, held=(*state.held, news))
         run.decide(QuietState.KIND, "waits", f"held until {end:%H:%M} (quiet hours of {reader.name})")
+    _keep(run, reader, state)
+
+
+def _keep(run: RuleRun, reader: Reader, state: QuietState) -> None:
+    """Keep what waits for a reader until the end of quiet hours; where there are none any more, until now."""
     if state.held:
+        end = quiet_until(run, reader) or run.now
         run.remember(reader.address, state, end.timestamp())
     else:
         run.forget(QuietState, reader.address)
@@ -164,13 +190,13 @@ def release(run: RuleRun, address: str) -> None:
     run.forget(QuietState, address)
     reader = run.project.reader(address)
     left: list[Notification] = []
-    told: list[Notification] = []
+    wanted: list[Notification] = []
     for notification in _as_told_now(run, state.held):
         if state.anyway or is_told(run, address, about(run, Notification.of(notification.item))):
-            told.append(notification)
+            wanted.append(notification)
         else:
             left.append(notification)
-    number = _release_all(run, reader, told)
+    number = _release_all(run, reader, wanted)
     if state.held and state.more:
         tell_left_out(run, QuietState.KIND, [reader], state.held[-1].item, state.more)
     if left:
@@ -192,13 +218,26 @@ def _release_all(run: RuleRun, reader: Reader, held: Sequence[Notification]) -> 
     return sum(planned.message is not None for planned in run.messages[before:])
 
 
-def _release(run: RuleRun, reader: Reader, notification: Notification) -> None:
-    context = about(run, notification)
-    if not _still_matters(run, notification, context):
-        return
-    if not _held_back(run, reader, notification, context):
-        number = _tell(run, reader, notification, context, told_again(run, notification))
+def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
+    notification = as_now(run, held)
+    if _ends_silently(run, notification):
+        run.decide(QuietState.KIND, "stopped", "resolved; the rule does not notify of that")
+    elif not _held_back(run, reader, notification, about(run, notification)):
+        number = _tell_now(run, reader, notification, waited=True)
         _escalate(run, notification, number)
+        _note_repeat(run, notification)
+
+
+def _ends_silently(run: RuleRun, notification: Notification) -> bool:
+    return notification.healed and run.rule.group is not None and not run.rule.group.resolved
+
+
+def _note_repeat(run: RuleRun, notification: Notification) -> None:
+    """Let the time after which a group says the same again count from now."""
+    if notification.group is not None:
+        state = run.recall(GroupState, notification.group)
+        if state and state.alert(notification.group) == notification.alert:
+            run.remember(notification.group, replace(state, last=run.time), state.due)
 
 
 def _as_told_now(run: RuleRun, held: Sequence[Notification]) -> Iterator[Notification]:
@@ -210,17 +249,6 @@ def _as_told_now(run: RuleRun, held: Sequence[Notification]) -> Iterator[Notific
             yield from map(Notification.of, notification.items)
         else:
             yield notification
-
-
-def _still_matters(run: RuleRun, notification: Notification, context: Mapping[str, Any]) -> bool:
-    in_group = notification.group is not None
-    if in_group and not notification.healed and not context["group"]["items"]:
-        run.decide(QuietState.KIND, "stopped", "resolved before the first notification")
-        return False
-    if all(condition.truth(context) for condition in run.rule.conditions):
-        return True
-    run.decide(QuietState.KIND, "stopped", "condition no longer true")
-    return False
 
 
 def _asks_sent(run: RuleRun) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from wbox_notify.engine.item import short
-from wbox_notify.engine.notification import about, told_again
+from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import EscalationState, Notification, Retry
 from wbox_notify.rules.recipients import Reader
@@ -61,7 +61,7 @@ def next_time(run: RuleRun, state: EscalationState) -> float:
 def _take(run: RuleRun, state: EscalationState) -> None:
     step = run.rule.escalate[state.step]
     stage = f"escalate[{step.number}]"
-    notification = state.notification
+    notification = as_now(run, state.notification)
     sent = run.sent(notification.origin)
     answers = {"acked": state.acked, "resolved": state.resolved, "sent": sent}
     context = {**about(run, notification), **answers}
@@ -80,7 +80,7 @@ def tell_again(run: RuleRun, reader: Reader, notification: Notification, retry: 
     """Make those of a step's messages for a reader that a retry is about; return how many."""
     if retry.step is None or retry.step >= len(run.rule.escalate):
         return 0
-    context = {**about(run, notification, retry.group), **(retry.answers or {})}
+    context = {**about(run, notification), **(retry.answers or {})}
     return _say(run, reader, notification, context, retry)
 
 

@@ -41,15 +41,14 @@ def wake(run: RuleRun, how: Group, key: str) -> None:
     if state is None:
         return
     if state.firing:
-        _speak(run, key, state, healed=False)
-        _go_on(run, how, key, state)
+        _speak_or_wait(run, how, key, state)
         return
     if state.told is None:
         run.decide(GroupState.KIND, "stopped", "resolved before the first notification")
     elif state.items and how.resolved:
-        _speak(run, key, state, healed=True)
+        _speak(run, key, state)
     elif state.items:
-        escalate.end(run, _alert(key, state))
+        escalate.end(run, state.alert(key))
         run.decide(GroupState.KIND, "stopped", "resolved; the rule does not notify of that")
     run.forget(GroupState, key)
 
@@ -61,37 +60,30 @@ def scattered(run: RuleRun, key: str) -> list[Item]:
     return state.untold if state else []
 
 
-def _speak(run: RuleRun, key: str, state: GroupState, *, healed: bool) -> None:
-    items = tuple(state.items.values())
+def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> None:
+    """Let a group speak of news, or of the same again when that is due."""
+    repeat = _NEVER if how.repeat is None else how.repeat
+    if state.last is not None and not state.untold and not state.resolved:
+        again = state.last + repeat
+        if again > run.time + 1.0:  # a member came and went, or readers were told after quiet hours
+            run.remember(key, replace(state, due=again), again)
+            run.decide(GroupState.KIND, "stopped", "nothing new since the last notification")
+            return
+    _speak(run, key, state)
+    lasting = {identity: item for identity, item in state.items.items() if item.status == "firing"}
+    due = run.time + (repeat if lasting else how.interval)
+    spoken = state.spoken + 1
+    told = replace(state, items=lasting, told=frozenset(lasting), last=run.time, spoken=spoken, due=due)
+    run.remember(key, told, due)
+
+
+def _speak(run: RuleRun, key: str, state: GroupState) -> None:
+    items = state.members
     notification = Notification(
         origin=f"{state.opened}:{short(key)}:{state.spoken}:{made_of(items)}",
         items=items,
-        alert=_alert(key, state),
+        alert=state.alert(key),
         group=key,
-        healed=healed,
+        since=state.since,
     )
     deliver(run, notification)
-
-
-def _alert(key: str, state: GroupState) -> str:
-    return f"{state.opened}:{key}"
-
-
-def _go_on(run: RuleRun, how: Group, key: str, state: GroupState) -> None:
-    """Keep what has been told, and say when the group speaks again."""
-    lasting = {identity: item for identity, item in state.items.items() if item.status == "firing"}
-    if not lasting:
-        pause = how.interval
-    elif how.repeat is None:
-        pause = _NEVER
-    else:
-        pause = how.repeat
-    told = replace(
-        state,
-        items=lasting,
-        told=frozenset(lasting),
-        last=run.time,
-        spoken=state.spoken + 1,
-        due=run.time + pause,
-    )
-    run.remember(key, told, told.due)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wbox_notify.engine.item import Item, moment, short
@@ -16,12 +17,11 @@ _LEFT_OUT: Mapping[str, str] = {
 }
 
 
-def about(run: RuleRun, notification: Notification, group: GroupState | None = None) -> dict[str, Any]:
-    """Return the values of all names that a notification gives; a group as it is now, or as it is given."""
+def about(run: RuleRun, notification: Notification) -> dict[str, Any]:
+    """Return the values of all names that a notification gives."""
     names = run.context(notification.item)
     if notification.group is not None:
-        state = group or run.recall(GroupState, notification.group)
-        names["group"] = _group_names(run, notification.group, state)
+        names["group"] = _group_names(run, notification.group, notification)
     if notification.digest:
         names["events"] = [run.context(item) for item in notification.items]
     names["ack_url"] = _ack_url(run, notification.alert)
@@ -34,14 +34,32 @@ def _ack_url(run: RuleRun, alert: str) -> str:
     return page_url(settings.public_url, settings.link_key, ACK, f"{run.rule.id}\x1f{short(alert)}")
 
 
-def _group_names(run: RuleRun, key: str, group: GroupState | None) -> dict[str, Any]:
+def as_now(run: RuleRun, notification: Notification) -> Notification:
+    """Return a notification with those members of its group that have a status as they are now.
+
+    What the group has no more is over. Members without a status stay as they were.
+    """
+    if notification.group is None:
+        return notification
+    state = run.recall(GroupState, notification.group)
+    members: dict[str, Item] = {}
+    if state and state.alert(notification.group) == notification.alert:
+        members = {item.identity: item for item in state.members if item.status}
+    items: dict[str, Item] = {}
+    for item in notification.items:
+        is_over = item.status == "firing" and item.identity not in members
+        items[item.identity] = item._replace(status="resolved") if is_over else item
+    return replace(notification, items=tuple({**items, **members}.values()))
+
+
+def _group_names(run: RuleRun, key: str, group: Notification) -> dict[str, Any]:
     """Return what ``group`` is in a message: its key, and its members that fire and that are resolved."""
-    group = group or GroupState(opened="", since=run.time, due=run.time)
-    firing = [_member(run, item) for item in group.firing]
-    resolved = [_member(run, item) for item in group.resolved]
+    firing = [_member(run, item) for item in group.items if not item.is_resolved]
+    resolved = [_member(run, item) for item in group.items if item.is_resolved]
+    since = group.items[0].at if group.since is None else group.since
     return {
         "key": json.loads(key),
-        "since": moment(group.since).astimezone(run.project.settings.tz),
+        "since": moment(since).astimezone(run.project.settings.tz),
         "firing": firing,
         "resolved": resolved,
         "items": firing + resolved,
@@ -61,11 +79,8 @@ def found_again(run: RuleRun, item: Item, stage: str = "") -> Retry:
 
 
 def told_again(run: RuleRun, notification: Notification) -> Retry:
-    """Return a retry that tells a notification again, a group as it is now."""
-    if notification.group is not None:
-        group = run.recall(GroupState, notification.group)
-        return Retry(do="tell", notification=notification, group=group)
-    if notification.digest:
+    """Return a retry that tells a notification again."""
+    if notification.digest or notification.group is not None:
         return Retry(do="tell", notification=notification)
     return found_again(run, notification.item)
 

@@ -104,8 +104,8 @@ class Notification(Kept):
         items: What it is made of, the newest last.
         alert: What an acknowledgement and the end of the trouble refer to.
         group: The key of the group, if it is one.
+        since: When the group began.
         digest: Whether it is a digest.
-        healed: Whether it says that all is well again.
     """
 
     NAMES: ClassVar = {"items": "subjects"}
@@ -114,19 +114,30 @@ class Notification(Kept):
     items: tuple[Item, ...]
     alert: str
     group: str | None = None
+    since: float | None = None
     digest: bool = False
-    healed: bool = False
 
     @classmethod
     def of(cls, item: Item) -> Self:
         """Return the notification of one item."""
         origin = f"{item.event_id}:{item.place}"
-        return cls(origin=origin, items=(item,), alert=item.identity, healed=item.is_resolved)
+        return cls(origin=origin, items=(item,), alert=item.identity)
 
     @property
     def item(self) -> Item:
         """The newest of the items, whose data the message sees."""
         return self.items[-1]
+
+    @property
+    def healed(self) -> bool:
+        """Whether it says that all is well again."""
+        return not self.digest and all(item.is_resolved for item in self.items)
+
+    def joined(self, newer: Self) -> Self:
+        """Return a newer notification of the same alert, with the items that only this one has."""
+        again = {item.identity for item in newer.items}
+        before = tuple(item for item in self.items if item.identity not in again)
+        return replace(newer, items=(*before, *newer.items))
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -281,6 +292,11 @@ class GroupState(State):
         return [item for item in self.items.values() if not item.is_resolved]
 
     @property
+    def members(self) -> tuple[Item, ...]:
+        """What the group tells of: the members that fire, and those that were told and are resolved."""
+        return tuple(item for item in self.items.values() if not item.is_resolved or self.was_told(item))
+
+    @property
     def untold(self) -> list[Item]:
         """The members that fire and were not told."""
         return [item for item in self.firing if not self.was_told(item)]
@@ -293,6 +309,10 @@ class GroupState(State):
     def was_told(self, item: Item) -> bool:
         """Return whether a member was told."""
         return item.identity in (self.told or ())
+
+    def alert(self, key: str) -> str:
+        """Return what an acknowledgement and the end refer to; ``key`` is that of the group."""
+        return f"{self.opened}:{key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +351,11 @@ class QuietState(State):
         """How many notifications wait."""
         return len(self.held)
 
+    def taken(self, alert: str) -> tuple[Notification | None, Self]:
+        """Return what waits of an alert, if anything, and the state without it."""
+        older = next((held for held in self.held if held.alert == alert), None)
+        return older, replace(self, held=tuple(held for held in self.held if held is not older))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationState(State):
@@ -345,6 +370,15 @@ class EscalationState(State):
     step: int = 0
     acked: bool = False
     resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldState(State):
+    """The members of an alert that fire as far as each reader knows, by the address of the reader."""
+
+    KIND = "told"
+
+    readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,7 +431,7 @@ class Retry(State):
         state: The values of the state.
         place: The number of the item in the event, or of the row in the file.
         item: The item itself, where its event does not give it again.
-        notification: The group or digest to tell, with the ``group`` as it was then.
+        notification: The group or digest to tell.
         reader: The address of a reader, with the number of the one ``draft`` to send, if it is one.
         step: The number of the step of an escalation, with the ``answers`` that it saw.
         event: The event that it belongs to, as the store knows it, and its id.
@@ -410,7 +444,6 @@ class Retry(State):
         "state": "value",
         "item": "subject",
         "notification": "occasion",
-        "group": "members",
     }
 
     do: str
@@ -421,7 +454,6 @@ class Retry(State):
     place: int | None = None
     item: Item | None = None
     notification: Notification | None = None
-    group: GroupState | None = None
     reader: str = ""
     draft: int | None = None
     step: int | None = None
@@ -485,6 +517,7 @@ STATES: Mapping[str, type[State]] = {
         SeenState,
         StormState,
         ThrottleState,
+        ToldState,
     )
 }
 """The class of each kind of memory."""

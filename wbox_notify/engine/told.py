@@ -1,0 +1,48 @@
+"""Told: which troubles each reader has heard of, so that whoever heard of one also hears that it is over."""
+
+from dataclasses import replace
+
+from wbox_notify.engine.item import short
+from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.state import Notification, ToldState
+from wbox_notify.rules.recipients import Reader
+
+_DAY = 86400.0
+_LASTING, _OVER = 30 * _DAY, _DAY
+"""Seconds for which it is known who heard of a trouble: while it lasts, and after its end."""
+
+
+def note(run: RuleRun, reader: Reader, notification: Notification, *, heard: bool) -> None:
+    """Note what a reader knows now of a trouble: all of it, or no more than before."""
+    firing = frozenset(item.identity for item in notification.items if item.status == "firing")
+    over = frozenset(item.identity for item in notification.items if item.is_resolved)
+    if notification.digest or not firing | over:
+        return
+    key = short(notification.alert)
+    readers = {**(run.recall(ToldState, key) or ToldState()).readers}
+    known = readers.get(reader.address, frozenset())
+    readers[reader.address] = known - over | firing if heard else known
+    kept = _LASTING if any(readers.values()) else _OVER
+    run.remember(key, ToldState(readers=readers), run.time + kept)
+
+
+def news(
+    run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False
+) -> Notification | None:
+    """Return a notification without the ends of what a reader did not hear of; None where nothing is left.
+
+    Where nothing is known of a trouble, its end is told, unless all of it ``waited`` for the reader.
+    """
+    if notification.digest:
+        return notification
+    state = run.recall(ToldState, short(notification.alert)) or ToldState()
+    known = state.readers.get(reader.address)
+    if known is None and not waited:
+        return notification
+    items = tuple(
+        item for item in notification.items if not item.is_resolved or item.identity in (known or ())
+    )
+    if items:
+        return replace(notification, items=items)
+    note(run, reader, notification, heard=False)
+    return None
