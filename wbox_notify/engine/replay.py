@@ -105,8 +105,10 @@ class ReplayStore:
 
     def _rows(self, asked: Wanted) -> Slice:
         """Return rows of the files whose contents are given."""
+        if asked.path not in self.contents:
+            return Slice(problem="no input gives its contents before: begin with `file: {text: …}`")
         try:
-            file = BytesIO(self.contents.get(asked.path, b""))
+            file = BytesIO(self.contents[asked.path])
             return Rows(file, asked.path, asked.reading).take(asked.start, asked.most)
         except WboxError as error:
             return Slice(problem=str(error))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
@@ -10,9 +11,9 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Project
+from wbox_notify.rules import Project, Rule
 from wbox_notify.triggers.file.readers.text import Row
-from wbox_notify.triggers.file.rows import Slice, Wanted
+from wbox_notify.triggers.file.rows import Reading, Slice, Wanted
 
 SLICE = 500
 """How many rows are followed in one plan."""
@@ -91,7 +92,8 @@ def _beginning(run: RuleRun, event: Event, row: int) -> RowsState:
         event = replace(event, data=data)
     if _answer(run, event.id) == "dropped":
         run.forget(StormState, event.id)
-    return RowsState(event=event, next=row)
+    table = str(run.rule.table.path) if run.rule.table else ""
+    return RowsState(event=event, next=row, table=table)
 
 
 def _answer(run: RuleRun, key: str) -> str:
@@ -106,26 +108,34 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     if due.kind != RowsState.KIND or rule is None or rule.reads is None or not due.value:
         return None
     state = RowsState.from_json(due.value)
-    data = state.event.data
-    trigger = rule.trigger_of(data["path"])
-    if state.done or trigger is None:
+    source = _source(rule, state)
+    if state.done or source is None:
         return None
-    kinds = {"lines": "lines", "events": "ics"}
-    path, root = data["path"], str(trigger.root)
-    if "source" in data:  # where the file lies now
-        path = data["source"]
-        root = path.rpartition("/")[0]
+    path, root, version, reading = source
     return Wanted(
         reader=f"{rule.id} {due.key}",
         path=path,
         root=root,
-        size=data["size"],
-        mtime=data["mtime"],
-        digest=data.get("digest", ""),
-        reading=replace(trigger.read, kind=kinds.get(rule.reads, trigger.read.kind)),
+        version=version,
+        reading=reading.of(rule.reads),
         start=state.next,
         most=most,
     )
+
+
+def _source(rule: Rule, state: RowsState) -> tuple[str, str, Mapping[str, Any] | None, Reading] | None:
+    """Return the path that rows are read from, its folder, the version and how; None if not by this rule."""
+    data, table = state.event.data, rule.table
+    if state.table or table:
+        if table is None or str(table.path) != state.table:
+            return None
+        return state.table, str(table.path.parent), state.version, table.reading
+    trigger = rule.trigger_of(data["path"])
+    if trigger is None:
+        return None
+    if "source" in data:  # where the file lies now
+        return data["source"], data["source"].rpartition("/")[0], data, trigger.read
+    return data["path"], str(trigger.root), data, trigger.read
 
 
 def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retrying) -> Storm | None:
@@ -161,8 +171,9 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
     """Follow some rows, each for the first time; return what is kept of the file then."""
     if rows.rows:
         state = _follow_all(run, state, rows.rows, follow)
+    state = replace(state, version=state.version or rows.version)
     if rows.problem:
-        where = _name(state)
+        where = state.name
         if state.next > 1:
             where = f"{where} from row {state.next} on"
         problem = f"{where}: {rows.problem}"
@@ -235,18 +246,14 @@ def _count(run: RuleRun, state: RowsState, *, released: bool) -> RowsState:
             first = planned.message.message[:_SHOWN]
         made += 1
         if not released:
-            run.messages[number] = replace(planned, hold=Hold.ROWS, facts={"file": _name(state)})
+            run.messages[number] = replace(planned, hold=Hold.ROWS, facts={"file": state.name})
     return replace(state, made=state.made + made, first=first)
 
 
 def _about(state: RowsState) -> str:
     if state.first:
-        return f"{_name(state)}, the first of them: “{state.first}”"
-    return _name(state)
-
-
-def _name(state: RowsState) -> str:
-    return str(state.event.data["name"])
+        return f"{state.name}, the first of them: “{state.first}”"
+    return state.name
 
 
 @dataclass(slots=True)
@@ -297,7 +304,7 @@ class _Tally:
 
 def _follow_all(run: RuleRun, state: RowsState, rows: Sequence[Row], follow: Follow) -> RowsState:
     item = _item(run, state)
-    tally, decisions, failed = _Tally(_name(state)), run.decisions, state.failed
+    tally, decisions, failed = _Tally(state.name), run.decisions, state.failed
     for row in rows:
         run.decisions, before = [], len(run.messages)
         if row.problem:
@@ -315,7 +322,7 @@ def _follow_all(run: RuleRun, state: RowsState, rows: Sequence[Row], follow: Fol
 
 
 def _place(state: RowsState, row: Row) -> str:
-    return f"row {row.number} of {_name(state)}"
+    return f"row {row.number} of {state.name}"
 
 
 def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> list[PlannedMessage]:

@@ -15,7 +15,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Given, RuleTest
-from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Table, WebhookTrigger
 from wbox_notify.triggers.schedule import Schedule
 
 _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in the zone of the project
@@ -89,7 +89,7 @@ def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterat
     """Yield the events that an input of a test stands for."""
     match given.kind:
         case "file":
-            yield _file(store, rule, given)
+            yield from _files(store, rule, given)
         case "webhook":
             yield _call(store, rule, given, number)
         case "schedule" | "missing":
@@ -100,6 +100,23 @@ def _events(store: ReplayStore, rule: Rule, given: Given, number: int) -> Iterat
                 yield Event(
                     id=f"ack:{key}:{number}", type="ack", at=store.now, data={"rule": rule.id, "key": key}
                 )
+
+
+def _files(store: ReplayStore, rule: Rule, given: Given) -> Iterator[Event]:
+    """Yield the event of a file; none where it is the table that the rule reads when it is due."""
+    if rule.table:
+        _put_table(store, rule.table, given)
+    else:
+        yield _file(store, rule, given)
+
+
+def _put_table(store: ReplayStore, table: Table, given: Given) -> None:
+    """Let a table have the contents of an input from now on."""
+    name = given.data.get("name", table.path.name)
+    if name != table.path.name:
+        raise WboxError(f"the rule reads {table.path.name}, not {name}")
+    text = str(given.data.get("text", ""))
+    store.contents[str(table.path)] = text.encode("utf-8", "surrogatepass")
 
 
 def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:

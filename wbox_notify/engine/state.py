@@ -6,6 +6,7 @@ Their JSON values are those that stores of older versions hold.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePath
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
@@ -477,7 +478,9 @@ class RowsState(State):
     """A file whose rows are followed.
 
     Attributes:
-        event: The event of the file.
+        event: The event of the file, or the one at which a table is read.
+        table: The path of the table; empty where the event tells of the file.
+        version: What tells the table from its other versions, once its first rows were read.
         next: The number of the next row.
         rows: How many were followed, of which so many ``failed``.
         made: How many messages they made; ``first`` is what the first of these says.
@@ -495,6 +498,13 @@ class RowsState(State):
     first: str = ""
     done: bool = False
     only: Mapping[int, tuple[Retry, ...]] | None = None
+    table: str = ""
+    version: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return PurePath(self.table).name or str(self.event.data["name"])
 
     @property
     def waiting(self) -> int:

@@ -3,13 +3,16 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, in_order
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules import exposure
+from wbox_notify.rules.compile import parts
 from wbox_notify.rules.names import CALL
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import Contact, OnCall
@@ -23,6 +26,8 @@ from wbox_notify.rules.triggers import (
     WebhookTrigger,
 )
 from wbox_notify.templates import Template
+from wbox_notify.triggers.file.readers.text import Row
+from wbox_notify.triggers.file.rows import RowFiles, Wanted
 
 _WRITE = "give the user that runs this the right to write there"
 _PUBLIC_URL = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
@@ -50,7 +55,7 @@ def check(project: Project) -> list[Problem]:
                 problems += exposure.watched(source, file, settings.own)
         for draft, location in _drafts(rule):
             problems += exposure.sent(draft, location, settings.own, settings.folder)
-        problems += _targets(rule)
+        problems += [*_targets(rule), *_table(rule)]
     return list(in_order(problems))
 
 
@@ -187,6 +192,33 @@ def _target(target: Target, root: Path, location: Location) -> Iterator[Problem]
         yield location.warning("WBX351", f"{above} is a file, not a folder")
     elif not os.access(above, os.W_OK | os.X_OK):
         yield location.warning("WBX351", f"files cannot be moved to {folder}", _WRITE)
+
+
+def _table(rule: Rule) -> Iterator[Problem]:
+    """Yield a warning where a table cannot be read as it is now, and for each column that it lacks."""
+    if rule.table is None or rule.for_each is None:
+        return
+    name, path = rule.for_each[0], rule.table.path
+    location = rule.location.at("for_each", name)
+    wanted = Wanted(
+        reader="check",
+        path=str(path),
+        root=str(path.parent),
+        version=None,
+        reading=rule.table.reading,
+        start=1,
+        most=1,
+    )
+    with closing(RowFiles()) as read:
+        first = read(wanted)
+    row = next(iter(first.rows), Row(1, None))
+    if problem := first.problem or row.problem:
+        yield location.warning("WBX357", f"{path.name}: {problem}")
+    if isinstance(row.value, Mapping):
+        used = {field for part in parts(rule) for field in part.names.get(name, ())}
+        for field in sorted(used - row.value.keys()):
+            hint = did_you_mean(field, row.value) or f"it has {', '.join(row.value)}"
+            yield location.warning("WBX357", f"there is no column `{field}` in {path.name}", hint)
 
 
 def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:

@@ -21,7 +21,10 @@ FIRST: Names = {"event": frozenset({"id", "type", "at"})}
 LAST: Names = {"rule": frozenset({"id", "name"}), "now": _ANY}
 
 ROWS = frozenset({"rows", "lines", "events"})
-"""Fields of a file that are read row by row; they stand alone in ``for_each``, and nowhere else."""
+"""Fields of a file that are read row by row, and functions that read a table so.
+
+They stand alone in ``for_each``, and nowhere else.
+"""
 
 CALL: Names = {"body": _ANY, "headers": _ANY, "query": _ANY}
 """The names of a call before it is an event."""
@@ -98,10 +101,9 @@ def scope(spec: RuleSpec) -> Scope:
 
 
 def with_rows(offered: Names) -> Names:
-    """Return names with the fields of a file that are read row by row."""
-    if "file" not in offered:
-        return offered
-    return {**offered, "file": offered["file"] | ROWS}
+    """Return names with the fields of a file that are read row by row, and the functions that do that."""
+    files = {"file": offered["file"] | ROWS} if "file" in offered else {}
+    return {**offered, **files, **dict.fromkeys(ROWS, _ANY)}
 
 
 def is_free(name: str) -> bool:

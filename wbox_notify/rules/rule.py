@@ -14,6 +14,7 @@ from wbox_notify.rules.triggers import (
     FileTrigger,
     MissingTrigger,
     ScheduleTrigger,
+    Table,
     Trigger,
     WebhookTrigger,
     literal_path,
@@ -198,6 +199,7 @@ class Rule:
         triggers: The events that start it, any of them.
         for_each: The name of one item, and the expression that gives a list of them.
         reads: The field of a file that is read row by row instead: ``rows``, ``lines`` or ``events``.
+        table: The file that is read so, where no trigger tells of it.
         conditions: Expressions that must all hold.
         to: Contacts, on-call rotations, and templates that name some.
         via: The outlets that get the same.
@@ -217,6 +219,7 @@ class Rule:
     triggers: tuple[Trigger, ...]
     for_each: ForEach | None = None
     reads: str | None = None
+    table: Table | None = None
     conditions: tuple[Expression, ...] = ()
     dedupe: Dedupe | None = None
     throttle: Throttle | None = None

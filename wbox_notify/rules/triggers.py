@@ -166,6 +166,14 @@ class MissingTrigger:
     missed: Missed = field(default_factory=Missed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A file whose rows a rule reads when it is due, and how."""
+
+    path: Path
+    reading: Reading
+
+
 Trigger = FileTrigger | WebhookTrigger | ScheduleTrigger | MissingTrigger
 
 

@@ -21,7 +21,7 @@ from wbox_notify.templates.budget import running
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
-from wbox_notify.templates.names import check, leaves, look, names, pulled
+from wbox_notify.templates.names import check, leaves, literal_call, look, names, pulled
 from wbox_notify.templates.sandbox import Sandbox
 
 __all__ = ["Expression", "Template", "TemplateError", "Templates", "words"]
@@ -40,6 +40,7 @@ class Expression:
     Attributes:
         source: The expression as it was written.
         names: The names it takes from the data, each with the fields it uses on it.
+        call: What it calls, where it is no more than a call such as ``rows('list.csv')``.
     """
 
     def __init__(self, source: str, tree: nodes.Expr, sandbox: Sandbox, seconds: float) -> None:
@@ -47,6 +48,7 @@ class Expression:
         check(sandbox, module)
         self.source = source
         self.names = names(sandbox, [module])
+        self.call = literal_call(tree)
         self._leaves = dict(leaves(tree))
         self._sandbox, self._seconds = sandbox, seconds
         self._code = sandbox.from_string(module)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, nodes
 from jinja2.compiler import Frame
@@ -120,6 +120,30 @@ def leaves(tree: nodes.Node) -> Iterator[tuple[str, nodes.Expr]]:
         children = tree.iter_child_nodes()
     for child in children:
         yield from leaves(child)
+
+
+class Call(NamedTuple):
+    """A call of a name with values that are written out."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+
+def literal_call(tree: nodes.Expr) -> Call | None:
+    """Return the call that an expression is; None for any other, and where a value is not written out."""
+    if not isinstance(tree, nodes.Call) or not isinstance(tree.node, nodes.Name):
+        return None
+    values = [*tree.args, *(option.value for option in tree.kwargs)]
+    if tree.dyn_args or tree.dyn_kwargs or not all(map(_is_written_out, values)):
+        return None
+    arguments = tuple(part.as_const() for part in tree.args)
+    return Call(tree.node.name, arguments, {part.key: part.value.as_const() for part in tree.kwargs})
+
+
+def _is_written_out(value: nodes.Expr) -> bool:
+    parts = value.items if isinstance(value, nodes.List) else [value]
+    return all(isinstance(part, nodes.Const) for part in parts)
 
 
 def look(environment: Environment, leaf: nodes.Node, context: Mapping[str, Any]) -> Any:

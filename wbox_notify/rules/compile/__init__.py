@@ -18,7 +18,7 @@ from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
 from wbox_notify.templates import Expression, Template
 
-__all__ = ["BuildContext", "build"]
+__all__ = ["BuildContext", "build", "parts"]
 
 
 def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | None:
@@ -40,6 +40,7 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
         triggers=tuple(triggers),
         for_each=items,
         reads=rule_flow.reads(items),
+        table=rule_flow.table(items),
         conditions=context.expressions(spec.conditions, names.item, location.at("if")),
         dedupe=rule_flow.dedupe(),
         throttle=rule_flow.throttle(),
@@ -70,20 +71,20 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
 
 def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with all that follows from its parts."""
-    parts = list(_parts(rule))
+    uses = list(parts(rule))
     items = [rule.for_each[1]] if rule.for_each else []
     translations = flow.translations(context, spec.send, rule.to, rule.location.at("send"))
     rule = replace(rule, translations=translations)
     if any(isinstance(source, FileTrigger) for source in rule.sources()):
-        rule = replace(rule, needs=needs([*items, *parts]))
+        rule = replace(rule, needs=needs([*items, *uses]))
     hooks = list(rule.hooks())
     if hooks:
         ids = [hook.id for hook in hooks if hook.id]
-        rule = replace(rule, unseen=unseen(parts), headers=headers([*items, *parts, *ids]))
+        rule = replace(rule, unseen=unseen(uses), headers=headers([*items, *uses, *ids]))
     return rule
 
 
-def _parts(rule: Rule) -> Iterator[Expression | Template]:
+def parts(rule: Rule) -> Iterator[Expression | Template]:
     """Yield the expressions and templates of a rule, but for the list of ``for_each``."""
     yield from rule.conditions
     if rule.dedupe:

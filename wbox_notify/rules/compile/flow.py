@@ -2,22 +2,28 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from wbox_notify.clients.apprise import is_url
+from wbox_notify.config.settings import Settings
+from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
-from wbox_notify.errors import MessageError
+from wbox_notify.config.yaml.validation import validate
+from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.messages import KINDS
 from wbox_notify.model.phones import is_like_number
 from wbox_notify.rules.compile.context import BuildContext, is_template
-from wbox_notify.rules.compile.triggers import times
+from wbox_notify.rules.compile.triggers import reading, times
 from wbox_notify.rules.exposure import check_lending
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.flow import (
     SendSpec,
     StepSpec,
 )
+from wbox_notify.rules.models.triggers import ReadSpec
 from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
 from wbox_notify.rules.recipients import (
     Contact,
@@ -41,6 +47,7 @@ from wbox_notify.rules.rule import (
     Throttle,
     Translations,
 )
+from wbox_notify.rules.triggers import Table
 from wbox_notify.templates import Expression, Template, Templates
 
 _ROWS_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
@@ -71,10 +78,12 @@ class RuleFlow:
         return None
 
     def reads(self, items: ForEach | None) -> str | None:
-        """Return the field of a file that the rule follows row by row, if it does."""
+        """Return the field of a file, or of a table, that the rule follows row by row, if it does."""
         if items is None:
             return None
         name, expression = items
+        if functions := expression.names.keys() & ROWS:
+            return min(functions)
         fields = expression.names.get("file", frozenset()) & ROWS
         if not fields:
             return None
@@ -86,6 +95,30 @@ class RuleFlow:
             hint = "make every `trigger` of the rule a `file`"
             self._context.report(location, "WBX318", f"`file.{field}` needs a file from each trigger", hint)
         return field
+
+    def table(self, items: ForEach | None) -> Table | None:
+        """Return the table that the rule reads when it is due, if it does; None where it is wrong."""
+        if items is None or not items[1].names.keys() & ROWS:
+            return None
+        name, expression = items
+        context, location, call = self._context, self._location.at("for_each", name), expression.call
+        if call is None or len(call.arguments) != 1 or not isinstance(call.arguments[0], str):
+            hint = f"write `for_each: {{{name}: rows('customers.csv')}}`, and choose rows with `if`"
+            message = (
+                f"`{min(expression.names.keys() & ROWS)}` takes the path of a file, and must stand alone"
+            )
+            context.report(location, "WBX318", message, hint)
+            return None
+        if any(trigger.schedule is None for trigger in self._spec.trigger):
+            message = f"`{call.name}('…')` needs a schedule from each trigger"
+            hint = f"for files that come, write `trigger: {{file: …}}` and `{{{name}: file.{call.name}}}`"
+            context.report(location, "WBX318", message, hint)
+        path = context.read(partial(_table_path, context.settings), call.arguments[0], location, "WBX361")
+        spec, problems = validate(ReadSpec, dict(call.options), location)
+        context.problems += problems
+        if path and spec:
+            return Table(path=path, reading=reading(spec).of(call.name))
+        return None
 
     def dedupe(self) -> Dedupe | None:
         """Return the key of equal events."""
@@ -165,6 +198,16 @@ class RuleFlow:
 
     def _expressions(self, texts: list[str], *path: str) -> tuple[Expression, ...]:
         return self._context.expressions(texts, self._names.item, self._location.at(*path))
+
+
+def _table_path(settings: Settings, text: str) -> Path:
+    """Return the path of a table; ConfigError where it belongs to the daemon."""
+    path = as_path(text, settings.folder)
+    if part := settings.own.at(path):
+        raise ConfigError(
+            f"{path} belongs to the daemon ({part.what}) and is never read", hint="name another file"
+        )
+    return path
 
 
 def recipients(

@@ -15,6 +15,7 @@ from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
     FileSpec,
     MissingSpec,
+    ReadSpec,
     TimesSpec,
     TriggerSpec,
     WebhookSpec,
@@ -149,14 +150,19 @@ def _file(context: BuildContext, spec: FileSpec, location: Location) -> FileTrig
         min_size=spec.min_size,
         ready=spec.ready,
         existing=spec.existing,
-        read=Reading(
-            kind=spec.read.kind or "",
-            encoding=spec.read.encoding or "",
-            delimiter=spec.read.delimiter or "",
-            columns=tuple(spec.read.columns),
-        ),
+        read=reading(spec.read),
         burst=spec.burst,
         **targets,
+    )
+
+
+def reading(spec: ReadSpec) -> Reading:
+    """Return how the rows of a file are read."""
+    return Reading(
+        kind=spec.kind or "",
+        encoding=spec.encoding or "",
+        delimiter=spec.delimiter or "",
+        columns=tuple(spec.columns),
     )
 
 

@@ -23,7 +23,7 @@ _True = Annotated[Literal[True], BeforeValidator(_only_true)]  # for pydantic, 1
 
 
 class FileFacts(Strict):
-    """A new file."""
+    """A new file; where the rule reads a table when it is due, the table from now on."""
 
     name: str | None = Field(default=None, description="the name, or the path below the watched folder")
     size: int | None = Field(default=None, description="the size in bytes; by default that of `text`")

@@ -1,15 +1,16 @@
 """Rows of a dropped file: how they are read, and slices of them from the very version that was reported."""
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from wbox_notify.errors import WboxError
-from wbox_notify.model.file_version import is_told
+from wbox_notify.model.file_version import is_told, mtime
 from wbox_notify.triggers.file.opening import opened
 from wbox_notify.triggers.file.readers.calendar import calendar
 from wbox_notify.triggers.file.readers.json_items import json_list, ndjson
@@ -48,6 +49,10 @@ class Reading:
     delimiter: str = ""
     columns: tuple[str, ...] = ()
 
+    def of(self, field: str) -> "Reading":
+        """Return how a field of the file is read: ``rows``, ``lines`` or ``events``."""
+        return replace(self, kind={"lines": "lines", "events": "ics"}.get(field, self.kind))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -56,17 +61,14 @@ class Wanted:
     Attributes:
         reader: The key under which the file stays open from slice to slice.
         root: The folder below which no link is followed on the way to ``path``.
-        size: The bytes of the version.
-        mtime: Its time, in seconds since the epoch.
-        digest: What tells its content from another, or nothing.
+        version: The ``size`` and ``mtime`` of the version, with its ``digest`` if it is known; None takes the
+            file as it is.
     """
 
     reader: str
     path: str
     root: str
-    size: int
-    mtime: float
-    digest: str
+    version: Mapping[str, Any] | None
     reading: Reading
     start: int
     most: int
@@ -74,11 +76,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows, and whether there are ``more``; or the ``problem`` why they cannot be read."""
+    """Some rows of a ``version``, and whether there are ``more``; or the ``problem`` why there are none."""
 
     rows: tuple[Row, ...] = ()
     more: bool = False
     problem: str = ""
+    version: Mapping[str, Any] | None = None
 
 
 class Rows:
@@ -169,14 +172,15 @@ class RowFiles:
         rows = self._open.pop(wanted.reader, None)
         try:
             with opened(wanted.root, wanted.path, _FLAGS) as descriptor:
-                _check(descriptor, wanted)
+                version = wanted.version or _version_of(descriptor, wanted.path)
+                _check(descriptor, wanted.path, version)
                 if rows and not _continues(rows, wanted, descriptor):
                     rows.close()
                     rows = None
                 if rows is None:
                     rows = Rows(os.fdopen(os.dup(descriptor), "rb"), wanted.path, wanted.reading)
-                part = rows.take(wanted.start, wanted.most)
-                _check(descriptor, wanted)
+                part = replace(rows.take(wanted.start, wanted.most), version=version)
+                _check(descriptor, wanted.path, version)
         except OSError as error:
             part = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
         except WboxError as error:
@@ -203,7 +207,15 @@ def _continues(rows: Rows, wanted: Wanted, descriptor: int) -> bool:
     return rows.at == wanted.start and os.path.samestat(os.fstat(rows.fileno()), os.fstat(descriptor))
 
 
-def _check(descriptor: int, wanted: Wanted) -> None:
+def _version_of(descriptor: int, path: str) -> Mapping[str, Any]:
+    """Return what tells a file from its other versions; WboxError where it is none."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise WboxError(f"{path!r} is not a file")
+    return {"size": status.st_size, "mtime": mtime(status)}
+
+
+def _check(descriptor: int, path: str, version: Mapping[str, Any]) -> None:
     """Raise WboxError where a file is not the version that is wanted."""
-    if not is_told(descriptor, {"size": wanted.size, "mtime": wanted.mtime, "digest": wanted.digest}):
-        raise WboxError(f"{wanted.path!r} has changed since it was reported")
+    if not is_told(descriptor, version):
+        raise WboxError(f"{path!r} has changed since it was reported")
