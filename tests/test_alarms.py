@@ -185,6 +185,26 @@ def test_a_trouble_of_the_daemon_is_told_with_its_end(store: Store, tmp_path: Pa
     ]
 
 
+def test_the_owner_hears_of_trouble_and_of_what_was_given_up_but_not_of_messages_to_the_owner(
+    store: Store, tmp_path: Path
+) -> None:
+    project = a_project(tmp_path, common=())
+    project = replace(project, settings=replace(project.settings, owner="+905551110009"))
+    alarms = Fallback(store, Live(project))
+    put(store, TEXT)
+    for _ in range(2):
+        dead(store, store.claim(NOW).result(), NOW)
+        alarms.sweep(NOW)
+    assert store.claim(NOW).result() is None
+    texts = [
+        delivery.message.message
+        for delivery in store.queue(list(State))
+        if isinstance(delivery.message, Text)
+    ]
+    assert len(texts) == 2
+    assert "rule a" in texts[1]
+
+
 def test_without_a_fallback_the_log_hears_it(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

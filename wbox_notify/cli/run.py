@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +18,9 @@ from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, subject, target
 from wbox_notify.cli.output import clock, json_option, lasted, log_to_stderr, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems, sound
-from wbox_notify.config.yaml.problems import errors
+from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
+from wbox_notify.daemon.last_good import restore
 from wbox_notify.daemon.systemd import Systemd
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import Delivery, NextStep, Plan
@@ -46,7 +48,7 @@ def run(config: Path | None, as_json: bool) -> int:
     log_to_stderr()
     _protect_process()
     stop = stop_on_signals()
-    project = sound(open_project(config))
+    project, broken = _loaded(config)
     _check_exposure(project)
     if not project.rules:
         raise ConfigError(
@@ -56,7 +58,12 @@ def run(config: Path | None, as_json: bool) -> int:
     feed = Feed(as_json=as_json)
     systemd = Systemd(os.environ, ["planner", "dispatch"])
     daemon = Daemon(
-        project, os.environ, on_plan=feed.planned, on_attempt=feed.attempted, on_turn=systemd.turned
+        project,
+        os.environ,
+        broken=broken,
+        on_plan=feed.planned,
+        on_attempt=feed.attempted,
+        on_turn=systemd.turned,
     )
     # A plain list: a signal can interrupt the handler of another, and the lock of an event would block both.
     reloads: list[int] = []
@@ -75,6 +82,20 @@ def run(config: Path | None, as_json: bool) -> int:
     systemd.tell("STOPPING=1")
     daemon.stop()
     return 0
+
+
+def _loaded(config: Path | None) -> tuple[Project, Sequence[Problem]]:
+    """Return the project, or what it was before its errors, with these; end with 78 where that is unknown."""
+    project = open_project(config)
+    broken = errors(project.problems)
+    if not broken:
+        return project, ()
+    before = restore(project.settings, os.environ)
+    if before is None:
+        return sound(project), ()
+    print_problems(broken)
+    log.error("started with the last good rules: see the errors above")
+    return before, broken
 
 
 def _protect_process() -> None:

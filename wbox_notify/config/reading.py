@@ -48,9 +48,12 @@ class Setup:
     secrets: Secrets
 
 
-def read(folder: Path, environ: Mapping[str, str]) -> Setup:
-    """Return the settings of a project folder; a wrong one is a problem, and its default stays."""
-    path = folder / FILE
+def read(folder: Path, environ: Mapping[str, str], copy: Path | None = None) -> Setup:
+    """Return the settings of a project folder; a wrong one is a problem, and its default stays.
+
+    With ``copy`` their file is read from there.
+    """
+    path = (copy or folder) / FILE
     document = parse(b"", FILE)
     if os.path.lexists(path):
         document = open_document(path, FILE)

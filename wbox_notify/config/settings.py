@@ -154,7 +154,7 @@ class Settings:
     storm_guard: fields.Count = at(
         "storm_guard", 50, "the most messages that one event sends; more wait for `owner`"
     )
-    owner: str | None = at("owner", None, "the contact who releases such messages")
+    owner: str | None = at("owner", None, "the contact who releases such messages, and is told of trouble")
     backlog: fields.CountOrZero | None = at(
         "backlog", None, "the most waiting texts of one phone; more become one: `20`"
     )

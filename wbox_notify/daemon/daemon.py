@@ -18,7 +18,7 @@ from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT, LINK_KEY
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
-from wbox_notify.daemon import planner
+from wbox_notify.daemon import last_good, planner
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.watcher import ProjectWatcher
@@ -26,6 +26,7 @@ from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
+from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.rules import Live, Project, Rule, load
@@ -46,13 +47,15 @@ _STOP_WITHIN = 4.0
 _LEAST_FOR_SENDING = 0.5
 _LISTED_WITHIN = 10.0
 _MARK = "schedule"
+_PROJECT = "rules"
 _KEY_BYTES = 32
 
 
 class Daemon:
     """Sources, engine and dispatch over one store, in one process.
 
-    ``url`` is where it answers, also before it has started.
+    ``url`` is where it answers, also before it has started. ``broken`` are the errors of the project's files
+    as they are now, where ``project`` is what they were before.
     """
 
     def __init__(
@@ -60,12 +63,14 @@ class Daemon:
         project: Project,
         environ: Mapping[str, str],
         *,
+        broken: Sequence[Problem] = (),
         on_plan: planner.Observer | None = None,
         on_attempt: dispatch.Observer | None = None,
         on_turn: Callable[[str], None] = lambda _loop: None,
     ) -> None:
         settings = project.settings
         self._environ = environ
+        self._broken = broken
         dispatch.connect(project).close()
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
@@ -120,6 +125,10 @@ class Daemon:
         self._schedules.start()
         self._watcher.start()
         self._housekeeping.start()
+        if self._broken:
+            self._fallback.trouble(_PROJECT, self._what_is_broken(), time.time())
+        else:
+            self._keep()
 
     def stop(self) -> None:
         """Take nothing more, finish what is in flight, close; all of it within 5 seconds.
@@ -158,6 +167,8 @@ class Daemon:
                 outlets = {**before.outlets, **project.outlets}
                 project = replace(project, rules=(*project.rules, *kept), outlets=outlets)
             self._follow(self._completed(project))
+            if not broken:
+                self._mend()
             return list(project.problems)
 
     def reload_and_log(self) -> None:
@@ -169,6 +180,24 @@ class Daemon:
             log.error("%s: %s; keeping the previous version", place, message)
         if not broken:
             log.warning("reloaded %d rules", len(self._live.project.rules))
+
+    def _mend(self) -> None:
+        """Take note that no file of the project has an error."""
+        if self._broken:
+            self._fallback.trouble(_PROJECT, None, time.time())
+        self._broken = ()
+        self._keep()
+
+    def _keep(self) -> None:
+        try:
+            last_good.keep(self._live.project.settings)
+        except OSError as error:
+            log.warning("no copy of the rules can be kept for a start with a broken file: %s", error)
+
+    def _what_is_broken(self) -> str:
+        first = self._broken[0]
+        place, lang = f"{first.file}:{first.line}", self._live.project.settings.lang
+        return reasons.notice("broken", lang, place=place, message=first.message.rstrip("."))
 
     def _follow(self, project: Project) -> None:
         """Let all parts read another project; what cannot be used is refused before anything stops."""

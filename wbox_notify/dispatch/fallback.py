@@ -1,14 +1,14 @@
-"""Notifications over other services when WhatsApp messages cannot be sent."""
+"""Notifications about trouble: over other services, and for the owner while WhatsApp works."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import Notice, notice_of
+from wbox_notify.model.messages import Message, Notice, Text, notice_of
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
 from wbox_notify.rules import Live
@@ -25,7 +25,7 @@ _OWN = "wbox-notify"
 class Fallback:
     """Queues each notification once, for the ``fallback`` outlets of the project or of a rule.
 
-    ``wake`` is called after that.
+    The ``owner`` gets those that WhatsApp can carry. ``wake`` is called after that.
     """
 
     def __init__(self, store: Store, live: Live, wake: Callable[[], None] = lambda: None) -> None:
@@ -46,26 +46,32 @@ class Fallback:
     def trouble(self, about: str, problem: str | None, now: float) -> None:
         """Tell of a problem, or with None that it is over."""
         text = problem or reasons.notice("solved", self._lang, about=about)
-        self._say(f"{about}:{now}", text, now)
+        self._say(f"{about}:{now}", text, now, to_owner=True)
 
     def sweep(self, now: float) -> bool:
         """Tell by other services what WhatsApp does not carry; return whether there was something to tell.
 
         Each message of a rule that has a fallback; of the other rules how many were given up, once an hour.
         """
-        project, told = self._live.project, False
-        own = {rule.id: rule.fallback for rule in project.rules if rule.fallback}
-        if own:
-            deliveries = self._store.unheard(list(own), now - _DAY)
-            plans = [self._instead(delivery, own[delivery.rule]) for delivery in deliveries]
-            if plans:
-                self._store.put_plans(plans, now).result()
-                told = True
-        if project.settings.fallback:
-            for group in self._store.given_up(now - _HOUR):
-                if group.last.rule not in own:
-                    told = self._give_up(group, now) or told
-        return told
+        rules = self._live.project.rules
+        own = {rule.id: rule.fallback for rule in rules if rule.fallback}
+        given_up = self._tell_given_up(own, now)
+        return self._tell_instead(own, now) or given_up
+
+    def _tell_instead(self, own: Mapping[str, Sequence[str]], now: float) -> bool:
+        deliveries = self._store.unheard(list(own), now - _DAY) if own else []
+        plans = [self._instead(delivery, own[delivery.rule]) for delivery in deliveries]
+        if plans:
+            self._store.put_plans(plans, now).result()
+        return bool(plans)
+
+    def _tell_given_up(self, own: Container[str], now: float) -> bool:
+        settings = self._live.project.settings
+        if not (settings.fallback or settings.owner):
+            return False
+        groups = [group for group in self._store.given_up(now - _HOUR) if group.last.rule not in own]
+        told = [self._give_up(group, now) for group in groups]
+        return any(told)
 
     @property
     def _lang(self) -> str:
@@ -90,22 +96,29 @@ class Fallback:
     def _give_up(self, group: GivenUp, now: float) -> bool:
         rule, why = group.last.rule, reasons.why(group.last, self._lang)
         text = reasons.notice("given up", self._lang, many=group.many, rule=rule, why=why)
-        return self._say(f"given up:{rule}:{group.hour}", text, now)
+        # What cannot be sent to the owner must not become another message to the owner.
+        return self._say(f"given up:{rule}:{group.hour}", text, now, to_owner=rule != _OWN)
 
-    def _say(self, key: str, text: str, now: float) -> bool:
+    def _say(self, key: str, text: str, now: float, *, to_owner: bool = False) -> bool:
         """Tell all outlets, unless that was done before; return whether it was not."""
         name = f"alarm:{key}"
         if self._store.known_events([name]):
             return False
         log.warning("%s", text)
-        event = Event(id=name, type="alarm", at=datetime.fromtimestamp(now, UTC), data={"text": text})
-        notices = tuple(
-            PlannedMessage(
-                key=f"{name}:{outlet}", rule=_OWN, message=Notice(outlet=outlet, text=text, title=_OWN)
-            )
-            for outlet in self._live.project.settings.fallback
+        at = datetime.fromtimestamp(now, UTC)
+        event = Event(id=name, type="alarm", at=at, data={"text": text})
+        settings = self._live.project.settings
+        messages: list[Message] = [
+            Notice(outlet=outlet, text=text, title=_OWN) for outlet in settings.fallback
+        ]
+        if to_owner and settings.owner:
+            owners = self._live.project.recipients(settings.owner, at)
+            messages += [Text(phone=owner.phone, message=text) for owner in owners]
+        planned = tuple(
+            PlannedMessage(key=f"{name}:{message.recipient}", rule=_OWN, message=message)
+            for message in messages
         )
-        self._store.put_message(event, Plan(event_id=name, messages=notices), now).result()
+        self._store.put_message(event, Plan(event_id=name, messages=planned), now).result()
         self._wake()
         return True
 

@@ -96,6 +96,8 @@ _NOTICES: Mapping[str, Mapping[str, str]] = {
         "solved": "Solved: {about}",
         "given up": "Messages of rule {rule} that could not be sent: {many} ({why})."
         " Run `wbox-notify queue list`.",
+        "broken": "wbox-notify started with the last good rules, as {place} has an error: {message}."
+        " Run `wbox-notify check`.",
         "undelivered": "(not delivered by WhatsApp to {to})",
     },
     "tr": {
@@ -104,6 +106,8 @@ _NOTICES: Mapping[str, Mapping[str, str]] = {
         "solved": "Çözüldü: {about}",
         "given up": "{rule} kuralının gönderilemeyen mesajları: {many} ({why})."
         " `wbox-notify queue list` komutunu çalıştırın.",
+        "broken": "{place} hatalı ({message}); wbox-notify son geçerli kurallarla başladı."
+        " `wbox-notify check` komutunu çalıştırın.",
         "undelivered": "(WhatsApp ile {to} numarasına iletilemedi)",
     },
 }

@@ -170,14 +170,17 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def load(folder: Path, environ: Mapping[str, str]) -> Project:
-    """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises."""
-    setup = reading.read(folder, environ)
+def load(folder: Path, environ: Mapping[str, str], copy: Path | None = None) -> Project:
+    """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises.
+
+    With ``copy`` these are read from there; relative paths in them still start in ``folder``.
+    """
+    setup = reading.read(folder, environ, copy or folder)
     settings = setup.settings
-    documents, problems = _rule_documents(settings.folder)
+    documents, problems = _rule_documents(copy or settings.folder)
     problems += setup.problems
     people, windows = gather([setup.document, *documents], settings.region, settings.tz, problems)
-    context = BuildContext(settings, people, windows, setup.secrets, problems)
+    context = BuildContext(settings, people, windows, setup.secrets, problems, copy)
     loading = _Loading(context)
     for document in documents:
         loading.read(document)

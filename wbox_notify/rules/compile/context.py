@@ -21,15 +21,25 @@ Compiled = TypeVar("Compiled", Expression, Template)
 
 
 class BuildContext:
-    """All that rules are compiled with; mistakes in them join ``problems``."""
+    """All that rules are compiled with; mistakes in them join ``problems``.
+
+    ``copy`` is the folder that holds a copy of the project's files, where they are not read themselves.
+    """
 
     def __init__(
-        self, settings: Settings, people: People, windows: Windows, secrets: Secrets, problems: list[Problem]
+        self,
+        settings: Settings,
+        people: People,
+        windows: Windows,
+        secrets: Secrets,
+        problems: list[Problem],
+        copy: Path | None = None,
     ) -> None:
         self.settings, self.people = settings, people
         self.windows, self.secrets = windows, secrets
         self.outlets = OutletBook(secrets, settings.outlets)
         self.problems = problems
+        self._copy = copy
         self._locales: dict[tuple[str, str], Templates] = {}
         self.templates = self.templates_for(settings.tz, settings.lang)
 
@@ -37,14 +47,15 @@ class BuildContext:
         """Return the templates for readers of a language in a zone."""
         locale = (str(zone), lang)
         if locale not in self._locales:
-            folder: Path | None = self.settings.folder / "templates"
+            folder: Path | None = (self._copy or self.settings.folder) / "templates"
             if folder and not folder.is_dir():
                 folder = None
             self._locales[locale] = Templates(folder, tz=zone, lang=lang, is_private=self._is_private)
         return self._locales[locale]
 
     def _is_private(self, path: Path) -> bool:
-        return self.settings.own.at(path) is not None
+        # The copy lies among the daemon's own data, and holds nothing private.
+        return self._copy is None and self.settings.own.at(path) is not None
 
     def is_right(self, since: int) -> bool:
         """Return whether there is no error among the problems from the index ``since`` on."""

@@ -1,0 +1,105 @@
+"""A start with a broken file goes on with the rules that were good last, and says so."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from wbox_notify.config.yaml.problems import errors
+from wbox_notify.daemon.daemon import Daemon
+from wbox_notify.daemon.last_good import restore
+from wbox_notify.rules import load
+from wbox_notify.simulator import Simulator
+
+RULES = """
+version: 1
+rules:
+  - id: called
+    trigger: {webhook: {path: call, open: true}}
+    to: "+905551110002"
+    send: {text: "{% include 'text.txt' %} {{ body }}"}
+"""
+SETTINGS = 'owner: "+905551110009"\ndefaults: {lang: tr}\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name in ("rules", "templates"):
+        (folder / name).mkdir(parents=True)
+    (folder / "wbox-notify.yaml").write_text(SETTINGS)
+    (folder / "rules" / "all.yaml").write_text(RULES)
+    (folder / "templates" / "text.txt").write_text("Hello")
+    return folder
+
+
+@pytest.fixture
+def environ(tmp_path: Path, wbox: Simulator) -> dict[str, str]:
+    return {
+        "WBOX_API_URL": wbox.url,
+        "WBOX_API_KEY": "sk_test",
+        "WBOX_DATA_DIR": str(tmp_path / "data"),
+        "WBOX_LISTEN": "127.0.0.1:0",
+        "WBOX_PACE": "unlimited",
+    }
+
+
+@contextmanager
+def started(folder: Path, environ: Mapping[str, str]) -> Iterator[Daemon]:
+    """Run a daemon as the command does."""
+    project = load(folder, environ)
+    broken = errors(project.problems)
+    if broken:
+        before = restore(project.settings, environ)
+        assert before is not None
+        project = before
+    daemon = Daemon(project, environ, broken=broken)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.mark.parametrize("broken", ["wbox-notify.yaml", "rules/all.yaml", "templates/text.txt"])
+def test_a_start_with_a_broken_file_follows_the_last_good_rules_and_tells_the_owner(
+    folder: Path, environ: dict[str, str], wbox: Simulator, broken: str
+) -> None:
+    with started(folder, environ):
+        good = (folder / broken).read_text()
+    (folder / broken).write_text("{% if %}: [")
+    with started(folder, environ) as daemon:
+        assert requests.post(f"{daemon.url}/hook/call", json="1", timeout=10).status_code == 202
+        told = {message["body"]["phone"]: message["body"]["message"] for message in wbox.wait_for(2)}
+        assert told["905551110002"] == "Hello 1"
+        assert "wbox-notify son geçerli kurallarla başladı" in told["905551110009"]
+        assert daemon.reload() != []
+        (folder / broken).write_text(good)
+        assert daemon.reload() == []
+        assert wbox.wait_for(3)[2]["body"]["message"] == "Çözüldü: rules"
+
+
+def test_the_copy_is_private_and_leaves_out_keys(folder: Path, environ: dict[str, str]) -> None:
+    key = folder / "templates" / "key"
+    key.write_text("sk_secret\n")
+    key.chmod(0o600)
+    (folder / "wbox-notify.yaml").write_text(SETTINGS + "wbox: {api_key_file: templates/key}\n")
+    with started(folder, environ):
+        pass
+    archive = Path(environ["WBOX_DATA_DIR"]) / "last-good.zip"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    shutil.unpack_archive(archive, folder / "seen")
+    seen = {path.relative_to(folder / "seen").as_posix() for path in (folder / "seen").rglob("*.*")}
+    assert seen == {"wbox-notify.yaml", "rules/all.yaml", "templates/text.txt"}
+
+
+def test_without_a_copy_or_with_a_damaged_one_there_is_nothing_to_follow(
+    folder: Path, environ: dict[str, str]
+) -> None:
+    settings = load(folder, environ).settings
+    assert restore(settings, environ) is None
+    settings.data_dir.mkdir()
+    (settings.data_dir / "last-good.zip").write_bytes(os.urandom(100))
+    assert restore(settings, environ) is None
