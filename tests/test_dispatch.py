@@ -237,6 +237,23 @@ def test_503_holds_the_device_without_using_up_a_try_and_releases_by_itself(
     assert store.circuits() == []
 
 
+def test_who_has_linked_a_device_need_not_wait_for_the_next_look_at_it(
+    dispatcher: Dispatcher, client: Client, store: Store, wbox: Simulator, clock: Clock
+) -> None:
+    put(store, TEXT)
+    wbox.unlink(1)
+    dispatcher.round(client)
+    [circuit] = store.circuits()
+    wbox.scan(1)
+    dispatcher.round(client)
+    assert wbox.messages() == []
+    dispatcher.probe()
+    while dispatcher.round(client) == 0:
+        pass
+    assert (texts(wbox), store.circuits()) == (["hello"], [])
+    assert clock.now < circuit.until
+
+
 class Unpublished:
     """Publishes nothing that goes to one phone, for a reason that may pass or that may not."""
 

@@ -31,6 +31,7 @@ from wbox_notify.web.signed_pages import words
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PAGE = b"GET /ack/page.css HTTP/1.1\r\nHost: a\r\n\r\n"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+COMMANDS = ["/-/queue", "/-/send", "/-/event", "/-/reload", "/-/probe"]
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -385,7 +386,7 @@ def test_pages_answer_to_the_names_of_this_machine(running: Doorway, host: str) 
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::2]"]
 )
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/-/queue", "/-/send", "/-/reload", "/", "/hook"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", *COMMANDS, "/", "/hook"])
 def test_U01_pages_answer_to_no_other_name(running: Doorway, host: str, path: str) -> None:
     assert get(running, path, Host=host, **SHOWN).status_code == 400
 
@@ -421,7 +422,7 @@ def test_U03_every_answer_keeps_its_page_safe(running: Doorway, path: str) -> No
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", ["/-/queue", "/-/send", "/-/reload"])
+@pytest.mark.parametrize("path", COMMANDS)
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 def test_U04_commands_need_the_token(running: Doorway, path: str, shown: str) -> None:
     answer = running.post(path, {"action": "drop", "ids": None}, Authorization=shown)
@@ -430,9 +431,7 @@ def test_U04_commands_need_the_token(running: Doorway, path: str, shown: str) ->
 
 
 def test_looking_at_a_command_does_nothing(running: Doorway) -> None:
-    assert [get(running, f"/-/{name}", **SHOWN).status_code for name in ("queue", "send", "reload")] == [
-        405
-    ] * 3
+    assert {get(running, path, **SHOWN).status_code for path in COMMANDS} == {405}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"action": "burn", "ids": []}', b'{"action": "drop"}'])

@@ -148,6 +148,10 @@ class Remote:
         """Ask the daemon to store an event."""
         return bool(self._post("/-/event", event_fields(event))["new"])
 
+    def probe(self) -> None:
+        """Have the daemon ask wbox now about the devices that cannot send."""
+        self._post("/-/probe", {})
+
     def alive(self) -> bool:
         """Return whether the daemon answers."""
         try:

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -64,7 +64,8 @@ _PROXY = re.compile(r"nginx|cloudflare|openresty|varnish|haproxy|envoy|traefik|c
 _LINK = re.compile(r"(/m/)[a-z2-7]{40,}|((?i:X-Amz-))[^\s\"'<>]+")
 """The link of a file that we lend to wbox: anybody who has it can fetch the file."""
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
+"""The first bytes of each PNG image."""
 
 
 class ApiError(WboxError):
@@ -86,14 +87,14 @@ class SessionStatus:
         ready: Whether messages can be sent; True only where wbox says so.
         state: wbox's own word, such as ``INITIALIZED``.
         status: wbox's own word, such as ``connected``.
-        qr: What a phone has to scan while the device is not linked.
+        qr: What a phone has to scan while the device is not linked; whoever has it can read the messages.
     """
 
     device_id: int | None
     ready: bool
     state: str | None
     status: str | None
-    qr: str | None
+    qr: str | None = field(repr=False)
 
 
 class Client:
@@ -167,26 +168,18 @@ class Client:
         """
         return self._object(self._call("POST", "/v1/session/start", json={"device_id": device_id}))
 
-    def session_qr_png(self, device_id: int) -> bytes:
-        """Return the QR code to scan as a PNG image (``GET /v1/session/qr``, ``format=raw``).
+    def session_qr(self, device_id: int) -> str | bytes:
+        """Return the QR code to scan as wbox wrote it (``GET /v1/session/qr``).
 
-        Raises:
-            ApiError: when wbox gave no image, such as for a device that is linked.
-        """
-        reply = self._qr(device_id, "raw")
-        if not reply.body.startswith(_PNG):
-            raise self._error(
-                Outcome.UNKNOWN, _quote(_parse(reply.body), "the answer is no PNG image"), reply
-            )
-        return reply.body
-
-    def session_qr_base64(self, device_id: int) -> str:
-        """Return the QR code to scan as wbox wrote it: a data URL or bare Base64 (``format=base64``).
+        That is a data URL as a rule, or the Base64 alone, the text in the code, or a PNG image.
 
         Raises:
             ApiError: when wbox gave no code, such as for a device that is linked.
         """
-        reply = self._qr(device_id, "base64")
+        params = {"device_id": device_id, "format": "base64"}
+        reply = self._call("GET", "/v1/session/qr", params=params)
+        if reply.body.startswith(PNG):
+            return reply.body
         body = self._object(reply)
         code = _text(body.get("qr_base64"))
         if code is None:
@@ -196,9 +189,6 @@ class Client:
     def close(self) -> None:
         """Close the connection to wbox."""
         self._transport.close()
-
-    def _qr(self, device_id: int, form: str) -> Reply:
-        return self._call("GET", "/v1/session/qr", params={"device_id": device_id, "format": form})
 
     def _call(self, method: str, path: str, **parts: Mapping[str, Any] | None) -> Reply:
         """Return an answer of success whose body could be read; raise ApiError for all else."""

@@ -240,6 +240,7 @@ class Daemon:
             link_key=self._link_key,
             files=self._media,
             reload=lambda: [problem.as_json() for problem in self.reload()],
+            probe=lambda: self._dispatcher.probe(),  # noqa: PLW0108 - it is made later
             token=self._token,
             hosts=["127.0.0.1", "localhost", "[::1]", host],
             limits=Limits(body=settings.body),

@@ -171,6 +171,12 @@ class Dispatcher(PeriodicThread):
                 self._circuits.ask(circuit, client)
             self._circuits.settle()
 
+    def probe(self) -> None:
+        """Ask wbox now about all devices that cannot send: a person has linked one."""
+        with self._lock:
+            self._circuits.look_at_all()
+        self.wake()
+
     def mind_the_clock(self) -> float:
         """Return the time; where the clock was set, nothing expires or waits because of it."""
         return self._now()

@@ -51,6 +51,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     link_key: bytes,
     files: MediaFiles | None = None,
     reload: Reload | None,
+    probe: Callable[[], None] = lambda: None,
     token: str,
     hosts: Sequence[str],
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -66,6 +67,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
         reload: Reads the rules again; None where the daemon cannot do that.
+        probe: Asks wbox about the devices that cannot send.
         token: The token that our own commands send.
         hosts: The host names at which all pages answer but ``/hook/``, ``/ack/`` and ``/m/``.
         limits: What the caller of a webhook may send.
@@ -90,7 +92,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         *signed_page_routes(control, accept, link_key, form_limits, refusals),
         Route("/livez", alive),
         Route("/readyz", ready),
-        *_Commands(control, reload, token, replace(limits, body=_MAX_MESSAGE)).routes(),
+        *_Commands(control, reload, probe, token, replace(limits, body=_MAX_MESSAGE)).routes(),
     ]
     if files:
         routes += media_routes(files)
@@ -140,9 +142,12 @@ class _Guard:
 class _Commands:
     """The requests of our own commands, which send the token."""
 
-    def __init__(self, control: Control, reload: Reload | None, token: str, limits: Limits) -> None:
+    def __init__(
+        self, control: Control, reload: Reload | None, probe: Callable[[], None], token: str, limits: Limits
+    ) -> None:
         self._control = control
         self._reload = reload
+        self._probe = probe
         self._token = f"Bearer {token}".encode("latin-1")
         self._limits = limits
 
@@ -153,6 +158,7 @@ class _Commands:
             Route("/-/send", self.send, methods=["POST"]),
             Route("/-/event", self.event, methods=["POST"]),
             Route("/-/reload", self.reload, methods=["POST"]),
+            Route("/-/probe", self.probe, methods=["POST"]),
         ]
 
     async def queue(self, request: Request) -> Response:
@@ -196,6 +202,12 @@ class _Commands:
         problems = await run_in_threadpool(self._reload)
         broken = any(problem.get("severity") == "error" for problem in problems)
         return JSONResponse({"problems": problems}, 422 if broken else 200)
+
+    async def probe(self, request: Request) -> Response:
+        """Ask wbox now about the devices that cannot send; answers ``{}``."""
+        self._authorise(request)
+        await run_in_threadpool(self._probe)
+        return JSONResponse({})
 
     def _authorise(self, request: Request) -> None:
         authorization = request.headers.get("authorization", "").encode("latin-1")
