@@ -79,14 +79,18 @@ class Workplace:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def start(self, *words: str, log: BinaryIO | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, log: BinaryIO | None = None, terminal: int | None = None
+    ) -> subprocess.Popen[str]:
         """Begin a command and return at once; a pipe that nobody reads would hold it up in the end."""
+        output = log or terminal or subprocess.PIPE
         process = subprocess.Popen(
             [sys.executable, "-m", "wbox_notify", *words],
             cwd=self.folder,
             env=self.environment,
-            stdout=log or subprocess.PIPE,
-            stderr=log or subprocess.PIPE,
+            stdin=terminal,
+            stdout=output,
+            stderr=output,
             text=True,
         )
         self._started.append(process)

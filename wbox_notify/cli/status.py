@@ -67,7 +67,7 @@ def _device(project: Project) -> tuple[dict[str, Any], int]:
         client.close()
     if session.ready:
         return {"ready": True, "text": f"{session.device_id} ready"}, 0
-    return {"ready": False, "text": f"{session.device_id} not linked: scan the QR code"}, _HELD
+    return {"ready": False, "text": f"{session.device_id} not linked: link it with wbox-notify pair"}, _HELD
 
 
 def _queue(project: Project) -> dict[str, Any]:

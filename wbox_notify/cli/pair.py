@@ -1,0 +1,210 @@
+"""``wbox-notify pair``."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify.cli import qr
+from wbox_notify.cli.output import fail, json_option, say, say_json
+from wbox_notify.cli.project import Remote, open_project, usable
+from wbox_notify.cli.send import device_option
+from wbox_notify.clients.wbox import ApiError, Client, SessionStatus
+from wbox_notify.config import private
+from wbox_notify.dispatch import connect
+from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.text import printable
+
+_INTERRUPTED = 130
+_ASK_EVERY = 2.0
+_START_AGAIN = 15
+"""After so many looks without a code the session is started again: wbox may have given it up."""
+_PHONE = "On the phone: WhatsApp > Linked devices > Link a device"
+_WAITING = "Waiting for the scan. Ctrl-C ends."
+
+
+@click.command("pair")
+@device_option
+@json_option
+@click.pass_obj
+def pair(config: Path | None, device: int | None, as_json: bool) -> int:
+    """Link a device to a phone: show its QR code until the phone has scanned it.
+
+    Where the terminal is too small for the code, or there is none, the code is a picture that only you can
+    read, in the data folder. Exits with 0 when the device is ready, 69 when wbox cannot be reached, 77 when
+    the key is refused, 130 on Ctrl-C.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # so that nothing is left of the code
+    project = usable(open_project(config))
+    picture = project.settings.data_dir / "qr.png"
+    with closing(connect(project)) as client, closing(_Screen(picture, as_json=as_json)) as screen:
+        try:
+            device = link(client, device or project.settings.device_id, screen.show)
+        except KeyboardInterrupt:
+            screen.close()
+            return fail(
+                "the device is not linked yet", "wbox-notify pair goes on", _INTERRUPTED, as_json=as_json
+            )
+    with suppress(WboxError):  # without a daemon nobody waits
+        Remote(project.settings.data_dir).probe()
+    if as_json:
+        say_json(_state(device, ready=True))
+    else:
+        say(f"Device {device} is linked and ready.")
+    return 0
+
+
+def link(
+    client: Client,
+    device: int | None,
+    show: Callable[[int, qr.Code | str], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Wait until a device, by default the first, is linked to a phone; return its number.
+
+    Args:
+        client: The way to wbox.
+        device: The number of the device.
+        show: Is called at each look with the code to scan, or with the reason why there is none.
+        pause: Waits for seconds.
+
+    Raises:
+        WboxError: there is no such device, the key is refused, or wbox does not answer at the start.
+    """
+    session = _session(client, device)
+    if session.device_id is None:
+        raise WboxError("wbox does not name its first device", hint="wbox-notify pair --device 1")
+    device, without = session.device_id, 0
+    if not session.ready:
+        client.session_start(device)
+    while code := _look(client, device):
+        without += 1
+        if isinstance(code, qr.Code):
+            without = 0
+        if without != 1:  # once is no trouble: the phone may have scanned between two questions
+            show(device, code)
+        if without and without % _START_AGAIN == 0:
+            with suppress(ApiError):
+                client.session_start(device)
+        pause(_ASK_EVERY)
+    return device
+
+
+def _look(client: Client, device: int) -> qr.Code | str | None:
+    """Return the code to scan now, or why there is none; None for a device that is ready."""
+    try:
+        session = _session(client, device)
+        if session.ready:
+            return None
+        try:
+            return qr.read(client.session_qr(device))
+        except WboxError:
+            if session.qr:
+                return qr.read(session.qr)
+            raise
+    except WboxError as error:
+        if isinstance(error, ApiError) and error.answer.outcome is Outcome.UNAUTHORIZED:
+            raise
+        return str(error)
+
+
+def _session(client: Client, device: int | None) -> SessionStatus:
+    """Return the state of a session, also where wbox answers that it is not ready."""
+    try:
+        return client.session_status(device)
+    except ApiError as error:
+        if error.answer.outcome is not Outcome.NOT_READY:
+            raise
+        return SessionStatus(device_id=device, ready=False, state=None, status=None, qr=None)
+
+
+class _Screen:
+    """Shows the code in the terminal if it fits there, else as a picture in a file; neither stays behind.
+
+    Args:
+        picture: The path of the picture.
+        as_json: Whether a program reads what is printed.
+    """
+
+    def __init__(self, picture: Path, *, as_json: bool) -> None:
+        self._picture = picture
+        self._as_json = as_json
+        self._is_terminal = sys.stdout.isatty() and not as_json
+        self._shown: object = None
+        self._state: object = None
+        self._height = 0
+
+    def show(self, device: int, code: qr.Code | str) -> None:
+        """Show the code, or the reason why there is none; what is shown already stays as it is."""
+        fits = isinstance(code, qr.Code) and self._fits(code)
+        if (code, fits) == self._shown:
+            return
+        self._shown = code, fits
+        self._erase()
+        if isinstance(code, str):
+            self._say(_state(device, reason=code), f"No QR code yet: {printable(code)}")
+        elif fits:
+            lines = [_PHONE, *qr.lines(code), _WAITING]
+            click.echo("\n".join(lines), color=True)  # it is no decoration
+            self._height = len(lines)
+        else:
+            self._write(code.picture)
+            text = f"{_PHONE}\nScan the picture {self._picture}"
+            if self._is_terminal:
+                text += f", or make the terminal larger: {' x '.join(map(str, _size(code)))}"
+            self._say(_state(device, picture=str(self._picture)), text)
+
+    def close(self) -> None:
+        """Remove the code from the screen and from the disk."""
+        self._erase()
+        with suppress(OSError):
+            self._picture.unlink()
+
+    def _fits(self, code: qr.Code) -> bool:
+        """Return whether the terminal can show a code as a whole."""
+        room = shutil.get_terminal_size()
+        needed = _size(code)
+        return (
+            self._is_terminal and bool(code.modules) and needed[0] <= room.columns and needed[1] <= room.lines
+        )
+
+    def _erase(self) -> None:
+        if self._height:
+            click.echo(f"\x1b[{self._height}F\x1b[J", nl=False, color=True)
+        self._height = 0
+
+    def _write(self, picture: bytes) -> None:
+        try:
+            private.write(self._picture, picture)
+        except OSError as error:
+            problem = f"{self._picture} cannot be written: {error.strerror}"
+            raise StoreError(problem, hint="WBOX_DATA_DIR names the data folder") from error
+
+    def _say(self, state: dict[str, Any], text: str) -> None:
+        """Print a new state, for a program or for a person."""
+        if state == self._state:
+            return
+        self._state = state
+        if self._as_json:
+            say_json(state)
+        else:
+            say(text)
+
+
+def _state(
+    device: int, *, ready: bool = False, picture: str | None = None, reason: str | None = None
+) -> dict[str, Any]:
+    return {"device": device, "ready": ready, "picture": picture, "reason": reason}
+
+
+def _size(code: qr.Code) -> tuple[int, int]:
+    """Return the columns and the lines that it takes to show a code in a terminal."""
+    return max(qr.width(code), len(_PHONE)), len(qr.lines(code)) + 3

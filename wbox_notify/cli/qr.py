@@ -1,0 +1,113 @@
+"""The QR code of a device: read in any form that wbox may give it, drawn in a terminal, kept as a picture."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import segno
+from PIL import Image
+
+from wbox_notify.clients.wbox import PNG
+from wbox_notify.errors import WboxError
+
+_LARGEST = 4096
+"""Pixels of a side; a small file can hold a picture that fills the memory."""
+_FINDER = [bytes(max(abs(x - 3), abs(y - 3)) != 2 for x in range(7)) for y in range(7)]  # noqa: PLR2004
+"""The square in three corners of each code."""
+_QUIET = 2
+_BLACK_ON_WHITE, _AS_BEFORE = "\x1b[30;107m", "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A QR code; it is worth as much as the phone that scans it.
+
+    Attributes:
+        picture: It as a PNG image.
+        modules: Its rows, each with 1 for a dark module and 0 for a light one; none where the picture does
+            not show them plainly.
+    """
+
+    picture: bytes = field(repr=False)
+    modules: Sequence[bytes] = field(repr=False)
+
+
+def read(code: str | bytes) -> Code:
+    """Return the code in a PNG image, a data URL, Base64, or the text that is to be in the code.
+
+    Raises:
+        WboxError: it is something else; the error does not quote it.
+    """
+    picture = code if isinstance(code, bytes) else _decoded(code.strip())
+    if picture:
+        return Code(picture, _modules(picture))
+    try:
+        made = segno.make(code.strip(), error="l", micro=False)
+    except ValueError as error:
+        raise WboxError("wbox gave a QR code that no QR code can hold") from error
+    drawn = io.BytesIO()
+    made.save(drawn, kind="png", scale=8)
+    return Code(drawn.getvalue(), tuple(bytes(row) for row in made.matrix))
+
+
+def width(code: Code) -> int:
+    """Return the columns that a code needs in a terminal."""
+    return len(code.modules) + 2 * _QUIET
+
+
+def lines(code: Code) -> list[str]:
+    """Return a code as lines for a terminal, in black on white whatever its colours, two rows on a line."""
+    margin = bytes(_QUIET)
+    rows = [margin + row + margin for row in code.modules]
+    blank = bytes(width(code))
+    rows = [blank, blank, *rows, blank, blank, blank]  # codes have an odd number of rows
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return [f"{_BLACK_ON_WHITE}{_halves(*pair)}{_AS_BEFORE}" for pair in pairs]
+
+
+def _halves(above: bytes, below: bytes) -> str:
+    return "".join(" ▀▄█"[top + 2 * bottom] for top, bottom in zip(above, below, strict=True))
+
+
+def _decoded(text: str) -> bytes | None:
+    """Return the image in a data URL or in Base64; None for a text that is to be in the code itself."""
+    is_url = text.startswith("data:")
+    if is_url:
+        text = text.partition(",")[2]
+    try:
+        picture = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        picture = b""
+    if picture.startswith(PNG):
+        return picture
+    if is_url:
+        raise WboxError("wbox gave a QR code that is no PNG image")
+    return None
+
+
+def _modules(picture: bytes) -> Sequence[bytes]:
+    try:
+        with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
+            if max(image.size) > _LARGEST:
+                return ()
+            paper = Image.new("RGBA", image.size, "white")
+            paper.alpha_composite(image.convert("RGBA"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise WboxError("wbox gave a QR code in a damaged image") from error
+    ink = paper.convert("L").point([1] * 128 + [0] * 128)
+    ink = ink.crop(ink.getbbox())
+    for size in range(21, 178, 4):  # codes have these sizes alone
+        pixels = ink.resize((size, size), Image.Resampling.NEAREST).tobytes()
+        rows = [pixels[start : start + size] for start in range(0, size * size, size)]
+        if _is_code(rows):
+            return rows
+    return ()
+
+
+def _is_code(rows: Sequence[bytes]) -> bool:
+    """Return whether rows have the marks of a QR code: three finders, and dots between two of them."""
+    far = len(rows) - 7
+    finders = [[row[x : x + 7] for row in rows[y : y + 7]] for x, y in ((0, 0), (far, 0), (0, far))]
+    dots = bytes((place + 1) % 2 for place in range(8, far - 1))
+    return all(finder == _FINDER for finder in finders) and rows[6][8 : far - 1] == dots
