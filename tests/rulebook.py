@@ -1,13 +1,17 @@
 """Projects for tests: files in a folder, and a rule of which only some lines are given."""
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from wbox_notify.config import reading
 from wbox_notify.config.yaml.document import Document
@@ -30,6 +34,24 @@ def project(folder: Path, files: Mapping[str, str | bytes], **environ: str) -> P
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     return load(folder, environ)
+
+
+@cache
+def whole(rules: str, settings: str = "version: 1\ndefaults: {tz: UTC}\n") -> Project:
+    """Return the project of a whole rule file without any mistake."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = project(Path(folder), {"rules/all.yaml": rules, "wbox-notify.yaml": settings})
+    assert [problem.message for problem in made.problems if problem.severity == "error"] == []
+    return made
+
+
+def rule_tests(rules: str) -> list[Any]:
+    """Return the tests of the rules of a whole rule file, as parameters: the rule, and its test."""
+    return [
+        pytest.param(rule, test, id=f"{rule.id}: {test.name}")
+        for rule in whole(rules).rules
+        for test in rule.tests
+    ]
 
 
 def rule_file(rule: str) -> str:

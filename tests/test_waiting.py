@@ -1,13 +1,9 @@
 """What rules hold back is told in the end, once, to whom it concerns and in order: told as tests of rules."""
 
-import functools
-import tempfile
-from pathlib import Path
-
 import pytest
+from rulebook import rule_tests, whole
 
 from wbox_notify.engine.rule_tests import run
-from wbox_notify.rules import Project, load
 
 RULES = """
 version: 1
@@ -174,7 +170,7 @@ rules:
           - {at: 2026-11-24 07:25, webhook: *f1}
           - {at: 2026-11-24 07:29, webhook: *f1-ok}
         expect: []
-        skipped: resolved before sleeper was notified
+        skipped: sleeper knows of no trouble
       - name: an end that the sender repeats is told once
         when:
           - {at: 2026-11-23 21:00, webhook: *f1}
@@ -271,28 +267,10 @@ rules:
           - at: 2026-11-23 23:30
             webhook: {body: {alerts: [{status: resolved, fingerprint: f1, labels: {level: high}}]}}
         expect: []
-        skipped: resolved before me was notified
+        skipped: me knows of no trouble
 """
 
 
-@functools.cache
-def the_project() -> Project:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "rules").mkdir()
-        Path(folder, "rules", "all.yaml").write_text(RULES, encoding="utf-8")
-        Path(folder, "wbox-notify.yaml").write_text("version: 1\ndefaults: {tz: UTC}\n")
-        return load(Path(folder), {})
-
-
-TESTS = [(rule, test) for rule in the_project().rules for test in rule.tests]
-
-
-def test_the_rules_load() -> None:
-    assert [problem.message for problem in the_project().problems if problem.severity == "error"] == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "test"), [pytest.param(*one, id=f"{one[0].id}: {one[1].name}") for one in TESTS]
-)
+@pytest.mark.parametrize(("rule", "test"), rule_tests(RULES))
 def test_a_rule_does(rule: object, test: object) -> None:
-    assert run(the_project(), rule, test).complaints == ()  # type: ignore[arg-type]
+    assert run(whole(RULES), rule, test).complaints == ()  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import escalate, told
+from wbox_notify.engine import dedupe, escalate, told
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, tell_left_out, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
@@ -29,7 +29,9 @@ _WITH = ":with:"
 def deliver(run: RuleRun, notification: Notification) -> None:
     """Make the rule's messages for all readers; those in their quiet hours get them later."""
     context = about(run, notification)
-    _deliver(run, run.readers(context), notification, context)
+    if not _deliver(run, run.readers(context), notification, context):
+        for item in notification.items:
+            dedupe.forget(run, item)
 
 
 def deliver_to(run: RuleRun, reader: Reader, notification: Notification) -> None:
@@ -39,14 +41,18 @@ def deliver_to(run: RuleRun, reader: Reader, notification: Notification) -> None
 
 def _deliver(
     run: RuleRun, readers: Sequence[Reader], notification: Notification, context: Mapping[str, Any]
-) -> None:
-    number = 0
+) -> bool:
+    """Make messages for readers; return whether any of them is told now, or is to be told later."""
+    number, is_held = 0, False
     for reader in readers:
-        if not _held_back(run, reader, notification, context):
+        if _held_back(run, reader, notification, context):
+            is_held = not drops(run)
+        else:
             number += _tell_now(run, reader, notification)
     if number:
         run.decide("send", "passed", messages_of(number))
     _escalate(run, notification, number)
+    return is_held or number > 0
 
 
 def _tell_now(run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False) -> int:
@@ -60,8 +66,12 @@ def _tell_now(run: RuleRun, reader: Reader, notification: Notification, *, waite
     news = told.news(run, reader, notification, waited=waited)
     if news:
         return _tell(run, reader, news, about(run, news), told_again(run, news))
-    run.decide("send", "stopped", f"resolved before {reader.name} was notified")
+    run.decide("send", "stopped", _no_end(reader))
     return 0
+
+
+def _no_end(reader: Reader) -> str:
+    return f"{reader.name} knows of no trouble that this ends"
 
 
 def _tell(
@@ -143,7 +153,7 @@ def _hold(run: RuleRun, reader: Reader, notification: Notification, end: datetim
         notification = older.joined(notification)
     news = told.news(run, reader, notification, waited=older is not None)
     if news is None:
-        run.decide(QuietState.KIND, "stopped", f"resolved before {reader.name} was notified")
+        run.decide(QuietState.KIND, "stopped", _no_end(reader))
     elif len(state.held) >= MOST:
         state = replace(state, more=state.more + 1)
         detail = f"{MOST} notifications wait for {reader.name} already; the others are counted"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from wbox_notify.engine import burst, deliver, digest, group, missing, rows, throttle
+from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, throttle
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
@@ -78,7 +78,7 @@ def _place(run: RuleRun, item: Item) -> bool:
 STAGES: Mapping[str, Callable[[RuleRun, Item], bool]] = {
     "if": _conditions_hold,
     "missing": missing.lasts,
-    "dedupe": throttle.is_new,
+    "dedupe": dedupe.is_new,
     "burst": burst.passes,
     "throttle": throttle.passes,
     "send": _place,

@@ -197,7 +197,7 @@ class State(Kept):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupeState(State):
-    """The event that a value was seen in first, with the place of its item."""
+    """The event that a value was seen in first, the place of its item, and whether that was ``resolved``."""
 
     KIND = "dedupe"
     TIMES = ("at",)
@@ -205,6 +205,7 @@ class DedupeState(State):
     event: str
     place: int
     at: float
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,10 @@ class ThrottleState(State):
     def waiting(self) -> int:
         """How many items wait in its queue."""
         return len(self.queue)
+
+    def without(self, item: Item) -> Self:
+        """Return the state without what waits of the same alert."""
+        return replace(self, queue=tuple(other for other in self.queue if other.identity != item.identity))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from wbox_notify.engine.item import short
+from wbox_notify.engine.item import Item, short
+from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun
-from wbox_notify.engine.state import Notification, ToldState
+from wbox_notify.engine.state import Notification, QuietState, ToldState
 from wbox_notify.rules.recipients import Reader
 
 _DAY = 86400.0
@@ -24,6 +25,17 @@ def note(run: RuleRun, reader: Reader, notification: Notification, *, heard: boo
     readers[reader.address] = known - over | firing if heard else known
     kept = _LASTING if any(readers.values()) else _OVER
     run.remember(key, ToldState(readers=readers), run.time + kept)
+
+
+def is_known(run: RuleRun, item: Item) -> bool:
+    """Return whether anybody was told of the alert of an item, or is to be told of it after quiet hours."""
+    if run.recall(ToldState, short(item.identity)):
+        return True
+    for reader in run.readers(about(run, Notification.of(item))):
+        waiting = run.recall(QuietState, reader.address) or QuietState()
+        if waiting.taken(item.identity)[0]:
+            return True
+    return False
 
 
 def news(
