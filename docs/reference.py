@@ -50,6 +50,7 @@ _KINDS = {
 }
 _TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
+    ("with `status`, behind `if`", names.STATED),
     ("with `group`, in `to`, `unless` and `send`", names.GROUPED),
     ("with `digest`, in `send`", names.DIGESTED),
     ("`to`, `unless` and everything in `send`", names.LINKED),

@@ -121,6 +121,8 @@ def context(project: Project, rule: Rule, item: Item, now: datetime) -> dict[str
     if rule.reads == "events" and rule.for_each and rule.for_each[0] in data:
         name = rule.for_each[0]
         data[name] = {**data[name], **_begin_and_end(data[name], project)}
+    if rule.status and "alert" in data:
+        data["alert"] = {**data["alert"], "since": moment(data["alert"]["since"]).astimezone(zone)}
     return {
         **data,
         "event": {"id": item.event_id, "type": item.type, "at": moment(item.at).astimezone(zone)},

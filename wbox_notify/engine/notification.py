@@ -67,8 +67,10 @@ def _group_names(run: RuleRun, key: str, group: Notification) -> dict[str, Any]:
 
 
 def _member(run: RuleRun, item: Item) -> Any:
-    """Return a member of a group: the alert itself, or all names where it is none."""
-    return item.data.get("alert") or run.context(item)
+    """Return a member of a group: the alert of its sender, or all names where that has none."""
+    if run.rule.status is None and "alert" in item.data:
+        return item.data["alert"]
+    return run.context(item)
 
 
 def found_again(run: RuleRun, item: Item, stage: str = "") -> Retry:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, throttle
+from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, status, throttle
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
@@ -25,7 +25,7 @@ def follow_event(run: RuleRun, event: Event) -> None:
 
 def begin(run: RuleRun, event_id: str) -> None:
     """Note which event is followed: a retry finds an item in it again, unless that depends on the time."""
-    if not missing.awaited(run):
+    if not missing.awaited(run) and not run.rule.status:
         run.event_id = event_id
 
 
@@ -46,10 +46,11 @@ def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
 
 def _pass_on(run: RuleRun, first: str, item: Item) -> None:
     names = list(STAGES)
+    passed: Item | None = item
     for name in names[names.index(first) :]:
-        run.stage = name
-        if not STAGES[name](run, item):
-            return
+        if passed:
+            run.stage = name
+            passed = STAGES[name](run, passed)
 
 
 def _conditions_hold(run: RuleRun, item: Item) -> bool:
@@ -62,7 +63,7 @@ def _conditions_hold(run: RuleRun, item: Item) -> bool:
     return True
 
 
-def _place(run: RuleRun, item: Item) -> bool:
+def _place(run: RuleRun, item: Item) -> None:
     """Put an item where the rule wants it: into a group, into a digest, or on its way."""
     if run.rule.group:
         run.stage = "group"
@@ -72,18 +73,26 @@ def _place(run: RuleRun, item: Item) -> bool:
         digest.add(run, run.rule.digest, item)
     else:
         deliver.deliver(run, Notification.of(item))
-    return True
 
 
-STAGES: Mapping[str, Callable[[RuleRun, Item], bool]] = {
-    "if": _conditions_hold,
-    "missing": missing.lasts,
-    "dedupe": dedupe.is_new,
-    "burst": burst.passes,
-    "throttle": throttle.passes,
+_Stage = Callable[[RuleRun, Item], Item | None]
+
+
+def _test(passes: Callable[[RuleRun, Item], bool]) -> _Stage:
+    """Return the stage that an item passes as it is where a test says yes."""
+    return lambda run, item: item if passes(run, item) else None
+
+
+STAGES: Mapping[str, _Stage] = {
+    "if": _test(_conditions_hold),
+    "missing": _test(missing.lasts),
+    "status": status.follow,
+    "dedupe": _test(dedupe.is_new),
+    "burst": _test(burst.passes),
+    "throttle": _test(throttle.passes),
     "send": _place,
 }
-"""The stages in their order; where one says no, the item goes no further, for now or for good."""
+"""The stages in their order; where one gives nothing, the item goes no further, for now or for good."""
 
 
 def items(run: RuleRun, event: Event) -> Iterator[Item]:

@@ -36,6 +36,7 @@ from wbox_notify.engine.state import (
     RowsState,
     SeenState,
     State,
+    StatusState,
     ThrottleState,
 )
 from wbox_notify.errors import WboxError
@@ -233,6 +234,7 @@ _TIMED = (
     QuietState,
     RowsState,
     SeenState,
+    StatusState,
     ThrottleState,
 )
 KINDS = tuple(state.KIND for state in _TIMED)
@@ -276,7 +278,7 @@ def _latest(run: RuleRun, key: str, state: State) -> float:
             return oldest + run.rule.throttle.per if run.rule.throttle else oldest
         case MissingState():
             return missing.next_time(run) or run.time
-        case DedupeState() | SeenState():
+        case DedupeState() | SeenState() | StatusState():
             return math.inf
         case _:
             return _end_of_wait(run, key, state)

@@ -418,6 +418,16 @@ class MissingState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusState(State):
+    """Since when something is in trouble, by the rule's own ``status``; none is kept of what is well."""
+
+    KIND = "status"
+    TIMES = ("since",)
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StormState(State):
     """What a person answered to the storm of a file: ``released`` or ``dropped``."""
 
@@ -530,6 +540,7 @@ STATES: Mapping[str, type[State]] = {
         Retry,
         RowsState,
         SeenState,
+        StatusState,
         StormState,
         ThrottleState,
         ToldState,

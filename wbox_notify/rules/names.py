@@ -42,6 +42,7 @@ OF_TRIGGERS: Mapping[str, Names] = {
 MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
 """The names for the target of a file; ``now`` is the time at which it was taken."""
 
+STATED: Names = {"alert": frozenset({"status", "since"})}
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}
 LINKED: Names = {"ack_url": _ANY}
@@ -59,13 +60,15 @@ class Scope:
 
     Attributes:
         event: In ``for_each``: what the triggers give.
-        item: In ``if``, ``dedupe``, ``throttle``, ``group.by``.
+        item: In ``if`` and ``status``.
+        followed: In ``dedupe``, ``throttle``, ``group.by``.
         told: In ``to`` and ``unless``.
         digested: In ``send``, besides these.
     """
 
     event: Names
     item: Names
+    followed: Names
     told: Names
     digested: Names
 
@@ -95,9 +98,10 @@ def scope(spec: RuleSpec) -> Scope:
             given[name] = fields | known if fields and known else _ANY
     event = {**given, **LAST}
     item = {**given, **dict.fromkeys(spec.for_each, _ANY), **LAST}
+    followed = {**item, **STATED} if spec.status else item
     grouped = GROUPED if spec.group else {}
     digested = DIGESTED if spec.digest else {}
-    return Scope(event, item, {**item, **grouped, **LINKED}, digested)
+    return Scope(event, item, followed, {**followed, **grouped, **LINKED}, digested)
 
 
 def with_rows(offered: Names) -> Names:

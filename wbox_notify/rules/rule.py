@@ -28,6 +28,15 @@ ForEach = tuple[str, Expression]
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """When a trouble is on, and when it is over (None: when it is not on), for each value of ``key``."""
+
+    firing: Expression
+    resolved: Expression | None = None
+    key: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dedupe:
     """The key of equal events, and for how many seconds it counts (None: for ever)."""
 
@@ -201,6 +210,7 @@ class Rule:
         reads: The field of a file that is read row by row instead: ``rows``, ``lines`` or ``events``.
         table: The file that is read so, where no trigger tells of it.
         conditions: Expressions that must all hold.
+        status: Whether something is in trouble, where the sender does not say so.
         to: Contacts, on-call rotations, and templates that name some.
         via: The outlets that get the same.
         fallback: The names of the outlets for messages that wbox refuses.
@@ -221,6 +231,7 @@ class Rule:
     reads: str | None = None
     table: Table | None = None
     conditions: tuple[Expression, ...] = ()
+    status: Status | None = None
     dedupe: Dedupe | None = None
     throttle: Throttle | None = None
     group: Group | None = None

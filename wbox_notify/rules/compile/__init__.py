@@ -42,6 +42,7 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
         reads=rule_flow.reads(items),
         table=rule_flow.table(items),
         conditions=context.expressions(spec.conditions, names.item, location.at("if")),
+        status=rule_flow.status(),
         dedupe=rule_flow.dedupe(),
         throttle=rule_flow.throttle(),
         group=rule_flow.group(),
@@ -87,6 +88,8 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
 def parts(rule: Rule) -> Iterator[Expression | Template]:
     """Yield the expressions and templates of a rule, but for the list of ``for_each``."""
     yield from rule.conditions
+    if rule.status:
+        yield from filter(None, (rule.status.firing, rule.status.resolved, *rule.status.key))
     if rule.dedupe:
         yield from rule.dedupe.key
     if rule.throttle:

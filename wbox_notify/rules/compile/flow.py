@@ -43,6 +43,7 @@ from wbox_notify.rules.rule import (
     ForEach,
     Group,
     QuietHours,
+    Status,
     Step,
     Throttle,
     Translations,
@@ -119,6 +120,25 @@ class RuleFlow:
         if path and spec:
             return Table(path=path, reading=reading(spec).of(call.name))
         return None
+
+    def status(self) -> Status | None:
+        """Return when a trouble is on; None where that is wrong."""
+        spec, location = self._spec.status, self._location.at("status")
+        if spec is None:
+            return None
+        context, names = self._context, self._names
+        for name, source in (("alert", "the preset"), ("missing", "`missing`")):
+            if name in names.event:
+                context.report_key(location, "WBX317", f"{source} has a status of its own", "leave it out")
+        if self._spec.for_each and not spec.key:
+            message = "`status` needs a `key` with `for_each`: what tells one item from another"
+            context.report_key(location, "WBX212", message, "write it like `key: row.id`")
+        firing = context.expression(spec.firing, names.item, location.at("firing"))
+        resolved = context.expression(spec.resolved, names.item, location.at("resolved"))
+        key = context.expressions(spec.key, names.item, location.at("key"))
+        if firing is None:
+            return None
+        return Status(firing, resolved, key)
 
     def dedupe(self) -> Dedupe | None:
         """Return the key of equal events."""
@@ -197,7 +217,7 @@ class RuleFlow:
         )
 
     def _expressions(self, texts: list[str], *path: str) -> tuple[Expression, ...]:
-        return self._context.expressions(texts, self._names.item, self._location.at(*path))
+        return self._context.expressions(texts, self._names.followed, self._location.at(*path))
 
 
 def _table_path(settings: Settings, text: str) -> Path:

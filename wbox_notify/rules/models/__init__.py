@@ -19,7 +19,16 @@ from wbox_notify.config.yaml.validation import (
 )
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import LIFETIME, OnUnknown
-from wbox_notify.rules.models.flow import Dedupe, DigestSpec, GroupSpec, Messages, Quiet, Steps, Throttle
+from wbox_notify.rules.models.flow import (
+    Dedupe,
+    DigestSpec,
+    GroupSpec,
+    Messages,
+    Quiet,
+    StatusSpec,
+    Steps,
+    Throttle,
+)
 from wbox_notify.rules.models.tests import RuleTestSpec
 from wbox_notify.rules.models.triggers import Triggers
 from wbox_notify.rules.models.values import (
@@ -155,6 +164,11 @@ class RuleSpec(Strict):
     )
     conditions: SomeTexts = Field(
         default=[], alias="if", description="an expression, or a list of which all must hold: `file.size > 0`"
+    )
+    status: StatusSpec | None = Field(
+        default=None,
+        description="whether something is in trouble, of events that do not say so themselves: `{firing: "
+        "body.t > 8, resolved: body.t < 6}`",
     )
     dedupe: Dedupe | None = Field(
         default=None, description="an expression, a list, or a map: the rule runs once for the same value"

@@ -90,6 +90,27 @@ Messages = Annotated[list[SendSpec], one_or_more(SendSpec)]
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 
 
+class StatusSpec(Strict):
+    """Whether something is in trouble.
+
+    The rule goes on when a trouble begins and when it is over, and not in between: from here on, `alert` and
+    `group`, `escalate` and `quiet_hours` are as with a preset that has a status. With `group`, each report of
+    the trouble goes on, and the group tells the newest.
+    """
+
+    firing: str = Field(description="an expression: where it holds, the trouble is on")
+    resolved: str | None = Field(
+        default=None,
+        description="an expression: where it holds, the trouble is over, unless `firing` holds too; where "
+        "neither does, nothing changes; by default the trouble is over where `firing` does not hold",
+    )
+    key: Texts = Field(
+        default=[],
+        description="expressions; what has different values, such as `body.sensor`, has its own trouble; by "
+        "default all events of the rule are about one",
+    )
+
+
 class DedupeSpec(Strict):
     """The key of equal events."""
 

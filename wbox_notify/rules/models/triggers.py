@@ -24,6 +24,9 @@ from wbox_notify.rules.models.values import (
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
 ReadKind = Literal["csv", "json", "ndjson", "lines"]
+_OF_THE_RULE: Mapping[str, Refusal] = {
+    "status": Refusal("WBX210", "a trigger has no `status`", "write it beside `trigger`: it is the rule's")
+}
 _YEAR = 366 * 86400.0
 
 
@@ -78,6 +81,8 @@ class Burst(Strict):
 
 class FileSpec(Strict):
     """A finished file in a folder."""
+
+    refused: ClassVar[Mapping[str, Refusal]] = _OF_THE_RULE
 
     path: str = Field(description="the folder to watch; a relative path starts in the project folder")
     match: SomeTexts = Field(
@@ -161,6 +166,8 @@ def _explained(value: Any) -> Any:
 class WebhookSpec(Strict):
     """A call of `/hook/PATH`."""
 
+    refused: ClassVar[Mapping[str, Refusal]] = _OF_THE_RULE
+
     path: HookPath = Field(description="the part after `/hook/`, such as `github` or `shop/orders`")
     preset: PresetName = Field(default="json", description="the kind of sender")
     secret: SecretNames = Field(
@@ -205,6 +212,8 @@ class TimesSpec(OneKind):
 
 class ScheduleSpec(TimesSpec):
     """The times at which a rule runs."""
+
+    refused: ClassVar[Mapping[str, Refusal]] = _OF_THE_RULE
 
     missed: Annotated[Missed, shorthand("run", str, schema=Runs | Missed)] = Field(
         default=Missed(), description="what to do about missed runs"
@@ -268,6 +277,8 @@ class TriggerSpec(OneKind):
     noun, kinds = "`trigger`", ("file", "webhook", "schedule", "missing")
     hints = (None, "make it a list of triggers")
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    refused: ClassVar[Mapping[str, Refusal]] = _OF_THE_RULE
 
     file: FileSpec | None = Field(default=None, description="a finished file in a folder")
     webhook: Annotated[
