@@ -27,8 +27,9 @@ from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import reasons
-from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.outcomes import Answer
 from wbox_notify.rules import Live, Project, Rule, load
 from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger
 from wbox_notify.store import open_store
@@ -36,6 +37,7 @@ from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource, Timetable
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
+from wbox_notify.web.metrics import Metrics
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Limits
@@ -71,6 +73,7 @@ class Daemon:
         settings = project.settings
         self._environ = environ
         self._broken = broken
+        self._on_plan, self._on_attempt = on_plan, on_attempt
         dispatch.connect(project).close()
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
@@ -81,6 +84,7 @@ class Daemon:
         self._media = MediaFiles(
             self._live, self._store.standings, serving=True, events=self._store.events_by_id
         )
+        self._metrics = Metrics(self._live, self._store)
         self.control = Control(self._store, self._wake, self._media.keep)
         self._server = self._serve(settings, needed=bool(project.hooks))
         self._live.project = self._completed(project)
@@ -90,7 +94,7 @@ class Daemon:
             self._live,
             publish=self._media.publish,
             fallback=self._fallback,
-            observer=on_attempt,
+            observer=self._attempted,
             turned=partial(on_turn, "dispatch"),
         )
         self._planner = planner.Planner(
@@ -99,7 +103,7 @@ class Daemon:
             planned=self._dispatcher.wake,
             rows=RowFiles(),
             keep=self._media.keep,
-            observer=on_plan,
+            observer=self._planned,
             turned=partial(on_turn, "planner"),
         )
         self._housekeeping = Housekeeping(
@@ -239,6 +243,7 @@ class Daemon:
             accept=self._accept_soon,
             link_key=self._link_key,
             files=self._media,
+            metrics=self._metrics,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             probe=lambda: self._dispatcher.probe(),  # noqa: PLW0108 - it is made later
             token=self._token,
@@ -274,6 +279,16 @@ class Daemon:
     def _last(self, rule: str) -> Mark | None:
         mark = self._store.remembered(rule, _MARK, "")
         return Mark(**mark) if mark else None
+
+    def _planned(self, event: Event | None, plan: Plan) -> None:
+        self._metrics.planned(event, plan)
+        if self._on_plan:
+            self._on_plan(event, plan)
+
+    def _attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
+        self._metrics.attempted(delivery, answer, then)
+        if self._on_attempt:
+            self._on_attempt(delivery, answer, then)
 
     def _wake(self) -> None:
         self._planner.wake()

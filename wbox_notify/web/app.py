@@ -22,6 +22,7 @@ from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
 from wbox_notify.web.browsers import host_name, with_headers
 from wbox_notify.web.media import media_routes
+from wbox_notify.web.metrics import Metrics, metrics_route
 from wbox_notify.web.refusals import Refusals, refusal_handlers
 from wbox_notify.web.requests import Accept, Limits, commit, read
 from wbox_notify.web.signed_pages import signed_page_routes
@@ -50,6 +51,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     accept: Accept,
     link_key: bytes,
     files: MediaFiles | None = None,
+    metrics: Metrics | None = None,
     reload: Reload | None,
     probe: Callable[[], None] = lambda: None,
     token: str,
@@ -66,6 +68,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         accept: Stores events.
         link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
+        metrics: What ``/metrics`` shows; None where there is none.
         reload: Reads the rules again; None where the daemon cannot do that.
         probe: Asks wbox about the devices that cannot send.
         token: The token that our own commands send.
@@ -96,6 +99,8 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     ]
     if files:
         routes += media_routes(files)
+    if metrics:
+        routes.append(metrics_route(metrics))
     app = Starlette(
         routes=routes,
         middleware=[Middleware(_Guard, own_hosts=own_hosts, refusals=refusals)],

@@ -1,0 +1,95 @@
+"""A real Prometheus scrapes the daemon, and its alert comes back as a message through a real Alertmanager."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from workplace import Workplace, until
+
+from wbox_notify.simulator import Simulator
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "prometheus"
+RULE = """
+version: 1
+rules:
+  - id: alerts
+    trigger: {webhook: {path: alerts, preset: alertmanager, open: true}}
+    to: "+90 555 123 45 67"
+    send: {text: "{{ alert.annotations.summary }}"}
+"""
+ALERTMANAGER = """
+route: {receiver: wbox, group_wait: 1s}
+receivers: [{name: wbox, webhook_configs: [{url: "%s/hook/alerts"}]}]
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("prometheus") and shutil.which("prometheus-alertmanager")),
+        reason="needs Debian's prometheus and prometheus-alertmanager",
+    ),
+]
+
+
+@contextmanager
+def running(*words: str) -> Iterator[None]:
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def test_an_alert_on_our_own_metrics_becomes_a_message(
+    place: Workplace, wbox: Simulator, tmp_path: Path
+) -> None:
+    place.rule(RULE)
+    place.start("run")
+    until(place.card.exists)
+    alertmanager, prometheus = free_port(), free_port()
+    address = place.url.removeprefix("http://")
+    config = (EXAMPLES / "prometheus.yml").read_text()
+    for example, ours in (
+        ("15s", "1s"),
+        ("127.0.0.1:8725", address),
+        ("127.0.0.1:9093", f"127.0.0.1:{alertmanager}"),
+    ):
+        assert example in config
+        config = config.replace(example, ours)
+    (tmp_path / "prometheus.yml").write_text(config)
+    alerts = (EXAMPLES / "wbox-notify-alerts.yml").read_text().replace("for: 1m", "for: 0s")
+    (tmp_path / "wbox-notify-alerts.yml").write_text(alerts)
+    (tmp_path / "alertmanager.yml").write_text(ALERTMANAGER % place.url)
+    with ExitStack() as programs:
+        programs.enter_context(
+            running(
+                "prometheus-alertmanager",
+                f"--config.file={tmp_path}/alertmanager.yml",
+                f"--storage.path={tmp_path}/alertmanager",
+                f"--web.listen-address=127.0.0.1:{alertmanager}",
+                "--cluster.listen-address=",
+            )
+        )
+        programs.enter_context(
+            running(
+                "prometheus",
+                f"--config.file={tmp_path}/prometheus.yml",
+                f"--storage.tsdb.path={tmp_path}/prometheus",
+                f"--web.listen-address=127.0.0.1:{prometheus}",
+            )
+        )
+        place.rule("version: 1\nrules: [", "rules/broken.yaml")
+        told = wbox.wait_for(1, 90)[0]["body"]["message"]
+    assert told.endswith("errors in the rules: wbox-notify check")
