@@ -645,7 +645,7 @@ rules:
         ("trigger: {file: {path: x, read: {delimeter: x}}}", "unknown key `delimeter`", "did you mean `delimiter`?"),
         ("trigger: {file: {path: x, read: {delimiter: ab}}}", "a delimiter is one character", "write it like"),
         ("trigger: {file: {path: x, read: {encoding: klingon}}}", "`klingon` is not an encoding", "windows-1254"),
-        ("trigger: {file: {path: x, read: {as: json, columns: [a]}}}", "`columns` is for CSV, not for json", None),
+        ("trigger: {file: {path: x, read: {as: json, columns: [a]}}}", "`columns` is for csv and xlsx, not for json", None),
         (
             "trigger: {missing: {of: {file: {path: x, read: csv}}, by: '09:00', window: 1h}}",
             "`read` has no effect here: this rule does not take the file",

@@ -32,7 +32,7 @@ ONLY_THE_LOADER_KNOWS = re.compile(
     r"|is not a day|is not a date with a time"  # 30 February
     r"|longer than ten years|whole days"
     r"|`path` (?:is empty|cannot be a template|is a folder)|`ready` is the name of|`\w+` is empty"
-    r"|a delimiter is one character|has no effect here|is for CSV, not for"
+    r"|a delimiter is one character|has no effect here|is for [a-z ]+, not for|has either a `text` or `rows`"
     r"|must be a whole number, not a number"  # 3.0 is a whole number for JSON
 )
 PEOPLE = """\

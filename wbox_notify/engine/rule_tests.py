@@ -16,6 +16,7 @@ from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Po
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.rule import Given, RuleTest
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Table, WebhookTrigger
+from wbox_notify.triggers.file.rows import Reading, workbook_of
 from wbox_notify.triggers.schedule import Schedule
 
 _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in the zone of the project
@@ -115,8 +116,14 @@ def _put_table(store: ReplayStore, table: Table, given: Given) -> None:
     name = given.data.get("name", table.path.name)
     if name != table.path.name:
         raise WboxError(f"the rule reads {table.path.name}, not {name}")
-    text = str(given.data.get("text", ""))
-    store.contents[str(table.path)] = text.encode("utf-8", "surrogatepass")
+    store.contents[str(table.path)] = _contents(given, table.reading)
+
+
+def _contents(given: Given, reading: Reading) -> bytes:
+    """Return the contents of the file of an input."""
+    if rows := given.data.get("rows"):
+        return workbook_of(rows, reading)
+    return str(given.data.get("text", "")).encode("utf-8", "surrogatepass")
 
 
 def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:
@@ -124,7 +131,7 @@ def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:
     name = str(given.data.get("name", "file.txt"))
     path = trigger.root / name
     text = str(given.data.get("text", ""))
-    store.contents[str(path)] = text.encode("utf-8", "surrogatepass")
+    store.contents[str(path)] = _contents(given, trigger.read)
     facts = {
         "path": str(path),
         "name": path.name,
@@ -135,7 +142,7 @@ def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:
         "mtime": store.now.timestamp(),
         "sha256": hashlib.sha256((text or name).encode()).hexdigest(),
         "text": text,
-        **{field: value for field, value in given.data.items() if field != "name"},
+        **{field: value for field, value in given.data.items() if field not in {"name", "rows"}},
     }
     return Event(id=f"file:{path}:{store.now.timestamp()}", type="file", at=store.now, data=facts)
 

@@ -163,6 +163,8 @@ def reading(spec: ReadSpec) -> Reading:
         encoding=spec.encoding or "",
         delimiter=spec.delimiter or "",
         columns=tuple(spec.columns),
+        sheet=spec.sheet or "",
+        skip=spec.skip,
     )
 
 

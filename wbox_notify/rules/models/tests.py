@@ -30,6 +30,15 @@ class FileFacts(Strict):
     mtime: Moment | None = Field(default=None, description="the time of the last change")
     sha256: str | None = Field(default=None, description="the hash of the contents")
     text: str | None = Field(default=None, description="the contents")
+    rows: list[dict[str, str | int | float | bool | None]] | None = Field(
+        default=None, description="the rows of a workbook, each a map of its columns; a day is a text"
+    )
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        if self.text is not None and self.rows is not None:
+            raise invalid("WBX211", "a file has either a `text` or `rows`")
+        return self
 
 
 class CallFacts(Strict):

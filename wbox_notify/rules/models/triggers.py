@@ -23,9 +23,15 @@ from wbox_notify.rules.models.values import (
 )
 from wbox_notify.triggers.schedule import Missed, Runs, Skip
 
-ReadKind = Literal["csv", "json", "ndjson", "lines"]
 _OF_THE_RULE: Mapping[str, Refusal] = {
     "status": Refusal("WBX210", "a trigger has no `status`", "write it beside `trigger`: it is the rule's")
+}
+ReadKind = Literal["csv", "xlsx", "json", "ndjson", "lines"]
+_OF_TABLES = {
+    "delimiter": ("csv",),
+    "columns": ("csv", "xlsx"),
+    "sheet": ("xlsx",),
+    "skip": ("csv", "xlsx"),
 }
 _YEAR = 366 * 86400.0
 
@@ -52,7 +58,8 @@ class ReadSpec(Strict):
     kind: ReadKind | None = Field(
         default=None,
         alias="as",
-        description="`csv`, `json` (a list), `ndjson` or `lines`; by default that of the ending of the name",
+        description="`csv`, `xlsx`, `json` (a list), `ndjson` or `lines`; by default that of the ending of "
+        "the name",
     )
     encoding: Annotated[str | None, parsed(_encoding)] = Field(
         default=None,
@@ -62,13 +69,19 @@ class ReadSpec(Strict):
         str | None,
         parsed(_delimiter, schema=Annotated[str, Field(min_length=1, max_length=1)]),
     ] = Field(default=None, description="the character between the cells of a CSV; detected by default")
-    columns: Texts = Field(default=[], description="the names of the columns of a CSV without a header row")
+    columns: Texts = Field(default=[], description="the names of the columns of a table without a header row")
+    sheet: str | None = Field(
+        default=None, description="the sheet of a workbook; by default the first one that is not hidden"
+    )
+    skip: Count = Field(
+        default=0, description="the number of rows above the header row, such as those with a title"
+    )
 
     @model_validator(mode="after")
-    def _only_csv(self) -> Self:
-        given = [name for name in ("delimiter", "columns") if getattr(self, name)]
-        if given and self.kind not in {None, "csv"}:
-            raise invalid("WBX211", f"`{given[0]}` is for CSV, not for {self.kind}")
+    def _only_tables(self) -> Self:
+        for name, kinds in _OF_TABLES.items():
+            if getattr(self, name) and self.kind and self.kind not in kinds:
+                raise invalid("WBX211", f"`{name}` is for {' and '.join(kinds)}, not for {self.kind}")
         return self
 
 

@@ -3,32 +3,44 @@
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.file_version import is_told, mtime
 from wbox_notify.triggers.file.opening import opened
 from wbox_notify.triggers.file.readers.calendar import calendar
+from wbox_notify.triggers.file.readers.columns import Record, by_name
 from wbox_notify.triggers.file.readers.json_items import json_list, ndjson
 from wbox_notify.triggers.file.readers.table import table
-from wbox_notify.triggers.file.readers.text import Row, characters, check_text, lines, numbered, replace_odd
+from wbox_notify.triggers.file.readers.text import (
+    Row,
+    characters,
+    check_text,
+    check_workbook,
+    lines,
+    numbered,
+    replace_odd,
+)
 
-KINDS = ("csv", "json", "ndjson", "lines")
+KINDS = ("csv", "xlsx", "json", "ndjson", "lines")
 """The kinds of rows; the events of a calendar are ``ics``, which is never guessed."""
 
 _ENDINGS = {
     ".csv": "csv",
     ".tsv": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
     ".json": "json",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".txt": "lines",
     ".log": "lines",
 }
+_OTHER_WORKBOOKS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 _KEPT_OPEN = 8
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -41,13 +53,17 @@ class Reading:
         kind: One of ``KINDS`` or ``ics``; empty to use the ending of the file's name.
         encoding: The name of a codec; empty to guess it from the bytes.
         delimiter: The separator of the cells of a CSV; empty to guess it from its first rows.
-        columns: The names of the cells of a CSV that has no row with them.
+        columns: The names of the columns of a table that has no row with them.
+        sheet: The name of the sheet of a workbook; empty for the first one.
+        skip: The rows of a table above its columns.
     """
 
     kind: str = ""
     encoding: str = ""
     delimiter: str = ""
     columns: tuple[str, ...] = ()
+    sheet: str = ""
+    skip: int = 0
 
     def of(self, field: str) -> "Reading":
         """Return how a field of the file is read: ``rows``, ``lines`` or ``events``."""
@@ -127,16 +143,41 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
     Raises:
         WboxError: the kind of the file is unknown, or it is not text.
     """
-    kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower())
-    if kind is None:
-        hint = (
-            f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
-        )
-        raise WboxError(f"the name of {PurePath(name).name!r} does not show what its rows are", hint=hint)
+    kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower()) or _unknown(name)
+    if kind == "xlsx":
+        return by_name(_workbook(file, reading), reading.columns)
     check_text(file, reading.encoding, strict=kind != "lines")
     if kind == "csv":
-        return table(file, reading.encoding, reading.delimiter, reading.columns)
+        return by_name(table(file, reading.encoding, reading.delimiter, reading.skip), reading.columns)
     return _READERS[kind](file, reading.encoding)
+
+
+def _unknown(name: str) -> NoReturn:
+    path = PurePath(name)
+    if path.suffix.lower() in _OTHER_WORKBOOKS:
+        raise WboxError(
+            f"a workbook of this kind ({path.suffix}) is not read", hint="save it as XLSX or CSV UTF-8"
+        )
+    hint = f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
+    raise WboxError(f"the name of {path.name!r} does not show what its rows are", hint=hint)
+
+
+def _workbook(file: BinaryIO, reading: Reading) -> Iterator[Record]:
+    from wbox_notify.triggers.file.readers.workbook import workbook  # noqa: PLC0415 - its library takes long to load
+
+    check_workbook(file)
+    return workbook(file, reading.sheet, reading.skip)
+
+
+def workbook_of(rows: Sequence[Mapping[str, Any]], reading: Reading) -> bytes:
+    """Return a workbook with rows, to try a rule that reads one in this way."""
+    from wbox_notify.triggers.file.readers.workbook import written  # noqa: PLC0415 - its library takes long to load
+
+    names = reading.columns or tuple({name: None for row in rows for name in row})
+    table = [[row.get(name) for name in names] for row in rows]
+    titles = [["-"]] * reading.skip
+    header = [] if reading.columns else [names]
+    return written([*titles, *header, *table], reading.sheet)
 
 
 def _text_rows(file: BinaryIO, encoding: str) -> Iterator[Row]:

@@ -1,15 +1,16 @@
-"""Reader of CSV with any delimiter; each row is a map of its columns."""
+"""Reader of CSV with any delimiter."""
 
 import csv
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice
 from typing import BinaryIO
 
 from wbox_notify.errors import WboxError
-from wbox_notify.triggers.file.readers.text import LONGEST, Row, lines, odd_byte
+from wbox_notify.triggers.file.readers.columns import Record
+from wbox_notify.triggers.file.readers.text import LONGEST, lines
 
 _DELIMITERS = ";\t|,"
 """The rarest in cells come first: where two fit equally well, the first one is used."""
@@ -37,29 +38,23 @@ _PROBLEMS = {
 }
 
 
-def table(file: BinaryIO, encoding: str, delimiter: str, columns: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of a CSV by the names in its first row, or by ``columns`` where it has no such row.
+def table(file: BinaryIO, encoding: str, delimiter: str, skip: int) -> Iterator[Record]:
+    """Yield the rows of a CSV below the lines to ``skip``.
 
-    Rows are counted as a spreadsheet does, with the row of names and empty rows; empty rows are left out.
+    Rows are counted as a spreadsheet does, with those above the names of the columns and with empty ones.
 
     Raises:
-        WboxError: there are no names, they cannot be used, or the file is a web page.
+        WboxError: the file is a web page or of another kind.
     """
     text_lines = lines(file, encoding)
+    first = next(text_lines, "")
+    separator = _SEPARATOR_LINE.fullmatch(first)
+    if separator:  # Excel's first line, which is not a row of the table
+        delimiter, skip = delimiter or separator[1], skip + 1
+    text_lines = islice(chain([first], text_lines), skip, None)
     head = list(islice(text_lines, _HEAD_LINES))
-    _refuse_others(next(filter(str.strip, head), ""))
-    names = _column_names(columns)
-    for number, cells, problem in _records(head, text_lines, delimiter):
-        if problem:
-            yield Row(number, None, problem)
-        elif not any(map(str.strip, cells)):
-            continue
-        elif names:
-            yield _row(number, cells, names)
-        else:
-            names = _column_names(cells)
-    if not names:
-        raise WboxError("the file is empty: it does not even have a row with the names of its columns")
+    _refuse_others(next(filter(str.strip, [first, *head]), ""))
+    return iter(_Records(chain(head, text_lines), delimiter or _delimiter_of(head), first=skip + 1))
 
 
 def _refuse_others(first: str) -> None:
@@ -70,15 +65,6 @@ def _refuse_others(first: str) -> None:
     if _HTML.match(first):
         hint = "export it again as CSV; a login page may have been saved in its place"
         raise WboxError("this is HTML, a web page, and not CSV", hint=hint)
-
-
-def _row(number: int, cells: Sequence[str], names: Sequence[str]) -> Row:
-    """Return a row; spreadsheets leave out empty cells at its end, and add some."""
-    if problem := odd_byte("".join(cells)):
-        return Row(number, None, problem)
-    if any(cell.strip() for cell in cells[len(names) :]):
-        return Row(number, None, f"it has {len(cells)} cells, and there are {len(names)} columns")
-    return Row(number, dict(zip_longest(names, cells[: len(names)], fillvalue="")))
 
 
 def _delimiter_of(head: Sequence[str]) -> str:
@@ -98,25 +84,6 @@ def _fit(head: Sequence[str], delimiter: str) -> tuple[bool, int, int]:
     return widths[0] > 1, widths.count(widths[0]), widths[0]
 
 
-def _column_names(cells: Sequence[str]) -> list[str]:
-    """Return the names of columns; one without a name gets its number, such as ``column_3``."""
-    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1)]
-    if problem := odd_byte("".join(names)):
-        raise WboxError(f"in the row with the names of the columns, {problem}")
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise WboxError(f"there are two columns with the name {name!r}", hint="give each its own name")
-    return names
-
-
-def _records(head: Sequence[str], rest: Iterator[str], delimiter: str) -> "_Records":
-    """Return the records of a CSV; Excel's first line ``sep=;`` is none of them."""
-    separator = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
-    if separator:
-        return _Records(chain(head[1:], rest), delimiter or separator[1], first=2)
-    return _Records(chain(head, rest), delimiter or _delimiter_of(head), first=1)
-
-
 class _Records:
     """The records of a CSV with their numbers; after one that is wrong, the next line is read on its own."""
 
@@ -127,8 +94,8 @@ class _Records:
         self._number = first - 1
         self._record: list[str] = []
 
-    def __iter__(self) -> Iterator[tuple[int, list[str], str]]:
-        """Yield the number of each record, its cells, and what is wrong with it."""
+    def __iter__(self) -> Iterator[Record]:
+        """Yield the records; one that is wrong has a problem, and the others follow."""
         reader = self._reader()
         while True:
             self._record = []
@@ -141,7 +108,7 @@ class _Records:
                 self._again.extendleft(reversed(self._record[1:]))
                 reader = self._reader()
             self._number += 1
-            yield self._number, cells, problem
+            yield Record(self._number, cells, problem)
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._pull(), delimiter=self._delimiter, strict=True)

@@ -21,7 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _TURKISH = "cp1254"
-_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END_OF_FILE = "\x1a"
 """The character with which DOS ends a text."""
 
@@ -48,11 +48,25 @@ def check_text(file: BinaryIO, encoding: str, *, strict: bool) -> None:
         return
     head = file.read(_HEAD)
     file.seek(0)
-    if head.startswith(_PACKED):
-        hint = "in Excel: Save As, CSV UTF-8; in LibreOffice: Save As, Text CSV"
+    if head.startswith((_ZIP, _OLD_EXCEL)):
+        hint = "call it .xlsx if it is one; or save it as CSV: CSV UTF-8 in Excel, Text CSV in LibreOffice"
         raise WboxError("this is an Excel workbook or another packed file, and not text", hint=hint)
     if strict and b"\0" in head and not wide_encoding(file, encoding):
         raise WboxError("this is not text: there are NUL bytes in it", hint="save it as UTF-8 text")
+
+
+def check_workbook(file: BinaryIO) -> None:
+    """Refuse a file that is no XLSX workbook by its first bytes. Raises WboxError."""
+    head = file.read(len(_OLD_EXCEL))
+    file.seek(0)
+    if head == _OLD_EXCEL:
+        hint = "save it as XLSX, without a password"
+        raise WboxError("this is an old Excel workbook (XLS), or one with a password", hint=hint)
+    if not head.startswith(_ZIP):
+        hint = (
+            "a CSV with this ending needs `read: csv`; in the test of a rule, `rows` are those of a workbook"
+        )
+        raise WboxError("this is no XLSX workbook", hint=hint)
 
 
 def wide_encoding(file: BinaryIO, encoding: str) -> str:

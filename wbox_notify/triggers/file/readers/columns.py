@@ -1,0 +1,69 @@
+"""The columns of a table: what a reader finds in its rows becomes maps by the names of the columns."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from wbox_notify.errors import WboxError
+from wbox_notify.triggers.file.readers.text import Row, odd_byte
+
+_BREAK = re.compile(r"\s*[\r\n]\s*")
+
+
+class Record(NamedTuple):
+    """What stands in one row of a table: its number as a spreadsheet counts, and its cells or the problem."""
+
+    number: int
+    cells: Sequence[Any]
+    problem: str = ""
+
+
+def by_name(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows below the one with the names, or all where the names are given; empty ones are left out.
+
+    Raises:
+        WboxError: there are no names, or they cannot be used.
+    """
+    names = _column_names(columns)
+    for number, cells, problem in records:
+        if problem:
+            yield Row(number, None, problem)
+        elif all(map(_is_blank, cells)):
+            continue
+        elif names:
+            yield _row(number, cells, names)
+        else:
+            names = _column_names(cells)
+    if not names:
+        raise WboxError("the file is empty: it does not even have a row with the names of its columns")
+
+
+def _is_blank(cell: Any) -> bool:
+    return isinstance(cell, str) and not cell.strip()
+
+
+def _row(number: int, cells: Sequence[Any], names: Sequence[str]) -> Row:
+    """Return a row; spreadsheets leave out empty cells at its end, and add some."""
+    if problem := odd_byte("".join(filter(_is_text, cells))):
+        return Row(number, None, problem)
+    if not all(map(_is_blank, cells[len(names) :])):
+        return Row(number, None, f"it has {len(cells)} cells, and there are {len(names)} columns")
+    return Row(number, dict(zip_longest(names, cells[: len(names)], fillvalue="")))
+
+
+def _is_text(cell: Any) -> bool:
+    return isinstance(cell, str)
+
+
+def _column_names(cells: Sequence[Any]) -> list[str]:
+    """Return the names of columns; one without a name gets its number, such as ``column_3``."""
+    texts = [_BREAK.sub(" ", str(cell).strip()) for cell in cells]
+    names = [text or f"column_{number}" for number, text in enumerate(texts, 1)]
+    if problem := odd_byte("".join(names)):
+        raise WboxError(f"in the row with the names of the columns, {problem}")
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise WboxError(f"there are two columns with the name {name!r}", hint="give each its own name")
+    return names
