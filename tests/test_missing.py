@@ -93,6 +93,37 @@ rules:
         expect: [{to: me, text: gone}]
         skipped: escalate[0]
 
+  - id: night
+    trigger: {missing: {of: {webhook: {path: night, open: true}}, by: "03:00", window: 12h}}
+    quiet_hours: "22:00-07:00"
+    to: me
+    send: {text: gone}
+    tests:
+      - name: what came before anybody was told of it is told to nobody
+        when:
+          - {at: 2026-11-23 03:00, missing: true}
+          - {at: 2026-11-23 05:00, webhook: {body: {}}}
+        expect: []
+      - name: what has not come by the morning is told then
+        when:
+          - {at: 2026-11-23 03:00, missing: true}
+          - {at: 2026-11-23 08:00, webhook: {body: {}}}
+        expect: [{at: 2026-11-23 07:00, text: gone}]
+
+  - id: in-a-group
+    trigger: {missing: {of: {webhook: {path: grouped, open: true}}, by: {every: 15m}, window: 15m}}
+    group: {wait: 0s, repeat: 1h}
+    to: me
+    send: {text: "{{ group.firing | length }}"}
+    escalate: {after: 2h, to: boss, send: {text: boss}}
+    tests:
+      - name: a group that is over repeats nothing, and calls nobody
+        when:
+          - {at: 2026-11-23 03:00, missing: true}
+          - {at: 2026-11-23 04:30, webhook: {body: {}}}
+        expect: [{at: 2026-11-23 03:00, text: "1"}, {at: 2026-11-23 04:00, text: "1"}]
+        skipped: escalate[0]
+
   - id: daily
     trigger: {missing: {of: {webhook: {path: daily, open: true}}, by: "07:00", window: 12h, repeat: 4h}}
     to: me

@@ -34,6 +34,17 @@ def deliver(run: RuleRun, notification: Notification) -> None:
             dedupe.forget(run, item)
 
 
+def end(run: RuleRun, notification: Notification) -> None:
+    """End a trouble without a word: what waits of it for readers is dropped, and nobody is called."""
+    for reader in run.readers(about(run, notification)):
+        state = run.recall(QuietState, reader.address) or QuietState()
+        older, others = state.taken(notification.alert)
+        if older:
+            _keep(run, reader, others)
+        told.note(run, reader, notification, heard=True)
+    escalate.end(run, notification.alert)
+
+
 def deliver_to(run: RuleRun, reader: Reader, notification: Notification) -> None:
     """Make the rule's messages for one reader."""
     _deliver(run, [reader], notification, about(run, notification))

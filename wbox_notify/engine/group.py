@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from wbox_notify.engine import escalate
-from wbox_notify.engine.deliver import deliver
+from wbox_notify.engine import deliver, escalate
 from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
@@ -28,6 +27,28 @@ def add(run: RuleRun, how: Group, item: Item) -> None:
     run.remember(key, state, state.due)
     seconds = state.due - run.time
     run.decide(GroupState.KIND, "waits", f"added to group {key}; notification in {seconds:.0f} s")
+
+
+def end(run: RuleRun, item: Item) -> None:
+    """End the trouble of an item without a word, as the rule does not tell of its end."""
+    run.decide("send", "stopped", "resolved; the rule does not notify of that")
+    if run.rule.group:
+        _leave(run, run.rule.group, item)
+    else:
+        deliver.end(run, Notification.of(item))
+
+
+def _leave(run: RuleRun, how: Group, item: Item) -> None:
+    key = key_of(values_of(how.by, run.context(item)))
+    state = run.recall(GroupState, key)
+    if state is None:
+        return
+    others = {name: other for name, other in state.items.items() if name != item.identity}
+    if others:
+        run.remember(key, replace(state, items=others), state.due)
+    else:
+        escalate.end(run, state.alert(key))
+        run.forget(GroupState, key)
 
 
 def _is_news(state: GroupState, item: Item) -> bool:
@@ -86,4 +107,4 @@ def _speak(run: RuleRun, key: str, state: GroupState) -> None:
         group=key,
         since=state.since,
     )
-    deliver(run, notification)
+    deliver.deliver(run, notification)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from wbox_notify.engine import escalate
+from wbox_notify.engine import group
 from wbox_notify.engine.item import Item, moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import MissingState, SeenState
@@ -57,13 +57,14 @@ def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
         return
     run.forget(MissingState, "")
     run.decide(MissingState.KIND, "passed", f"it came late, at {event.at:%Y-%m-%d %H:%M} UTC")
-    if trigger.resolved and state.told:
-        data = {"missing": {**state.facts, "last_seen": at, "resolved": True}}
-        if event.type == "file":
-            data["file"] = dict(event.data)
-        yield _item(state, event.id)._replace(at=at, data=data, status="resolved")
-    else:
-        escalate.end(run, _key(state))
+    data = {"missing": {**state.facts, "last_seen": at, "resolved": True}}
+    if event.type == "file":
+        data["file"] = dict(event.data)
+    item = _item(state, event.id)._replace(at=at, data=data, status="resolved")
+    if state.told and trigger.resolved:
+        yield item
+    elif state.told:
+        group.end(run, item)
 
 
 def _item(state: MissingState, event_id: str) -> Item:

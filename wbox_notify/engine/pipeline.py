@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, status, throttle
+from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, status, throttle, told
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
@@ -59,6 +59,8 @@ def _conditions_hold(run: RuleRun, item: Item) -> bool:
         if not condition.truth(context):
             seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(context).items())
             run.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
+            if item.is_resolved and (run.rule.group or told.is_known(run, item)):
+                group.end(run, item)
             return False
     return True
 

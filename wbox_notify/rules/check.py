@@ -29,6 +29,14 @@ from wbox_notify.templates import Template
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import RowFiles, Wanted
 
+_FIRING_ALONE = re.compile(
+    r"""(?:\.status|\[["']status["']\])\s*(?:==\s*["']firing["']|!=\s*["']resolved["'])"""
+    r"""|["']firing["']\s*==\s*\w+(?:\.status|\[["']status["']\])"""
+    r"""|\bnot\s+missing\.resolved\b|\bmissing\.resolved\s*==\s*false\b""",
+    re.IGNORECASE,
+)
+"""What holds while something is in trouble, and not when that is over."""
+
 _WRITE = "give the user that runs this the right to write there"
 _PUBLIC_URL = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
 
@@ -41,6 +49,7 @@ def check(project: Project) -> list[Problem]:
     checked = set()
     for rule in project.rules:
         problems += _relays(rule)
+        problems += _endless(rule)
         for source, location in _sources(rule):
             if isinstance(source, WebhookTrigger):
                 if source.path not in checked:
@@ -261,6 +270,18 @@ def _first_draft(project: Project, matches: Callable[[Draft], bool]) -> Location
             if matches(draft):
                 return location
     return None
+
+
+def _endless(rule: Rule) -> Iterator[Problem]:
+    """Yield a warning for each condition that no end of a trouble passes, where the rule would follow it."""
+    awaited = [trigger for trigger in rule.triggers if isinstance(trigger, MissingTrigger)]
+    if not (rule.group or rule.escalate or any(trigger.resolved for trigger in awaited)):
+        return
+    for index, condition in enumerate(rule.conditions):
+        if _FIRING_ALONE.search(condition.source) and not re.search(r"\bor\b", condition.source):
+            message = "no end of a trouble passes this condition, so nobody is told that it is over"
+            hint = "leave it out; for no message of an end, write `group: {resolved: false}`"
+            yield rule.location.at("if", index).warning("WBX359", message, hint)
 
 
 def _relays(rule: Rule) -> Iterator[Problem]:
