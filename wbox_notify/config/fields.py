@@ -233,7 +233,9 @@ CountOrZero = Annotated[
 ]
 """A number above 0; 0 for ``never``."""
 
-Device = Annotated[int, _scalar(int, "int_type", _device), Field(json_schema_extra={"minimum": 1})]
+Device = Annotated[
+    int, _scalar(int, "int_type", _device), Field(json_schema_extra={"minimum": 1, "maximum": 999_999_999})
+]
 Flag = Annotated[bool, _scalar(bool, "bool_type", _flag)]
 Zone = Annotated[ZoneInfo, parsed(as_zone)]
 Language = Annotated[

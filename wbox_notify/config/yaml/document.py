@@ -13,8 +13,11 @@ MAX_BYTES = 1024 * 1024
 
 _SEARCHED = 2000
 
-_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
-_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+_BREAK = re.compile(r"\r\n|[\r\n]")
+# U+2028, U+2029 and U+0085 end lines for the parser only; U+202D and U+202E show text in another order.
+_CONTROL = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\u202d\u202e\ufeff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +169,9 @@ def parse(content: bytes, file: str) -> Document:
         text, message = content.decode("utf-8", "replace"), "the file is not UTF-8 text from here on"
         return _stray(text, file, len(readable), message, "save the file as UTF-8 text")
     if control := _CONTROL.search(text):
-        message = f"the file holds the control character U+{ord(control[0]):04X}"
-        return _stray(text, file, control.start(), message, "delete it")
+        code = f"{ord(control[0]):04X}"
+        hint = f'delete it, or write it as "\\u{code}" in double quotes'
+        return _stray(text, file, control.start(), f"the file holds the control character U+{code}", hint)
     # The parser places the end of a text on the line after the last one, so that there has to be one.
     if not _BREAK.search(text[-1:]):
         text += "\n"

@@ -1,6 +1,7 @@
 """Parser of YAML into nodes, values with their places, in one pass with limits."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 
 from wbox_notify.config.yaml.problems import Place, Problem, Source
-from wbox_notify.config.yaml.syntax_errors import bare_template, explain
+from wbox_notify.config.yaml.syntax_errors import bare_template, explain, odd_blank
 
 MAX_NODES = 20_000
 MAX_ALIASES = 50
@@ -135,6 +136,8 @@ class _Reading:
             raise self._stopped(event, "WBX104", "the text holds an invalid character", "delete it")
         if event.style:
             return self._placed(event, event.value)
+        if problem := odd_blank(self.source, event.start_mark.line, event.start_mark.column):
+            raise _Stopped(problem)
         return self._placed(event, _resolved(event.value))
 
     def _sequence(self, event: Any, depth: int) -> Node:
@@ -151,11 +154,16 @@ class _Reading:
         if event.flow_style and self.source.lines[start.line][start.column :].startswith(("{{", "{%")):
             raise _Stopped(bare_template(self.source, start.line, start.column))
         node = self._placed(event, {})
+        first: dict[str, Place] = {}
         for inner in self._until(yaml.MappingEndEvent):
             name, place = self._key(inner, depth + 1)
             part = self._node(next(self.events), depth + 1)
             self._glued(part)
-            if self._new(name, place, node):
+            if event.flow_style and node.parts and self._is_cut(inner, part):
+                message = f"a comma ends the text before `{name}`, which is taken for a key"
+                hint = 'put a text with a comma in quotes: {text: "Hello, world"}'
+                raise _Stopped(self.source.problem(place, "WBX105", message, hint=hint))
+            if self._new(name, place, first):
                 node.keys[name] = place
                 node.hold(name, part)
                 node.value[name] = part.value
@@ -183,17 +191,26 @@ class _Reading:
             self.problems.append(self.source.problem(place, "WBX104", message, hint="type the key again"))
         return event.value, place
 
-    def _new(self, name: str, place: Place, node: Node) -> bool:
-        """Return whether a key may join the node; report a problem if not."""
+    def _new(self, name: str, place: Place, first: dict[str, Place]) -> bool:
+        """Return whether a key may join those of a map; report a problem if not.
+
+        ``first`` holds the places of the others, by their names in one form of Unicode.
+        """
+        earlier = first.setdefault(unicodedata.normalize("NFC", name), place)
         if name == "<<":
             message = "`<<` (merge) is not part of YAML 1.2"
             self.problems.append(self.source.problem(place, "WBX108", message, hint="write the keys out"))
-        elif name in node.keys:
-            message = f"key `{name}` is given twice (first on line {node.keys[name].line})"
+        elif earlier is not place:
+            message = f"key `{name}` is given twice (first on line {earlier.line})"
             self.problems.append(self.source.problem(place, "WBX103", message, hint="keep one of them"))
         else:
             return True
         return False
+
+    def _is_cut(self, key: Any, part: Node) -> bool:
+        """Return whether a key between braces is what follows a comma in an unquoted text."""
+        rest = self.source.lines[key.end_mark.line][key.end_mark.column :].lstrip()
+        return part.value is None and not part.style and not rest.startswith(":")
 
     def _glued(self, node: Node) -> None:
         """Warn of ``Alert #3``, which YAML cuts to ``Alert``."""

@@ -1,6 +1,7 @@
 """Syntax errors of YAML in plain words, with a hint."""
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 import yaml
@@ -11,6 +12,10 @@ _QUOTE_IT = "put the whole value in quotes"
 _QUOTED = "a value that starts with a quote must end with it"
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
 _GLUED = re.compile(r"\s*(?:- +)*[\w.-]+:(?=[{\[\"'\w])")
+_BLANKS = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000]"
+_ODD_BLANK = re.compile(rf" *(?:- +)*(?:-?|[\w.-]+:|[\w.-]+(?={_BLANKS}+:))({_BLANKS})")
+"""One before or after a key, or after a dash."""
+
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
 _ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
@@ -41,15 +46,43 @@ _ADVICE = (
 def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
     """Return the problem behind an error of the YAML parser, with its real place."""
     line, column = _spot(error)
-    if tab := re.match(r" *\t", source.lines[line]):
-        place = Place(line + 1, tab.end(), tab.end() + 1)
-        return source.problem(place, "WBX109", "a tab is used to indent", hint="indent with spaces")
     return (
-        _escape(error, source)
+        _tab(source, line)
+        or _tab(source, _where(error.problem_mark)[0])
+        or odd_blank(source, line)
+        or _directive(source, line)
+        or _escape(error, source)
         or _advised(source, line, column)
         or _advised(source, *_where(error.problem_mark))
         or _misplaced(error, source, line, column)
     )
+
+
+def _tab(source: Source, line: int) -> Problem | None:
+    tab = re.match(r" *(?:- *)*\t", source.lines[line])
+    if not tab:
+        return None
+    place = Place(line + 1, tab.end(), tab.end() + 1)
+    hint = 'indent with spaces; a text that begins with a tab is written "\\t…"'
+    return source.problem(place, "WBX109", "a tab is used to indent", hint=hint)
+
+
+def _directive(source: Source, line: int) -> Problem | None:
+    text = source.lines[line].rstrip()
+    if not text.startswith("%"):
+        return None
+    message = "a line that starts with `%` is a directive for the parser of YAML"
+    return source.problem(Place(line + 1, 1, len(text) + 1), "WBX105", message, hint="delete it")
+
+
+def odd_blank(source: Source, line: int, column: int = 0) -> Problem | None:
+    """Return the problem of a blank in the syntax, from a place on, that YAML reads as a letter."""
+    blank = _ODD_BLANK.match(source.lines[line], column)
+    if not blank:
+        return None
+    place = Place(line + 1, blank.end(), blank.end() + 1)
+    message = f"U+{ord(blank[1]):04X} ({unicodedata.name(blank[1]).lower()}) is no space in YAML"
+    return source.problem(place, "WBX109", message, hint="type a usual space; in a text, put it in quotes")
 
 
 def bare_template(source: Source, line: int, column: int) -> Problem:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -138,13 +137,13 @@ def invalid(code: str, message: str, hint: str | None = None) -> PydanticCustomE
     return PydanticCustomError("invalid", "{message}", {"code": code, "message": message, "hint": hint})
 
 
-def _known_version(version: int) -> int:
-    if version != 1:
-        raise invalid("WBX215", f"version {version} of the language is not known", "write `version: 1`")
+def _known_version(version: Any) -> Any:
+    if isinstance(version, str | float) or (type(version) is int and version != 1):
+        raise invalid("WBX215", f"version {version!r} of the language is not known", "write `version: 1`")
     return version
 
 
-Version = Annotated[int, AfterValidator(_known_version), Field(json_schema_extra={"const": 1})]
+Version = Annotated[int, BeforeValidator(_known_version), Field(json_schema_extra={"const": 1})]
 """The version of the language that a file is written in."""
 
 
