@@ -173,7 +173,11 @@ def _names() -> Iterator[str]:
 def _filters() -> Iterator[str]:
     yield "## Filters and tests\n"
     yield "Those of [Jinja2](https://jinja.palletsprojects.com/templates/#builtin-filters) but for a few"
-    yield "that are not safe, and these. In a pattern, write a backslash twice: `'\\\\d+'`.\n"
+    yield "that are not safe, and these. In a pattern, write a backslash twice: `'\\\\d+'`."
+    yield "A filter may be called: `len(x)` is `x | length`, `max(a, b)` is `[a, b] | max`; `now()` is `now`."
+    yield "A map has `x.get('name', default)`, `x.items()`, `x.keys()` and `x.values()`. What may be missing,"
+    yield "or what it is a field of, gets a default, `body.a.b | default('-')`, or is asked for:"
+    yield "`body.a.b is defined`.\n"
     yield "| written | effect |"
     yield "|---|---|"
     for written, function in words():

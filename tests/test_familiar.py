@@ -2,14 +2,19 @@
 
 import functools
 import tempfile
+import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.rulebook import mistake
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.rules import Project, load
-from wbox_notify.templates import TemplateError, Templates
+from wbox_notify.templates import TemplateError, Templates, familiar
 
 RULES = """
 version: 1
@@ -31,6 +36,8 @@ rules:
           - webhook: {body: 2, headers: {X-GitHub-Event: push, X-Request-Id: b, x-order-id: "7"}}
         expect: [{text: "push 7 -"}]
 """
+
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
 templates = Templates()
 
@@ -87,3 +94,176 @@ def test_what_is_only_near_to_them_is_not(source: str) -> None:
     with pytest.raises(TemplateError) as caught:
         templates.text(source)
     assert caught.value.hint is None
+
+
+DATA = {
+    "body": {
+        "a": 1,
+        "n": None,
+        "flag": "false",
+        "tags": ["x", "y"],
+        "json": '{"b": [1, {"c": "ş"}]}',
+        "items": 5,
+    },
+    "now": NOW,
+    "path": "/srv/drop/Fatura (3).tar.gz",
+    "text": "Sipariş No. 42-ab, no. 7-c",
+}
+
+
+def value(source: str) -> Any:
+    return templates.expression(source).value(DATA)
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        # Python
+        ("len(body.tags)", 2),
+        ("str(body.a) ~ '!'", "1!"),
+        ("max(3, body.a, 2) - min([3, 2])", 1),
+        ("sorted(body.tags, reverse=true)", ["y", "x"]),
+        ("round(2.345, 1)", 2.3),
+        ("sum(range(4))", 6),
+        ("float('1.5') + int('2')", 3.5),
+        ("list('ab') | map('upper') | list", ["A", "B"]),
+        ("body.get('a') + body.get('b', 2)", 3),
+        ("body.get('b')", None),
+        ("body.items() | length", 6),
+        ("body.keys()[0]", "a"),
+        ("{'a': [1]}.values()", [[1]]),
+        ("now().year", 2026),
+        # Home Assistant
+        ("iif(body.a > 0, 'on', 'off')", "on"),
+        ("(body.n | iif('on', 'off'), body.n | iif(1, 2, 3))", ["off", 3]),
+        ("body.json | from_json", {"b": [1, {"c": "ş"}]}),
+        ("('{' | from_json('-'), 'null' | from_json(1))", ["-", None]),
+        ("['ş'] | to_json", '["ş"]'),
+        ("body.flag | bool", False),
+        ("bool('On') and ('maybe' | bool(true))", True),
+        ("['7', '1e3', '-1.5', '', 'x', true, none, 2] | select('is_number')", ["7", "1e3", "-1.5", 2]),
+        ("is_number('7') and not 'NaN' | is_number", True),
+        ("text | slugify", "siparis_no_42_ab_no_7_c"),
+        ("'IŞIK Straße Þór Привет!' | slugify('-')", "isik-strasse-thor-привет"),
+        ("text | regex_findall('no', ignorecase=true)", ["No", "no"]),
+        ("text | regex_findall('([0-9]+)-([a-z]+)')", [["42", "ab"], ["7", "c"]]),
+        ("text | regex_findall_index('[0-9]+', 1)", "7"),
+        ("text | regex_replace(find='[0-9]', replace='#')", "Sipariş No. ##-ab, no. #-c"),
+        ("text | regex_replace('NO', '', ignorecase=true)", "Sipariş . 42-ab, . 7-c"),
+        (
+            "(text | regex_match('Sip'), text | regex_match('No'), text is match('sip', ignorecase=true))",
+            [True, False, True],
+        ),
+        ("body.tags is contains('x')", True),
+        # Ansible
+        ("body.a | ternary('yes', 'no')", "yes"),
+        ("text | regex_search('([0-9]+)-([a-z]+)', '\\\\2', '\\\\1')", ["ab", "42"]),
+        ("text | regex_search('([0-9]{3})', '\\\\1')", []),
+        ("text | regex_search('SIPARIŞ', ignorecase=true)", "Sipariş"),
+        ("'a.b' is match('a.b' | regex_escape) and not 'axb' is match('a.b' | regex_escape)", True),
+        ("'a,b,c' | split(',')", ["a", "b", "c"]),
+        ("'a  b c' | split(maxsplit=1)", ["a", "b c"]),
+        ("{'a': 1, 'b': {'c': 1}} | combine({'b': {'d': 2}}, {'e': 3})", {"a": 1, "b": {"d": 2}, "e": 3}),
+        ("{'b': {'c': 1}} | combine({'b': {'d': 2}}, recursive=true)", {"b": {"c": 1, "d": 2}}),
+        ("{'a': 1} | dict2items", [{"key": "a", "value": 1}]),
+        ("{'a': 1} | dict2items(key_name='k')", [{"k": "a", "value": 1}]),
+        ("[{'key': 'a', 'value': 1}] | items2dict", {"a": 1}),
+        (
+            "(path | basename, path | dirname, path | splitext | last)",
+            ["Fatura (3).tar.gz", "/srv/drop", ".gz"],
+        ),
+        ("'ş' | hash", "36e7fba73c1161ecee70557ecd3f88312abf38bf"),
+        ("7 | hash('md5')", "8f14e45fceea167a5a36dedd4bea2543"),
+        ("'şü' | b64encode", "xZ/DvA=="),
+        ("['xZ/DvA==', 'xZ_DvA', 'xZ/D\\nvA=='] | map('b64decode') | unique | list", ["şü"]),
+        ("[1, [2, [3]]] | flatten", [1, 2, 3]),
+        ("[1, [2, [3]]] | flatten(levels=1)", [1, 2, [3]]),
+        ("[1, 2, 2] | union([3, {'a': 1}, {'a': 1}])", [1, 2, 3, {"a": 1}]),
+        ("([1, 2, 1] | intersect([1, 3]), [1, 2, 2] | difference([1]))", [[1], [2]]),
+        ("body.x | float(0) + (body.y.z | int(default=2))", 2.0),
+    ],
+)
+def test_it_works_as_known(source: str, result: Any) -> None:
+    assert value(source) == result
+
+
+@pytest.mark.parametrize(
+    ("source", "problem", "hint"),
+    [
+        ("body | from_json", "this is a map already", "leave out from_json"),
+        (
+            "'{' | from_json",
+            "'{' is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+            None,
+        ),
+        ("'NaN' | from_json", "'NaN' is not JSON: NaN is no number", None),
+        ("'%%' | b64decode", "'%%' is not the base64 of a text", None),
+        ("'/w==' | b64decode", "'/w==' is not the base64 of a text", None),
+        ("'x' | hash('crc')", "there is no hash 'crc'", "there are: md5, sha1, sha256, sha384, sha512"),
+        ("'x' | combine({})", "combine needs a map, not a text", None),
+        ("body | split", "this needs a text, not a map", "make it one with | string"),
+        ("'maybe' | bool", "'maybe' says neither yes nor no", None),
+        ("text | regex_findall_index('[0-9]+', 2)", "there is no match 2 of '[0-9]+': there are 2", None),
+        ("body.x | from_json", "no field 'x' in body", "its fields are: a, n, flag, tags, json, items"),
+        ("body.x | float", "no field 'x' in body", "its fields are: a, n, flag, tags, json, items"),
+    ],
+)
+def test_what_cannot_be_done_says_why(source: str, problem: str, hint: str | None) -> None:
+    with pytest.raises(TemplateError) as caught:
+        value(source)
+    assert (caught.value.problem, caught.value.hint) == (problem, hint)
+
+
+def test_a_macro_comes_before_a_filter_of_the_same_name() -> None:
+    source = "{% macro title(x) %}<{{ x }}>{% endmacro %}{% set len = title %}{{ title('a') }}{{ len('b') }}"
+    assert templates.text(source).render({}) == "<a><b>"
+
+
+def test_a_field_of_the_data_is_no_function() -> None:
+    """What stands before the () can only be a filter, even where data has the same name."""
+    assert templates.text("{{ title }} {{ title('a') }}").render({"title": "x"}) == "x A"
+    assert templates.expression("len(title) + length").names == {"title": set(), "length": set()}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[0] * 400000 | list | to_json | from_json",
+        "('[' * 400000) | from_json",
+        "('[],' * 400000) | from_json",
+        "('x' * 400000) | regex_findall('')",
+        "('x ' * 400000) | split",
+        "(',' * 400000).split(',')",
+        "('x' * 4000) | regex_search('(x+)', '\\\\1' * 4000)",
+        "('\ufdfa' * 900000) | slugify",
+        "(('a ' * 9000) | slugify('-' * 9000))",
+        "[range(9000)] * 9000 | flatten",
+    ],
+)
+def test_nothing_huge_is_made(source: str) -> None:
+    big = list(range(100_000))
+    template = templates.text(f"{{{{ {source} }}}}")
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateError):
+            template.render({"big": big})
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()
+
+
+FILTERS = [templates.text(f"{{{{ x | {name} }}}}{{{{ x | {name}(y) }}}}") for name in familiar.filters()]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(), of, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(ANYTHING, ANYTHING)
+def test_every_filter_gives_an_answer_or_an_error_of_ours(x: Any, y: Any) -> None:
+    for template in FILTERS:
+        try:
+            template.render({"x": x, "y": y})
+        except TemplateError as error:
+            assert error.problem  # noqa: PT017 - an answer or a TemplateError, nothing else

@@ -16,7 +16,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
-from wbox_notify.templates import patterns
+from wbox_notify.templates import familiar, patterns
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
@@ -149,8 +149,8 @@ class Templates:
         tree = self._parse(source, None)
         family = [tree, *self._pull(tree, None).values()]
         with _reading(source):
-            uses = names(self._sandbox, family)  # before the tree becomes code, which changes it
-            return Template(source, self._sandbox.from_string(tree), uses, self._seconds, finish)
+            code = self._sandbox.from_string(tree)
+            return Template(source, code, names(self._sandbox, family), self._seconds, finish)
 
     def moment(self, source: str) -> Template:
         """Return an inline template of a time, which is shown as ISO 8601 in the zone of the readers.
@@ -179,6 +179,7 @@ class Templates:
         rest = parser.stream.current
         if not parser.stream.eos:
             raise jinja2.TemplateSyntaxError(f"'{rest.value}' is not expected here", rest.lineno)
+        tree = self._sandbox.rewritten(tree)
         tree.set_environment(self._sandbox)
         return tree
 
@@ -225,9 +226,10 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
 
 def words() -> list[tuple[str, Callable[..., Any]]]:
     """Return our own filters and tests as they are written, with the functions behind them."""
-    own = {**Locale().filters(), **patterns.filters()}
+    own = {**Locale().filters(), **patterns.filters(), **familiar.filters()}
     named = [(f"… | {name}", function) for name, function in own.items()]
-    return [*named, *((f"… is {name}(…)", function) for name, function in patterns.tests().items())]
+    tests = {**patterns.tests(), "contains": familiar.contains}
+    return [*named, *((f"… is {name}(…)", function) for name, function in tests.items())]
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Bounds of operators, methods and filters that can make something huge: they are paid for first."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, wraps
@@ -83,6 +84,9 @@ WITHOUT = {
     "xmlattr": "a message is plain text",
 }
 
+# The filters that read a value, and may be told what to give where there is none to read.
+_READING = ("bool", "float", "from_json", "int")
+
 # Jinja's filters of texts, to which none would be the word None.
 _TEXTS = (
     *("capitalize", "center", "indent", "lower", "replace", "title"),
@@ -90,8 +94,8 @@ _TEXTS = (
 )
 
 
-def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
-    """Return all filters by name: Jinja's, with those that could grow bounded, and our own."""
+def filters(locale: Locale, more: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return all filters by name: Jinja's, with those that could grow bounded, our own, and more."""
     jinjas = {name: filter_ for name, filter_ in FILTERS.items() if name not in WITHOUT}
     bounded = {
         "format": printf,
@@ -99,11 +103,13 @@ def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
         "int": _int,
         "round": _round,
         "sum": _sum,
+        "to_json": locale.tojson,
         "unique": _unique,
     }
-    every = {**jinjas, **bounded, **locale.filters()}
+    every = {**jinjas, **bounded, **locale.filters(), **more}
     every |= {name: _of_text(every[name]) for name in _TEXTS}
-    return {name: _bounded(name, filter_) for name, filter_ in every.items()}
+    every = {name: _bounded(name, filter_) for name, filter_ in every.items()}
+    return every | {name: _or_default(every[name]) for name in _READING}
 
 
 def present(test: Any) -> Callable[..., Any]:
@@ -196,7 +202,7 @@ def mapping(*args: Any, **fields: Any) -> dict[Any, Any]:
 
 
 def _is_large_name(pair: Any) -> bool:
-    return isinstance(pair, list | tuple) and bool(pair) and _spread(pair[0]) is not pair[0]
+    return isinstance(pair, list | tuple) and bool(pair) and spread(pair[0]) is not pair[0]
 
 
 class _Fields(SandboxedFormatter):
@@ -240,6 +246,21 @@ def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         return counted(filter_(*args, **kwargs))
 
     return bounded
+
+
+def _or_default(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter whose default, where one is given, is also for what is missing."""
+    signature = inspect.signature(filter_)
+
+    @wraps(filter_)
+    def reading(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(args[0], Undefined):
+            given = signature.bind(*args, **kwargs).arguments
+            if "default" in given:
+                return given["default"]
+        return filter_(*args, **kwargs)
+
+    return reading
 
 
 def _bound_attribute(*names: Any) -> None:
@@ -340,11 +361,11 @@ def _unique(
     key_of = make_attrgetter(environment, attribute, None if case_sensitive else ignore_case)
     items: dict[Any, Any] = {}
     for item in value:
-        items.setdefault(_spread(key_of(item)), item)
+        items.setdefault(spread(key_of(item)), item)
     return list(items.values())
 
 
-def _spread(key: Any) -> Any:
+def spread(key: Any) -> Any:
     """Return a key for the same value whose hash cannot be chosen, so that many keys cannot collide in a set.
 
     Python's hash of a number is the rest of a division; that of a text is not known in advance.

@@ -9,8 +9,8 @@ from jinja2.compiler import Frame
 from jinja2.meta import TrackingCodeGenerator
 
 from wbox_notify.templates.bounded import WITHOUT
+from wbox_notify.templates.calls import METHOD
 from wbox_notify.templates.errors import TemplateError, near
-from wbox_notify.templates.sandbox import MAP_METHODS
 
 _OTHER_WORDS = {
     "NULL": "none",
@@ -218,11 +218,10 @@ class _Fields(TrackingCodeGenerator):
 
     def visit_Call(self, node: nodes.Call, frame: Frame, *rest: Any, **options: Any) -> None:  # noqa: N802 - Jinja's name
         method = node.node
-        if isinstance(method, nodes.Getattr) and method.attr in MAP_METHODS:
-            if method.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
-                self._note(method.node, node.args[0].value, frame)
-            node = nodes.Call(method.node, node.args, node.kwargs, node.dyn_args, node.dyn_kwargs)
-            node.set_environment(self.environment)
+        if isinstance(method, nodes.Filter) and method.name == METHOD and method.node and node.args:
+            field = node.args[0]
+            if isinstance(field, nodes.Const) and isinstance(field.value, str):
+                self._note(method.node, field.value, frame)
         super().visit_Call(node, frame, *rest, **options)
 
     def _note(self, owner: nodes.Node, field: str, frame: Frame) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import re2
 
-from wbox_notify.templates.budget import counted, spend
+from wbox_notify.templates.budget import counted, spend, weigh
 from wbox_notify.templates.errors import TemplateError, brief
 
 _QUIET = re2.Options()
@@ -23,7 +23,14 @@ _MOST_MARKS = 1_000_000
 
 def filters() -> dict[str, Callable[..., Any]]:
     """Return the filters by the name they have in templates."""
-    return {"regex_search": search, "regex_replace": replace}
+    return {
+        "regex_search": search,
+        "regex_replace": replace,
+        "regex_findall": findall,
+        "regex_findall_index": findall_index,
+        "regex_match": begins,
+        "regex_escape": escape,
+    }
 
 
 def tests() -> dict[str, Callable[..., bool]]:
@@ -31,10 +38,15 @@ def tests() -> dict[str, Callable[..., bool]]:
     return {"search": found, "match": begins}
 
 
-def search(text: Any, pattern: str) -> str:
-    """Return the first group of the first match, the whole match without groups, or nothing: ``""``."""
-    compiled, text = _ready(pattern, text)
+def search(text: Any, find: str, *groups: str, ignorecase: bool = False) -> str | list[str]:
+    r"""Return the first group of the first match, the whole match without groups, or ``""``.
+
+    Where groups are asked for, such as ``'\\1', '\\2'``, it is their list, which is empty without a match.
+    """
+    compiled, text = _ready(find, text, ignorecase)
     match = compiled.search(text)
+    if groups:
+        return _expanded(match, groups)
     if match is None:
         return ""
     if match.re.groups:
@@ -42,31 +54,65 @@ def search(text: Any, pattern: str) -> str:
     return str(match.group())
 
 
-def replace(text: Any, pattern: str, by: str = "") -> str:
-    r"""Return a text with all matches replaced; ``\1`` in ``by`` is the first group."""
-    compiled, text = _ready(pattern, text)
-    spend((len(text) + 1) * (len(_text(by)) + 1))
+def _expanded(match: Any, groups: tuple[str, ...]) -> list[str]:
+    if match is None:
+        return []
+    spend(sum(map(len, groups)) * (len(match.group()) + 1))
+    return [match.expand(group) for group in groups]
+
+
+def replace(text: Any, find: str, replace: str = "", *, ignorecase: bool = False) -> str:
+    r"""Return a text with all matches replaced; ``\1`` in ``replace`` is the first group."""
+    compiled, text = _ready(find, text, ignorecase)
+    spend((len(text) + 1) * (len(_text(replace)) + 1))
     try:
-        return str(counted(compiled.sub(by, text)))
+        return str(counted(compiled.sub(replace, text)))
     except re2.error as error:
-        raise TemplateError(f"regex_replace cannot put in {brief(by)}: {error}") from None
+        raise TemplateError(f"regex_replace cannot put in {brief(replace)}: {error}") from None
 
 
-def found(text: Any, pattern: str) -> bool:
+def findall(text: Any, find: str, ignorecase: bool = False) -> list[Any]:  # noqa: FBT001, FBT002 - known so
+    """Return all matches, or what the group in each holds; with several groups a list of them."""
+    compiled, text = _ready(find, text, ignorecase)
+    matches: list[Any] = []
+    for match in compiled.finditer(text):
+        groups = list(match.groups(default="")) or [match.group()]
+        spend(weigh(groups))
+        matches.append(groups if len(groups) > 1 else groups[0])
+    return matches
+
+
+def findall_index(text: Any, find: str, index: int = 0, ignorecase: bool = False) -> Any:  # noqa: FBT001, FBT002 - known so
+    """Return one of all matches, from 0; an error if there are fewer."""
+    matches = findall(text, find, ignorecase)
+    try:
+        return matches[index]
+    except IndexError:
+        raise TemplateError(f"there is no match {index} of {brief(find)}: there are {len(matches)}") from None
+
+
+def escape(text: Any) -> str:
+    """Return a pattern that finds exactly this text."""
+    return str(re2.escape(_text(text)))
+
+
+def found(text: Any, find: str, ignorecase: bool = False) -> bool:  # noqa: FBT001, FBT002 - known so
     """Return whether a pattern is anywhere in a text."""
-    compiled, text = _ready(pattern, text)
+    compiled, text = _ready(find, text, ignorecase)
     return compiled.search(text) is not None
 
 
-def begins(text: Any, pattern: str) -> bool:
+def begins(text: Any, find: str, ignorecase: bool = False) -> bool:  # noqa: FBT001, FBT002 - known so
     """Return whether a text begins with a pattern."""
-    compiled, text = _ready(pattern, text)
+    compiled, text = _ready(find, text, ignorecase)
     return compiled.match(text) is not None
 
 
-def _ready(pattern: Any, text: Any) -> tuple[Any, str]:
+def _ready(pattern: Any, text: Any, ignorecase: bool) -> tuple[Any, str]:  # noqa: FBT001 - known so
     """Return a compiled pattern and its text; TemplateError where they could take too long together."""
-    compiled, ready = _compiled(pattern), _text(text)
+    if ignorecase and isinstance(pattern, str):
+        pattern = f"(?i){pattern}"
+    compiled, ready = compiled_pattern(pattern), _text(text)
     # What a group has caught is copied from step to step.
     if compiled.programsize * (1 + compiled.groups / 2) * len(ready.encode()) > _MOST_STEPS:
         hint = "repeat less often, such as .{0,50}, or look at a part: x[:10000]"
@@ -82,7 +128,8 @@ def _text(value: Any) -> str:
 
 
 @lru_cache(maxsize=200)
-def _compiled(pattern: Any) -> Any:
+def compiled_pattern(pattern: Any) -> Any:
+    """Return a pattern that is ready to search; TemplateError where it is none, or could take too long."""
     if not isinstance(pattern, str):
         raise TemplateError(f"a pattern is a text, not {brief(pattern)}")
     if len(pattern) > _LONGEST:

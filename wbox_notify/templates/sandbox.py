@@ -1,9 +1,9 @@
 """The sandbox: what an expression or a template can see, reach and call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import nodes
@@ -13,10 +13,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, object_type_repr
 from jinja2.visitor import NodeTransformer
 
-from wbox_notify.templates import bounded, patterns
+from wbox_notify.templates import bounded, calls, familiar, patterns
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
 from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
 from wbox_notify.templates.filters import Locale, strftime
+
+Node = TypeVar("Node", bound=nodes.Node)
 
 _SEARCHED = 2000
 
@@ -49,13 +51,6 @@ _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
         (BlockReference, "super"),
     )
 )
-MAP_METHODS: Mapping[str, Callable[..., Any]] = {
-    "get": lambda fields, name, default=None: fields.get(name, default),
-    "items": lambda fields: list(fields.items()),
-    "keys": list,
-    "values": lambda fields: list(fields.values()),
-}
-"""The methods of a map, which are reached only where one is called: else such a name is a field."""
 
 
 class Missing(jinja2.StrictUndefined):
@@ -87,7 +82,7 @@ class Missing(jinja2.StrictUndefined):
 
 def _no_field(owner: Mapping[Any, Any], name: object) -> str:
     hint = near(name, owner, what="its fields are") or "it is empty"
-    if name in MAP_METHODS:
+    if name in calls.METHODS:
         hint = "write () after it"
     return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
 
@@ -116,15 +111,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=-1,
         )
         self.filters = {
-            **bounded.filters(locale),
+            **bounded.filters(locale, familiar.filters()),
             **patterns.filters(),
-            _METHOD: _method,
+            calls.METHOD: calls.method,
             _SPEND: spend,
             _WEIGHED: weighed,
             _CONCAT: lambda parts: counted("".join(map(locale.text, weighed(parts)))),
         }
         quiet = {"defined", "undefined"}
-        tests = {**self.tests, **patterns.tests()}
+        tests = {**self.tests, **patterns.tests(), **familiar.tests()}
         checked = {name: bounded.present(test) for name, test in tests.items() if name not in quiet}
         self.tests = tests | checked
         self.globals = {
@@ -169,6 +164,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         spend()
         return bounded.operate(operator, left, right, self.binop_table[operator])
 
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return self.rewritten(super()._parse(source, name, filename))
+
+    def rewritten(self, tree: Node) -> Node:
+        """Return a tree in which calls that people know from elsewhere are what they mean here."""
+        return calls.rewritten(tree, self.filters)
+
     def _generate(
         self,
         source: nodes.Template,
@@ -176,7 +178,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         filename: str | None,
         defer_init: bool = False,  # noqa: FBT001, FBT002 - Jinja's
     ) -> str:
-        return super()._generate(_Weaving().visit(source), name, filename, defer_init)
+        return super()._generate(_Counting().visit(source), name, filename, defer_init)
 
     def _reach(self, obj: Any, name: str) -> Any:
         """Return what a dot reaches in a value, of a map its fields alone; ``missing`` if nothing."""
@@ -202,14 +204,6 @@ def _is_reachable(obj: Any, name: str) -> bool:
     return False
 
 
-@jinja2.pass_environment
-def _method(environment: jinja2.Environment, obj: Any, name: str) -> Any:
-    """Return what is called as a method of a value."""
-    if isinstance(obj, Mapping):
-        return partial(MAP_METHODS[name], obj)
-    return environment.getattr(obj, name)
-
-
 def _block(of: TemplateReference, name: str) -> Any:
     try:
         return of[name]
@@ -217,21 +211,13 @@ def _block(of: TemplateReference, name: str) -> Any:
         return missing
 
 
-# The names of what is woven into a template; no template can contain them.
-_METHOD, _SPEND, _WEIGHED, _CONCAT = "(method)", "(spend)", "(weighed)", "(concat)"
+# The names of the counting that is woven into a template; no template can contain them.
+_SPEND, _WEIGHED, _CONCAT = "(spend)", "(weighed)", "(concat)"
 _INCLUDE = 500  # what the time of an include is worth in characters
 
 
-class _Weaving(NodeTransformer):
-    """Weaves counting into a template: each turn of a loop, each list or map put together, each ``~``.
-
-    Methods of maps, which a dot does not reach, are woven in where one is called.
-    """
-
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's name
-        if isinstance(node.node, nodes.Getattr) and node.node.attr in MAP_METHODS:
-            node.node = _filter(node.node.node, _METHOD, nodes.Const(node.node.attr))
-        return self.generic_visit(node)
+class _Counting(NodeTransformer):
+    """Weaves counting into a template: each turn of a loop, each list or map put together, each ``~``."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
@@ -267,8 +253,8 @@ def _step(amount: int) -> nodes.Stmt:
     return nodes.ExprStmt(_filter(nodes.Const(amount, lineno=1), _SPEND), lineno=1)
 
 
-def _filter(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
-    return nodes.Filter(node, name, [*args], [], None, None, lineno=node.lineno)
+def _filter(node: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
 def _where(value: object) -> str | None:
