@@ -77,7 +77,7 @@ def _bare(value: Any) -> Any:
         ("group", ("webhook:group:1", "webhook:group:2"), 1),
         ("digest", ("webhook:digest:1", "webhook:digest:2", "webhook:digest:3"), 3),
         ("quiet_hours", ("webhook:quiet:1", "webhook:quiet:2", "webhook:quiet:3"), 3),
-        ("escalate", ("webhook:group:1",), 0),
+        ("escalate", ("webhook:group:1",), 1),
         ("rows", ("file:rows:1",), 1),
         ("seen", (), 0),
     ],

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.dispatch.queue import Action, Control
-from wbox_notify.engine import deliver, digest, throttle
+from wbox_notify.engine import digest, quiet, throttle
+from wbox_notify.engine.item import short
 from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
@@ -284,6 +285,49 @@ def test_Q06_what_a_removed_rule_holds_waits_for_a_person(
     assert house.stuck() == []
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_Q06_an_escalation_of_a_removed_rule_waits_for_a_person(house: House, *, comes_back: bool) -> None:
+    mine = a_rule("mine", "escalate: {after: 1h, to: b, send: {text: <step of mine>}}")
+    other = a_rule("other", "name: o")
+    house.follow(mine, other)
+    house.post()
+    house.follow(mine.replace("id: mine", "id: renamed"), other)
+    house.wait(2 * 3600)
+    [held] = house.stuck()
+    assert why(held).startswith("the rule mine is gone, and 1 event of its escalation waits")
+    assert "yükseltme" in why(held, "tr")
+    if comes_back:
+        house.follow(mine, other)
+        house.retry(Action.RELEASE)
+        house.wait(DAY)
+        assert house.told()["step of mine to 2"] == 1
+    else:
+        house.store.drop(None, house.now).result()
+        house.wait(DAY)
+        assert house.told() == once("mine 1 to 1", "other 1 to 1")
+    assert house.stuck() == []
+
+
+@pytest.mark.parametrize("answered", ["acked", "over"])
+def test_Q06_an_escalation_that_is_over_needs_nobody_when_its_rule_is_removed(
+    house: House, answered: str
+) -> None:
+    mine = a_rule("mine", "escalate: {after: 1h, to: b, send: {text: <step of mine>}}")
+    house.follow(mine)
+    number = house.post()
+    if answered == "acked":
+        data = {"rule": "mine", "key": short(f"e{number}:0")}
+        at = datetime.fromtimestamp(house.now, UTC)
+        house.store.put_events([Event(id="ack", type="ack", at=at, data=data)], house.now).result()
+        house.step()
+    else:
+        house.wait(2 * 3600)
+    house.follow(a_rule("other", "name: o"))
+    house.wait(10 * DAY)
+    assert house.stuck() == []
+    assert house.store.next_memory() is None
+
+
 @pytest.mark.parametrize(
     ("how", "items"),
     [GROUP, DIGEST, (f'{GROUP[0]}\n    quiet_hours: "11:00-13:00"', GROUP[1])],
@@ -326,7 +370,7 @@ def test_Q08_what_waits_for_somebody_whom_the_rule_tells_no_more_waits_for_a_per
     [
         ("throttle", "throttle: {max: 1, per: 1h, overflow: queue}", "[{'body': body}]", "queue"),
         ("digest", DIGEST[0], DIGEST[1], "digest for a"),
-        ("deliver", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
+        ("quiet", 'quiet_hours: "11:00-13:00"', "[{'body': body}]", "wait for a already"),
     ],
     ids=["a queue of 1,000", "a digest of 2,000", "500 in quiet hours"],
 )
@@ -348,7 +392,7 @@ def test_Q09_what_is_more_than_a_list_holds_is_counted_in_a_message(
 
 
 def test_Q09_the_lists_are_as_long_as_the_documentation_says() -> None:
-    assert (throttle.MOST, digest.MOST, deliver.MOST) == (1000, 2000, 500)
+    assert (throttle.MOST, digest.MOST, quiet.MOST) == (1000, 2000, 500)
 
 
 VARIANTS: dict[str, Callable[[str], str]] = {

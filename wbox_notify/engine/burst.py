@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wbox_notify.engine import deliver
+from wbox_notify.engine import quiet
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
@@ -59,12 +59,12 @@ def wake(run: RuleRun, key: str) -> tuple[Item, ...]:
 
 def _tell(run: RuleRun, reader: Reader, event_id: str, names: Names) -> None:
     """Tell a reader of many files, after the quiet hours that are now, if any."""
-    end = deliver.quiet_until(run, reader)
+    end = quiet.until(run, reader)
     if end is None:
         text = _text(reader.lang or run.project.settings.lang, run.rule.name, names)
         run.say(text_to(reader, text, run.rule.name), f"{event_id}:{BurstState.KIND}", "0")
         run.decide(BurstState.KIND, "passed", f"one message to {reader.name} for {names.number} files")
-    elif deliver.drops(run):
+    elif quiet.drops(run):
         run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
     else:
         alone = BurstState(

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import dedupe, escalate, told
+from wbox_notify.engine import dedupe, escalate, quiet, told
 from wbox_notify.engine.item import short
-from wbox_notify.engine.notification import about, as_now, tell_left_out, told_again
+from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import GroupState, Notification, QuietState, Retry
 from wbox_notify.errors import MessageError
@@ -16,11 +15,9 @@ from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.rules import Contact
 from wbox_notify.rules.recipients import OnCall, Reader
+from wbox_notify.rules.rule import Step
 from wbox_notify.templates import Template
 
-MOST = 500
-"""How much waits for one reader at most; of more the number is told."""
-_ENDLESS = timedelta(days=1)
 _LONGEST = 4000
 _WITH = ":with:"
 """What stands in the key of a text before the name of those that it was put together with."""
@@ -37,10 +34,7 @@ def deliver(run: RuleRun, notification: Notification) -> None:
 def end(run: RuleRun, notification: Notification) -> None:
     """End a trouble without a word: what waits of it for readers is dropped, and nobody is called."""
     for reader in run.readers(about(run, notification)):
-        state = run.recall(QuietState, reader.address) or QuietState()
-        older, others = state.taken(notification.alert)
-        if older:
-            _keep(run, reader, others)
+        quiet.take(run, reader, notification)
         told.note(run, reader, notification, heard=True)
     escalate.end(run, notification.alert)
 
@@ -56,8 +50,8 @@ def _deliver(
     """Make messages for readers; return whether any of them is told now, or is to be told later."""
     number, is_held = 0, False
     for reader in readers:
-        if _held_back(run, reader, notification, context):
-            is_held = not drops(run)
+        if quiet.holds(run, reader, notification, context):
+            is_held = not quiet.drops(run)
         else:
             number += _tell_now(run, reader, notification)
     if number:
@@ -69,20 +63,14 @@ def _deliver(
 def _tell_now(run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False) -> int:
     """Make the rule's messages for a reader, also of what still waits of the same alert; return how many."""
     if notification.item.status:
-        state = run.recall(QuietState, reader.address) or QuietState()
-        older, others = state.taken(notification.alert)
+        older = quiet.take(run, reader, notification)
         if older:
             notification, waited = older.joined(notification), True
-            _keep(run, reader, others)
     news = told.news(run, reader, notification, waited=waited)
     if news:
         return _tell(run, reader, news, about(run, news), told_again(run, news))
-    run.decide("send", "stopped", _no_end(reader))
+    run.decide("send", "stopped", told.unknown(reader))
     return 0
-
-
-def _no_end(reader: Reader) -> str:
-    return f"{reader.name} knows of no trouble that this ends"
 
 
 def _tell(
@@ -114,11 +102,12 @@ def tell_again(run: RuleRun, reader: Reader, notification: Notification, retry: 
     return number
 
 
-def is_told(run: RuleRun, address: str, context: Mapping[str, Any]) -> bool:
-    """Return whether the rule still tells a reader of something; turns count with all who take them."""
-    if any(outlet.address == address for outlet in run.rule.via):
+def is_told(run: RuleRun, address: str, context: Mapping[str, Any], step: Step | None = None) -> bool:
+    """Return whether the rule, or a step of it, still tells a reader; turns count with all who take them."""
+    by = step or run.rule
+    if any(outlet.address == address for outlet in by.via):
         return True
-    return any(address in _phones(run, part, context) for part in run.rule.to)
+    return any(address in _phones(run, part, context) for part in by.to)
 
 
 def _phones(run: RuleRun, part: Contact | OnCall | Template, context: Mapping[str, Any]) -> set[str]:
@@ -138,73 +127,6 @@ def _phones(run: RuleRun, part: Contact | OnCall | Template, context: Mapping[st
     return phones
 
 
-def _held_back(run: RuleRun, reader: Reader, notification: Notification, context: Mapping[str, Any]) -> bool:
-    """Return whether quiet hours keep a notification from a reader now: it waits, or is dropped."""
-    end = quiet_until(run, reader)
-    if end is None or _is_urgent(run, notification, context):
-        return False
-    if drops(run):
-        run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
-        told.note(run, reader, notification, heard=False)
-    else:
-        _hold(run, reader, notification, end)
-    return True
-
-
-def drops(run: RuleRun) -> bool:
-    """Return whether the rule drops what it would tell in quiet hours."""
-    return run.rule.quiet_hours is not None and run.rule.quiet_hours.then == "drop"
-
-
-def _hold(run: RuleRun, reader: Reader, notification: Notification, end: datetime) -> None:
-    """Let a notification wait for the end of quiet hours, together with an older one of the same alert."""
-    state = run.recall(QuietState, reader.address) or QuietState()
-    older, state = state.taken(notification.alert)
-    if older:
-        notification = older.joined(notification)
-    news = told.news(run, reader, notification, waited=older is not None)
-    if news is None:
-        run.decide(QuietState.KIND, "stopped", _no_end(reader))
-    elif len(state.held) >= MOST:
-        state = replace(state, more=state.more + 1)
-        detail = f"{MOST} notifications wait for {reader.name} already; the others are counted"
-        run.decide(QuietState.KIND, "stopped", detail)
-    else:
-        state = replace(state, held=(*state.held, news))
-        run.decide(QuietState.KIND, "waits", f"held until {end:%H:%M} (quiet hours of {reader.name})")
-    _keep(run, reader, state)
-
-
-def _keep(run: RuleRun, reader: Reader, state: QuietState) -> None:
-    """Keep what waits for a reader until the end of quiet hours; where there are none any more, until now."""
-    if state.held:
-        end = quiet_until(run, reader) or run.now
-        run.remember(reader.address, state, end.timestamp())
-    else:
-        run.forget(QuietState, reader.address)
-
-
-def quiet_until(run: RuleRun, reader: Reader) -> datetime | None:
-    """Return when the quiet hours end that are now, in the zone of the reader; None outside of them."""
-    zone = reader.zone or run.project.settings.tz
-    windows = [reader.quiet_hours]
-    if run.rule.quiet_hours:
-        windows.append(run.rule.quiet_hours.window)
-    ends = []
-    for window in windows:
-        if window and window.contains(run.now, zone):
-            end = window.ends_after(run.now, zone) or run.now + _ENDLESS
-            ends.append(end.astimezone(zone))
-    return max(ends, default=None)
-
-
-def _is_urgent(run: RuleRun, notification: Notification, context: Mapping[str, Any]) -> bool:
-    if run.rule.quiet_hours is None or run.rule.quiet_hours.unless is None:
-        return False
-    unless = run.rule.quiet_hours.unless
-    return any(unless.truth({**context, **run.context(item)}) for item in notification.items)
-
-
 def release(run: RuleRun, address: str) -> None:
     """Tell a reader, whose quiet hours are over, what still matters; texts to a phone arrive as one."""
     state = run.recall(QuietState, address) or QuietState()
@@ -213,13 +135,14 @@ def release(run: RuleRun, address: str) -> None:
     left: list[Notification] = []
     wanted: list[Notification] = []
     for notification in _as_told_now(run, state.held):
-        if state.anyway or is_told(run, address, about(run, Notification.of(notification.item))):
-            wanted.append(notification)
-        else:
-            left.append(notification)
+        is_wanted = state.anyway or _is_wanted(run, reader, notification)
+        (wanted if is_wanted else left).append(notification)
     number = _release_all(run, reader, wanted)
-    if state.held and state.more:
-        tell_left_out(run, QuietState.KIND, [reader], state.held[-1].item, state.more)
+    if state.more:
+        last = state.last or state.held[-1].item
+        quiet.tell_left_out(run, QuietState.KIND, [reader], last, state.more)
+    for origin, text in state.notes.items():
+        quiet.say(run, reader, text, origin)
     if left:
         facts = {"reader": reader.name}
         run.hold(address, QuietState(held=tuple(left), anyway=True), Hold.READER_GONE, facts)
@@ -227,11 +150,21 @@ def release(run: RuleRun, address: str) -> None:
         run.decide(QuietState.KIND, "passed", f"{messages_of(number)} to {reader.name}")
 
 
+def _is_wanted(run: RuleRun, reader: Reader, notification: Notification) -> bool:
+    """Return whether the rule still tells a reader of something."""
+    context = about(run, Notification.of(notification.item))
+    if notification.step is None:
+        return is_told(run, reader.address, context)
+    step = escalate.step_of(run, notification.step)
+    return step is not None and is_told(run, reader.address, {**context, **escalate.UNANSWERED}, step)
+
+
 def _release_all(run: RuleRun, reader: Reader, held: Sequence[Notification]) -> int:
     """Tell a reader of notifications, one that fails spoils no other; return how many messages that are."""
     before = len(run.messages)
     for notification in held:
-        retry = Retry(do="tell", notification=notification, reader=reader.address)
+        step = notification.step
+        retry = Retry(do="tell", notification=notification, reader=reader.address, step=step)
         work = partial(_release, run, reader, notification)
         run.guarded(QuietState.KIND, f"{notification.origin}:{reader.address}", work, retry)
     if not _asks_sent(run):
@@ -240,10 +173,13 @@ def _release_all(run: RuleRun, reader: Reader, held: Sequence[Notification]) -> 
 
 
 def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
+    if held.step is not None:
+        escalate.tell_late(run, reader, held)
+        return
     notification = as_now(run, held)
     if _ends_silently(run, notification):
         run.decide(QuietState.KIND, "stopped", "resolved; the rule does not notify of that")
-    elif not _held_back(run, reader, notification, about(run, notification)):
+    elif not quiet.holds(run, reader, notification, about(run, notification)):
         number = _tell_now(run, reader, notification, waited=True)
         _escalate(run, notification, number)
         _note_repeat(run, notification)

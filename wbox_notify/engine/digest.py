@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from wbox_notify.engine import quiet
 from wbox_notify.engine.deliver import deliver_to, is_told
 from wbox_notify.engine.item import Item
-from wbox_notify.engine.notification import about, made_of, tell_left_out
+from wbox_notify.engine.notification import about, made_of
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import DigestState, Notification, Retry
 from wbox_notify.model.deliveries import Hold
@@ -54,7 +55,7 @@ def wake(run: RuleRun, address: str) -> None:
     else:
         _one_by_one(run, reader, items)
     if state.more:
-        tell_left_out(run, DigestState.KIND, [reader], items[-1], state.more)
+        quiet.tell_left_out(run, DigestState.KIND, [reader], items[-1], state.more)
 
 
 def _still_told(run: RuleRun, reader: Reader, state: DigestState) -> tuple[Item, ...]:

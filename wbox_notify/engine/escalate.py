@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from wbox_notify.engine import quiet
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import EscalationState, Notification, Retry
 from wbox_notify.rules.recipients import Reader
+from wbox_notify.rules.rule import Step
 
 _KEPT = 7 * 86400.0
+UNANSWERED: Mapping[str, bool] = {"acked": False, "resolved": False, "sent": False}
+"""What a step sees where nothing is known of answers."""
 
 
 def begin(run: RuleRun, notification: Notification) -> None:
@@ -58,33 +62,80 @@ def next_time(run: RuleRun, state: EscalationState) -> float:
     return math.inf
 
 
+def step_of(run: RuleRun, number: int) -> Step | None:
+    """Return a step by its number in the order of time; None where the rule has none any more."""
+    return run.rule.escalate[number] if number < len(run.rule.escalate) else None
+
+
 def _take(run: RuleRun, state: EscalationState) -> None:
     step = run.rule.escalate[state.step]
-    stage = f"escalate[{step.number}]"
-    notification = as_now(run, state.notification)
-    sent = run.sent(notification.origin)
-    answers = {"acked": state.acked, "resolved": state.resolved, "sent": sent}
+    notification = replace(as_now(run, state.notification), step=state.step)
+    answers = _answers(run, state)
     context = {**about(run, notification), **answers}
-    if step.unless and step.unless.truth(context):
-        run.decide(stage, "stopped", f"unless {step.unless.source}")
-    elif step.condition and not step.condition.truth(context):
-        run.decide(stage, "stopped", f"if {step.condition.source}")
-    else:
-        retry = replace(told_again(run, notification), step=state.step, answers=answers)
+    if _is_due(run, step, context):
+        number = 0
         readers: list[Reader] = [*run.recipients(step.to, context), *step.via]
-        number = sum(_say(run, reader, notification, context, retry) for reader in readers)
-        run.decide(stage, "passed", messages_of(number))
+        for reader in readers:
+            if step.at_any_hour or not quiet.holds(run, reader, notification, context):
+                number += _say(run, reader, notification, context, answers)
+        if number:
+            run.decide(_stage(step), "passed", messages_of(number))
+
+
+def tell_late(run: RuleRun, reader: Reader, held: Notification) -> None:
+    """Tell a reader, whose quiet hours are over, what a step says, unless somebody has answered meanwhile."""
+    state = run.recall(EscalationState, short(held.alert))
+    step = step_of(run, held.step or 0)
+    if state is None or step is None:
+        run.decide(EscalationState.KIND, "stopped", "over before the end of quiet hours")
+        return
+    notification = replace(as_now(run, held), step=held.step)
+    answers = _answers(run, state)
+    context = {**about(run, notification), **answers}
+    if _is_due(run, step, context) and not quiet.holds(run, reader, notification, context):
+        _say(run, reader, notification, context, answers)
+
+
+def _answers(run: RuleRun, state: EscalationState) -> dict[str, bool]:
+    sent = run.sent(state.notification.origin)
+    return {"acked": state.acked, "resolved": state.resolved, "sent": sent}
+
+
+def _is_due(run: RuleRun, step: Step, context: Mapping[str, Any]) -> bool:
+    """Return whether a step is to be taken, as it says itself."""
+    if step.unless and step.unless.truth(context):
+        run.decide(_stage(step), "stopped", f"unless {step.unless.source}")
+        return False
+    if step.condition and not step.condition.truth(context):
+        run.decide(_stage(step), "stopped", f"if {step.condition.source}")
+        return False
+    return True
+
+
+def _stage(step: Step) -> str:
+    return f"escalate[{step.number}]"
 
 
 def tell_again(run: RuleRun, reader: Reader, notification: Notification, retry: Retry) -> int:
     """Make those of a step's messages for a reader that a retry is about; return how many."""
-    if retry.step is None or retry.step >= len(run.rule.escalate):
+    if step_of(run, retry.step or 0) is None:
         return 0
-    context = {**about(run, notification), **(retry.answers or {})}
-    return _say(run, reader, notification, context, retry)
+    context = {**about(run, notification), **UNANSWERED, **(retry.answers or {})}
+    return _fill(run, reader, notification, context, retry)
 
 
 def _say(
+    run: RuleRun,
+    reader: Reader,
+    notification: Notification,
+    context: Mapping[str, Any],
+    answers: Mapping[str, bool],
+) -> int:
+    retry = replace(told_again(run, notification), step=notification.step, answers=answers)
+    return _fill(run, reader, notification, context, retry)
+
+
+def _fill(
     run: RuleRun, reader: Reader, notification: Notification, context: Mapping[str, Any], retry: Retry
 ) -> int:
     """Make the messages of a step, or the rule's where it has none, for a reader; return how many."""
@@ -106,4 +157,4 @@ def _wait(run: RuleRun, key: str, state: EscalationState) -> None:
     elif state.resolved:
         run.forget(EscalationState, key)
     else:
-        run.remember(key, state, run.time + _KEPT)
+        run.remember(key, replace(state, over=True), run.time + _KEPT)

@@ -1,20 +1,14 @@
 """The names that a message sees of a notification, and what a retry needs to tell it again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from wbox_notify.engine.item import Item, moment, short
-from wbox_notify.engine.rule_run import RuleRun, text_to
+from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import GroupState, Notification, Retry
 from wbox_notify.model.signed_links import ACK, page_url
-from wbox_notify.rules.recipients import Reader
-
-_LEFT_OUT: Mapping[str, str] = {
-    "en": "… and {number} more of “{rule}” that were left out",
-    "tr": "… ve “{rule}” için {number} bildirim daha geldi, gönderilmedi",
-}
 
 
 def about(run: RuleRun, notification: Notification) -> dict[str, Any]:
@@ -90,12 +84,3 @@ def told_again(run: RuleRun, notification: Notification) -> Retry:
 def made_of(items: Sequence[Item]) -> str:
     """Return a short name of some items, so that what is told of others has another one."""
     return short(json.dumps([[item.event_id, item.place, item.status] for item in items]))
-
-
-def tell_left_out(run: RuleRun, stage: str, readers: Sequence[Reader], last: Item, number: int) -> None:
-    """Tell readers how many items a stage left out; ``last`` is of the rule's latest event before that."""
-    for reader in readers:
-        text = _LEFT_OUT.get(reader.lang or run.project.settings.lang, _LEFT_OUT["en"])
-        message = text_to(reader, text.format(number=number, rule=run.rule.name), run.rule.name)
-        run.say(message, f"{Notification.of(last).origin}:{stage}:left out", "0")
-    run.decide(stage, "passed", f"told that {number} were left out")

@@ -15,12 +15,13 @@ from wbox_notify.engine import (
     group,
     missing,
     pipeline,
+    quiet,
     retry,
     rows,
     throttle,
 )
 from wbox_notify.engine.item import key_of, moment, short
-from wbox_notify.engine.notification import about, tell_left_out
+from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import Change, Overlay, RuleRun, held, memory_of
 from wbox_notify.engine.state import (
     STATES,
@@ -41,9 +42,8 @@ from wbox_notify.engine.state import (
 )
 from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
-from wbox_notify.model.deliveries import Decision, Hold, Memory, Plan, PlannedMessage, Verdict
+from wbox_notify.model.deliveries import Decision, Hold, Memory, Plan, PlannedMessage, SendOptions, Verdict
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import Text
 from wbox_notify.model.reasons import hold
 from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.model.text import one_line
@@ -62,7 +62,7 @@ def plan(project: Project, event: Event, overlay: Overlay, now: datetime) -> Pla
         run = RuleRun(project, rule, overlay, now)
         run.guarded("trigger", event.id, partial(_follow, run, event), Retry(do="event"))
         runs.append(run)
-    return _gathered(project, event.id, runs, overlay, now)
+    return _gathered(project, event.id, runs, overlay)
 
 
 def _concerned(project: Project, event: Event) -> Sequence[Rule]:
@@ -95,7 +95,7 @@ def wake(project: Project, due: Memory, overlay: Overlay, now: datetime, slice_:
         return _of_rows(run, due.key, overlay, slice_)
     if isinstance(state, Retry):
         retry.wake(run, due.key)
-        return _gathered(project, first, [run], overlay, now)
+        return _gathered(project, first, [run], overlay)
     failure = f"{due.kind}:{first}:{short(due.key)}"
     once_more = Retry(do="wake", kind=due.kind, memory_key=due.key)
     over: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ def wake(project: Project, due: Memory, overlay: Overlay, now: datetime, slice_:
         run.remember(due.key, state, run.time + AGAIN)
     elif run.recall(Retry, f"{failure}:{rule.id}:-"):
         over = (f"{failure}:{rule.id}:-",)
-    return replace(_gathered(project, first, [run], overlay, now), over=over)
+    return replace(_gathered(project, first, [run], overlay), over=over)
 
 
 def _wake(run: RuleRun, state: State, key: str) -> None:
@@ -140,7 +140,7 @@ def _let_go(run: RuleRun, key: str) -> None:
     pipeline.go_on(run, "send", released)
     if number and last:
         readers = run.readers(about(run, Notification.of(last)))
-        tell_left_out(run, ThrottleState.KIND, readers, last, number)
+        quiet.tell_left_out(run, ThrottleState.KIND, readers, last, number)
 
 
 def _forgotten(due: Memory) -> Memory:
@@ -174,12 +174,10 @@ def _of_rows(run: RuleRun, event_id: str, overlay: Overlay, slice_: Slice | None
     if not storm.asks:
         return replace(made, release=storm.rules)
     what = f"{storm.made} messages at once for {storm.about}"
-    return _asking(run.project, made, run.rule.id, storm.made, what, run.now)
+    return _asking(made, run, overlay, storm.made, what)
 
 
-def _gathered(
-    project: Project, event_id: str, runs: Sequence[RuleRun], overlay: Overlay, now: datetime
-) -> Plan:
+def _gathered(project: Project, event_id: str, runs: Sequence[RuleRun], overlay: Overlay) -> Plan:
     """Return what rules leave as one plan; too many messages wait for the owner."""
     plan = _plan_of(event_id, runs, overlay)
     made = sum(planned.message is not None for planned in plan.messages)
@@ -189,9 +187,9 @@ def _gathered(
     for number, planned in enumerate(messages):
         if planned.message:
             messages[number] = replace(planned, hold=Hold.STORM, facts={"messages": made})
-    rule = next(run.rule.id for run in runs if run.messages)
+    run = next(run for run in runs if run.messages)
     plan = replace(plan, messages=tuple(messages))
-    return _asking(project, plan, rule, made, f"{made} messages at once", now)
+    return _asking(plan, run, overlay, made, f"{made} messages at once")
 
 
 def _plan_of(event_id: str, runs: Sequence[RuleRun], overlay: Overlay) -> Plan:
@@ -206,22 +204,26 @@ def _plan_of(event_id: str, runs: Sequence[RuleRun], overlay: Overlay) -> Plan:
     )
 
 
-def _asking(project: Project, plan: Plan, rule: str, made: int, what: str, now: datetime) -> Plan:
+def _asking(plan: Plan, of: RuleRun, overlay: Overlay, made: int, what: str) -> Plan:
     """Return a plan in which the storm guard asks the owner what is to become of its messages."""
-    detail = hold(Hold.STORM, {"messages": made})
-    asked = Decision(rule=rule, stage="storm_guard", outcome="waits", detail=detail)
-    messages = list(plan.messages)
-    settings = project.settings
+    settings = of.project.settings
+    terms = SendOptions(critical=of.rule.terms.critical)
+    run = RuleRun(of.project, replace(of.rule, terms=terms), overlay, of.now)
+    run.decide("storm_guard", "waits", hold(Hold.STORM, {"messages": made}))
     if settings.owner:
         keys = [planned.key.removeprefix(plan.event_id) for planned in plan.messages]
         name = short(key_of([what, keys]))
         link = page_url(settings.public_url, settings.link_key, RELEASE, plan.event_id)
-        text = one_line(f"wbox-notify: the rule {rule} would send {what}. They wait. {link}")
-        for contact in project.recipients(settings.owner, now):
-            key = f"{plan.event_id}:storm:{name}:{contact.phone}"
-            question = Text(phone=contact.phone, message=text)
-            messages.append(PlannedMessage(key=key, rule=rule, message=question))
-    return replace(plan, decisions=(*plan.decisions, asked), messages=tuple(messages))
+        text = one_line(f"wbox-notify: the rule {of.rule.id} would send {what}. They wait. {link}")
+        for contact in of.project.recipients(settings.owner, of.now):
+            quiet.say(run, contact, text, f"{plan.event_id}:storm:{name}")
+    asking = _plan_of(plan.event_id, [run], overlay)
+    return replace(
+        plan,
+        decisions=(*plan.decisions, *asking.decisions),
+        messages=(*plan.messages, *asking.messages),
+        memories=(*plan.memories, *asking.memories),
+    )
 
 
 _TIMED = (
@@ -295,7 +297,7 @@ def _end_of_wait(run: RuleRun, key: str, state: State) -> float:
         end = digest.next_time(run, run.rule.digest)
     elif isinstance(state, QuietState):
         with suppress(WboxError):
-            quiet = deliver.quiet_until(run, run.project.reader(key))
-            if quiet:
-                end = quiet.timestamp()
+            until = quiet.until(run, run.project.reader(key))
+            if until:
+                end = until.timestamp()
     return end

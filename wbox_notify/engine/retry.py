@@ -106,7 +106,8 @@ def _give_back(run: RuleRun, key: str, retry: Retry) -> None:
     state = STATES[retry.kind].from_json(retry.state or {})
     if isinstance(state, QuietState) and state.anyway:
         for notification in state.held:
-            once_more = Retry(do="tell", notification=notification, reader=retry.memory_key)
+            step = notification.step
+            once_more = Retry(do="tell", notification=notification, reader=retry.memory_key, step=step)
             _tell(run, notification, once_more)
     elif run.recall(type(state), retry.memory_key) is None:
         run.remember(retry.memory_key, state, run.time)

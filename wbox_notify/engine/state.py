@@ -107,6 +107,7 @@ class Notification(Kept):
         group: The key of the group, if it is one.
         since: When the group began.
         digest: Whether it is a digest.
+        step: The number of the step of an escalation that tells it, if one does.
     """
 
     NAMES: ClassVar = {"items": "subjects"}
@@ -117,6 +118,7 @@ class Notification(Kept):
     group: str | None = None
     since: float | None = None
     digest: bool = False
+    step: int | None = None
 
     @classmethod
     def of(cls, item: Item) -> Self:
@@ -222,8 +224,8 @@ class ThrottleState(State):
 
     @property
     def waiting(self) -> int:
-        """How many items wait in its queue."""
-        return len(self.queue)
+        """How many items wait in its queue, and how many were left out."""
+        return len(self.queue) + self.left_out
 
     def without(self, item: Item) -> Self:
         """Return the state without what waits of the same alert."""
@@ -344,28 +346,38 @@ class DigestState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietState(State):
-    """What waits for the end of a reader's quiet hours; ``more`` and ``anyway`` are as in a digest."""
+    """What waits for the end of a reader's quiet hours; ``anyway`` is as in a digest.
+
+    ``more`` counts what found no room or was left out, with the ``last`` of it; ``notes`` are texts of our
+    own by the origins of their messages.
+    """
 
     KIND = "quiet_hours"
 
     held: tuple[Notification, ...] = ()
     more: int = 0
+    last: Item | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
     anyway: bool = False
 
     @property
     def waiting(self) -> int:
-        """How many notifications wait."""
-        return len(self.held)
+        """How many notifications wait, and how many are counted only."""
+        return len(self.held) + self.more + len(self.notes)
 
-    def taken(self, alert: str) -> tuple[Notification | None, Self]:
-        """Return what waits of an alert, if anything, and the state without it."""
-        older = next((held for held in self.held if held.alert == alert), None)
+    def taken(self, newer: Notification) -> tuple[Notification | None, Self]:
+        """Return what waits of the same alert, if anything, and the state without it."""
+        same = (newer.alert, newer.step)
+        older = next((held for held in self.held if (held.alert, held.step) == same), None)
         return older, replace(self, held=tuple(held for held in self.held if held is not older))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationState(State):
-    """A notification that somebody is to answer, and the number of the step that comes next."""
+    """A notification that somebody is to answer, and the number of the step that comes next.
+
+    ``over`` says that no step comes any more.
+    """
 
     KIND = "escalate"
     NAMES: ClassVar = {"notification": "occasion"}
@@ -376,6 +388,12 @@ class EscalationState(State):
     step: int = 0
     acked: bool = False
     resolved: bool = False
+    over: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """One while nobody has answered and a step is to come."""
+        return int(not (self.acked or self.resolved or self.over))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,13 +27,18 @@ def note(run: RuleRun, reader: Reader, notification: Notification, *, heard: boo
     run.remember(key, ToldState(readers=readers), run.time + kept)
 
 
+def unknown(reader: Reader) -> str:
+    """Return why a reader is not told that something is over."""
+    return f"{reader.name} knows of no trouble that this ends"
+
+
 def is_known(run: RuleRun, item: Item) -> bool:
     """Return whether anybody was told of the alert of an item, or is to be told of it after quiet hours."""
     if run.recall(ToldState, short(item.identity)):
         return True
     for reader in run.readers(about(run, Notification.of(item))):
         waiting = run.recall(QuietState, reader.address) or QuietState()
-        if waiting.taken(item.identity)[0]:
+        if waiting.taken(Notification.of(item))[0]:
             return True
     return False
 
@@ -45,15 +50,13 @@ def news(
 
     Where nothing is known of a trouble, its end is told, unless all of it ``waited`` for the reader.
     """
-    if notification.digest:
+    if notification.digest or notification.step is not None:
         return notification
     state = run.recall(ToldState, short(notification.alert)) or ToldState()
-    known = state.readers.get(reader.address)
-    if known is None and not waited:
+    if reader.address not in state.readers and not waited:
         return notification
-    items = tuple(
-        item for item in notification.items if not item.is_resolved or item.identity in (known or ())
-    )
+    known = state.readers.get(reader.address, frozenset())
+    items = tuple(item for item in notification.items if item.identity in known or not item.is_resolved)
     if items:
         return replace(notification, items=items)
     note(run, reader, notification, heard=False)

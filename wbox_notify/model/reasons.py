@@ -53,7 +53,7 @@ _WAITING: Mapping[str, Mapping[bool, str]] = {
     "tr": dict.fromkeys((True, False), "; {kind} içinde bekleyen olay: {number}"),
 }
 _KINDS: Mapping[str, Mapping[str, str]] = {
-    "en": {"quiet_hours": "quiet hours"},
+    "en": {"quiet_hours": "quiet hours", "escalate": "escalation"},
     "tr": {
         "group": "grup",
         "digest": "özet",
@@ -61,6 +61,7 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
         "throttle": "sınırlama",
         "burst": "toplu dosyalar",
         "rows": "satırlar",
+        "escalate": "yükseltme",
     },
 }
 _THEN: Mapping[str, Mapping[bool, str]] = {

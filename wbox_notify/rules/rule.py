@@ -94,7 +94,7 @@ class Step:
     """One step of an escalation, ``after`` seconds; ``unless`` sees ``acked``, ``resolved`` and ``sent``.
 
     ``via`` and ``translations`` are as in a rule, and so is ``send`` where the step has none of its own.
-    ``number`` is its place in the file.
+    ``number`` is its place in the file, and ``at_any_hour`` says that no quiet hours hold it.
     """
 
     number: int
@@ -105,6 +105,7 @@ class Step:
     via: tuple[Outlet, ...] = ()
     send: tuple["Draft", ...]
     translations: "Translations" = field(default_factory=dict, repr=False)
+    at_any_hour: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,7 @@ class Rule:
         fallback: The names of the outlets for messages that wbox refuses.
         send: The messages for each recipient, in order.
         translations: The same for readers with a zone or language of their own.
+        at_any_hour: Whether no quiet hours hold its messages, also not those of a person.
         terms: How to send the messages.
         needs: The facts of a file to read: ``sha256``, ``text``, ``json`` (never without ``text``).
         headers: The headers of a call that it may use, in lower case.
@@ -237,6 +239,7 @@ class Rule:
     group: Group | None = None
     digest: Digest | None = None
     quiet_hours: QuietHours | None = None
+    at_any_hour: bool = False
     to: tuple[Contact | OnCall | Template, ...] = ()
     via: tuple[Outlet, ...] = ()
     send: tuple[Draft, ...]

@@ -48,6 +48,7 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
         group=rule_flow.group(),
         digest=rule_flow.digest(),
         quiet_hours=rule_flow.quiet_hours(),
+        at_any_hour=rule_flow.at_any_hour(),
         to=to,
         via=flow.outlets(context, spec.via, location.at("via")),
         fallback=context.outlet_names(spec.fallback, location.at("fallback")),

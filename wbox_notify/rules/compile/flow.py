@@ -181,13 +181,21 @@ class RuleFlow:
     def quiet_hours(self) -> QuietHours | None:
         """Return the quiet hours; None where they are wrong."""
         spec, location = self._spec.quiet_hours, self._location.at("quiet_hours")
-        if spec is None:
+        if spec is None or spec.ignored:
             return None
+        if self._spec.priority == "critical":
+            message, hint = "these quiet hours hold nothing: the rule is critical", "leave one of them out"
+            self._context.problems.append(location.warning("WBX344", message, hint))
         window = self._context.windows.read(spec.window, location.at("window"))
         unless = self._context.expression(spec.unless, self._names.told, location.at("unless"))
         if window is None:
             return None
         return QuietHours(window=window, unless=unless, then=spec.then)
+
+    def at_any_hour(self) -> bool:
+        """Return whether no quiet hours hold the messages."""
+        quiet = self._spec.quiet_hours
+        return self._spec.priority == "critical" or (quiet is not None and quiet.ignored)
 
     def escalate(self) -> tuple[Step, ...]:
         """Return the steps of the escalation, in the order of their times."""
@@ -214,6 +222,7 @@ class RuleFlow:
             via=outlets(context, spec.via, location.at("via")),
             send=send,
             translations=translated,
+            at_any_hour=spec.quiet_hours == "ignore",
         )
 
     def _expressions(self, texts: list[str], *path: str) -> tuple[Expression, ...]:

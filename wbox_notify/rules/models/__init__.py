@@ -182,7 +182,9 @@ class RuleSpec(Strict):
         description='one message for each recipient with all events: `{at: "18:00"}`, `{every: 1h}`',
     )
     quiet_hours: Quiet | None = Field(
-        default=None, description="a time without messages: a window, the name of one, or a map"
+        default=None,
+        description="a time without messages: a window, the name of one, or a map; `ignore` sends also in "
+        "the quiet hours of people",
     )
     via: OutletNames = Field(
         default=[],
@@ -204,7 +206,9 @@ class RuleSpec(Strict):
         default=[], description="what happens when nobody answers: a step, or a list of steps"
     )
     priority: Literal["normal", "critical"] = Field(
-        default="normal", description="`critical` goes before all other messages, within the same pace"
+        default="normal",
+        description="`critical` goes before all other messages, within the same pace, and at any hour: no "
+        "quiet hours hold it",
     )
     expire_after: Duration = Field(default=LIFETIME, description="how long to try to send a message")
     on_unknown: OnUnknown | None = Field(

@@ -165,19 +165,34 @@ class DigestSpec(TimesSpec):
     """
 
 
+_IGNORE = "ignore"
+
+
 class QuietSpec(Strict):
-    """A time without messages."""
+    """A time without messages.
+
+    It holds for all that the rule sends, also for numbers of what was left out and for steps of `escalate`,
+    beside the `quiet_hours` of each person.
+    """
 
     window: SomeTexts = Field(
         description="the name of a window in `time_windows`, or a window such as `22:00-07:30`; if clocks "
         "go back over its end, it ends when they show that time again",
     )
-    unless: str | None = Field(default=None, description="an expression: messages that are sent nevertheless")
+    unless: str | None = Field(
+        default=None,
+        description="an expression: messages that are sent nevertheless, also in the quiet hours of a person",
+    )
     then: Literal["hold", "drop"] = Field(
         default="hold",
         description="`hold` sends afterwards what is still true (of more than 500 events only the number), "
         "`drop` never does",
     )
+
+    @property
+    def ignored(self) -> bool:
+        """Whether there are no quiet hours for the rule, also not those of a person."""
+        return self.window == [_IGNORE]
 
 
 class StepSpec(Strict):
@@ -200,6 +215,11 @@ class StepSpec(Strict):
     )
     condition: str | None = Field(
         default=None, alias="if", description="an expression that must hold for the step"
+    )
+    quiet_hours: Literal["ignore"] | None = Field(
+        default=None,
+        description="`ignore` takes the step at any hour; else it waits for the end of quiet hours, and is "
+        "left out if somebody has answered until then",
     )
     via: OutletNames = Field(default=[], description="other services, as in a rule")
     to: RecipientsOrVia = Field(
