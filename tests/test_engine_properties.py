@@ -81,9 +81,22 @@ rules:
       - {after: 10m, if: not sent, via: ntfy://ops, to: a, send: {text: "nobody knows of {{ body.n }}"}}
   - id: late
     trigger:
-      missing: {of: {webhook: {path: p, open: true}}, by: "23:30", window: 3h, resolved: true}
+      missing: {of: {webhook: {path: p, open: true}}, by: "23:30", window: 3h, repeat: 5h, resolved: true}
     to: a
     send: {text: "{{ missing.resolved }}"}
+    escalate: {after: 1h, to: b, send: {text: "missing since {{ missing.by }}"}}
+  - id: feverish
+    trigger: {webhook: {path: p, open: true}}
+    status: {firing: body.n > 3, resolved: body.n < 2}
+    to: [a, b]
+    send: {text: "{{ alert.status }} {{ body.n }} {{ alert.since }}"}
+    escalate: {after: 30m, to: b, send: {text: "still {{ alert.status }}"}}
+  - id: fevers
+    trigger: {webhook: {path: p, open: true}}
+    status: {firing: body.n > 3, resolved: body.n < 2}
+    group: {wait: 30s, interval: 5m, repeat: 4h}
+    to: [a, b]
+    send: {text: "{% for one in group['items'] %}{{ one.alert.status }} {{ one.body.n }} {% endfor %}"}
 """
 
 

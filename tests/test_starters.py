@@ -22,7 +22,8 @@ STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
 HOOKS = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS, re.DOTALL)
+TROUBLES = (ROOT / "docs" / "troubles.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS + TROUBLES, re.DOTALL)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -101,9 +102,7 @@ def test_the_page_about_webhooks_lists_the_headers_that_are_kept() -> None:
 
 
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
-def test_every_yaml_block_of_the_readme_of_rows_and_of_webhooks_loads_and_passes_its_tests(
-    block: str, tmp_path: Path
-) -> None:
+def test_every_yaml_block_of_the_documentation_loads_and_passes_its_tests(block: str, tmp_path: Path) -> None:
     name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
     (tmp_path / "rules").mkdir()
     key = tmp_path / "key"
