@@ -53,6 +53,7 @@ _STAGES: tuple[tuple[str, Names], ...] = (
     ("with `status`, behind `if`", names.STATED),
     ("with `group`, in `to`, `unless` and `send`", names.GROUPED),
     ("with `digest`, in `send`", names.DIGESTED),
+    ("with `remind`, in `to`, `unless` and `send`", names.REMINDED),
     ("`to`, `unless` and everything in `send`", names.LINKED),
     ("everything in `send`", names.READER),
     ("`escalate`", names.ANSWERED),

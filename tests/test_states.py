@@ -80,6 +80,8 @@ def _bare(value: Any) -> Any:
         ("escalate", ("webhook:group:1",), 1),
         ("rows", ("file:rows:1",), 1),
         ("seen", (), 0),
+        ("remind", ("file:remind:1",), 1),
+        ("table", (), 0),
     ],
 )
 def test_a_state_knows_its_events_and_how_many_of_them_wait(

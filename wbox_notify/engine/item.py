@@ -25,6 +25,7 @@ class Item(NamedTuple):
         key: The same in all that is told of one alert.
         status: ``firing`` or ``resolved``; None where the sender has no such thing.
         place: Its number among those of the event.
+        reminder: Which reminder of it this is, if it is one.
     """
 
     event_id: str
@@ -34,6 +35,7 @@ class Item(NamedTuple):
     key: str | None = None
     status: str | None = None
     place: int = 0
+    reminder: str = ""
 
     @property
     def identity(self) -> str:
@@ -59,6 +61,8 @@ class Item(NamedTuple):
             value["status"] = self.status
         if self.place:
             value["place"] = self.place
+        if self.reminder:
+            value["reminder"] = self.reminder
         return value
 
 
@@ -105,6 +109,7 @@ def short(key: str) -> str:
 _TIMES = {
     "file": ("mtime",),
     "schedule": ("at",),
+    "remind": ("at",),
     "missing": ("by", "last_seen"),
 }
 """What is a time in the data of an event, kept as seconds since the epoch or as ISO 8601 text."""

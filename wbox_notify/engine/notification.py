@@ -69,7 +69,7 @@ def _member(run: RuleRun, item: Item) -> Any:
 
 def found_again(run: RuleRun, item: Item, stage: str = "") -> Retry:
     """Return a retry of an item by its place in the event that is followed, or by itself else."""
-    if item.event_id == run.event_id:
+    if item.event_id == run.event_id and not item.reminder:
         return Retry(do="follow", stage=stage, place=item.place)
     return Retry(do="follow", stage=stage, item=item)
 

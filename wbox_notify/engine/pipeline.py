@@ -4,7 +4,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from wbox_notify.engine import burst, dedupe, deliver, digest, group, missing, rows, status, throttle, told
+from wbox_notify.engine import (
+    burst,
+    dedupe,
+    deliver,
+    digest,
+    group,
+    missing,
+    remind,
+    rows,
+    status,
+    throttle,
+    told,
+)
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
 from wbox_notify.engine.rule_run import RuleRun
@@ -19,8 +31,11 @@ def follow_event(run: RuleRun, event: Event) -> None:
         rows.begin(run, event)
         return
     begin(run, event.id)
+    reading = remind.begin(run, event)
     for item in items(run, event):
         follow(run, item)
+    if not any(decision.outcome == "failed" for decision in run.decisions):
+        remind.end(run, event, reading)
 
 
 def begin(run: RuleRun, event_id: str) -> None:
@@ -38,8 +53,8 @@ def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
     """Take items through the rule from a stage on."""
     for item in items:
         origin = item.event_id
-        if item.place:
-            origin = f"{item.event_id}:{item.place}"
+        if item.place or item.reminder:
+            origin = Notification.of(item).origin
         retry = found_again(run, item, stage)
         run.guarded(stage, origin, partial(_pass_on, run, stage, item), retry)
 
@@ -63,6 +78,14 @@ def _conditions_hold(run: RuleRun, item: Item) -> bool:
                 group.end(run, item)
             return False
     return True
+
+
+def _in_time(run: RuleRun, item: Item) -> Item | None:
+    """Return an item where its rule does not remind; a reminder that is due goes on by itself."""
+    reminder = remind.take(run, item)
+    if reminder and reminder is not item:
+        go_on(run, "dedupe", [reminder])
+    return item if reminder is item else None
 
 
 def _place(run: RuleRun, item: Item) -> None:
@@ -89,6 +112,7 @@ STAGES: Mapping[str, _Stage] = {
     "if": _test(_conditions_hold),
     "missing": _test(missing.lasts),
     "status": status.follow,
+    "remind": _in_time,
     "dedupe": _test(dedupe.is_new),
     "burst": _test(burst.passes),
     "throttle": _test(throttle.passes),

@@ -1,7 +1,7 @@
 """The plan of an event, of a memory that is due, and of a clock that was set."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from wbox_notify.engine import (
     missing,
     pipeline,
     quiet,
+    remind,
     retry,
     rows,
     throttle,
@@ -33,6 +34,7 @@ from wbox_notify.engine.state import (
     MissingState,
     Notification,
     QuietState,
+    RemindState,
     Retry,
     RowsState,
     SeenState,
@@ -108,23 +110,11 @@ def wake(project: Project, due: Memory, overlay: Overlay, now: datetime, slice_:
 
 
 def _wake(run: RuleRun, state: State, key: str) -> None:
-    match state:
-        case GroupState():
-            _wake_group(run, key)
-        case DigestState():
-            digest.wake(run, key)
-        case QuietState():
-            deliver.release(run, key)
-        case EscalationState():
-            escalate.wake(run, key)
-        case ThrottleState():
-            _let_go(run, key)
-        case BurstState():
-            pipeline.go_on(run, "throttle", burst.wake(run, key))
-        case MissingState() if missing.awaited(run):
-            pipeline.still_missing(run, state.told)
-        case _:
-            run.forget(type(state), key)
+    work = _WAKE.get(type(state))
+    if work:
+        work(run, key)
+    else:
+        run.forget(type(state), key)
 
 
 def _wake_group(run: RuleRun, key: str) -> None:
@@ -141,6 +131,35 @@ def _let_go(run: RuleRun, key: str) -> None:
     if number and last:
         readers = run.readers(about(run, Notification.of(last)))
         quiet.tell_left_out(run, ThrottleState.KIND, readers, last, number)
+
+
+def _wake_burst(run: RuleRun, key: str) -> None:
+    pipeline.go_on(run, "throttle", burst.wake(run, key))
+
+
+def _wake_missing(run: RuleRun, key: str) -> None:
+    state = run.recall(MissingState, key)
+    if state and missing.awaited(run):
+        pipeline.still_missing(run, state.told)
+    else:
+        run.forget(MissingState, key)
+
+
+def _remind(run: RuleRun, key: str) -> None:
+    pipeline.go_on(run, "dedupe", remind.wake(run, key))
+
+
+_WAKE: Mapping[type[State], Callable[[RuleRun, str], None]] = {
+    GroupState: _wake_group,
+    DigestState: digest.wake,
+    QuietState: deliver.release,
+    EscalationState: escalate.wake,
+    ThrottleState: _let_go,
+    BurstState: _wake_burst,
+    RemindState: _remind,
+    MissingState: _wake_missing,
+}
+"""What a state is due for; any other is over then."""
 
 
 def _forgotten(due: Memory) -> Memory:

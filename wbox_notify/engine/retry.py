@@ -5,7 +5,7 @@ from functools import partial
 from wbox_notify.engine import deliver, escalate, pipeline, rows
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.engine.state import STATES, GroupState, Notification, QuietState, Retry
+from wbox_notify.engine.state import STATES, GroupState, Notification, QuietState, RemindState, Retry
 from wbox_notify.model.deliveries import Hold, PlannedMessage
 
 _LATER = 60.0
@@ -113,5 +113,7 @@ def _give_back(run: RuleRun, key: str, retry: Retry) -> None:
         run.remember(retry.memory_key, state, run.time)
     elif isinstance(state, GroupState):
         pipeline.go_on(run, "send", state.untold)
+    elif isinstance(state, RemindState):
+        run.decide(RemindState.KIND, "stopped", "the rule has a newer one with this key")
     else:
         run.remember(key, retry, run.time + _LATER)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wbox_notify.engine import remind
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import Retry, RowsState, StormState
@@ -65,7 +66,7 @@ def rest(run: RuleRun, key: str, retry: Retry) -> None:
 def again(run: RuleRun, key: str, retry: Retry) -> None:
     """Let one row be read again, with others of its file, and what failed about it be followed."""
     event, row = event_of_retry(retry)
-    state = run.recall(RowsState, event.id) or replace(_beginning(run, event, row), only={})
+    state = run.recall(RowsState, event.id) or replace(_beginning(run, event, row), only={}, reading=0)
     if state.only is None or state.rows:
         run.remember(key, retry, run.time + _AGAIN)
         return
@@ -93,7 +94,8 @@ def _beginning(run: RuleRun, event: Event, row: int) -> RowsState:
     if _answer(run, event.id) == "dropped":
         run.forget(StormState, event.id)
     table = str(run.rule.table.path) if run.rule.table else ""
-    return RowsState(event=event, next=row, table=table)
+    reading = remind.begin(run, event) if row == 1 else 0
+    return RowsState(event=event, next=row, table=table, reading=reading)
 
 
 def _answer(run: RuleRun, key: str) -> str:
@@ -160,6 +162,7 @@ def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retr
             state = _take_again(run, state, state.only, rows, retry)
         state = _count(run, state, released=released)
         if state.done:
+            remind.end(run, state.event, state.reading)
             run.decide(RowsState.KIND, "passed", f"{messages_of(state.made)} of {state.rows} rows")
     if not state.done:
         run.remember(key, state, run.time)
@@ -178,6 +181,7 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
             where = f"{where} from row {state.next} on"
         problem = f"{where}: {rows.problem}"
         run.fail(RowsState.KIND, problem, state.event.id, Retry(do="rest", place=state.next))
+        state = replace(state, reading=0)
     return replace(state, done=not rows.more)
 
 
@@ -318,7 +322,9 @@ def _follow_all(run: RuleRun, state: RowsState, rows: Sequence[Row], follow: Fol
             run.messages[before:] = _placed(messages, _place(state, row), listed=failed <= _LISTED)
     run.decisions = decisions
     tally.tell(run, f"rows {rows[0].number}-{rows[-1].number}")
-    return replace(state, next=rows[-1].number + 1, rows=state.rows + len(rows), failed=failed)
+    reading = state.reading if failed == state.failed else 0
+    last = rows[-1].number
+    return replace(state, next=last + 1, rows=state.rows + len(rows), failed=failed, reading=reading)
 
 
 def _place(state: RowsState, row: Row) -> str:

@@ -123,7 +123,7 @@ class Notification(Kept):
     @classmethod
     def of(cls, item: Item) -> Self:
         """Return the notification of one item."""
-        origin = f"{item.event_id}:{item.place}"
+        origin = ":".join(filter(None, (item.event_id, str(item.place), item.reminder)))
         return cls(origin=origin, items=(item,), alert=item.identity)
 
     @property
@@ -519,6 +519,7 @@ class RowsState(State):
         made: How many messages they made; ``first`` is what the first of these says.
         done: Whether all were followed.
         only: What failed about some rows, by their numbers, where these alone are read again.
+        reading: The number of the reading, see ``TableState``; 0 once something of it failed.
     """
 
     KIND = "rows"
@@ -533,6 +534,7 @@ class RowsState(State):
     only: Mapping[int, tuple[Retry, ...]] | None = None
     table: str = ""
     version: Mapping[str, Any] | None = None
+    reading: int = 0
 
     @property
     def name(self) -> str:
@@ -545,6 +547,48 @@ class RowsState(State):
         return int(not self.done)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableState(State):
+    """How often the rows of a file were begun to be read, and the number of the last reading that was whole.
+
+    Whole is a reading in which no row failed.
+    """
+
+    KIND = "table"
+
+    begun: int = 0
+    whole: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindState(State):
+    """An item that waits for some time before or after a date.
+
+    Attributes:
+        item: The item as it came last.
+        at: The date, in seconds since the epoch.
+        left: The reminders to come, in seconds from the date; negative before it.
+        source: The path of the table that the item is a row of, and the number of its ``reading``.
+    """
+
+    KIND = "remind"
+
+    item: Item
+    at: float
+    left: tuple[float, ...] = ()
+    source: str = ""
+    reading: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """One while there is a reminder to come."""
+        return int(bool(self.left))
+
+    def is_gone(self, table: TableState | None) -> bool:
+        """Return whether its table does not have the row any more."""
+        return table is not None and self.reading < table.whole
+
+
 STATES: Mapping[str, type[State]] = {
     state.KIND: state
     for state in (
@@ -555,11 +599,13 @@ STATES: Mapping[str, type[State]] = {
         GroupState,
         MissingState,
         QuietState,
+        RemindState,
         Retry,
         RowsState,
         SeenState,
         StatusState,
         StormState,
+        TableState,
         ThrottleState,
         ToldState,
     )

@@ -53,7 +53,7 @@ _WAITING: Mapping[str, Mapping[bool, str]] = {
     "tr": dict.fromkeys((True, False), "; {kind} içinde bekleyen olay: {number}"),
 }
 _KINDS: Mapping[str, Mapping[str, str]] = {
-    "en": {"quiet_hours": "quiet hours", "escalate": "escalation"},
+    "en": {"quiet_hours": "quiet hours", "escalate": "escalation", "remind": "reminders"},
     "tr": {
         "group": "grup",
         "digest": "özet",
@@ -62,6 +62,7 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
         "burst": "toplu dosyalar",
         "rows": "satırlar",
         "escalate": "yükseltme",
+        "remind": "hatırlatmalar",
     },
 }
 _THEN: Mapping[str, Mapping[bool, str]] = {

@@ -45,6 +45,7 @@ MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
 STATED: Names = {"alert": frozenset({"status", "since"})}
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}
+REMINDED: Names = {"remind": frozenset({"at", "before"})}
 LINKED: Names = {"ack_url": _ANY}
 ANSWERED: Names = {"acked": _ANY, "resolved": _ANY, "sent": _ANY}
 READER: Names = {"contact": frozenset({"name", "phone", "lang"})}
@@ -101,7 +102,8 @@ def scope(spec: RuleSpec) -> Scope:
     followed = {**item, **STATED} if spec.status else item
     grouped = GROUPED if spec.group else {}
     digested = DIGESTED if spec.digest else {}
-    return Scope(event, item, followed, {**followed, **grouped, **LINKED}, digested)
+    reminded = REMINDED if spec.remind else {}
+    return Scope(event, item, followed, {**followed, **grouped, **reminded, **LINKED}, digested)
 
 
 def with_rows(offered: Names) -> Names:
@@ -117,7 +119,8 @@ def is_free(name: str) -> bool:
 
 def _taken() -> set[str]:
     presets = (preset.fields for preset in PRESETS.values())
-    known = (FIRST, LAST, GROUPED, DIGESTED, LINKED, ANSWERED, READER, *OF_TRIGGERS.values(), *presets)
+    stages = (GROUPED, DIGESTED, REMINDED, LINKED, ANSWERED, READER)
+    known = (FIRST, LAST, *stages, *OF_TRIGGERS.values(), *presets)
     return {name for names in known for name in names} | _NO_NAMES
 
 

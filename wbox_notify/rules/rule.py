@@ -81,6 +81,23 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remind:
+    """Messages some time before or after a date.
+
+    Attributes:
+        at: The date.
+        offsets: The seconds from the date to each message, negative before it, in order.
+        key: Expressions that stay the same when the date changes.
+        unless: What cancels the messages.
+    """
+
+    at: Template
+    offsets: tuple[float, ...]
+    key: tuple[Expression, ...]
+    unless: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
     """A time without messages; ``hold`` sends afterwards what is still true, ``drop`` never does."""
 
@@ -234,6 +251,7 @@ class Rule:
     table: Table | None = None
     conditions: tuple[Expression, ...] = ()
     status: Status | None = None
+    remind: Remind | None = None
     dedupe: Dedupe | None = None
     throttle: Throttle | None = None
     group: Group | None = None

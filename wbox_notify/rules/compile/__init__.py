@@ -43,6 +43,7 @@ def build(context: BuildContext, spec: RuleSpec, location: Location) -> Rule | N
         table=rule_flow.table(items),
         conditions=context.expressions(spec.conditions, names.item, location.at("if")),
         status=rule_flow.status(),
+        remind=rule_flow.remind(items),
         dedupe=rule_flow.dedupe(),
         throttle=rule_flow.throttle(),
         group=rule_flow.group(),
@@ -91,6 +92,10 @@ def parts(rule: Rule) -> Iterator[Expression | Template]:
     yield from rule.conditions
     if rule.status:
         yield from filter(None, (rule.status.firing, rule.status.resolved, *rule.status.key))
+    if rule.remind:
+        yield rule.remind.at
+        yield from rule.remind.key
+        yield from filter(None, [rule.remind.unless])
     if rule.dedupe:
         yield from rule.dedupe.key
     if rule.throttle:

@@ -43,13 +43,15 @@ from wbox_notify.rules.rule import (
     ForEach,
     Group,
     QuietHours,
+    Remind,
     Status,
     Step,
     Throttle,
     Translations,
 )
 from wbox_notify.rules.triggers import Table
-from wbox_notify.templates import Expression, Template, Templates
+from wbox_notify.templates import Expression, Template, TemplateError, Templates
+from wbox_notify.templates.dates import read_time
 
 _ROWS_ALONE = re.compile(r"\s*(?:\{\{)?\s*file\s*\.\s*\w+\s*(?:\}\})?\s*")
 _ANY_PHONE = "905551234567"
@@ -139,6 +141,45 @@ class RuleFlow:
         if firing is None:
             return None
         return Status(firing, resolved, key)
+
+    def remind(self, items: ForEach | None) -> Remind | None:
+        """Return the date of which the rule reminds, and when; None where it is wrong."""
+        spec, location = self._spec.remind, self._location.at("remind")
+        if spec is None:
+            return None
+        context, names = self._context, self._names.item
+        key, unless = self._of_calendar(items)
+        key, unless = spec.key or key, spec.unless or unless
+        if not key:
+            hint = "write `key: row.id`, or what else stays the same when the date changes"
+            context.report_key(location, "WBX211", "`remind` needs a `key`", hint)
+        if self._spec.status:
+            message = "`status` lets a date that moves not pass"
+            hint = "leave out `status`, and write what cancels a reminder as `unless` of `remind`"
+            context.report_key(location, "WBX317", message, hint)
+        at = context.template(spec.at, names, location.at("at"))
+        if not is_template(spec.at):
+            context.read(self._literal_date, spec.at, location.at("at"), "WBX215")
+        cancels = context.expression(unless, names, location.at("unless"))
+        keys = context.expressions(key, names, location.at("key"))
+        if at is None:
+            return None
+        offsets = sorted({*(-before for before in spec.before), *spec.after} or {0.0})
+        return Remind(at=at, offsets=tuple(offsets), key=keys, unless=cancels)
+
+    def _of_calendar(self, items: ForEach | None) -> tuple[list[str], str | None]:
+        """Return what names an event of a calendar, and what cancels it; nothing for any other item."""
+        if items is None or self.reads(items) != "events":
+            return [], None
+        return [f"{items[0]}.uid"], f"{items[0]}.status == 'CANCELLED'"
+
+    def _literal_date(self, text: str) -> None:
+        """Raise ConfigError for a date that cannot be read."""
+        settings = self._context.settings
+        try:
+            read_time(text, settings.tz, settings.lang)
+        except TemplateError as error:
+            raise ConfigError(error.problem, hint=error.hint) from None
 
     def dedupe(self) -> Dedupe | None:
         """Return the key of equal events."""

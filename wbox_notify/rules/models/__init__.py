@@ -25,6 +25,7 @@ from wbox_notify.rules.models.flow import (
     GroupSpec,
     Messages,
     Quiet,
+    RemindSpec,
     StatusSpec,
     Steps,
     Throttle,
@@ -169,6 +170,11 @@ class RuleSpec(Strict):
         default=None,
         description="whether something is in trouble, of events that do not say so themselves: `{firing: "
         "body.t > 8, resolved: body.t < 6}`",
+    )
+    remind: RemindSpec | None = Field(
+        default=None,
+        description='a message some time before or after a date: `{at: "{{ row.date }} 09:00", before: 1d, '
+        "key: row.id}`",
     )
     dedupe: Dedupe | None = Field(
         default=None, description="an expression, a list, or a map: the rule runs once for the same value"

@@ -87,6 +87,8 @@ class SendSpec(OneKind):
 
 Messages = Annotated[list[SendSpec], one_or_more(SendSpec)]
 
+Durations = Annotated[list[Duration], one_or_list(Duration)]
+
 _RATE = re.compile(r"([0-9]{1,9}) */ *([^ ].*)")
 
 
@@ -108,6 +110,36 @@ class StatusSpec(Strict):
         default=[],
         description="expressions; what has different values, such as `body.sensor`, has its own trouble; by "
         "default all events of the rule are about one",
+    )
+
+
+class RemindSpec(Strict):
+    """A message some time before or after a date, at the date itself where neither is given.
+
+    The reminder waits on disk. A later event with the same key moves it to the date that it has then. A row
+    that a newer version of its file does not have any more is not told. What is edited here counts for what
+    comes after that.
+    """
+
+    at: str = Field(
+        description="a template: the date, such as `{{ row.date }} 09:00`, in any form that `datetime` "
+        "reads; a day alone begins at midnight"
+    )
+    before: Durations = Field(
+        default=[],
+        description="how long before the date, or a list: `1d`, `[7d, 2h]`; what is past when the date "
+        "becomes known is left out, but for the last one, which is then told at once",
+    )
+    after: Durations = Field(default=[], description="how long after the date, or a list")
+    key: SomeTexts = Field(
+        default=[],
+        description="an expression, or a list: what stays the same when the date changes, such as `row.id`; "
+        "required but for `file.events` and `events(…)`, where it is the `uid`",
+    )
+    unless: str | None = Field(
+        default=None,
+        description="an expression: an event for which it holds cancels the reminder with its key; of a "
+        "calendar what is cancelled there",
     )
 
 

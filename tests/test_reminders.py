@@ -1,0 +1,365 @@
+"""Reminders: messages before and after a date, that wait, move and end with what they are about."""
+# ruff: noqa: E501 - a rule or a case is a line
+
+import functools
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from wbox_notify.engine.replay import ReplayStore
+from wbox_notify.engine.rule_run import Change, memory_of
+from wbox_notify.engine.rule_tests import _events, run
+from wbox_notify.engine.state import Retry
+from wbox_notify.model.messages import Text
+from wbox_notify.rules import Project, load
+from wbox_notify.rules.rule import Given
+
+RULES = """
+version: 1
+rules:
+  - id: appointment
+    trigger: {file: {path: drop, match: "*.csv"}}
+    for_each: {row: file.rows}
+    remind: {at: "{{ row.date }} {{ row.time }}", before: [7d, 1d, 2h], key: row.id, unless: row.state == "off"}
+    to: "{{ row.phone }}"
+    send: {text: "{{ row.id }} {{ remind.at | datetime }} {{ remind.before }}"}
+    tests:
+      - name: each reminder comes at its time before the date, by the clocks of the zone
+        when:
+          - at: 2026-10-10 12:00
+            file: &first
+              name: list.csv
+              text: |
+                id,date,time,phone,state
+                A,25.10.2026,14:00,+905551112233,
+        until: 30d
+        expect:
+          - {at: 2026-10-18 14:00, text: "A 2026-10-25 14:00 604800.0"}
+          - {at: 2026-10-24 14:00, text: "A 2026-10-25 14:00 86400.0"}
+          - {at: 2026-10-25 12:00, text: "A 2026-10-25 14:00 7200.0"}
+      - name: what comes again does not tell again
+        when:
+          - {at: 2026-10-10 12:00, file: *first}
+          - {at: 2026-10-18 14:30, file: *first}
+          - {at: 2026-10-25 12:30, file: *first}
+          - {at: 2026-10-27 12:30, file: *first}
+        until: 30d
+        expect:
+          - {at: 2026-10-18 14:00}
+          - {at: 2026-10-24 14:00}
+          - {at: 2026-10-25 12:00}
+      - name: a date that moves takes its reminders along
+        when:
+          - {at: 2026-10-10 12:00, file: *first}
+          - at: 2026-10-20 12:00
+            file:
+              name: list.csv
+              text: |
+                id,date,time,phone,state
+                A,2026-10-30,14:00,+905551112233,
+        until: 30d
+        expect:
+          - {at: 2026-10-18 14:00, text: "A 2026-10-25 14:00 604800.0"}
+          - {at: 2026-10-23 14:00, text: "A 2026-10-30 14:00 604800.0"}
+          - {at: 2026-10-29 14:00, text: "A 2026-10-30 14:00 86400.0"}
+          - {at: 2026-10-30 12:00, text: "A 2026-10-30 14:00 7200.0"}
+      - name: a row that is gone from a newer version of its file is not told
+        when:
+          - {at: 2026-10-10 12:00, file: *first}
+          - at: 2026-10-20 12:00
+            file:
+              name: list.csv
+              text: |
+                id,date,time,phone,state
+                B,25.10.2026,14:00,+905551112244,
+        until: 30d
+        expect:
+          - {at: 2026-10-18 14:00, to: "+905551112233"}
+          - {at: 2026-10-24 14:00, to: "+905551112244"}
+          - {at: 2026-10-25 12:00, to: "+905551112244"}
+      - name: a row that is gone from another file is still told
+        when:
+          - {at: 2026-10-24 12:00, file: *first}
+          - {at: 2026-10-24 13:00, file: {name: other.csv, text: "id,date,time,phone,state\\n"}}
+        until: 30d
+        expect: [{at: 2026-10-24 14:00}, {at: 2026-10-25 12:00}]
+      - name: what cancels a row cancels its reminders, and its return brings them back
+        when:
+          - {at: 2026-10-10 12:00, file: *first}
+          - at: 2026-10-20 12:00
+            file:
+              name: list.csv
+              text: |
+                id,date,time,phone,state
+                A,25.10.2026,14:00,+905551112233,off
+          - {at: 2026-10-25 11:00, file: *first}
+        until: 30d
+        expect: [{at: 2026-10-18 14:00}, {at: 2026-10-25 12:00}]
+      - name: of a date that becomes known late only the last reminder comes, at once
+        when:
+          - {at: 2026-10-25 13:00, file: *first}
+        until: 30d
+        expect: [{at: 2026-10-25 13:00, text: "A 2026-10-25 14:00 7200.0"}]
+      - name: a reminder whose time was past by less than an hour comes at once, and the others at theirs
+        when:
+          - {at: 2026-10-18 14:10, file: *first}
+        until: 30d
+        expect: [{at: 2026-10-18 14:10}, {at: 2026-10-24 14:00}, {at: 2026-10-25 12:00}]
+      - name: of a date that is past there is no reminder
+        when:
+          - {at: 2026-10-25 14:00, file: *first}
+        until: 30d
+        skipped: remind
+        expect: []
+
+  - id: berlin
+    trigger: {webhook: {path: a, open: true}}
+    remind: {at: "{{ body.at }}", before: [1d, 24h, 25h, 0s], after: 2d, key: [body.shop, body.id]}
+    to: "+905551112233"
+    send: {text: "{{ body.note }}"}
+    tests:
+      - name: days are those of the calendar, also where the clocks change; the text is that of the last call
+        when:
+          - {at: 2026-10-20 12:00, webhook: {body: {shop: 1, id: 7, at: 2026-10-26T02:30, note: first}}}
+          - {at: 2026-10-20 13:00, webhook: {body: {shop: 1, id: 7, at: 2026-10-26T02:30, note: second}}}
+          - {at: 2026-10-20 13:00, webhook: {body: {shop: 2, id: 7, at: 2026-10-25, note: other}}}
+        until: 30d
+        expect:
+          - {at: 2026-10-23 23:00, text: other}
+          - {at: 2026-10-24 00:00, text: other}
+          - {at: 2026-10-25 00:00, text: other}
+          - {at: "2026-10-25T01:30:00+02:00", text: second}
+          - {at: "2026-10-25T02:30:00+02:00", text: second}
+          - {at: 2026-10-26 02:30, text: second}
+          - {at: 2026-10-27 00:00, text: other}
+          - {at: 2026-10-28 02:30, text: second}
+
+  - id: calendar
+    trigger: {file: {path: drop, match: "*.ics"}}
+    for_each: {e: file.events}
+    remind: {at: "{{ e.start }}", before: 1h}
+    to: "+905551112233"
+    send: {text: "{{ e.summary }}"}
+    tests:
+      - name: an appointment that a later file cancels or moves is told as that says
+        when:
+          - at: 2026-11-20 12:00
+            file:
+              name: a.ics
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                UID:1
+                SUMMARY:Dentist
+                DTSTART:20261126T120000Z
+                END:VEVENT
+                BEGIN:VEVENT
+                UID:2
+                SUMMARY:Bank
+                DTSTART:20261127T120000Z
+                END:VEVENT
+                END:VCALENDAR
+          - at: 2026-11-21 12:00
+            file:
+              name: cancel.ics
+              text: |
+                BEGIN:VCALENDAR
+                METHOD:CANCEL
+                BEGIN:VEVENT
+                UID:1
+                DTSTART:20261126T120000Z
+                END:VEVENT
+                END:VCALENDAR
+          - at: 2026-11-22 12:00
+            file:
+              name: move.ics
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                UID:2
+                SUMMARY:Bank
+                DTSTART:20261128T120000Z
+                END:VEVENT
+                END:VCALENDAR
+        until: 30d
+        expect: [{at: 2026-11-28 11:00, text: Bank}]
+
+  - id: daily
+    trigger: {schedule: every day 08:00}
+    for_each: {row: rows('invoices.csv')}
+    if: row.paid == ""
+    remind: {at: "{{ row.due }} 09:00", before: 3d, after: [7d], key: row.no}
+    to: "{{ row.phone }}"
+    send: {text: "{{ row.no }} {{ remind.before > 0 }}"}
+    tests:
+      - name: what is paid is not told, and what stands in the list is, before and after its date
+        when:
+          - file:
+              text: |
+                no;due;phone;paid
+                1;10.11.2026;+905551112233;
+                2;10.11.2026;+905551112244;
+          - {at: 2026-11-01 08:00, schedule: true}
+          - {at: 2026-11-02 08:00, schedule: true}
+          - file: {text: "no;due;phone;paid\\n1;10.11.2026;+905551112233;\\n2;10.11.2026;+905551112244;yes\\n"}
+          - {at: 2026-11-09 08:00, schedule: true}
+        until: 30d
+        expect:
+          - {at: 2026-11-07 09:00, text: "1 True"}
+          - {at: 2026-11-07 09:00, text: "2 True"}
+          - {at: 2026-11-17 09:00, text: "1 False"}
+
+  - id: list
+    trigger: {webhook: {path: list, preset: alertmanager, open: true}}
+    remind: {at: "{{ alert.labels.due }}", before: 1d, key: alert.labels.id}
+    to: "+905551112233"
+    send: {text: "{{ alert.labels.id }}"}
+    tests:
+      - name: an end cancels the reminder
+        when:
+          - at: 2026-11-01 08:00
+            webhook:
+              body:
+                alerts:
+                  - {status: firing, fingerprint: f1, labels: {id: a, due: 2026-11-09 08:00}}
+                  - {status: firing, fingerprint: f2, labels: {id: b, due: 2026-11-09 08:00}}
+          - at: 2026-11-02 08:00
+            webhook: {body: {alerts: [{status: resolved, fingerprint: f1, labels: {id: a, due: 2026-11-09 08:00}}]}}
+        until: 30d
+        expect: [{at: 2026-11-08 08:00, text: b}]
+"""
+ZONES = {"berlin": "Europe/Berlin"}
+
+
+@functools.cache
+def project_of(zone: str) -> Project:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "rules").mkdir()
+        (folder / "rules" / "a.yaml").write_text(RULES)
+        (folder / "wbox-notify.yaml").write_text(f"version: 1\ndefaults: {{tz: {zone}}}\n")
+        found = load(folder, {"WBOX_API_KEY": "sk_x"})
+    assert [problem.message for problem in found.problems if problem.severity == "error"] == []
+    return found
+
+
+CASES = [(rule.id, test.name) for rule in project_of("UTC").rules for test in rule.tests]
+
+
+@pytest.mark.parametrize(("rule_id", "name"), CASES)
+def test_reminders(rule_id: str, name: str) -> None:
+    found = project_of(ZONES.get(rule_id, "UTC"))
+    rule = found.rule(rule_id)
+    assert rule
+    [test] = [test for test in rule.tests if test.name == name]
+    assert run(found, rule, test).complaints == ()
+
+
+def happen(world: ReplayStore, text: str, hours: float, name: str = "list.csv") -> None:
+    """Let the list of appointments come with some contents."""
+    world.wait_for(hours * 3600)
+    rule = world.project.rule("appointment")
+    assert rule
+    given = Given(kind="file", data={"name": name, "text": text})
+    for event in _events(world, rule, given, 0):
+        world.happen(event)
+    world.wait_for(0)
+
+
+@pytest.fixture
+def world() -> ReplayStore:
+    """Return a world in which A waits for 2 o'clock in the afternoon of 25 October."""
+    found = project_of("UTC")
+    made = ReplayStore(found, datetime(2026, 10, 23, 12, tzinfo=UTC))
+    happen(made, LIST, 0)
+    return made
+
+
+LIST = "id,date,time,phone,state\nA,25.10.2026,14:00,+905551112233,\n"
+OTHER = LIST.replace("A,", "B,")
+
+
+def told(world: ReplayStore) -> list[tuple[str, str]]:
+    texts = [(at, planned.message) for at, planned in world.messages]
+    return [(f"{at:%d %H:%M}", text.message[0]) for at, text in texts if isinstance(text, Text)]
+
+
+def failures(world: ReplayStore) -> list[str]:
+    return [planned.problem for _, planned in world.messages if planned.problem]
+
+
+def decisions(world: ReplayStore) -> list[str]:
+    return [f"{made.outcome}: {made.detail}" for _, made in world.decisions if made.stage == "remind"]
+
+
+def test_what_was_decided_is_told_with_its_times(world: ReplayStore) -> None:
+    happen(world, LIST.replace("25.10", "26.10"), 1)
+    happen(world, LIST.replace("25.10", "22.10"), 1)
+    happen(world, LIST, 1)
+    happen(world, OTHER, 1)
+    world.wait_for(86400)
+    details = [detail.partition("in row 2: ")[2] or detail for detail in decisions(world)]
+    assert details == [
+        "until 2026-10-24 14:00, for 2026-10-25 14:00",
+        "moved from 2026-10-25 14:00",
+        "until 2026-10-25 14:00, for 2026-10-26 14:00",
+        "2026-10-22 14:00 is past",
+        "until 2026-10-24 14:00, for 2026-10-25 14:00",
+        "until 2026-10-24 14:00, for 2026-10-25 14:00",
+        "stopped: list.csv does not have it any more",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("newer", "problem"),
+    [
+        (OTHER + "C,25.10.2026\n,,,,,\nD,soon,,,\n", "row 5 of list.csv: remind: 'soon ' is not a time"),
+        (OTHER + "D,25.10.2026,14:00,1,,,x\n", "row 3 of list.csv: it has 7 cells"),
+        (OTHER + ",25.10.2026,14:00,1,\n", "row 3 of list.csv: remind: key: row.id is empty"),
+        ("<html>", "list.csv: this is HTML"),
+    ],
+)
+def test_a_version_of_which_something_failed_takes_nothing_back(
+    world: ReplayStore, newer: str, problem: str
+) -> None:
+    happen(world, newer, 1)
+    world.wait_for(30 * 86400)
+    assert failures(world)[0].startswith(problem)
+    assert [text for text in told(world) if text[1] == "A"] == [("24 14:00", "A"), ("25 12:00", "A")]
+
+
+def test_after_a_version_that_failed_the_next_whole_one_counts(world: ReplayStore) -> None:
+    happen(world, "<html>", 1)
+    happen(world, OTHER, 1)
+    world.wait_for(30 * 86400)
+    assert told(world) == [("24 14:00", "B"), ("25 12:00", "B")]
+
+
+def test_what_was_not_told_in_time_is_dead_until_a_person_decides() -> None:
+    """As after two days without the daemon."""
+    world = ReplayStore(project_of("UTC"), datetime(2026, 10, 23, 12, tzinfo=UTC))
+    happen(world, LIST, 0)
+    world.now += timedelta(days=3)
+    world.wait_for(0)
+    assert told(world) == []
+    assert failures(world) == ["not told in time: 2026-10-25 14:00 is past"]
+    [planned] = [planned for _, planned in world.messages]
+    retry = Retry.from_json(planned.again or {})
+    memory = memory_of("appointment", "failed", planned.key, Change(retry, world.now.timestamp()))
+    world.memories["appointment", "failed", planned.key] = memory
+    world.wait_for(0)
+    assert told(world) == [("26 12:00", "A")]
+
+
+def test_what_is_late_but_ahead_of_its_date_is_told_once() -> None:
+    world = ReplayStore(project_of("UTC"), datetime(2026, 10, 10, 12, tzinfo=UTC))
+    happen(world, LIST, 0)
+    world.now = datetime(2026, 10, 25, 13, tzinfo=UTC)
+    world.wait_for(0)
+    assert told(world) == [("25 13:00", "A")]
+    assert "stopped: 2 older of the same date left out" in decisions(world)
+    world.wait_for(30 * 86400)
+    assert told(world) == [("25 13:00", "A")]
+    assert all(kind == "table" for _, kind, _ in world.memories), "nothing but the count of readings is left"

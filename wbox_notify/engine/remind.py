@@ -1,0 +1,188 @@
+"""Reminders: what a rule follows waits until some time before or after its date."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from pathlib import PurePath
+from typing import Any
+
+from wbox_notify.engine.item import Item, key_of, moment
+from wbox_notify.engine.rule_run import RuleRun, values_of
+from wbox_notify.engine.state import Notification, RemindState, Retry, TableState
+from wbox_notify.errors import WboxError
+from wbox_notify.model.events import Event
+from wbox_notify.rules.rule import Remind
+from wbox_notify.templates.dates import read_time
+
+_DAY = 86400.0
+_LATE = 3600.0
+"""Seconds for which a time that was past when the date came is still told, as if the date had come before."""
+
+
+def take(run: RuleRun, item: Item) -> Item | None:
+    """Let an item wait for its times, in the place of an older one with its key.
+
+    Returns:
+        The item itself where the rule does not remind, or as the reminder that is due at once, if one is.
+    """
+    how = run.rule.remind
+    if how is None:
+        return item
+    context = run.context(item)
+    key = _key(how, context)
+    older = run.recall(RemindState, key)
+    if item.is_resolved or (how.unless and how.unless.truth(context)):
+        _cancel(run, key, older)
+        return None
+    at = _date(run, how, context)
+    left = _left(run, how, at, older)
+    if not left:
+        _leave_out(run, key, at, older)
+        return None
+    source = _source(run, item.type, item.data.get("file", {}))
+    table = run.recall(TableState, source) or TableState()
+    if older and older.at != at.timestamp():
+        run.decide(RemindState.KIND, "passed", f"moved from {_local(run, older):%Y-%m-%d %H:%M}")
+    return _release(
+        run, key, RemindState(item=item, at=at.timestamp(), left=left, source=source, reading=table.begun)
+    )
+
+
+def wake(run: RuleRun, key: str) -> Sequence[Item]:
+    """Return the reminder that is due, if there is still something to be reminded of."""
+    state = run.recall(RemindState, key)
+    reminder = None
+    if state is None or not state.left:
+        run.forget(RemindState, key)
+    elif state.is_gone(run.recall(TableState, state.source)):
+        run.forget(RemindState, key)
+        run.decide(RemindState.KIND, "stopped", f"{PurePath(state.source).name} does not have it any more")
+    else:
+        reminder = _release(run, key, state)
+    return [reminder] if reminder else []
+
+
+def begin(run: RuleRun, event: Event) -> int:
+    """Note that a table is read; return the number of the reading, 0 where no reminder depends on it."""
+    source = _source(run, event.type, event.data)
+    if not source:
+        return 0
+    table = run.recall(TableState, source) or TableState()
+    run.remember(source, replace(table, begun=table.begun + 1))
+    return table.begun + 1
+
+
+def end(run: RuleRun, event: Event, reading: int) -> None:
+    """Note that all of a table was followed: what it does not have any more is not told."""
+    if reading:
+        source = _source(run, event.type, event.data)
+        table = run.recall(TableState, source) or TableState()
+        run.remember(source, replace(table, whole=max(table.whole, reading)))
+
+
+def _source(run: RuleRun, kind: str, file: Mapping[str, Any]) -> str:
+    """Return the path of the table of which an item is a row; empty where there is none."""
+    if run.rule.remind is None or run.rule.for_each is None:
+        return ""
+    if run.rule.table:
+        return str(run.rule.table.path)
+    return str(file["path"]) if kind == "file" else ""
+
+
+def _key(how: Remind, context: Mapping[str, Any]) -> str:
+    values = values_of(how.key, context)
+    for expression, value in zip(how.key, values, strict=True):
+        if value is None or value == "":
+            raise WboxError(f"key: {expression.source} is empty, so nothing shows what a new date belongs to")
+    return key_of(values)
+
+
+def _date(run: RuleRun, how: Remind, context: Mapping[str, Any]) -> datetime:
+    zone, lang = run.project.settings.tz, run.project.settings.lang
+    date = read_time(how.at.render(context), zone, lang)
+    if isinstance(date, datetime):
+        return date.astimezone(zone)
+    return datetime.combine(date, time(), zone)
+
+
+def _local(run: RuleRun, state: RemindState) -> datetime:
+    return moment(state.at).astimezone(run.project.settings.tz)
+
+
+def _time(at: datetime, offset: float) -> float:
+    """Return when a reminder is due; whole days are counted by the clocks of the zone."""
+    days = int(offset / _DAY)
+    return (at + timedelta(days=days)).timestamp() + offset - days * _DAY
+
+
+def _left(run: RuleRun, how: Remind, at: datetime, older: RemindState | None) -> tuple[float, ...]:
+    """Return which reminders of a date are to come; the nearest one also where its time is past already."""
+    if older and older.at == at.timestamp():
+        return tuple(offset for offset in how.offsets if offset in older.left or _time(at, offset) > run.time)
+    left = tuple(offset for offset in how.offsets if _is_to_come(run, at, offset))
+    if not left and run.time < at.timestamp():
+        return how.offsets[-1:]
+    return left
+
+
+def _is_to_come(run: RuleRun, at: datetime, offset: float) -> bool:
+    return _time(at, offset) > run.time - _LATE and not _is_over(run, at, offset)
+
+
+def _is_over(run: RuleRun, at: datetime, offset: float) -> bool:
+    """Return whether it is too late to tell: the date is past, or long past for what comes after it."""
+    if offset < 0:
+        return run.time >= at.timestamp()
+    return run.time >= _time(at, offset) + run.rule.terms.expire_after
+
+
+def _leave_out(run: RuleRun, key: str, at: datetime, older: RemindState | None) -> None:
+    detail = f"{at:%Y-%m-%d %H:%M} is past"
+    if older and older.at == at.timestamp():
+        detail = f"told already of {at:%Y-%m-%d %H:%M}"
+    elif older:
+        run.forget(RemindState, key)
+    run.decide(RemindState.KIND, "stopped", detail)
+
+
+def _cancel(run: RuleRun, key: str, older: RemindState | None) -> None:
+    if older and older.left:
+        run.forget(RemindState, key)
+        run.decide(RemindState.KIND, "passed", f"cancelled: {_local(run, older):%Y-%m-%d %H:%M}")
+    else:
+        run.decide(RemindState.KIND, "stopped", "cancelled, and no reminder waits")
+
+
+def _release(run: RuleRun, key: str, state: RemindState) -> Item | None:
+    """Keep what is to come, and return the last of the reminders that are due, if any are."""
+    at = _local(run, state)
+    due = tuple(offset for offset in state.left if _time(at, offset) <= run.time)
+    rest = replace(state, left=tuple(offset for offset in state.left if offset not in due))
+    following = _next(run, at, rest)
+    run.remember(key, rest, following)
+    if not due:
+        when = moment(following).astimezone(at.tzinfo)
+        run.decide(RemindState.KIND, "waits", f"until {when:%Y-%m-%d %H:%M}, for {at:%Y-%m-%d %H:%M}")
+        return None
+    if len(due) > 1:
+        run.decide(RemindState.KIND, "stopped", f"{len(due) - 1} older of the same date left out")
+    reminder = _reminder(state, key, due[-1])
+    if not _is_over(run, at, due[-1]):
+        return reminder
+    problem = f"not told in time: {at:%Y-%m-%d %H:%M} is past"
+    origin = Notification.of(reminder).origin
+    run.fail(RemindState.KIND, problem, origin, Retry(do="follow", stage="dedupe", item=reminder))
+    return None
+
+
+def _reminder(state: RemindState, key: str, offset: float) -> Item:
+    item = state.item
+    data = {**item.data, "remind": {"at": state.at, "before": -offset}}
+    return item._replace(data=data, key=item.key or key, reminder=f"{state.at:.0f}{offset:+.0f}")
+
+
+def _next(run: RuleRun, at: datetime, state: RemindState) -> float:
+    """Return when the next reminder is due; after the last one, when the date need not be known any more."""
+    if state.left:
+        return min(_time(at, offset) for offset in state.left)
+    return max(at.timestamp(), run.time) + _LATE
