@@ -137,6 +137,7 @@ def test_what_can_not_be_sent_now_stays_in_the_queue_and_goes_out_later_in_order
     assert ran.returncode == 75
     assert "not ready" in ran.stdout
     assert "Delivery 1 stays in the queue" in ran.stdout
+    assert "wbox-notify pair" in ran.stdout
     status = place.run("status")
     assert status.returncode == 75
     assert "not linked" in status.stdout

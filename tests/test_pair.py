@@ -1,14 +1,9 @@
 """``wbox-notify pair``: a device is linked from the terminal, and nothing of its code stays behind."""
 
-import fcntl
 import json
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import segno
+from terminal import Terminal
 from workplace import Workplace, ended, until
 
 from wbox_notify.cli import qr
@@ -30,39 +26,9 @@ def waiting_code(wbox: Simulator, device: int = 1) -> str:
     return str(wbox._world.devices()[device])
 
 
-class Terminal:
-    """A terminal in which a command runs."""
-
-    def __init__(self, place: Workplace, *words: str, columns: int = 80, lines: int = 40) -> None:
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.process = place.start(*words, terminal=slave)
-        os.close(slave)
-        self._master = master
-        os.set_blocking(master, False)
-        self.shown = ""
-
-    def read(self) -> str:
-        """Return all that has been shown until now."""
-        try:
-            while data := os.read(self._master, 65536):
-                self.shown += data.decode(errors="ignore").replace("\r\n", "\n")
-        except OSError:  # nothing yet, or the command has ended
-            pass
-        return self.shown
-
-    def resize(self, columns: int, lines: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def code(self) -> list[str]:
-        """Return the lines of the code that was drawn last."""
-        return re.findall(r"\x1b\[30;107m.*\x1b\[0m", self.read().rpartition("\x1b[J")[2])
-
-    def end(self) -> str:
-        """Return what the command showed until its end."""
-        until(lambda: self.read() and self.process.poll() is not None)
-        os.close(self._master)
-        return self.shown
+def code_in(terminal: Terminal) -> list[str]:
+    """Return the lines of the code that was drawn last."""
+    return re.findall(r"\x1b\[30;107m.*\x1b\[0m", terminal.read().rpartition("\x1b[J")[2])
 
 
 def drawn(wbox: Simulator) -> list[str]:
@@ -71,10 +37,14 @@ def drawn(wbox: Simulator) -> list[str]:
     return qr.lines(qr.Code(b"", [bytes(row) for row in made.matrix]))
 
 
-def test_the_code_is_drawn_scanned_and_gone(place: Workplace, wbox: Simulator) -> None:
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=str)
+def test_the_code_is_drawn_scanned_and_gone(
+    place: Workplace, wbox: Simulator, environment: dict[str, str]
+) -> None:
+    place.environment |= environment
     wbox.unlink()
     terminal = Terminal(place, "pair")
-    until(lambda: terminal.code() == drawn(wbox))
+    until(lambda: code_in(terminal) == drawn(wbox))
     assert "WhatsApp > Linked devices" in terminal.shown
     wbox.scan()
     shown = terminal.end()
@@ -91,13 +61,23 @@ def test_a_terminal_without_room_for_the_code_gets_a_picture_until_it_has_room(
     terminal = Terminal(place, "pair", lines=20)
     picture = place.folder / "data" / "qr.png"
     until(lambda: str(picture) in re.sub(r"\s", "", terminal.read()))
-    assert terminal.code() == []
+    assert code_in(terminal) == []
     assert "or make the terminal larger: 55 x " in terminal.shown
     terminal.resize(60, 40)
-    until(lambda: terminal.code() == drawn(wbox))
+    until(lambda: code_in(terminal) == drawn(wbox))
     wbox.scan()
     terminal.end()
     assert not picture.exists()
+
+
+def test_a_terminal_that_has_no_half_blocks_gets_a_picture(place: Workplace, wbox: Simulator) -> None:
+    place.environment["PYTHONIOENCODING"] = "latin-1"
+    wbox.unlink()
+    terminal = Terminal(place, "pair")
+    until(lambda: "Scan the picture" in terminal.read())
+    wbox.scan()
+    assert "larger" not in terminal.end()
+    assert terminal.process.returncode == 0
 
 
 def test_without_a_terminal_the_code_is_a_private_picture_that_goes_away(

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wbox_notify.errors import MessageError
-from wbox_notify.model.phones import doubt, international, is_like_number, normalise
+from wbox_notify.model.phones import doubt, international, is_like_number, normalise, region_of
 
 LOOK_ALIKES = {
     "TR": "BZ CU",
@@ -224,6 +224,13 @@ def test_a_number_that_the_region_does_not_have_is_told_what_to_write(text: str,
     with pytest.raises(MessageError) as caught:
         normalise(text, "TR")
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("phone", "region"), [("905551234567", "TR"), ("12025550100", "US"), ("80012345678", None)]
+)
+def test_a_number_is_of_one_country_or_of_none(phone: str, region: str | None) -> None:
+    assert region_of(phone) == region
 
 
 @pytest.mark.parametrize("text", ["5321234567", "5551112233", "05321234567", "4740612345", "444 1 555"])

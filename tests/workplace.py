@@ -92,6 +92,7 @@ class Workplace:
             stdout=output,
             stderr=output,
             text=True,
+            start_new_session=terminal is not None,  # else a question would go to the terminal of the tests
         )
         self._started.append(process)
         return process

@@ -21,6 +21,7 @@ _INTERNAL = 70
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
     "simulate": ("demo", "Run a stand-in for the wbox server, with an inbox page."),
+    "init": ("init", "Write a new project: settings, a rule with tests, a template."),
     "pair": ("pair", "Link a device to a phone: show its QR code until it has been scanned."),
     "check": ("check", "Check settings, rules and templates."),
     "test": ("test", "Run the tests of the rules."),

@@ -51,7 +51,7 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
         except KeyboardInterrupt:
             screen.close()
             return fail(
-                "the device is not linked yet", "wbox-notify pair goes on", _INTERRUPTED, as_json=as_json
+                "the device is not linked yet", "run wbox-notify pair again", _INTERRUPTED, as_json=as_json
             )
     with suppress(WboxError):  # without a daemon nobody waits
         Remote(project.settings.data_dir).probe()
@@ -137,7 +137,7 @@ class _Screen:
     def __init__(self, picture: Path, *, as_json: bool) -> None:
         self._picture = picture
         self._as_json = as_json
-        self._is_terminal = sys.stdout.isatty() and not as_json
+        self._can_draw = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower() and not as_json
         self._shown: object = None
         self._state: object = None
         self._height = 0
@@ -158,7 +158,7 @@ class _Screen:
         else:
             self._write(code.picture)
             text = f"{_PHONE}\nScan the picture {self._picture}"
-            if self._is_terminal:
+            if self._can_draw and code.modules:
                 text += f", or make the terminal larger: {' x '.join(map(str, _size(code)))}"
             self._say(_state(device, picture=str(self._picture)), text)
 
@@ -170,11 +170,9 @@ class _Screen:
 
     def _fits(self, code: qr.Code) -> bool:
         """Return whether the terminal can show a code as a whole."""
-        room = shutil.get_terminal_size()
-        needed = _size(code)
-        return (
-            self._is_terminal and bool(code.modules) and needed[0] <= room.columns and needed[1] <= room.lines
-        )
+        room, (columns, lines) = shutil.get_terminal_size(), _size(code)
+        has_room = columns <= room.columns and lines <= room.lines
+        return self._can_draw and bool(code.modules) and has_room
 
     def _erase(self) -> None:
         if self._height:

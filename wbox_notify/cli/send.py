@@ -21,6 +21,7 @@ from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
@@ -199,7 +200,7 @@ def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool
     if as_json:
         say_json({**delivery_fields(delivery, lang), "reason": reason})
     else:
-        _print(delivery, reason)
+        _print(delivery, reason, linked=Outcome.NOT_READY not in circuits.values())
     if waits and "unauthorized" in circuits.values():
         return _KEY_REFUSED
     if waits:
@@ -207,7 +208,7 @@ def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool
     return int(delivery.state is not State.SENT)
 
 
-def _print(delivery: Delivery, reason: str) -> None:
+def _print(delivery: Delivery, reason: str, *, linked: bool) -> None:
     if delivery.state is State.SENT:
         say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
     elif delivery.state in OPEN:
@@ -215,6 +216,9 @@ def _print(delivery: Delivery, reason: str) -> None:
         if not reason:
             reason = "being sent" if delivery.state is State.SENDING else "waits for its turn"
         say(f"not sent yet: {reason}. Delivery {delivery.id} stays in the queue.")
-        say("  help: wbox-notify run sends it as soon as possible; see wbox-notify queue list")
+        hint = "wbox-notify run sends it as soon as possible; see wbox-notify queue list"
+        if not linked:
+            hint = "link the phone with wbox-notify pair; a running daemon then sends it"
+        say(f"  help: {hint}")
     else:
         say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")

@@ -63,6 +63,15 @@ def read(folder: Path, environ: Mapping[str, str], copy: Path | None = None) -> 
     return Setup(settings, document, problems, reading.secrets)
 
 
+def checked_key(text: str) -> str:
+    """Return a text that is like a wbox key, which is redacted from now on; else raise ConfigError."""
+    if not _KEY.fullmatch(text):
+        problem = "this is not a wbox key: one starts with sk_ and has no spaces"
+        raise ConfigError(problem, hint="copy it again from wbox: Settings > API Access")
+    learn(text)
+    return text
+
+
 class _Reading:
     """One reading of both sources.
 
@@ -238,12 +247,11 @@ class _Reading:
         return self._checked(key.strip(), origin)
 
     def _checked(self, key: str, origin: Origin) -> str | None:
-        if _KEY.fullmatch(key):
-            learn(key)
-            return key
-        hint = "copy it again from wbox: Settings > API Access"
-        self._report(origin, "WBX323", "this is not a wbox key: one starts with sk_ and has no spaces", hint)
-        return None
+        try:
+            return checked_key(key)
+        except ConfigError as error:
+            self._report(origin, "WBX323", str(error), error.hint)
+            return None
 
     def _report(
         self, origin: Origin, code: str, message: str, hint: str | None, severity: Severity = "error"

@@ -125,6 +125,12 @@ def doubt(phone: str) -> str | None:
     return None
 
 
+def region_of(phone: str) -> str | None:
+    """Return the country of a number in digits, as two letters (``TR``); None for a number of no country."""
+    region: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{phone}"))
+    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
+
+
 def masked(phone: str) -> str:
     """Return a number that can be shown in a log: ``+90555***4567``."""
     return f"+{phone[:5]}***{phone[-4:]}" if len(phone) > 9 else f"+{phone[:2]}***"  # noqa: PLR2004
@@ -201,7 +207,7 @@ def _unknown(shown: str, text: str, region: str | None) -> MessageError:
     hint = "look for a wrong or missing digit; a number of another country begins with + and its code"
     other = _valid(f"+{text}")
     if other:
-        country = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{other}"))
+        country = region_of(other)
         hint = f"look for a wrong or missing digit; if it is a number of {country}, write it as +{other}"
     return MessageError("phone", f"{shown!r} is not a phone number of {region.upper()}", hint=hint)
 

@@ -1,0 +1,226 @@
+"""``wbox-notify init``."""
+# ruff: noqa: RUF001 - Turkish has a dotless i
+
+import importlib.resources
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import NamedTuple, TypeVar
+
+import click
+
+from wbox_notify.cli.output import fail, json_option, say, say_json
+from wbox_notify.config import private
+from wbox_notify.config.fields import as_zone
+from wbox_notify.config.reading import checked_key
+from wbox_notify.config.settings import FILE
+from wbox_notify.config.values import plain, system_zone
+from wbox_notify.errors import WboxError
+from wbox_notify.model.phones import normalise, region_of
+from wbox_notify.rules.json_schema import rule_schema, settings_schema
+
+T = TypeVar("T")
+
+_KEY_FILE = "api-key"
+_TAKEN = (FILE, "rules", "templates", "schema", _KEY_FILE)
+_IGNORED = (f"/{_KEY_FILE}", "/drop/", "/data/")
+_NOBODY = "12025550100"
+"""A number that is kept free for examples, so that no stranger gets a message."""
+_KEY_VARIABLES = ("WBOX_API_KEY", "WBOX_API_KEY_FILE")
+_LANGUAGE_VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "phone": "Your WhatsApp number, with + and the country code",
+        "zone": "Your time zone",
+        "key": "Your wbox key, from wbox: Settings > API Access (not shown; Enter: later)",
+        "wrote": "This is in {}:",
+        "no phone": "Put your number into {}, under contacts.",
+        "no key": "Put your wbox key into {0}: install -m 600 /dev/stdin {0} (paste it, Enter, Ctrl-D). "
+        "Then remove the # before api_key_file in {1}.",
+        "next": "Next:",
+        "test": "run the tests of the rule",
+        "pair": "link the phone",
+        "run": "start; then put a file into drop/",
+    },
+    "tr": {
+        "phone": "WhatsApp numaranız, + ve ülke koduyla",
+        "zone": "Saat diliminiz",
+        "key": "wbox anahtarınız, wbox'tan: Ayarlar > API Erişimi (gösterilmez; sonrası için Enter)",
+        "wrote": "{} klasöründe şunlar var:",
+        "no phone": "Numaranızı {} dosyasında contacts altına yazın.",
+        "no key": "wbox anahtarınızı {0} dosyasına koyun: install -m 600 /dev/stdin {0} (yapıştırın, Enter, "
+        "Ctrl-D). Sonra {1} dosyasında api_key_file önündeki # işaretini silin.",
+        "next": "Sırada:",
+        "test": "kuralın testlerini çalıştırır",
+        "pair": "telefonu bağlar",
+        "run": "başlatır; sonra drop/ klasörüne bir dosya koyun",
+    },
+}
+
+
+class _Answers(NamedTuple):
+    """What a project is made of; ``phone`` and ``key`` are empty where they are not known yet."""
+
+    lang: str
+    zone: str
+    phone: str = ""
+    key: str = ""
+
+
+@click.command("init")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@json_option
+@click.pass_obj
+def init(config: Path | None, folder: Path | None, yes: bool, as_json: bool) -> int:
+    """Write a new project: settings, a rule with tests, a template, and the JSON Schema for your editor.
+
+    In a terminal it asks for your language, number, time zone and wbox key. FOLDER is by default this one;
+    what is there already stays as it is.
+    """
+    folder = plain(folder or config or Path())
+    _refuse_project(folder)
+    answers = _Answers(_language(os.environ), str(system_zone(os.environ)))
+    if sys.stdin.isatty() and not yes and not as_json:
+        answers = _asked(answers)
+    try:
+        written = _write(folder, _files(answers), answers.key)
+    except OSError as error:
+        raise WboxError(f"{error.filename or folder}: {error.strerror}") from error
+    steps = _steps(folder, _TEXTS[answers.lang])
+    if as_json:
+        say_json({"folder": str(folder), "files": written, "next": [*steps]})
+    else:
+        _explain(folder, written, answers, steps)
+    return 0
+
+
+def _refuse_project(folder: Path) -> None:
+    """Raise WboxError where a folder has what a project is made of."""
+    for name in _TAKEN:
+        if os.path.lexists(folder / name):
+            hint = "name another folder: wbox-notify init FOLDER"
+            raise WboxError(f"{folder} has {name} already", hint=hint)
+
+
+def _steps(folder: Path, text: Mapping[str, str]) -> dict[str, str]:
+    """Return the commands that come next, each with its purpose."""
+    steps = {f"wbox-notify {verb}": text[verb] for verb in ("test", "pair", "run")}
+    if folder != Path.cwd():
+        steps = {f"cd {shlex.quote(os.path.relpath(folder))}": "", **steps}
+    return steps
+
+
+def _language(environ: Mapping[str, str]) -> str:
+    """Return the language of the user, as far as there are texts in it."""
+    chosen = next(filter(None, map(environ.get, _LANGUAGE_VARIABLES)), "")
+    return "tr" if chosen.startswith("tr") else "en"
+
+
+def _asked(answers: _Answers) -> _Answers:
+    """Return what a person at the terminal answers; ``answers`` are offered."""
+    lang = click.prompt("Language, dil", type=click.Choice([*_TEXTS]), default=answers.lang)
+    text = _TEXTS[lang]
+    region = "TR" if lang == "tr" else None
+    phone = _ask(text["phone"], lambda number: normalise(number, region))
+    zone = _ask(text["zone"], as_zone, default=answers.zone)
+    key = ""
+    if not _has_key():
+        key = _ask(text["key"], lambda typed: typed and checked_key(typed.strip()), default="", hidden=True)
+    return _Answers(lang, str(zone), phone, key)
+
+
+def _has_key() -> bool:
+    """Return whether the environment has a key, or names its file."""
+    return any(map(os.environ.get, _KEY_VARIABLES))
+
+
+def _ask(question: str, read: Callable[[str], T], *, default: str | None = None, hidden: bool = False) -> T:
+    """Ask until the answer can be read."""
+    while True:
+        answer = click.prompt(question, default=default, hide_input=hidden, show_default=bool(default))
+        try:
+            return read(answer)
+        except WboxError as error:
+            fail(str(error), error.hint, error.exit_code, as_json=False)
+
+
+def _files(answers: _Answers) -> dict[str, str]:
+    """Return the text of each file by its path; the settings make a folder a project, so they are last."""
+    region = answers.phone and region_of(answers.phone)
+    known = {
+        "lang": answers.lang,
+        "zone": answers.zone,
+        "phone": f"+{answers.phone or _NOBODY}",
+        "region": region or "TR",
+        "no_region": _unless(region),
+        "no_key": _unless(answers.key),
+    }
+    project = importlib.resources.files("wbox_notify.cli") / "new_project" / answers.lang
+    return {
+        "schema/rules.json": _json(rule_schema()),
+        "schema/settings.json": _json(settings_schema()),
+        "templates/new-file.j2": _text(project / "templates" / "new-file.j2"),
+        "rules/new-file.yaml": _text(project / "rules" / "new-file.yaml"),
+        FILE: Template(_text(project / FILE)).safe_substitute(known),
+    }
+
+
+def _unless(known: object) -> str:
+    """Return what makes a comment of a line whose value is not known."""
+    return "" if known else "# "
+
+
+def _text(file: Traversable) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def _json(schema: object) -> str:
+    return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+
+
+def _write(folder: Path, files: Mapping[str, str], key: str) -> list[str]:
+    """Write the files, the key for our user alone; return their names. Raises OSError."""
+    (folder / "drop").mkdir(parents=True, exist_ok=True)
+    _ignore(folder / ".gitignore")
+    names = [".gitignore", *files]
+    if key:
+        private.write(folder / _KEY_FILE, f"{key}\n".encode())
+        names.append(_KEY_FILE)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        with (folder / name).open("x", encoding="utf-8") as file:
+            file.write(text)
+    return names
+
+
+def _ignore(path: Path) -> None:
+    """Keep the key and the data out of git; lines that are there already stay."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    missing = [line for line in _IGNORED if line not in text.splitlines()]
+    if text and not text.endswith("\n"):
+        missing.insert(0, "")
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in missing)
+
+
+def _explain(folder: Path, files: Iterable[str], answers: _Answers, steps: Mapping[str, str]) -> None:
+    """Say what has been written, what is missing, and which commands come next."""
+    text = _TEXTS[answers.lang]
+    key, settings = (shlex.quote(os.path.relpath(folder / name)) for name in (_KEY_FILE, FILE))
+    say(text["wrote"].format(folder))
+    for name in files:
+        say(f"  {name}")
+    if not answers.phone:
+        say(text["no phone"].format(settings))
+    if not answers.key and not _has_key():
+        say(text["no key"].format(key, settings))
+    say(text["next"])
+    for command, purpose in steps.items():
+        say(f"  {command:<18} {purpose}".rstrip())
