@@ -70,7 +70,7 @@ TESTS = ("x is {}", "x is {}(x)", "'a' is {}(x)")
 CALLS = ("x.{}()", "x.{}(x)", "'a'.{}(x)", "x.{}('a', x)", "x.{}([x, x])")
 OPERATIONS = ("x {} x", "x {} 'a'", "'a' {} x", "x {} 10", "10 {} x", "[x] {} [x]", "x {} m", "m {} x")
 OPERATORS = (*sandbox.binop_table, "~", "==", "!=", "<", ">=", "in", "not in", "and", "or")
-OTHERS = ("range(x)", "dict(x)", "dict([[x, x]])", "namespace(x)", "namespace(a=x)", "{x: x}", "x[x]", "m[x]", "x[0]", "x[::-1]", "x[1:]", "-x", "not x", "x.a", "(x | int) ** 3", "x | int % 7", "x | float + 1", "now | date(x)", "now.strftime(x)", "x if x else x")  # fmt: skip  # noqa: E501 - a table
+OTHERS = ("range(x)", "dict(x)", "dict([[x, x]])", "namespace(x)", "namespace(a=x)", "{x: x}", "x[x]", "m[x]", "x[0]", "x[::-1]", "x[1:]", "-x", "not x", "x.a", "(x | int) ** 3", "x | int % 7", "x | float + 1", "now | date(x)", "now.strftime(x)", "now + x", "now - x", "(now | date) < x", "'5,5' | number(lang=x)", "x if x else x")  # fmt: skip  # noqa: E501 - a table
 
 SOURCES = [
     *(form.format(name) for name in NAMES for form in FILTERS),
@@ -185,4 +185,4 @@ def test_a_width_behind_a_name_with_parentheses_is_not_overlooked() -> None:
 def test_percent_says_that_its_left_side_is_a_text() -> None:
     with pytest.raises(TemplateError) as caught:
         templates.expression("body.n % 10").value({"body": {"n": "12"}})
-    assert "| int" in str(caught.value.hint)
+    assert "| number" in str(caught.value.hint)

@@ -323,7 +323,7 @@ def test_what_is_missing_is_an_error_wherever_it_is_used(source: str) -> None:
         (
             "body.price > 1000",
             "> cannot compare a text with a number",
-            "a text becomes a number with | int or | float",
+            "a text becomes a number with | number",
         ),
         ("body.items | sum(start=body.price)", "sum adds numbers: start has to be one", None),
         ("'a' + 1", "+ cannot join a text with something else", "join with ~"),

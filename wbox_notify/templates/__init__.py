@@ -115,8 +115,8 @@ class Template:
 class Templates:
     """All expressions and templates of a project: strict, sandboxed, with files from one folder.
 
-    ``tz`` and ``lang`` are those of the readers; ``seconds`` is the CPU time that one evaluation may take;
-    ``is_private`` returns whether a file holds a key.
+    ``tz`` and ``lang`` are those of the readers, and ``home`` has those of the data; ``seconds`` is the CPU
+    time that one evaluation may take; ``is_private`` returns whether a file holds a key.
     """
 
     def __init__(
@@ -125,11 +125,12 @@ class Templates:
         *,
         tz: tzinfo = UTC,
         lang: str = "en",
+        home: Locale | None = None,
         seconds: float = 2.0,
         is_private: Callable[[Path], bool] = lambda _path: False,
     ) -> None:
         self._folder = Folder(folder, is_private)
-        self._locale = Locale(tz, lang)
+        self._locale = Locale(tz, lang, home)
         self._sandbox = Sandbox(self._folder, self._locale)
         self._seconds = seconds
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from functools import partial, wraps
 from typing import Any
 
@@ -12,8 +13,9 @@ from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
 from wbox_notify.templates.budget import STEP, counted, spend, weigh, weighed
+from wbox_notify.templates.dates import read_duration
 from wbox_notify.templates.errors import TemplateError, brief
-from wbox_notify.templates.filters import Locale
+from wbox_notify.templates.filters import SHOWN, Locale
 
 _LONGEST_RANGE = 10_000
 _MOST_BITS = 10_000
@@ -71,6 +73,9 @@ _ATTRIBUTE_AT = {
 METHODS = frozenset({*_METHOD_PRICES, "format", "join"})
 """The methods of a text that are bounded; those that make nothing long are in ``sandbox``."""
 
+# The methods that are as the filters of their names: those know the language, and where a word begins.
+_CASES = frozenset({"capitalize", "lower", "title", "upper"})
+
 # Left out: what reaches around the sandbox, what makes HTML, and what gives another answer each time.
 WITHOUT = {
     "attr": "write x.name or x['name']",
@@ -85,7 +90,7 @@ WITHOUT = {
 }
 
 # The filters that read a value, and may be told what to give where there is none to read.
-_READING = ("bool", "float", "from_json", "int")
+_READING = ("bool", "float", "from_json", "int", "number")
 
 # Jinja's filters of texts, to which none would be the word None.
 _TEXTS = (
@@ -94,20 +99,22 @@ _TEXTS = (
 )
 
 
+_AS_SHOWN = (type(None), *SHOWN)
+
+
 def filters(locale: Locale, more: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Return all filters by name: Jinja's, with those that could grow bounded, our own, and more."""
     jinjas = {name: filter_ for name, filter_ in FILTERS.items() if name not in WITHOUT}
     bounded = {
         "format": printf,
         "join": _join(locale),
-        "int": _int,
         "round": _round,
         "sum": _sum,
         "to_json": locale.tojson,
         "unique": _unique,
     }
     every = {**jinjas, **bounded, **locale.filters(), **more}
-    every |= {name: _of_text(every[name]) for name in _TEXTS}
+    every |= {name: _of_text(every[name], locale) for name in _TEXTS}
     every = {name: _bounded(name, filter_) for name, filter_ in every.items()}
     return every | {name: _or_default(every[name]) for name in _READING}
 
@@ -124,7 +131,9 @@ def present(test: Any) -> Callable[..., Any]:
 
 
 def operate(operator: str, left: Any, right: Any, native: Callable[[Any, Any], Any]) -> Any:
-    """Return the result of ``+ * ** %``, or a TemplateError if it would be huge."""
+    """Return the result of ``+ - * ** %``, or a TemplateError if it would be huge; a time takes ``'1d'``."""
+    if isinstance(left, date):
+        return _operate_time(operator, left, right, native)
     if isinstance(left, int) and isinstance(right, int):
         _bound_bits(operator, left, right)
     elif operator == "%" and isinstance(left, str):
@@ -136,6 +145,12 @@ def operate(operator: str, left: Any, right: Any, native: Callable[[Any, Any], A
     if operator == "+" and isinstance(result, str | list | tuple):
         return weighed(result)
     return result
+
+
+def _operate_time(operator: str, left: date, right: Any, native: Callable[[Any, Any], Any]) -> Any:
+    if operator in "+-" and isinstance(right, str):
+        right = read_duration(right)
+    return native(left, right)
 
 
 def _spend_repetition(sequence: Any, count: Any) -> None:
@@ -165,6 +180,8 @@ def text_method(environment: jinja2.Environment, text: str, name: str) -> Callab
         return partial(_Fields(environment).format, text)
     if name == "join":
         return lambda parts: _joined(text, list(parts))
+    if name in _CASES:
+        return partial(environment.filters[name], text)
     price = _METHOD_PRICES.get(name)
     if price is None:
         return None
@@ -269,12 +286,12 @@ def _bound_attribute(*names: Any) -> None:
         raise TemplateError(f"the name of an attribute has at most {_LONGEST_ATTRIBUTE} characters")
 
 
-def _of_text(filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter of texts to which none is an empty text."""
+def _of_text(filter_: Callable[..., Any], locale: Locale) -> Callable[..., Any]:
+    """Return a filter of texts, to which none is an empty text, and a time what a message shows of it."""
 
     @wraps(filter_)
     def of_text(*args: Any, **kwargs: Any) -> Any:
-        texts = ["" if value is None else value for value in args]
+        texts = [locale.text(value) if isinstance(value, _AS_SHOWN) else value for value in args]
         return filter_(*texts, **kwargs)
 
     return of_text
@@ -319,13 +336,6 @@ def _join(locale: Locale) -> Callable[..., str]:
 def _joined(glue: str, parts: list[str]) -> str:
     spend(weigh(parts) + len(glue) * len(parts))
     return glue.join(parts)
-
-
-def _int(value: Any, default: Any = 0, base: int = 10) -> Any:
-    number = FILTERS["int"](value, default, base)
-    if isinstance(number, int) and number.bit_length() > _MOST_BITS:
-        raise TemplateError(_TOO_LARGE)
-    return number
 
 
 def _round(value: float, precision: int = 0, method: str = "common") -> float:

@@ -1,11 +1,13 @@
-"""Times as people and programs write them."""
+"""Times and durations as people and programs write them."""
 
 import re
 from contextlib import suppress
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from wbox_notify.config.values import parse_duration
+from wbox_notify.errors import ConfigError
 from wbox_notify.templates.errors import TemplateError, brief, kind
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _DAYS = tuple(
         r"(?P<year>\d{4})(?P<sign>[./-])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})",
         r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
         r"(?P<day>\d{1,2})(?P<sign>[./-])(?P<month>\d{1,2})(?P=sign)(?P<year>\d{4})",
-        r"(?:\w+\.?,? )?(?P<day>\d{1,2})\.? (?:de )?(?P<month>[^\W\d]+)\.? (?:de )?(?P<year>\d{4})(?: \w+)?",
+        r"(?:\w+\W{0,2} )?(?P<day>\d\d?)\.? (?:de )?(?P<month>[^\W\d]+)\.? (?:de )?(?P<year>\d{4})(?: \w+)?",
         r"(?:\w+\.?,? )?(?P<month>[^\W\d]+)\.? (?P<day>\d{1,2}),? (?P<year>\d{4})",
     )
 )
@@ -78,6 +80,22 @@ def local(moment: datetime, tz: tzinfo) -> datetime:
         return moment.astimezone(tz)
     except OverflowError:
         raise TemplateError(f"{brief(moment)} is not a time in {tz}") from None
+
+
+def read_duration(value: Any) -> timedelta:
+    """Return the duration that a value means: one, a text such as ``1d`` or ``1h30m``, or seconds."""
+    try:
+        if isinstance(value, timedelta):
+            return value
+        if isinstance(value, str):
+            return timedelta(seconds=parse_duration(value))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return timedelta(seconds=value)
+    except ConfigError as error:
+        raise TemplateError(f"{brief(value)} is not a duration", hint=error.hint) from None
+    except (ValueError, OverflowError):
+        pass
+    raise TemplateError(f"{brief(value)} is not a duration", hint="write it like '90s', '1h30m' or '2d'")
 
 
 def _read(value: Any, tz: tzinfo, lang: str) -> datetime | date:

@@ -34,11 +34,17 @@ _LISTED_NAMES = 12
 _LONGEST_MESSAGE = 300
 
 _KINDS = {
-    "NoneType": "none",
+    "Day": "a time",
+    "Fraction": "a number",
     "Missing": "a missing value",
+    "Moment": "a time",
+    "NoneType": "none",
+    "Whole": "a number",
     "bool": "a yes or no",
     "datetime": "a time",
+    "datetime.date": "a day",
     "datetime.datetime": "a time",
+    "datetime.timedelta": "a duration",
     "dict": "a map",
     "float": "a number",
     "int": "a number",
@@ -46,6 +52,7 @@ _KINDS = {
     "str": "a text",
     "tuple": "a list",
 }
+_NUMBER = "a text becomes a number with | number"
 _TAGS = "block call elif else endfor endif endset extends filter for from if import include macro raw set"
 _STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
 _ASSIGNING = re.compile(r"\{%[-+]?\s*(?:set|with|macro|call)\b.*?%\}", re.DOTALL)
@@ -192,10 +199,13 @@ def _in_words(message: str) -> tuple[str, str | None]:
     if "not all arguments converted" in message:
         return (
             "% found a text on its left and nothing in it to fill",
-            "a text becomes a number with | int or | float",
+            _NUMBER,
         )
-    if {"a text", "a number"} <= set(re.findall(r"a text|a number", words)):
-        return words, "a text becomes a number with | int or | float"
+    kinds = set(re.findall(r"a (?:text|number|time)", words))
+    if {"a text", "a number"} <= kinds:
+        return words, _NUMBER
+    if {"a text", "a time"} <= kinds:
+        return words, "a text becomes a time with | datetime"
     if "concatenate str" in message:
         return "+ cannot join a text with something else", "join with ~"
     return words, None

@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 from wbox_notify.templates import bounded, calls, familiar, patterns
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
 from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
-from wbox_notify.templates.filters import Locale, strftime
+from wbox_notify.templates.filters import Locale
 
 Node = TypeVar("Node", bound=nodes.Node)
 
@@ -90,7 +90,7 @@ def _no_field(owner: Mapping[Any, Any], name: object) -> str:
 class Sandbox(ImmutableSandboxedEnvironment):
     """The Jinja environment of one project: strict, bounded, and for plain text."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "**", "%"})
 
     def __init__(self, loader: jinja2.BaseLoader, locale: Locale) -> None:
         @jinja2.pass_context
@@ -110,6 +110,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             auto_reload=False,
             cache_size=-1,
         )
+        self._locale = locale
         self.filters = {
             **bounded.filters(locale, familiar.filters()),
             **patterns.filters(),
@@ -187,7 +188,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, TemplateReference):
             return _block(obj, name)
         if isinstance(obj, date | time) and name == "strftime":
-            return partial(strftime, obj)
+            return partial(self._locale.moments.strftime, obj)
         if isinstance(obj, str) and (method := bounded.text_method(self, obj, name)):
             return method
         if _is_reachable(obj, name):

@@ -14,6 +14,7 @@ from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.names import Names, unknown
 from wbox_notify.rules.recipients import People
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
+from wbox_notify.templates.filters import Locale
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -50,7 +51,10 @@ class BuildContext:
             folder: Path | None = (self._copy or self.settings.folder) / "templates"
             if folder and not folder.is_dir():
                 folder = None
-            self._locales[locale] = Templates(folder, tz=zone, lang=lang, is_private=self._is_private)
+            home = Locale(self.settings.tz, self.settings.lang)
+            self._locales[locale] = Templates(
+                folder, tz=zone, lang=lang, home=home, is_private=self._is_private
+            )
         return self._locales[locale]
 
     def _is_private(self, path: Path) -> bool:
