@@ -1,9 +1,14 @@
 """What rules hold back is told in the end, once, to whom it concerns and in order: told as tests of rules."""
 
+from datetime import UTC, datetime
+
 import pytest
 from rulebook import rule_tests, whole
 
+from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
+from wbox_notify.model.deliveries import Hold, Memory
+from wbox_notify.model.events import Event
 
 RULES = """
 version: 1
@@ -12,6 +17,8 @@ contacts:
   boss: "+90 555 000 00 02"
   sleeper: {phone: "+90 555 000 00 03", quiet_hours: "22:00-07:30"}
 groups: {both: [me, boss]}
+on_call:
+  duty: {rotate: [me, boss], every: 1d, from: "2026-11-23 09:00"}
 
 rules:
   - id: album
@@ -268,9 +275,78 @@ rules:
             webhook: {body: {alerts: [{status: resolved, fingerprint: f1, labels: {level: high}}]}}
         expect: []
         skipped: me knows of no trouble
+
+  - id: report
+    trigger: {webhook: {path: report, open: true}}
+    digest: {at: "12:00"}
+    to: [duty, sleeper, "{{ body.to }}"]
+    send: {text: "{{ events | map(attribute='body.n') | join(' ') }}"}
+    tests:
+      - name: a digest goes to who has the turn when it is told, once, and in the order of `to`
+        when:
+          - {at: 2026-11-23 18:00, webhook: {body: {n: 1, to: me}}}
+          - {at: 2026-11-24 10:00, webhook: {body: {n: 2, to: boss}}}
+          - {at: 2026-11-24 11:00, webhook: {body: {n: 3, to: me}}}
+        until: 2h
+        expect:
+          - {at: 2026-11-24 12:00, to: boss, text: 1 2 3}
+          - {to: sleeper, text: 1 2 3}
+          - {to: me, text: 1 3}
+
+  - id: counted-report
+    trigger: {webhook: {path: counted, open: true}}
+    throttle: {max: 2, per: 10m}
+    digest: {at: "12:00"}
+    to: me
+    send: {text: "{{ events | map(attribute='body.n') | join(' ') }}"}
+    tests:
+      - name: the number of what was left out comes with the digest
+        when:
+          - {at: 2026-11-24 10:00, webhook: {body: {n: 1}}}
+          - {after: 1m, webhook: {body: {n: 2}}}
+          - {after: 1m, webhook: {body: {n: 3}}}
+          - {after: 1m, webhook: {body: {n: 4}}}
+        expect:
+          - {at: 2026-11-24 12:00, text: "1 2"}
+          - {at: 2026-11-24 12:00, text: {contains: 2 more}}
+      - name: also where it has nothing else to tell
+        when:
+          - {at: 2026-11-24 11:55, webhook: {body: {n: 1}}}
+          - {webhook: {body: {n: 2}}}
+          - {webhook: {body: {n: 3}}}
+        expect:
+          - {at: 2026-11-24 12:00, text: "1 2"}
+          - {at: 2026-11-25 12:00, text: {contains: 1 more}}
+        until: 2d
 """
 
 
 @pytest.mark.parametrize(("rule", "test"), rule_tests(RULES))
 def test_a_rule_does(rule: object, test: object) -> None:
     assert run(whole(RULES), rule, test).complaints == ()  # type: ignore[arg-type]
+
+
+def test_what_waits_for_a_rotation_that_is_gone_waits_for_a_person() -> None:
+    rules = RULES.replace('"{{ body.to }}"', "me")
+    world = ReplayStore(whole(rules), datetime(2026, 11, 23, 18, tzinfo=UTC))
+    data = {"path": "report", "method": "POST", "headers": {}, "query": {}, "body": {"n": 1}}
+    world.happen(Event(id="e", type="webhook", at=world.now, data=data))
+    world.project = whole(rules.replace("duty", "shift"))
+    world.wait_for(86400)
+    held, *told = [planned for _, planned in world.messages]
+    assert (held.hold, held.facts["reader"], held.facts["number"]) == (Hold.READER_GONE, "duty", 1)
+    assert len(told) == 2
+
+
+def test_a_digest_that_an_older_version_kept_for_each_reader_is_told() -> None:
+    world = ReplayStore(whole(RULES), datetime(2026, 11, 23, 18, tzinfo=UTC))
+    item = {"event_id": "e", "type": "webhook", "at": 0.0, "data": {"body": {"n": 7, "to": "me"}}}
+    due = world.now.timestamp() + 60.0
+    kept = Memory(
+        rule="report", kind="digest", key="905550000003", value={"subjects": [item], "due": due}, due=due
+    )
+    world.memories["report", "digest", "905550000003"] = kept
+    world.wait_for(3600)
+    [(_, told)] = world.messages
+    assert told.message
+    assert (told.message.recipient, told.message.message) == ("905550000003", "7")  # type: ignore[union-attr]

@@ -128,7 +128,9 @@ def _let_go(run: RuleRun, key: str) -> None:
     """Follow what a throttle lets go, and tell how many it left out."""
     released, number, last = throttle.wake(run, key)
     pipeline.go_on(run, "send", released)
-    if number and last:
+    if number and last and run.rule.digest:
+        digest.leave_out(run, run.rule.digest, last, number)
+    elif number and last:
         readers = run.readers(about(run, Notification.of(last)))
         quiet.tell_left_out(run, ThrottleState.KIND, readers, last, number)
 

@@ -15,7 +15,7 @@ from wbox_notify.model.deliveries import Decision, Facts, Hold, Memory, PlannedM
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.text import one_line
 from wbox_notify.rules import Contact, Project, Rule
-from wbox_notify.rules.recipients import OnCall, Outlet, Reader
+from wbox_notify.rules.recipients import OnCall, Outlet, Person, Reader, distinct
 from wbox_notify.rules.rule import Draft, Translations
 from wbox_notify.templates import Expression, Template
 
@@ -226,23 +226,24 @@ class RuleRun:
         """Return the values of all names that an item gives."""
         return context(self.project, self.rule, item, self.now)
 
-    def recipients(
-        self, to: Sequence[Contact | OnCall | Template], about: Mapping[str, Any]
-    ) -> list[Contact]:
-        """Return who is meant, each phone once; MessageError where somebody is not known."""
+    def people(self, to: Sequence[Person | Template], about: Mapping[str, Any]) -> tuple[Person, ...]:
+        """Return who is meant, rotations as they are; MessageError where somebody is not known."""
         self.stage = "to"
-        by_phone: dict[str, Contact] = {}
+        named: list[Person] = []
         for part in to:
-            if isinstance(part, Contact):
-                contacts: Sequence[Contact] = (part,)
-            elif isinstance(part, OnCall):
-                contacts = (part.at(self.now),)
+            if isinstance(part, Template):
+                named += self.project.people.named(part.render(about))
             else:
-                contacts = self.project.recipients(part.render(about), self.now)
-            for contact in contacts:
-                by_phone.setdefault(contact.phone, contact)
+                named.append(part)
         self.stage = "send"
-        return list(by_phone.values())
+        return distinct(named)
+
+    def recipients(self, to: Sequence[Person | Template], about: Mapping[str, Any]) -> list[Contact]:
+        """Return who is meant now, each phone once; raises the same."""
+        people = self.people(to, about)
+        return list(
+            distinct(person.at(self.now) if isinstance(person, OnCall) else person for person in people)
+        )
 
     def readers(self, about: Mapping[str, Any]) -> list[Reader]:
         """Return all who are told by the rule: its recipients and its outlets."""

@@ -325,23 +325,31 @@ class GroupState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestState(State):
-    """What waits for a reader's digest, the newest last; ``more`` counts what found no room.
+    """What waits for a digest, the newest last.
 
-    ``anyway`` says that a person let it go, also where the rule does not tell that reader any more.
+    Attributes:
+        items: What waits.
+        readers: The identities of the items for each reader or rotation, by their addresses. Where there are
+            none, the key of the state is the address of the only reader.
+        due: When it is told.
+        more: How many found no room or were left out, with the ``last`` of them.
+        anyway: Whether a person let it go, also where the rule does not tell that reader any more.
     """
 
     KIND = "digest"
     NAMES: ClassVar = {"items": "subjects"}
 
     items: tuple[Item, ...] = ()
+    readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     due: float
     more: int = 0
+    last: Item | None = None
     anyway: bool = False
 
     @property
     def waiting(self) -> int:
-        """How many items wait."""
-        return len(self.items)
+        """How many items wait, and how many are counted only."""
+        return len(self.items) + self.more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ TAG = "tag:"
 VIA = "via:"
 """The prefix of the name of an outlet where a phone could stand as well."""
 
+ON_CALL = "on_call:"
+"""The same for a rotation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -79,6 +82,11 @@ class OnCall:
     days: int
     start: datetime
     zone: ZoneInfo
+
+    @property
+    def address(self) -> str:
+        """The key of the rotation in the store; no phone is equal to it."""
+        return f"{ON_CALL}{self.name}"
 
     def at(self, moment: datetime) -> Contact:
         """Return who is on call at a moment (with any time zone); before the start, the first."""

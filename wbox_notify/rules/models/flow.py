@@ -193,7 +193,8 @@ class GroupSpec(Strict):
 class DigestSpec(TimesSpec):
     """One message for all events since the last one; of more than 2,000 only the number.
 
-    Messages for a person whom the rule no longer names are held in `queue list`.
+    A rotation stands for who has the turn when the digest is sent. Messages for a person whom the rule no
+    longer names are held in `queue list`.
     """
 
 
