@@ -54,7 +54,7 @@ def started(folder: Path, environ: Mapping[str, str]) -> Iterator[Daemon]:
     project = load(folder, environ)
     broken = errors(project.problems)
     if broken:
-        before = restore(project.settings, environ)
+        before = restore(project.settings, environ, project.settings.data_dir / "copy")
         assert before is not None
         project = before
     daemon = Daemon(project, environ, broken=broken)
@@ -99,7 +99,7 @@ def test_without_a_copy_or_with_a_damaged_one_there_is_nothing_to_follow(
     folder: Path, environ: dict[str, str]
 ) -> None:
     settings = load(folder, environ).settings
-    assert restore(settings, environ) is None
+    assert restore(settings, environ, settings.data_dir / "copy") is None
     settings.data_dir.mkdir()
     (settings.data_dir / "last-good.zip").write_bytes(os.urandom(100))
-    assert restore(settings, environ) is None
+    assert restore(settings, environ, settings.data_dir / "copy") is None

@@ -9,7 +9,6 @@ import pytest
 from rulebook import rule
 from test_schedule_source import DAY, HOUR, Machine, Memory
 
-from wbox_notify.daemon.daemon import timetables
 from wbox_notify.engine import Overlay, wake
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
@@ -19,6 +18,7 @@ from wbox_notify.model.deliveries import Memory as Kept
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Project, load
+from wbox_notify.triggers.schedule.source import Timetable
 
 RULES = """
 version: 1
@@ -247,9 +247,15 @@ def test_a_retry_of_what_came_meanwhile_tells_nobody_that_it_is_missing() -> Non
     assert made.messages == ()
 
 
+def timetables_of(folder: Path, text: str) -> list[Timetable]:
+    """Return when a rule is due."""
+    rules = (rule(folder, text),)
+    return list(Project(settings=load(folder, {}).settings, rules=rules).timetables())
+
+
 def test_a_deadline_that_was_slept_through_is_looked_at_however_late(tmp_path: Path) -> None:
     text = "trigger: {missing: {of: {file: {path: /srv}}, by: '09:00', window: 1h}}"
-    (timetable,) = timetables([rule(tmp_path, text)])
+    (timetable,) = timetables_of(tmp_path, text)
     memory = Memory()
     machine = Machine(memory, timetable)
     machine.run(HOUR)
@@ -267,7 +273,7 @@ def test_a_rule_says_which_deadlines_that_were_slept_through_count(
     text = (
         f"trigger: {{missing: {{of: {{file: {{path: /srv}}}}, by: '09:00', window: 1h, missed: {written}}}}}"
     )
-    (timetable,) = timetables([rule(tmp_path, text)])
+    (timetable,) = timetables_of(tmp_path, text)
     machine = Machine(Memory(), timetable)
     machine.run(HOUR)
     machine.now += 5 * DAY

@@ -26,6 +26,7 @@ COMMANDS = {
     "check": ("check", "Check settings, rules and templates."),
     "test": ("test", "Run the tests of the rules."),
     "trigger": ("trigger", "Trigger one rule by hand, or show what it would do."),
+    "plan": ("plan", "Compare what edited rules would have sent with the rules in use."),
     "schema": ("check", "Print the JSON Schema of rule files, for an editor."),
     "run": ("run", "Run the daemon: watch folders, answer webhooks, keep schedules, send."),
     "send": ("send", "Send one message: text, media, event or poll."),

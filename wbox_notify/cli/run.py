@@ -90,7 +90,7 @@ def _loaded(config: Path | None) -> tuple[Project, Sequence[Problem]]:
     broken = errors(project.problems)
     if not broken:
         return project, ()
-    before = restore(project.settings, os.environ)
+    before = restore(project.settings, os.environ, project.settings.data_dir / "last-good")
     if before is None:
         return sound(project), ()
     print_problems(broken)

@@ -87,9 +87,9 @@ def _exit_code(replay: ReplayStore) -> int:
 def _rehearsed(project: Project, event: Event) -> ReplayStore:
     """Return what would follow from an event now, its rows included, with what rules remember."""
     history = open_history(project.settings.store)
-    replay = ReplayStore(project, datetime.now(UTC), below=history)
+    replay = ReplayStore(project, datetime.now(UTC), rows=RowFiles(), below=history)
     replay.happen(event)
-    replay.follow_rows(RowFiles())
+    replay.follow_rows()
     if history:
         history.close()
     return replay

@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -30,11 +30,10 @@ from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer
-from wbox_notify.rules import Live, Project, Rule, load
-from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger
+from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
-from wbox_notify.triggers.schedule.source import Mark, ScheduleSource, Timetable
+from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
 from wbox_notify.web.metrics import Metrics
@@ -226,7 +225,7 @@ class Daemon:
             self._live.project, self._store, wake=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
-            timetables(self._live.project.rules), last=self._last, emit=self._accept_times, report=log.warning
+            self._live.project.timetables(), last=self._last, emit=self._accept_times, report=log.warning
         )
         return files, schedules
 
@@ -298,18 +297,6 @@ class Daemon:
         """Write down where commands find this daemon, for its own user's eyes only."""
         endpoint = {"pid": os.getpid(), "url": self.url, "token": self._token}
         _write(self._endpoint_file, json.dumps(endpoint).encode("utf-8"))
-
-
-def timetables(rules: Iterable[Rule]) -> Iterator[Timetable]:
-    """Yield when rules are due."""
-    for rule in rules:
-        for trigger in rule.triggers:
-            if isinstance(trigger, ScheduleTrigger):
-                yield Timetable(
-                    rule=rule.id, kind="schedule", schedule=trigger.schedule, missed=trigger.missed
-                )
-            elif isinstance(trigger, MissingTrigger):
-                yield Timetable(rule=rule.id, kind="missing", schedule=trigger.by, missed=trigger.missed)
 
 
 def _own_key(path: Path) -> bytes:

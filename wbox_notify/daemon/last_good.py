@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from io import BytesIO
+from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from wbox_notify.config import private
@@ -11,7 +12,6 @@ from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules import Project, load
 
 _ARCHIVE = "last-good.zip"
-_FOLDER = "last-good"
 _LARGEST = 1 << 20
 """Bytes; no rule file or template is larger."""
 
@@ -36,9 +36,11 @@ def _names(settings: Settings) -> Iterator[str]:
                 yield path.relative_to(settings.folder).as_posix()
 
 
-def restore(settings: Settings, environ: Mapping[str, str]) -> Project | None:
-    """Return the project as it was when it had no errors last; None where that cannot be used."""
-    folder = settings.data_dir / _FOLDER
+def restore(settings: Settings, environ: Mapping[str, str], folder: Path) -> Project | None:
+    """Return the project as it was when it had no errors last; None where that cannot be used.
+
+    Its files are put into ``folder``, which must stay while the project is used.
+    """
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from io import BytesIO
 from typing import Any
 
@@ -24,7 +25,8 @@ class ReplayStore:
 
     It is what store, planner and clock are for the daemon. While ``api_down``, wbox takes nothing;
     what it should have taken goes to the fallback of the rule, if any. ``contents`` are those of files whose
-    rows are followed, by path. ``below`` is the store that knows what rules kept in mind before, if any does.
+    rows are followed, by path; without ``rows``, which reads them where they lie. ``below`` is the store that
+    knows what rules kept in mind before, if any does.
     """
 
     project: Project
@@ -34,10 +36,19 @@ class ReplayStore:
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
     messages: list[tuple[datetime, PlannedMessage]] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
+    rows: Callable[[Wanted], Slice] | None = None
     below: StateReader | None = None
     _events: set[str] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
     _forgotten: set[tuple[str, str, str]] = field(default_factory=set)
+    _number: int = 0
+    _begun: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _due: list[tuple[float, int, tuple[str, str, str]]] = field(default_factory=list)
+    """A heap of what rules want to be woken with, of one instant what began first; also outdated entries."""
+
+    def __post_init__(self) -> None:
+        for place, memory in self.memories.items():
+            self._keep(place, memory)
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
         """Return what a rule keeps under a key, or None."""
@@ -73,29 +84,26 @@ class ReplayStore:
         """Move the clock on by some seconds."""
         self.wait(self.now + timedelta(seconds=seconds))
 
-    def follow_rows(self, rows: Callable[[Wanted], Slice]) -> None:
-        """Follow all rows that files have now, as they are read."""
+    def follow_rows(self) -> None:
+        """Follow all rows that files have now."""
         while due := [memory for memory in self.memories.values() if self._has_rows(memory)]:
-            self._step(due=due, rows=rows)
+            self._step(due=due)
 
     def _has_rows(self, memory: Memory) -> bool:
         is_due = memory.due is not None and memory.due <= self.now.timestamp()
         return is_due and memory.kind == RowsState.KIND
 
     def _next(self, until: datetime) -> Memory | None:
-        due = [memory for memory in self.memories.values() if memory.due is not None]
-        first = min(due, key=lambda memory: memory.due or 0.0, default=None)
-        if first is None or (first.due or 0.0) > until.timestamp():
-            return None
-        return first
+        while self._due:
+            due, _, place = self._due[0]
+            memory = self.memories.get(place)
+            if memory and memory.due == due:
+                return memory if due <= until.timestamp() else None
+            heappop(self._due)
+        return None
 
-    def _step(
-        self,
-        due: Sequence[Memory] = (),
-        events: Sequence[Event] = (),
-        rows: Callable[[Wanted], Slice] | None = None,
-    ) -> None:
-        driver = Driver(self.project, self, rows or self._rows, self.now)
+    def _step(self, due: Sequence[Memory] = (), events: Sequence[Event] = ()) -> None:
+        driver = Driver(self.project, self, self.rows or self._rows, self.now)
         driver.wake(due)
         driver.plan(events)
         for planned in driver.planned:
@@ -118,13 +126,21 @@ class ReplayStore:
             place = (memory.rule, memory.kind, memory.key)
             if memory.value is None:
                 self.memories.pop(place, None)
+                self._begun.pop(place, None)
                 self._forgotten.add(place)
             else:
-                self.memories[place] = memory
+                self._keep(place, memory)
         self.decisions += [(self.now, decision) for decision in plan.decisions]
         self.messages += [(self.now, planned) for planned in self._new(plan.messages)]
         if plan.release:
             self.messages = [(at, self._released(planned, plan)) for at, planned in self.messages]
+
+    def _keep(self, place: tuple[str, str, str], memory: Memory) -> None:
+        self.memories[place] = memory
+        self._number += 1
+        begun = self._begun.setdefault(place, self._number)
+        if memory.due is not None:
+            heappush(self._due, (memory.due, begun, place))
 
     def _released(self, planned: PlannedMessage, plan: Plan) -> PlannedMessage:
         mine = planned.rule in plan.release and planned.key.startswith(f"{plan.event_id}:")

@@ -30,6 +30,7 @@ from wbox_notify.rules.recipients import (
 )
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
+from wbox_notify.triggers.schedule.source import Timetable
 from wbox_notify.triggers.webhook.hooks import Hook
 
 _SUFFIXES = (".yaml", ".yml")
@@ -134,6 +135,17 @@ class Project:
         if event.type in {"schedule", "missing"}:
             return ()
         return self._awaited.find(event)
+
+    def timetables(self) -> Iterator[Timetable]:
+        """Yield when rules are due."""
+        for rule in self.rules:
+            for trigger in rule.triggers:
+                if isinstance(trigger, ScheduleTrigger):
+                    yield Timetable(
+                        rule=rule.id, kind="schedule", schedule=trigger.schedule, missed=trigger.missed
+                    )
+                elif isinstance(trigger, MissingTrigger):
+                    yield Timetable(rule=rule.id, kind="missing", schedule=trigger.by, missed=trigger.missed)
 
 
 class Live:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wbox_notify.model.deliveries import Circuit, Delivery, Memory, Standing, State
@@ -13,6 +13,7 @@ from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Readable, Row
 from wbox_notify.store.files import LARGEST, pasts
 
+_PAGE = 1000
 _LATEST = 1e12
 """A time after all others."""
 
@@ -175,6 +176,13 @@ class Queries:
         chosen = {"rule": rule, "recipients": rows.listed(recipients), "failed": failed, "most": most}
         return self._database.read(statements.EVENTS_WHERE, {**span, **chosen})
 
+    def events_from(self, since: float) -> Iterator[Row]:
+        """Yield all planned events since a time, in the order in which they came, some at a time."""
+        place = {"received": since, "seq": 0}
+        while page := self._database.read(statements.EVENTS_FROM, {**place, "most": _PAGE}):
+            yield from page
+            place = {"received": page[-1]["received"], "seq": page[-1]["seq"]}
+
     def events_of_file(self, path: bytes, status: os.stat_result | None) -> list[Row]:
         """Return the events of all versions of a file, oldest first; ``status`` where it is there."""
         file: dict[str, Any] = {"path": path, "inode": None, "mtime_ns": None}
@@ -185,6 +193,10 @@ class Queries:
     def event(self, event_id: str) -> Row | None:
         """Return one event by its id."""
         return next(iter(self._database.read(statements.EVENTS, {"ids": rows.listed([event_id])})), None)
+
+    def memories_ahead(self, most: int) -> list[Memory]:
+        """Return what rules are woken with next, what is due first before the others."""
+        return [rows.memory(row) for row in self._database.read(statements.MEMORIES_AHEAD, {"most": most})]
 
     def trail(self, row: Row) -> Trail:
         """Return all that is known of the event of a row."""

@@ -52,6 +52,12 @@ select * from (
 """
 """Find the newest events of a span of time, by rule and recipients where asked, for ``log`` and ``why``."""
 
+EVENTS_FROM = """
+select * from event where planned is not null and (received, seq) > (:received, :seq)
+order by received, seq limit :most
+"""
+"""Read planned events in the order in which they came, for ``plan``."""
+
 EVENTS_OF_FILE = """
 select e.* from event e join (
     select event_id from file where path = :path
@@ -119,6 +125,9 @@ where e.event_id = :id order by m.due, m.rule, m.kind
 
 MEMORIES_DUE = "select * from memory where due <= :now order by due, seq limit :most"
 """Find what rules want to be woken with now; of one instant what began first comes first."""
+
+MEMORIES_AHEAD = "select * from memory where due is not null order by due, seq limit :most"
+"""Find what rules want to be woken with first, for ``plan --next``."""
 
 NEXT_MEMORY = "select min(due) as due from memory where due is not null"
 """Find when the next rule wants to be woken."""

@@ -179,6 +179,13 @@ class Schedule:
                 return None
         return due
 
+    def times(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the nominal times after ``start`` up to and with ``end``."""
+        due = self.after(start)
+        while due is not None and due <= end:
+            yield due
+            due = self.after(due)
+
     def due(self, last: datetime, now: datetime, missed: Missed) -> list[datetime]:
         """Return the nominal times after ``last`` that have to fire now, oldest first.
 
@@ -240,18 +247,12 @@ class Schedule:
         wall = datetime.combine(moment.astimezone(self.zone).date(), time(23, 59, 59))
         return wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
 
-    def _times(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        due = self.after(start)
-        while due is not None and due <= end:
-            yield due
-            due = self.after(due)
-
     def _latest(self, start: datetime, end: datetime) -> list[datetime]:
         """Return the newest hundred of the times after ``start`` up to and with ``end``."""
         reach = ON_TIME
         while True:
             since = max(start, end - reach)
-            times = deque(self._times(since, end), maxlen=_MOST_MISSED)
+            times = deque(self.times(since, end), maxlen=_MOST_MISSED)
             if since == start or len(times) == _MOST_MISSED:
                 return list(times)
             reach *= 4

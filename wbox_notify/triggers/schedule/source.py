@@ -39,6 +39,21 @@ class Timetable:
     schedule: Schedule
     missed: Missed = field(default_factory=Missed)
 
+    def event_id(self, at: datetime) -> str:
+        """Return the id of the event of a nominal time."""
+        _, _, name = nominal_id(self.rule, at).partition(":")
+        return f"{self.kind}:{name}"
+
+    def event(self, at: datetime, now: datetime) -> Event:
+        """Return the event of a nominal time that is found to be due now."""
+        data: dict[str, str | float] = {
+            "rule": self.rule,
+            "at": at.astimezone(self.schedule.zone).isoformat(),
+        }
+        if self.kind == "schedule":
+            data["late"] = round(max(now - at, timedelta()).total_seconds(), 3)
+        return Event(id=self.event_id(at), type=self.kind, at=at, data=data)
+
 
 class ScheduleSource(PeriodicThread):
     """Emits an event for each nominal time, and for missed ones as their rules say."""
@@ -105,7 +120,7 @@ class ScheduleSource(PeriodicThread):
         now = self._now()
         for rule in rules:
             if not rule.handled <= now < rule.next:
-                self._due.update((due.id, due) for due in rule.handle(now))
+                self._due.update((due.timetable.event_id(due.at), due) for due in rule.handle(now))
                 self._marks[rule.id] = rule.mark
 
     def _emit_due(self) -> None:
@@ -113,7 +128,7 @@ class ScheduleSource(PeriodicThread):
             return
         now = self._now()
         in_order = sorted(self._due.values(), key=lambda due: due.at)
-        self._emit([due.event(now) for due in in_order], self._marks)
+        self._emit([due.timetable.event(due.at, now) for due in in_order], self._marks)
         self._due, self._marks = {}, {}
 
     def _until_next(self, rules: Iterable["_Rule"]) -> float:
@@ -126,21 +141,6 @@ class _Due(NamedTuple):
 
     timetable: Timetable
     at: datetime
-
-    @property
-    def id(self) -> str:
-        _, _, name = nominal_id(self.timetable.rule, self.at).partition(":")
-        return f"{self.timetable.kind}:{name}"
-
-    def event(self, now: datetime) -> Event:
-        table = self.timetable
-        data: dict[str, str | float] = {
-            "rule": table.rule,
-            "at": self.at.astimezone(table.schedule.zone).isoformat(),
-        }
-        if table.kind == "schedule":
-            data["late"] = round(max(now - self.at, timedelta()).total_seconds(), 3)
-        return Event(id=self.id, type=table.kind, at=self.at, data=data)
 
 
 class _Rule:

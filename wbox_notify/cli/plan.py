@@ -1,0 +1,192 @@
+"""``wbox-notify plan``: what edited rules would have sent of the events of the last days."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from wbox_notify.cli.lines import content, target
+from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.project import count, history, open_project, sound
+from wbox_notify.cli.times import since_option
+from wbox_notify.daemon.last_good import restore
+from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
+from wbox_notify.engine.state import STATES, EscalationState
+from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.text import printable
+from wbox_notify.rules import Project
+from wbox_notify.store import Queries, open_history, rows
+from wbox_notify.store.database import Row
+
+_MOST_AHEAD = 10_000
+
+
+@click.command("plan")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@since_option("7d")
+@click.option("-n", "--most", type=click.IntRange(0), default=20, show_default=True, help="Messages to show.")
+@click.option("--next", "ahead", is_flag=True, help="Show what comes next instead.")
+@json_option
+@click.pass_obj
+def plan(
+    config: Path | None, /, path: Path | None, *, since: float, most: int, ahead: bool, as_json: bool
+) -> int:
+    """Compare what the rules in PATH would have sent in the last days with the rules in use.
+
+    The stored events and the times of schedules run through both; nothing is sent. PATH is a project folder,
+    such as a copy that you edit; without it, it is the daemon's own. Exits with 0 when nothing differs, else
+    with 1.
+
+    --next shows the next times of schedules, and what groups, digests, quiet hours and escalations hold until
+    when.
+    """
+    project = open_project(config)
+    if ahead:
+        return _show_next(project, most, as_json=as_json)
+    edited = sound(open_project(path) if path else project)
+    past = history(project)
+    with TemporaryDirectory() as copy:
+        used = restore(project.settings, os.environ, Path(copy))
+        older = _said(used or replace(project, rules=()), past, since)
+    newer = _said(edited, past, since)
+    past.close()
+    difference = compare(older, newer)
+    if as_json:
+        say_json(_fields(difference, older, newer))
+    else:
+        _print(difference, older, newer, most)
+        if used is None:
+            say("the daemon has not kept any rules yet, so all is new")
+    return int(any((difference.added, difference.gone, difference.changed)))
+
+
+def _said(project: Project, past: Queries, since: float) -> dict[str, Said]:
+    """Return what a version of the rules says of the events since a time, with a bar for a person."""
+    begin, end = datetime.fromtimestamp(since, UTC), datetime.now(UTC)
+    stored = map(_happening, past.events_from(since))
+    seconds = int((end - begin).total_seconds())
+    hidden = not sys.stderr.isatty()
+    label = f"{count(len(project.rules), 'rule')}"
+    with click.progressbar(length=seconds, label=label, file=sys.stderr, hidden=hidden) as bar:
+
+        def shown(happened: Iterator[Happening]) -> Iterator[Happening]:
+            for happening in happened:
+                bar.update(int((happening.at - begin).total_seconds()) - bar.pos)
+                yield happening
+
+        return said(project, shown(happenings(project, stored, begin, end)), begin, end)
+
+
+def _happening(row: Row) -> Happening:
+    return Happening(datetime.fromtimestamp(row["received"], UTC), rows.event(row))
+
+
+def _show_next(project: Project, most: int, *, as_json: bool) -> int:
+    past = open_history(project.settings.store)
+    memories = past.memories_ahead(_MOST_AHEAD) if past else []
+    coming = sorted([*_held(memories), *_scheduled(project)], key=lambda step: step["at"])[:most]
+    if past:
+        past.close()
+    if as_json:
+        say_json([{**step, "at": iso(step["at"])} for step in coming])
+        return 0
+    for step in coming:
+        waiting = f"  {step['waiting']} waiting" if step["waiting"] else ""
+        say(f"{moment(step['at'])}  {step['what']:<12} {step['rule']}{waiting}")
+    if not coming:
+        say("nothing is due")
+    return 0
+
+
+def _held(memories: Iterable[Memory]) -> Iterator[dict[str, Any]]:
+    """Yield when rules go on with what they hold, without what they only forget."""
+    for memory in memories:
+        kind = STATES.get(memory.kind)
+        if kind is None or memory.value is None:
+            continue
+        waiting = kind.from_json(memory.value).waiting
+        if waiting or kind is EscalationState:
+            yield {"at": memory.due, "what": memory.kind, "rule": memory.rule, "waiting": waiting}
+
+
+def _scheduled(project: Project) -> Iterator[dict[str, Any]]:
+    now = datetime.now(UTC)
+    for table in project.timetables():
+        at = table.schedule.after(now)
+        if at:
+            yield {"at": at.timestamp(), "what": table.kind, "rule": table.rule, "waiting": 0}
+
+
+def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str, Said], most: int) -> None:
+    """Print the messages that differ, and how many there are of each rule and to each recipient."""
+    lines = list(_lines(difference))
+    for line in lines[:most]:
+        say(line)
+    if len(lines) > most:
+        say(f"… and {len(lines) - most} more: -n {len(lines)} shows all")
+    for name, of in _GROUPS.items():
+        before, after = Counter(map(of, older.values())), Counter(map(of, newer.values()))
+        for key in sorted(before | after):
+            say(f"{name} {key:<24} {before[key]:>6} -> {after[key]}")
+    numbers = ", ".join(
+        f"{len(part)} {name}" for name, part in zip(Difference._fields, difference, strict=True)
+    )
+    say(f"{count(len(newer), 'message')}: {numbers}; nothing was sent")
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    for message in difference.added:
+        yield click.style(f"+ {_line(message)}", fg="green")
+    for message in difference.gone:
+        yield click.style(f"- {_line(message)}", fg="red")
+    for older, newer in difference.changed:
+        yield click.style(f"- {_line(older)}", fg="red") + "\n" + click.style(f"+ {_line(newer)}", fg="green")
+
+
+def _line(message: Said) -> str:
+    planned = message.planned
+    words = [moment(message.at.timestamp()), planned.rule, target(planned.message)]
+    words += [*content(planned.message).values(), planned.problem or "", planned.hold or ""]
+    return "  ".join(printable(word.replace("\n", " / ")) for word in words if word)
+
+
+def _rule(message: Said) -> str:
+    return message.planned.rule
+
+
+def _recipient(message: Said) -> str:
+    return target(message.planned.message).partition(" to ")[2] or "nobody"
+
+
+_GROUPS = {"rule": _rule, "to  ": _recipient}
+
+
+def _fields(difference: Difference, older: Mapping[str, Said], newer: Mapping[str, Said]) -> dict[str, Any]:
+    return {
+        "messages": {"before": len(older), "after": len(newer)},
+        "added": [_message_fields(message) for message in difference.added],
+        "gone": [_message_fields(message) for message in difference.gone],
+        "changed": [
+            {"before": _message_fields(before), "after": _message_fields(after)}
+            for before, after in difference.changed
+        ],
+    }
+
+
+def _message_fields(message: Said) -> dict[str, Any]:
+    planned = message.planned
+    return {
+        "at": message.at.isoformat(),
+        "rule": planned.rule,
+        "to": planned.message and planned.message.recipient,
+        "message": content(planned.message),
+        "problem": planned.problem,
+        "hold": planned.hold,
+    }
