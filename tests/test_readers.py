@@ -144,9 +144,42 @@ def test_what_spreadsheets_export(text: str, how: Any, expected: list[Any]) -> N
     assert [(row.number, row.value) for row in read(text, **how)] == expected
 
 
-def test_two_columns_with_one_name_are_refused_for_the_whole_file() -> None:
-    with pytest.raises(WboxError, match="two columns with the name 'a'"):
-        read("a,a\n1,2\n")
+def test_columns_with_one_name_are_numbered_so_that_none_is_taken_for_the_other() -> None:
+    [row] = read("tel;ad;tel;;\n1;a;2;;\n")
+    assert row.value == {"tel_1": "1", "ad": "a", "tel_2": "2", "column_4": "", "column_5": ""}
+    with pytest.raises(WboxError, match="two columns with the name 'a_1'"):
+        read("a,a,a_1\n1,2,3\n")
+
+
+def test_lines_above_the_names_are_skipped_and_rows_keep_their_numbers() -> None:
+    text = "Liste;;\n2026, Kasım;;\nad;tel;\nAli;1;\n;;\n\nVeli;2;\n;;\n"
+    for head, first in (("", 4), ("sep=;\n", 5)):
+        found = read(head + text, skip=2)
+        assert [(row.number, row.value["ad"]) for row in found] == [(first, "Ali"), (first + 3, "Veli")]
+    with pytest.raises(WboxError, match="is empty"):
+        read(text, skip=20)
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("ad;Phone", "did you mean `Phone`?"),
+        ("isim;tutar", "if the names stand further down, set `skip` to the number of rows above them"),
+        ("Liste", "if the names stand further down, set `skip` to the number of rows above them"),
+    ],
+)
+def test_a_table_with_none_of_the_columns_that_a_rule_uses_is_another_table(header: str, hint: str) -> None:
+    uses = frozenset({"phone", "order"})
+    with pytest.raises(WboxError, match="there is no column order, phone in it; its columns are: ") as caught:
+        read(f"{header}\n1;2\n", uses=uses)
+    assert caught.value.hint == hint
+    assert read("x;order\n1;2\n", uses=uses)
+    assert read("x;y\n1;2\n", uses=frozenset())
+
+
+def test_a_cell_holds_lines_where_it_is_in_quotes() -> None:
+    found = read('ad;"adres\nsatırı"\r\nAli;"Ev 1\r\nVan"\r\nVeli;Muş\r\n')
+    assert [(row.number, row.value["adres satırı"]) for row in found] == [(2, "Ev 1\r\nVan"), (3, "Muş")]
 
 
 def test_windows_1254_is_found_far_into_a_file() -> None:

@@ -82,7 +82,7 @@ rules:
       - name: a row that is gone from another file is still told
         when:
           - {at: 2026-10-24 12:00, file: *first}
-          - {at: 2026-10-24 13:00, file: {name: other.csv, text: "id,date,time,phone,state\\n"}}
+          - {at: 2026-10-24 13:00, file: {name: other.csv, text: "id,date,time,phone,state\\nZ,25.10.2026,14:00,+905551112299,off\\n"}}
         until: 30d
         expect: [{at: 2026-10-24 14:00}, {at: 2026-10-25 12:00}]
       - name: what cancels a row cancels its reminders, and its return brings them back

@@ -23,6 +23,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
 from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.check import check
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file.rows import Reading, RowFiles
 
@@ -147,8 +148,8 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
 @pytest.mark.parametrize(
     ("header", "cell", "said"),
     [
-        ("isim,Phone", "a,+905551112233", "if: no field 'phone' in row; did you mean 'Phone'?"),
-        ("isim,TUTAR", "a,3", "if: no field 'phone' in row; its fields are: isim, TUTAR"),
+        ("order,Phone", "a,+905551112233", "if: no field 'phone' in row; did you mean 'Phone'?"),
+        ("order,TUTAR", "a,3", "if: no field 'phone' in row; its fields are: order, TUTAR"),
         ("phone,isim", "boss2,a", "to: `boss2` is neither a contact nor a group; did you mean `boss`?"),
         ("phone,isim", "9.05551E+11,a", "to: phone: `9.05551E+11` is what a spreadsheet makes of"),
         ("phone;isim", "9,05551E+11;a", "to: phone: `9,05551E+11` is what a spreadsheet makes of"),
@@ -180,7 +181,13 @@ def test_what_a_row_lacks_is_said_with_its_file_and_what_it_has(
         ("<html>", "today.csv: this is HTML"),
         ('[{"no": 1}]', "today.csv: this is JSON, not CSV"),
         ("%PDF-1.4\n1 0 obj", "today.csv: this is a PDF, not CSV"),
-        ("a,a\n1,2\n", "today.csv: there are two columns with the name 'a'; give each"),
+        ("a,a,a_1\n1,2,3\n", "today.csv: there are two columns with the name 'a_1'; give each"),
+        ("order,phone,status\n", "today.csv: there are no rows in it"),
+        ("order,phone,status\n,,\n\n", "today.csv: there are no rows in it"),
+        (
+            "a,Phone\n1,2\n",
+            "today.csv: there is no column order, phone, status in it; its columns are: a, Phone; did",
+        ),
     ],
 )
 def test_what_is_no_csv_at_all_has_failed(place: Place, content: str, said: str) -> None:
@@ -708,3 +715,20 @@ def test_planning_an_event_reads_nothing(tmp_path: Path) -> None:
     made = plan(project, event, Overlay(Nothing()), datetime.fromtimestamp(NOW, UTC))
     assert made.messages == ()
     assert [memory.kind for memory in made.memories] == ["rows"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "message"),
+    [
+        ("match: '*.xls'", "a workbook of this kind (.xls) is not read"),
+        ("match: ['*.csv', 'a/*.ODS']", "a workbook of this kind (.ods) is not read"),
+        ("match: '*.dat'", "the name of '*.dat' does not show what its rows are"),
+        ("match: '*.dat', read: csv", None),
+        ("match: ['*.csv', '**/*', '*.*', '*.xlsx']", None),
+    ],
+)
+def test_check_tells_of_patterns_of_files_whose_rows_cannot_be_read(
+    tmp_path: Path, trigger: str, message: str | None
+) -> None:
+    made = a_project(tmp_path, RULES.replace('match: "*.csv"', trigger))
+    assert [one.message for one in check(made) if one.code == "WBX357"] == ([message] if message else [])

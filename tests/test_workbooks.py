@@ -248,7 +248,7 @@ def ods() -> bytes:
         (a_book(["a"], [1]), "x.csv", "this is an Excel workbook", "call it .xlsx"),
         (OLD_EXCEL, "x.xlsx", "an old Excel workbook", "save it as XLSX"),
         (OLD_EXCEL, "x.xls", "of this kind (.xls) is not read", "as XLSX"),
-        (b"<html>", "x.XLS", "of this kind (.XLS) is not read", "as XLSX or CSV UTF-8"),
+        (b"<html>", "x.XLS", "of this kind (.xls) is not read", "as XLSX or CSV"),
         (ods(), "x.ods", "of this kind (.ods) is not read", "as XLSX"),
         (ods(), "x.xlsx", "this workbook cannot be read", "save it as XLSX once more"),
         (a_book(["a"], [1])[:2000], "x.xlsx", "this workbook cannot be read", "save it as XLSX once more"),

@@ -119,7 +119,7 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
         path=path,
         root=root,
         version=version,
-        reading=reading.of(rule.reads),
+        reading=replace(reading.of(rule.reads), uses=rule.columns),
         start=state.next,
         most=most,
     )
@@ -175,12 +175,15 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
     if rows.rows:
         state = _follow_all(run, state, rows.rows, follow)
     state = replace(state, version=state.version or rows.version)
-    if rows.problem:
+    problem = rows.problem
+    if not (rows.rows or problem or state.rows or state.table):  # it may be the wrong file
+        problem = f"there are no {run.rule.reads} in it"
+    if problem:
         where = state.name
         if state.next > 1:
             where = f"{where} from row {state.next} on"
-        problem = f"{where}: {rows.problem}"
-        run.fail(RowsState.KIND, problem, state.event.id, Retry(do="rest", place=state.next))
+        retry = Retry(do="rest", place=state.next)
+        run.fail(RowsState.KIND, f"{where}: {problem}", state.event.id, retry)
         state = replace(state, reading=0)
     return replace(state, done=not rows.more)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, in_order
+from wbox_notify.errors import WboxError
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules import exposure
@@ -27,7 +28,7 @@ from wbox_notify.rules.triggers import (
 )
 from wbox_notify.templates import Template
 from wbox_notify.triggers.file.readers.text import Row
-from wbox_notify.triggers.file.rows import RowFiles, Wanted
+from wbox_notify.triggers.file.rows import RowFiles, Wanted, kind_of
 
 _FIRING_ALONE = re.compile(
     r"""(?:\.status|\[["']status["']\])\s*(?:==\s*["']firing["']|!=\s*["']resolved["'])"""
@@ -61,6 +62,7 @@ def check(project: Project) -> list[Problem]:
                     problems += _folder(source.root, file.at("path"))
                 checked.add(str(source.root))
                 problems += _patterns(source, file.at("match"))
+                problems += _kinds(rule, source, file.at("match"))
                 problems += exposure.watched(source, file, settings.own)
         for draft, location in _drafts(rule):
             problems += exposure.sent(draft, location, settings.own, settings.folder)
@@ -238,6 +240,18 @@ def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
             message = f"`{glob}` takes only a file that is called `{name}`"
             hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
             yield location.at(index).warning("WBX354", message, hint)
+
+
+def _kinds(rule: Rule, source: FileTrigger, location: Location) -> Iterator[Problem]:
+    """Yield a warning for each pattern of files whose rows the rule follows, and that cannot be read."""
+    if rule.reads != "rows" or source.read.kind:
+        return
+    for index, glob in enumerate(source.match):
+        if re.search(r"\.\w+$", glob):
+            try:
+                kind_of(glob)
+            except WboxError as error:
+                yield location.at(index).warning("WBX357", str(error), error.hint)
 
 
 def _media(project: Project) -> Iterator[Problem]:

@@ -190,6 +190,12 @@ def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
     return frozenset(needed)
 
 
+def columns(parts: Iterable[Expression | Template], row: str) -> frozenset[str]:
+    """Return the columns that these use of a row with a name; none where they use it as a whole."""
+    used = [part.names[row] for part in parts if row in part.names]
+    return frozenset[str]().union(*used) if all(used) else _ANY
+
+
 def headers(parts: Iterable[Expression | Template]) -> frozenset[str]:
     """Return the headers of a call that these may use, in lower case."""
     used: set[str] = set()

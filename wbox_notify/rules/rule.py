@@ -236,6 +236,7 @@ class Rule:
         translations: The same for readers with a zone or language of their own.
         at_any_hour: Whether no quiet hours hold its messages, also not those of a person.
         terms: How to send the messages.
+        columns: The columns of a table that it uses; none where it may use any.
         needs: The facts of a file to read: ``sha256``, ``text``, ``json`` (never without ``text``).
         headers: The headers of a call that it may use, in lower case.
         unseen: The names of a call (``body``, ``headers``, ``query``) that at most ``for_each`` uses.
@@ -266,6 +267,7 @@ class Rule:
     fallback: tuple[str, ...] = ()
     terms: SendOptions = SendOptions()
     tests: tuple[RuleTest, ...] = ()
+    columns: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import trigger
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.tests import ExpectSpec, GivenSpec, RuleTestSpec
-from wbox_notify.rules.names import headers, needs, scope, unseen
+from wbox_notify.rules.names import columns, headers, needs, scope, unseen
 from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
 from wbox_notify.templates import Expression, Template
@@ -78,6 +78,8 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     items = [rule.for_each[1]] if rule.for_each else []
     translations = flow.translations(context, spec.send, rule.to, rule.location.at("send"))
     rule = replace(rule, translations=translations)
+    if rule.for_each and rule.reads == "rows":
+        rule = replace(rule, columns=columns(uses, rule.for_each[0]))
     if any(isinstance(source, FileTrigger) for source in rule.sources()):
         rule = replace(rule, needs=needs([*items, *uses]))
     hooks = list(rule.hooks())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.file_version import is_told, mtime
@@ -56,6 +56,7 @@ class Reading:
         columns: The names of the columns of a table that has no row with them.
         sheet: The name of the sheet of a workbook; empty for the first one.
         skip: The rows of a table above its columns.
+        uses: The columns of a table that the rule uses, of which it has to have one; any if none is named.
     """
 
     kind: str = ""
@@ -64,6 +65,7 @@ class Reading:
     columns: tuple[str, ...] = ()
     sheet: str = ""
     skip: int = 0
+    uses: frozenset[str] = frozenset()
 
     def of(self, field: str) -> "Reading":
         """Return how a field of the file is read: ``rows``, ``lines`` or ``events``."""
@@ -143,23 +145,30 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
     Raises:
         WboxError: the kind of the file is unknown, or it is not text.
     """
-    kind = reading.kind or _ENDINGS.get(PurePath(name).suffix.lower()) or _unknown(name)
+    kind = reading.kind or kind_of(name)
     if kind == "xlsx":
-        return by_name(_workbook(file, reading), reading.columns)
+        return by_name(_workbook(file, reading), reading.columns, reading.uses)
     check_text(file, reading.encoding, strict=kind != "lines")
     if kind == "csv":
-        return by_name(table(file, reading.encoding, reading.delimiter, reading.skip), reading.columns)
+        records = table(file, reading.encoding, reading.delimiter, reading.skip)
+        return by_name(records, reading.columns, reading.uses)
     return _READERS[kind](file, reading.encoding)
 
 
-def _unknown(name: str) -> NoReturn:
+def kind_of(name: str) -> str:
+    """Return the kind of rows that a file with this name has. Raises WboxError where it does not show."""
     path = PurePath(name)
-    if path.suffix.lower() in _OTHER_WORKBOOKS:
+    suffix = path.suffix.lower()
+    if suffix in _OTHER_WORKBOOKS:
         raise WboxError(
-            f"a workbook of this kind ({path.suffix}) is not read", hint="save it as XLSX or CSV UTF-8"
+            f"a workbook of this kind ({suffix}) is not read", hint="save it as XLSX or CSV UTF-8"
         )
-    hint = f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
-    raise WboxError(f"the name of {path.name!r} does not show what its rows are", hint=hint)
+    if suffix not in _ENDINGS:
+        hint = (
+            f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
+        )
+        raise WboxError(f"the name of {path.name!r} does not show what its rows are", hint=hint)
+    return _ENDINGS[suffix]
 
 
 def _workbook(file: BinaryIO, reading: Reading) -> Iterator[Record]:

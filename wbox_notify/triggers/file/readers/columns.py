@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.file.readers.text import Row, odd_byte
 
 _BREAK = re.compile(r"\s*[\r\n]\s*")
@@ -20,13 +21,13 @@ class Record(NamedTuple):
     problem: str = ""
 
 
-def by_name(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Row]:
+def by_name(records: Iterable[Record], columns: Sequence[str], uses: frozenset[str]) -> Iterator[Row]:
     """Yield the rows below the one with the names, or all where the names are given; empty ones are left out.
 
     Raises:
-        WboxError: there are no names, or they cannot be used.
+        WboxError: there are no names, they cannot be used, or none of those that the rule ``uses`` is there.
     """
-    names = _column_names(columns)
+    names = [*columns]
     for number, cells, problem in records:
         if problem:
             yield Row(number, None, problem)
@@ -36,6 +37,7 @@ def by_name(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Row]:
             yield _row(number, cells, names)
         else:
             names = _column_names(cells)
+            _check_uses(names, uses)
     if not names:
         raise WboxError("the file is empty: it does not even have a row with the names of its columns")
 
@@ -63,7 +65,22 @@ def _column_names(cells: Sequence[Any]) -> list[str]:
     names = [text or f"column_{number}" for number, text in enumerate(texts, 1)]
     if problem := odd_byte("".join(names)):
         raise WboxError(f"in the row with the names of the columns, {problem}")
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise WboxError(f"there are two columns with the name {name!r}", hint="give each its own name")
+    times, places = Counter(names), Counter[str]()
+    for index, name in enumerate(names):
+        if times[name] > 1:  # whoever means one of them has to say which
+            places[name] += 1
+            names[index] = f"{name}_{places[name]}"
+    if len({*names}) < len(names):
+        [(twice, _)] = Counter(names).most_common(1)
+        raise WboxError(f"there are two columns with the name {twice!r}", hint="give each its own name")
     return names
+
+
+def _check_uses(names: Sequence[str], uses: frozenset[str]) -> None:
+    """Raise WboxError where a rule uses columns, and the table is another one."""
+    if not uses or uses & {*names}:
+        return
+    hints = filter(None, (did_you_mean(name, names) for name in sorted(uses)))
+    hint = next(hints, "if the names stand further down, set `skip` to the number of rows above them")
+    used, known = ", ".join(sorted(uses)), ", ".join(names)
+    raise WboxError(f"there is no column {used} in it; its columns are: {known}", hint=hint)
