@@ -2,17 +2,21 @@
 
 import functools
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rulebook import rule
 from test_schedule_source import DAY, HOUR, Machine, Memory
 
 from wbox_notify.engine import Overlay, wake
+from wbox_notify.engine.plan import reset
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.engine.state import MissingState
+from wbox_notify.model.clock import Step
 from wbox_notify.model.deliveries import AGAIN
 from wbox_notify.model.deliveries import Memory as Kept
 from wbox_notify.model.events import Event
@@ -218,6 +222,33 @@ def texts(world: ReplayStore) -> list[str]:
     return [planned.message.message for _, planned in world.messages if isinstance(planned.message, Text)]
 
 
+@given(st.lists(st.none() | st.integers(1, 14), max_size=12))
+def test_one_trouble_lasts_from_the_first_missed_deadline_until_it_comes(calls: list[int | None]) -> None:
+    """After each deadline, a call comes some minutes later, or none."""
+    world = ReplayStore(the_project(), datetime(2026, 11, 23, tzinfo=UTC))
+    expected: list[str] = []
+    seen = since = None
+    for number, minutes in enumerate(calls):
+        at = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=15 * number)
+        world.wait(at)
+        data = {"rule": "pulse", "at": at.isoformat()}
+        world.happen(Event(id=f"missing:pulse:{number}", type="missing", at=at, data=data))
+        if since is None and (seen is None or seen < at - timedelta(minutes=15)):
+            since = at
+            expected.append(f"False {at:%H:%M}")
+        end = at + timedelta(minutes=minutes or 14)
+        world.wait(end)
+        if since and at < since + timedelta(minutes=20) <= end:
+            expected.append(f"since {since:%H:%M}")
+        if minutes:
+            call = {"path": "pulse", "method": "POST", "headers": {}, "query": {}, "body": {}}
+            world.happen(Event(id=f"call:{number}", type="webhook", at=end, data=call))
+            if since:
+                expected.append(f"True {since:%H:%M}")
+            seen, since = end, None
+    assert texts(world) == expected
+
+
 def test_an_acknowledgement_holds_however_long_it_is_repeated() -> None:
     world = ReplayStore(the_project(), datetime(2026, 11, 2, 6, tzinfo=UTC))
     missed(world, "daily", 2)
@@ -279,3 +310,12 @@ def test_a_rule_says_which_deadlines_that_were_slept_through_count(
     machine.now += 5 * DAY
     machine.boot()
     assert machine.run() == [f"missing:a:2026-11-{day}T09:00Z" for day in days]
+
+
+def test_after_a_clock_that_was_ahead_it_is_told_again_no_later_than_the_rule_says() -> None:
+    world = ReplayStore(the_project(), datetime(2026, 11, 23, 6, tzinfo=UTC))
+    missed(world, "daily", 23)
+    [memory] = [memory for memory in world.memories.values() if memory.kind == MissingState.KIND]
+    early = world.now.timestamp() - 30 * DAY
+    kept = reset(the_project(), memory, Overlay(world), Step(now=early, jump=0.0, lag=0.0, first=True))
+    assert kept.due == early + 4 * HOUR
