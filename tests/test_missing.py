@@ -181,6 +181,24 @@ rules:
         until: 2h
         expect: [{text: a}, {text: b}, {text: a}, {text: b}, {text: a}, {text: b}]
 
+  - id: never
+    trigger: {missing: {of: {webhook: {path: never, open: true}}, by: "07:00", window: 1h}}
+    to: me
+    send:
+      text: >-
+        {{ missing.last_seen | date('long') | default('never', true) }}
+        {{ missing.last_seen | ago | default('never', true) }}
+        {{ missing.last_seen | datetime or 'never' }}
+    tests:
+      - name: what never came has no time, which every filter for times passes on
+        when: {at: 2026-11-23 07:00, missing: true}
+        expect: [{text: never never never}]
+      - name: what came before has one
+        when:
+          - {at: 2026-11-22 07:00, webhook: {body: {}}}
+          - {at: 2026-11-23 07:00, missing: true}
+        expect: [{text: "November 22, 2026 1 day ago 2026-11-22 07:00"}]
+
   - id: lost
     trigger: {missing: {of: {webhook: {path: lost, open: true}}, by: "07:00", window: 1h}}
     to: "{{ 'nobody' }}"
