@@ -501,6 +501,7 @@ def test_a_cron_expression_with_both_kinds_of_days_is_a_warning(tmp_path: Path) 
     [
         ("2020-12-31 09:00", "all of its dates are past", "a date to come"),
         ("every other Monday 09:00", "does not say in which weeks; the next day is 2", "add `from 2"),
+        ("every other Monday 09:00 from 2026-12-08", "the first day is 2026-12-21", "`from 2026-12-14`"),
     ],
 )
 def test_a_past_date_and_weeks_that_are_not_named_are_warnings(

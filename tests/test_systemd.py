@@ -1,6 +1,7 @@
 """What systemd hears, through real datagram sockets; and the unit that `install service` writes."""
 
 import grp
+import json
 import os
 import shutil
 import signal
@@ -241,6 +242,8 @@ def test_the_screen_says_what_to_type_next_and_remove_takes_it_back(place: Workp
 def test_print_writes_no_file(place: Workplace) -> None:
     printed = place.run("install", "service", "--user", "--print")
     assert printed.stdout.endswith("[Install]\nWantedBy=default.target\n\n")
+    as_json = json.loads(place.run("install", "service", "--user", "--print", "--json").stdout)
+    assert as_json["unit"] + "\n" == printed.stdout
     assert not (place.folder / ".config").exists()
     assert place.run("install", "service", "--user").returncode == 0
     assert (place.folder / ".config/systemd/user/wbox-notify.service").read_text() + "\n" == printed.stdout

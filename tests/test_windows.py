@@ -277,7 +277,7 @@ def test_a_window_knows_that_it_never_or_always_is_open(
         ("24:00-07:00", "`24:00`", "24-hour clock"),
         ("09:00-12:00, 13:00-18:00", "is not a", "Mon-Fri"),
         ("night", "`night` is not a day", "Mon-Fri"),
-        ("Mom-Fri 09:00-18:00", "`mom` is not a day", "did you mean `mon`?"),
+        ("Mom-Fri 09:00-18:00", "`mom` is not a day", "did you mean `Mon`?"),
         (["09:00-18:00", "7"], "`7` is not a window", "22:00-07:30"),
         (" " * 500, "is not a window", "22:00-07:30"),
     ],

@@ -254,8 +254,7 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
         settings = read(project.settings.folder, os.environ).document.value or {}
         content = unit(project, settings, system=system, key=options["key"])
         if options["on_screen"]:
-            say(content.text())
-            return 0
+            return _show(target, content, as_json=options["as_json"])
         done = _write_unit(target, content)
         steps = _steps_after_writing(content)
     if options["as_json"]:
@@ -263,6 +262,14 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
     else:
         say(f"{done}: {target}")
         say("\n".join(("Next:", *(f"  {printable(step)}" for step in steps))))
+    return 0
+
+
+def _show(target: Path, content: Unit, *, as_json: bool) -> int:
+    if as_json:
+        say_json({"path": str(target), "unit": content.text()})
+    else:
+        say(content.text())
     return 0
 
 

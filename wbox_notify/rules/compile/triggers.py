@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -97,14 +97,29 @@ def _warn(context: BuildContext, schedule: Schedule, location: Location) -> None
     if schedule.after(now) is None:
         hint = "write a date to come, or remove the rule"
         message = "this is never due again: all of its dates are past"
-        context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
+        context.problems.append(location.warning("WBX352", message, hint))
     for pattern in schedule.patterns:
-        due = pattern.after(now, schedule.zone)
-        if isinstance(pattern, EveryOtherWeek) and pattern.start == FIRST_WEEK and due:
-            first = due.astimezone(schedule.zone).date()
-            message = f"`{pattern.describe()}` does not say in which weeks; the next day is {first}"
-            hint = f"add `from {first}`, or for the other weeks `from {first + timedelta(weeks=1)}`"
-            context.problems.append(location.problem("WBX352", message, hint=hint, severity="warning"))
+        if isinstance(pattern, EveryOtherWeek):
+            _warn_of_weeks(context, pattern, schedule.zone, location)
+
+
+def _warn_of_weeks(context: BuildContext, pattern: EveryOtherWeek, zone: tzinfo, location: Location) -> None:
+    """Warn where no date says which weeks are meant, or one that comes after the day of its own week."""
+    begin = datetime.combine(pattern.start, time(), UTC) - timedelta(days=1)
+    if pattern.start == FIRST_WEEK:
+        begin = datetime.now(UTC)
+    due = pattern.after(begin, zone)
+    if due is None:
+        return
+    first = due.astimezone(zone).date()
+    message = f"`{pattern.describe()}` does not say in which weeks; the next day is {first}"
+    hint = f"add `from {first}`, or for the other weeks `from {first + timedelta(weeks=1)}`"
+    if pattern.start != FIRST_WEEK:
+        if first < pattern.start + timedelta(weeks=1):
+            return
+        message = f"`{pattern.describe()}` leaves out the rest of that week; the first day is {first}"
+        hint = f"write `from {first}`, or for the other weeks `from {first - timedelta(weeks=1)}`"
+    context.problems.append(location.warning("WBX352", message, hint))
 
 
 def _cron(context: BuildContext, text: str, location: Location) -> Iterator[Pattern]:

@@ -37,13 +37,24 @@ _INTERVAL = re.compile(rf"(?:every|each|her) ({_AMOUNTS})(?: bir)?|({_AMOUNTS}) 
 _CRON = re.compile(r"[0-9*?]\S*(?: \S+){4,5}|[0-9*?]+(?: \S+)*|@\S*")
 _BETTER_HINTS = (
     (re.compile("[0-9]/[0-9]{1,2}/[0-9]"), "write a date like `2026-12-31 09:00`"),
+    (re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}(?![0-9])"), "write the whole year: `31.12.2026 09:00`"),
     (
-        re.compile("[0-9]{2} ?- ?[0-9]{1,2}[:.]"),
+        re.compile(r"\b(?:except|haric|disinda|other than|but not)\b"),
+        "name the days that are meant, such as `Mon-Sat 09:00`; holidays and dates stand under `skip`",
+    ),
+    (
+        re.compile("[0-9]{2} ?- ?[0-9]{1,2}[:.]|every .*(?:from|between) [0-9]"),
         "for steps between two hours, write cron: `*/30 9-16 * * 1-5`",
     ),
+    (re.compile("(?:[6-9]|[1-9][0-9])(?:st|nd|rd|th) [a-z]+day"), "no month has more than five of a weekday"),
+    (
+        re.compile("every (?:[3-9]|[1-9][0-9]|three|four|six) weeks|[3-9] haftada bir"),
+        "there is `every other Monday 09:00 from 2026-12-07`; for other weeks, list the dates",
+    ),
+    (re.compile("every (?:[0-9]+|two|three|six) months|[0-9] ayda bir"), "write cron: `0 9 1 */3 *`"),
     (re.compile("[a-z]/[a-z]|\\b(?:utc|gmt)\\b"), "write the time zone as `tz: Europe/Istanbul`"),
     (
-        re.compile("every (?:other day|[0-9]+ days)|[0-9] gunde bir"),
+        re.compile("every (?:other day|(?:[0-9]+|two|three) days)|[0-9] gunde bir"),
         "name the days: `Mon,Wed,Fri 09:00`, `1st,16th 09:00`",
     ),
     (re.compile("biweekly|fortnight"), "write it like `every other Monday 09:00 from 2026-12-07`"),
@@ -72,7 +83,19 @@ def _patterns(text: str) -> list[Pattern]:
         return _read(words, text)
     except ConfigError as error:
         hints = [hint for pattern, hint in _BETTER_HINTS if pattern.search(words)]
-        raise ConfigError(str(error), hint=next(iter(hints), error.hint)) from None
+        message = re.sub("`([^`]+)`", lambda quoted: f"`{_as_written(quoted[1], text)}`", str(error))
+        raise ConfigError(message, hint=next(iter(hints), error.hint)) from None
+
+
+def _as_written(phrase: str, text: str) -> str:
+    """Return the part of a text that a phrase of plain words comes from."""
+    words = list(re.finditer("[^ ,]+", text))
+    length = len(phrase.split())
+    for first, last in zip(words, words[length - 1 :], strict=False):
+        part = text[first.start() : last.end()]
+        if plain(part) == phrase:
+            return part
+    return phrase
 
 
 def _read(words: str, text: str) -> list[Pattern]:

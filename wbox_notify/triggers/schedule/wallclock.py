@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.text import nearest
 
 _DAY_NAMES = (
     ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -88,6 +88,7 @@ def moment(wall: datetime, zone: tzinfo) -> datetime:
 
 
 _ENGLISH, _, _TURKISH, _ = _DAY_NAMES
+_SPELLED = {plain(name): name for names in _DAY_NAMES for name in names}
 _NUMBERS = {plain(name): number for names in _DAY_NAMES for number, name in enumerate(names, 1)}
 _NUMBERS |= {f"{plain(name)}s": number for number, name in enumerate(_ENGLISH, 1)}
 _NUMBERS |= {
@@ -110,9 +111,9 @@ _GROUPS = {
 def _number(name: str) -> int:
     number = _NUMBERS.get(name.strip())
     if number is None:
-        hint = (
-            did_you_mean(name, [*_NUMBERS, *_GROUPS])
-            or "write days like Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
-        )
+        near = nearest(name, [*_SPELLED, *_GROUPS])
+        hint = "write days like Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
+        if near and near != name:
+            hint = f"did you mean `{_SPELLED.get(near, near)}`?"
         raise ConfigError(f"`{name.strip()}` is not a day of the week", hint=hint)
     return number
