@@ -48,6 +48,19 @@ _KINDS = {
     "array": "a list",
     "object": "a map",
 }
+_VALUES = """
+### Numbers and times
+
+* **Data is read** as people and programs write it: `"1.234,50 TL" | number`, `"29.11.2026 14:30" | datetime`,
+  `"29 November 2026" | date` in the language of the project, ISO 8601, the date of a mail, seconds and
+  milliseconds since 1970. Where a text could be two (`1.234`, `03/04/2026`), that language decides, or it
+  is refused. A time without a zone is in that of the project.
+* **A message shows** them in the language and the zone of its reader: `{{ row.total | number(2) }}`,
+  `{{ row.total | currency('TRY') }}`, `{{ row.due | date('long') }}`.
+* **They can be counted with**: `now + '1d'`, `(row.due | date) - now`, `(row.due | date) < now + '3d'`,
+  `(row.total | number) * 1.2 > 100`. A difference of times is a duration, and shown as `2 hr 5 min`.
+* `float` and `int` read what programs write, `1234.5`. What cannot be read is an error, unless a default
+  says what to take instead: `| float(0)`, `| number(default=0)`."""
 _TOP = {"", "a rule"}
 _STAGES: tuple[tuple[str, Names], ...] = (
     ("with `status`, behind `if`", names.STATED),
@@ -183,6 +196,7 @@ def _filters() -> Iterator[str]:
     yield "|---|---|"
     for written, function in words():
         yield f"| `{_cell(written)}` | {_cell(_first_line(function))} |"
+    yield _VALUES
 
 
 def _first_line(function: Callable[..., Any]) -> str:

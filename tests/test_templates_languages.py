@@ -1,12 +1,16 @@
 """Numbers, money, dates and words as the readers of each language write them, and reading them back."""
 
+import subprocess
+import sys
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from babel.localedata import locale_identifiers
 from hypothesis import given
 from hypothesis import strategies as st
+from rulebook import rule_file
 
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.cldr import Language
@@ -247,6 +251,20 @@ def test_every_language_of_cldr_shows_everything() -> None:
             assert all(language.day(NOW, length) for length in (None, "short", "medium", "long", "full"))
             assert all(language.duration(7500, length) for length in ("short", "long"))
             assert language.ago(timedelta(hours=-3)) != language.ago(timedelta(hours=3))
+
+
+def test_the_languages_are_loaded_when_they_are_needed(tmp_path: Path) -> None:
+    rules = rule_file(
+        "if: now | date > '2026-01-01'\nsend: {text: \"{{ now | date('long') }} {{ 5 | number }}\"}"
+    )
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yaml").write_text(rules)
+    program = (
+        "import sys, pathlib; from wbox_notify.rules import load\n"
+        f"print(len(load(pathlib.Path({str(tmp_path)!r}), {{}}).rules), 'babel' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "1 False\n"
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ from functools import cached_property
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta
 from babel.lists import format_list
 from babel.numbers import get_currency_precision, parse_pattern
 from babel.units import format_unit
-
-Length = Literal["short", "medium", "long", "full"]
 
 _PRECISION = 400  # digits: no float has more before its point
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -110,7 +108,7 @@ class Language:
         pattern: str = self._locale.date_formats["short"].pattern
         return re.sub("d+", "dd", re.sub("M+", "MM", re.sub("y+", "yyyy", pattern)))
 
-    def day(self, moment: date, length: Length | None = None) -> str:
+    def day(self, moment: date, length: str | None = None) -> str:
         """Return a day in a length of CLDR, or else in digits with its whole year."""
         return format_date(moment, length or self._digits, self._locale)
 
@@ -118,9 +116,9 @@ class Language:
         """Return the time of day in a length or a pattern of CLDR, such as ``a`` for AM or PM."""
         return format_time(moment, form, locale=self._locale)
 
-    def moment(self, moment: datetime, length: Length) -> str:
+    def moment(self, moment: datetime, length: str) -> str:
         """Return a day in a length of CLDR with the time of day, in hours and minutes."""
-        form = str(get_datetime_format(length, self._locale)).replace("'", "")
+        form = str(self._locale.datetime_formats[length]).replace("'", "")
         return form.replace("{0}", self.clock(moment, "short")).replace("{1}", self.day(moment, length))
 
     def name(self, moment: date, pattern: str) -> str:

@@ -11,10 +11,10 @@ from wbox_notify.templates.dates import language, local, read_duration, read_tim
 from wbox_notify.templates.errors import TemplateError, brief
 
 if TYPE_CHECKING:
-    from wbox_notify.templates.cldr import Length
+    from wbox_notify.templates.cldr import Language
 
 _LONGEST_PATTERN = 200
-_LENGTHS: dict[Any, "Length"] = {"short": "short", "medium": "medium", "long": "long", "full": "full"}
+_LENGTHS = ("short", "medium", "long", "full")
 _DIRECTIVE = re.compile(r"%[-_0^#]?(.?)", re.DOTALL)
 _KNOWN = frozenset("aAbBcdeDFgGhHIjklmMnpPrRsStTuUVwWxXyYzZC%")
 # The names in the words of CLDR: in a date, beside its day, a month may have another form than alone.
@@ -72,9 +72,13 @@ class Moments:
         }
         return {name: _none_stays(filter_) for name, filter_ in own.items()}
 
+    @property
+    def _words(self) -> "Language":
+        return language(self._lang)
+
     def show(self, moment: Moment) -> str:
         """Return a time as the readers write it."""
-        day = language(self._lang).day(local(moment, self._tz))
+        day = self._words.day(local(moment, self._tz))
         if isinstance(moment, Day):
             return day
         return f"{day} {local(moment, self._tz):%H:%M}"
@@ -87,34 +91,27 @@ class Moments:
         to count with.
         """
         moment = self._moment(value)
-        if not form:
-            return Day.combine(moment, time(), self._tz)
-        if form in _LENGTHS:
-            return language(self._lang).day(moment, _LENGTHS[form])
-        return self.strftime(moment, form)
+        if form:
+            return self._formed(moment, form, self._words.day)
+        return Day.combine(moment, time(), self._tz)
 
     def show_time(self, value: Any, form: str | None = None) -> str:
         """Return the time of day: ``09:00``; the form is as that of date."""
-        moment = self._moment(value)
-        if form in _LENGTHS:
-            return language(self._lang).clock(moment, _LENGTHS[form])
-        return self.strftime(moment, form or "%H:%M")
+        return self._formed(self._moment(value), form or "%H:%M", self._words.clock)
 
     def show_datetime(self, value: Any, form: str | None = None) -> Any:
         """Return day and time of day: ``2026-11-23 09:00``; the form is as that of date."""
         moment = self._moment(value)
-        if not form:
-            return Moment.combine(moment, moment.timetz())
-        if form in _LENGTHS:
-            return language(self._lang).moment(moment, _LENGTHS[form])
-        return self.strftime(moment, form)
+        if form:
+            return self._formed(moment, form, self._words.moment)
+        return Moment.combine(moment, moment.timetz())
 
     def ago(self, value: Any) -> str:
         """Return how long ago a time was, or in how long it will be: ``3 hours ago``, ``in 3 hours``."""
         now = data().get("now")
         if not isinstance(now, datetime):
             raise TemplateError("ago needs the time that is now, and there is no 'now' here")
-        return language(self._lang).ago(self._moment(value) - now)
+        return self._words.ago(self._moment(value) - now)
 
     def duration(self, value: Any, form: str = "short") -> Any:
         """Return a duration of seconds, or of a text such as ``1h30m``: ``2 hr 5 min``; or ``long``."""
@@ -128,8 +125,14 @@ class Moments:
     def show_duration(self, duration: timedelta, length: Literal["short", "long"] = "short") -> str:
         """Return a duration in its two largest units."""
         seconds = round(duration.total_seconds())
-        text = language(self._lang).duration(abs(seconds), length)
+        text = self._words.duration(abs(seconds), length)
         return f"-{text}" if seconds < 0 else text
+
+    def _formed(self, moment: datetime, form: Any, in_words: Callable[[datetime, str], str]) -> str:
+        """Return a time in a length of CLDR, such as ``long``, or by a pattern of strftime."""
+        if isinstance(form, str) and form in _LENGTHS:
+            return in_words(moment, form)
+        return self.strftime(moment, form)
 
     def strftime(self, moment: date | time, pattern: Any) -> str:
         """Return a time in the form of a strftime pattern, with the names of the language."""
@@ -151,9 +154,9 @@ class Moments:
         if named and isinstance(moment, date):
             if not _OF_DAY.search(pattern):
                 named = _ALONE.get(named, named)
-            return language(self._lang).name(moment, named)
+            return self._words.name(moment, named)
         if part[1] == "p" and isinstance(moment, datetime | time):
-            return language(self._lang).clock(moment, "a")
+            return self._words.clock(moment, "a")
         return moment.strftime(part[0])
 
     def _moment(self, value: Any) -> datetime:
