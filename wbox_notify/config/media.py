@@ -26,7 +26,9 @@ _Name = matching(
 )
 _Region = matching("[A-Za-z0-9_-]{1,63}", "{} cannot be a region", "write it as eu-central-1, or auto")
 _KeyId = matching(
-    "[A-Za-z0-9._-]{1,128}", "this cannot be the id of a key", "its secret stands elsewhere, in `secret`"
+    "[A-Za-z0-9._-]{1,128}",
+    "this cannot be the id of a key",
+    "write the id of the key; its secret stands elsewhere",
 )
 _Prefix = matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", "{} cannot be a prefix", "write it as wbox/")
 
