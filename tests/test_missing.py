@@ -114,6 +114,21 @@ rules:
           - {at: 2026-11-23 08:00, webhook: {body: {}}}
         expect: [{at: 2026-11-23 07:00, text: gone}]
 
+  - id: dropped
+    trigger: {missing: {of: {webhook: {path: dropped, open: true}}, by: {every: 1h}, window: 1h}}
+    quiet_hours: {window: "22:00-07:00", then: drop}
+    to: me
+    send: {text: "{{ missing.by | time }}"}
+    tests:
+      - name: what was dropped in quiet hours is told at the first deadline after them
+        when:
+          - {at: 2026-11-23 05:00, missing: true}
+          - {at: 2026-11-23 06:00, missing: true}
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 08:00, missing: true}
+        expect: [{at: 2026-11-23 07:00, text: "05:00"}]
+        skipped: missing
+
   - id: in-a-group
     trigger: {missing: {of: {webhook: {path: grouped, open: true}}, by: {every: 15m}, window: 15m}}
     group: {wait: 0s, repeat: 1h}

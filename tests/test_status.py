@@ -143,6 +143,72 @@ rules:
         when: [{schedule: true}, {after: 1h, schedule: true}, {after: 1h, schedule: true}]
         expect: [{at: 2026-01-05 18:00, text: firing}, {at: 2026-01-06 09:00, text: resolved}]
 
+  - id: dropped
+    trigger: {webhook: {path: f, open: true}}
+    status: {firing: body.t > 8, resolved: body.t < 6}
+    quiet_hours: {window: "22:00-07:00", then: drop}
+    to: me
+    send: {text: "{{ alert.status }} {{ body.t }} {{ alert.since | time }}"}
+    tests:
+      - name: a trouble that was dropped is told when it is reported after quiet hours
+        when:
+          - {at: 2026-11-23 05:00, webhook: {body: {t: 9}}}
+          - {at: 2026-11-23 08:00, webhook: {body: {t: 7}}}
+          - {at: 2026-11-23 08:01, webhook: {body: {t: 10}}}
+          - {at: 2026-11-23 08:02, webhook: {body: {t: 11}}}
+          - {at: 2026-11-23 09:00, webhook: {body: {t: 5}}}
+        expect: [{text: "firing 10 05:00"}, {text: "resolved 5 05:00"}]
+      - name: the end of what nobody heard of is not told
+        when:
+          - {at: 2026-11-23 05:00, webhook: {body: {t: 9}}}
+          - {at: 2026-11-23 08:00, webhook: {body: {t: 5}}}
+        expect: []
+        skipped: status
+
+  - id: throttled
+    trigger: {webhook: {path: g, open: true}}
+    status: {firing: body.t > 8, key: body.id}
+    throttle: {max: 1, per: 10m, overflow: drop}
+    to: me
+    send: {text: "{{ body.id }} {{ alert.status }}"}
+    tests:
+      - name: a trouble that was too much is told when it is reported later
+        when:
+          - {at: 2026-11-23 05:00, webhook: {body: {id: a, t: 9}}}
+          - {at: 2026-11-23 05:01, webhook: {body: {id: b, t: 9}}}
+          - {at: 2026-11-23 05:11, webhook: {body: {id: b, t: 9}}}
+          - {at: 2026-11-23 05:12, webhook: {body: {id: b, t: 9}}}
+          - {at: 2026-11-23 05:13, webhook: {body: {id: b, t: 0}}}
+        expect: [{text: a firing}, {text: b firing}, {text: b resolved}]
+
+  - id: queued
+    trigger: {webhook: {path: h, open: true}}
+    status: {firing: body.t > 8, key: body.id}
+    throttle: {max: 1, per: 10m, overflow: queue}
+    to: me
+    send: {text: "{{ body.id }} {{ alert.status }}"}
+    tests:
+      - name: a trouble that waits for its turn waits once
+        when:
+          - {at: 2026-11-23 05:00, webhook: {body: {id: a, t: 9}}}
+          - {at: 2026-11-23 05:01, webhook: {body: {id: b, t: 9}}}
+          - {at: 2026-11-23 05:02, webhook: {body: {id: b, t: 9}}}
+        expect: [{at: 2026-11-23 05:00, text: a firing}, {at: 2026-11-23 05:10, text: b firing}]
+
+  - id: daily
+    trigger: {webhook: {path: i, open: true}}
+    status: {firing: body.t > 8, key: body.id}
+    digest: {at: "18:00"}
+    to: me
+    send: {text: "{% for one in events %}{{ one.body.id }} {{ one.alert.status }} {% endfor %}"}
+    tests:
+      - name: a digest has the last word of each thing
+        when:
+          - {at: 2026-11-23 05:00, webhook: {body: {id: a, t: 9}}}
+          - {at: 2026-11-23 06:00, webhook: {body: {id: b, t: 9}}}
+          - {at: 2026-11-23 06:01, webhook: {body: {id: a, t: 0}}}
+        expect: [{at: 2026-11-23 18:00, text: b firing a resolved}]
+
   - id: broken
     trigger: {webhook: {path: d, open: true}}
     status: {firing: body.t > 8}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from wbox_notify.engine import group
+from wbox_notify.engine import group, told
 from wbox_notify.engine.item import Item, moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import MissingState, SeenState
@@ -42,10 +42,11 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
         }
         state = MissingState(event=event.id, facts=facts, told=0)
         run.remember("", state)
-    if state.told:
+    item = _item(state, event.id)
+    if state.told and told.is_heard(run, item):
         run.decide(MissingState.KIND, "stopped", f"told already that it did not come by {state.facts['by']}")
     else:
-        yield _item(state, event.id)
+        yield item
 
 
 def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[Item]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from wbox_notify.engine import told
 from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import StatusState
@@ -13,6 +14,7 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     """Return an item with its status as an alert has it; None where it changes nothing.
 
     In a group, each report of a trouble goes on: the group tells the newest of them when it repeats itself.
+    Else one does that nobody heard of, since it was dropped.
     """
     how = run.rule.status
     if how is None:
@@ -20,29 +22,37 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     context = run.context(item)
     key = key_of(values_of(how.key, context))
     before = run.recall(StatusState, key)
-    state = before or StatusState(since=run.time)
     status = _status(how, context, before)
-    if status == "resolved" and before:
-        run.forget(StatusState, key)
-    elif status == "firing" and (run.rule.group or not before):
-        run.remember(key, state)
-    else:
-        run.decide(StatusState.KIND, "stopped", _unchanged(before))
+    if status == "resolved" and before is None:
+        run.decide(StatusState.KIND, "stopped", "not firing, as before")
         return None
+    state = before or StatusState(since=run.time)
+    if status == "firing":
+        run.remember(key, state)
+    elif status == "resolved":
+        run.forget(StatusState, key)
     alert = {"status": status, "since": state.since}
-    return item._replace(key=f"status:{key}", status=status, data={**item.data, "alert": alert})
+    item = item._replace(key=f"status:{key}", status=status, data={**item.data, "alert": alert})
+    if before is None or _goes_on(run, item):
+        return item
+    detail = f"firing since {moment(state.since):%Y-%m-%d %H:%M} UTC, as before"
+    if item.is_resolved:
+        detail = "resolved before anybody was told of it"
+    run.decide(StatusState.KIND, "stopped", detail)
+    return None
 
 
-def _status(how: Status, context: Mapping[str, Any], before: StatusState | None) -> str:
-    """Return the status that an event shows; between the two limits, it is the one from before."""
+def _goes_on(run: RuleRun, item: Item) -> bool:
+    """Return whether a rule goes on with what it is told of a trouble that has begun."""
+    if item.status == "firing":
+        return run.rule.group is not None or not told.is_heard(run, item)
+    return item.is_resolved and told.is_heard(run, item)
+
+
+def _status(how: Status, context: Mapping[str, Any], before: StatusState | None) -> str | None:
+    """Return the status that an event shows; None between the two limits, where it is the one from before."""
     if how.firing.truth(context):
         return "firing"
     if how.resolved is None or how.resolved.truth(context) or before is None:
         return "resolved"
-    return ""
-
-
-def _unchanged(before: StatusState | None) -> str:
-    if before is None:
-        return "not firing, as before"
-    return f"firing since {moment(before.since):%Y-%m-%d %H:%M} UTC, as before"
+    return None

@@ -34,8 +34,19 @@ def unknown(reader: Reader) -> str:
 
 def is_known(run: RuleRun, item: Item) -> bool:
     """Return whether anybody was told of the alert of an item, or is to be told of it after quiet hours."""
-    if run.recall(ToldState, short(item.identity)):
+    return run.recall(ToldState, short(item.identity)) is not None or _waits(run, item)
+
+
+def is_heard(run: RuleRun, item: Item) -> bool:
+    """Return whether the trouble of an item need not be told once more: somebody heard of it, or it waits."""
+    queues = run.rule.throttle is not None and run.rule.throttle.overflow == "queue"
+    if run.rule.group or run.rule.digest or queues:
         return True
+    state = run.recall(ToldState, short(item.identity)) or ToldState()
+    return any(item.identity in known for known in state.readers.values()) or _waits(run, item)
+
+
+def _waits(run: RuleRun, item: Item) -> bool:
     for reader in run.readers(about(run, Notification.of(item))):
         waiting = run.recall(QuietState, reader.address) or QuietState()
         if waiting.taken(Notification.of(item))[0]:
