@@ -33,6 +33,9 @@ COMMANDS = {
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
     "log": ("status", "List the newest events, decisions and messages."),
     "why": ("why", "Explain what became of an event, a file, a message, a rule or a person."),
+    "show": ("why", "Show one message with its text and all attempts."),
+    "replay": ("replay", "Run stored events through the rules once more."),
+    "ack": ("ack", "Acknowledge the open troubles of a rule."),
     "queue": ("queue", "List, retry, release or drop messages that have not been sent."),
     "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }

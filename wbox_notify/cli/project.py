@@ -112,6 +112,9 @@ class Queue(Protocol):
     def send(self, message: Message, *, critical: bool) -> int:
         """Queue one message; return the id of its delivery."""
 
+    def replay(self, ids: Sequence[str]) -> int:
+        """Let events be planned once more; return how many."""
+
     def accept(self, event: Event) -> bool:
         """Store an event; False if it is known already."""
 
@@ -143,6 +146,10 @@ class Remote:
         """Ask the daemon to queue a message."""
         path = "/-/send?critical" if critical else "/-/send"
         return int(self._post(path, dump(message))["id"])
+
+    def replay(self, ids: Sequence[str]) -> int:
+        """Ask the daemon to plan events once more."""
+        return int(self._post("/-/replay", {"ids": list(ids)})["count"])
 
     def accept(self, event: Event) -> bool:
         """Ask the daemon to store an event."""

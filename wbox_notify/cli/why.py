@@ -54,6 +54,26 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
     return 0 if trails or misses else _NOTHING
 
 
+@click.command("show")
+@click.argument("number", type=int)
+@json_option
+@click.pass_obj
+def show(config: Path | None, number: int, as_json: bool) -> int:
+    """Show the message with a NUMBER of `log` or `queue list`: its text, its event and all attempts."""
+    project = open_project(config)
+    past = history(project)
+    trail = past.trail(_of_delivery(past, number))
+    past.close()
+    deliveries = [delivery for delivery in trail.deliveries if delivery.id == number]
+    only = trail._replace(decisions=(), deliveries=deliveries, waiting=())
+    lang = project.settings.lang
+    if as_json:
+        say_json(_fields(only, lang)["deliveries"][0])
+    else:
+        _print([only], [], lang)
+    return 0
+
+
 def _print(trails: Sequence[Trail], misses: Sequence[str], lang: str) -> None:
     for trail in trails:
         for line in _lines(trail, lang):

@@ -61,6 +61,12 @@ class Control:
         self._wake()
         return released
 
+    def replay(self, ids: Sequence[str]) -> int:
+        """Let events be planned once more by the rules as they are now; return how many events those are."""
+        count = self._store.plan_again(ids).result()
+        self._wake()
+        return count
+
     def accept(self, event: Event) -> bool:
         """Keep an event; False if it was known before."""
         [new] = self._store.put_events([event], time.time()).result()

@@ -168,6 +168,11 @@ def _requeue(tx: Transaction, row: Row, now: float) -> bool:
     return True
 
 
+def plan_again(tx: Transaction, ids: Sequence[str]) -> int:
+    """Let events be planned once more; return how many there are."""
+    return sum(tx.execute(statements.PLAN_AGAIN, {"id": event_id}).rowcount for event_id in ids)
+
+
 # What failed and is followed again
 
 

@@ -192,6 +192,10 @@ class Store(Queries):
         """
         return self._database.write(plans.requeue, ids, states, now)
 
+    def plan_again(self, ids: Sequence[str]) -> Future[int]:
+        """Let events be planned once more; return how many. What they have made already is not made twice."""
+        return self._database.write(plans.plan_again, ids)
+
     def release_event(self, event_id: str, now: float) -> Future[int]:
         """Let go all that the storm guard holds of one event; return how many."""
         return self._database.write(plans.release_event, event_id, now)

@@ -161,6 +161,7 @@ class _Commands:
         return [
             Route("/-/queue", self.queue, methods=["POST"]),
             Route("/-/send", self.send, methods=["POST"]),
+            Route("/-/replay", self.replay, methods=["POST"]),
             Route("/-/event", self.event, methods=["POST"]),
             Route("/-/reload", self.reload, methods=["POST"]),
             Route("/-/probe", self.probe, methods=["POST"]),
@@ -189,6 +190,14 @@ class _Commands:
         critical = "critical" in request.query_params
         delivery_id = await run_in_threadpool(self._control.send, message, critical=critical)
         return JSONResponse({"id": delivery_id}, 202)
+
+    async def replay(self, request: Request) -> Response:
+        """``{"ids": ["…"]}``: let events be planned once more; answers ``{"count": 1}``."""
+        ids = (await self._json_object(request)).get("ids")
+        if not isinstance(ids, list):
+            raise HTTPException(400, "`ids` must be a list of events")
+        count = await run_in_threadpool(self._control.replay, list(map(str, ids)))
+        return JSONResponse({"count": count})
 
     async def event(self, request: Request) -> Response:
         """Store one event; answers ``{"new": true}`` once it is on disk."""

@@ -1,0 +1,47 @@
+"""``wbox-notify ack``."""
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from wbox_notify.cli.output import json_option, say, say_json
+from wbox_notify.cli.project import count, history, open_project, open_queue, usable
+from wbox_notify.engine.state import EscalationState
+from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.events import Event
+
+_NOTHING = 3
+_MOST = 10_000
+
+
+@click.command("ack")
+@click.argument("rule")
+@json_option
+@click.pass_obj
+def ack(config: Path | None, rule: str, as_json: bool) -> int:
+    """Acknowledge all open troubles of RULE, as its people do by the link: nobody else is called.
+
+    Exits with 3 when nothing is open.
+    """
+    project = usable(open_project(config))
+    past = history(project)
+    ahead = past.memories_ahead(_MOST)
+    past.close()
+    keys = [memory.key for memory in ahead if memory.rule == rule and _is_open(memory)]
+    with open_queue(project) as (queue, _):
+        for key in keys:
+            data = {"rule": rule, "key": key}
+            queue.accept(Event(id=f"ack:{uuid.uuid4().hex}", type="ack", at=datetime.now(UTC), data=data))
+    if as_json:
+        say_json({"rule": rule, "count": len(keys)})
+    else:
+        say(f"acknowledged: {count(len(keys), 'trouble')} of {rule}")
+    return 0 if keys else _NOTHING
+
+
+def _is_open(memory: Memory) -> bool:
+    if memory.kind != EscalationState.KIND or memory.value is None:
+        return False
+    return EscalationState.from_json(memory.value).waiting > 0

@@ -1,0 +1,89 @@
+"""``wbox-notify replay``."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify.cli.lines import subject
+from wbox_notify.cli.output import json_option, say, say_json
+from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, usable
+from wbox_notify.cli.times import since_option, until_option
+from wbox_notify.errors import WboxError
+from wbox_notify.model.events import Event
+from wbox_notify.store import Queries, rows
+from wbox_notify.store.database import Row
+
+_NOTHING = 3
+_MOST = 10_000
+_REPLAYED = {"file", "webhook", "schedule", "missing"}
+
+
+@click.command("replay")
+@click.argument("ids", nargs=-1, metavar="[EVENT]...")
+@since_option(None)
+@until_option
+@click.option("--rule", default="", metavar="RULE", help="The events of this rule.")
+@click.option("--failed", is_flag=True, help="Events of which something failed, or waits for a person.")
+@click.option("--force", is_flag=True, help="Also what was sent: as if the event had come once more.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def replay(
+    config: Path | None, /, ids: tuple[str, ...], *, force: bool, yes: bool, as_json: bool, **chosen: Any
+) -> int:
+    """Run stored events through the rules as they are now; EVENT is an id of `why` or `log --json`.
+
+    A message that exists already, sent or not, is made again only with --force. Exits with 3 when there is no
+    such event.
+    """
+    if bool(ids) == any(chosen.values()):
+        raise click.UsageError("give events; or --since, --until, --rule, --failed")
+    project = usable(open_project(config))
+    past = history(project)
+    stored = _named(past, ids) or past.events_where(**chosen, most=_MOST)
+    past.close()
+    events = [rows.event(row) for row in stored if row["type"] in _REPLAYED]
+    if not (ids or yes):
+        _confirm(len(events))
+    with open_queue(project) as (queue, _):
+        done = _replayed(queue, events, force=force)
+    if as_json:
+        say_json({"events": [event.id for event in events], "count": done})
+    else:
+        _print(events, done)
+    return 0 if done else _NOTHING
+
+
+def _confirm(number: int) -> None:
+    if number:
+        click.confirm(f"Run {count(number, 'event')} through the rules?", abort=True, err=True)
+
+
+def _print(events: Sequence[Event], done: int) -> None:
+    for event in events:
+        say(f"{event.type:<8} {subject(event)}")
+    say(f"{count(done, 'event')}: wbox-notify log shows what becomes of them")
+
+
+def _named(past: Queries, ids: Sequence[str]) -> list[Row]:
+    events: list[Row] = []
+    for event_id in ids:
+        row = past.event(event_id)
+        if row is None:
+            raise WboxError(f"there is no event {event_id}", hint="wbox-notify log --json")
+        events.append(row)
+    return events
+
+
+def _replayed(queue: Queue, events: Sequence[Event], *, force: bool) -> int:
+    """Let events be planned once more, or come once more; return how many."""
+    if not force:
+        return queue.replay([event.id for event in events])
+    now = datetime.now(UTC)
+    again = [replace(event, id=f"{event.id}:{uuid.uuid4().hex[:8]}", at=now) for event in events]
+    return sum(queue.accept(event) for event in again)
