@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine.replay import ReplayStore
+from wbox_notify.engine.state import STATES
 from wbox_notify.model.deliveries import NextStep, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import dump
+from wbox_notify.model.messages import Text, dump
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
@@ -229,6 +231,53 @@ def test_nothing_fails_and_whatever_is_not_sent_leaves_a_reason(sequence: list[I
     world = played(ReplayStore(the_project(), BEGIN), events_of(sequence))
     world.wait_for(43200)
     assert [planned.problem for _, planned in world.messages if planned.problem] == []
+
+
+def texts_to(world: ReplayStore, rule: str, phone: str) -> str:
+    """Return all that a rule said to a phone, a text a line or more."""
+    return "\n".join(
+        planned.message.message
+        for _, planned in world.messages
+        if planned.rule == rule and isinstance(planned.message, Text) and planned.message.phone == phone
+    )
+
+
+A, B = "905551110001", "905551110002"
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=inputs)
+def test_whatever_is_held_is_told_in_the_end_and_each_reader_knows_what_still_fires(
+    sequence: list[Input],
+) -> None:
+    events = [event for event in events_of(sequence) if event.type != "down"]
+    world = played(ReplayStore(the_project(), BEGIN), events)
+    world.wait(world.now.replace(hour=12, minute=0) + timedelta(days=2))
+    posts = [str(event.data["body"]["n"]) for event in events if event.data.get("path") == "p"]
+    for reader in (A, B):
+        assert sorted(re.findall(r"\d", texts_to(world, "plain", reader))) == sorted(
+            n for n in posts if n > "2"
+        )
+        assert sorted(re.findall(r"\d", texts_to(world, "evening", reader))) == sorted(posts)
+    assert re.findall(r"queued (\d)", texts_to(world, "queued", B)) == posts
+    counted = texts_to(world, "counted", A)
+    assert len(re.findall(r"^counted", counted, re.MULTILINE)) + sum(
+        map(int, re.findall(r"and (\d+) more", counted))
+    ) == len(posts)
+    firing: dict[str, set[str]] = {"Disk": set(), "Site": set()}
+    for event in events:
+        for alert in event.data.get("body", {}).get("alerts", []):
+            members = firing[alert["labels"]["name"]]
+            (members.add if alert["status"] == "firing" else members.discard)(alert["fingerprint"])
+    for reader in (A, B):
+        known = dict(re.findall(r'^\["(\w+)"\] (\d) \d', texts_to(world, "alerts", reader), re.MULTILINE))
+        assert {name: int(known.get(name, 0)) for name in firing} == {
+            name: len(members) for name, members in firing.items()
+        }
+    waiting = [
+        STATES[kind].from_json(memory.value or {}).waiting for (_, kind, _), memory in world.memories.items()
+    ]
+    assert sum(waiting) == 0
 
 
 class Clock:

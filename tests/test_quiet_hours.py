@@ -126,6 +126,21 @@ rules:
         when: {at: 2026-11-23 23:00, webhook: {body: 1}}
         expect: [{text: help}, {at: 2026-11-23 23:10, to: boss, text: first}]
 
+  - id: measured
+    trigger: {webhook: {path: measured, open: true}}
+    throttle: {max: 1, per: 1h, overflow: drop}
+    quiet_hours: {window: "22:00-07:00", unless: body == 9}
+    to: me
+    send: {text: "{{ body }}"}
+    tests:
+      - name: what waits for the morning does not fill the measure of what is urgent
+        when:
+          - {at: 2026-11-23 23:00, webhook: {body: 1}}
+          - {after: 1m, webhook: {body: 9}}
+          - {after: 1m, webhook: {body: 9}}
+        expect: [{at: 2026-11-23 23:01, text: "9"}, {at: 2026-11-24 07:00, text: "1"}]
+        skipped: throttle
+
   - id: at-any-hour
     trigger: {webhook: {path: g, open: true}}
     quiet_hours: ignore

@@ -40,6 +40,13 @@ def test_for_each_gives_an_item_a_name_that_all_later_stages_see(tmp_path: Path)
     assert found.needs == {"text", "json"}
 
 
+def test_a_list_of_the_whole_call_belongs_to_none_of_its_alerts(tmp_path: Path) -> None:
+    found = mistake(
+        tmp_path, f'{ALERTS}for_each: {{one: body.alerts}}\nsend: {{text: "{{{{ alert.labels.x }}}}"}}'
+    )
+    assert found.message == "there is no `alert` here"
+
+
 @pytest.mark.parametrize(
     ("text", "keys", "keep"),
     [

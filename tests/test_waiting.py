@@ -318,6 +318,36 @@ rules:
           - {at: 2026-11-24 12:00, text: "1 2"}
           - {at: 2026-11-25 12:00, text: {contains: 1 more}}
         until: 2d
+
+  - id: each-of-a-call
+    trigger: {webhook: {path: each, preset: alertmanager, open: true}}
+    for_each: {one: body.alerts}
+    to: me
+    send: {text: "{{ one.labels.name }}"}
+    tests:
+      - name: a list of the whole call is followed once
+        when:
+          - at: 2026-11-23 10:00
+            webhook:
+              body:
+                alerts: [{status: firing, labels: {name: a}}, {status: firing, labels: {name: b}}]
+        expect: [{text: a}, {text: b}]
+
+  - id: each-of-an-alert
+    trigger: {webhook: {path: each-of, preset: alertmanager, open: true}}
+    for_each: {one: "alert.labels.names.split(',')"}
+    to: me
+    send: {text: "{{ alert.labels.at }} {{ one }}"}
+    tests:
+      - name: a list of an alert is followed for each alert
+        when:
+          - at: 2026-11-23 10:00
+            webhook:
+              body:
+                alerts:
+                  - {status: firing, labels: {at: x, names: "a,b"}}
+                  - {status: firing, labels: {at: y, names: c}}
+        expect: [{text: x a}, {text: x b}, {text: y c}]
 """
 
 
@@ -339,13 +369,12 @@ def test_what_waits_for_a_rotation_that_is_gone_waits_for_a_person() -> None:
 
 
 def test_a_digest_that_an_older_version_kept_for_each_reader_is_told() -> None:
-    world = ReplayStore(whole(RULES), datetime(2026, 11, 23, 18, tzinfo=UTC))
     item = {"event_id": "e", "type": "webhook", "at": 0.0, "data": {"body": {"n": 7, "to": "me"}}}
-    due = world.now.timestamp() + 60.0
-    kept = Memory(
-        rule="report", kind="digest", key="905550000003", value={"subjects": [item], "due": due}, due=due
-    )
-    world.memories["report", "digest", "905550000003"] = kept
+    now = datetime(2026, 11, 23, 18, tzinfo=UTC)
+    place, due = ("report", "digest", "905550000003"), now.timestamp() + 60.0
+    value = {"subjects": [item], "due": due}
+    kept = Memory(rule=place[0], kind=place[1], key=place[2], value=value, due=due)
+    world = ReplayStore(whole(RULES), now, memories={place: kept})
     world.wait_for(3600)
     [(_, told)] = world.messages
     assert told.message

@@ -23,6 +23,7 @@ from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import Notification
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.rules.names import CALL
 
 
 def follow_event(run: RuleRun, event: Event) -> None:
@@ -150,6 +151,8 @@ def _elements(run: RuleRun, items: Iterable[Item]) -> Iterator[Item]:
             raise WboxError(f"{expression.source} is not a list", hint="for_each takes a list")
         for element in json.loads(json.dumps(elements, default=str)):
             yield item._replace(data={**item.data, name: element}, key=None, status=None)
+        if not expression.names.keys() & (item.data.keys() - CALL.keys()):
+            return  # a list of the whole call is the same for each of its alerts
 
 
 def _found(run: RuleRun, event: Event) -> Iterator[Item]:

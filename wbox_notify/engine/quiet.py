@@ -7,6 +7,7 @@ from typing import Any
 
 from wbox_notify.engine import told
 from wbox_notify.engine.item import Item
+from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
 from wbox_notify.engine.state import Notification, QuietState
 from wbox_notify.rules.recipients import Reader
@@ -56,6 +57,15 @@ def drops(run: RuleRun) -> bool:
 
 def _drop(run: RuleRun, reader: Reader, end: datetime) -> None:
     run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+
+
+def is_urgent(run: RuleRun, item: Item) -> bool:
+    """Return whether no quiet hours hold an item; not where only its group shows that."""
+    unless = run.rule.quiet_hours.unless if run.rule.quiet_hours else None
+    if unless is None or "group" in unless.names:
+        return False
+    notification = Notification.of(item)
+    return _is_urgent(run, notification, about(run, notification))
 
 
 def _is_urgent(run: RuleRun, notification: Notification, context: Mapping[str, Any]) -> bool:

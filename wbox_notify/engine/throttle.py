@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from wbox_notify.engine import dedupe, told
+from wbox_notify.engine import dedupe, quiet, told
 from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import ThrottleState
@@ -22,7 +22,9 @@ def passes(run: RuleRun, item: Item) -> bool:
     how = run.rule.throttle
     if how is None:
         return True
-    key = key_of(values_of(how.key, run.context(item)))
+    # What waits for the morning must not fill the measure of what is urgent at night.
+    measured = [*values_of(how.key, run.context(item)), *["urgent"] * quiet.is_urgent(run, item)]
+    key = key_of(measured)
     state = _state(run, how, key)
     waiting = state
     if item.is_resolved:

@@ -98,12 +98,19 @@ def scope(spec: RuleSpec) -> Scope:
             # Where one trigger gives any fields, any will do.
             given[name] = fields | known if fields and known else _ANY
     event = {**given, **LAST}
-    item = {**given, **dict.fromkeys(spec.for_each, _ANY), **LAST}
+    item = {**_of_each(spec, given), **dict.fromkeys(spec.for_each, _ANY), **LAST}
     followed = {**item, **STATED} if spec.status else item
     grouped = GROUPED if spec.group else {}
     digested = DIGESTED if spec.digest else {}
     reminded = REMINDED if spec.remind else {}
     return Scope(event, item, followed, {**followed, **grouped, **reminded, **LINKED}, digested)
+
+
+def _of_each(spec: RuleSpec, given: Names) -> Names:
+    """Return what an event gives to an item: one of a list of the whole call belongs to none of its alerts."""
+    if not spec.for_each or re.search(r"\balert\b", " ".join(spec.for_each.values())):
+        return given
+    return {name: fields for name, fields in given.items() if name != "alert"}
 
 
 def with_rows(offered: Names) -> Names:

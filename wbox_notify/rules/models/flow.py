@@ -144,7 +144,11 @@ class RemindSpec(Strict):
 
 
 class DedupeSpec(Strict):
-    """The key of equal events."""
+    """The key of equal events.
+
+    What nobody was told of, as it was dropped or could not be made, counts as never seen. The end of a
+    trouble is not equal to the trouble, and neither is the next one.
+    """
 
     key: SomeTexts = Field(
         description="an expression, or a list of expressions; if one gives none or an empty text, the event "
@@ -156,7 +160,11 @@ class DedupeSpec(Strict):
 
 
 class ThrottleSpec(Strict):
-    """The most events in a time."""
+    """The most events in a time.
+
+    The end of a trouble that somebody was told of is not counted and not left out. What `unless` of
+    `quiet_hours` lets through is counted by itself.
+    """
 
     max: Count = Field(description="the number of events")
     per: Duration = Field(description="the time")
@@ -205,7 +213,7 @@ class QuietSpec(Strict):
     """A time without messages.
 
     It holds for all that the rule sends, also for numbers of what was left out and for steps of `escalate`,
-    beside the `quiet_hours` of each person.
+    beside the `quiet_hours` of each person. What waits is sent also when another person has acknowledged it.
     """
 
     window: SomeTexts = Field(
@@ -218,8 +226,9 @@ class QuietSpec(Strict):
     )
     then: Literal["hold", "drop"] = Field(
         default="hold",
-        description="`hold` sends afterwards what is still true (of more than 500 events only the number), "
-        "`drop` never does",
+        description="`hold` sends afterwards what is still true (of more than 500 events only the number): "
+        "of a trouble that came and went nothing, and an end to whoever heard of its beginning; `drop` "
+        "never does",
     )
 
     @property
