@@ -3,6 +3,8 @@
 import functools
 import tempfile
 import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -252,7 +254,11 @@ def test_nothing_huge_is_made(source: str) -> None:
         tracemalloc.stop()
 
 
-FILTERS = [templates.text(f"{{{{ x | {name} }}}}{{{{ x | {name}(y) }}}}") for name in familiar.filters()]
+FILTERS = []
+for name in familiar.filters():
+    for written in (f"{{{{ x | {name} }}}}", f"{{{{ x | {name}(y) }}}}"):
+        with suppress(TemplateError):  # it takes another number of arguments
+            FILTERS.append(templates.text(written))
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(), of, max_size=4),
@@ -267,3 +273,115 @@ def test_every_filter_gives_an_answer_or_an_error_of_ours(x: Any, y: Any) -> Non
             template.render({"x": x, "y": y})
         except TemplateError as error:
             assert error.problem  # noqa: PT017 - an answer or a TemplateError, nothing else
+
+
+def refused(make: Callable[[], object]) -> tuple[str, str | None]:
+    with pytest.raises(TemplateError) as caught:
+        make()
+    return caught.value.problem, caught.value.hint
+
+
+FIT = "these arguments do not fit"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem", "hint"),
+    [
+        ("x | upper(1)", FIT, "it is written … | upper"),
+        ("x | replace('a')", FIT, "it is written … | replace(old, new, count=…)"),
+        (
+            "x | truncate(size=9)",
+            FIT,
+            'it is written … | truncate(length=255, killwords=false, end="...", leeway=…)',
+        ),
+        (
+            "x | regex_replace(pattern='a')",
+            FIT,
+            'it is written … | regex_replace(find, replace="", ignorecase=false)',
+        ),
+        ("x | split(',', 1, 2)", FIT, "it is written … | split(separator=…, maxsplit=-1)"),
+        ("split(x, ',', 1, 2)", FIT, "it is written … | split(separator=…, maxsplit=-1)"),
+        ("x is search", FIT, "it is written … is search(find, ignorecase=false)"),
+        ("x is none(1)", FIT, "it is written … is none"),
+        ("x | map('replace', 'a') | list", FIT, "it is written … | replace(old, new, count=…)"),
+        ("x | selectattr('a', 'search')", FIT, "it is written … is search(find, ignorecase=false)"),
+        ("x.get()", FIT, "it is written x.get(name, default=…)"),
+        ("x.items(1)", FIT, "it is written x.items"),
+        ("x.split(1, 2, 3)", FIT, "it is written x.split(sep=…, maxsplit=-1)"),
+        ("x | map('uper')", "there is no filter 'uper'", "did you mean 'upper'?"),
+        ("x | select('defind')", "there is no test 'defind'", "did you mean 'defined'?"),
+        ("x | rejectattr('a', 'equal', 1)", "there is no test 'equal'", "did you mean 'equalto'?"),
+        (
+            "x | regex_search('(')",
+            "this is not a pattern: missing ): (",
+            "look-around and \\1 inside a pattern are not supported here",
+        ),
+        (
+            "x is match('[')",
+            "this is not a pattern: missing ]: [",
+            "look-around and \\1 inside a pattern are not supported here",
+        ),
+        ("x.y.trim()", "'trim' cannot be called", "write x | trim"),
+        ("x.toUpperCase()", "'toUpperCase' cannot be called", "leave out the ()"),
+        ("x.endsWith('a')", "'endsWith' cannot be called", "did you mean `endswith`?"),
+        ("(x | upper).foo()", "'foo' cannot be called", "leave out the ()"),
+        ("x(1) and y", "'x' cannot be called", "leave out the ()"),
+        ("now(1) or y", "'now' cannot be called", "leave out the ()"),
+        ("lenght(x) > 3", "'lenght' cannot be called", "did you mean `length`?"),
+    ],
+)
+def test_a_call_that_cannot_work_is_found_when_it_is_read(source: str, problem: str, hint: str) -> None:
+    assert refused(lambda: templates.expression(source)) == (problem, hint)
+    assert refused(lambda: templates.text(f"{{% for x in y %}}{{{{ {source} }}}}{{% endfor %}}")) == (
+        problem,
+        hint,
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x | replace(*y)",
+        "x | map('foo' ~ y)",
+        "x | regex_search(y)",
+        "now() > x and now().date() > y",
+        "x.foo",
+        "x.replace('a', 'b') and x.replace(hour=1) and x.count('a')",
+        "x.find('a') and x.format(1, a=2) and x.join(y) and x.strftime('%d') and x.total_seconds()",
+        "x | map(attribute='a', default=1) and x | map('default', 1)",
+        "x | groupby('a', default=1) and x | sort(attribute='a', reverse=true)",
+        "x | slice(3) and x | slice(3, 0) and x | sum('a') and x | list and x | join(', ', 'a')",
+        "x | batch(3, fill_with=0) and x | round(1, 'ceil') and x | int(0, 16) and x | tojson(2) and x | d",
+        "range(1, 2) and dict(a=1) and namespace(a=1).a",
+    ],
+)
+def test_a_call_that_may_work_is_let_through(source: str) -> None:
+    assert templates.expression(source)
+    assert templates.text(f"{{{{ {source} }}}}")
+
+
+def test_macros_are_called_wherever_they_come_from(tmp_path: Path) -> None:
+    parts = {
+        "m.j2": "{% macro line(a) %}<{{ a }}>{% endmacro %}",
+        "part.j2": "{{ m.line(1) }}{{ own(2) }}",
+        "page.j2": "{% import 'm.j2' as m %}{% from 'm.j2' import line as own %}{% include 'part.j2' %}"
+        "{% macro twice(f) %}{{ f(3) }}{{ caller() }}{% endmacro %}{% call twice(own) %}!{% endcall %}"
+        "{% set ns = namespace(f=own) %}{{ ns.f(4) }}{% for f in [own] %}{{ f(5) }}{% endfor %}",
+    }
+    for name, text in parts.items():
+        tmp_path.joinpath(name).write_text(text)
+    assert Templates(tmp_path).file("page.j2").render({}) == "<1><2><3>!<4><5>"
+
+
+def test_a_wrong_call_in_a_file_is_found_where_it_stands(tmp_path: Path) -> None:
+    tmp_path.joinpath("part.j2").write_text("\n{{ body.text.trim() }}")
+    tmp_path.joinpath("page.j2").write_text("{% include 'part.j2' %}")
+    with pytest.raises(TemplateError) as caught:
+        Templates(tmp_path).file("page.j2")
+    assert (caught.value.name, caught.value.line, caught.value.hint) == ("part.j2", 2, "write x | trim")
+
+
+def test_check_shows_a_wrong_call_at_its_line(tmp_path: Path) -> None:
+    problem = mistake(tmp_path, "send:\n  text: |\n    Hello\n    {{ file.name | replace('_') }}")
+    assert (problem.code, problem.line) == ("WBX306", 8)
+    assert problem.message == FIT

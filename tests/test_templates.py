@@ -315,8 +315,10 @@ def test_what_is_missing_is_an_error_wherever_it_is_used(source: str) -> None:
         ("row.items", "no field 'items' in row", "write () after it"),
         ("body.items.items()", "no field 'items' in a list", None),
         ("row.a.get('x').b", "no field 'a' in row", "its fields are: customer, order_no"),
-        ("body.ref()", "a text cannot be called", "leave out the ()"),
+        ("body.ref()", "'ref' cannot be called", "leave out the ()"),
+        ("body['ref']()", "a text cannot be called", "leave out the ()"),
         ("now('UTC')", "a time cannot be called", "leave out the ()"),
+        ("body.items.length", "no field 'length' in a list", "write x | length"),
         ("file.name.upper", "the result is something to call, not a value", "write () after it"),
         ("namespace(a=1)", "the result is a Namespace, not a value", None),
         ("[] | first", "No first item, sequence was empty.", None),
@@ -371,14 +373,13 @@ def test_a_broken_expression_is_refused_when_it_is_read(source: str) -> None:
 def test_seen_shows_what_a_condition_looked_at() -> None:
     source = (
         "file.size > 5 and body['x-y'][0].z == 1 and file.name.upper()"
-        " and f(now) | default(row, 2) and 'a' in body.items[:1]"
+        " and now | default(row, true) and 'a' in body.items[:1]"
     )
     seen = templates.expression(source).seen(DATA)
     assert seen == {
         "file.size": 48210,
         'body["x-y"][0].z': "(not there)",
         "file.name": "a_b.pdf",
-        "f": "(not there)",
         "now": "2026-11-23T06:00:00+00:00",
         "row": {"customer": "Ali", "order_no": 7},
         "body.items": [1, 2],

@@ -17,6 +17,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
 from wbox_notify.templates import familiar, patterns
+from wbox_notify.templates.arguments import check_calls, usage
 from wbox_notify.templates.budget import running
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
@@ -49,6 +50,8 @@ class Expression:
         self.source = source
         self.names = names(sandbox, [module])
         self.call = literal_call(tree)
+        if not self.call:  # that one is for who knows the function
+            check_calls(sandbox, {None: module})
         self._leaves = dict(leaves(tree))
         self._sandbox, self._seconds = sandbox, seconds
         self._code = sandbox.from_string(module)
@@ -148,10 +151,9 @@ class Templates:
     def text(self, source: str, finish: Callable[[str], str] = clean) -> Template:
         """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
         tree = self._parse(source, None)
-        family = [tree, *self._pull(tree, None).values()]
+        uses = self._uses({None: tree, **self._pull(tree, None)})
         with _reading(source):
-            code = self._sandbox.from_string(tree)
-            return Template(source, code, names(self._sandbox, family), self._seconds, finish)
+            return Template(source, self._sandbox.from_string(tree), uses, self._seconds, finish)
 
     def moment(self, source: str) -> Template:
         """Return an inline template of a time, which is shown as ISO 8601 in the zone of the readers.
@@ -170,9 +172,13 @@ class Templates:
         source = self._folder.read(name)
         tree = self._parse(source, name)
         code = self._load(name, source)
-        family = [tree, *self._pull(tree, name).values()]
-        with _reading(source):
-            return Template(source, code, names(self._sandbox, family), self._seconds)
+        uses = self._uses({name: tree, **self._pull(tree, name)})
+        return Template(source, code, uses, self._seconds)
+
+    def _uses(self, family: Mapping[str | None, nodes.Template]) -> Mapping[str, frozenset[str]]:
+        """Return the names that templates that pull each other in use, when all their calls can work."""
+        check_calls(self._sandbox, family)
+        return names(self._sandbox, family.values())
 
     def _parse_expression(self, source: str) -> nodes.Expr:
         parser = Parser(self._sandbox, source, state="variable")
@@ -190,9 +196,9 @@ class Templates:
             check(self._sandbox, tree, name)
             return tree
 
-    def _pull(self, tree: nodes.Template, name: str | None) -> dict[str, nodes.Template]:
+    def _pull(self, tree: nodes.Template, name: str | None) -> dict[str | None, nodes.Template]:
         """Return the files that a template pulls in, directly or not, by name, all loaded."""
-        found: dict[str, nodes.Template] = {}
+        found: dict[str | None, nodes.Template] = {}
         waiting = [(name, one) for one in pulled(tree)]
         for by, (file, needed, line) in waiting:
             if file in found or file == name:
@@ -228,9 +234,9 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
 def words() -> list[tuple[str, Callable[..., Any]]]:
     """Return our own filters and tests as they are written, with the functions behind them."""
     own = {**Locale().filters(), **patterns.filters(), **familiar.filters()}
-    named = [(f"… | {name}", function) for name, function in own.items()]
+    named = [(f"… | {usage(name, function)}", function) for name, function in own.items()]
     tests = {**patterns.tests(), "contains": familiar.contains}
-    return [*named, *((f"… is {name}(…)", function) for name, function in tests.items())]
+    return [*named, *((f"… is {usage(name, function)}", function) for name, function in tests.items())]
 
 
 def plain(value: Any) -> Any:

@@ -17,13 +17,12 @@ METHOD = "(method)"
 """The filter that gives what is called as a method; no template can contain its name."""
 
 _FUNCTIONS = {"len": "length", "sorted": "sort", "str": "string"}
-_METHODS: Mapping[str, Callable[..., Any]] = {
+METHODS: Mapping[str, Callable[..., Any]] = {
     "get": lambda fields, name, default=None: fields.get(name, default),
     "items": lambda fields: list(fields.items()),
     "keys": list,
     "values": lambda fields: list(fields.values()),
 }
-METHODS = frozenset(_METHODS)
 """The methods of a map; they are reached only where one is called, for such a name may be a field as well."""
 
 _BINDING = (nodes.CallBlock, nodes.FromImport, nodes.Import, nodes.Macro)
@@ -63,7 +62,8 @@ def _filter(node: nodes.Expr, name: str, args: list[nodes.Expr]) -> nodes.Filter
 
 def bound(tree: nodes.Node) -> Iterator[str]:
     """Yield the names that a template gives, which may be those of macros."""
-    for name in tree.find_all(nodes.Name):
+    names = [tree] if isinstance(tree, nodes.Name) else tree.find_all(nodes.Name)
+    for name in names:
         if name.ctx != "load":
             yield name.name
     for binding in tree.find_all(_BINDING):
@@ -79,5 +79,5 @@ def bound(tree: nodes.Node) -> Iterator[str]:
 def method(environment: jinja2.Environment, obj: Any, name: str) -> Any:
     """Return what is called as a method of a value."""
     if isinstance(obj, Mapping):
-        return partial(_METHODS[name], obj)
+        return partial(METHODS[name], obj)
     return environment.getattr(obj, name)

@@ -8,9 +8,9 @@ from jinja2 import Environment, nodes
 from jinja2.compiler import Frame
 from jinja2.meta import TrackingCodeGenerator
 
-from wbox_notify.templates.bounded import WITHOUT
+from wbox_notify.templates.arguments import check_exists
 from wbox_notify.templates.calls import METHOD
-from wbox_notify.templates.errors import TemplateError, near
+from wbox_notify.templates.errors import TemplateError
 
 _OTHER_WORDS = {
     "NULL": "none",
@@ -34,7 +34,10 @@ _PULLING: tuple[type[_Pulling], ...] = (nodes.Extends, nodes.FromImport, nodes.I
 def check(environment: Environment, tree: nodes.Template, name: str | None = None) -> None:
     """Raise TemplateError for a filter, a test or a word that does not exist, and a file that data names."""
     for used in tree.find_all(_FILTERS_AND_TESTS):
-        _check_exists(environment, used, name)
+        try:
+            check_exists(environment, used)
+        except TemplateError as error:
+            raise error.at(name, used.lineno) from None
     _check_words(tree, name)
     for switch in tree.find_all(nodes.ScopedEvalContextModifier):
         raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
@@ -46,15 +49,6 @@ def check(environment: Environment, tree: nodes.Template, name: str | None = Non
                 line=pulling.lineno,
                 name=name,
             )
-
-
-def _check_exists(environment: Environment, used: nodes.Filter | nodes.Test, name: str | None) -> None:
-    what, known, hint = "test", list(environment.tests), None
-    if isinstance(used, nodes.Filter):
-        what, known, hint = "filter", list(environment.filters), WITHOUT.get(used.name)
-    if used.name not in known:
-        hint = hint or near(used.name, sorted(filter(str.isidentifier, known)))
-        raise TemplateError(f"there is no {what} '{used.name}'", hint=hint, line=used.lineno, name=name)
 
 
 def _check_words(tree: nodes.Template, name: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import jinja2
 from jinja2 import nodes
 from jinja2.environment import TemplateModule
+from jinja2.filters import FILTERS
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, object_type_repr
@@ -51,6 +52,8 @@ _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
         (BlockReference, "super"),
     )
 )
+REACHED = bounded.METHODS.union(*(names for _, names in _REACH), {"strftime"})
+"""All that can be reached with a dot in anything but a map."""
 
 
 class Missing(jinja2.StrictUndefined):
@@ -74,10 +77,7 @@ class Missing(jinja2.StrictUndefined):
             return f"no item {name} in {_where(owner) or 'this list'}, which has {len(owner)}"
         if str(name).startswith("_"):
             return f"'{name}' is out of reach of a template"
-        what = kind(owner)
-        if what == "this":
-            what = object_type_repr(owner)
-        return f"no field '{name}' in {what}"
+        return _no_attribute(owner, name)
 
 
 def _no_field(owner: Mapping[Any, Any], name: object) -> str:
@@ -85,6 +85,14 @@ def _no_field(owner: Mapping[Any, Any], name: object) -> str:
     if name in calls.METHODS:
         hint = "write () after it"
     return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
+
+
+def _no_attribute(owner: object, name: object) -> str:
+    what = kind(owner)
+    if what == "this":
+        what = object_type_repr(owner)
+    hint = f"\nwrite x | {name}" if name in FILTERS.keys() - calls.METHODS else ""
+    return f"no field '{name}' in {what}{hint}"
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
