@@ -107,7 +107,7 @@ def scope(spec: RuleSpec) -> Scope:
 
 
 def _of_each(spec: RuleSpec, given: Names) -> Names:
-    """Return what an event gives to an item: one of a list of the whole call belongs to none of its alerts."""
+    """Return what an event gives to an item; one of a list of the whole call belongs to no alert."""
     if not spec.for_each or re.search(r"\balert\b", " ".join(spec.for_each.values())):
         return given
     return {name: fields for name, fields in given.items() if name != "alert"}
