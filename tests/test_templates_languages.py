@@ -369,6 +369,10 @@ def test_any_text_is_a_number_or_is_refused(text: str) -> None:
 
 def test_a_number_is_counted_with_and_shown_as_the_reader_writes_it() -> None:
     assert show("x | number", "tr", x="1.234,50") == "1.234,5"
+    assert (
+        show("[0.0001234, -0.0005, 0, 0.0, 0.12345] | map('number') | join(' ')", "tr")
+        == "0,0001234 -0,0005 0 0 0,123"
+    )
     assert show("x | number(2) ~ ' TL'", "tr", x="1.234,50") == "1.234,50 TL"
     assert show("x | number(2) | replace(',', ';')", "tr", x="1.234,50") == "1.234;50"
     assert show("[x, '0,50'] | map('number') | sum | number(2)", "tr", x="1.234,50") == "1.235,00"
@@ -483,7 +487,6 @@ def test_comparing_times(source: str) -> None:
     ("source", "problem"),
     [
         ("now + 'tomorrow'", "'tomorrow' is not a duration"),
-        ("now + 1", "a time and a number"),
         ("now - '29.11.2026'", "'29.11.2026' is not a duration"),
         ("'1x' | duration", "'1x' is not a duration"),
         ("[] | duration", "is not a duration"),
@@ -498,6 +501,25 @@ def test_what_can_not_be_counted_is_said(source: str, problem: str) -> None:
     with pytest.raises(TemplateError) as caught:
         value(source, "tr")
     assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("now - '29.11.2026'", "a text becomes a time with | datetime"),
+        ("'29.11.2026' - now", "a text becomes a time with | datetime"),
+        ("'29.11.2026' < now", "a text becomes a time with | datetime"),
+        ("now + 3", "a duration has a unit: '3d', '90m'"),
+        ("day - now", "a day becomes a time with | date"),
+        ("'5' - 5", "a text becomes a number with | number"),
+        ("'' | number", "say what to take instead: | number(default=0)"),
+        ("none | int", "say what to take instead: | float(0)"),
+    ],
+)
+def test_what_does_not_go_together_has_a_hint(source: str, hint: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        value(source, "tr", day=date(2026, 11, 29))
+    assert hint in str(caught.value.hint)
 
 
 def test_data_is_read_in_the_language_of_the_project_and_shown_in_that_of_the_reader() -> None:

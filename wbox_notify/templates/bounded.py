@@ -149,7 +149,11 @@ def operate(operator: str, left: Any, right: Any, native: Callable[[Any, Any], A
 
 def _operate_time(operator: str, left: date, right: Any, native: Callable[[Any, Any], Any]) -> Any:
     if operator in "+-" and isinstance(right, str):
-        right = read_duration(right)
+        try:
+            right = read_duration(right)
+        except TemplateError as error:
+            hint = "write a duration like '90m' or '1d'; a text becomes a time with | datetime"
+            raise TemplateError(error.problem, hint=hint) from None
     return native(left, right)
 
 

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cached_property
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta
 from babel.lists import format_list
-from babel.numbers import get_currency_precision, parse_pattern
+from babel.numbers import get_currency_precision, get_decimal_precision, parse_pattern
 from babel.units import format_unit
 
 _PRECISION = 400  # digits: no float has more before its point
@@ -55,8 +55,10 @@ class Language:
         return frozenset(self._locale.currency_symbols.values())
 
     def number(self, value: float, digits: int | None) -> str:
-        """Return a number with so many digits after the sign, or up to three."""
+        """Return a number with so many digits after the sign, or up to three, or all of a very small one."""
         pattern = self._locale.decimal_formats[None].pattern
+        if digits is None and abs(value) < 0.001:  # noqa: PLR2004 - it would be 0
+            digits = get_decimal_precision(Decimal(str(value)))
         return self._number(value, pattern, digits)
 
     def money(self, value: float, currency: str, digits: int | None) -> str:

@@ -53,6 +53,14 @@ _KINDS = {
     "tuple": "a list",
 }
 _NUMBER = "a text becomes a number with | number"
+_TOGETHER = (
+    ({"a text", "a number"}, _NUMBER),
+    ({"a text", "a time"}, "a text becomes a time with | datetime"),
+    ({"a day", "a time"}, "a day becomes a time with | date"),
+    ({"a number", "a time"}, "a duration has a unit: '3d', '90m'"),
+)
+"""What to do where values of two kinds do not go together."""
+
 _TAGS = "block call elif else endfor endif endset extends filter for from if import include macro raw set"
 _STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
 _ASSIGNING = re.compile(r"\{%[-+]?\s*(?:set|with|macro|call)\b.*?%\}", re.DOTALL)
@@ -201,11 +209,10 @@ def _in_words(message: str) -> tuple[str, str | None]:
             "% found a text on its left and nothing in it to fill",
             _NUMBER,
         )
-    kinds = set(re.findall(r"a (?:text|number|time)", words))
-    if {"a text", "a number"} <= kinds:
-        return words, _NUMBER
-    if {"a text", "a time"} <= kinds:
-        return words, "a text becomes a time with | datetime"
+    kinds = set(re.findall("a (?:day|number|text|time)", words))
+    for pair, advice in _TOGETHER:
+        if pair <= kinds:
+            return words, advice
     if "concatenate str" in message:
         return "+ cannot join a text with something else", "join with ~"
     return words, None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wbox_notify.templates.dates import language
-from wbox_notify.templates.errors import TemplateError, brief, near
+from wbox_notify.templates.errors import TemplateError, brief, kind, near
 
 _LONGEST = 64
 _LONGEST_OF_PROGRAMS = 1000
@@ -149,13 +149,14 @@ class Numbers:
             pass
         if default is not _REFUSED:
             return default
-        raise self._no_number(value)
+        raise self._no_number(value, "float(0)")
 
-    def _no_number(self, value: Any) -> TemplateError:
-        hint = "say what to take instead: | float(0)"
+    def _no_number(self, value: Any, instead: str = "number(default=0)") -> TemplateError:
+        hint = f"say what to take instead: | {instead}"
         if isinstance(value, str) and _written(value, self._written) is not None:
             hint = "a number as people write it is read with | number"
-        return TemplateError(f"{brief(value)} is not a number", hint=hint)
+        what = kind(value) if value is None else brief(value)
+        return TemplateError(f"{what} is not a number", hint=hint)
 
     def _read(self, value: Any, lang: str | None = None) -> Any:
         """Return the number that a value means."""
