@@ -31,9 +31,9 @@ def code_in(terminal: Terminal) -> list[str]:
     return re.findall(r"\x1b\[30;107m.*\x1b\[0m", terminal.read().rpartition("\x1b[J")[2])
 
 
-def drawn(wbox: Simulator) -> list[str]:
-    """Return the lines of the code of device 1 as its picture holds it."""
-    made = segno.make(waiting_code(wbox), error="m", micro=False)
+def drawn(wbox: Simulator, device: int = 1) -> list[str]:
+    """Return the lines of the code of a device as its picture holds it."""
+    made = segno.make(waiting_code(wbox, device), error="m", micro=False)
     return qr.lines(qr.Code(b"", [bytes(row) for row in made.matrix]))
 
 
@@ -91,8 +91,7 @@ def test_without_a_terminal_the_code_is_a_private_picture_that_goes_away(
     assert state == {"device": 2, "ready": False, "picture": str(picture), "reason": None}
     assert picture.stat().st_mode & 0o777 == 0o600
     assert picture.parent.stat().st_mode & 0o777 == 0o700
-    made = segno.make(waiting_code(wbox, 2), error="m", micro=False)
-    assert list(qr.read(picture.read_bytes()).modules) == [bytes(row) for row in made.matrix]
+    until(lambda: qr.lines(qr.read(picture.read_bytes())) == drawn(wbox, 2))
     wbox.scan(2)
     output, errors = process.communicate(timeout=30)
     assert json.loads(output) == {"device": 2, "ready": True, "picture": None, "reason": None}

@@ -639,7 +639,9 @@ def test_the_qr_code_changes_with_each_start_and_when_it_is_20_seconds_old() -> 
         assert first != second
         clock.time += timedelta(seconds=19)
         assert code() == second
+        old = get(sim, "/v1/session/qr?device_id=1").content
         clock.time += timedelta(seconds=1)
+        assert get(sim, "/v1/session/qr?device_id=1").content != old
         assert code() not in {first, second}
 
 

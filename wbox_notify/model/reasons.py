@@ -77,14 +77,14 @@ _THEN: Mapping[str, Mapping[bool, str]] = {
 }
 _CIRCUITS: Mapping[str, Mapping[Outcome, str]] = {
     "en": {
-        Outcome.NOT_READY: "the phone is not linked; scan the QR code again",
+        Outcome.NOT_READY: "the phone is not linked; scan the QR code again (wbox-notify pair)",
         Outcome.UNAUTHORIZED: "wbox refuses the API key",
         Outcome.NOT_SENT: "wbox cannot be reached",
         Outcome.UNKNOWN: "wbox gives no clear answers",
         Outcome.LIMITED: "wbox asks to wait",
     },
     "tr": {
-        Outcome.NOT_READY: "telefon bağlı değil; QR kodunu yeniden okutun",
+        Outcome.NOT_READY: "telefon bağlı değil; QR kodunu yeniden okutun (wbox-notify pair)",
         Outcome.UNAUTHORIZED: "wbox API anahtarını reddediyor",
         Outcome.NOT_SENT: "wbox'a ulaşılamıyor",
         Outcome.UNKNOWN: "wbox açık bir yanıt vermiyor",

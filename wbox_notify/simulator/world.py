@@ -68,8 +68,10 @@ class _Unlinked:
         """Make a new QR code."""
         self.code, self.since = self.code + 1, now
 
-    def qr(self) -> str:
-        """Return the text of the QR code."""
+    def qr(self, now: datetime) -> str:
+        """Return the text of the QR code, a new one every 20 s once the session has been started."""
+        if self.started and now - self.since >= _FRESH:
+            self.renew(now)
         return f"wbox-simulator: device {self.number}, code {self.code}, links no phone"
 
 
@@ -161,7 +163,7 @@ class World:
             return device is not None
 
     def status(self, device_id: int) -> dict[str, Any]:
-        """Return the answer of ``GET /v1/session/status``; a QR code older than 20 s is renewed.
+        """Return the answer of ``GET /v1/session/status``.
 
         The API document shows a linked device only: the words for the other states are ours.
         """
@@ -171,15 +173,13 @@ class World:
                 return _status(device_id, "INITIALIZED", "connected")
             if not device.started:
                 return _status(device_id, "NOT_INITIALIZED", "disconnected")
-            if self.now() - device.since >= _FRESH:
-                device.renew(self.now())
-            return _status(device_id, "INITIALIZING", "waiting for scan", device.qr())
+            return _status(device_id, "INITIALIZING", "waiting for scan", device.qr(self.now()))
 
     def qr(self, device_id: int) -> str | None:
         """Return the text of the QR code of a started device, or None if there is no code."""
-        with self._changed:
+        with self._change():
             device = self._unlinked.get(device_id)
-            return device.qr() if device and device.started else None
+            return device.qr(self.now()) if device and device.started else None
 
     def devices(self) -> dict[int, str | None]:
         """Return device 1 and each other in use, with the text of its QR code; None if it is linked."""
@@ -187,7 +187,7 @@ class World:
             used = {accepted.device_id for accepted in self._ledger}
             devices: dict[int, str | None] = dict.fromkeys(sorted({1, *self._unlinked, *used}))
             for number, device in self._unlinked.items():
-                devices[number] = device.qr()
+                devices[number] = device.qr(self.now())
             return devices
 
     def add_fault(self, fault: Fault) -> None:
