@@ -1,5 +1,6 @@
 """``wbox-notify pair``: a device is linked from the terminal, and nothing of its code stays behind."""
 
+import base64
 import json
 import re
 import signal
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import segno
+from fault_server import FaultServer, Visit, answer, replying
 from terminal import Terminal
 from workplace import Workplace, ended, until
 
 from wbox_notify.cli import qr
 from wbox_notify.cli.pair import link
 from wbox_notify.clients.wbox import ApiError, Client
+from wbox_notify.errors import WboxError
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.simulator import Simulator
 
@@ -261,3 +264,61 @@ def test_a_key_that_is_refused_meanwhile_ends_it() -> None:
         with pytest.raises(ApiError) as caught:
             linked(wbox, clock)
     assert caught.value.answer.outcome is Outcome.UNAUTHORIZED
+
+
+TEXT = "2@k3/bQ==,Vt+x0=,b1c=," * 9
+PICTURE = qr.read(TEXT).picture
+BASE64 = base64.b64encode(PICTURE).decode()
+NONE = answer(404, '{"message": "No QR code"}')
+NOT_READY = answer(503, '{"message": "WhatsApp client not ready (Scan QR code)."}')
+
+
+def as_json(**body: object) -> bytes:
+    return answer(200, json.dumps(body))
+
+
+def waiting(code: str | None = None) -> bytes:
+    return as_json(device_id=1, isReady=False, state="INITIALIZING", qr=code, status="disconnected")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (waiting(), answer(200, PICTURE)),
+        (waiting(), as_json(qr_base64=f"data:image/png;base64,{BASE64}")),
+        (waiting(), as_json(qr_base64=BASE64)),
+        (waiting(), as_json(qr_base64=TEXT)),
+        (waiting("https://wbox.example/qr/1"), as_json(qr_base64=BASE64)),
+        (waiting(TEXT), NONE),
+        (waiting(f"data:image/png;base64,{BASE64}"), NOT_READY),
+        (waiting(BASE64), as_json(qr_base64=None)),
+        (NOT_READY, answer(200, PICTURE)),
+    ],
+    ids=["png", "url", "base64", "text", "not the status", "text of it", "url of it", "base64 of it", "503"],
+)
+def test_the_code_is_found_wherever_wbox_puts_it(status: bytes, code: bytes) -> None:
+    statuses = [as_json(isReady=True, device_id=1), status, status]
+
+    def play(visit: Visit) -> None:
+        while asked := visit.request():
+            if asked.path.startswith("/v1/session/qr"):
+                visit.say(code)
+            elif asked.path.startswith("/v1/session/status"):
+                visit.say(statuses.pop())
+            else:
+                visit.say(as_json(success=True))
+
+    shown: Shown = []
+    with FaultServer(play) as server, closing(Client(server.url, "sk_test")) as client:
+        assert link(client, 1, lambda _device, each: shown.append(each), lambda _seconds: None) == 1
+    assert shown == [qr.read(TEXT)]
+
+
+def test_a_first_device_without_a_number_is_asked_for() -> None:
+    with (
+        FaultServer(replying(as_json(isReady=False))) as server,
+        closing(Client(server.url, "sk_test")) as client,
+        pytest.raises(WboxError) as caught,
+    ):
+        link(client, None, lambda _device, _code: None)
+    assert "--device 1" in str(caught.value.hint)

@@ -99,7 +99,7 @@ def _modules(picture: bytes) -> Sequence[bytes]:
     ink = ink.crop(ink.getbbox())
     for size in range(21, 178, 4):  # codes have these sizes alone
         pixels = ink.resize((size, size), Image.Resampling.NEAREST).tobytes()
-        rows = [pixels[start : start + size] for start in range(0, size * size, size)]
+        rows = tuple(pixels[start : start + size] for start in range(0, size * size, size))
         if _is_code(rows):
             return rows
     return ()
