@@ -96,6 +96,13 @@ def test_a_picture_without_a_plain_code_is_kept_but_not_drawn(image: Image.Image
     assert qr.read(drawn.getvalue()) == qr.Code(drawn.getvalue(), ())
 
 
+@pytest.mark.parametrize("place", [16, 20])
+def test_a_picture_that_says_that_it_is_huge_is_not_unpacked(place: int) -> None:
+    picture = png()
+    picture = picture[:place] + b"\x7f\xff\xff\xff" + picture[place + 4 :]
+    assert qr.read(picture) == qr.Code(picture, ())
+
+
 @pytest.mark.parametrize("code", ["data:image/svg+xml;base64,PHN2Zz4=", "data:,x", "2@" + "secret" * 1000])
 def test_what_is_no_code_is_an_error_that_does_not_quote_it(code: str) -> None:
     with pytest.raises(WboxError) as caught:

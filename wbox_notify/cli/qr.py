@@ -87,10 +87,11 @@ def _decoded(text: str) -> bytes | None:
 
 
 def _modules(picture: bytes) -> Sequence[bytes]:
+    size = max(int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24]))  # where each PNG has it
+    if size > _LARGEST:
+        return ()
     try:
         with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
-            if max(image.size) > _LARGEST:
-                return ()
             paper = Image.new("RGBA", image.size, "white")
             paper.alpha_composite(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError) as error:
