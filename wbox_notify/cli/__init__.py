@@ -36,6 +36,7 @@ COMMANDS = {
     "show": ("why", "Show one message with its text and all attempts."),
     "replay": ("replay", "Run stored events through the rules once more."),
     "ack": ("ack", "Acknowledge the open troubles of a rule."),
+    "silence": ("silence", "Let a rule tell nobody of anything for a while."),
     "queue": ("queue", "List, retry, release or drop messages that have not been sent."),
     "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }

@@ -18,7 +18,7 @@ from wbox_notify.cli.project import count, history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
-from wbox_notify.engine.state import STATES, EscalationState
+from wbox_notify.engine.state import STATES, SilenceState
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
@@ -112,7 +112,7 @@ def _held(memories: Iterable[Memory]) -> Iterator[dict[str, Any]]:
         if kind is None or memory.value is None:
             continue
         waiting = kind.from_json(memory.value).waiting
-        if waiting or kind is EscalationState:
+        if waiting or kind is SilenceState:
             yield {"at": memory.due, "what": memory.kind, "rule": memory.rule, "waiting": waiting}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import dedupe, escalate, quiet, told
+from wbox_notify.engine import dedupe, escalate, quiet, silence, told
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
@@ -48,6 +48,8 @@ def _deliver(
     run: RuleRun, readers: Sequence[Reader], notification: Notification, context: Mapping[str, Any]
 ) -> bool:
     """Make messages for readers; return whether any of them is told now, or is to be told later."""
+    if silence.holds(run, readers, notification):
+        return False
     number, is_held = 0, False
     for reader in readers:
         if quiet.holds(run, reader, notification, context):
@@ -179,6 +181,8 @@ def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
     notification = as_now(run, held)
     if _ends_silently(run, notification):
         run.decide(QuietState.KIND, "stopped", "resolved; the rule does not notify of that")
+    elif silence.holds(run, [reader], notification):
+        return
     elif not quiet.holds(run, reader, notification, about(run, notification)):
         number = _tell_now(run, reader, notification, waited=True)
         _escalate(run, notification, number)

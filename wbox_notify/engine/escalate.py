@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.engine import quiet
+from wbox_notify.engine import quiet, silence
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
@@ -72,14 +72,17 @@ def _take(run: RuleRun, state: EscalationState) -> None:
     notification = replace(as_now(run, state.notification), step=state.step)
     answers = _answers(run, state)
     context = {**about(run, notification), **answers}
-    if _is_due(run, step, context):
-        number = 0
-        readers: list[Reader] = [*run.recipients(step.to, context), *step.via]
-        for reader in readers:
-            if step.at_any_hour or not quiet.holds(run, reader, notification, context):
-                number += _say(run, reader, notification, context, answers)
-        if number:
-            run.decide(_stage(step), "passed", messages_of(number))
+    if not _is_due(run, step, context):
+        return
+    readers: list[Reader] = [*run.recipients(step.to, context), *step.via]
+    if silence.holds(run, readers, notification):
+        return
+    number = 0
+    for reader in readers:
+        if step.at_any_hour or not quiet.holds(run, reader, notification, context):
+            number += _say(run, reader, notification, context, answers)
+    if number:
+        run.decide(_stage(step), "passed", messages_of(number))
 
 
 def tell_late(run: RuleRun, reader: Reader, held: Notification) -> None:

@@ -414,6 +414,13 @@ class ToldState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceState(State):
+    """That a rule is silent, until it is woken with this."""
+
+    KIND = "silence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenState(State):
     """When what a rule awaits came last, and with which event."""
 

@@ -1,0 +1,55 @@
+"""``wbox-notify silence``."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.project import open_project, open_queue, usable
+from wbox_notify.config.values import parse_duration
+from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.model.events import Event
+from wbox_notify.model.text import did_you_mean
+
+
+class _Duration(click.ParamType[float]):
+    """A duration in seconds; ``off`` is 0."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        try:
+            return 0.0 if value == "off" else parse_duration(value)
+        except ConfigError as error:
+            self.fail(f"{error}: {error.hint}", param, ctx)
+
+
+@click.command("silence")
+@click.argument("rule")
+@click.argument("duration", type=_Duration(), metavar="DURATION|off")
+@json_option
+@click.pass_obj
+def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> int:
+    """Let RULE tell nobody of anything for a DURATION such as 2h; `off` ends that.
+
+    Events are still stored and decided on. The end of a trouble is told to whoever heard of its beginning.
+    """
+    project = usable(open_project(config))
+    if project.rule(rule) is None:
+        near = did_you_mean(rule, [known.id for known in project.rules])
+        raise WboxError(f"there is no rule {rule!r}", hint=near or "wbox-notify check lists them")
+    until = time.time() + duration
+    with open_queue(project) as (queue, _):
+        data = {"rule": rule, "until": until}
+        event = Event(id=f"silence:{uuid.uuid4().hex}", type="silence", at=datetime.now(UTC), data=data)
+        queue.accept(event)
+    if as_json:
+        say_json({"rule": rule, "until": iso(until) if duration else None})
+    else:
+        say(f"{rule} is silent until {moment(until)}" if duration else f"{rule} is not silent any more")
+    return 0
