@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify.config.values import duration_text
+from wbox_notify.config.yaml.document import open_document
 from wbox_notify.config.yaml.validation import Strict, as_list
 from wbox_notify.rules import names
 from wbox_notify.rules.json_schema import SettingsOfProject
@@ -75,20 +76,30 @@ _STAGES: tuple[tuple[str, Names], ...] = (
 
 def reference() -> str:
     """Return the page of the rules."""
-    return "\n".join([_HEAD, *_tables(RuleFile), *_names(), "", *_filters()])
+    return "\n".join([_HEAD, *_tables(RuleFile, examples()), *_names(), "", *_filters()])
 
 
 def settings_reference() -> str:
     """Return the page of the settings."""
-    return "\n".join([_SETTINGS_HEAD, *_tables(SettingsOfProject)]).rstrip("\n")
+    return "\n".join([_SETTINGS_HEAD, *_tables(SettingsOfProject, {})]).rstrip("\n")
 
 
-def _tables(model: type[Strict]) -> Iterator[str]:
-    for path, part in _models(model.model_json_schema()):
-        yield from (f"## {path or 'The file'}\n", f"{part['description']}\n", *_table(part), "")
+def _tables(model: type[Strict], written: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for path, part in models(model.model_json_schema()):
+        name = path or "The file"
+        yield from (f"## {name}\n", f"{part['description']}\n", *_table(part, written.get(name)), "")
 
 
-def _models(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def examples() -> dict[str, dict[str, str]]:
+    """Return the example of each key as it is written, by the section of the key."""
+    document = open_document(Path(__file__).with_name("examples.yaml"), "docs/examples.yaml")
+    return {
+        section: {key: document.source.lines[document.at(section, key).key.line - 1].strip() for key in keys}
+        for section, keys in document.value.items()
+    }
+
+
+def models(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each map of the language with the keys that lead to it, from the top down."""
     waiting: list[tuple[str, dict[str, Any]]] = [("", schema)]
     seen: set[str] = set()
@@ -127,15 +138,21 @@ def _refs(node: Any) -> Iterator[str]:
             yield from _refs(part)
 
 
-def _table(model: Mapping[str, Any]) -> Iterator[str]:
-    yield "| key | value | description | default |"
-    yield "|---|---|---|---|"
+def _table(model: Mapping[str, Any], written: Mapping[str, str] | None) -> Iterator[str]:
+    columns = ["key", "value", "description", "default"]
+    if written:
+        columns.append("example")
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
     required = model.get("required", ())
     for key, part in model["properties"].items():
         left_out = "required"
         if key not in required:
             left_out = _default(part.get("default"))
-        yield f"| `{key}` | {_takes(part)} | {part.get('description', '')} | {left_out} |"
+        cells = [f"`{key}`", _takes(part), part.get("description", ""), left_out]
+        if written:
+            cells.append(f"`{_cell(written[key])}`" if key in written else "")
+        yield f"| {' | '.join(cells)} |"
 
 
 def _takes(part: Mapping[str, Any]) -> str:

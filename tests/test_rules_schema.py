@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from reference import reference, settings_reference
+from reference import examples, models, reference, settings_reference
 from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
 from test_rules_triggers import MISTAKES as TRIGGERS
@@ -181,6 +181,17 @@ def test_the_settings_in_the_documentation_are_those_of_the_program() -> None:
 @pytest.mark.parametrize("page", [reference, settings_reference])
 def test_the_reference_describes_every_key(page: Callable[[], str]) -> None:
     assert not re.search(r"^\| `[^|]*\| [^|]* \|  \|", page(), re.MULTILINE)
+
+
+def test_every_key_of_the_language_has_an_example_that_the_schema_takes(rules: dict[str, Any]) -> None:
+    written = examples()
+    for path, model in models(rules):
+        lines = written.pop(path or "The file")
+        assert list(lines) == list(model["properties"])
+        for key, line in lines.items():
+            schema = {"$defs": rules["$defs"], "properties": {key: model["properties"][key]}}
+            assert errors(schema, line) == []
+    assert not written
 
 
 def test_every_setting_and_every_variable_of_one_is_in_the_reference() -> None:
