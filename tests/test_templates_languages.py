@@ -10,8 +10,9 @@ import pytest
 from babel.localedata import locale_identifiers
 from hypothesis import given
 from hypothesis import strategies as st
-from rulebook import rule_file
+from rulebook import project, rule_file
 
+from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.cldr import Language
 from wbox_notify.templates.dates import read_time
@@ -424,6 +425,23 @@ def test_a_pattern_that_shows_no_time_is_refused(pattern: str) -> None:
             value(source, p=pattern)
 
 
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("now | date('%Q')", "'%Q' has a % that means nothing"),
+        ("now | time('100%')", "'100%' has a % that means nothing"),
+        ("now | datetime('yyyy')", "'yyyy' shows no time"),
+        ("now.strftime('%Q')", "'%Q' has a % that means nothing"),
+        ("5 | currency('TL')", "'TL' is not the code of a currency"),
+        ("5 | currency", "these arguments do not fit"),
+    ],
+)
+def test_a_form_that_is_written_out_wrong_is_seen_before_the_first_event(source: str, problem: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        Templates().text(f"{{{{ {source} }}}}")
+    assert problem in caught.value.problem
+
+
 def test_a_pattern_shows_what_strftime_shows() -> None:
     for pattern in (
         "%Y-%m-%d %H:%M:%S",
@@ -529,6 +547,42 @@ def test_data_is_read_in_the_language_of_the_project_and_shown_in_that_of_the_re
     source = "{{ '1.234' | number }} {{ '03/04/2026 14:30' | datetime }}"
     assert german.text(source).render({}) == "1.234 03.04.2026 12:30"
     assert english.text(source).render({}) == "1,234 2026-04-03 14:30"
+
+
+INVOICE = """
+version: 1
+rules:
+  - id: invoice
+    name: An invoice
+    trigger: {webhook: {path: a, open: true}}
+    if: body.total | number > 1000
+    to: [ali, joe]
+    send: {text: "{{ body.total | currency('EUR') }} {{ body.due | date('long') }} {{ body.due | ago }}"}
+    tests:
+      - name: each is told in his language, and in his zone, of what is written in that of the project
+        when:
+          - at: 2026-11-29 14:30
+            webhook: {body: {total: "1.234", due: 01.12.2026 00:30}}
+        expect:
+          - {to: ali, text: "€1.234,00 1 Aralık 2026 1 gün sonra"}
+          - {to: joe, text: "€1,234.00 November 30, 2026 in 1 day"}
+      - name: a small one is no matter
+        when: [{webhook: {body: {total: "999,99", due: 1.12.2026}}}]
+        skipped: if
+"""
+SETTINGS = """
+version: 1
+defaults: {lang: tr, tz: Europe/Istanbul}
+contacts:
+  ali: "+90 555 123 45 67"
+  joe: {phone: "+1 212 555 01 23", lang: en, tz: America/New_York}
+"""
+
+
+def test_a_rule_tells_each_reader_in_his_language(tmp_path: Path) -> None:
+    loaded = project(tmp_path, {"rules/a.yaml": INVOICE, "wbox-notify.yaml": SETTINGS})
+    assert loaded.problems == ()
+    assert [result.complaints for result in run_all(loaded, loaded.rules)] == [(), ()]
 
 
 def test_the_order_of_a_list_is_that_of_the_alphabet() -> None:

@@ -12,6 +12,8 @@ from wbox_notify.model.text import did_you_mean
 from wbox_notify.templates import calls, patterns
 from wbox_notify.templates.bounded import WITHOUT
 from wbox_notify.templates.errors import TemplateError, near
+from wbox_notify.templates.moments import check_form, check_pattern
+from wbox_notify.templates.numbers import check_currency
 from wbox_notify.templates.sandbox import REACHED, TEXT_METHODS
 
 _Used = nodes.Filter | nodes.Test
@@ -27,7 +29,15 @@ _NAMING: Mapping[str, tuple[type[_Used], int]] = {
     "select": (nodes.Test, 0),
     "selectattr": (nodes.Test, 1),
 }
-_PATTERNS = (patterns.filters().keys() | patterns.tests().keys()) - {"regex_escape"}
+# What the first argument of some has to be, where it is written out.
+_LITERALS: Mapping[str, Callable[[Any], object]] = {
+    "currency": check_currency,
+    "strftime": check_pattern,
+    **dict.fromkeys(("date", "datetime", "time"), check_form),
+    **dict.fromkeys(
+        (patterns.filters().keys() | patterns.tests().keys()) - {"regex_escape"}, patterns.compiled_pattern
+    ),
+}
 _OF_TEXTS = frozenset(TEXT_METHODS.split()) - {"count", "index"}  # lists have these too
 
 
@@ -82,8 +92,13 @@ def _check_used(environment: Environment, used: _Used) -> None:
         _check_arguments(f"… | {used.name}", environment.filters[used.name], used)
         if used.name in _NAMING:
             _check_named(environment, used)
-    if used.name in _PATTERNS and used.args and isinstance(used.args[0], nodes.Const):
-        patterns.compiled_pattern(used.args[0].value)
+    _check_literal(used.name, used)
+
+
+def _check_literal(name: str, call: _Used | nodes.Call) -> None:
+    """Check the first argument of a call that takes only some values, where it is written out."""
+    if name in _LITERALS and call.args and isinstance(call.args[0], nodes.Const):
+        _LITERALS[name](call.args[0].value)
 
 
 def _check_named(environment: Environment, used: _Used) -> None:
@@ -105,6 +120,7 @@ def _check_method(
         return
     if method.attr not in REACHED:
         raise _no_call(method.attr, REACHED, environment.filters)
+    _check_literal(method.attr, call)
     if method.attr in _OF_TEXTS:
         _check_arguments(f"x.{method.attr}", getattr(str, method.attr), call)
 

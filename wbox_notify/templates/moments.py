@@ -136,16 +136,7 @@ class Moments:
 
     def strftime(self, moment: date | time, pattern: Any) -> str:
         """Return a time in the form of a strftime pattern, with the names of the language."""
-        if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-            raise TemplateError(
-                f"{brief(pattern)} is not a pattern for a time", hint='write one like "%d.%m.%Y %H:%M"'
-            )
-        wrong = next((part[0] for part in _DIRECTIVE.finditer(pattern) if part[1] not in _KNOWN), None)
-        if wrong or "%" not in pattern:
-            what = (
-                f"{brief(wrong)} means nothing in a pattern" if wrong else f"{brief(pattern)} shows no time"
-            )
-            raise TemplateError(what, hint="write '%d.%m.%Y %H:%M', or short, medium, long or full")
+        check_pattern(pattern)
         return _DIRECTIVE.sub(lambda part: self._part(moment, part, pattern), pattern)
 
     def _part(self, moment: date | time, part: re.Match[str], pattern: str) -> str:
@@ -162,6 +153,26 @@ class Moments:
     def _moment(self, value: Any) -> datetime:
         """Return the time that a value means, by the clocks of the readers; a day is one in every zone."""
         return local(_at(read_time(value, *self._written), self._tz), self._tz)
+
+
+def check_form(form: Any) -> None:
+    """Raise TemplateError for a form that is none of a day or a time."""
+    if form and form not in _LENGTHS:
+        check_pattern(form)
+
+
+def check_pattern(pattern: Any) -> None:
+    """Raise TemplateError for what is no pattern of strftime, or shows nothing of a time."""
+    what = None
+    if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
+        what = "is not a pattern for a time"
+    elif "%" not in pattern:
+        what = "shows no time"
+    elif any(part[1] not in _KNOWN for part in _DIRECTIVE.finditer(pattern)):
+        what = "has a % that means nothing"
+    if what:
+        hint = "write '%d.%m.%Y %H:%M', or short, medium, long or full"
+        raise TemplateError(f"{brief(pattern)} {what}", hint=hint)
 
 
 def _at(moment: date, tz: tzinfo) -> datetime:

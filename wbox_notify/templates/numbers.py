@@ -87,10 +87,7 @@ class Numbers:
 
     def currency(self, value: Any, code: Any, digits: int | None = None) -> str:
         """Return an amount of money, ``$1,234.50``; a currency is named by its code: ``currency('USD')``."""
-        known = language(self._lang).currencies
-        if code not in known:
-            hint = near(code, known, what="it has a code of three letters")
-            raise TemplateError(f"{brief(code)} is not the code of a currency", hint=hint)
+        check_currency(code)
         return language(self._lang).money(self._read(value), code, _digits(digits))
 
     def percent(self, value: Any, digits: int = 0) -> str:
@@ -166,6 +163,14 @@ class Numbers:
         if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < _LARGEST:
             raise self._no_number(value)
         return number
+
+
+def check_currency(code: Any) -> None:
+    """Raise TemplateError for what is not the code of a currency."""
+    known = language("en").currencies
+    if not isinstance(code, str) or code not in known:
+        hint = near(code, known, what="it has a code of three letters")
+        raise TemplateError(f"{brief(code)} is not the code of a currency", hint=hint)
 
 
 def _digits(number: Any) -> int | None:
