@@ -17,6 +17,7 @@ from tests.rulebook import mistake
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.rules import Project, load
 from wbox_notify.templates import TemplateError, Templates, familiar
+from wbox_notify.templates.filters import Locale
 
 RULES = """
 version: 1
@@ -157,7 +158,15 @@ def value(source: str) -> Any:
             [True, False, True],
         ),
         ("body.tags is contains('x')", True),
+        ("now() + timedelta(days=1, hours=2) == as_datetime('2026-11-24T08:00Z')", True),
+        ("(now - timedelta(7)) | as_timestamp", 1794808800),
+        ("as_timestamp('2026-11-23 06:00') + 0.5", 1795413600.5),
+        ("('x' | as_timestamp(0), body.x | as_timestamp(default=1), as_datetime('x', 'y'))", [0, 1, "y"]),
+        ("1795413600 | timestamp_custom('%d.%m.%Y %H:%M')", "23.11.2026 06:00"),
+        ("as_timestamp(now()) | timestamp_custom", "2026-11-23 06:00:00"),
         # Ansible
+        ("'%H:%M' | strftime(1795413600)", "06:00"),
+        ("('%d' | strftime, now | strftime('%m'))", ["23", "11"]),
         ("body.a | ternary('yes', 'no')", "yes"),
         ("text | regex_search('([0-9]+)-([a-z]+)', '\\\\2', '\\\\1')", ["ab", "42"]),
         ("text | regex_search('([0-9]{3})', '\\\\1')", []),
@@ -255,7 +264,7 @@ def test_nothing_huge_is_made(source: str) -> None:
 
 
 FILTERS = []
-for name in familiar.filters():
+for name in familiar.filters(Locale().moments):
     for written in (f"{{{{ x | {name} }}}}", f"{{{{ x | {name}(y) }}}}"):
         with suppress(TemplateError):  # it takes another number of arguments
             FILTERS.append(templates.text(written))

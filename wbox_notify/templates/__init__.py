@@ -233,7 +233,7 @@ def _reading(source: str, *, expression: bool = False) -> Iterator[None]:
 
 def words() -> list[tuple[str, Callable[..., Any]]]:
     """Return our own filters and tests as they are written, with the functions behind them."""
-    own = {**Locale().filters(), **patterns.filters(), **familiar.filters()}
+    own = {**Locale().filters(), **patterns.filters(), **familiar.filters(Locale().moments)}
     named = [(f"… | {usage(name, function)}", function) for name, function in own.items()]
     tests = {**patterns.tests(), "contains": familiar.contains}
     return [*named, *((f"… is {usage(name, function)}", function) for name, function in tests.items())]

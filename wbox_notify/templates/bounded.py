@@ -90,7 +90,7 @@ WITHOUT = {
 }
 
 # The filters that read a value, and may be told what to give where there is none to read.
-_READING = ("bool", "float", "from_json", "int", "number")
+_READING = ("as_datetime", "as_timestamp", "bool", "float", "from_json", "int", "number")
 
 # Jinja's filters of texts, to which none would be the word None.
 _TEXTS = (

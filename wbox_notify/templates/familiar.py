@@ -9,12 +9,15 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from wbox_notify.templates.bounded import mapping, spread
-from wbox_notify.templates.budget import ITEM, spend, weighed
+from wbox_notify.templates.budget import ITEM, data, spend, weighed
 from wbox_notify.templates.errors import TemplateError, brief, kind
 from wbox_notify.templates.loader import composed
+from wbox_notify.templates.moments import Moments
 
 _HASHES = ("md5", "sha1", "sha256", "sha384", "sha512")
 _YES = frozenset({"1", "on", "true", "yes"})
@@ -25,9 +28,14 @@ _PLAIN_LETTERS = str.maketrans(
 _NONE = object()
 
 
-def filters() -> dict[str, Callable[..., Any]]:
-    """Return the filters by the name they have in templates."""
+def filters(moments: Moments) -> dict[str, Callable[..., Any]]:
+    """Return the filters by the name they have in templates; times are read and shown by ``moments``."""
+    times = _Times(moments)
     return {
+        "as_datetime": times.as_datetime,
+        "as_timestamp": times.as_timestamp,
+        "strftime": times.strftime,
+        "timestamp_custom": times.timestamp_custom,
         "b64decode": b64decode,
         "b64encode": b64encode,
         "basename": basename,
@@ -59,6 +67,41 @@ def tests() -> dict[str, Callable[..., bool]]:
 def contains(value: Any, part: Any) -> bool:
     """Return whether a list or a text has something in it."""
     return part in value
+
+
+@dataclass(frozen=True)
+class _Times:
+    """The filters for times."""
+
+    moments: Moments
+
+    def as_datetime(self, value: Any, default: Any = _NONE) -> Any:
+        """Return the time that a value means; the default, if there is one, where it is none."""
+        try:
+            return self.moments.show_datetime(value)
+        except TemplateError:
+            if default is _NONE:
+                raise
+            return default
+
+    def as_timestamp(self, value: Any, default: Any = _NONE) -> Any:
+        """Return a time as seconds since 1970; the default, if there is one, where it is none."""
+        moment = self.as_datetime(value, default)
+        if not isinstance(moment, datetime):
+            return moment
+        seconds = moment.timestamp()
+        return int(seconds) if seconds.is_integer() else seconds
+
+    def strftime(self, value: Any, form: Any = None) -> str:
+        """Return a time by a pattern; also as Ansible has it, the pattern first: ``'%H:%M' | strftime``."""
+        if isinstance(value, str) and "%" in value:
+            value, form = form, value
+        return self.timestamp_custom(data().get("now") if value is None else value, form)
+
+    def timestamp_custom(self, value: Any, form: Any = "%Y-%m-%d %H:%M:%S", local: bool = True) -> str:  # noqa: FBT001, FBT002 - known so
+        """Return a time by a pattern; ``local=false`` shows it in UTC."""
+        moment = self.moments.show_datetime(value)
+        return self.moments.strftime(moment if local else moment.astimezone(UTC), form)
 
 
 def b64decode(value: Any) -> str:

@@ -120,7 +120,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self._locale = locale
         self.filters = {
-            **bounded.filters(locale, familiar.filters()),
+            **bounded.filters(locale, familiar.filters(locale.moments)),
             **patterns.filters(),
             calls.METHOD: calls.method,
             _SPEND: spend,
@@ -135,6 +135,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             "dict": bounded.mapping,
             "namespace": Namespace,
             "range": bounded.short_range,
+            "timedelta": timedelta,
         }
 
     def getattr(self, obj: Any, attribute: str) -> Any:
