@@ -23,7 +23,42 @@ All keys of the files in `rules/`. This page is generated from the program.
 * **Expressions** have no braces: `if`, `for_each`, `dedupe`, `throttle.key`, `group.by`, `unless`, `id`.
 * **Templates** have `{{ … }}`: everything under `send`, and `to`.
 
-Expressions and templates are Jinja2. An unknown name or field is an error.
+Expressions and templates are Jinja2. An unknown name or field is an error. A key without a value is an
+error too, but for the sections at the top of a file.
+
+[The cookbook](cookbook.md) has rules for thirty tasks, [troubles.md](troubles.md) explains what begins and
+ends, [schedules.md](schedules.md) how times are written, [rows.md](rows.md) how tables are read.
+
+## The way of an event
+
+An event, or each item of its `for_each`, goes through the rule in this order; where it stops or waits, the
+next stages do not see it.
+
+| stage | what is good to know |
+|---|---|
+| `if` | It is asked once, when the event comes, with the `now` of that time, and not again for what waits \
+below. The texts `false`, `no`, `off` and `0` as a result are an error; every other text counts as yes, also \
+`n` and `null`, and an empty one as no. |
+| `status` | see [troubles.md](troubles.md) |
+| `remind` | What waits for its date goes on from here when it is due. |
+| `dedupe` | `for` counts from the first event; a repeated one does not prolong it. What nobody is told of, \
+because `throttle` drops it or its message fails, is not remembered. |
+| `burst` | |
+| `throttle` | It counts the last `per` before each event. The message with the number of the others comes \
+when the oldest event that counts is older than `per`. |
+| `group` | The first message comes after `wait`. A new one comes after `interval` since the last message, so \
+at once if that is long ago. A member without a status is told once. |
+| `digest` | An event at the very time of a digest is in the next one. If nothing came, nothing is sent. |
+| `quiet_hours` | Those of the rule and those of the reader. Afterwards the texts that waited for a reader \
+arrive as one, and what is over by then is left out. |
+| `send`, `to` | A message is made when it is sent, also after quiet hours: `now` is the time then. After a \
+group, a digest or a reminder, `to: duty` is whoever has the turn then. |
+| `escalate` | `after` counts from the first message, not from the event. |
+
+* The end of a trouble passes `dedupe` and `throttle` where it was told.
+* `storm_guard` counts all messages that one event makes, of all rules together.
+* A webhook that comes again with the same id is known as long as history is kept (`history`, 90 days).
+* A turn of `on_call` before its `from` is that of the first.
 """
 _SETTINGS_HEAD = """\
 # The settings
