@@ -29,10 +29,10 @@ _NAMING: Mapping[str, tuple[type[_Used], int]] = {
     "select": (nodes.Test, 0),
     "selectattr": (nodes.Test, 1),
 }
-# What the first argument of some has to be, where it is written out.
-_LITERALS: Mapping[str, Callable[[Any], object]] = {
+# What the first argument of some filters, tests and methods has to be, where it is written out.
+_OF_METHODS: Mapping[str, Callable[[Any], object]] = {"strftime": check_pattern}
+_OF_FILTERS: Mapping[str, Callable[[Any], object]] = {
     "currency": check_currency,
-    "strftime": check_pattern,
     **dict.fromkeys(("date", "datetime", "time"), check_form),
     **dict.fromkeys(
         (patterns.filters().keys() | patterns.tests().keys()) - {"regex_escape"}, patterns.compiled_pattern
@@ -92,13 +92,13 @@ def _check_used(environment: Environment, used: _Used) -> None:
         _check_arguments(f"… | {used.name}", environment.filters[used.name], used)
         if used.name in _NAMING:
             _check_named(environment, used)
-    _check_literal(used.name, used)
+    _check_literal(_OF_FILTERS.get(used.name), used)
 
 
-def _check_literal(name: str, call: _Used | nodes.Call) -> None:
+def _check_literal(check: Callable[[Any], object] | None, call: _Used | nodes.Call) -> None:
     """Check the first argument of a call that takes only some values, where it is written out."""
-    if name in _LITERALS and call.args and isinstance(call.args[0], nodes.Const):
-        _LITERALS[name](call.args[0].value)
+    if check and call.args and isinstance(call.args[0], nodes.Const):
+        check(call.args[0].value)
 
 
 def _check_named(environment: Environment, used: _Used) -> None:
@@ -120,7 +120,7 @@ def _check_method(
         return
     if method.attr not in REACHED:
         raise _no_call(method.attr, REACHED, environment.filters)
-    _check_literal(method.attr, call)
+    _check_literal(_OF_METHODS.get(method.attr), call)
     if method.attr in _OF_TEXTS:
         _check_arguments(f"x.{method.attr}", getattr(str, method.attr), call)
 
