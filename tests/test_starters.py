@@ -8,22 +8,25 @@ from pathlib import Path
 import pytest
 
 from wbox_notify.engine.replay import ReplayStore
-from wbox_notify.engine.rule_tests import run_all
+from wbox_notify.engine.rule_tests import run, run_all
 from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
 from wbox_notify.rules import load
+from wbox_notify.rules.rule import Given, RuleTest
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
 from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS
 
 ROOT = Path(__file__).parent.parent
+MORNING = datetime(2026, 11, 23, 7, tzinfo=UTC)
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
 HOOKS = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
 TROUBLES = (ROOT / "docs" / "troubles.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS + TROUBLES, re.DOTALL)
+REMINDERS = (ROOT / "docs" / "reminders.md").read_text(encoding="utf-8")
+YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS + TROUBLES + REMINDERS, re.DOTALL)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -76,6 +79,21 @@ def test_every_dropped_example_sets_off_a_rule_and_all_four_kinds_are_sent() -> 
     messages = [planned for made in plans for planned in made]
     assert [planned.problem for planned in messages if planned.problem] == []
     assert {planned.message.kind for planned in messages if planned.message} == set(KINDS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "tables").iterdir()), ids=lambda path: path.stem)
+def test_every_table_of_the_examples_is_followed_by_a_rule_without_a_failure(path: Path) -> None:
+    reading = [rule for rule in STARTERS.rules if rule.reads]
+    tables = {rule.table.path.name: rule for rule in reading if rule.table}
+    rule = tables.get(path.name) or next(
+        rule for rule in reading if rule.trigger_of(str(ROOT / "drop" / path.name))
+    )
+    given = [Given(kind="file", data={"name": path.name, "text": path.read_text("utf-8")}, at=MORNING)]
+    if rule.table:
+        given.append(Given(kind="schedule"))
+    complaints = run(STARTERS, rule, RuleTest(name="t", when=tuple(given), until=30 * 86400.0)).complaints
+    assert complaints, "something is sent"
+    assert all("is not expected" in complaint for complaint in complaints)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "hooks").iterdir()), ids=lambda path: path.stem)

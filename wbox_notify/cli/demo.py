@@ -87,7 +87,8 @@ def _fill(folder: Path, address: str) -> None:
         (folder / "drop").mkdir(parents=True, exist_ok=True)
         for part in ("rules", "templates"):
             shutil.copytree(_gallery() / part, folder / part, dirs_exist_ok=True)
-        shutil.copytree(_gallery() / "examples" / "rules", folder / "rules", dirs_exist_ok=True)
+        for part in ("rules", "tables"):
+            shutil.copytree(_gallery() / "examples" / part, folder / part, dirs_exist_ok=True)
         (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
     except OSError as error:
         raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
