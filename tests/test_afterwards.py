@@ -236,6 +236,20 @@ def test_files_of_a_group_go_when_its_one_message_is_final(house: Callable[[str]
     ]
 
 
+def test_a_file_stays_until_the_last_reminder_of_it_is_accepted(house: Callable[[str], House]) -> None:
+    one = house(f'{RULE}\nremind: {{at: "{{{{ file.stem }}}}", before: [2d, 1d], key: file.name}}')
+    date = time.strftime("%Y-%m-%d", time.localtime(one.now + 10 * 86400))
+    one.file(f"{date}.pdf")
+    one.through()
+    assert one.there == [f"drop/{date}.pdf"]
+    one.now += 8 * 86400
+    one.through()
+    assert one.there == [f"drop/{date}.pdf"]
+    one.now += 86400
+    one.through()
+    assert one.there == [f"drop/done/{date}.pdf"]
+
+
 def test_files_of_a_digest_go_when_it_is_accepted(house: Callable[[str], House]) -> None:
     one = house(f"{RULE}\ndigest: {{every: 1h}}")
     for name in ("a.pdf", "b.pdf"):

@@ -3,16 +3,25 @@
 
 import functools
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_rows import NOW, Place
 
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.engine import remind
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_run import Change, memory_of
 from wbox_notify.engine.rule_tests import _events, run
 from wbox_notify.engine.state import Retry
+from wbox_notify.model.deliveries import Hold, Plan, State
 from wbox_notify.model.messages import Text
+from wbox_notify.model.reasons import why
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.rule import Given
 
@@ -348,7 +357,7 @@ def test_what_was_not_told_in_time_is_dead_until_a_person_decides() -> None:
     [planned] = [planned for _, planned in world.messages]
     retry = Retry.from_json(planned.again or {})
     memory = memory_of("appointment", "failed", planned.key, Change(retry, world.now.timestamp()))
-    world.memories["appointment", "failed", planned.key] = memory
+    world._put(Plan(event_id="", memories=(memory,)))
     world.wait_for(0)
     assert told(world) == [("26 12:00", "A")]
 
@@ -363,3 +372,146 @@ def test_what_is_late_but_ahead_of_its_date_is_told_once() -> None:
     world.wait_for(30 * 86400)
     assert told(world) == [("25 13:00", "A")]
     assert all(kind == "table" for _, kind, _ in world.memories), "nothing but the count of readings is left"
+
+
+KEPT = """
+version: 1
+contacts: {boss: "+905559990011"}
+rules:
+  - id: appointment
+    trigger: {file: {path: drop, match: "*.csv"}}
+    for_each: {row: file.rows}
+    remind: {at: "{{ row.date }}", before: 1d, key: row.id}
+    to: "{{ row.phone }}"
+    send: {text: "{{ row.id }}"}
+"""
+DAY = 86400.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path, KEPT)
+    yield made
+    made.close()
+
+
+def entered(*ids: str, days: int = 10) -> str:
+    """Return a list of appointments some days after the beginning, at 0 o'clock."""
+    date = datetime.fromtimestamp(NOW + days * DAY, UTC).date()
+    rows = [f"{name},{date},+9055511122{number:02}" for number, name in enumerate(ids)]
+    return "\n".join(["id,date,phone", *rows])
+
+
+def test_a_reminder_outlasts_a_restart_and_comes_once(place: Place) -> None:
+    place.drop(entered("A"))
+    place.plan()
+    place.restart()
+    place.wait(8 * DAY)
+    assert place.texts() == []
+    place.restart()
+    place.wait(DAY)
+    assert place.texts() == ["A"]
+    place.restart()
+    place.wait(30 * DAY)
+    assert place.texts() == ["A"]
+    assert [memory.kind for memory in place.store.memories(["remind", "table"])] == ["table"]
+
+
+@pytest.mark.parametrize("step", [-5 * DAY, 3600.0])
+def test_a_reminder_comes_at_its_time_by_the_clock_that_was_set(place: Place, step: float) -> None:
+    ahead = [0.0]
+    place.planner = Planner(
+        place.live,
+        place.store,
+        planned=lambda: None,
+        rows=place.files,
+        clock=lambda: place.now + ahead[0],
+        steady=lambda: place.now,
+    )
+    place.drop(entered("A"))
+    place.plan()
+    place.wait(DAY)
+    ahead[0] = step
+    place.plan()
+    due = 9 * DAY - NOW % DAY
+    place.now = NOW + due - step - 1.0
+    place.plan()
+    assert place.texts() == []
+    place.wait(1.0)
+    assert place.texts() == ["A"]
+
+
+def test_what_a_removed_rule_should_tell_waits_for_a_person_at_its_time(place: Place) -> None:
+    place.drop(entered("A"))
+    place.plan()
+    rules = place.live.project
+    place.live.project = replace(rules, rules=())
+    place.wait(DAY)
+    assert place.deliveries() == []
+    place.wait(8 * DAY)
+    [held] = place.deliveries()
+    assert (held.state, held.hold) == (State.HELD, Hold.RULE_GONE)
+    assert "1 event of its reminders waits" in why(held)
+    place.live.project = rules
+    place.store.requeue([held.id], [State.HELD], place.now).result()
+    place.plan()
+    assert place.texts() == ["A"]
+
+
+def test_a_rule_that_reminds_no_more_tells_at_its_time_what_waits(place: Place) -> None:
+    place.drop(entered("A"))
+    place.plan()
+    [rule] = place.live.project.rules
+    place.live.project = replace(place.live.project, rules=(replace(rule, remind=None),))
+    place.wait(8 * DAY)
+    assert place.texts() == []
+    place.wait(DAY)
+    assert place.texts() == ["A"]
+
+
+def test_the_queue_lists_the_reminders_to_come_with_their_times(place: Place) -> None:
+    place.drop(entered("A", "B"), "a.csv")
+    place.plan()
+    place.drop(entered("C", days=5), "b.csv")
+    place.plan()
+    place.drop(entered("B"), "a.csv")
+    place.plan()
+    reminders = remind.waiting(place.store.memories(remind.KINDS))
+    assert [(memory.key, (memory.due or 0.0) - NOW // DAY * DAY) for memory, _ in reminders] == [
+        ('["C"]', 4 * DAY),
+        ('["B"]', 9 * DAY),
+    ]
+    place.wait(4 * DAY)
+    assert [memory.key for memory, _ in remind.waiting(place.store.memories(remind.KINDS))] == ['["B"]']
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    versions=st.lists(
+        st.tuples(
+            st.integers(1, 60), st.dictionaries(st.sampled_from("ABC"), st.integers(5, 20), min_size=1)
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_each_row_of_the_last_version_is_told_once_for_its_date_and_nothing_else_is(
+    versions: list[tuple[int, dict[str, int]]],
+) -> None:
+    """What the versions before the last one say may have been told before that came."""
+    world = ReplayStore(project_of("UTC"), datetime(2026, 11, 1, tzinfo=UTC))
+    for hours, dates in versions:
+        rows = [f"{name},2026-11-{day:02},12:00,+905551112233,\n" for name, day in dates.items()]
+        happen(world, "".join(["id,date,time,phone,state\n", *rows]), hours)
+    last = world.now
+    world.wait_for(60 * DAY)
+    assert failures(world) == []
+    to_come = [
+        (name, at - timedelta(seconds=before))
+        for name, day in versions[-1][1].items()
+        for at in [datetime(2026, 11, day, 12, tzinfo=UTC)]
+        for before in (7 * DAY, DAY, 7200.0)
+        if at - timedelta(seconds=before) > last
+    ]
+    texts = [(planned.message.message[0], at) for at, planned in world.messages if at > last]
+    assert sorted(texts) == sorted(to_come)

@@ -1,5 +1,6 @@
 """``wbox-notify queue list|retry|release|drop``."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from wbox_notify.cli.lines import coloured, delivery_fields, subject, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, usable
 from wbox_notify.dispatch.queue import Action
+from wbox_notify.engine import remind
+from wbox_notify.engine.state import RemindState
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, State
+from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Memory, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
@@ -58,7 +61,10 @@ def queue() -> None:
 @json_option
 @click.pass_obj
 def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -> int:
-    """List deliveries that wait, are held or could not be sent, oldest first, with the reason."""
+    """List deliveries that wait, are held or could not be sent, oldest first, with the reason.
+
+    Then come the reminders of rules that wait for a date, the next one first.
+    """
     chosen = _Filter(**filters)
     states: Sequence[State] = [*OPEN, *STUCK]
     if chosen.state:
@@ -66,21 +72,64 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
     project = open_project(config)
     past, lang = history(project), project.settings.lang
     deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
-    events = past.events_by_id(delivery.event_id for delivery in deliveries)
-    if as_json:
-        say_json([_fields(delivery, events.get(delivery.event_id), lang) for delivery in deliveries])
-    else:
-        for delivery in deliveries:
-            say(_line(delivery, events.get(delivery.event_id), lang))
-        total = past.queue_size(states, rule=chosen.rule, event=chosen.event)
-        if not total and any(filters.values()):
-            say("no matching deliveries")
-        elif not total:
-            say("The queue is empty.")
-        elif total > len(deliveries):
-            say(f"{len(deliveries)} of {total}: -n {total} shows all; or use --rule, --event, --state")
+    reminders = _reminders(past, chosen)
+    total = past.queue_size(states, rule=chosen.rule, event=chosen.event) + len(reminders)
+    reminders = reminders[:most]
+    ids = [delivery.event_id for delivery in deliveries] + [memory.event_id for memory, _ in reminders]
+    events = past.events_by_id(ids)
     past.close()
+    if as_json:
+        fields = [_fields(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
+        say_json(fields + [_reminder_fields(memory, state) for memory, state in reminders])
+    else:
+        lines = [_line(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
+        lines += [_reminder_line(memory, state, events.get(memory.event_id)) for memory, state in reminders]
+        _print(lines, total, filtered=any(filters.values()))
     return 0
+
+
+def _print(lines: Sequence[str], total: int, *, filtered: bool) -> None:
+    """Print the lines of a queue that has so many in all."""
+    for line in lines:
+        say(line)
+    if not total and filtered:
+        say("no matching deliveries")
+    elif not total:
+        say("The queue is empty.")
+    elif total > len(lines):
+        say(f"{len(lines)} of {total}: -n {total} shows all; or use --rule, --event, --state")
+
+
+def _reminders(past: Queries, chosen: _Filter) -> list[tuple[Memory, RemindState]]:
+    """Return the reminders that are to come; none where a state of deliveries is chosen."""
+    if chosen.state:
+        return []
+    return [
+        (memory, state)
+        for memory, state in remind.waiting(past.memories(remind.KINDS))
+        if chosen.rule in {"", memory.rule} and chosen.event in {"", memory.event_id}
+    ]
+
+
+def _reminder_line(memory: Memory, state: RemindState, event: Event | None) -> str:
+    source = subject(event) if event else memory.event_id
+    due = f"at {moment(memory.due or 0.0)}, for {moment(state.at)}"
+    parts = [f"{'-':>6}", moment(state.item.at), click.style("waits  ", fg="yellow"), due]
+    return "  ".join([*parts, memory.rule, source, printable(memory.key)])
+
+
+def _reminder_fields(memory: Memory, state: RemindState) -> dict[str, Any]:
+    return {
+        "id": None,
+        "event": memory.event_id,
+        "rule": memory.rule,
+        "kind": memory.kind,
+        "state": "waits",
+        "due": memory.due,
+        "created": state.item.at,
+        "key": json.loads(memory.key),
+        "at": state.at,
+    }
 
 
 def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
@@ -92,7 +141,7 @@ def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
     return "  ".join(parts)
 
 
-def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, object]:
+def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, Any]:
     fields = {**delivery_fields(delivery, lang), "file": None}
     if event and event.type == "file":
         fields["file"] = event.data.get("path")

@@ -1,6 +1,6 @@
 """Reminders: what a rule follows waits until some time before or after its date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import PurePath
@@ -10,9 +10,13 @@ from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import Notification, RemindState, Retry, TableState
 from wbox_notify.errors import WboxError
+from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import Remind
 from wbox_notify.templates.dates import read_time
+
+KINDS = (RemindState.KIND, TableState.KIND)
+"""The kinds of memory that say which reminders are to come."""
 
 _DAY = 86400.0
 _LATE = 3600.0
@@ -60,6 +64,25 @@ def wake(run: RuleRun, key: str) -> Sequence[Item]:
     else:
         reminder = _release(run, key, state)
     return [reminder] if reminder else []
+
+
+def waiting(memories: Iterable[Memory]) -> list[tuple[Memory, RemindState]]:
+    """Return the reminders that are to come, the next one first, of all memories of ``KINDS``."""
+    tables: dict[tuple[str, str], TableState] = {}
+    reminders: list[tuple[Memory, RemindState]] = []
+    for memory in memories:
+        if memory.kind == TableState.KIND:
+            tables[memory.rule, memory.key] = TableState.from_json(memory.value or {})
+        else:
+            reminders.append((memory, RemindState.from_json(memory.value or {})))
+    return sorted(
+        (
+            (memory, state)
+            for memory, state in reminders
+            if state.waiting and not state.is_gone(tables.get((memory.rule, state.source)))
+        ),
+        key=lambda reminder: (reminder[0].due or 0.0, reminder[0].rule, reminder[0].key),
+    )
 
 
 def begin(run: RuleRun, event: Event) -> int:

@@ -595,6 +595,11 @@ class RemindState(State):
     reading: int = 0
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """The id of its event while there is a reminder to come."""
+        return (self.item.event_id,) if self.left else ()
+
+    @property
     def waiting(self) -> int:
         """One while there is a reminder to come."""
         return int(bool(self.left))

@@ -93,6 +93,11 @@ class Queries:
         value: Mapping[str, Any] | None = json.loads(memory[0]["value"]) if memory else None
         return value
 
+    def memories(self, kinds: Sequence[str]) -> list[Memory]:
+        """Return all that rules remember of some kinds."""
+        memories = self._database.read(statements.MEMORIES, {"kinds": rows.listed(kinds)})
+        return [rows.memory(row) for row in memories]
+
     def known(self, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
         """Return the past of those files that have one."""
         return pasts(self._database, versions)

@@ -83,11 +83,6 @@ class Store(Queries):
         due = self._database.read(statements.MEMORIES_DUE, {"now": now, "most": most})
         return [rows.memory(row) for row in due]
 
-    def memories(self, kinds: Sequence[str]) -> list[Memory]:
-        """Return all that rules remember of some kinds."""
-        memories = self._database.read(statements.MEMORIES, {"kinds": rows.listed(kinds)})
-        return [rows.memory(row) for row in memories]
-
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
         due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
