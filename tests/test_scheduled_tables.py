@@ -214,9 +214,9 @@ DAILY = "{schedule: every day 09:00}"
 @pytest.mark.parametrize(
     ("trigger", "written", "said"),
     [
-        (DAILY, "rows('a.csv') | first", "`rows` takes the path of a file, and must stand alone"),
+        (DAILY, "rows('a.csv') | first", "'rows' cannot be called"),
         (DAILY, "rows", "`rows` takes the path of a file, and must stand alone"),
-        (DAILY, "rows(event.id)", "`rows` takes the path of a file, and must stand alone"),
+        (DAILY, "rows(event.id)", "'rows' cannot be called"),
         (DAILY, "rows('a.csv', 'b.csv')", "`rows` takes the path of a file, and must stand alone"),
         (DAILY, "rows('a.csv', encoding='klingon')", "`klingon` is not an encoding"),
         (DAILY, "rows('a.csv', delimeter=';')", "unknown key `delimeter`"),
@@ -228,6 +228,7 @@ def test_what_cannot_be_a_table_is_refused(tmp_path: Path, trigger: str, written
     problem = mistake(tmp_path, f'trigger: {trigger}\nfor_each: {{row: "{written}"}}')
     assert said in problem.message
     assert problem.line == 6
+    assert "leave out the ()" not in (problem.hint or "")
 
 
 def warnings(folder: Path, content: str | None) -> list[str]:

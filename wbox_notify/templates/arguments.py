@@ -40,6 +40,9 @@ _OF_FILTERS: Mapping[str, Callable[[Any], object]] = {
 }
 _OF_TEXTS = frozenset(TEXT_METHODS.split()) - {"count", "index"}  # lists have these too
 
+_TABLES = frozenset({"rows", "lines", "events"})
+"""Functions that `for_each` knows."""
+
 
 def check_exists(environment: Environment, used: _Used) -> None:
     """Raise TemplateError for a filter or a test that does not exist."""
@@ -134,6 +137,8 @@ def _no_call(name: str, known: Iterable[str], filters: Container[str]) -> Templa
     hint = did_you_mean(name, known) or "leave out the ()"
     if name in filters:
         hint = f"write x | {name}"
+    if name in _TABLES:
+        hint = f"in for_each, write no more than {name}('customers.csv'); choose rows with if"
     return TemplateError(f"'{name}' cannot be called", hint=hint)
 
 
