@@ -46,8 +46,8 @@ because `throttle` drops it or its message fails, is not remembered. |
 | `burst` | |
 | `throttle` | It counts the last `per` before each event. The message with the number of the others comes \
 when the oldest event that counts is older than `per`. |
-| `group` | The first message comes after `wait`. A new one comes after `interval` since the last message, so \
-at once if that is long ago. A member without a status is told once. |
+| `group` | The first message comes after `wait`. A new one comes after `interval` since the last message, \
+so at once if that is long ago. A member without a status is told once. |
 | `digest` | An event at the very time of a digest is in the next one. If nothing came, nothing is sent. |
 | `quiet_hours` | Those of the rule and those of the reader. Afterwards the texts that waited for a reader \
 arrive as one, and what is over by then is left out. |
