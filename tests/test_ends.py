@@ -15,6 +15,8 @@ contacts:
   me: "+90 555 000 00 09"
   boss: "+90 555 000 00 02"
   sleeper: {phone: "+90 555 000 00 03", quiet_hours: "22:00-07:30"}
+on_call:
+  duty: {rotate: [me, boss], every: 1d, from: "2026-11-23 09:00"}
 rules:
   - id: measured-group
     trigger: {webhook: {path: t1, preset: alertmanager, open: true}}
@@ -112,6 +114,24 @@ rules:
           - {at: 2026-11-23 10:00, webhook: *f1}
           - {after: 10m, webhook: *f1-ok}
         expect: [{text: 1/0}, {at: 2026-11-23 10:10, text: 0/1}]
+
+  - id: turns
+    trigger: {webhook: {path: turns, preset: alertmanager, open: true}}
+    to: duty
+    send: {text: "{{ alert.status }}"}
+    tests:
+      - name: an end reaches who has the turn, and who was told of the trouble before the turn went on
+        when:
+          - {at: 2026-11-24 08:00, webhook: *f1}
+          - {at: 2026-11-24 10:00, webhook: *f1-ok}
+          - {at: 2026-11-24 11:00, webhook: *f2}
+          - {at: 2026-11-24 12:00, webhook: *f2-ok}
+        expect:
+          - {at: 2026-11-24 08:00, to: me, text: firing}
+          - {at: 2026-11-24 10:00, to: "+905550000002", text: resolved}
+          - {at: 2026-11-24 10:00, to: "+905550000009", text: resolved}
+          - {to: boss, text: firing}
+          - {to: boss, text: resolved}
 
   - id: told-once
     trigger: {webhook: {path: t6, open: true}}

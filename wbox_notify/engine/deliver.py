@@ -26,9 +26,21 @@ _WITH = ":with:"
 def deliver(run: RuleRun, notification: Notification) -> None:
     """Make the rule's messages for all readers; those in their quiet hours get them later."""
     context = about(run, notification)
-    if not _deliver(run, run.readers(context), notification, context):
+    readers = run.readers(context)
+    if notification.healed:
+        readers += _before(run, notification, readers, context)
+    if not _deliver(run, readers, notification, context):
         for item in notification.items:
             dedupe.forget(run, item)
+
+
+def _before(
+    run: RuleRun, notification: Notification, readers: Sequence[Reader], context: Mapping[str, Any]
+) -> list[Reader]:
+    """Return who heard of a trouble that is over, and has handed the turn over since."""
+    now = {reader.address for reader in readers}
+    others = (address for address in told.who(run, notification) if address not in now)
+    return [run.project.reader(address) for address in others if is_told(run, address, context)]
 
 
 def end(run: RuleRun, notification: Notification) -> None:

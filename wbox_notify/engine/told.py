@@ -27,6 +27,12 @@ def note(run: RuleRun, reader: Reader, notification: Notification, *, heard: boo
     run.remember(key, ToldState(readers=readers), run.time + kept)
 
 
+def who(run: RuleRun, notification: Notification) -> list[str]:
+    """Return the addresses of all who heard of a trouble."""
+    state = run.recall(ToldState, short(notification.alert)) or ToldState()
+    return [address for address, members in state.readers.items() if members]
+
+
 def unknown(reader: Reader) -> str:
     """Return why a reader is not told that something is over."""
     return f"{reader.name} knows of no trouble that this ends"
