@@ -278,6 +278,7 @@ def test_a_calendar_gives_its_events(end: str) -> None:
         "sequence": 0,
         "start": "2026-11-24T14:00:00+03:00",
         "end": "2026-11-24T12:00:00+00:00",
+        "original": "",
         "all_day": False,
         "repeats": False,
     }

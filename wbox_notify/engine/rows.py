@@ -114,12 +114,13 @@ def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     if state.done or source is None:
         return None
     path, root, version, reading = source
+    at = state.event.at.astimezone(project.settings.tz)
     return Wanted(
         reader=f"{rule.id} {due.key}",
         path=path,
         root=root,
         version=version,
-        reading=replace(reading.of(rule.reads), uses=rule.columns),
+        reading=replace(reading.of(rule.reads).at(at), uses=rule.columns),
         start=state.next,
         most=most,
     )

@@ -32,7 +32,7 @@ from wbox_notify.rules.triggers import (
     Trigger,
     WebhookTrigger,
 )
-from wbox_notify.triggers.file.rows import Reading
+from wbox_notify.triggers.file.rows import YEAR, Reading
 from wbox_notify.triggers.schedule import Cron, Every, EveryOtherWeek, Pattern, Schedule, Skip, parse_times
 from wbox_notify.triggers.schedule.cron import parse_every
 from wbox_notify.triggers.schedule.dates import FIRST_WEEK
@@ -180,6 +180,7 @@ def reading(spec: ReadSpec) -> Reading:
         columns=tuple(spec.columns),
         sheet=spec.sheet or "",
         skip=spec.skip,
+        ahead=spec.ahead or YEAR,
     )
 
 

@@ -32,6 +32,7 @@ _OF_TABLES = {
     "columns": ("csv", "xlsx"),
     "sheet": ("xlsx",),
     "skip": ("csv", "xlsx"),
+    "ahead": ("file.events",),
 }
 _YEAR = 366 * 86400.0
 
@@ -75,6 +76,11 @@ class ReadSpec(Strict):
     )
     skip: Count = Field(
         default=0, description="the number of rows above the header row, such as those with a title"
+    )
+    ahead: Duration | None = Field(
+        default=None,
+        description="how far ahead the recurring events of a calendar are given, such as `31d`; by default a "
+        "year",
     )
 
     @model_validator(mode="after")

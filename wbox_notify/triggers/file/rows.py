@@ -5,6 +5,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from wbox_notify.triggers.file.opening import opened
 from wbox_notify.triggers.file.readers.calendar import calendar
 from wbox_notify.triggers.file.readers.columns import Record, by_name
 from wbox_notify.triggers.file.readers.json_items import json_list, ndjson
+from wbox_notify.triggers.file.readers.recurrence import Span
 from wbox_notify.triggers.file.readers.table import table
 from wbox_notify.triggers.file.readers.text import (
     Row,
@@ -41,6 +43,7 @@ _ENDINGS = {
     ".log": "lines",
 }
 _OTHER_WORKBOOKS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
+YEAR = 366 * 86400.0
 _KEPT_OPEN = 8
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -57,6 +60,8 @@ class Reading:
         sheet: The name of the sheet of a workbook; empty for the first one.
         skip: The rows of a table above its columns.
         uses: The columns of a table that the rule uses, of which it has to have one; any if none is named.
+        ahead: For how many seconds ahead the events of a calendar that recur are given.
+        span: Within which time they are given; None gives each as it stands.
     """
 
     kind: str = ""
@@ -66,10 +71,17 @@ class Reading:
     sheet: str = ""
     skip: int = 0
     uses: frozenset[str] = frozenset()
+    ahead: float = YEAR
+    span: Span | None = None
 
     def of(self, field: str) -> "Reading":
         """Return how a field of the file is read: ``rows``, ``lines`` or ``events``."""
         return replace(self, kind={"lines": "lines", "events": "ics"}.get(field, self.kind))
+
+    def at(self, now: datetime) -> "Reading":
+        """Return how the file is read at a time: what recurs is given from the beginning of that day on."""
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return replace(self, span=(day, now + timedelta(seconds=self.ahead)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +164,8 @@ def rows(file: BinaryIO, name: str, reading: Reading) -> Iterator[Row]:
     if kind == "csv":
         records = table(file, reading.encoding, reading.delimiter, reading.skip)
         return by_name(records, reading.columns, reading.uses)
+    if kind == "ics":
+        return calendar(file, reading.encoding, reading.span)
     return _READERS[kind](file, reading.encoding)
 
 
@@ -207,7 +221,6 @@ _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
     "json": _json,
     "ndjson": _ndjson,
     "lines": _text_rows,
-    "ics": calendar,
 }
 
 

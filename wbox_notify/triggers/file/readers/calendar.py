@@ -1,12 +1,14 @@
-"""Reader of calendars (ICS): each event once; of one that is repeated, its first time."""
+"""Reader of calendars (ICS): each event, and one that recurs at each of its times within a span."""
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import chain
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain, count
+from time import thread_time
 from typing import BinaryIO, NamedTuple
 
 from wbox_notify.errors import WboxError
+from wbox_notify.triggers.file.readers.recurrence import Recurrence, Span, Times, occurrences
 from wbox_notify.triggers.file.readers.text import (
     LONGEST,
     Row,
@@ -20,6 +22,7 @@ from wbox_notify.triggers.file.readers.zones import Zones
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\":;])*)*):(.*)", re.DOTALL)
 _ZONE = re.compile(r";TZID=(?:\"([^\"]*)\"|([^\";]*))", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([\\;,nN])")
+_LENGTH = re.compile(r"\+?P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?")
 _COUNT = re.compile("[0-9]{1,9}")
 
 _TEXTS = ("uid", "summary", "description", "location", "url", "status")
@@ -33,16 +36,24 @@ class _Property(NamedTuple):
     value: str
 
 
-_Event = dict[str, _Property]
+_Event = dict[str, list[_Property]]
+_RECURS = frozenset({"RRULE", "RDATE", "RECURRENCE-ID"})
+_MOST_KEPT = 4 * LONGEST
+_MOST_SECONDS = 20.0
+_DIVIDE = "divide it into several files"
 
 
-def calendar(file: BinaryIO, encoding: str) -> Iterator[Row]:
+def calendar(file: BinaryIO, encoding: str, span: Span | None) -> Iterator[Row]:
     """Yield each event of a calendar as a map; ``start`` and ``end`` are ISO 8601, with a zone if known.
 
+    Those that recur come after the others, at each of their times within the span; without one, each event is
+    given as it stands.
+
     Raises:
-        WboxError: the file is not a calendar.
+        WboxError: the file is not a calendar, or too much in it recurs.
     """
     number, method, zones, is_calendar = 0, "", Zones(), False
+    recurring = _Recurring(span)
     properties = _properties(file, encoding)
     for line in properties:
         value = line.value.strip().upper()
@@ -53,11 +64,53 @@ def calendar(file: BinaryIO, encoding: str) -> Iterator[Row]:
         if value == "VTIMEZONE":
             zones.define([(part.name, part.value) for part in _inside(properties, value)])
         elif value == "VEVENT":
-            number += 1
-            yield _row(number, _event(_inside(properties, value)), method, zones)
+            event = _event(_inside(properties, value))
+            if not recurring.takes(event):
+                number += 1
+                yield _row(number, event, method, zones)
         is_calendar = is_calendar or value in {"VCALENDAR", "VEVENT"}
     if not is_calendar:
         raise WboxError("this is no calendar: nothing in it is BEGIN:VCALENDAR")
+    yield from recurring.rows(number + 1, method, zones)
+
+
+class _Recurring:
+    """The events of a calendar that recur, by their UID: other events with it say what was changed."""
+
+    def __init__(self, span: Span | None) -> None:
+        self._span = span
+        self._series: dict[str, list[_Event]] = {}
+        self._size = 0
+
+    def takes(self, event: _Event) -> bool:
+        """Keep an event if it recurs, and return whether it does; WboxError where there are too many."""
+        if self._span is None or "" in event or not event.keys() & _RECURS:
+            return False
+        self._size += sum(len(line.value) for lines in event.values() for line in lines)
+        if self._size > _MOST_KEPT:
+            raise WboxError("there are too many recurring events in this calendar", hint=_DIVIDE)
+        self._series.setdefault(_text(event, "UID"), []).append(event)
+        return True
+
+    def rows(self, first: int, method: str, zones: Zones) -> Iterator[Row]:
+        """Yield them at their times within the span, numbered from the ``first`` on."""
+        if self._span is None:
+            return
+        numbers, began = count(first), thread_time()
+        for series in self._series.values():
+            if thread_time() - began > _MOST_SECONDS:
+                raise WboxError("it takes too long to work out what recurs in this calendar", hint=_DIVIDE)
+            for row in _series(series, method, zones, self._span):
+                yield row._replace(number=next(numbers))
+
+
+def _series(events: list[_Event], method: str, zones: Zones, span: Span) -> Iterator[Row]:
+    """Yield the events of a series at their times; one problem where they cannot be worked out."""
+    try:
+        for index, times in occurrences([_recurrence(event, zones) for event in events], span):
+            yield Row(0, {**_facts(events[index], method), **_shown(times), "repeats": True})
+    except ValueError as error:
+        yield Row(0, None, str(error))
 
 
 def _inside(properties: Iterator[_Property], kind: str) -> Iterator[_Property]:
@@ -76,14 +129,15 @@ def _inside(properties: Iterator[_Property], kind: str) -> Iterator[_Property]:
 
 def _event(properties: Iterator[_Property]) -> _Event:
     """Return the properties of an event by their names, without those of its alarms."""
-    depth, event = 0, {}
+    depth = 0
+    event: _Event = {}
     for line in properties:
         if line.name == "BEGIN":
             depth += 1
         elif line.name == "END":
             depth -= 1
         elif not depth or not line.name:
-            event[line.name] = line
+            event.setdefault(line.name, []).append(line)
     return event
 
 
@@ -112,50 +166,109 @@ def _properties(file: BinaryIO, encoding: str) -> Iterator[_Property]:
 
 def _row(number: int, event: _Event, method: str, zones: Zones) -> Row:
     if "" in event:
-        return Row(number, None, event[""].value)
+        return Row(number, None, event[""][0].value)
     try:
-        times = _times(event, zones)
+        facts = _facts(event, method)
+        times = Times(_start(event, zones), _end(event, zones), None)
     except ValueError as error:
         return Row(number, None, str(error))
+    return Row(number, {**facts, **_shown(times), "repeats": "RRULE" in event})
+
+
+def _facts(event: _Event, method: str) -> dict[str, object]:
+    """Return what is the same at all times of an event."""
     texts = {name: _text(event, name.upper()) for name in _TEXTS}
     if method == "CANCEL" and not texts["status"]:
         texts["status"] = "CANCELLED"
-    return Row(number, {**texts, **times, "repeats": "RRULE" in event})
+    return {**texts, "sequence": _sequence(event)}
 
 
-def _times(event: _Event, zones: Zones) -> dict[str, object]:
-    if "DTSTART" not in event:
-        raise ValueError("it has no DTSTART")
+def _sequence(event: _Event) -> int:
     sequence = _text(event, "SEQUENCE").strip() or "0"
     if not _COUNT.fullmatch(sequence):
         raise ValueError(f"its SEQUENCE is {sequence[:40]!r}, and has to be a number")
-    end = event.get("DTEND")
+    return int(sequence)
+
+
+def _shown(times: Times) -> dict[str, object]:
     return {
-        "sequence": int(sequence),
-        "start": _time(event["DTSTART"], zones),
-        "end": _time(end, zones) if end else "",
-        "all_day": "T" not in event["DTSTART"].value.upper(),
+        "start": _iso(times.start),
+        "end": _iso(times.end),
+        "original": _iso(times.original),
+        "all_day": not isinstance(times.start, datetime),
     }
+
+
+def _iso(moment: date | None) -> str:
+    if moment is None:
+        return ""
+    if isinstance(moment, datetime):
+        return moment.isoformat()
+    return datetime.combine(moment, time()).isoformat()
+
+
+def _recurrence(event: _Event, zones: Zones) -> Recurrence:
+    """Return what says when an event recurs."""
+    original = next(iter(event.get("RECURRENCE-ID", ())), None)
+    return Recurrence(
+        start=_start(event, zones),
+        end=_end(event, zones),
+        rule=_text(event, "RRULE").strip().upper(),
+        more=tuple(_moments(event, "RDATE", zones)),
+        without=tuple(_moments(event, "EXDATE", zones)),
+        original=original and _moment(original, zones),
+        and_later=original is not None and "THISANDFUTURE" in original.parameters.upper(),
+        sequence=_sequence(event),
+    )
+
+
+def _start(event: _Event, zones: Zones) -> date:
+    if "DTSTART" not in event:
+        raise ValueError("it has no DTSTART")
+    return _moment(event["DTSTART"][-1], zones)
+
+
+def _end(event: _Event, zones: Zones) -> date | None:
+    """Return when an event ends, if it says so."""
+    if "DTEND" in event:
+        return _moment(event["DTEND"][-1], zones)
+    length = _LENGTH.fullmatch(_text(event, "DURATION").strip().upper())
+    if length is None:
+        return None
+    weeks, days, hours, minutes, seconds = (float(part or 0) for part in length.groups())
+    return _start(event, zones) + timedelta(
+        weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
+    )
 
 
 def _text(event: _Event, name: str) -> str:
     if name not in event:
         return ""
-    return _ESCAPED.sub(_unescape, event[name].value)
+    return _ESCAPED.sub(_unescape, event[name][-1].value)
 
 
-def _time(line: _Property, zones: Zones) -> str:
+def _moments(event: _Event, name: str, zones: Zones) -> Iterator[date]:
+    """Yield the times in a list; of a period its beginning."""
+    for line in event.get(name, ()):
+        for value in line.value.split(","):
+            yield _moment(line._replace(value=value.partition("/")[0]), zones)
+
+
+def _moment(line: _Property, zones: Zones) -> date:
+    """Return a time, or a day where there is no time of day; ValueError where it is neither."""
     text = line.value.strip().upper()
     try:
-        time = datetime.fromisoformat(text.removesuffix("Z"))
+        moment = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
         raise ValueError(f"{line.value.strip()[:40]!r} is not a time") from None
     zone = _ZONE.search(line.parameters)
+    if "T" not in text:
+        return moment.date()
     if text.endswith("Z"):
-        return time.replace(tzinfo=UTC).isoformat()
+        return moment.replace(tzinfo=UTC)
     if not zone:
-        return time.isoformat()
-    return time.replace(tzinfo=zones.find(zone[1] or zone[2] or "")).isoformat()
+        return moment
+    return moment.replace(tzinfo=zones.find(zone[1] or zone[2] or ""))
 
 
 def _unescape(escaped: re.Match[str]) -> str:
