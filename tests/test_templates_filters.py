@@ -91,7 +91,7 @@ def test_what_is_not_a_time_is_an_error(wrong: Any) -> None:
         Templates(tz=ISTANBUL).text("{{ x | datetime }}").render({"x": wrong})
 
 
-ARGUMENTS = {"currency": "('TRY')", "plural": "('a', 'b')"}
+ARGUMENTS = {"currency": "('TRY')", "groupby": "('a')", "plural": "('a', 'b')"}
 PEOPLE = [
     Templates(tz=ISTANBUL, lang="tr").text(f"{{{{ x | {name}{ARGUMENTS.get(name, '')} }}}}")
     for name in Locale().filters()

@@ -260,12 +260,16 @@ def test_the_languages_are_loaded_when_they_are_needed(tmp_path: Path) -> None:
     )
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.yaml").write_text(rules)
-    program = (
-        "import sys, pathlib; from wbox_notify.rules import load\n"
-        f"print(len(load(pathlib.Path({str(tmp_path)!r}), {{}}).rules), 'babel' in sys.modules)"
-    )
+    program = f"""
+import sys, pathlib
+from wbox_notify.rules import load
+from wbox_notify.templates import Templates
+print(len(load(pathlib.Path({str(tmp_path)!r}), {{}}).rules), 'babel' in sys.modules)
+template = Templates().text("{{{{ 0 | time }}}} {{{{ 0 | date('%d.%m.%Y') }}}}")
+print(template.render({{}}), 'babel' in sys.modules)
+"""
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ran.stdout == "1 False\n"
+    assert ran.stdout == "1 False\n00:00 01.01.1970 False\n"
 
 
 @pytest.mark.parametrize(
@@ -583,6 +587,12 @@ def test_a_rule_tells_each_reader_in_his_language(tmp_path: Path) -> None:
     loaded = project(tmp_path, {"rules/a.yaml": INVOICE, "wbox-notify.yaml": SETTINGS})
     assert loaded.problems == ()
     assert [result.complaints for result in run_all(loaded, loaded.rules)] == [(), ()]
+
+
+def test_groups_are_in_the_order_of_the_alphabet() -> None:
+    source = "{% for city, rows in x | groupby('city') %}{{ city }}{{ rows | length }} {% endfor %}"
+    rows = [{"city": city} for city in ("Zile", "Çan", "Cide", "Ilgaz", "Çan", "İzmir")]
+    assert Templates(lang="tr").text(source).render({"x": rows}) == "Cide1 Çan2 Ilgaz1 İzmir1 Zile1 "
 
 
 def test_the_order_of_a_list_is_that_of_the_alphabet() -> None:

@@ -92,18 +92,19 @@ class Moments:
         """
         moment = self._moment(value)
         if form:
-            return self._formed(moment, form, self._words.day)
+            return self._formed(moment, form, lambda: self._words.day(moment, form))
         return Day.combine(moment, time(), self._tz)
 
-    def show_time(self, value: Any, form: str | None = None) -> str:
+    def show_time(self, value: Any, form: str = "%H:%M") -> str:
         """Return the time of day: ``09:00``; the form is as that of date."""
-        return self._formed(self._moment(value), form or "%H:%M", self._words.clock)
+        moment = self._moment(value)
+        return self._formed(moment, form, lambda: self._words.clock(moment, form))
 
     def show_datetime(self, value: Any, form: str | None = None) -> Any:
         """Return day and time of day: ``2026-11-23 09:00``; the form is as that of date."""
         moment = self._moment(value)
         if form:
-            return self._formed(moment, form, self._words.moment)
+            return self._formed(moment, form, lambda: self._words.moment(moment, form))
         return Moment.combine(moment, moment.timetz())
 
     def ago(self, value: Any) -> str:
@@ -128,10 +129,10 @@ class Moments:
         text = self._words.duration(abs(seconds), length)
         return f"-{text}" if seconds < 0 else text
 
-    def _formed(self, moment: datetime, form: Any, in_words: Callable[[datetime, str], str]) -> str:
+    def _formed(self, moment: datetime, form: Any, in_words: Callable[[], str]) -> str:
         """Return a time in a length of CLDR, such as ``long``, or by a pattern of strftime."""
         if isinstance(form, str) and form in _LENGTHS:
-            return in_words(moment, form)
+            return in_words()
         return self.strftime(moment, form)
 
     def strftime(self, moment: date | time, pattern: Any) -> str:

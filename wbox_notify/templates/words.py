@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jinja2
-from jinja2.filters import make_multi_attrgetter
+from jinja2.filters import FILTERS, make_multi_attrgetter
 
 from wbox_notify.templates.dates import language
 
@@ -80,7 +80,11 @@ class Words:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by their names in templates."""
-        own: dict[str, Callable[..., Any]] = {"join_and": self.join_and, "sort": self.sort}
+        own: dict[str, Callable[..., Any]] = {
+            "groupby": self.groupby,
+            "join_and": self.join_and,
+            "sort": self.sort,
+        }
         return own | {name: self._of_text(change) for name, change in self._cases.items()}
 
     def join_and(self, value: Iterable[Any]) -> str:
@@ -99,6 +103,19 @@ class Words:
         """Return a list in the order of the alphabet of the language: in Turkish Ç is behind all of C."""
         postprocess = None if case_sensitive else self._key
         return sorted(value, key=make_multi_attrgetter(environment, attribute, postprocess), reverse=reverse)
+
+    @jinja2.pass_environment
+    def groupby(
+        self,
+        environment: jinja2.Environment,
+        value: Iterable[Any],
+        attribute: str | int,
+        default: Any = None,
+        case_sensitive: bool = False,  # noqa: FBT001, FBT002 - Jinja's
+    ) -> list[Any]:
+        """Return the items of a list by the value of an attribute, in the order of the alphabet."""
+        groups = FILTERS["groupby"](environment, value, attribute, default, case_sensitive)
+        return groups if case_sensitive else sorted(groups, key=lambda group: self._key(group.grouper))
 
     def _key(self, value: Any) -> Any:
         """Return what a text is sorted by: first its letters, then the marks on them, then capitals."""
