@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rulebook import mistake, project, rule
 from test_rows import NOW, Place
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine import remind
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_run import Change, memory_of
-from wbox_notify.engine.rule_tests import _events, run
+from wbox_notify.engine.rule_tests import _events, run, run_all
 from wbox_notify.engine.state import Retry
 from wbox_notify.model.deliveries import Hold, Plan, State
 from wbox_notify.model.messages import Text
@@ -515,3 +516,59 @@ def test_each_row_of_the_last_version_is_told_once_for_its_date_and_nothing_else
     ]
     texts = [(planned.message.message[0], at) for at, planned in world.messages if at > last]
     assert sorted(texts) == sorted(to_come)
+
+
+def test_a_message_before_a_date_is_not_worth_sending_after_it(place: Place) -> None:
+    place.drop(entered("A"))
+    place.plan()
+    place.wait(9 * DAY)
+    [delivery] = place.deliveries()
+    assert delivery.expires == NOW // DAY * DAY + 10 * DAY
+    assert delivery.expires < place.now + DAY
+
+
+QUIET = """
+trigger: {webhook: {path: a, open: true}}
+remind: {at: "{{ body.at }}", before: 2h, after: 1h, key: body.id}
+quiet_hours: 20:00-09:00
+to: "+905551112233"
+send: {text: "{{ body.id }} {{ remind.before > 0 }}"}
+tests:
+  - name: what quiet hours hold is told afterwards if its date is ahead or was past before
+    when:
+      - {at: 2026-11-20 12:00, webhook: {body: {id: A, at: 2026-11-21T10:00}}}
+      - {at: 2026-11-20 12:00, webhook: {body: {id: B, at: 2026-11-21T08:00}}}
+    until: 10d
+    expect:
+      - {at: 2026-11-21 09:00, text: B False}
+      - {at: 2026-11-21 09:00, text: A True}
+      - {at: 2026-11-21 11:00, text: A False}
+"""
+
+
+def test_what_quiet_hours_hold_past_its_date_is_not_told(tmp_path: Path) -> None:
+    found = rule(tmp_path, QUIET)
+    [result] = run_all(project(tmp_path, {"wbox-notify.yaml": "version: 1\ndefaults: {tz: UTC}\n"}), [found])
+    assert result.complaints == ()
+
+
+ROWS = "trigger: {file: {path: /srv}}\nfor_each: {row: file.rows}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('remind: {at: "{{ row.date }}"}', "`remind` needs a `key`"),
+        ("remind: {at: tomorrow, key: row.id}", "'tomorrow' is not a time"),
+        ('remind: {at: "{{ rwo.date }}", key: row.id}', "there is no `rwo` here"),
+        ('remind: {at: "{{ row.date }}", key: row.id, before: 1}', "`1` is not a duration"),
+        ('remind: {at: "{{ row.date }}", key: row.id, unless: rwo.state}', "there is no `rwo` here"),
+        (
+            'remind: {at: "{{ row.date }}", key: row.id}\nstatus: {firing: row.x, key: row.id}',
+            "`status` lets a date that moves not pass",
+        ),
+        ('if: remind.at\nremind: {at: "{{ row.date }}", key: row.id}', "there is no `remind` here"),
+    ],
+)
+def test_a_mistake_is_found_before_the_first_event(tmp_path: Path, text: str, said: str) -> None:
+    assert said in mistake(tmp_path, f"{ROWS}{text}").message

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from wbox_notify.engine import dedupe, escalate, quiet, silence, told
+from wbox_notify.engine import dedupe, escalate, quiet, remind, silence, told
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
@@ -94,8 +94,10 @@ def _tell(
     before = len(run.messages)
     drafts = run.drafts_for(reader, run.rule.send, run.rule.translations)
     number = run.fill(reader, drafts, notification.origin, context, retry)
-    events = notification.events
-    run.messages[before:] = [replace(planned, events=events) for planned in run.messages[before:]]
+    events, terms = notification.events, remind.terms(run, notification.item)
+    run.messages[before:] = [
+        replace(planned, events=events, terms=terms) for planned in run.messages[before:]
+    ]
     if number:
         told.note(run, reader, notification, heard=True)
     return number
@@ -191,7 +193,9 @@ def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
         escalate.tell_late(run, reader, held)
         return
     notification = as_now(run, held)
-    if _ends_silently(run, notification):
+    if remind.is_past(run, notification.item):
+        run.decide(QuietState.KIND, "stopped", "the date of the reminder is past")
+    elif _ends_silently(run, notification):
         run.decide(QuietState.KIND, "stopped", "resolved; the rule does not notify of that")
     elif silence.holds(run, [reader], notification):
         return

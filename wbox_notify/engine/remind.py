@@ -10,7 +10,7 @@ from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import Notification, RemindState, Retry, TableState
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.deliveries import Memory, SendOptions
 from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import Remind
 from wbox_notify.templates.dates import read_time
@@ -64,6 +64,19 @@ def wake(run: RuleRun, key: str) -> Sequence[Item]:
     else:
         reminder = _release(run, key, state)
     return [reminder] if reminder else []
+
+
+def is_past(run: RuleRun, item: Item) -> bool:
+    """Return whether an item is a reminder of a date that was ahead, and is past now."""
+    return bool(item.reminder) and item.data["remind"]["before"] > 0 and run.time >= item.data["remind"]["at"]
+
+
+def terms(run: RuleRun, item: Item) -> SendOptions:
+    """Return how the messages of an item are sent: those of a reminder are not worth it after its date."""
+    if not item.reminder or item.data["remind"]["before"] <= 0 or is_past(run, item):
+        return run.rule.terms
+    left = item.data["remind"]["at"] - run.time
+    return replace(run.rule.terms, expire_after=min(run.rule.terms.expire_after, left))
 
 
 def waiting(memories: Iterable[Memory]) -> list[tuple[Memory, RemindState]]:

@@ -171,7 +171,8 @@ class RuleFlow:
         """Return what names an event of a calendar, and what cancels it; nothing for any other item."""
         if items is None or self.reads(items) != "events":
             return [], None
-        return [f"{items[0]}.uid"], f"{items[0]}.status == 'CANCELLED'"
+        name = items[0]
+        return [f"[{name}.uid, {name}.original | default('')]"], f"{name}.status == 'CANCELLED'"
 
     def _literal_date(self, text: str) -> None:
         """Raise ConfigError for a date that cannot be read."""

@@ -134,7 +134,8 @@ class RemindSpec(Strict):
     key: SomeTexts = Field(
         default=[],
         description="an expression, or a list: what stays the same when the date changes, such as `row.id`; "
-        "required but for `file.events` and `events(…)`, where it is the `uid`",
+        "required but for `file.events` and `events(…)`, where it is the event, or one time of an event that "
+        "recurs",
     )
     unless: str | None = Field(
         default=None,
