@@ -29,6 +29,11 @@ rules:
     to: me
     send: {text: "{{ group.firing | length }} firing, {{ group.resolved | length }} resolved"}
     escalate: {after: 20m, to: boss, send: {text: still}}
+  - id: counted
+    trigger: {webhook: {path: counted, open: true}}
+    throttle: {max: 1, per: 10m}
+    to: me
+    send: {text: "counted {{ body.n }}"}
   - id: night
     trigger: {webhook: {path: night, open: true}}
     to: sleeper
@@ -81,6 +86,14 @@ def test_what_comes_in_the_silence_is_not_told_and_counts_as_not_told(world: Wor
     assert world.texts == []
     world.call("plain", {"n": 1})
     assert world.texts == ["plain 1"], "no duplicate of what nobody heard"
+
+
+def test_the_number_of_what_was_left_out_is_not_told_in_the_silence(world: World) -> None:
+    world.call("counted", {"n": 1})
+    world.call("counted", {"n": 2})
+    world.silence("counted", 60)
+    world.wait(120)
+    assert world.texts == ["counted 1"]
 
 
 def test_another_rule_is_not_silent_and_off_ends_it(world: World) -> None:

@@ -178,6 +178,12 @@ rules:
           - {at: 2026-11-24 07:29, webhook: *f1-ok}
         expect: []
         skipped: sleeper knows of no trouble
+      - name: a member that comes at the end of the night is told by the group, and not twice
+        when:
+          - {at: 2026-11-24 07:27, webhook: *f1}
+          - {at: 2026-11-24 07:29, webhook: *f2}
+        until: 1h
+        expect: [{at: 2026-11-24 07:30, text: "!f1"}, {at: 2026-11-24 07:32:30, text: "!f1 !f2"}]
       - name: an end that the sender repeats is told once
         when:
           - {at: 2026-11-23 21:00, webhook: *f1}

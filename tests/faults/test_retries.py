@@ -308,6 +308,24 @@ def test_Q06_an_escalation_of_a_removed_rule_waits_for_a_person(house: House, *,
     assert house.stuck() == []
 
 
+def test_Q06_the_number_that_a_removed_rule_left_out_waits_for_a_person(house: House) -> None:
+    mine = a_rule("mine", "throttle: {max: 1, per: 1h}")
+    house.follow(mine)
+    for _ in range(3):
+        house.post()
+    house.follow(a_rule("other", "name: o"))
+    house.wait(2 * 3600)
+    [held] = house.stuck()
+    assert why(held).startswith("the rule mine is gone, and 2 events of its throttle wait")
+    house.follow(mine)
+    house.retry(Action.RELEASE)
+    house.wait(DAY)
+    texts = [
+        one.message.message for one in house.store.queue([State.SENT], 10) if isinstance(one.message, Text)
+    ]
+    assert [text for text in texts if "and 2 more of “mine”" in text]
+
+
 @pytest.mark.parametrize("answered", ["acked", "over"])
 def test_Q06_an_escalation_that_is_over_needs_nobody_when_its_rule_is_removed(
     house: House, answered: str

@@ -69,7 +69,7 @@ def step_of(run: RuleRun, number: int) -> Step | None:
 
 def _take(run: RuleRun, state: EscalationState) -> None:
     step = run.rule.escalate[state.step]
-    notification = replace(as_now(run, state.notification), step=state.step)
+    notification = as_now(run, replace(state.notification, step=state.step))
     answers = _answers(run, state)
     context = {**about(run, notification), **answers}
     if not _is_due(run, step, context):
@@ -92,10 +92,12 @@ def tell_late(run: RuleRun, reader: Reader, held: Notification) -> None:
     if state is None or step is None:
         run.decide(EscalationState.KIND, "stopped", "over before the end of quiet hours")
         return
-    notification = replace(as_now(run, held), step=held.step)
+    notification = as_now(run, held)
     answers = _answers(run, state)
     context = {**about(run, notification), **answers}
-    if _is_due(run, step, context) and not quiet.holds(run, reader, notification, context):
+    if not _is_due(run, step, context) or silence.holds(run, [reader], notification):
+        return
+    if not quiet.holds(run, reader, notification, context):
         _say(run, reader, notification, context, answers)
 
 

@@ -31,7 +31,8 @@ def _ack_url(run: RuleRun, alert: str) -> str:
 def as_now(run: RuleRun, notification: Notification) -> Notification:
     """Return a notification with those members of its group that have a status as they are now.
 
-    What the group has no more is over. Members without a status stay as they were.
+    What the group has no more is over. Members without a status stay as they were. A step tells also of
+    those that have come since; of these the group itself will speak to its readers.
     """
     if notification.group is None:
         return notification
@@ -39,11 +40,14 @@ def as_now(run: RuleRun, notification: Notification) -> Notification:
     members: dict[str, Item] = {}
     if state and state.alert(notification.group) == notification.alert:
         members = {item.identity: item for item in state.members if item.status}
-    items: dict[str, Item] = {}
-    for item in notification.items:
-        is_over = item.status == "firing" and item.identity not in members
-        items[item.identity] = item._replace(status="resolved") if is_over else item
-    return replace(notification, items=tuple({**items, **members}.values()))
+    items = {item.identity: members.get(item.identity, _over(item)) for item in notification.items}
+    if notification.step is not None:
+        items |= members
+    return replace(notification, items=tuple(items.values()))
+
+
+def _over(item: Item) -> Item:
+    return item._replace(status="resolved") if item.status == "firing" else item
 
 
 def _group_names(run: RuleRun, key: str, group: Notification) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from wbox_notify.engine import told
+from wbox_notify.engine import silence, told
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
@@ -128,6 +128,8 @@ def say(run: RuleRun, reader: Reader, text: str, origin: str) -> None:
 
 def tell_left_out(run: RuleRun, stage: str, readers: Sequence[Reader], last: Item, number: int) -> None:
     """Tell readers how many items a stage left out, after quiet hours; ``last`` is the last one of them."""
+    if silence.is_on(run):
+        return
     for reader in readers:
         end = until(run, reader)
         if end is None:

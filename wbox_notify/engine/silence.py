@@ -21,10 +21,17 @@ def begin(run: RuleRun, until: float) -> None:
 
 def holds(run: RuleRun, readers: Sequence[Reader], notification: Notification) -> bool:
     """Return whether a silence keeps a notification from readers; an end is told to whoever heard of it."""
-    if notification.healed or run.recall(SilenceState, "") is None:
+    if notification.healed or not is_on(run):
         return False
     for reader in readers:
         told.note(run, reader, notification, heard=False)
+    return True
+
+
+def is_on(run: RuleRun) -> bool:
+    """Return whether the rule is silent now, and say so."""
+    if run.recall(SilenceState, "") is None:
+        return False
     run.decide(SilenceState.KIND, "stopped", "the rule is silent: wbox-notify silence")
     return True
 
