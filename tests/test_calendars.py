@@ -186,7 +186,10 @@ def test_an_event_ends_at_its_end_or_after_its_duration(lines: str, end: str) ->
         ("FREQ=DAILY;INTERVAL=7;BYDAY=TU", "BYDAY in its RRULE is not supported with DAILY"),
         ("FREQ=DAILY;BYHOUR=" + ",".join(map(str, range(24))), "BYHOUR in its RRULE is not supported"),
         ("FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2", "BYSETPOS in its RRULE is not supported with WEEKLY"),
-        ("FREQ=WEEKLY;BYDAY=XX", "its times cannot be worked out"),
+        ("FREQ=WEEKLY;BYDAY=XX", "its times cannot be worked out: FREQ=WEEKLY;BYDAY=XX"),
+        ("FREQ=DAILY;BYHOUR=25", "its times cannot be worked out: FREQ=DAILY;BYHOUR=25"),
+        ("FREQ=DAILY;BYMONTH=13", "BYMONTH in its RRULE is not supported with DAILY"),
+        ("FREQ=WEEKLY;BYMONTH=0", "BYMONTH in its RRULE is not supported with WEEKLY"),
         ("FREQ=WEEKLY;BYDAY=" + "MO," * 200 + "MO", "BYDAY in its RRULE is not supported"),
     ],
 )
@@ -194,6 +197,23 @@ def test_a_rule_that_cannot_be_followed_costs_its_series_alone(rule: str, proble
     found = read(f"UID:1\nDTSTART:20261123T090000Z\nRRULE:{rule}", MONDAYS.replace("UID:1", "UID:2"))
     assert problem in found[0].problem
     assert [row.value["uid"] for row in found[1:]] == ["2", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "days", "expected"),
+    [
+        ("FREQ=DAILY;BYHOUR=9,17", 1, ["24T09", "24T17", "25T09"]),
+        ("FREQ=WEEKLY;WKST=SU;BYDAY=TU,TH;BYHOUR=9;BYMINUTE=0;BYSECOND=0", 7, ["24T09", "26T09", "01T09"]),
+        ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", 40, ["30T09", "31T09"]),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", 40, ["30T09", "31T09"]),
+        ("FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", 10, ["26T09"]),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", 1000, []),
+        ("FREQ=WEEKLY;UNTIL=20261124", 30, []),
+    ],
+)
+def test_rules_that_programs_write_are_followed(rule: str, days: int, expected: list[str]) -> None:
+    found = starts(f"UID:1\nDTSTART:20200107T090000\nRRULE:{rule}", days=days)
+    assert [start[8:13] for start in found] == expected
 
 
 def test_a_series_of_an_unknown_zone_or_from_another_age_is_a_problem() -> None:

@@ -467,6 +467,13 @@ def test_the_text_of_a_file_is_that_of_its_lines(raw: bytes) -> None:
     assert decode(raw) == replace_odd("".join(characters(io.BytesIO(raw), "")))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "windows-1254"])
+def test_what_a_turkish_spreadsheet_saves_is_read_in_each_of_its_encodings(encoding: str) -> None:
+    text = 'sep=;\r\nTelefon;Açıklama;\r\n0555 111 00 03;"Şule;\r\nİğdır";\r\n;;\r\n'
+    [row] = read(text.encode(encoding))
+    assert row.value == {"Telefon": "0555 111 00 03", "Açıklama": "Şule;\r\nİğdır", "column_3": ""}
+
+
 def test_one_odd_byte_costs_one_row_and_spoils_no_other() -> None:
     raw = b"phone;name\n1;\xc5\x9eule\n2;\x9eule\n3;Ay\xc5\x9fe\n"
     found = read(raw)

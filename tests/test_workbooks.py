@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.rows import event_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -18,6 +19,8 @@ from openpyxl.chart import BarChart
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 from rulebook import mistake, rule
+from test_rows import RULES as ROW_RULES
+from test_rows import Place
 
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.errors import WboxError
@@ -388,6 +391,32 @@ rules:
         when: [{file: {name: a.xlsx, text: "phone"}}]
         expect: []
 """
+
+
+def test_the_rows_of_a_dropped_workbook_are_followed_once_whatever_restarts(tmp_path: Path) -> None:
+    place = Place(tmp_path, ROW_RULES.replace("*.csv", "*.xlsx"), guard=100_000)
+    table = [[number, f"+90555{number:07}", "shipped"] for number in range(2, 1402)]
+    path = tmp_path / "drop" / "orders.xlsx"
+    path.write_bytes(a_book(["order", "phone", "status"], *table, ["x", "+905551112233"]))
+    place.store.put_events([event_of(path)], place.now).result()
+    while place.planner.step():
+        place.restart()
+    assert place.texts() == [f"order {number}" for number in range(2, 1402)]
+    place.close()
+
+
+def test_a_workbook_without_results_has_failed_with_what_to_do(tmp_path: Path) -> None:
+    place = Place(tmp_path, ROW_RULES.replace("*.csv", "*.xlsx"))
+    path = tmp_path / "drop" / "orders.xlsx"
+    path.write_bytes(a_book(["order", "phone", "status"], [1, "+905551112233", '="ship"&"ped"']))
+    place.store.put_events([event_of(path)], place.now).result()
+    place.plan()
+    [dead] = place.deliveries()
+    assert dead.reason == (
+        "row 2 of orders.xlsx: its cell C2 cannot be read: its formula has not been worked out; "
+        "open it in Excel or LibreOffice, and save it as XLSX once more"
+    )
+    place.close()
 
 
 SCHEDULED = """

@@ -17,6 +17,7 @@ _PARTS = {"DAILY": _OFTEN, "WEEKLY": _OFTEN, "MONTHLY": _SELDOM, "YEARLY": _SELD
 """What may stand in a rule, by its FREQ. With more of it a rule could be one that is never due, or due each
 second, and nobody would see that before all days until the year 9999 have been tried."""
 
+_MONTHS = re.compile(r"(?:0?[1-9]|1[0-2])(?:,(?:0?[1-9]|1[0-2]))*")
 _TIME_OF_DAY = re.compile(r"BYHOUR=\d\d?(?:,\d\d?){0,7}|BY(?:MINUTE|SECOND)=\d\d?")
 
 
@@ -64,7 +65,8 @@ def occurrences(series: Sequence[Recurrence], span: Span) -> Iterator[tuple[int,
     try:
         found = recurring_ical_events.of(_calendar(series)).between(*span)
     except Exception as error:  # the library raises whatever a wrong rule leads to
-        raise ValueError(f"its times cannot be worked out: {error}") from error
+        rules = [event.rule for event in series if event.rule]
+        raise ValueError(f"its times cannot be worked out: {', '.join(rules) or error}") from error
     for component in sorted(found, key=lambda component: _order(component.start)):
         index = int(component["x-index"])
         end = component.end if series[index].end else None
@@ -126,6 +128,8 @@ def _unsupported(frequency: str, parts: Mapping[str, str]) -> set[str]:
     wrong = parts.keys() - _PARTS[frequency]
     if not re.fullmatch("[1-9][0-9]{0,4}", interval):
         wrong |= {"INTERVAL"}
+    if not _MONTHS.fullmatch(parts.get("BYMONTH", "1")):
+        wrong |= {"BYMONTH"}
     if frequency == "DAILY" and interval != "1":
         wrong |= parts.keys() & {"BYDAY", "BYMONTH"}
     return wrong | {name for name, value in parts.items() if len(value) > _LONGEST_PART}
