@@ -80,6 +80,13 @@ def test_a_message_that_did_not_come_says_what_stopped_it(tmp_path: Path) -> Non
     assert complaint.endswith("(2026-01-05 09:00 is none of its times; the next is never)")
 
 
+def test_inputs_have_to_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
+    test = "when: [{at: 2026-11-23 09:00, wait: 1h}, {at: 2026-11-23 09:30, schedule: true}]\nexpect: []"
+    assert complaints(tmp_path, OFFICE, test) == (
+        "an input at 2026-11-23 09:30:00 comes before the one above it",
+    )
+
+
 @pytest.mark.parametrize("given", ["schedule", "missing"])
 def test_what_the_rule_does_not_wait_for_can_not_be_due(tmp_path: Path, given: str) -> None:
     test = f"when: {{{given}: true}}\nexpect: []"

@@ -63,9 +63,14 @@ def run(project: Project, rule: Rule, test: RuleTest) -> RuleTestResult:
 
 def _time_of(store: ReplayStore, rule: Rule, given: Given) -> datetime:
     """Return when an input comes: where a test does not say, what has a schedule comes when it is due."""
+    passed = timedelta(seconds=given.after)
     if given.at:
-        return _local(given.at, store.project.settings.tz)
-    at = store.now + timedelta(seconds=given.after)
+        at = _local(given.at, store.project.settings.tz)
+        if at < store.now:
+            message = f"an input at {given.at:%Y-%m-%d %H:%M:%S} comes before the one above it"
+            raise WboxError(message, hint="put the inputs in the order of their times")
+        return at + passed
+    at = store.now + passed
     if given.kind in {"schedule", "missing"}:
         return _due_from(_schedules(rule, given.kind), at) or at
     return at
