@@ -250,7 +250,7 @@ def test_every_language_of_cldr_shows_everything() -> None:
             assert language.money(1234.5, "EUR", None)
             assert "d" in language.listed(["a", "b", "c", "d"])
             assert all(language.day(NOW, length) for length in (None, "short", "medium", "long", "full"))
-            assert all(language.duration(7500, length) for length in ("short", "long"))
+            assert "duration" not in language.duration(7500, "short") + language.duration(7500, "long")
             assert language.ago(timedelta(hours=-3)) != language.ago(timedelta(hours=3))
 
 
