@@ -2,6 +2,7 @@
 # ruff: noqa: E501 - a rule or a case is a line
 
 import functools
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulebook import mistake, project, rule
 from test_rows import NOW, Place
 
+from wbox_notify.cli.output import moment
+from wbox_notify.cli.queue import queue
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine import remind
 from wbox_notify.engine.replay import ReplayStore
@@ -21,10 +25,12 @@ from wbox_notify.engine.rule_run import Change, memory_of
 from wbox_notify.engine.rule_tests import _events, run, run_all
 from wbox_notify.engine.state import Retry
 from wbox_notify.model.deliveries import Hold, Plan, State
+from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.reasons import why
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.rule import Given
+from wbox_notify.store import open_store
 
 RULES = """
 version: 1
@@ -572,3 +578,79 @@ ROWS = "trigger: {file: {path: /srv}}\nfor_each: {row: file.rows}\n"
 )
 def test_a_mistake_is_found_before_the_first_event(tmp_path: Path, text: str, said: str) -> None:
     assert said in mistake(tmp_path, f"{ROWS}{text}").message
+
+
+def cancelled(place: Place, key: str) -> None:
+    at = datetime.fromtimestamp(place.now, UTC)
+    data = {"rule": "appointment", "key": key}
+    place.store.put_events(
+        [Event(id=f"cancel:{place.now}", type="cancel", at=at, data=data)], place.now
+    ).result()
+    place.plan()
+
+
+def test_what_a_person_cancels_does_not_come_again_unless_its_date_changes(place: Place) -> None:
+    place.drop(entered("A", "B"))
+    place.plan()
+    cancelled(place, '["A"]')
+    place.drop(entered("A", "B"), "other.csv")
+    place.wait(9 * DAY)
+    assert place.texts() == ["B"]
+    place.drop(entered("A", days=20), "later.csv")
+    place.plan()
+    place.wait(10 * DAY)
+    assert place.texts() == ["B", "A"]
+    cancelled(place, '["A"]')
+    assert any("stopped: cancelled, and no reminder waits" in text for text in place_decisions(place))
+
+
+def place_decisions(place: Place) -> list[str]:
+    rows = place.store._database.read("select * from decision order by seq")
+    return [f"{row['outcome']}: {row['detail']}" for row in rows]
+
+
+def test_the_commands_list_a_reminder_and_cancel_it_by_its_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "STORE": f"sqlite:///{place.folder}/wbox.db",
+        "DATA_DIR": place.folder / "data",
+    }.items():
+        monkeypatch.setenv(f"WBOX_{name}", str(value))
+    monkeypatch.setenv("WBOX_API_KEY", "sk_x")
+
+    def command(*words: str) -> tuple[int, str]:
+        ran = CliRunner().invoke(queue, words, obj=place.folder, standalone_mode=False)
+        assert ran.exception is None
+        return ran.return_value, ran.output
+
+    assert command("list") == (0, "The queue is empty.\n")
+    event = place.drop(entered("A", "B"))
+    place.plan()
+    due = NOW // DAY * DAY + 9 * DAY
+    code, text = command("list", "-n", "1")
+    assert code == 0
+    assert f"waits    at {moment(due)}, for {moment(due + DAY)}  appointment  " in text
+    assert text.endswith(
+        'today.csv (67 bytes)  ["A"]\n1 of 2: -n 2 shows all; or use --rule, --event, --state\n'
+    )
+    assert json.loads(command("list", "--rule", "appointment", "--json")[1])[1] == {
+        "id": None,
+        "event": event.id,
+        "rule": "appointment",
+        "kind": "remind",
+        "state": "waits",
+        "due": due,
+        "created": event.at.timestamp(),
+        "key": ["B"],
+        "at": due + DAY,
+    }
+    assert command("list", "--rule", "other") == (0, "no matching deliveries\n")
+    assert command("list", "--state", "queued") == (0, "no matching deliveries\n")
+    place.store.close()
+    assert command("cancel", "appointment", "C") == (3, "cancelled: 0 reminders of appointment\n")
+    assert command("cancel", "appointment", "A") == (0, "cancelled: 1 reminder of appointment\n")
+    place.store = open_store(f"sqlite:///{place.folder}/wbox.db")
+    place.restart()
+    place.plan()
+    assert [one["key"] for one in json.loads(command("list", "--json")[1])] == [["B"]]

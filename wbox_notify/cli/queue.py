@@ -2,8 +2,10 @@
 
 import json
 import sys
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,37 @@ def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, Any
     if event and event.type == "file":
         fields["file"] = event.data.get("path")
     return fields
+
+
+@queue.command("cancel")
+@click.argument("rule")
+@click.argument("key")
+@json_option
+@click.pass_obj
+def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
+    """Cancel a reminder of RULE that waits, by its KEY in the list, such as 17 or '["17"]'.
+
+    It comes again if its date is changed later. Exits with 3 when there is none.
+    """
+    project = usable(open_project(config))
+    past = history(project)
+    reminders = remind.waiting(past.memories(remind.KINDS))
+    past.close()
+    keys = [memory.key for memory, _ in reminders if memory.rule == rule and _is_named(memory, key)]
+    with open_queue(project) as (verbs, _):
+        for full in keys:
+            data = {"rule": rule, "key": full}
+            now = datetime.now(UTC)
+            verbs.accept(Event(id=f"cancel:{uuid.uuid4().hex}", type="cancel", at=now, data=data))
+    if as_json:
+        say_json({"rule": rule, "keys": keys, "count": len(keys)})
+    else:
+        say(f"cancelled: {count(len(keys), 'reminder')} of {rule}")
+    return 0 if keys else _NOTHING_DONE
+
+
+def _is_named(memory: Memory, key: str) -> bool:
+    return key == memory.key or [key] == list(map(str, json.loads(memory.key)))
 
 
 def _add_command(action: Action, text: str) -> None:

@@ -69,7 +69,7 @@ def plan(project: Project, event: Event, overlay: Overlay, now: datetime) -> Pla
 
 
 def _concerned(project: Project, event: Event) -> Sequence[Rule]:
-    if event.type in {"ack", "silence"}:
+    if event.type in {"ack", "cancel", "silence"}:
         rule = project.rule(event.data["rule"])
         return [rule] if rule else []
     rules = {rule.id: rule for rule in (*project.rules_for(event), *project.awaiting(event))}
@@ -79,6 +79,8 @@ def _concerned(project: Project, event: Event) -> Sequence[Rule]:
 def _follow(run: RuleRun, event: Event) -> None:
     if event.type == "ack":
         escalate.acknowledge(run, event.data["key"])
+    elif event.type == "cancel":
+        remind.cancel(run, event.data["key"])
     elif event.type == "silence":
         silence.begin(run, event.data["until"])
     else:

@@ -52,6 +52,15 @@ def take(run: RuleRun, item: Item) -> Item | None:
     )
 
 
+def cancel(run: RuleRun, key: str) -> None:
+    """Let a person cancel what is to come of a date, also where its event comes again."""
+    state = run.recall(RemindState, key)
+    _cancel(run, key, state)
+    if state and state.left:
+        state = replace(state, left=(), dropped=True)
+        run.remember(key, state, _next(run, _local(run, state), state))
+
+
 def wake(run: RuleRun, key: str) -> Sequence[Item]:
     """Return the reminder that is due, if there is still something to be reminded of."""
     state = run.recall(RemindState, key)
@@ -154,11 +163,15 @@ def _time(at: datetime, offset: float) -> float:
 def _left(run: RuleRun, how: Remind, at: datetime, older: RemindState | None) -> tuple[float, ...]:
     """Return which reminders of a date are to come; the nearest one also where its time is past already."""
     if older and older.at == at.timestamp():
-        return tuple(offset for offset in how.offsets if offset in older.left or _time(at, offset) > run.time)
+        return () if older.dropped else _still_left(run, how, at, older)
     left = tuple(offset for offset in how.offsets if _is_to_come(run, at, offset))
     if not left and run.time < at.timestamp():
         return how.offsets[-1:]
     return left
+
+
+def _still_left(run: RuleRun, how: Remind, at: datetime, older: RemindState) -> tuple[float, ...]:
+    return tuple(offset for offset in how.offsets if offset in older.left or _time(at, offset) > run.time)
 
 
 def _is_to_come(run: RuleRun, at: datetime, offset: float) -> bool:
@@ -175,7 +188,8 @@ def _is_over(run: RuleRun, at: datetime, offset: float) -> bool:
 def _leave_out(run: RuleRun, key: str, at: datetime, older: RemindState | None) -> None:
     detail = f"{at:%Y-%m-%d %H:%M} is past"
     if older and older.at == at.timestamp():
-        detail = f"told already of {at:%Y-%m-%d %H:%M}"
+        done = "cancelled by hand" if older.dropped else "told already"
+        detail = f"{done}: {at:%Y-%m-%d %H:%M}"
     elif older:
         run.forget(RemindState, key)
     run.decide(RemindState.KIND, "stopped", detail)
@@ -221,4 +235,5 @@ def _next(run: RuleRun, at: datetime, state: RemindState) -> float:
     """Return when the next reminder is due; after the last one, when the date need not be known any more."""
     if state.left:
         return min(_time(at, offset) for offset in state.left)
-    return max(at.timestamp(), run.time) + _LATE
+    last = run.rule.remind.offsets[-1] if run.rule.remind else 0.0
+    return max(at.timestamp(), _time(at, last), run.time) + _LATE

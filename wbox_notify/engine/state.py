@@ -584,6 +584,7 @@ class RemindState(State):
         at: The date, in seconds since the epoch.
         left: The reminders to come, in seconds from the date; negative before it.
         source: The path of the table that the item is a row of, and the number of its ``reading``.
+        dropped: Whether a person has cancelled what is to come of this date.
     """
 
     KIND = "remind"
@@ -593,6 +594,7 @@ class RemindState(State):
     left: tuple[float, ...] = ()
     source: str = ""
     reading: int = 0
+    dropped: bool = False
 
     @property
     def events(self) -> tuple[str, ...]:
