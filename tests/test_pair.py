@@ -83,6 +83,16 @@ def test_a_terminal_that_has_no_half_blocks_gets_a_picture(place: Workplace, wbo
     assert terminal.process.returncode == 0
 
 
+def test_it_speaks_the_language_of_the_project(place: Workplace, wbox: Simulator) -> None:
+    place.environment["WBOX_LANG"] = "tr"
+    wbox.unlink()
+    terminal = Terminal(place, "pair")
+    until(lambda: code_in(terminal) == drawn(wbox))
+    assert "WhatsApp > Bağlı cihazlar > Cihaz bağla" in terminal.shown
+    wbox.scan()
+    assert terminal.end().endswith("Cihaz 1 bağlandı ve hazır.\n")
+
+
 def test_without_a_terminal_the_code_is_a_private_picture_that_goes_away(
     place: Workplace, wbox: Simulator
 ) -> None:

@@ -1,10 +1,11 @@
 """``wbox-notify pair``."""
+# ruff: noqa: RUF001 - Turkish has a dotless i
 
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,29 @@ _INTERRUPTED = 130
 _ASK_EVERY = 2.0
 _START_AGAIN = 15
 """After so many looks without a code the session is started again: wbox may have given it up."""
-_PHONE = "On the phone: WhatsApp > Linked devices > Link a device"
-_WAITING = "Waiting for the scan. Ctrl-C ends."
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "phone": "On the phone: WhatsApp > Linked devices > Link a device",
+        "waiting": "Waiting for the scan. Ctrl-C ends.",
+        "picture": "Scan the picture {}",
+        "larger": ", or make the terminal larger: {} x {}",
+        "no code": "No QR code yet: {}",
+        "ready": "Device {} is linked and ready.",
+        "stopped": "the device is not linked yet",
+        "again": "run wbox-notify pair again",
+    },
+    "tr": {
+        "phone": "Telefonda: WhatsApp > Bağlı cihazlar > Cihaz bağla",
+        "waiting": "Kodun okutulması bekleniyor. Ctrl-C bitirir.",
+        "picture": "Şu resmi okutun: {}",
+        "larger": " ya da terminali büyütün: {} x {}",
+        "no code": "Henüz QR kodu yok: {}",
+        "ready": "Cihaz {} bağlandı ve hazır.",
+        "stopped": "cihaz henüz bağlı değil",
+        "again": "wbox-notify pair komutunu yeniden çalıştırın",
+    },
+}
 
 
 @click.command("pair")
@@ -44,21 +66,20 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that nothing is left of the code
     project = usable(open_project(config))
-    picture = project.settings.data_dir / "qr.png"
-    with closing(connect(project)) as client, closing(_Screen(picture, as_json=as_json)) as screen:
+    text = _TEXTS.get(project.settings.lang, _TEXTS["en"])
+    screen = _Screen(project.settings.data_dir / "qr.png", text, as_json=as_json)
+    with closing(connect(project)) as client, closing(screen):
         try:
             device = link(client, device or project.settings.device_id, screen.show)
         except KeyboardInterrupt:
             screen.close()
-            return fail(
-                "the device is not linked yet", "run wbox-notify pair again", _INTERRUPTED, as_json=as_json
-            )
+            return fail(text["stopped"], text["again"], _INTERRUPTED, as_json=as_json)
     with suppress(WboxError):  # without a daemon nobody waits
         Remote(project.settings.data_dir).probe()
     if as_json:
         say_json(_state(device, ready=True))
     else:
-        say(f"Device {device} is linked and ready.")
+        say(text["ready"].format(device))
     return 0
 
 
@@ -131,11 +152,13 @@ class _Screen:
 
     Args:
         picture: The path of the picture.
+        text: What it says, in the language of the project.
         as_json: Whether a program reads what is printed.
     """
 
-    def __init__(self, picture: Path, *, as_json: bool) -> None:
+    def __init__(self, picture: Path, text: Mapping[str, str], *, as_json: bool) -> None:
         self._picture = picture
+        self._text = text
         self._as_json = as_json
         self._can_draw = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower() and not as_json
         self._shown: object = None
@@ -150,16 +173,16 @@ class _Screen:
         self._shown = code, fits
         self._erase()
         if isinstance(code, str):
-            self._say(_state(device, reason=code), f"No QR code yet: {printable(code)}")
+            self._say(_state(device, reason=code), self._text["no code"].format(printable(code)))
         elif fits:
-            lines = [_PHONE, *qr.lines(code), _WAITING]
+            lines = [self._text["phone"], *qr.lines(code), self._text["waiting"]]
             click.echo("\n".join(lines), color=True)  # it is no decoration
             self._height = len(lines)
         else:
             self._write(code.picture)
-            text = f"{_PHONE}\nScan the picture {self._picture}"
+            text = f"{self._text['phone']}\n{self._text['picture'].format(self._picture)}"
             if self._can_draw and code.modules:
-                text += f", or make the terminal larger: {' x '.join(map(str, _size(code)))}"
+                text += self._text["larger"].format(*self._size(code))
             self._say(_state(device, picture=str(self._picture)), text)
 
     def close(self) -> None:
@@ -170,9 +193,13 @@ class _Screen:
 
     def _fits(self, code: qr.Code) -> bool:
         """Return whether the terminal can show a code as a whole."""
-        room, (columns, lines) = shutil.get_terminal_size(), _size(code)
+        room, (columns, lines) = shutil.get_terminal_size(), self._size(code)
         has_room = columns <= room.columns and lines <= room.lines
         return self._can_draw and bool(code.modules) and has_room
+
+    def _size(self, code: qr.Code) -> tuple[int, int]:
+        """Return the columns and the lines that it takes to show a code in a terminal."""
+        return max(qr.width(code), len(self._text["phone"])), len(qr.lines(code)) + 3
 
     def _erase(self) -> None:
         if self._height:
@@ -201,8 +228,3 @@ def _state(
     device: int, *, ready: bool = False, picture: str | None = None, reason: str | None = None
 ) -> dict[str, Any]:
     return {"device": device, "ready": ready, "picture": picture, "reason": reason}
-
-
-def _size(code: qr.Code) -> tuple[int, int]:
-    """Return the columns and the lines that it takes to show a code in a terminal."""
-    return max(qr.width(code), len(_PHONE)), len(qr.lines(code)) + 3
