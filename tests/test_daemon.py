@@ -165,6 +165,8 @@ def test_trigger_says_with_its_exit_code_what_became_of_it(place: Workplace) -> 
     failed = place.run("trigger", "fails", "--data", "{}", "--dry-run")
     assert (failed.returncode, failed.stdout.split()[0]) == (1, "failed")
     assert place.run("trigger", "waits", "--data", "{}", "--dry-run").returncode == 0
+    shown = place.run("trigger", "waits", "--data", "{}", "--dry-run").stdout
+    assert "18:00:00  POST /v1/send/text" in shown, "the text of the digest, and when it is sent"
     unknown = place.run("trigger", "fail")
     assert "did you mean `fails`?" in unknown.stderr
     rule.write_text("version: 1\nrules: [\n")
@@ -174,6 +176,19 @@ def test_trigger_says_with_its_exit_code_what_became_of_it(place: Workplace) -> 
     broken = place.run("trigger", "fails")
     assert broken.returncode == 78
     assert "rules/fails.yaml:" in broken.stderr
+
+
+def test_trigger_makes_a_call_with_a_form_a_query_and_headers(place: Workplace) -> None:
+    place.rule(
+        "version: 1\nrules:\n  - id: form\n    trigger: {webhook: {path: form, open: true}}\n"
+        "    to: '+905551234567'\n"
+        "    send: {text: '{{ body.name }} {{ query.page }} {{ headers[\"x-shop\"] }}'}\n",
+        "rules/form.yaml",
+    )
+    given = ("--form", "name=Ayşe", "--query", "page=2", "--header", "X-Shop: a shop")
+    [request] = place.json("trigger", "form", *given, "--dry-run")["requests"]
+    assert request["body"]["message"] == "Ayşe 2 a shop"
+    assert place.run("trigger", "form", "--form", "name").returncode == 2
 
 
 def test_trigger_takes_a_file_by_any_path_and_says_why_not(place: Workplace) -> None:

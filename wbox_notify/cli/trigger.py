@@ -3,22 +3,25 @@
 import json
 import stat
 import uuid
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 import click
 
 from wbox_notify.cli.lines import decision
-from wbox_notify.cli.output import json_option, say, say_json
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.errors import WboxError
+from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import Notice
+from wbox_notify.model.messages import Message, Notice, WhatsAppMessage
 from wbox_notify.model.text import did_you_mean, printable
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
@@ -26,8 +29,12 @@ from wbox_notify.store import open_history
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
+from wbox_notify.triggers.webhook.bodies import FORM
+from wbox_notify.triggers.webhook.hooks import Hook
+from wbox_notify.triggers.webhook.signatures import Call
 
 _NOTHING = 3
+_LONGEST_WAIT = timedelta(days=8)
 
 
 @click.command("trigger")
@@ -36,25 +43,23 @@ _NOTHING = 3
     "--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to drop."
 )
 @click.option("--data", help="The body of a call, as JSON; @FILE reads it from a file.")
+@click.option("--form", multiple=True, metavar="NAME=VALUE", help="A field of a form, in place of --data.")
+@click.option("--query", multiple=True, metavar="NAME=VALUE", help="A field in the address of a call.")
+@click.option("--header", multiple=True, metavar="NAME:VALUE", help="A header of a call.")
 @click.option("--dry-run", is_flag=True, help="Show what would be decided and sent; store and send nothing.")
 @json_option
 @click.pass_obj
 def trigger(
-    config: Path | None,
-    name: str,
-    path: Path | None,
-    data: str | None,
-    dry_run: bool,
-    as_json: bool,
+    config: Path | None, /, name: str, path: Path | None, *, dry_run: bool, as_json: bool, **given: Any
 ) -> int:
     """Set off one rule by hand, as if its file, call or time had come.
 
-    Ends with 0 when the event is on disk, 3 when it was there before; with --dry-run, 0 when a message would
-    be sent or wait, 1 when the rule fails, 3 when it sends nothing.
+    Ends with 0 when the event is on disk; with --dry-run, 0 when a message would be sent now or later, 1 when
+    the rule fails, 3 when it sends nothing.
     """
     project = usable(open_project(config))
     rule = project.rule(name) or _unknown(project, name)
-    event = _event(rule, path, data)
+    event = _event(project, rule, path, **given)
     if dry_run:
         replay = _rehearsed(project.only(rule), event)
         _print(replay, as_json=as_json)
@@ -90,20 +95,20 @@ def _rehearsed(project: Project, event: Event) -> ReplayStore:
     replay = ReplayStore(project, datetime.now(UTC), rows=RowFiles(), below=history)
     replay.happen(event)
     replay.follow_rows()
+    replay.wait_for_a_message(replay.now + _LONGEST_WAIT)
     if history:
         history.close()
     return replay
 
 
-def _event(rule: Rule, path: Path | None, data: str | None) -> Event:
+def _event(project: Project, rule: Rule, path: Path | None, **given: Any) -> Event:
     """Return the event that sets off a rule, made of what was given."""
     now = datetime.now(UTC)
     trigger = rule.triggers[0]
     if path is not None:
         return _dropped(rule, path)
     if isinstance(trigger, WebhookTrigger):
-        facts = {"path": trigger.path, "method": "POST", "headers": {}, "query": {}, "body": _body(data)}
-        return Event(id=f"webhook:{trigger.path}:{uuid.uuid4()}", type="webhook", at=now, data=facts)
+        return _called(project.hooks[trigger.path], _call(trigger.path, **given))
     if isinstance(trigger, ScheduleTrigger | MissingTrigger):
         kind = "schedule" if isinstance(trigger, ScheduleTrigger) else "missing"
         facts = {"rule": rule.id, "at": now.isoformat(), "late": 0.0}
@@ -111,16 +116,52 @@ def _event(rule: Rule, path: Path | None, data: str | None) -> Event:
     raise WboxError(f"the rule {rule.id} waits for a file", hint="give one with --file")
 
 
-def _body(data: str | None) -> object:
+def _called(hook: Hook, call: Call) -> Event:
+    """Return the event that a call of a hook is, as a new one."""
+    event = hook.event(call)
+    if not isinstance(event, Event):
+        raise WboxError(f"such a call only tests the hook, which answers {json.dumps(dict(event))}")
+    return replace(event, id=f"webhook:{hook.path}:{uuid.uuid4()}")
+
+
+def _call(
+    path: str, data: str | None, form: Sequence[str], query: Sequence[str], header: Sequence[str]
+) -> Call:
+    content_type = "application/json"
+    body = _body(data)
+    if form:
+        content_type, body = FORM, urlencode(_pairs("--form", form, "=")).encode()
+    headers = [("content-type", content_type), *_pairs("--header", header, ":")]
+    return Call(
+        method="POST",
+        path=f"/hook/{path}",
+        query=urlencode(_pairs("--query", query, "=")).encode(),
+        headers=[(name.lower().encode(), value.strip().encode()) for name, value in headers],
+        body=body,
+    )
+
+
+def _pairs(option: str, texts: Sequence[str], sign: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, found, value = text.partition(sign)
+        if not (name and found):
+            raise click.UsageError(f"{option} {text}: write NAME{sign}VALUE")
+        pairs.append((name, value))
+    return pairs
+
+
+def _body(data: str | None) -> bytes:
     if data is None:
-        return {}
+        return b"{}"
     try:
-        text = Path(data[1:]).read_text(encoding="utf-8") if data.startswith("@") else data
-        return json.loads(text)
+        body = Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
+        json.loads(body)
     except OSError as error:
         raise WboxError(f"--data: {data[1:]}: {error.strerror}") from None
     except ValueError as error:
         raise WboxError(f"--data is not JSON: {error}") from None
+    return body
 
 
 def _dropped(rule: Rule, path: Path) -> Event:
@@ -165,21 +206,39 @@ def _read(path: Path, rule: Rule) -> Event:
 
 
 def _print(replay: ReplayStore, *, as_json: bool) -> None:
-    requests = []
-    notices = []
-    for _, planned in replay.messages:
-        message = planned.message
-        if isinstance(message, Notice):
-            notices.append(asdict(message))
-        elif message:
-            requests.append({"path": ENDPOINTS[message.kind], "body": message.body()})
+    """Print what is decided, and what is sent and when."""
+    messages = [(at, planned.message) for at, planned in replay.messages if planned.message]
     if as_json:
-        decisions = [asdict(made) for _, made in replay.decisions]
-        say_json({"decisions": decisions, "requests": requests, "notices": notices})
+        _print_json(replay.decisions, messages)
         return
     for _, made in replay.decisions:
         say(decision(f"{made.rule} {made.stage}", made.outcome, made.detail))
-    for request in requests:
-        say(f"POST {request['path']}\n{printable(json.dumps(request['body'], ensure_ascii=False))}")
-    for notice in notices:
-        say(f"NOTICE\n{printable(json.dumps(notice, ensure_ascii=False))}")
+    for at, message in messages:
+        say(_message(at, message))
+
+
+def _print_json(
+    decisions: Sequence[tuple[datetime, Decision]], messages: Sequence[tuple[datetime, Message]]
+) -> None:
+    notices = [asdict(message) for _, message in messages if isinstance(message, Notice)]
+    requests = [_request(at, message) for at, message in messages if not isinstance(message, Notice)]
+    made = [asdict(decision) for _, decision in decisions]
+    say_json({"decisions": made, "requests": requests, "notices": notices})
+
+
+def _message(at: datetime, message: Message) -> str:
+    if isinstance(message, Notice):
+        what, fields = "NOTICE", asdict(message)
+    else:
+        what, fields = f"POST {ENDPOINTS[message.kind]}", message.body()
+    return f"{_when(at)}{what}\n{printable(json.dumps(fields, ensure_ascii=False))}"
+
+
+def _request(at: datetime, message: WhatsAppMessage) -> dict[str, Any]:
+    return {"path": ENDPOINTS[message.kind], "body": message.body(), "at": at.isoformat()}
+
+
+def _when(at: datetime) -> str:
+    """Return the time of what is sent later, as the beginning of a line."""
+    is_later = at - datetime.now(UTC) > timedelta(seconds=1)
+    return f"{moment(at.timestamp())}  " if is_later else ""

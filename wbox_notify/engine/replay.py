@@ -84,6 +84,12 @@ class ReplayStore:
         """Move the clock on by some seconds."""
         self.wait(self.now + timedelta(seconds=seconds))
 
+    def wait_for_a_message(self, until: datetime) -> None:
+        """Move the clock on until something is said, at most until a time."""
+        while not self.messages and (due := self._next(until)) is not None:
+            self.now = max(self.now, moment(due.due or 0.0))
+            self._step(due=[due])
+
     def follow_rows(self) -> None:
         """Follow all rows that files have now."""
         while due := [memory for memory in self.memories.values() if self._has_rows(memory)]:
