@@ -228,7 +228,7 @@ MISTAKES = [
     (HOOK + "open: true, id: 'body.'}}", "WBX306", (5, 50), "", None),
     ("trigger: {schedule: tomorrow}", "WBX326", (5, 25), "is not", "Mon-Fri 09:00"),
     ("trigger: {schedule: ['09:00', '25:00']}", "WBX326", (5, 35), "`25:00` is not a time of day", None),
-    ("trigger: {schedule: {at: ['09:00', Mno 10:00]}}", "WBX326", (5, 40), "`mno` is not a day", "`mon`?"),
+    ("trigger: {schedule: {at: ['09:00', Mno 10:00]}}", "WBX326", (5, 40), "`Mno` is not a day", "`Mon`?"),
     ("trigger: {schedule: {cron: 0 0 30 2 *}}", "WBX326", (5, 32), "is never due", None),
     ("trigger: {schedule: {every: 36h}}", "WBX326", (5, 33), "another time of day", "at: 09:00"),
     ("trigger: {schedule: {at: '09:00', tz: Mars}}", "WBX215", (5, 43), "no time zone Mars", None),
