@@ -120,3 +120,17 @@ def test_lines_of_any_length_cost_little(part: str) -> None:
         started = time.process_time()
         masked([line] * (1_000_000 // length))
         assert time.process_time() - started < 10
+
+
+def test_the_name_of_a_known_secret_is_shown(tmp_path: Path) -> None:
+    settings = "secrets: {shop: {env: SHOP}, bank: {env: BANK}, hunter2: {env: PET}}"
+    rules = rule_file("trigger: {webhook: {pth: x, secret: [shop, bank, shopping, hunter2]}}")
+    environ = {"SHOP": "x" * 20, "BANK": "bank" * 5, "PET": "hunter2"}
+    found = project(tmp_path, {"wbox-notify.yaml": settings, "rules/a.yaml": rules}, **environ)
+    shown = "".join(map(render, found.problems))
+    assert "secret: *shop* bank* ********* ********" in shown
+
+
+@given(st.text(max_size=60), st.sets(st.text(min_size=1, max_size=5)))
+def test_a_line_with_names_stays_as_long(line: str, names: set[str]) -> None:
+    assert [*map(len, masked([f"secret: {line}"], names))] == [len(f"secret: {line}")]

@@ -54,6 +54,11 @@ class Secrets:
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the known secrets, but for one that is a secret by mistake."""
+        return frozenset(self.values) - frozenset(self.values.values())
+
     def declare(self, section: Any, location: Location) -> None:
         """Add the entries under ``secrets`` in the settings."""
         if isinstance(section, dict):

@@ -189,7 +189,7 @@ def load(folder: Path, environ: Mapping[str, str], copy: Path | None = None) -> 
     """
     setup = reading.read(folder, environ, copy or folder)
     settings = setup.settings
-    documents, problems = _rule_documents(copy or settings.folder)
+    documents, problems = _rule_documents(copy or settings.folder, setup.secrets.names)
     problems += setup.problems
     people, windows = gather([setup.document, *documents], settings.region, settings.tz, problems)
     context = BuildContext(settings, people, windows, setup.secrets, problems, copy)
@@ -272,7 +272,7 @@ class _Loading:
             self._context.report(location.at("path"), "WBX319", message, hint)
 
 
-def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
+def _rule_documents(folder: Path, secrets: frozenset[str]) -> tuple[list[Document], list[Problem]]:
     if not folder.is_dir():
         return [], [Problem(file=_shown(folder), code="WBX101", message="there is no such project folder")]
     try:
@@ -282,7 +282,7 @@ def _rule_documents(folder: Path) -> tuple[list[Document], list[Problem]]:
     except OSError as error:
         return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
     files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
-    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}") for name in files], []
+    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}", secrets) for name in files], []
 
 
 def _shown(path: str | Path) -> str:

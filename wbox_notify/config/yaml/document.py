@@ -144,8 +144,11 @@ class Location:
                 node = node.parts[step]
 
 
-def open_document(path: Path, file: str) -> Document:
-    """Return the document in a file, which problems call ``file``; never raises."""
+def open_document(path: Path, file: str, names: frozenset[str] = frozenset()) -> Document:
+    """Return the document in a file, which problems call ``file``; never raises.
+
+    ``names`` are those of secrets, which problems may show.
+    """
     try:
         if path.exists() and not path.is_file():
             return _unreadable(file, "WBX101", "this is not a file")
@@ -155,10 +158,10 @@ def open_document(path: Path, file: str) -> Document:
         return _unreadable(file, "WBX101", f"the file cannot be read: {error.strerror or error}")
     except ValueError as error:
         return _unreadable(file, "WBX101", f"the file cannot be read: {error}")
-    return parse(content, file)
+    return parse(content, file, names)
 
 
-def parse(content: bytes, file: str) -> Document:
+def parse(content: bytes, file: str, names: frozenset[str] = frozenset()) -> Document:
     """Return the document in the bytes of a file, which problems call ``file``; never raises."""
     if len(content) > MAX_BYTES:
         return _unreadable(file, "WBX102", "the file is larger than 1 MiB")
@@ -175,7 +178,7 @@ def parse(content: bytes, file: str) -> Document:
     # The parser places the end of a text on the line after the last one, so that there has to be one.
     if not _BREAK.search(text[-1:]):
         text += "\n"
-    source = Source(file, tuple(_BREAK.split(text)))
+    source = Source(file, tuple(_BREAK.split(text)), names)
     root, problems = read(text, source)
     if root is None:
         return Document(source, None, tuple(problems))

@@ -32,9 +32,25 @@ _LONGEST = 1000
 _CLOSING = {"{": "}", "[": "]", '"': '"', "'": "'"}
 
 
-def masked(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return lines of YAML with stars in place of possible secrets, each as long as before."""
-    return tuple(_without_urls(_TOKEN.sub(_stars, starred(line))) for line in _without_values(lines))
+def masked(lines: Iterable[str], names: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return lines of YAML with stars in place of possible secrets, each as long as before.
+
+    ``names`` are those of known secrets, which are none themselves.
+    """
+    lines = tuple(lines)
+    hidden = (_without_urls(_TOKEN.sub(_stars, starred(line))) for line in _without_values(lines))
+    known = "|".join(map(re.escape, names))
+    if not known:
+        return tuple(hidden)
+    name = re.compile(rf"(?<![^\s\[\"',:])(?:{known})(?![^\s\]\"',}}])")
+    return tuple(_with_names(shown, line, name) for shown, line in zip(hidden, lines, strict=True))
+
+
+def _with_names(shown: str, line: str, name: re.Pattern[str]) -> str:
+    """Return what is shown of a line with the names of secrets in it."""
+    for match in name.finditer(line):
+        shown = shown[: match.start()] + match[0] + shown[match.end() :]
+    return shown
 
 
 def starred(text: str) -> str:

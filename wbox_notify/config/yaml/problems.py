@@ -55,14 +55,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The lines of a file that problems point into."""
+    """The lines of a file that problems point into; ``names`` of secrets are shown in them."""
 
     file: str
     lines: tuple[str, ...] = field(repr=False)
+    names: frozenset[str] = field(default=frozenset(), repr=False)
     _safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_safe", masked(self.lines))
+        object.__setattr__(self, "_safe", masked(self.lines, self.names))
 
     def problem(
         self, place: Place, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
