@@ -335,6 +335,9 @@ def test_a_number_is_read_as_people_write_it(text: str, in_turkish: float, in_en
 
 def test_the_language_of_a_text_may_be_named() -> None:
     assert value("'1.234' | number(lang='en')", "tr") == 1.234
+    for wrong in ("'turkish'", "'xx'", "7"):
+        with pytest.raises(TemplateError, match="is not the code of a language"):
+            value(f"'1.234' | number(lang={wrong})")
     with pytest.raises(TemplateError, match="can be two numbers"):
         value("'1.234' | number", "fr")
 

@@ -26,12 +26,18 @@ _ORDINALS = {
 
 
 class Language:
-    """A language by its code, such as ``tr`` or ``de_AT``; English where CLDR does not know it."""
+    """A language by its code, such as ``tr`` or ``de_AT``; English where CLDR does not know it.
+
+    Attributes:
+        is_known: Whether CLDR knows it.
+    """
 
     def __init__(self, code: str) -> None:
+        self.is_known = True
         try:
             self._locale = Locale.parse(code.replace("-", "_"))
         except (UnknownLocaleError, ValueError):
+            self.is_known = False
             self._locale = Locale("en")
 
     @cached_property

@@ -74,6 +74,10 @@ class Numbers:
             default: What is returned for what is no number.
         """
         digits = _digits(digits)
+        if lang is not None and not language(str(lang)).is_known:
+            raise TemplateError(
+                f"{brief(lang)} is not the code of a language", hint="write one like 'tr' or 'en'"
+            )
         try:
             number = self._read(value, lang)
         except TemplateError:
