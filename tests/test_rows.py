@@ -207,6 +207,17 @@ def test_a_row_whose_message_can_not_be_made_fails_alone_too(place: Place) -> No
     assert "nobody" in dead[0]
 
 
+def test_a_table_that_gave_no_message_says_which_columns_it_lacks(place: Place) -> None:
+    rules = RULES.replace("row.status ==", "row.status | default('') ==")
+    place.live.project = a_project(place.folder, rules)
+    event = place.drop("order,phone,durum\n1,+905551112233,shipped\n2,+905551112233,shipped\n")
+    place.plan()
+    assert place.decisions(event)[-1] == "rows passed: 0 messages of 2 rows; row 3 has no status"
+    other = place.drop("order,phone,status\n1,+905551112233,packed\n", "other.csv")
+    place.plan()
+    assert place.decisions(other)[-1] == "rows passed: 0 messages of 1 rows"
+
+
 def test_a_million_alike_rows_leave_a_few_decisions_a_slice(place: Place) -> None:
     event = place.drop(csv_of([("packed", "")] * 5000))
     place.plan()

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
@@ -455,6 +457,13 @@ def test_a_schedule_reads_a_workbook(tmp_path: Path) -> None:
     project = load(tmp_path, {"WBOX_API_KEY": "sk_x"})
     [rule] = project.rules
     assert run(project, rule, rule.tests[0]).complaints == ()
+
+
+def test_the_libraries_of_workbooks_and_calendars_are_loaded_with_the_first_one() -> None:
+    heavy = "{'openpyxl', 'icalendar', 'recurring_ical_events'}"
+    program = f"import sys, wbox_notify.daemon.daemon; print(sorted({heavy} & {{*sys.modules}}))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_the_shape_of_a_reading(tmp_path: Path) -> None:

@@ -164,11 +164,22 @@ def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retr
         state = _count(run, state, released=released)
         if state.done:
             remind.end(run, state.event, state.reading)
-            run.decide(RowsState.KIND, "passed", f"{messages_of(state.made)} of {state.rows} rows")
+            run.decide(RowsState.KIND, "passed", _outcome(run, state, rows))
     if not state.done:
         run.remember(key, state, run.time)
         return None
     return _end(run, key, state, released=released)
+
+
+def _outcome(run: RuleRun, state: RowsState, rows: Slice) -> str:
+    """Return what came of a file in words; without a message, also the columns that a row lacks."""
+    outcome = f"{messages_of(state.made)} of {state.rows} rows"
+    for row in rows.rows[-1:]:
+        if not state.made and isinstance(row.value, Mapping):
+            missing = sorted(run.rule.columns - row.value.keys())
+            if missing:
+                return f"{outcome}; row {row.number} has no {', '.join(missing)}"
+    return outcome
 
 
 def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsState:
