@@ -27,7 +27,8 @@ Expressions and templates are Jinja2. An unknown name or field is an error. A ke
 error too, but for the sections at the top of a file.
 
 [The cookbook](cookbook.md) has rules for thirty tasks, [troubles.md](troubles.md) explains what begins and
-ends, [schedules.md](schedules.md) how times are written, [rows.md](rows.md) how tables are read.
+ends, [reminders.md](reminders.md) how messages wait for a date, [schedules.md](schedules.md) how times are
+written, [rows.md](rows.md) how tables are read.
 
 ## The way of an event
 

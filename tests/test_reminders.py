@@ -202,6 +202,60 @@ rules:
         until: 30d
         expect: [{at: 2026-11-28 11:00, text: Bank}]
 
+  - id: weekly
+    trigger: {schedule: every day 06:00}
+    for_each:
+      e: events('team.ics', ahead='60d')
+    remind: {at: "{{ e.start }}", before: 30m}
+    to: "+905551112233"
+    send: {text: "{{ e.summary }}"}
+    tests:
+      - name: each time of an appointment that recurs has its reminder, also one that is moved or cancelled alone
+        when:
+          - file:
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                UID:1
+                SUMMARY:Team
+                DTSTART:20261102T100000Z
+                RRULE:FREQ=WEEKLY;COUNT=6
+                END:VEVENT
+                END:VCALENDAR
+          - {at: 2026-11-01 06:00, schedule: true}
+          - {at: 2026-11-02 06:00, schedule: true}
+          - file:
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                UID:1
+                SUMMARY:Team
+                DTSTART:20261102T100000Z
+                RRULE:FREQ=WEEKLY;COUNT=6
+                EXDATE:20261116T100000Z
+                END:VEVENT
+                BEGIN:VEVENT
+                UID:1
+                RECURRENCE-ID:20261109T100000Z
+                SUMMARY:Team later
+                DTSTART:20261110T150000Z
+                END:VEVENT
+                BEGIN:VEVENT
+                UID:1
+                RECURRENCE-ID:20261123T100000Z
+                SUMMARY:Team
+                STATUS:CANCELLED
+                DTSTART:20261123T100000Z
+                END:VEVENT
+                END:VCALENDAR
+          - {at: 2026-11-03 06:00, schedule: true}
+        until: 60d
+        expect:
+          - {at: 2026-11-02 09:30, text: Team}
+          - {at: 2026-11-10 14:30, text: Team later}
+          - {at: 2026-11-30 09:30, text: Team}
+          - {at: 2026-12-07 09:30, text: Team}
+
   - id: daily
     trigger: {schedule: every day 08:00}
     for_each: {row: rows('invoices.csv')}

@@ -161,7 +161,7 @@ class RuleSpec(Strict):
         "`file.lines` and `file.events` (of a calendar) are read row by row, however many; with a schedule "
         "`rows('list.csv')`, `lines('list.txt')` and `events('team.ics')` read a file when the rule is due: "
         "a relative path starts in the project folder, and options are those of `read`, as in "
-        "`rows('list.csv', delimiter=';')`",
+        "`{row: \"rows('list.csv', delimiter=';')\"}`",
     )
     conditions: SomeTexts = Field(
         default=[], alias="if", description="an expression, or a list of which all must hold: `file.size > 0`"
