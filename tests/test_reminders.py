@@ -476,6 +476,8 @@ def test_a_reminder_outlasts_a_restart_and_comes_once(place: Place) -> None:
     place.wait(30 * DAY)
     assert place.texts() == ["A"]
     assert [memory.kind for memory in place.store.memories(["remind", "table"])] == ["table"]
+    place.wait(400 * DAY)
+    assert place.store.memories(["remind", "table"]) == []
 
 
 @pytest.mark.parametrize("step", [-5 * DAY, 3600.0])

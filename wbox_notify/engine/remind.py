@@ -19,6 +19,9 @@ KINDS = (RemindState.KIND, TableState.KIND)
 """The kinds of memory that say which reminders are to come."""
 
 _DAY = 86400.0
+_KEPT = 400 * _DAY
+"""Seconds for which it is known that a table was read; those of many names would never end otherwise."""
+
 _LATE = 3600.0
 """Seconds for which a time that was past when the date came is still told, as if the date had come before."""
 
@@ -113,7 +116,7 @@ def begin(run: RuleRun, event: Event) -> int:
     if not source:
         return 0
     table = run.recall(TableState, source) or TableState()
-    run.remember(source, replace(table, begun=table.begun + 1))
+    run.remember(source, replace(table, begun=table.begun + 1), run.time + _KEPT)
     return table.begun + 1
 
 
@@ -122,7 +125,7 @@ def end(run: RuleRun, event: Event, reading: int) -> None:
     if reading:
         source = _source(run, event.type, event.data)
         table = run.recall(TableState, source) or TableState()
-        run.remember(source, replace(table, whole=max(table.whole, reading)))
+        run.remember(source, replace(table, whole=max(table.whole, reading)), run.time + _KEPT)
 
 
 def _source(run: RuleRun, kind: str, file: Mapping[str, Any]) -> str:
