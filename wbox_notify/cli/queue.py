@@ -1,4 +1,4 @@
-"""``wbox-notify queue list|retry|release|drop``."""
+"""``wbox-notify queue list|retry|release|drop|cancel``."""
 
 import json
 import sys
