@@ -212,6 +212,7 @@ def test_it_works_as_known(source: str, result: Any) -> None:
         ("'/w==' | b64decode", "'/w==' is not the base64 of a text", None),
         ("'x' | hash('crc')", "there is no hash 'crc'", "there are: md5, sha1, sha256, sha384, sha512"),
         ("'x' | combine({})", "combine needs a map, not a text", None),
+        ("round('x')", "round needs a number, not 'x'", "a text becomes a number with | number"),
         ("body | split", "this needs a text, not a map", "make it one with | string"),
         ("'maybe' | bool", "'maybe' says neither yes nor no", None),
         ("text | regex_findall_index('[0-9]+', 2)", "there is no match 2 of '[0-9]+': there are 2", None),
@@ -331,7 +332,10 @@ FIT = "these arguments do not fit"
             "look-around and \\1 inside a pattern are not supported here",
         ),
         ("x.y.trim()", "'trim' cannot be called", "write x | trim"),
-        ("x.toUpperCase()", "'toUpperCase' cannot be called", "leave out the ()"),
+        ("x.toUpperCase()", "'toUpperCase' cannot be called", "write x | upper"),
+        ("utcnow() or y", "'utcnow' cannot be called", "write now"),
+        ("x | md5", "there is no filter 'md5'", "write x | hash('md5')"),
+        ("x + timedelta(day=1)", "timedelta has no 'day'", "did you mean 'days'?"),
         ("x.endsWith('a')", "'endsWith' cannot be called", "did you mean `endswith`?"),
         ("(x | upper).foo()", "'foo' cannot be called", "leave out the ()"),
         ("x(1) and y", "'x' cannot be called", "leave out the ()"),
@@ -394,3 +398,13 @@ def test_check_shows_a_wrong_call_at_its_line(tmp_path: Path) -> None:
     problem = mistake(tmp_path, "send:\n  text: |\n    Hello\n    {{ file.name | replace('_') }}")
     assert (problem.code, problem.line) == ("WBX306", 8)
     assert problem.message == FIT
+
+
+def test_a_loop_can_be_left_and_go_on() -> None:
+    ends = "{% if i == 1 %}{% continue %}{% elif i > 3 %}{% break %}{% endif %}"
+    assert templates.text(f"{{% for i in range(9) %}}{ends}{{{{ i }}}}{{% endfor %}}").render({}) == "023"
+
+
+def test_check_knows_what_a_time_has(tmp_path: Path) -> None:
+    problem = mistake(tmp_path, "if: now.hours > 8")
+    assert (problem.message, problem.hint) == ("`now` has no `hours`", "did you mean `hour`?")

@@ -9,7 +9,7 @@ from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
-from wbox_notify.templates import Expression, Template
+from wbox_notify.templates import MOMENT, Expression, Template
 from wbox_notify.triggers.webhook.hooks import may_be_secret
 from wbox_notify.triggers.webhook.presets import PRESETS
 
@@ -18,7 +18,7 @@ Names = Mapping[str, frozenset[str]]
 
 _ANY: frozenset[str] = frozenset()
 FIRST: Names = {"event": frozenset({"id", "type", "at"})}
-LAST: Names = {"rule": frozenset({"id", "name"}), "now": _ANY}
+LAST: Names = {"rule": frozenset({"id", "name"}), "now": MOMENT}
 
 ROWS = frozenset({"rows", "lines", "events"})
 """Fields of a file that are read row by row, and functions that read a table so.

@@ -23,9 +23,9 @@ from wbox_notify.templates.errors import FAILURES, TemplateError, failure, synta
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
 from wbox_notify.templates.names import check, leaves, literal_call, look, names, pulled
-from wbox_notify.templates.sandbox import Sandbox
+from wbox_notify.templates.sandbox import MOMENT, Sandbox
 
-__all__ = ["Expression", "Template", "TemplateError", "Templates", "words"]
+__all__ = ["MOMENT", "Expression", "Template", "TemplateError", "Templates", "words"]
 
 _LONGEST_OUTPUT = 64 * 1024
 _BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)

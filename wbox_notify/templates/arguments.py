@@ -29,6 +29,32 @@ _NAMING: Mapping[str, tuple[type[_Used], int]] = {
     "select": (nodes.Test, 0),
     "selectattr": (nodes.Test, 1),
 }
+# What people call elsewhere, and what to write here.
+_ELSEWHERE: Mapping[str, str] = {
+    "append": "write x + [y]",
+    "average": "write (x | sum) / (x | length)",
+    "encode": "write x | b64encode, x | hash or x | urlencode",
+    "enumerate": "write loop.index in {% for … %}",
+    "extend": "write x + y",
+    "includes": "write y in x",
+    "json_query": "write x | map(attribute='y'), or x | selectattr('y', 'eq', 'z')",
+    "mandatory": "leave it out: what is missing is an error",
+    "md5": "write x | hash('md5')",
+    "relative_time": "write x | ago",
+    "sha1": "write x | hash('sha1')",
+    "sha256": "write x | hash('sha256')",
+    "substring": "write x[0:5]",
+    "timestamp_local": "write x | datetime",
+    "to_nice_json": "write x | tojson(4)",
+    "toISOString": "write x.isoformat()",
+    "toLowerCase": "write x | lower",
+    "toUpperCase": "write x | upper",
+    "today_at": "write now.replace(hour=9, minute=0)",
+    "update": "write x | combine(y)",
+    "utcnow": "write now",
+}
+_UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
+
 # What the first argument of some filters, tests and methods has to be, where it is written out.
 _OF_METHODS: Mapping[str, Callable[[Any], object]] = {"strftime": check_pattern}
 _OF_FILTERS: Mapping[str, Callable[[Any], object]] = {
@@ -50,7 +76,7 @@ def check_exists(environment: Environment, used: _Used) -> None:
     if isinstance(used, nodes.Filter):
         what, known, hint = "filter", environment.filters, WITHOUT.get(used.name)
     if used.name not in known:
-        hint = hint or near(used.name, sorted(filter(str.isidentifier, known)))
+        hint = hint or _ELSEWHERE.get(used.name) or near(used.name, sorted(filter(str.isidentifier, known)))
         raise TemplateError(f"there is no {what} '{used.name}'", hint=hint)
 
 
@@ -84,7 +110,7 @@ def _check(environment: Environment, call: _Used | nodes.Call, ours: frozenset[s
         _check_arguments(f"x.{name}", calls.METHODS[name], call)
     elif isinstance(call.node, nodes.Getattr):
         _check_method(environment, call.node, call, ours)
-    elif isinstance(call.node, nodes.Name) and call.node.name not in {*ours, *environment.globals}:
+    elif isinstance(call.node, nodes.Name) and call.node.name not in ours:
         _check_function(environment, call.node.name, call)
 
 
@@ -129,12 +155,16 @@ def _check_method(
 
 
 def _check_function(environment: Environment, name: str, call: nodes.Call) -> None:
-    if name != "now" or call.args or call.kwargs:
+    if name == "timedelta":
+        for unit in call.kwargs:
+            if unit.key not in _UNITS:
+                raise TemplateError(f"timedelta has no '{unit.key}'", hint=near(unit.key, _UNITS))
+    elif name not in environment.globals and (name != "now" or call.args or call.kwargs):
         raise _no_call(name, filter(str.isidentifier, [*environment.globals, *environment.filters]), ())
 
 
 def _no_call(name: str, known: Iterable[str], filters: Container[str]) -> TemplateError:
-    hint = did_you_mean(name, known) or "leave out the ()"
+    hint = _ELSEWHERE.get(name) or did_you_mean(name, known) or "leave out the ()"
     if name in filters:
         hint = f"write x | {name}"
     if name in _TABLES:

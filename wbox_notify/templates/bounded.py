@@ -343,6 +343,10 @@ def _joined(glue: str, parts: list[str]) -> str:
 
 
 def _round(value: float, precision: int = 0, method: str = "common") -> float:
+    if not isinstance(value, int | float):
+        raise TemplateError(
+            f"round needs a number, not {brief(value)}", hint="a text becomes a number with | number"
+        )
     if abs(precision) > _FINEST:
         raise TemplateError(f"round takes at most {_FINEST} digits")
     rounded: float = FILTERS["round"](value, precision, method)

@@ -61,7 +61,10 @@ _TOGETHER = (
 )
 """What to do where values of two kinds do not go together."""
 
-_TAGS = "block call elif else endfor endif endset extends filter for from if import include macro raw set"
+_TAGS = (
+    "block break call continue elif else endfor endif endset extends filter for from if import include"
+    " macro raw set"
+)
 _STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
 _ASSIGNING = re.compile(r"\{%[-+]?\s*(?:set|with|macro|call)\b.*?%\}", re.DOTALL)
 _CODE = re.compile(r"(\{[{%].*?[%}]\})|.", re.DOTALL)

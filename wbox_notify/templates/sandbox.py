@@ -28,6 +28,7 @@ TEXT_METHODS = (
     " isnumeric isspace istitle isupper lower lstrip partition removeprefix removesuffix rfind rindex"
     " rpartition rsplit rstrip split splitlines startswith strip swapcase title upper"
 )
+_OF_TIMES = "date day hour isoformat isoweekday minute month replace second time timestamp weekday year"
 # What can be reached with a dot, besides the fields of a map. Everything else is out of reach, so that
 # nothing new in Python or Jinja becomes a way out.
 _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
@@ -35,10 +36,7 @@ _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
     for of, names in (
         (str, TEXT_METHODS),
         (float, "is_integer"),
-        (
-            datetime,
-            "date day hour isoformat isoweekday minute month replace second time timestamp weekday year",
-        ),
+        (datetime, _OF_TIMES),
         (date, "day isoformat isoweekday month replace weekday year"),
         (time, "hour isoformat minute second"),
         (timedelta, "days seconds total_seconds"),
@@ -52,6 +50,8 @@ _REACH: tuple[tuple[type, frozenset[str]], ...] = tuple(
         (BlockReference, "super"),
     )
 )
+MOMENT = frozenset({*_OF_TIMES.split(), "strftime"})
+"""What can be reached with a dot in a time."""
 REACHED = bounded.METHODS.union(*(names for _, names in _REACH), {"strftime"})
 """All that can be reached with a dot in anything but a map."""
 
@@ -109,6 +109,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             loader=loader,
             undefined=Missing,
             finalize=shown,
+            extensions=["jinja2.ext.loopcontrols"],
             # The optimizer would run filters while compiling, when nothing counts what they make.
             optimized=False,
             # Only a line that is one tag and nothing else is trimmed; see ``layout``.
