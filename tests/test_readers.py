@@ -149,6 +149,15 @@ def test_columns_with_one_name_are_numbered_so_that_none_is_taken_for_the_other(
     assert row.value == {"tel_1": "1", "ad": "a", "tel_2": "2", "column_4": "", "column_5": ""}
     with pytest.raises(WboxError, match="two columns with the name 'a_1'"):
         read("a,a,a_1\n1,2,3\n")
+    with pytest.raises(WboxError, match="two columns with the name 'a'"):
+        read("1,2\n", columns=("a", "a"))
+
+
+def test_no_row_stands_in_for_names_that_cannot_be_read() -> None:
+    with pytest.raises(
+        WboxError, match="the names of the columns cannot be read: there is something between"
+    ):
+        read('a,"b"c\n1,2\n3,4\n')
 
 
 def test_lines_above_the_names_are_skipped_and_rows_keep_their_numbers() -> None:

@@ -27,8 +27,10 @@ def by_name(records: Iterable[Record], columns: Sequence[str], uses: frozenset[s
     Raises:
         WboxError: there are no names, they cannot be used, or none of those that the rule ``uses`` is there.
     """
-    names = [*columns]
+    names = _distinct(columns)
     for number, cells, problem in records:
+        if problem and not names:
+            raise WboxError(f"the row with the names of the columns cannot be read: {problem}")
         if problem:
             yield Row(number, None, problem)
         elif all(map(_is_blank, cells)):
@@ -70,10 +72,14 @@ def _column_names(cells: Sequence[Any]) -> list[str]:
         if times[name] > 1:  # whoever means one of them has to say which
             places[name] += 1
             names[index] = f"{name}_{places[name]}"
-    if len({*names}) < len(names):
-        [(twice, _)] = Counter(names).most_common(1)
-        raise WboxError(f"there are two columns with the name {twice!r}", hint="give each its own name")
-    return names
+    return _distinct(names)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise WboxError(f"there are two columns with the name {name!r}", hint="give each its own name")
+    return [*names]
 
 
 def _check_uses(names: Sequence[str], uses: frozenset[str]) -> None:
