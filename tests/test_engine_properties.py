@@ -70,6 +70,18 @@ rules:
     escalate:
       - {after: 15m, unless: acked or resolved, to: b, send: {text: "still {{ group.key }}"}}
       - {after: 1h, unless: acked or resolved, to: a, send: {text: "for long {{ group.key }}"}}
+  - id: parcels
+    trigger: {webhook: {path: p, open: true}}
+    group: {by: body.n, wait: 30s, interval: 5m}
+    quiet_hours: "21:00-07:00"
+    to: [a, b]
+    send: {text: "{% for one in group['items'] %}<{{ one.body.n }}> {% endfor %}"}
+  - id: single
+    trigger: {webhook: {path: alerts, preset: alertmanager, open: true}}
+    dedupe: alert.fingerprint
+    quiet_hours: {window: "22:00-07:00", unless: alert.labels.level == "high"}
+    to: [a, b]
+    send: {text: "{{ alert.fingerprint }} {{ alert.status }}"}
   - id: channels
     trigger: {webhook: {path: p, open: true}}
     dedupe: body.n
@@ -264,6 +276,18 @@ def test_whatever_is_held_is_told_in_the_end_and_each_reader_knows_what_still_fi
     assert len(re.findall(r"^counted", counted, re.MULTILINE)) + sum(
         map(int, re.findall(r"and (\d+) more", counted))
     ) == len(posts)
+    for reader in (A, B):
+        assert sorted(re.findall(r"<(\d)>", texts_to(world, "parcels", reader))) == sorted(posts)
+    status = {
+        alert["fingerprint"]: alert["status"]
+        for event in events
+        for alert in event.data.get("body", {}).get("alerts", [])
+    }
+    for reader in (A, B):
+        heard = dict(re.findall(r"^(f\d) (\w+)", texts_to(world, "single", reader), re.MULTILINE))
+        assert {name for name, last in heard.items() if last == "firing"} == {
+            name for name, last in status.items() if last == "firing"
+        }
     firing: dict[str, set[str]] = {"Disk": set(), "Site": set()}
     for event in events:
         for alert in event.data.get("body", {}).get("alerts", []):
@@ -335,5 +359,4 @@ def test_a_reload_keeps_what_rules_remember(tmp_path: Path) -> None:
     world = played(ReplayStore(the_project(), BEGIN), [event])
     world.project = changed
     world.wait_for(60)
-    texts = [planned.message.message for _, planned in world.messages if planned.message]  # type: ignore[union-attr]
-    assert texts == ['["Disk"] new 1 0'] * 2
+    assert [texts_to(world, "alerts", reader) for reader in (A, B)] == ['["Disk"] new 1 0'] * 2

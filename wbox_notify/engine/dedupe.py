@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from wbox_notify.engine import told
 from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import DedupeState
@@ -26,7 +27,7 @@ def is_new(run: RuleRun, item: Item) -> bool:
     keep = math.inf if how.keep is None else how.keep
     key = key_of(values)
     first = run.recall(DedupeState, key)
-    if first and first.at + keep > run.time and _is_repeated(first, item):
+    if first and first.at + keep > run.time and _is_repeated(run, first, item):
         detail = f"{', '.join(sources)} is that of event {first.event}"
         run.decide(DedupeState.KIND, "stopped", detail)
         return False
@@ -35,8 +36,10 @@ def is_new(run: RuleRun, item: Item) -> bool:
     return True
 
 
-def _is_repeated(first: DedupeState, item: Item) -> bool:
-    return first.resolved == item.is_resolved and not _is_of(first, item)
+def _is_repeated(run: RuleRun, first: DedupeState, item: Item) -> bool:
+    if first.resolved != item.is_resolved or _is_of(first, item):
+        return False
+    return not item.is_resolved or not told.is_known(run, item)  # it is told to whoever heard of the trouble
 
 
 def forget(run: RuleRun, item: Item) -> None:
