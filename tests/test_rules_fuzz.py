@@ -33,6 +33,7 @@ ONLY_THE_LOADER_KNOWS = re.compile(
     r"|longer than ten years|whole days"
     r"|`path` (?:is empty|cannot be a template|is a folder)|`ready` is the name of|`\w+` is empty"
     r"|a delimiter is one character|has no effect here|is for [a-z ]+, not for|has either a `text` or `rows`"
+    r"|`remind` needs a `key`"  # unless `for_each` reads a calendar
     r"|must be a whole number, not a number|version 1\.0 of"  # 3.0 is a whole number for JSON
 )
 PEOPLE = """\
