@@ -111,15 +111,15 @@ DTSTART;TZID=Europe/Istanbul:20261207T140000
     found = [row.value for row in read(MONDAYS, moved, cancelled)]
     assert [(event["start"], event["original"], event["summary"], event["status"]) for event in found] == [
         ("2026-12-01T16:00:00+03:00", "2026-11-30T14:00:00+03:00", "Moved", ""),
-        ("2026-12-07T14:00:00+03:00", "2026-12-07T11:00:00+00:00", "Weekly", "CANCELLED"),
+        ("2026-12-07T14:00:00+03:00", "2026-12-07T14:00:00+03:00", "Weekly", "CANCELLED"),
         ("2026-12-14T14:00:00+03:00", "2026-12-14T14:00:00+03:00", "Weekly", ""),
     ]
     assert [event["sequence"] for event in found] == [3, 0, 0]
     later = moved.replace("RECURRENCE-ID;", "RECURRENCE-ID;RANGE=THISANDFUTURE;")
-    assert starts(MONDAYS, later, days=22) == [
-        "2026-12-01T16:00:00+03:00",
-        "2026-12-08T16:00:00+03:00",
-        "2026-12-15T16:00:00+03:00",
+    assert [(row.value["start"], row.value["original"]) for row in read(MONDAYS, later, days=22)] == [
+        ("2026-12-01T16:00:00+03:00", "2026-11-30T14:00:00+03:00"),
+        ("2026-12-08T16:00:00+03:00", "2026-12-07T14:00:00+03:00"),
+        ("2026-12-15T16:00:00+03:00", "2026-12-14T14:00:00+03:00"),
     ]
 
 
@@ -225,6 +225,46 @@ def test_a_series_of_an_unknown_zone_or_from_another_age_is_a_problem() -> None:
     ):
         [row] = read(f"UID:1\nRRULE:FREQ=DAILY\n{line}")
         assert problem in row.problem
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("DTSTART:20261130T090000\nDURATION:P9999W\nDTSTART:99991231T235959Z", "it ends after the year 9999"),
+        (f"{MONDAYS}RRULE:FREQ=DAILY", "more than one RRULE, and EXRULE, are not supported"),
+        (f"{MONDAYS}EXRULE:FREQ=MONTHLY", "more than one RRULE, and EXRULE, are not supported"),
+        (f"{MONDAYS}DTEND:20191231T120000Z", "it ends before it begins"),
+    ],
+)
+def test_what_a_calendar_says_of_a_time_and_is_not_followed_costs_that_event_alone(
+    lines: str, problem: str
+) -> None:
+    wrong, good = sorted(read(lines, "UID:2\nDTSTART:20261130T090000"), key=lambda row: row.value is not None)
+    assert (wrong.problem, good.value["uid"]) == (problem, "2")
+
+
+def test_a_time_and_lists_are_read_as_careless_programs_write_them() -> None:
+    assert starts("UID:1\nDTSTART:2026-11-26 10:00\nRDATE:\nEXDATE:20261201T100000,") == [
+        "2026-11-26T10:00:00"
+    ]
+
+
+def test_events_without_a_uid_are_not_taken_for_one_series() -> None:
+    series = [f"DTSTART:20261125T{hour}0000Z\nRRULE:FREQ=DAILY;COUNT=1" for hour in (10, 11)]
+    assert starts(*series) == ["2026-11-25T10:00:00+00:00", "2026-11-25T11:00:00+00:00"]
+
+
+def test_the_time_that_rows_are_followed_in_does_not_count_as_that_of_the_calendar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(calendar, "thread_time", lambda: now)
+    content = io.BytesIO(a_calendar(MONDAYS, MONDAYS.replace("UID:1", "UID:2")).encode())
+    uids = []
+    for row in rows(content, "x.ics", Reading(kind="ics", ahead=8 * 86400.0).at(NOW)):
+        uids.append(row.value["uid"])
+        now += 60.0
+    assert uids == ["1", "2"]
 
 
 def test_too_much_that_recurs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,18 +89,21 @@ class _Recurring:
         self._size += sum(len(line.value) for lines in event.values() for line in lines)
         if self._size > _MOST_KEPT:
             raise WboxError("there are too many recurring events in this calendar", hint=_DIVIDE)
-        self._series.setdefault(_text(event, "UID"), []).append(event)
+        self._series.setdefault(_text(event, "UID") or f"\n{len(self._series)}", []).append(event)
         return True
 
     def rows(self, first: int, method: str, zones: Zones) -> Iterator[Row]:
         """Yield them at their times within the span, numbered from the ``first`` on."""
         if self._span is None:
             return
-        numbers, began = count(first), thread_time()
-        for series in self._series.values():
-            if thread_time() - began > _MOST_SECONDS:
+        numbers, seconds = count(first), 0.0
+        for events in self._series.values():
+            began = thread_time()
+            rows = [*_series(events, method, zones, self._span)]
+            seconds += thread_time() - began  # what follows a row takes its own time in this thread
+            if seconds > _MOST_SECONDS:
                 raise WboxError("it takes too long to work out what recurs in this calendar", hint=_DIVIDE)
-            for row in _series(series, method, zones, self._span):
+            for row in rows:
                 yield row._replace(number=next(numbers))
 
 
@@ -208,7 +211,9 @@ def _iso(moment: date | None) -> str:
 
 
 def _recurrence(event: _Event, zones: Zones) -> Recurrence:
-    """Return what says when an event recurs."""
+    """Return what says when an event recurs; ValueError where not all of it can be followed."""
+    if len(event.get("RRULE", ())) > 1 or "EXRULE" in event:
+        raise ValueError("more than one RRULE, and EXRULE, are not supported")
     original = next(iter(event.get("RECURRENCE-ID", ())), None)
     return Recurrence(
         start=_start(event, zones),
@@ -236,9 +241,11 @@ def _end(event: _Event, zones: Zones) -> date | None:
     if length is None:
         return None
     weeks, days, hours, minutes, seconds = (float(part or 0) for part in length.groups())
-    return _start(event, zones) + timedelta(
-        weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
-    )
+    duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return _start(event, zones) + duration
+    except OverflowError:
+        raise ValueError("it ends after the year 9999") from None
 
 
 def _text(event: _Event, name: str) -> str:
@@ -250,13 +257,13 @@ def _text(event: _Event, name: str) -> str:
 def _moments(event: _Event, name: str, zones: Zones) -> Iterator[date]:
     """Yield the times in a list; of a period its beginning."""
     for line in event.get(name, ()):
-        for value in line.value.split(","):
+        for value in filter(str.strip, line.value.split(",")):
             yield _moment(line._replace(value=value.partition("/")[0]), zones)
 
 
 def _moment(line: _Property, zones: Zones) -> date:
     """Return a time, or a day where there is no time of day; ValueError where it is neither."""
-    text = line.value.strip().upper()
+    text = line.value.strip().upper().replace(" ", "T")
     try:
         moment = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:

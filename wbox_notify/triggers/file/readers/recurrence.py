@@ -1,9 +1,9 @@
 """Times of events that recur, within a span."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 
 Span = tuple[datetime, datetime]
@@ -52,8 +52,8 @@ class Recurrence:
     sequence: int
 
 
-def occurrences(series: Sequence[Recurrence], span: Span) -> Iterator[tuple[int, Times]]:
-    """Yield the times of a series in order, each with the index of the event that it is.
+def occurrences(series: Sequence[Recurrence], span: Span) -> list[tuple[int, Times]]:
+    """Return the times of a series in order, each with the index of the event that it is.
 
     Raises:
         ValueError: they cannot be worked out.
@@ -62,15 +62,26 @@ def occurrences(series: Sequence[Recurrence], span: Span) -> Iterator[tuple[int,
 
     for event in series:
         _check(event)
+    zone = next((_order(event.start).tzinfo for event in series if event.original is None), None)
+    times: list[tuple[int, Times]] = []
     try:
-        found = recurring_ical_events.of(_calendar(series)).between(*span)
+        for component in recurring_ical_events.of(_calendar(series)).between(*span):
+            index = int(component["x-index"])
+            times.append((index, _times(component, series[index], zone)))
     except Exception as error:  # the library raises whatever a wrong rule leads to
         rules = [event.rule for event in series if event.rule]
         raise ValueError(f"its times cannot be worked out: {', '.join(rules) or error}") from error
-    for component in sorted(found, key=lambda component: _order(component.start)):
-        index = int(component["x-index"])
-        end = component.end if series[index].end else None
-        yield index, Times(component.start, end, component["recurrence-id"].dt)
+    return sorted(times, key=lambda indexed: _order(indexed[1].start))
+
+
+def _times(component: Any, event: Recurrence, zone: tzinfo | None) -> Times:
+    """Return one time of an event, whose ``original`` is in the zone of its series."""
+    original = component["recurrence-id"].dt
+    if event.original and event.and_later:
+        original = component.start - (_order(event.start) - _order(event.original))
+    if zone and isinstance(original, datetime) and original.tzinfo:
+        original = original.astimezone(zone)
+    return Times(component.start, component.end if event.end else None, original)
 
 
 def _calendar(series: Sequence[Recurrence]) -> Any:
@@ -107,9 +118,14 @@ def _order(moment: date) -> datetime:
 
 
 def _check(event: Recurrence) -> None:
-    """Raise ValueError where a rule cannot be followed, or not in a bounded time."""
-    if not event.rule:
-        return
+    """Raise ValueError where the times of an event cannot be worked out, or not in a bounded time."""
+    if event.end and _order(event.end) < _order(event.start):
+        raise ValueError("it ends before it begins")
+    if event.rule:
+        _check_rule(event)
+
+
+def _check_rule(event: Recurrence) -> None:
     texts = [part for part in event.rule.split(";") if part and not _TIME_OF_DAY.fullmatch(part)]
     parts = dict(text.partition("=")[::2] for text in texts)
     frequency = parts.get("FREQ", "")
