@@ -146,6 +146,7 @@ def value(source: str) -> Any:
         ("bool('On') and ('maybe' | bool(true))", True),
         ("['7', '1e3', '-1.5', '', 'x', true, none, 2] | select('is_number')", ["7", "1e3", "-1.5", 2]),
         ("is_number('7') and not 'NaN' | is_number", True),
+        ("is_number(10 ** 400)", False),
         ("text | slugify", "siparis_no_42_ab_no_7_c"),
         ("'IŞIK Straße Þór Привет!' | slugify('-')", "isik-strasse-thor-привет"),
         ("text | regex_findall('no', ignorecase=true)", ["No", "no"]),

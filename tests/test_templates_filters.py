@@ -186,6 +186,9 @@ def test_tojson_is_for_reading() -> None:
         ("{{ x | regex_search('zzz') }}", ""),
         (r"{{ x | regex_replace('\\d', '#') }}", "Order no. ## of Ayşe"),
         (r"{{ x | regex_replace('(no)', '<\\1>') }}", "Order <no>. 42 of Ayşe"),
+        (r"{{ x | regex_replace('(?P<of>no)', 'ş€ \\g<of>\\g<0>') }}", "Order ş€ nono. 42 of Ayşe"),
+        (r"{{ x | regex_replace('no.*', 'a\\\\b\\t\\d') }}", "Order a\\b\t\\d"),
+        (r"{{ x | regex_search('(4)', 'ş\\1') | first }}", "ş4"),
         ("{{ x is search('Ay.e$') }} {{ x is match('no') }} {{ x is match('Ord') }}", "True False True"),
     ],
 )

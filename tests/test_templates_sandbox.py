@@ -14,7 +14,12 @@ from wbox_notify.templates import TemplateError, Templates
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 BIG = "x" * 1_000_000
 
-DATA = {"big": BIG, "now": NOW, "x": "a"}
+DATA = {
+    "big": BIG,
+    "maps": [{"a": {str(number): number}} for number in range(2000)],
+    "now": NOW,
+    "x": "a",
+}
 
 templates = Templates()
 
@@ -140,6 +145,9 @@ HUGE = [
     "[[1]] | sum(start=[])",
     "big ~ big",
     "now.strftime('%Y' * 1000)",
+    "('[' * 400 ~ '1,' * 20000 ~ 1 ~ ']' * 400) | from_json | tojson(8)",
+    "big[:300000] | select('none')",
+    "{} | combine(*maps, recursive=true)",
 ]
 
 
@@ -171,6 +179,7 @@ def test_C11_and_K08_nothing_huge_is_made(source: str) -> None:
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns.x }}",
         "{% for i in range(9999) %}0123456789{% endfor %}",
+        "{% for i in big if i == 'y' %}{% endfor %}",
         "{{ big }}",
     ],
 )
@@ -208,6 +217,11 @@ def test_an_error_about_huge_data_is_short() -> None:
 def test_one_template_does_not_use_up_the_room_of_another() -> None:
     template = templates.text("{% for i in range(9999) %}{% if i == 1 %}{{ i }}{% endif %}{% endfor %}")
     assert [template.render({}) for _ in range(30)] == ["1"] * 30
+
+
+def test_many_maps_can_be_combined() -> None:
+    maps = [{f"name {number}": number} for number in range(30_000)]
+    assert templates.expression("{} | combine(*maps) | length").value({"maps": maps}) == 30_000
 
 
 def test_long_data_can_still_be_searched_and_cut() -> None:

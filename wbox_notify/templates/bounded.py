@@ -120,11 +120,12 @@ def filters(locale: Locale, more: Mapping[str, Callable[..., Any]]) -> dict[str,
 
 
 def present(test: Any) -> Callable[..., Any]:
-    """Return a test that raises an error for a missing value, where Jinja's returns False."""
+    """Return a test that is counted, and raises an error for a missing value, where Jinja's returns False."""
 
     @wraps(test)
     def checked(*args: Any, **kwargs: Any) -> Any:
         _demand(args)
+        spend()
         return test(*args, **kwargs)
 
     return checked

@@ -190,7 +190,7 @@ def is_number(value: Any) -> bool:
         return False
     try:
         return math.isfinite(float(value))
-    except ValueError:
+    except (OverflowError, ValueError):
         return False
 
 
@@ -198,17 +198,18 @@ def combine(value: Any, *others: Any, recursive: bool = False) -> dict[Any, Any]
     """Return one map of several, in which later ones win; ``recursive=true`` goes into inner maps."""
     merged: dict[Any, Any] = {}
     for other in weighed([value, *others]):
-        merged = _merged(merged, _map(other, "combine"), recursive=recursive)
+        _merge(merged, _map(other, "combine"), recursive=recursive)
     return merged
 
 
-def _merged(first: Mapping[Any, Any], second: Mapping[Any, Any], *, recursive: bool) -> dict[Any, Any]:
-    merged = {**first, **second}
-    if recursive:
-        for name in first.keys() & second.keys():
-            if isinstance(first[name], Mapping) and isinstance(second[name], Mapping):
-                merged[name] = _merged(first[name], second[name], recursive=True)
-    return merged
+def _merge(merged: dict[Any, Any], other: Mapping[Any, Any], *, recursive: bool) -> None:
+    for name, field in other.items():
+        before = merged.get(name)
+        merged[name] = field
+        if recursive and isinstance(before, Mapping) and isinstance(field, Mapping):
+            spend(ITEM * len(before))
+            merged[name] = {**before}
+            _merge(merged[name], field, recursive=True)
 
 
 def dict2items(value: Any, key_name: str = "key", value_name: str = "value") -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
+from wbox_notify.templates.budget import counted
 from wbox_notify.templates.dates import iso
 from wbox_notify.templates.errors import TemplateError
 from wbox_notify.templates.marks import defused
@@ -84,8 +85,10 @@ class Locale:
 
     def tojson(self, value: Any, indent: int | None = None) -> str:
         """Return a value as JSON, for example ``{"a": 1}``; ``indent`` (at most 8) puts it on many lines."""
-        indent = min(indent, 8) if indent else None
-        return json.dumps(value, default=self._json, ensure_ascii=False, indent=indent)
+        if not indent:
+            return json.dumps(value, default=self._json, ensure_ascii=False)
+        encoder = json.JSONEncoder(default=self._json, ensure_ascii=False, indent=min(indent, 8))
+        return "".join(map(counted, encoder.iterencode(value)))  # deep inside, each line is long
 
     def firstline(self, value: Any) -> str:
         """Return the first line of a text that is not blank, without the spaces around it."""

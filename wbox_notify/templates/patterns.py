@@ -1,12 +1,13 @@
 """Regular expressions in linear time: the filters and tests that search a text."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import re2
 
-from wbox_notify.templates.budget import counted, spend, weigh
+from wbox_notify.templates.budget import spend, weigh
 from wbox_notify.templates.errors import TemplateError, brief
 
 _QUIET = re2.Options()
@@ -15,6 +16,10 @@ _QUIET.max_mem = 8 << 20
 
 _MOST_STEPS = 400_000_000
 """The largest pattern for a text: its steps times the bytes; about half a second at the worst."""
+
+_NAMED = re.compile(r"\\(?:(?P<number>[1-9][0-9]?)|g<(?P<name>\w+)>|(?P<sign>[\\nrt]))")
+_SIGNS = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
+"""What stands for a group of a match, and for a sign, in the text that is put in its place."""
 
 _LONGEST = 4000
 _MOST_MARKS = 1_000_000
@@ -46,7 +51,7 @@ def search(text: Any, find: str, *groups: str, ignorecase: bool = False) -> str 
     compiled, text = _ready(find, text, ignorecase)
     match = compiled.search(text)
     if groups:
-        return _expanded(match, groups)
+        return [_expanded(match, _text(group)) for group in groups] if match else []
     if match is None:
         return ""
     if match.re.groups:
@@ -54,21 +59,24 @@ def search(text: Any, find: str, *groups: str, ignorecase: bool = False) -> str 
     return str(match.group())
 
 
-def _expanded(match: Any, groups: tuple[str, ...]) -> list[str]:
-    if match is None:
-        return []
-    spend(sum(map(len, groups)) * (len(match.group()) + 1))
-    return [match.expand(group) for group in groups]
+def _expanded(match: Any, form: str) -> str:
+    """Return a text with groups of a match in place of their names; re2 itself knows ASCII alone in it."""
+    spend(len(form) * (len(match.group()) + 1))
+
+    def part(named: re.Match[str]) -> str:
+        if named["sign"]:
+            return _SIGNS[named["sign"]]
+        group = named["number"] or named["name"]
+        return match.group(int(group) if group.isdecimal() else group) or ""
+
+    return _NAMED.sub(part, form)
 
 
 def replace(text: Any, find: str, replace: str = "", *, ignorecase: bool = False) -> str:
     r"""Return a text with all matches replaced; ``\1`` in ``replace`` is the first group."""
     compiled, text = _ready(find, text, ignorecase)
-    spend((len(text) + 1) * (len(_text(replace)) + 1))
-    try:
-        return str(counted(compiled.sub(replace, text)))
-    except re2.error as error:
-        raise TemplateError(f"regex_replace cannot put in {brief(replace)}: {error}") from None
+    form = _text(replace)
+    return str(compiled.sub(lambda match: _expanded(match, form), text))
 
 
 def findall(text: Any, find: str, ignorecase: bool = False) -> list[Any]:  # noqa: FBT001, FBT002 - known so

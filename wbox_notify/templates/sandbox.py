@@ -233,6 +233,8 @@ class _Counting(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
         node.body.insert(0, _step(sum(len(text.data) for text in node.find_all(nodes.TemplateData))))
+        if node.test:  # it passes over items before their turn
+            node.test = nodes.Or(_filter(nodes.Const(0, lineno=node.lineno), _SPEND), node.test)
         return node
 
     def visit_Include(self, node: nodes.Include) -> list[nodes.Node]:  # noqa: N802 - Jinja's name
