@@ -83,6 +83,35 @@ rules:
         expect: []
         skipped: quiet_hours
 
+  - id: in-turn-and-urgent
+    trigger: {webhook: {path: urgent, open: true}}
+    status: {firing: body.t > 8, key: body.id}
+    throttle: {max: 1, per: 10m, overflow: queue}
+    quiet_hours: {window: "22:00-07:00", unless: body.t > 20}
+    to: me
+    send: {text: "{{ alert.status }} {{ body.id }}"}
+    tests:
+      - name: an end that is not urgent takes its urgent trouble out of the queue
+        when:
+          - {at: 2026-11-23 10:00, webhook: {body: {id: a, t: 30}}}
+          - {after: 1m, webhook: {body: {id: b, t: 30}}}
+          - {after: 1m, webhook: {body: {id: b, t: 5}}}
+        expect: [{text: firing a}]
+        skipped: resolved before its turn
+
+  - id: measured-digest
+    trigger: {webhook: {path: daily, preset: alertmanager, open: true}}
+    throttle: {max: 1, per: 1d, overflow: drop}
+    digest: {at: "18:00"}
+    to: me
+    send: {text: "{% for one in events %}{{ one.alert.fingerprint }} {{ one.alert.status }} {% endfor %}"}
+    tests:
+      - name: an end passes a throttle that is full, and comes with the next digest
+        when:
+          - {at: 2026-11-23 17:00, webhook: *f1}
+          - {after: 2h, webhook: *f1-ok}
+        expect: [{text: f1 firing}, {at: 2026-11-24 18:00, text: f1 resolved}]
+
   - id: once-a-day
     trigger: {webhook: {path: t4, preset: alertmanager, open: true}}
     dedupe: alert.fingerprint

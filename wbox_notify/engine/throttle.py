@@ -22,26 +22,33 @@ def passes(run: RuleRun, item: Item) -> bool:
     how = run.rule.throttle
     if how is None:
         return True
+    measured = values_of(how.key, run.context(item))
     # What waits for the morning must not fill the measure of what is urgent at night.
-    measured = [*values_of(how.key, run.context(item)), *["urgent"] * quiet.is_urgent(run, item)]
-    key = key_of(measured)
-    state = _state(run, how, key)
-    waiting = state
+    usual, urgent = key_of(measured), key_of([*measured, "urgent"])
     if item.is_resolved:
-        state = state.without(item)
-    if item.is_resolved and (run.rule.group or told.is_known(run, item)):
-        passed = True
-    elif state != waiting:
-        passed = False
-        run.decide(ThrottleState.KIND, "stopped", "resolved before its turn in the queue")
-    elif len(state.times) < how.most and not state.queue:
-        passed = True
-        state = replace(state, times=(*state.times, run.time))
-    else:
-        passed = False
-        state = _put_off(run, how, state, item)
-    _keep(run, how, key, state)
-    return passed
+        waited = [_withdraw(run, how, key, item) for key in (usual, urgent)]
+        if run.rule.group or run.rule.digest or told.is_known(run, item):
+            return True
+        if any(waited):
+            run.decide(ThrottleState.KIND, "stopped", "resolved before its turn in the queue")
+            return False
+    key = urgent if quiet.is_urgent(run, item) else usual
+    state = _state(run, how, key)
+    if len(state.times) >= how.most or state.queue:
+        _keep(run, how, key, _put_off(run, how, state, item))
+        return False
+    _keep(run, how, key, replace(state, times=(*state.times, run.time)))
+    return True
+
+
+def _withdraw(run: RuleRun, how: Throttle, key: str, item: Item) -> bool:
+    """Take what waits of the alert of an item out of a queue; return whether anything did."""
+    state = _state(run, how, key)
+    others = state.without(item)
+    if others == state:
+        return False
+    _keep(run, how, key, others)
+    return True
 
 
 def _put_off(run: RuleRun, how: Throttle, state: ThrottleState, item: Item) -> ThrottleState:
