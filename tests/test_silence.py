@@ -54,8 +54,8 @@ class World:
         data = {"path": path, "method": "POST", "headers": {}, "query": {}, "body": body}
         self._happen("webhook", data)
 
-    def alert(self, status: str) -> None:
-        self.call("alerts", {"alerts": [{"status": status, "fingerprint": "f", "labels": {}}]})
+    def alert(self, status: str, name: str = "f") -> None:
+        self.call("alerts", {"alerts": [{"status": status, "fingerprint": name, "labels": {}}]})
 
     def silence(self, rule: str, minutes: int) -> None:
         until = self.store.now + timedelta(minutes=minutes)
@@ -131,6 +131,19 @@ def test_a_trouble_that_outlasts_the_silence_is_told_with_the_next_repeat(world:
     world.alert("firing")
     world.wait(45)
     assert world.texts[0] == "1 firing, 0 resolved"
+
+
+def test_what_ends_in_the_silence_while_others_last_is_told_with_the_next_repeat(world: World) -> None:
+    world.alert("firing", "f")
+    world.alert("firing", "g")
+    world.wait(10)
+    world.silence("alerts", 10)
+    world.alert("resolved", "f")
+    world.wait(31)
+    world.alert("resolved", "g")
+    world.wait(300)
+    told = ["2 firing, 0 resolved", "1 firing, 1 resolved", "0 firing, 1 resolved"]
+    assert [text for text in world.texts if text != "still"] == told
 
 
 def test_what_quiet_hours_held_is_silent_too(world: World) -> None:

@@ -23,15 +23,17 @@ _WITH = ":with:"
 """What stands in the key of a text before the name of those that it was put together with."""
 
 
-def deliver(run: RuleRun, notification: Notification) -> None:
-    """Make the rule's messages for all readers; those in their quiet hours get them later."""
+def deliver(run: RuleRun, notification: Notification) -> bool:
+    """Make the rule's messages for all readers; return whether anybody is told, now or later."""
     context = about(run, notification)
     readers = run.readers(context)
     if notification.healed:
         readers += _before(run, notification, readers, context)
-    if not _deliver(run, readers, notification, context):
+    is_told = _deliver(run, readers, notification, context)
+    if not is_told:
         for item in notification.items:
             dedupe.forget(run, item)
+    return is_told
 
 
 def _before(

@@ -90,15 +90,20 @@ def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> Non
             run.remember(key, replace(state, due=again), again)
             run.decide(GroupState.KIND, "stopped", "nothing new since the last notification")
             return
-    _speak(run, key, state)
-    lasting = {identity: item for identity, item in state.items.items() if item.status == "firing"}
+    is_told = _speak(run, key, state)
+    lasting = {
+        identity: item
+        for identity, item in state.items.items()
+        if item.status == "firing" or (not is_told and item.is_resolved and state.was_told(item))
+    }
     due = run.time + (repeat if lasting else how.interval)
     spoken = state.spoken + 1
-    told = replace(state, items=lasting, told=frozenset(lasting), last=run.time, spoken=spoken, due=due)
-    run.remember(key, told, due)
+    state = replace(state, items=lasting, told=frozenset(lasting), last=run.time, spoken=spoken, due=due)
+    run.remember(key, state, due)
 
 
-def _speak(run: RuleRun, key: str, state: GroupState) -> None:
+def _speak(run: RuleRun, key: str, state: GroupState) -> bool:
+    """Let a group speak; return whether anybody is told, now or later."""
     items = state.members
     notification = Notification(
         origin=f"{state.opened}:{short(key)}:{state.spoken}:{made_of(items)}",
@@ -107,4 +112,4 @@ def _speak(run: RuleRun, key: str, state: GroupState) -> None:
         group=key,
         since=state.since,
     )
-    deliver.deliver(run, notification)
+    return deliver.deliver(run, notification)
