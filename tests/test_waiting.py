@@ -385,3 +385,65 @@ def test_a_digest_that_an_older_version_kept_for_each_reader_is_told() -> None:
     [(_, told)] = world.messages
     assert told.message
     assert (told.message.recipient, told.message.message) == ("905550000003", "7")  # type: ignore[union-attr]
+
+
+EDITED = """
+version: 1
+contacts:
+  me: {phone: "+90 555 000 00 01", quiet_hours: "22:00-07:00"}
+rules:
+  - id: alerts
+    trigger: {webhook: {path: alerts, preset: alertmanager, open: true}}
+    to: me
+    send: {text: "{{ alert.status }}"}
+"""
+GROUPED = EDITED.replace(
+    "{{ alert.status }}", "{{ group.firing | length }}/{{ group.resolved | length }}"
+).replace("    to:", "    group: {wait: 0s, interval: 5m}\n    to:")
+GATHERED = EDITED.replace(
+    "{{ alert.status }}", "{{ events | map(attribute='alert.status') | join }}"
+).replace("    to:", '    digest: {at: "18:00"}\n    to:')
+
+
+class Edited:
+    """A rule that is edited while something waits."""
+
+    def __init__(self, rules: str, hour: int) -> None:
+        self.world = ReplayStore(whole(rules), datetime(2026, 11, 23, hour, tzinfo=UTC))
+
+    def alert(self, status: str) -> None:
+        body = {"alerts": [{"status": status, "fingerprint": "f", "labels": {}}]}
+        data = {"path": "alerts", "method": "POST", "headers": {}, "query": {}, "body": body}
+        self.world.happen(Event(id=status, type="webhook", at=self.world.now, data=data))
+
+    def edit(self, rules: str) -> None:
+        self.world.project = whole(rules)
+
+    def texts(self) -> list[str]:
+        self.world.wait_for(86400)
+        return [planned.message.message for _, planned in self.world.messages]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("rules", "text"), [(GROUPED, "1/0"), (GATHERED, "firing")])
+def test_what_waits_is_told_by_a_rule_that_gathers_since(rules: str, text: str) -> None:
+    edited = Edited(EDITED, hour=23)
+    edited.alert("firing")
+    edited.edit(rules)
+    assert edited.texts() == [text]
+
+
+def test_an_end_is_told_though_the_rule_has_groups_only_since_the_beginning() -> None:
+    edited = Edited(EDITED, hour=12)
+    edited.alert("firing")
+    edited.edit(GROUPED)
+    edited.alert("resolved")
+    assert edited.texts() == ["firing", "0/1"]
+
+
+def test_an_end_that_waits_in_a_group_is_told_though_the_rule_has_no_groups_any_more() -> None:
+    edited = Edited(GROUPED, hour=12)
+    edited.alert("firing")
+    edited.world.wait_for(60)
+    edited.alert("resolved")
+    edited.edit(EDITED)
+    assert edited.texts() == ["1/0", "resolved"]

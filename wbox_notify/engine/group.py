@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from wbox_notify.engine import deliver, escalate
+from wbox_notify.engine import deliver, escalate, told
 from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
@@ -13,9 +13,16 @@ _NEVER = 366 * 86400.0
 
 
 def add(run: RuleRun, how: Group, item: Item) -> None:
-    """Put an item into its group; the group speaks when it is due."""
+    """Put an item into its group; the group speaks when it is due.
+
+    The end of what was told before the rule had groups is told by itself.
+    """
     key = key_of(values_of(how.by, run.context(item)))
     state = run.recall(GroupState, key)
+    if item.is_resolved and told.is_heard_alone(run, item):
+        deliver.deliver(run, Notification.of(item))
+        if state is None:
+            return
     if state is None and item.is_resolved:
         run.decide(GroupState.KIND, "stopped", "resolved, and its beginning was never notified")
         return
@@ -75,10 +82,10 @@ def wake(run: RuleRun, how: Group, key: str) -> None:
 
 
 def scattered(run: RuleRun, key: str) -> list[Item]:
-    """Forget a group, as the rule has none any more; return what nobody was told of."""
+    """Forget a group, as the rule has none any more; return what it has not told."""
     state = run.recall(GroupState, key)
     run.forget(GroupState, key)
-    return state.untold if state else []
+    return [*state.untold, *state.resolved] if state else []
 
 
 def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> None:

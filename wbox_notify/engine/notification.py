@@ -5,18 +5,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from wbox_notify.engine.item import Item, moment, short
-from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.item import Item, key_of, moment, short
+from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import GroupState, Notification, Retry
 from wbox_notify.model.signed_links import ACK, page_url
 
 
 def about(run: RuleRun, notification: Notification) -> dict[str, Any]:
-    """Return the values of all names that a notification gives."""
+    """Return the values of all names that a notification gives.
+
+    What began before the rule had a group or a digest is one of its own.
+    """
     names = run.context(notification.item)
-    if notification.group is not None:
-        names["group"] = _group_names(run, notification.group, notification)
-    if notification.digest:
+    key = notification.group
+    if key is None and run.rule.group:
+        key = key_of(values_of(run.rule.group.by, names))
+    if key is not None:
+        names["group"] = _group_names(run, key, notification)
+    if notification.digest or run.rule.digest:
         names["events"] = [run.context(item) for item in notification.items]
     names["ack_url"] = _ack_url(run, notification.alert)
     return names

@@ -48,6 +48,11 @@ def is_heard(run: RuleRun, item: Item) -> bool:
     queues = run.rule.throttle is not None and run.rule.throttle.overflow == "queue"
     if run.rule.group or run.rule.digest or queues:
         return True
+    return is_heard_alone(run, item)
+
+
+def is_heard_alone(run: RuleRun, item: Item) -> bool:
+    """Return whether somebody heard of the trouble of an item by itself, or it waits."""
     state = run.recall(ToldState, short(item.identity)) or ToldState()
     return any(item.identity in known for known in state.readers.values()) or _waits(run, item)
 
