@@ -97,16 +97,17 @@ def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> Non
             run.remember(key, replace(state, due=again), again)
             run.decide(GroupState.KIND, "stopped", "nothing new since the last notification")
             return
-    is_told = _speak(run, key, state)
-    lasting = {
-        identity: item
-        for identity, item in state.items.items()
-        if item.status == "firing" or (not is_told and item.is_resolved and state.was_told(item))
-    }
+    lasting = _lasting(state, is_told=_speak(run, key, state))
     due = run.time + (repeat if lasting else how.interval)
     spoken = state.spoken + 1
     state = replace(state, items=lasting, told=frozenset(lasting), last=run.time, spoken=spoken, due=due)
     run.remember(key, state, due)
+
+
+def _lasting(state: GroupState, *, is_told: bool) -> dict[str, Item]:
+    """Return what stays in a group that has spoken: what fires, and an end of which nobody was told."""
+    statuses = {"firing"} if is_told else {"firing", "resolved"}
+    return {item.identity: item for item in state.members if item.status in statuses}
 
 
 def _speak(run: RuleRun, key: str, state: GroupState) -> bool:

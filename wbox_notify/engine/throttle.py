@@ -27,7 +27,7 @@ def passes(run: RuleRun, item: Item) -> bool:
     usual, urgent = key_of(measured), key_of([*measured, "urgent"])
     if item.is_resolved:
         waited = [_withdraw(run, how, key, item) for key in (usual, urgent)]
-        if run.rule.group or run.rule.digest or told.is_known(run, item):
+        if _is_heard_of(run, item):
             return True
         if any(waited):
             run.decide(ThrottleState.KIND, "stopped", "resolved before its turn in the queue")
@@ -39,6 +39,11 @@ def passes(run: RuleRun, item: Item) -> bool:
         return False
     _keep(run, how, key, replace(state, times=(*state.times, run.time)))
     return True
+
+
+def _is_heard_of(run: RuleRun, item: Item) -> bool:
+    """Return whether somebody may have heard of the trouble of an item; a group and a digest see to it."""
+    return bool(run.rule.group or run.rule.digest) or told.is_known(run, item)
 
 
 def _withdraw(run: RuleRun, how: Throttle, key: str, item: Item) -> bool:
