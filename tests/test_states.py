@@ -31,6 +31,10 @@ def old(kind: str) -> dict[str, Any]:
     return next(memory for memory in OLD if memory["kind"] == kind)
 
 
+def test_each_kind_of_memory_can_be_read() -> None:
+    assert {kind.KIND for kind in State.__subclasses__()} == set(STATES)
+
+
 def test_there_is_an_old_memory_of_each_kind() -> None:
     assert {memory["kind"] for memory in OLD} == set(STATES)
 

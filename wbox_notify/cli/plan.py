@@ -44,8 +44,8 @@ def plan(
     such as a copy that you edit; without it, it is the daemon's own. Exits with 0 when nothing differs, else
     with 1.
 
-    --next shows the next times of schedules, and what groups, digests, quiet hours and escalations hold until
-    when.
+    --next shows the next times of schedules, what groups, digests, quiet hours and escalations hold until
+    when, and until when rules are silent.
     """
     project = open_project(config)
     if ahead:

@@ -625,6 +625,7 @@ STATES: Mapping[str, type[State]] = {
         Retry,
         RowsState,
         SeenState,
+        SilenceState,
         StatusState,
         StormState,
         TableState,
