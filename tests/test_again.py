@@ -58,6 +58,7 @@ def test_what_is_not_there_is_said(place: Workplace) -> None:
     assert place.run("replay").returncode == 2
     assert place.run("replay", "--rule", "nobody").returncode == 3
     assert place.run("ack", "trouble").returncode == 3
+    assert "did you mean `trouble`?" in place.run("ack", "troubel").stderr
     assert place.run("show", "7").returncode == 1
 
 

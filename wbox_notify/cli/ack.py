@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import count, history, open_project, open_queue, usable
+from wbox_notify.cli.project import count, history, open_project, open_queue, unknown_rule, usable
 from wbox_notify.engine.state import EscalationState
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
@@ -30,6 +30,8 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     ahead = past.memories_ahead(_MOST)
     past.close()
     keys = [memory.key for memory in ahead if memory.rule == rule and _is_open(memory)]
+    if not keys and project.rule(rule) is None:
+        raise unknown_rule(project, rule)
     with open_queue(project) as (queue, _):
         for key in keys:
             data = {"rule": rule, "key": key}

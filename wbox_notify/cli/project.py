@@ -24,6 +24,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.text import did_you_mean
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
@@ -70,6 +71,13 @@ def phones(project: Project, name: str) -> list[str]:
         return [contact.phone for contact in project.people.find(name, datetime.now(UTC))]
     except MessageError as error:
         raise WboxError(f"`{name}` is not known", hint=error.hint) from None
+
+
+def unknown_rule(project: Project, name: str) -> WboxError:
+    """Return the error of a name that no rule has."""
+    known = [rule.id for rule in project.rules]
+    hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+    return WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
 
 
 def sound(project: Project) -> Project:

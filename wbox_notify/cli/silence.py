@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from wbox_notify.cli.output import iso, json_option, moment, say, say_json
-from wbox_notify.cli.project import open_project, open_queue, usable
+from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
 from wbox_notify.config.values import parse_duration
-from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.errors import ConfigError
 from wbox_notify.model.events import Event
-from wbox_notify.model.text import did_you_mean
 
 
 class _Duration(click.ParamType[float]):
@@ -41,8 +40,7 @@ def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> i
     """
     project = usable(open_project(config))
     if project.rule(rule) is None:
-        near = did_you_mean(rule, [known.id for known in project.rules])
-        raise WboxError(f"there is no rule {rule!r}", hint=near or "wbox-notify check lists them")
+        raise unknown_rule(project, rule)
     until = time.time() + duration
     with open_queue(project) as (queue, _):
         data = {"rule": rule, "until": until}

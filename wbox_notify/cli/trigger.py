@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlencode
 
 import click
 
 from wbox_notify.cli.lines import decision
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import open_project, open_queue, sound, usable
+from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rule, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
 from wbox_notify.engine.replay import ReplayStore
@@ -22,7 +22,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, WhatsAppMessage
-from wbox_notify.model.text import did_you_mean, printable
+from wbox_notify.model.text import printable
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -58,7 +58,9 @@ def trigger(
     the rule fails, 3 when it sends nothing.
     """
     project = usable(open_project(config))
-    rule = project.rule(name) or _unknown(project, name)
+    rule = project.rule(name)
+    if rule is None:
+        raise unknown_rule(sound(project), name)  # where a file has errors, those come first
     event = _event(project, rule, path, **given)
     if dry_run:
         replay = _rehearsed(project.only(rule), event)
@@ -71,13 +73,6 @@ def trigger(
     else:
         say(f"event {event.id} is on disk; wbox-notify log shows what becomes of it")
     return 0 if new else _NOTHING
-
-
-def _unknown(project: Project, name: str) -> NoReturn:
-    """Say that there is no such rule; where a file has errors, those come first."""
-    known = [rule.id for rule in sound(project).rules]
-    hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
-    raise WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
 
 
 def _exit_code(replay: ReplayStore) -> int:
