@@ -16,6 +16,7 @@ _BLANKS = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000]"
 _ODD_BLANK = re.compile(rf" *(?:- +)*(?:-?|[\w.-]+:|[\w.-]+(?={_BLANKS}+:))({_BLANKS})")
 """One before or after a key, or after a dash."""
 
+_INSIDE = re.compile(r"(?<=[\w)\]])[\[{]")
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
 _ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
@@ -52,6 +53,7 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> Problem:
         or odd_blank(source, line)
         or _directive(source, line)
         or _escape(error, source)
+        or _bracket_inside(source, *_where(error.problem_mark))
         or _advised(source, line, column)
         or _advised(source, *_where(error.problem_mark))
         or _misplaced(error, source, line, column)
@@ -117,6 +119,16 @@ def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
     place = Place(mark.line + 1, mark.column + 1, mark.column + 2)
     message = "this is not an escape sequence, and in double quotes a backslash starts one"
     return source.problem(place, "WBX105", message, hint="use single quotes, or write two backslashes")
+
+
+def _bracket_inside(source: Source, line: int, column: int) -> Problem | None:
+    """Return the problem of a value such as ``row['name']`` in a map or a list on one line."""
+    bracket = _INSIDE.match(source.lines[line], column)
+    if not bracket:
+        return None
+    place = Place(line + 1, column + 1, column + 2)
+    message = f"within {{…}} or […], a value with `{bracket[0]}` in it must be quoted"
+    return source.problem(place, "WBX105", message, hint=_QUOTE_IT)
 
 
 def _advised(source: Source, line: int, column: int) -> Problem | None:
