@@ -112,6 +112,11 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(part)
 
 
+def test_who_sends_a_form_with_files_hears_how_to_send_it() -> None:
+    with pytest.raises(KindError, match="send the form as application/x-www-form-urlencoded"):
+        any_body("multipart/form-data; boundary=x", b"--x--")
+
+
 @given(st.binary() | st.lists(TOKENS, max_size=60).map(lambda parts: "".join(parts).encode()))
 @example(b'{"a":1,"a":2}')
 def test_W05_any_bytes_are_read_or_refused_and_what_is_read_can_be_kept(body: bytes) -> None:

@@ -90,6 +90,8 @@ def _kind(content_type: str) -> str:
         return JSON
     if kind in {"", FORM} or kind.startswith("text/"):
         return kind
+    if kind == "multipart/form-data":
+        raise KindError(f"send the form as {FORM}, without files")
     raise KindError("send JSON, a form or plain text")
 
 
