@@ -37,7 +37,7 @@ COMMANDS = {
     "replay": ("replay", "Run stored events through the rules once more."),
     "ack": ("ack", "Acknowledge the open troubles of a rule."),
     "silence": ("silence", "Let a rule tell nobody of anything for a while."),
-    "queue": ("queue", "List, retry, release or drop messages that have not been sent."),
+    "queue": ("queue", "List, retry, release or drop unsent messages; cancel reminders."),
     "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }
 """The commands in the order of the help, each with its module and its line there."""

@@ -54,7 +54,7 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("queue")
 def queue() -> None:
-    """List, retry, release or drop messages that have not been sent."""
+    """List, retry, release or drop messages that have not been sent; cancel reminders."""
 
 
 @queue.command("list")
