@@ -239,6 +239,22 @@ def test_what_stands_beside_the_cells_does_not_matter() -> None:
     assert [row.value for row in read(content)] == [{"a": 1}]
 
 
+def test_a_formula_whose_result_is_an_empty_text_has_been_worked_out() -> None:
+    row = "<row r='2'><c t='str'><f>IF(TRUE,&quot;&quot;,1)</f><v></v></c><c><v>7</v></c></row>"
+    content = repacked(a_book(["a", "b"], ["?"]), SHEET, lambda text: _with_second_row(text, row))
+    assert [(row.value, row.problem) for row in read(content)] == [({"a": "", "b": 7}, "")]
+
+
+def strict() -> bytes:
+    """Return a workbook in the form that Excel calls strict."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return repacked(
+        a_book(["a"], [1]),
+        SHEET,
+        lambda text: text.replace(main, "http://purl.oclc.org/ooxml/spreadsheetml/main"),
+    )
+
+
 def ods() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -261,6 +277,7 @@ def ods() -> bytes:
         (b"a;b\n1;2\n", "x.xlsx", "this is no XLSX workbook", "needs `read: csv`"),
         (b"", "x.xlsx", "this is no XLSX workbook", ""),
         (a_book(), "x.xlsx", "the file is empty", ""),
+        (strict(), "x.xlsx", "there is no table in this sheet", "save it as XLSX once more"),
     ],
 )  # fmt: skip
 def test_what_is_no_workbook_is_refused_with_the_way_out(

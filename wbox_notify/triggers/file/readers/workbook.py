@@ -165,6 +165,7 @@ def _records(archive: _Archive, reader: ExcelReader, name: str, skip: int) -> It
                     yield _record(number, element, cells)
                 table.clear()
                 part.row = 0
+    raise WboxError("there is no table in this sheet", hint=_SAVE)
 
 
 def _record(number: int, row: Element, parser: WorkSheetParser) -> Record:
@@ -188,7 +189,7 @@ def _value(cell: dict[str, Any], element: Element) -> Any:
     value = cell["value"]
     if cell["data_type"] == "e":
         raise ValueError(f"it shows {value}")
-    if value is None and element.find(FORMULA_TAG) is not None:
+    if value is None and element.get("t") != "str" and element.find(FORMULA_TAG) is not None:
         raise ValueError(f"its formula has not been worked out; {_SAVE}")
     if isinstance(value, float):
         return _number(value)
