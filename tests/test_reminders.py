@@ -129,6 +129,19 @@ rules:
         until: 30d
         skipped: remind
         expect: []
+      - name: a date that stands for none keeps no other row back
+        when:
+          - at: 2026-10-25 11:00
+            file:
+              name: list.csv
+              text: |
+                id,date,time,phone,state
+                X,1970-01-01,00:00,+905551112233,
+                Y,0001-01-01,00:00,+905551112233,
+                Z,9999-12-31,23:59,+905551112233,
+                A,25.10.2026,14:00,+905551112233,
+        until: 30d
+        expect: [{at: 2026-10-25 12:00, text: {contains: A}}]
 
   - id: berlin
     trigger: {webhook: {path: a, open: true}}
@@ -280,6 +293,12 @@ rules:
           - {at: 2026-11-07 09:00, text: "1 True"}
           - {at: 2026-11-07 09:00, text: "2 True"}
           - {at: 2026-11-17 09:00, text: "1 False"}
+      - name: what has no end is never told, and what stands beside it is
+        when:
+          - file: {text: "no;due;phone;paid\\n1;31.12.9999;+905551112233;\\n2;10.11.2026;+905551112244;\\n"}
+          - {at: 2026-11-01 08:00, schedule: true}
+        until: 30d
+        expect: [{at: 2026-11-07 09:00, text: "2 True"}, {at: 2026-11-17 09:00, text: "2 False"}]
 
   - id: list
     trigger: {webhook: {path: list, preset: alertmanager, open: true}}
@@ -375,7 +394,7 @@ def test_what_was_decided_is_told_with_its_times(world: ReplayStore) -> None:
         "until 2026-10-24 14:00, for 2026-10-25 14:00",
         "moved from 2026-10-25 14:00",
         "until 2026-10-25 14:00, for 2026-10-26 14:00",
-        "2026-10-22 14:00 is past",
+        "it is past: 2026-10-22 14:00",
         "until 2026-10-24 14:00, for 2026-10-25 14:00",
         "until 2026-10-24 14:00, for 2026-10-25 14:00",
         "stopped: list.csv does not have it any more",
@@ -405,6 +424,47 @@ def test_after_a_version_that_failed_the_next_whole_one_counts(world: ReplayStor
     happen(world, OTHER, 1)
     world.wait_for(30 * 86400)
     assert told(world) == [("24 14:00", "B"), ("25 12:00", "B")]
+
+
+@pytest.mark.parametrize("change", [(",\n", ",off\n"), ("25.10", "22.10"), ("25.10", "26.10"), ("25", "9")])
+def test_a_date_that_goes_and_comes_back_is_not_told_twice(
+    world: ReplayStore, change: tuple[str, str]
+) -> None:
+    happen(world, LIST.replace("2026", "9999").replace(*change), 0)
+    happen(world, LIST, 1)
+    happen(world, LIST.replace(*change), 25.1)
+    happen(world, LIST, 0.1)
+    happen(world, LIST.replace(*change), 0.1)
+    happen(world, LIST, 0.1)
+    world.wait_for(30 * 86400)
+    assert told(world) == [("24 14:00", "A"), ("25 12:00", "A")]
+
+
+def test_a_date_that_was_cancelled_in_time_and_comes_back_late_is_told_at_once(world: ReplayStore) -> None:
+    happen(world, LIST.replace(",\n", ",off\n"), 1)
+    happen(world, LIST, 48.5)
+    world.wait_for(30 * 86400)
+    assert told(world) == [("25 13:30", "A")]
+
+
+def test_two_dates_with_one_key_in_one_table_are_a_problem_and_not_told_again_and_again(
+    world: ReplayStore,
+) -> None:
+    both = LIST + LIST.splitlines()[1].replace("25.10", "28.10")
+    happen(world, both, 1)
+    happen(world, both + "\n", 1)
+    problem = "row 3 of list.csv: remind: its key is that of row 2 too, which has another date"
+    assert failures(world) == [problem, problem]
+    world.wait_for(30 * 86400)
+    assert told(world) == [("24 14:00", "A"), ("25 12:00", "A")]
+
+
+def test_a_date_that_is_past_does_not_let_the_next_one_with_its_key_come_again(world: ReplayStore) -> None:
+    both = "id,date,time,phone,state\nA,22.10.2026,14:00,1,\nA,24.10.2026,13:00,+905551112233,\n"
+    for hours in (1, 1.2, 20, 3, 0.5):
+        happen(world, both, hours)
+    world.wait_for(30 * 86400)
+    assert told(world) == [("23 13:00", "A"), ("24 11:00", "A")]
 
 
 def test_what_was_not_told_in_time_is_dead_until_a_person_decides() -> None:

@@ -13,7 +13,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Memory, SendOptions
 from wbox_notify.model.events import Event
 from wbox_notify.rules.rule import Remind
-from wbox_notify.templates.dates import read_time
+from wbox_notify.templates.dates import local, read_time
 
 KINDS = (RemindState.KIND, TableState.KIND)
 """The kinds of memory that say which reminders are to come."""
@@ -21,6 +21,12 @@ KINDS = (RemindState.KIND, TableState.KIND)
 _DAY = 86400.0
 _KEPT = 400 * _DAY
 """Seconds for which it is known that a table was read; those of many names would never end otherwise."""
+
+_YEARS = range(1000, 9000)
+"""The years of dates that are waited for; others stand for no date, such as 9999-12-31."""
+
+_NONE = -1e12
+"""The time of no date, before all of these years."""
 
 _LATE = 3600.0
 """Seconds for which a time that was past when the date came is still told, as if the date had come before."""
@@ -37,7 +43,7 @@ def take(run: RuleRun, item: Item) -> Item | None:
         return item
     context = run.context(item)
     key = _key(how, context)
-    older = run.recall(RemindState, key)
+    older = run.recall(RemindState, key) or RemindState(item=item, at=_NONE)
     if item.is_resolved or (how.unless and how.unless.truth(context)):
         _cancel(run, key, older)
         return None
@@ -48,11 +54,13 @@ def take(run: RuleRun, item: Item) -> Item | None:
         return None
     source = _source(run, item.type, item.data.get("file", {}))
     table = run.recall(TableState, source) or TableState()
-    if older and older.at != at.timestamp():
-        run.decide(RemindState.KIND, "passed", f"moved from {_local(run, older):%Y-%m-%d %H:%M}")
-    return _release(
-        run, key, RemindState(item=item, at=at.timestamp(), left=left, source=source, reading=table.begun)
+    state = RemindState(
+        item=item, at=at.timestamp(), left=left, source=source, reading=table.begun, told=older.told
     )
+    if older.at not in {_NONE, state.at}:
+        _check_key(state, older)
+        run.decide(RemindState.KIND, "passed", f"moved from {_local(run, older):%Y-%m-%d %H:%M}")
+    return _release(run, key, state)
 
 
 def cancel(run: RuleRun, key: str) -> None:
@@ -145,11 +153,18 @@ def _key(how: Remind, context: Mapping[str, Any]) -> str:
     return key_of(values)
 
 
+def _check_key(state: RemindState, older: RemindState) -> None:
+    """Raise WboxError where another row of the same table has the same key, and another date."""
+    same = (state.source, state.reading) == (older.source, older.reading)
+    if state.source and same and state.item.place != older.item.place:
+        raise WboxError(f"its key is that of row {older.item.place} too, which has another date")
+
+
 def _date(run: RuleRun, how: Remind, context: Mapping[str, Any]) -> datetime:
     zone, lang = run.project.settings.tz, run.project.settings.lang
     date = read_time(how.at.render(context), zone, lang)
     if isinstance(date, datetime):
-        return date.astimezone(zone)
+        return local(date, zone)
     return datetime.combine(date, time(), zone)
 
 
@@ -163,17 +178,22 @@ def _time(at: datetime, offset: float) -> float:
     return (at + timedelta(days=days)).timestamp() + offset - days * _DAY
 
 
-def _left(run: RuleRun, how: Remind, at: datetime, older: RemindState | None) -> tuple[float, ...]:
+def _left(run: RuleRun, how: Remind, at: datetime, older: RemindState) -> tuple[float, ...]:
     """Return which reminders of a date are to come; the nearest one also where its time is past already."""
-    if older and older.at == at.timestamp():
-        return () if older.dropped else _still_left(run, how, at, older)
-    left = tuple(offset for offset in how.offsets if _is_to_come(run, at, offset))
-    if not left and run.time < at.timestamp():
+    if older.at == at.timestamp():
+        return _still_left(run, how, at, older)
+    if at.year not in _YEARS:
+        return ()
+    untold = [offset for offset in how.offsets if _name(at.timestamp(), offset) not in older.told]
+    left = tuple(offset for offset in untold if _is_to_come(run, at, offset))
+    if not left and run.time < at.timestamp() and how.offsets[-1] in untold:
         return how.offsets[-1:]
     return left
 
 
 def _still_left(run: RuleRun, how: Remind, at: datetime, older: RemindState) -> tuple[float, ...]:
+    if older.dropped:
+        return ()
     return tuple(offset for offset in how.offsets if offset in older.left or _time(at, offset) > run.time)
 
 
@@ -188,29 +208,42 @@ def _is_over(run: RuleRun, at: datetime, offset: float) -> bool:
     return run.time >= _time(at, offset) + run.rule.terms.expire_after
 
 
-def _leave_out(run: RuleRun, key: str, at: datetime, older: RemindState | None) -> None:
-    detail = f"{at:%Y-%m-%d %H:%M} is past"
-    if older and older.at == at.timestamp():
-        done = "cancelled by hand" if older.dropped else "told already"
-        detail = f"{done}: {at:%Y-%m-%d %H:%M}"
-    elif older:
-        run.forget(RemindState, key)
-    run.decide(RemindState.KIND, "stopped", detail)
+def _leave_out(run: RuleRun, key: str, at: datetime, older: RemindState) -> None:
+    same, ahead = older.at == at.timestamp(), at.timestamp() > run.time
+    reason = "it is past"
+    if same and older.dropped:
+        reason = "cancelled by hand"
+    elif ahead and at.year not in _YEARS:
+        reason = "too far ahead"
+    elif same or ahead:
+        reason = "told already"
+    if not same:
+        _end(run, key, older)
+    run.decide(RemindState.KIND, "stopped", f"{reason}: {at:%Y-%m-%d %H:%M}")
 
 
 def _cancel(run: RuleRun, key: str, older: RemindState | None) -> None:
     if older and older.left:
-        run.forget(RemindState, key)
+        _end(run, key, older)
         run.decide(RemindState.KIND, "passed", f"cancelled: {_local(run, older):%Y-%m-%d %H:%M}")
     else:
         run.decide(RemindState.KIND, "stopped", "cancelled, and no reminder waits")
+
+
+def _end(run: RuleRun, key: str, state: RemindState) -> None:
+    """Forget a date, but not what was told of it: it may come back."""
+    if state.told:
+        run.remember(key, replace(state, at=_NONE, left=()), max(state.told.values()))
+    elif state.at != _NONE:
+        run.forget(RemindState, key)
 
 
 def _release(run: RuleRun, key: str, state: RemindState) -> Item | None:
     """Keep what is to come, and return the last of the reminders that are due, if any are."""
     at = _local(run, state)
     due = tuple(offset for offset in state.left if _time(at, offset) <= run.time)
-    rest = replace(state, left=tuple(offset for offset in state.left if offset not in due))
+    left = tuple(offset for offset in state.left if offset not in due)
+    rest = replace(state, left=left, told=_told(run, state, due))
     following = _next(run, at, rest)
     run.remember(key, rest, following)
     if not due:
@@ -228,10 +261,22 @@ def _release(run: RuleRun, key: str, state: RemindState) -> Item | None:
     return None
 
 
+def _told(run: RuleRun, state: RemindState, due: Iterable[float]) -> Mapping[str, float]:
+    """Return until when which reminders are not told again, once those that are due are told."""
+    at = _local(run, state)
+    told = {name: until for name, until in state.told.items() if until > run.time}
+    return told | {_name(state.at, offset): max(state.at, _time(at, offset)) + _LATE for offset in due}
+
+
 def _reminder(state: RemindState, key: str, offset: float) -> Item:
     item = state.item
     data = {**item.data, "remind": {"at": state.at, "before": -offset}}
-    return item._replace(data=data, key=item.key or key, reminder=f"{state.at:.0f}{offset:+.0f}")
+    return item._replace(data=data, key=item.key or key, reminder=_name(state.at, offset))
+
+
+def _name(at: float, offset: float) -> str:
+    """Return what tells a reminder from all others of its key."""
+    return f"{at:.0f}{offset:+.0f}"
 
 
 def _next(run: RuleRun, at: datetime, state: RemindState) -> float:

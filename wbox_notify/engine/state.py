@@ -585,6 +585,8 @@ class RemindState(State):
         left: The reminders to come, in seconds from the date; negative before it.
         source: The path of the table that the item is a row of, and the number of its ``reading``.
         dropped: Whether a person has cancelled what is to come of this date.
+        told: The reminders that were told, each with the time until which it is not told again: its date may
+            go and come back.
     """
 
     KIND = "remind"
@@ -595,6 +597,7 @@ class RemindState(State):
     source: str = ""
     reading: int = 0
     dropped: bool = False
+    told: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def events(self) -> tuple[str, ...]:
