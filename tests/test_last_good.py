@@ -11,7 +11,7 @@ import requests
 
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.daemon.last_good import restore
+from wbox_notify.daemon.last_good import keep, restore
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 
@@ -103,3 +103,20 @@ def test_without_a_copy_or_with_a_damaged_one_there_is_nothing_to_follow(
     settings.data_dir.mkdir()
     (settings.data_dir / "last-good.zip").write_bytes(os.urandom(100))
     assert restore(settings, environ, settings.data_dir / "copy") is None
+
+
+def test_no_damage_to_the_copy_is_an_error_of_its_own(folder: Path, environ: dict[str, str]) -> None:
+    settings = load(folder, environ).settings
+    keep(settings)
+    archive = settings.data_dir / "last-good.zip"
+    whole = archive.read_bytes()
+    for place in range(len(whole)):
+        archive.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        project = restore(settings, environ, settings.data_dir / "copy")
+        assert project is None or not errors(project.problems)
+
+
+def test_a_name_that_no_archive_can_have_stops_no_start(folder: Path, environ: dict[str, str]) -> None:
+    Path(os.fsdecode(os.fsencode(folder / "templates") + b"/\xe7ay.txt")).touch()
+    with started(folder, environ) as daemon:
+        assert requests.get(f"{daemon.url}/livez", timeout=10).status_code == 200

@@ -220,6 +220,19 @@ def test_a_daemon_of_root_does_not_start_where_others_can_write(place: Workplace
         assert "everybody on this machine can write to" in ended(process)[1]
 
 
+@as_root
+def test_root_does_not_follow_a_copy_of_the_rules_that_others_can_write(place: Workplace) -> None:
+    process = place.start("run")
+    until(place.card.exists)
+    ended(process)
+    (place.folder / "rules" / "broken.yaml").write_text("[")
+    (place.folder / "data").chmod(0o777)
+    ran = place.run("run")
+    assert ran.returncode == 78
+    assert "error[WBX362]" in ran.stderr
+    assert not (place.folder / "data" / "last-good").exists()
+
+
 def test_a_folder_in_place_of_the_key_is_said_and_no_internal_error(place: Workplace) -> None:
     (place.folder / "data" / "link.key").mkdir(parents=True)
     ran = place.run("run")

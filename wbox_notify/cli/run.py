@@ -90,6 +90,7 @@ def _loaded(config: Path | None) -> tuple[Project, Sequence[Problem]]:
     broken = errors(project.problems)
     if not broken:
         return project, ()
+    _check_exposure(project)  # before the copy in its data folder is believed
     before = restore(project.settings, os.environ, project.settings.data_dir / "last-good")
     if before is None:
         return sound(project), ()

@@ -194,7 +194,7 @@ class Daemon:
     def _keep(self) -> None:
         try:
             last_good.keep(self._live.project.settings)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             log.warning("no copy of the rules can be kept for a start with a broken file: %s", error)
 
     def _what_is_broken(self) -> str:

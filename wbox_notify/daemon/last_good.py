@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from wbox_notify.config import private
 from wbox_notify.config.settings import FILE, Settings
@@ -17,7 +17,7 @@ _LARGEST = 1 << 20
 
 
 def keep(settings: Settings) -> None:
-    """Copy the files of a project that has no errors, in place of the copy before. Raises OSError."""
+    """Copy the files of a project that has no errors, in place of the copy before. Raises OSError or ValueError."""
     content = BytesIO()
     with ZipFile(content, "w", ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name in _names(settings):
@@ -46,7 +46,7 @@ def restore(settings: Settings, environ: Mapping[str, str], folder: Path) -> Pro
             shutil.rmtree(folder)
         with ZipFile(settings.data_dir / _ARCHIVE) as archive:
             archive.extractall(folder)
-    except (OSError, BadZipFile):
+    except Exception:  # noqa: BLE001 - the library raises whatever a damaged archive leads to
         return None
     project = load(settings.folder, environ, copy=folder)
     if errors(project.problems) or not project.rules:
