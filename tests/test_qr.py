@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zlib
 
 import pytest
 import segno
@@ -100,6 +101,14 @@ def test_a_picture_without_a_plain_code_is_kept_but_not_drawn(image: Image.Image
 def test_a_picture_that_says_that_it_is_huge_is_not_unpacked(place: int) -> None:
     picture = png()
     picture = picture[:place] + b"\x7f\xff\xff\xff" + picture[place + 4 :]
+    assert qr.read(picture) == qr.Code(picture, ())
+
+
+@pytest.mark.parametrize("first", [b"IHDR" + b"\0\0\0\x15" * 2 + b"\1\0\0\0\0", b"tEXt" + b"\0\0\0\x15" * 2])
+def test_a_picture_that_says_it_later_is_not_unpacked(first: bytes) -> None:
+    picture = png(scale=80)
+    length, check = (number.to_bytes(4) for number in (len(first) - 4, zlib.crc32(first)))
+    picture = picture[:8] + length + first + check + picture[8:]
     assert qr.read(picture) == qr.Code(picture, ())
 
 

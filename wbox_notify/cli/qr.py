@@ -92,9 +92,11 @@ def _modules(picture: bytes) -> Sequence[bytes]:
         return ()
     try:
         with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
+            if max(image.size) > _LARGEST:  # it says so once more, further on
+                return ()
             paper = Image.new("RGBA", image.size, "white")
             paper.alpha_composite(image.convert("RGBA"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise WboxError("wbox gave a QR code in a damaged image") from error
     ink = paper.convert("L").point([1] * 128 + [0] * 128)
     ink = ink.crop(ink.getbbox())
