@@ -90,6 +90,15 @@ def test_a_broken_file_shows_as_errors(daemon: Daemon, tmp_path: Path) -> None:
     assert metrics(daemon)["config_errors",] >= 1
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [("192.0.2.1", 403), ("127.0.0.1, 192.0.2.1", 403), ("nobody", 403), ("::1", 200)],
+)
+def test_whom_a_proxy_names_is_who_asks(daemon: Daemon, forwarded: str, status: int) -> None:
+    answer = requests.get(f"{daemon.url}/metrics", headers={"X-Forwarded-For": forwarded}, timeout=10)
+    assert answer.status_code == status
+
+
 def test_a_foreign_host_name_is_refused(daemon: Daemon) -> None:
     answer = requests.get(f"{daemon.url}/metrics", headers={"Host": "evil.example"}, timeout=10)
     assert answer.status_code == 400

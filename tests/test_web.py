@@ -31,7 +31,7 @@ from wbox_notify.web.signed_pages import words
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PAGE = b"GET /ack/page.css HTTP/1.1\r\nHost: a\r\n\r\n"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
-COMMANDS = ["/-/queue", "/-/send", "/-/event", "/-/reload", "/-/probe"]
+COMMANDS = ["/-/queue", "/-/send", "/-/event", "/-/reload", "/-/replay", "/-/probe"]
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -458,6 +458,7 @@ VERBS = {
         **dict.fromkeys(["phone", "message", "device_id", "outlet", "media", "options", "caption"], values),
     },
     "event": dict.fromkeys(("id", "type", "at", "data"), values) | {"at": numbers | values},
+    "replay": {"ids": st.lists(values) | values},
 }
 commands = st.sampled_from(sorted(VERBS)).flatmap(
     lambda verb: st.tuples(st.just(verb), st.fixed_dictionaries({}, optional=VERBS[verb]) | values)
@@ -473,6 +474,7 @@ commands = st.sampled_from(sorted(VERBS)).flatmap(
 @example(("event", {"id": "a", "type": "b", "at": True, "data": {"a": 1e400}}))
 @example(("event", {"id": "\ud800", "type": "b", "at": 1, "data": {}}))
 @example(("event", {"id": 1, "type": [], "at": 1, "data": 1}))
+@example(("replay", {"ids": ["\ud800"]}))
 @example(("send", {"kind": "text", "phone": "905551234567", "message": "\ud800"}))
 @example(("send", {"kind": "text", "phone": "905551234567", "message": "a", "device_id": 1 << 70}))
 def test_no_command_that_makes_no_sense_is_our_fault(running: Doorway, command: tuple[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """``why`` and the filters of ``log``: what became of a file, a person's messages, a rule and a delivery."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def test_a_file_that_no_rule_takes_is_explained(told: Workplace) -> None:
     assert "invoice: no pattern matches" in ran.stdout
     ran = told.run("why", str(told.drop / "gone.pdf"))
     assert "gone.pdf is not there, and no rule has seen it" in ran.stdout
+
+
+def test_a_name_that_is_no_text_is_explained_and_asked_for(told: Workplace) -> None:
+    name = os.fsdecode(b"\xe7ay.docx")
+    (told.drop / name).touch()
+    assert "invoice: no pattern matches" in told.run("why", str(told.drop / name)).stdout
+    for words in (["log", "--rule", name], ["queue", "list", "--event", name], ["replay", "--rule", name]):
+        assert told.run(*words).returncode in {0, 3}
 
 
 def test_what_nobody_knows_is_said_with_an_exit_code(told: Workplace) -> None:

@@ -155,6 +155,12 @@ class Sqlite:
         return result
 
 
+def _asked(values: Row) -> Row:
+    """Return what a query is about; half a character, as in the name of a file, is in no row."""
+    texts = {name: text for name, text in values.items() if isinstance(text, str)}
+    return {**values, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}}
+
+
 class Reader:
     """Read-only connections to a database file, as many as read at once; works beside a running owner."""
 
@@ -167,7 +173,7 @@ class Reader:
         with _explained(self._path):
             connection = self._connected()
             try:
-                rows = connection.execute(statement, values or {}).fetchall()
+                rows = connection.execute(statement, _asked(values or {})).fetchall()
             except sqlite3.Error:
                 connection.close()
                 raise

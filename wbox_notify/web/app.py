@@ -196,7 +196,8 @@ class _Commands:
         ids = (await self._json_object(request)).get("ids")
         if not isinstance(ids, list):
             raise HTTPException(400, "`ids` must be a list of events")
-        count = await run_in_threadpool(self._control.replay, list(map(str, ids)))
+        texts = [str(event_id).encode("utf-8", "replace").decode() for event_id in ids]
+        count = await run_in_threadpool(self._control.replay, texts)
         return JSONResponse({"count": count})
 
     async def event(self, request: Request) -> Response:

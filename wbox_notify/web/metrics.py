@@ -23,6 +23,7 @@ from wbox_notify.model.outcomes import Answer
 from wbox_notify.rules import Live
 from wbox_notify.rules.triggers import ScheduleTrigger
 from wbox_notify.store import Store
+from wbox_notify.web.browsers import is_address
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
 
@@ -138,8 +139,8 @@ def metrics_route(metrics: Metrics) -> Route:
     """Return the route of the metrics, which answers programs on this machine alone."""
 
     async def show(request: Request) -> Response:
-        client = request.client
-        if client is None or not ip_address(client.host).is_loopback:
+        host = request.client.host if request.client else ""
+        if not is_address(host) or not ip_address(host).is_loopback:
             raise HTTPException(403, "metrics are for programs on this machine")
         return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
