@@ -17,7 +17,7 @@ _LARGEST = 1 << 20
 
 
 def keep(settings: Settings) -> None:
-    """Copy the files of a project that has no errors, in place of the copy before. Raises OSError or ValueError."""
+    """Copy the files of a project without errors, in place of the copy before. Raises OSError, ValueError."""
     content = BytesIO()
     with ZipFile(content, "w", ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name in _names(settings):
