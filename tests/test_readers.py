@@ -232,6 +232,7 @@ def test_ndjson_is_a_value_a_line(items: list[Any]) -> None:
         ("x.ndjson", "1\n" + "[" * 100_000 + "\n3", [2], "it is not JSON"),
         ("x.json", "[1, 2, {]", [3], "nothing after it can be read"),
         ("x.json", "[1 2]", [2], "a comma or ]"),
+        ("x.json", "[1]\n[2]\n", [2], "something follows the list"),
         ("x.json", '{"rows": []}', [1], "has to begin with ["),
         ("x.json", "[1, 2", [3], "nothing after it can be read"),
         ("x.txt", "a\n" + "b" * (LONGEST + 5) + "\nc", [2], "is longer than"),

@@ -198,6 +198,7 @@ def test_a_cell_that_another_program_wrote_is_read(xml: str, value: Any) -> None
         ("<c r='A2'><v>1e999</v></c>", "its cell A2 cannot be read: the number is too large"),
         ("<c r='A2'><v>twelve</v></c>", "its cell A2 cannot be read"),
         ("<c r='ZZZZ2'><v>1</v></c>", "its cell ZZZZ2 cannot be read"),
+        ("<c/>" * 17_000, "it has more than 16384 cells"),
         ("<c r='A2' t='str'><v>" + "x" * 1_100_000 + "</v></c>", "is longer than 1048576 characters"),
     ],
 )
@@ -304,6 +305,14 @@ BOMBS = {
     "very many formats": (
         changed("xl/styles.xml", "</cellXfs>", "<xf/>" * 2_100_000 + "</cellXfs>"),
         "too many different texts",
+    ),
+    "a format that takes for ever to understand": (
+        changed(
+            "xl/styles.xml",
+            '<numFmts count="0" />',
+            f"<numFmts><numFmt numFmtId='164' formatCode='{'[' * 600}'/></numFmts>",
+        ),
+        "the formats of numbers in this workbook are too long",
     ),
     "a row that does not end": (
         changed(SHEET, "</row>", "<c/>" * 2_000_000 + "</row>"),

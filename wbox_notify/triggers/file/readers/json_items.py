@@ -94,9 +94,12 @@ def json_list(pieces: Iterator[str]) -> Iterator[Row]:
             yield Row(number, None, f"it is not JSON, and nothing after it can be read: {error}")
             return
         char = text.peek()
-        if char == "]":
-            return
         number += 1
+        if char == "]":
+            text.skip()
+            if text.peek():
+                yield Row(number, None, "something follows the list; nothing after it is read")
+            return
         if char != ",":
             yield Row(number, None, "there has to be a comma or ] before it; nothing after it can be read")
             return

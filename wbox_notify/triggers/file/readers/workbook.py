@@ -14,7 +14,8 @@ from openpyxl import Workbook
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.worksheet._reader import DATA_TAG, FORMULA_TAG, ROW_TAG, WorkSheetParser
-from openpyxl.xml.functions import iterparse
+from openpyxl.xml.constants import ARC_STYLE
+from openpyxl.xml.functions import fromstring, iterparse
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import did_you_mean
@@ -35,6 +36,14 @@ _LARGEST_SHEET = 512 * _MEGABYTE
 _LARGEST_ROW = 4 * _MEGABYTE
 """Sizes of what is packed in a workbook, so that a small file cannot use up memory or time. Parts other than
 the sheet are held in memory; the largest row that Excel writes has about a megabyte."""
+
+_MOST_COLUMNS = 16_384
+"""The most columns of a sheet, as in Excel."""
+
+_LONGEST_FORMAT = 500
+_MOST_FORMATS = 500_000
+"""The most characters of one format of numbers, and of all: Excel has no more than 255 in one, and
+the library needs a time that grows with their square."""
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml[^>]*>\s*)?<[A-Za-z_]")
 """No declaration of entities stands before the first element, where each could stand for a million others."""
@@ -102,8 +111,17 @@ def _opened(file: BinaryIO, archive: _Archive) -> ExcelReader:
     reader.read_manifest()
     reader.read_strings()
     reader.read_workbook()
+    _check_formats(archive)
     apply_stylesheet(archive, reader.wb)
     return reader
+
+
+def _check_formats(archive: _Archive) -> None:
+    if ARC_STYLE not in archive.namelist():
+        return
+    lengths = [len(element.get("formatCode", "")) for element in fromstring(archive.read(ARC_STYLE)).iter()]
+    if max(lengths) > _LONGEST_FORMAT or sum(lengths) > _MOST_FORMATS:
+        raise WboxError("the formats of numbers in this workbook are too long", hint=_SAVE)
 
 
 def _part_of(reader: ExcelReader, name: str) -> str:
@@ -171,6 +189,8 @@ def _records(archive: _Archive, reader: ExcelReader, name: str, skip: int) -> It
 def _record(number: int, row: Element, parser: WorkSheetParser) -> Record:
     """Return the values of the cells of a row."""
     values: list[Any] = []
+    if len(row) > _MOST_COLUMNS:
+        return Record(number, (), f"it has more than {_MOST_COLUMNS} cells")
     parser.row_counter, parser.col_counter = number, 0
     for element in row:
         try:
