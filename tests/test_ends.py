@@ -99,6 +99,18 @@ rules:
         expect: [{text: firing a}]
         skipped: resolved before its turn
 
+  - id: dropped-at-night
+    trigger: {webhook: {path: dropped, preset: alertmanager, open: true}}
+    quiet_hours: {window: "22:00-07:00", then: drop}
+    to: me
+    send: {text: "{{ alert.status }}"}
+    tests:
+      - name: the end of what was dropped is not told, however long it lasted
+        when:
+          - {at: 2026-11-23 23:00, webhook: *f1}
+          - {after: 60h, webhook: *f1-ok}
+        expect: []
+
   - id: measured-digest
     trigger: {webhook: {path: daily, preset: alertmanager, open: true}}
     throttle: {max: 1, per: 1d, overflow: drop}

@@ -129,6 +129,22 @@ rules:
         expect: [{at: 2026-11-23 07:00, text: "05:00"}]
         skipped: missing
 
+  - id: dropped-in-a-group
+    trigger: {missing: {of: {webhook: {path: dropped-group, open: true}}, by: {every: 1h}, window: 1h}}
+    group: {wait: 0s, repeat: never}
+    quiet_hours: {window: "22:00-07:00", then: drop}
+    to: me
+    send: {text: "{{ group.firing | length }}"}
+    tests:
+      - name: what a group could not tell in quiet hours it tells at the first deadline after them
+        when:
+          - {at: 2026-11-23 05:00, missing: true}
+          - {at: 2026-11-23 06:00, missing: true}
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 08:00, missing: true}
+        expect: [{at: 2026-11-23 07:00, text: "1"}]
+        skipped: missing
+
   - id: in-a-group
     trigger: {missing: {of: {webhook: {path: grouped, open: true}}, by: {every: 15m}, window: 15m}}
     group: {wait: 0s, repeat: 1h}

@@ -97,10 +97,12 @@ def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> Non
             run.remember(key, replace(state, due=again), again)
             run.decide(GroupState.KIND, "stopped", "nothing new since the last notification")
             return
-    lasting = _lasting(state, is_told=_speak(run, key, state))
+    is_told = _speak(run, key, state)
+    lasting = _lasting(state, is_told=is_told)
     due = run.time + (repeat if lasting else how.interval)
-    spoken = state.spoken + 1
-    state = replace(state, items=lasting, told=frozenset(lasting), last=run.time, spoken=spoken, due=due)
+    state = replace(state, items=lasting, last=run.time, spoken=state.spoken + 1, due=due)
+    if is_told:
+        state = replace(state, told=frozenset(lasting))
     run.remember(key, state, due)
 
 
@@ -111,7 +113,8 @@ def _lasting(state: GroupState, *, is_told: bool) -> dict[str, Item]:
 
 
 def _speak(run: RuleRun, key: str, state: GroupState) -> bool:
-    """Let a group speak; return whether anybody is told, now or later."""
+    """Let a group speak; return whether anybody is told, now, later or by a retry of what failed."""
+    before = len(run.messages)
     items = state.members
     notification = Notification(
         origin=f"{state.opened}:{short(key)}:{state.spoken}:{made_of(items)}",
@@ -120,4 +123,4 @@ def _speak(run: RuleRun, key: str, state: GroupState) -> bool:
         group=key,
         since=state.since,
     )
-    return deliver.deliver(run, notification)
+    return deliver.deliver(run, notification) or len(run.messages) > before

@@ -44,8 +44,10 @@ def follow(run: RuleRun, item: Item) -> Item | None:
 
 def _goes_on(run: RuleRun, item: Item) -> bool:
     """Return whether a rule goes on with what it is told of a trouble that has begun."""
+    if run.rule.group and item.status:
+        return True
     if item.status == "firing":
-        return run.rule.group is not None or not told.is_heard(run, item)
+        return not told.is_heard(run, item)
     return item.is_resolved and told.is_heard(run, item)
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from wbox_notify.engine.item import Item, short
+from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import about
-from wbox_notify.engine.rule_run import RuleRun
-from wbox_notify.engine.state import Notification, QuietState, ToldState
+from wbox_notify.engine.rule_run import RuleRun, values_of
+from wbox_notify.engine.state import GroupState, Notification, QuietState, ToldState
 from wbox_notify.rules.recipients import Reader
+from wbox_notify.rules.rule import Group
 
 _DAY = 86400.0
 _LASTING, _OVER = 30 * _DAY, _DAY
@@ -15,16 +16,19 @@ _LASTING, _OVER = 30 * _DAY, _DAY
 
 def note(run: RuleRun, reader: Reader, notification: Notification, *, heard: bool) -> None:
     """Note what a reader knows now of a trouble: all of it, or no more than before."""
-    firing = frozenset(item.identity for item in notification.items if item.status == "firing")
-    over = frozenset(item.identity for item in notification.items if item.is_resolved)
+    firing, over = _members(notification, "firing"), _members(notification, "resolved")
     if notification.digest or not firing | over:
         return
     key = short(notification.alert)
     readers = {**(run.recall(ToldState, key) or ToldState()).readers}
     known = readers.get(reader.address, frozenset())
     readers[reader.address] = known - over | firing if heard else known
-    kept = _LASTING if any(readers.values()) else _OVER
+    kept = _LASTING if firing or any(readers.values()) else _OVER
     run.remember(key, ToldState(readers=readers), run.time + kept)
+
+
+def _members(notification: Notification, status: str) -> frozenset[str]:
+    return frozenset(item.identity for item in notification.items if item.status == status)
 
 
 def who(run: RuleRun, notification: Notification) -> list[str]:
@@ -46,9 +50,19 @@ def is_known(run: RuleRun, item: Item) -> bool:
 def is_heard(run: RuleRun, item: Item) -> bool:
     """Return whether the trouble of an item need not be told once more: somebody heard of it, or it waits."""
     queues = run.rule.throttle is not None and run.rule.throttle.overflow == "queue"
-    if run.rule.group or run.rule.digest or queues:
+    if run.rule.digest or queues:
         return True
+    if run.rule.group:
+        return _is_in_group(run, run.rule.group, item)
     return is_heard_alone(run, item)
+
+
+def _is_in_group(run: RuleRun, how: Group, item: Item) -> bool:
+    """Return whether a group has told of an item, or is yet to speak for the first time."""
+    state = run.recall(GroupState, key_of(values_of(how.by, run.context(item))))
+    if state is None or item.identity not in state.items:
+        return False
+    return state.last is None or state.was_told(item)
 
 
 def is_heard_alone(run: RuleRun, item: Item) -> bool:
