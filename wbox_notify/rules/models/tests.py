@@ -126,6 +126,15 @@ class ExpectedPoll(Strict):
 class ExpectSpec(Strict):
     """One message; keys that are left out match anything."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentSchemas": {
+                kind: {"properties": {other: False for other in _EXPECTED if other != kind}}
+                for kind in _EXPECTED
+            }
+        }
+    )
+
     at: Moment | None = Field(
         default=None, description="the time at which it is due, such as `2026-11-23 14:00:30`"
     )
