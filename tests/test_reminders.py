@@ -214,6 +214,52 @@ rules:
                 END:VCALENDAR
         until: 30d
         expect: [{at: 2026-11-28 11:00, text: Bank}]
+      - name: one time of a series is cancelled by another file, in whichever zone that writes it
+        when:
+          - at: 2026-11-20 12:00
+            file:
+              name: a.ics
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                UID:1
+                SUMMARY:Team
+                DTSTART;TZID=Europe/Istanbul:20261123T120000
+                RRULE:FREQ=DAILY;COUNT=3
+                END:VEVENT
+                END:VCALENDAR
+          - at: 2026-11-21 12:00
+            file:
+              name: cancel.ics
+              text: |
+                BEGIN:VCALENDAR
+                METHOD:CANCEL
+                BEGIN:VEVENT
+                UID:1
+                RECURRENCE-ID:20261124T090000Z
+                DTSTART:20261124T090000Z
+                END:VEVENT
+                END:VCALENDAR
+        until: 30d
+        expect: [{at: 2026-11-23 08:00, text: Team}, {at: 2026-11-25 08:00, text: Team}]
+      - name: appointments that a careless program wrote without a UID are known by what they are about
+        when:
+          - at: 2026-11-20 12:00
+            file:
+              name: a.ics
+              text: |
+                BEGIN:VCALENDAR
+                BEGIN:VEVENT
+                SUMMARY:Dentist
+                DTSTART:20261126T120000Z
+                END:VEVENT
+                BEGIN:VEVENT
+                SUMMARY:Bank
+                DTSTART:20261127T120000Z
+                END:VEVENT
+                END:VCALENDAR
+        until: 30d
+        expect: [{at: 2026-11-26 11:00, text: Dentist}, {at: 2026-11-27 11:00, text: Bank}]
 
   - id: weekly
     trigger: {schedule: every day 06:00}

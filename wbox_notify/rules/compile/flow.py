@@ -168,11 +168,15 @@ class RuleFlow:
         return Remind(at=at, offsets=tuple(offsets), key=keys, unless=cancels)
 
     def _of_calendar(self, items: ForEach | None) -> tuple[list[str], str | None]:
-        """Return what names an event of a calendar, and what cancels it; nothing for any other item."""
+        """Return what names an event of a calendar, and what cancels it; nothing for any other item.
+
+        A time of one that recurs is the same whichever zone it is written in.
+        """
         if items is None or self.reads(items) != "events":
             return [], None
         name = items[0]
-        return [f"[{name}.uid, {name}.original | default('')]"], f"{name}.status == 'CANCELLED'"
+        key = f"[{name}.uid or {name}.summary, {name}.original | default('') | as_timestamp('')]"
+        return [key], f"{name}.status == 'CANCELLED'"
 
     def _literal_date(self, text: str) -> None:
         """Raise ConfigError for a date that cannot be read."""
