@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -275,6 +276,15 @@ def test_run_prints_each_step_and_log_and_status_tell_it_again(place: Workplace,
     assert "stopped never if: if[0] file.size > 999 (file.size = 5)" in log
     assert "text  to +90555***4567  sent" in log
     assert "sent in 24 h: 1" in place.run("status").stdout
+
+
+def test_times_are_those_of_the_project_wherever_its_machine_is(place: Workplace) -> None:
+    place.rule("defaults: {tz: Pacific/Kiritimati}\n", "wbox-notify.yaml")
+    assert place.run("send", "text", "905551234567", "hello").returncode == 0
+    received = datetime.fromisoformat(place.json("log")["received"])
+    shown = f"{received.astimezone(ZoneInfo('Pacific/Kiritimati')):%Y-%m-%d %H:%M:%S}"
+    for words in (["log"], ["why"], ["log", "--since", shown]):
+        assert place.run(*words).stdout.startswith(shown)
 
 
 def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> None:

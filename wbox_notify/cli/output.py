@@ -7,7 +7,8 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from contextvars import ContextVar
+from datetime import datetime, tzinfo
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +23,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _LEVELS = ("debug", "info", "warning", "error")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+zone: ContextVar[tzinfo | None] = ContextVar("zone", default=None)
+"""The zone of the times that people read: that of the project once it is open, before that the machine's."""
 
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -60,8 +64,8 @@ def clock(seconds: float) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Return a time with its day: ``2026-11-29 09:04:02``."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Return a time with its day in the zone of the project: ``2026-11-29 09:04:02``."""
+    return datetime.fromtimestamp(seconds, zone.get()).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def iso(seconds: float) -> str:

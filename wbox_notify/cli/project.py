@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from platformdirs import site_config_path, user_config_path
 
+from wbox_notify.cli.output import zone
 from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT
 from wbox_notify.config.values import plain
@@ -57,8 +58,10 @@ def folder(config: Path | None) -> Path:
 
 
 def open_project(config: Path | None) -> Project:
-    """Return the project with all its problems."""
-    return load(folder(config), os.environ)
+    """Return the project with all its problems; from now on people read times in its zone."""
+    project = load(folder(config), os.environ)
+    zone.set(project.settings.tz)
+    return project
 
 
 def phones(project: Project, name: str) -> list[str]:

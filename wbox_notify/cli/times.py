@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli.project import open_project
 from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
 
@@ -17,13 +18,18 @@ class _Time(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the time; a date is one of this machine's zone."""
+        """Return the time; a date without a zone is one of the project's."""
         if isinstance(value, float):
             return value
         try:
-            return datetime.fromisoformat(value).astimezone().timestamp()
+            at = datetime.fromisoformat(value)
         except ValueError:
-            pass
+            return self._ago(value, param, ctx)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=open_project(click.get_current_context().obj).settings.tz)
+        return at.timestamp()
+
+    def _ago(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             return time.time() - parse_duration(value)
         except ConfigError:
@@ -32,7 +38,7 @@ class _Time(click.ParamType[float]):
 
 def since_option(default: str | None) -> Callable[..., Any]:
     """Return the option ``--since``."""
-    text = "The oldest: 2h or 7d before now, or a date like 2026-11-29T09:00."
+    text = "The oldest: 2h or 7d before now, or a date like 2026-11-29T09:00, in the zone of the project."
     return click.option("--since", type=_Time(), default=default, show_default=default is not None, help=text)
 
 
