@@ -78,7 +78,10 @@ def test_a_start_with_a_broken_file_follows_the_last_good_rules_and_tells_the_ow
         assert daemon.reload() != []
         (folder / broken).write_text(good)
         assert daemon.reload() == []
-        assert wbox.wait_for(3)[2]["body"]["message"] == "Çözüldü: rules"
+        assert (
+            wbox.wait_for(3)[2]["body"]["message"]
+            == "Dosyalarda artık hata yok: wbox-notify kuralların son hâlini kullanıyor."
+        )
 
 
 def test_the_copy_is_private_and_leaves_out_keys(folder: Path, environ: dict[str, str]) -> None:

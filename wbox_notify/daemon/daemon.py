@@ -187,7 +187,8 @@ class Daemon:
     def _mend(self) -> None:
         """Take note that no file of the project has an error."""
         if self._broken:
-            self._fallback.trouble(_PROJECT, None, time.time())
+            text = reasons.notice("mended", self._live.project.settings.lang)
+            self._fallback.trouble(_PROJECT, text, time.time())
         self._broken = ()
         self._keep()
 

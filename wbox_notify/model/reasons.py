@@ -96,6 +96,7 @@ _NOTICES: Mapping[str, Mapping[str, str]] = {
         "stopped": "WhatsApp sending has stopped: {why}. Messages waiting: {waiting}.",
         "sent again": "WhatsApp messages are sent again.",
         "solved": "Solved: {about}",
+        "mended": "No file has an error any more: wbox-notify uses the rules as they are now.",
         "given up": "Messages of rule {rule} that could not be sent: {many} ({why})."
         " Run `wbox-notify queue list`.",
         "broken": "wbox-notify started with the last good rules, as {place} has an error: {message}."
@@ -106,6 +107,7 @@ _NOTICES: Mapping[str, Mapping[str, str]] = {
         "stopped": "WhatsApp gönderimi durdu: {why}. Bekleyen mesaj: {waiting}.",
         "sent again": "WhatsApp mesajları yeniden gönderiliyor.",
         "solved": "Çözüldü: {about}",
+        "mended": "Dosyalarda artık hata yok: wbox-notify kuralların son hâlini kullanıyor.",
         "given up": "{rule} kuralının gönderilemeyen mesajları: {many} ({why})."
         " `wbox-notify queue list` komutunu çalıştırın.",
         "broken": "{place} hatalı ({message}); wbox-notify son geçerli kurallarla başladı."
