@@ -11,6 +11,7 @@ import yaml
 from terminal import Terminal
 from workplace import Workplace, until
 
+from wbox_notify.cli.init import _likely_zone
 from wbox_notify.config.reading import read
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
@@ -113,6 +114,20 @@ def test_a_key_that_is_set_already_is_not_asked_for(new: Workplace) -> None:
     assert (terminal.process.returncode, "wbox key" in shown) == (0, False)
     assert not (new.folder / "api-key").exists()
     assert read(new.folder, new.environment).settings.region == "DE"
+
+
+@pytest.mark.parametrize(
+    ("machine", "phone", "zone"),
+    [
+        ("UTC", "905551234567", "Europe/Istanbul"),
+        ("Etc/UTC", "12125550100", "Etc/UTC"),
+        ("Europe/Berlin", "905551234567", "Europe/Berlin"),
+    ],
+)
+def test_a_server_that_keeps_utc_is_offered_the_zone_of_the_phone(
+    machine: str, phone: str, zone: str
+) -> None:
+    assert _likely_zone(machine, phone) == zone
 
 
 def test_who_breaks_off_leaves_nothing(new: Workplace) -> None:

@@ -129,11 +129,20 @@ def _asked(answers: _Answers) -> _Answers:
     text = _TEXTS[lang]
     region = "TR" if lang == "tr" else None
     phone = _ask(text["phone"], lambda number: normalise(number, region))
-    zone = _ask(text["zone"], as_zone, default=answers.zone)
+    zone = _ask(text["zone"], as_zone, default=_likely_zone(answers.zone, phone))
     key = ""
     if not _has_key():
         key = _ask(text["key"], lambda typed: typed and checked_key(typed.strip()), default="", hidden=True)
     return _Answers(lang, str(zone), phone, key)
+
+
+def _likely_zone(machine: str, phone: str) -> str:
+    """Return the zone of the machine, but for a server that keeps UTC the one of the country of the phone."""
+    from wbox_notify.templates.cldr import only_zone  # noqa: PLC0415 - Babel takes long to load
+
+    if machine not in {"UTC", "Etc/UTC"}:
+        return machine
+    return only_zone(region_of(phone) or "") or machine
 
 
 def _has_key() -> bool:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date, format_time, format_timedelta
 from babel.lists import format_list
 from babel.numbers import get_currency_precision, get_decimal_precision, parse_pattern
@@ -23,6 +24,12 @@ _ORDINALS = {
     "nl": {"other": "e"},
     **{code: {"other": "º"} for code in ("ca", "es", "gl", "it", "pt")},
 }
+
+
+def only_zone(country: str) -> str | None:
+    """Return the time zone of a country (``TR``) that has one only."""
+    zones = get_global("territory_zones").get(country, ())
+    return zones[0] if len(zones) == 1 else None
 
 
 class Language:
