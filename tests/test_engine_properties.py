@@ -25,7 +25,8 @@ from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 
-EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "1000"))
+pytestmark = pytest.mark.timeout(600)  # of one test on a busy machine
+EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "500"))
 """How many sequences each property is tried with; `make test-slow` takes thousands."""
 
 BEGIN = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
