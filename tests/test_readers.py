@@ -153,6 +153,12 @@ def test_columns_with_one_name_are_numbered_so_that_none_is_taken_for_the_other(
         read("1,2\n", columns=("a", "a"))
 
 
+def test_what_nobody_sees_is_no_part_of_a_name() -> None:
+    assert [row.value for row in read("\ufeff\ufeffno;pho\u00adne\u200b\n1;2\u200b\n")] == [
+        {"no": "1", "phone": "2\u200b"}
+    ]
+
+
 def test_no_row_stands_in_for_names_that_cannot_be_read() -> None:
     with pytest.raises(
         WboxError, match="the names of the columns cannot be read: there is something between"

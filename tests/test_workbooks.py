@@ -198,6 +198,8 @@ def test_a_cell_that_another_program_wrote_is_read(xml: str, value: Any) -> None
         ("<c r='A2'><v>1e999</v></c>", "its cell A2 cannot be read: the number is too large"),
         ("<c r='A2'><v>twelve</v></c>", "its cell A2 cannot be read"),
         ("<c r='ZZZZ2'><v>1</v></c>", "its cell ZZZZ2 cannot be read"),
+        (f"<c r='{'Z' * 1000}2'><v>1</v></c>", "its cell ZZZZZZZZZZ cannot be read"),
+        (f"<c r='A2'><v>{'x' * 1000}</v></c>", "its cell A2 cannot be read"),
         ("<c/>" * 17_000, "it has more than 16384 cells"),
         ("<c r='A2' t='str'><v>" + "x" * 1_100_000 + "</v></c>", "is longer than 1048576 characters"),
     ],
@@ -207,6 +209,7 @@ def test_a_bad_cell_costs_its_row_and_no_other(xml: str, problem: str) -> None:
     found = read(repacked(content, SHEET, lambda text: _with_second_row(text, f"<row r='2'>{xml}</row>")))
     assert [row.number for row in found] == [2, 3]
     assert problem in found[0].problem
+    assert len(found[0].problem) < 300
     assert found[1].value == {"a": "good"}
 
 

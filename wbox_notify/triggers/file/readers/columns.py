@@ -11,6 +11,8 @@ from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.file.readers.text import Row, odd_byte
 
 _BREAK = re.compile(r"\s*[\r\n]\s*")
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+"""What nobody sees, and what is copied from a web page or put together from two files has in its names."""
 
 
 class Record(NamedTuple):
@@ -63,7 +65,7 @@ def _is_text(cell: Any) -> bool:
 
 def _column_names(cells: Sequence[Any]) -> list[str]:
     """Return the names of columns; one without a name gets its number, such as ``column_3``."""
-    texts = [_BREAK.sub(" ", str(cell).strip()) for cell in cells]
+    texts = [_BREAK.sub(" ", _UNSEEN.sub("", str(cell)).strip()) for cell in cells]
     names = [text or f"column_{number}" for number, text in enumerate(texts, 1)]
     if problem := odd_byte("".join(names)):
         raise WboxError(f"in the row with the names of the columns, {problem}")

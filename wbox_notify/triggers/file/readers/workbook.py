@@ -68,7 +68,7 @@ def workbook(file: BinaryIO, sheet: str, skip: int) -> Iterator[Record]:
     except WboxError:
         raise
     except Exception as error:  # the library raises whatever a wrong file leads to
-        raise WboxError(f"this workbook cannot be read: {error}", hint=_SAVE) from error
+        raise WboxError(f"this workbook cannot be read: {str(error)[:200]}", hint=_SAVE) from error
 
 
 def written(rows: Iterable[Sequence[Any]], sheet: str) -> bytes:
@@ -198,7 +198,8 @@ def _record(number: int, row: Element, parser: WorkSheetParser) -> Record:
             values += [""] * (cell["column"] - len(values))
             values[cell["column"] - 1] = _value(cell, element)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            return Record(number, (), f"its cell {element.get('r', '')} cannot be read: {error}")
+            problem = f"its cell {element.get('r', '')[:10]} cannot be read: {str(error)[:200]}"
+            return Record(number, (), problem)
     if sum(len(value) for value in values if isinstance(value, str)) > LONGEST:
         return Record(number, (), f"is longer than {LONGEST} characters")
     return Record(number, values)
