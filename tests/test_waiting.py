@@ -447,3 +447,22 @@ def test_an_end_that_waits_in_a_group_is_told_though_the_rule_has_no_groups_any_
     edited.alert("resolved")
     edited.edit(EDITED)
     assert edited.texts() == ["1/0", "resolved"]
+
+
+def test_a_group_that_the_rule_has_no_more_repeats_nothing_and_tells_what_it_has_not_told() -> None:
+    by_name = GROUPED.replace("{wait: 0s,", "{wait: 30s, repeat: 1h, by: alert.fingerprint,")
+    edited = Edited(by_name, hour=10)
+    edited.alert("firing")
+    edited.edit(GROUPED.replace("{wait: 0s,", "{wait: 0s, repeat: never,"))
+    edited.world.wait_for(3600)
+    edited.alert("resolved")
+    assert edited.texts() == ["1/0", "0/1"]
+
+
+def test_a_group_that_the_rule_has_no_more_is_not_told_for_ever() -> None:
+    edited = Edited(GROUPED.replace("{wait: 0s,", "{wait: 0s, repeat: 1h, by: alert.fingerprint,"), hour=10)
+    edited.alert("firing")
+    edited.world.wait_for(60)
+    edited.edit(GROUPED)
+    edited.alert("resolved")
+    assert edited.texts() == ["1/0"]

@@ -1,5 +1,6 @@
 """Group: one message for what belongs together, as Alertmanager does it."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from wbox_notify.engine import deliver, escalate, told
@@ -7,6 +8,7 @@ from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import GroupState, Notification
+from wbox_notify.errors import WboxError
 from wbox_notify.rules.rule import Group
 
 _NEVER = 366 * 86400.0
@@ -81,10 +83,22 @@ def wake(run: RuleRun, how: Group, key: str) -> None:
     run.forget(GroupState, key)
 
 
+def is_current(run: RuleRun, how: Group, key: str) -> bool:
+    """Return whether the rule still puts what is in a group into that one, where its end will look for it."""
+    state = run.recall(GroupState, key)
+    item = next(iter(state.items.values()), None) if state else None
+    if item is None:
+        return True
+    with suppress(WboxError):
+        return key_of(values_of(how.by, run.context(item))) == key
+    return False
+
+
 def scattered(run: RuleRun, key: str) -> list[Item]:
-    """Forget a group, as the rule has none any more; return what it has not told."""
+    """Forget a group, as the rule has no such groups any more; return what it has not told."""
     state = run.recall(GroupState, key)
     run.forget(GroupState, key)
+    run.decide(GroupState.KIND, "stopped", f"the rule has no group {key} any more")
     return [*state.untold, *state.resolved] if state else []
 
 

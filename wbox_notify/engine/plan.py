@@ -123,9 +123,9 @@ def _wake(run: RuleRun, state: State, key: str) -> None:
 
 
 def _wake_group(run: RuleRun, key: str) -> None:
-    if run.rule.group:
+    if run.rule.group and group.is_current(run, run.rule.group, key):
         group.wake(run, run.rule.group, key)
-    else:  # the rule has no groups any more, so each member goes its own way
+    else:  # the rule has no such groups any more, so each member goes its own way
         pipeline.go_on(run, "send", group.scattered(run, key))
 
 
