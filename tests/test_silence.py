@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from rulebook import project
-from workplace import Workplace
+from workplace import Workplace, ended, until
 
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.events import Event
@@ -151,6 +151,18 @@ def test_what_quiet_hours_held_is_silent_too(world: World) -> None:
     world.silence("night", 60)
     world.wait(120)
     assert world.texts == []
+
+
+def test_status_and_plan_show_who_is_silent_until_when(place: Workplace) -> None:
+    daemon = place.start("run")
+    until(place.card.exists)
+    assert place.run("silence", "new-file", "2h").returncode == 0
+    until(lambda: place.json("status")["queue"]["silent"])
+    (step,) = place.json("plan", "--next")
+    assert (step["what"], step["rule"]) == ("silence", "new-file")
+    assert place.json("status")["queue"]["silent"] == {"new-file": step["at"]}
+    assert "silent   new-file until 2" in place.run("status").stdout
+    assert ended(daemon)[0] == 0
 
 
 def test_the_command_says_until_when_and_refuses_an_unknown_rule(place: Workplace) -> None:

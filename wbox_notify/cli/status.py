@@ -1,6 +1,7 @@
 """``wbox-notify status`` and ``wbox-notify log``."""
 
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.dispatch import ALL, connect
+from wbox_notify.engine.state import SilenceState
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
@@ -73,7 +75,8 @@ def _device(project: Project) -> tuple[dict[str, Any], int]:
 def _queue(project: Project) -> dict[str, Any]:
     past = open_history(project.settings.store)
     if past is None:
-        return {"waiting": 0, "stuck": {}, "sent_24h": 0, "repeated_24h": 0, "oldest": None, "circuits": []}
+        nothing = {"waiting": 0, "stuck": {}, "sent_24h": 0, "repeated_24h": 0, "oldest": None}
+        return {**nothing, "circuits": [], "silent": {}}
     counts, yesterday = past.counts((*OPEN, *STUCK)), time.time() - _DAY
     oldest = past.oldest_waiting()
     queue = {
@@ -86,6 +89,7 @@ def _queue(project: Project) -> dict[str, Any]:
             {"device": circuit.device, "reason": circuit.reason, "trying": circuit.trying}
             for circuit in past.circuits()
         ],
+        "silent": {memory.rule: iso(memory.due or 0.0) for memory in past.memories([SilenceState.KIND])},
     }
     past.close()
     return queue
@@ -107,6 +111,8 @@ def _print_queue(queue: dict[str, Any]) -> None:
         if circuit["trying"]:
             reason = "sending one test message"
         say(f"paused   {device}: {reason}")
+    for rule, until in queue["silent"].items():
+        say(f"silent   {rule} until {moment(datetime.fromisoformat(until).timestamp())}")
 
 
 @click.command("log")
