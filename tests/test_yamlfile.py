@@ -97,6 +97,7 @@ MISTAKES = [
     ("a: > 5 files\n", "WBX105", (1, 4, 13), "the text starts on the next line", "in quotes"),
     ("a: [INFO] disk\n", "WBX105", (1, 4, 15), "is a list and ends with `]`", "in quotes"),
     ("a: {b: c['d e'], f: 1}\n", "WBX105", (1, 9, 10), "a value with `[` in it must be quoted", "in quotes"),
+    ("a: {b: Hi {{ c }}}\n", "WBX105", (1, 11, 12), "a value with `{` in it must be quoted", "in quotes"),
     ("a: [b['c'], d]\n", "WBX105", (1, 6, 7), "a value with `[` in it must be quoted", "in quotes"),
     ("a: {b: 1\nc: 2\n", "WBX105", (1, 4, 9), "is a map and ends with `}`", "in quotes"),
     ('a: "b {{ "c" | d }}"\n', "WBX105", (1, 10, 11), 'this " ends the value', "write ' inside of it"),

@@ -16,7 +16,7 @@ _BLANKS = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000]"
 _ODD_BLANK = re.compile(rf" *(?:- +)*(?:-?|[\w.-]+:|[\w.-]+(?={_BLANKS}+:))({_BLANKS})")
 """One before or after a key, or after a dash."""
 
-_INSIDE = re.compile(r"(?<=[\w)\]])[\[{]")
+_INSIDE = re.compile(r".*[^\s,:\[{\"'] *([\[{])")
 _BEGUN = re.compile(r"quoted|simple key|flow|alias|anchor|block scalar")
 
 _ENDS = {"[": "]", "{": "}", '"': '"', "'": "'"}
@@ -122,12 +122,12 @@ def _escape(error: yaml.MarkedYAMLError, source: Source) -> Problem | None:
 
 
 def _bracket_inside(source: Source, line: int, column: int) -> Problem | None:
-    """Return the problem of a value such as ``row['name']`` in a map or a list on one line."""
-    bracket = _INSIDE.match(source.lines[line], column)
+    """Return the problem of a value such as ``row['name']`` without quotes, within brackets."""
+    bracket = _INSIDE.fullmatch(source.lines[line], 0, column + 1)
     if not bracket:
         return None
     place = Place(line + 1, column + 1, column + 2)
-    message = f"within {{…}} or […], a value with `{bracket[0]}` in it must be quoted"
+    message = f"within {{…}} or […], a value with `{bracket[1]}` in it must be quoted"
     return source.problem(place, "WBX105", message, hint=_QUOTE_IT)
 
 
