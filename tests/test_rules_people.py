@@ -87,6 +87,7 @@ def test_a_text_names_tags_and_turns(
     [
         ("tag:opz", "no contact has the tag `opz`", "did you mean `ops`?"),
         ("dutty", "neither a contact nor a group", "did you mean `duty`?"),
+        ("DUTY", "neither a contact nor a group", "did you mean `duty`?"),
         ("duty", "is an on-call rotation", None),
         ('["+905551112233", "+905552223344"]', "names a list", "join it: {{ … | join(', ') }}"),
     ],

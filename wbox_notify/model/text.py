@@ -11,8 +11,9 @@ JOINERS = "\u200c\u200d"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is the nearest, or None where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    """Return the known word that is the nearest, in small or capital letters, or None where none is near."""
+    folded = {other.casefold(): other for other in reversed([*known])}
+    return next(map(folded.__getitem__, difflib.get_close_matches(word.casefold(), folded, n=1)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -139,10 +139,9 @@ class TemplateError(ConfigError):
 def near(name: object, names: Iterable[object], *, what: str = "there are") -> str:
     """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
     known = [str(other)[:LONGEST_NAME] for other in itertools.islice(names, _MOST_NAMES)]
-    folded = {other.casefold(): other for other in reversed(known)}
-    close = nearest(str(name).casefold(), folded)
+    close = nearest(str(name), known)
     if close:
-        return f"did you mean '{folded[close]}'?"
+        return f"did you mean '{close}'?"
     if not known:
         return ""
     listed = ", ".join(known[:_LISTED_NAMES])
