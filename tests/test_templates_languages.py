@@ -414,6 +414,13 @@ def test_a_currency_has_a_code(source: str) -> None:
         value(source)
 
 
+@pytest.mark.parametrize(("written", "code"), [("TL", "TRY"), ("₺", "TRY"), ("try", "TRY"), ("EURO", "EUR")])
+def test_what_people_write_for_a_currency_leads_to_its_code_of_today(written: str, code: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        value(f"5 | currency('{written}')")
+    assert code in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_day_in_words_is_read_back(lang: str) -> None:
     for form in (

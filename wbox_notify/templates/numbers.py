@@ -174,6 +174,8 @@ def check_currency(code: Any) -> None:
     known = language("en").currencies
     if not isinstance(code, str) or code not in known:
         hint = near(code, known, what="it has a code of three letters")
+        if str(code) in {"TL", "₺"}:  # the nearest is the lira of before 2005
+            hint = "write 'TRY'"
         raise TemplateError(f"{brief(code)} is not the code of a currency", hint=hint)
 
 
