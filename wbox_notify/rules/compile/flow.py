@@ -73,7 +73,7 @@ class RuleFlow:
                 message = "`burst` counts files, and `for_each` follows their contents"
                 self._context.report_key(key, "WBX317", message, "leave one of them out")
             if not is_free(name):
-                hint = "call it `row` or `item`: a name with letters that has no other meaning"
+                hint = "call it `row` or `item`: letters from a to z that have no other meaning"
                 self._context.report_key(key.at(name), "WBX318", f"an item cannot be called `{name}`", hint)
             items = self._context.expression(text, with_rows(self._names.event), key.at(name))
             if items:
