@@ -136,6 +136,8 @@ def test_what_can_be_two_days_is_refused(lang: str) -> None:
         float("nan"),
         float("inf"),
         10**18,
+        46355,
+        20261129,
         "29.11.2026" + " " * 10 + "x" * 100,
     ],
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 64
 _MILLISECONDS, _TOO_FAR = 1e11, 1e14  # 1973 and the year 5138, as milliseconds and as either
+_SECONDS = 1e8
+"""Seconds until 1973: a smaller number is a day of a spreadsheet (46355), or has no dashes (20261129)."""
 _EPOCH = re.compile(r"-?\d{10}(\.\d{1,9})?|\d{13}")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d|\d{8})[T ].+")
 _CLOCK = re.compile(
@@ -109,6 +111,11 @@ def _read(value: Any, tz: tzinfo, lang: str) -> datetime | date:
 
 
 def _since_1970(number: float, tz: tzinfo) -> datetime:
+    if 0 < abs(number) < _SECONDS:
+        raise TemplateError(
+            f"{number} is not a time",
+            hint="seconds since 1970 have ten digits; give a day of a spreadsheet the format of a date there",
+        )
     if abs(number) >= _TOO_FAR:
         raise OverflowError
     if abs(number) >= _MILLISECONDS:
