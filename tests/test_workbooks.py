@@ -317,6 +317,18 @@ BOMBS = {
         ),
         "the formats of numbers in this workbook are too long",
     ),
+    "a format that takes long, very often": (
+        lambda: repacked(
+            changed(
+                "xl/styles.xml",
+                '<numFmts count="0" />',
+                f"<numFmts><numFmt numFmtId='164' formatCode='{'[' * 400}'/></numFmts>",
+            )(),
+            "xl/styles.xml",
+            lambda text: text.replace("</cellXfs>", "<xf numFmtId='164'/>" * 10_000 + "</cellXfs>"),
+        ),
+        "the formats of numbers in this workbook are too long",
+    ),
     "a row that does not end": (
         changed(SHEET, "</row>", "<c/>" * 2_000_000 + "</row>"),
         "a row of this sheet is too long",

@@ -41,9 +41,9 @@ _MOST_COLUMNS = 16_384
 """The most columns of a sheet, as in Excel."""
 
 _LONGEST_FORMAT = 500
-_MOST_FORMATS = 500_000
-"""The most characters of one format of numbers, and of all: Excel has no more than 255 in one, and
-the library needs a time that grows with their square."""
+_MOST_STEPS = 1_000_000_000
+"""The most characters of a format of numbers, of which Excel has no more than 255, and the most steps for all
+uses of formats: the library needs as many for one as the square of its characters."""
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml[^>]*>\s*)?<[A-Za-z_]")
 """No declaration of entities stands before the first element, where each could stand for a million others."""
@@ -119,8 +119,10 @@ def _opened(file: BinaryIO, archive: _Archive) -> ExcelReader:
 def _check_formats(archive: _Archive) -> None:
     if ARC_STYLE not in archive.namelist():
         return
-    lengths = [len(element.get("formatCode", "")) for element in fromstring(archive.read(ARC_STYLE)).iter()]
-    if max(lengths) > _LONGEST_FORMAT or sum(lengths) > _MOST_FORMATS:
+    elements = list(fromstring(archive.read(ARC_STYLE)).iter())
+    longest = max(len(element.get("formatCode", "")) for element in elements)
+    uses = sum("numFmtId" in element.keys() for element in elements)  # noqa: SIM118 - it is no map
+    if longest > _LONGEST_FORMAT or longest**2 * uses > _MOST_STEPS:
         raise WboxError("the formats of numbers in this workbook are too long", hint=_SAVE)
 
 

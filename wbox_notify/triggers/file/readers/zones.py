@@ -192,7 +192,6 @@ class Zones:
         # Some programs begin with their own name: /freeassociation.sourceforge.net/Europe/Berlin.
         candidates = [
             WINDOWS.get(name.strip(), ""),
-            "/".join(parts),
             "/".join(parts[-3:]),
             "/".join(parts[-2:]),
         ]
