@@ -147,6 +147,7 @@ HUGE = [
     "now.strftime('%Y' * 1000)",
     "('[' * 400 ~ '1,' * 20000 ~ 1 ~ ']' * 400) | from_json | tojson(8)",
     "big[:300000] | select('none')",
+    "big[:3000] | map('iif', maps, maps) | tojson",
     "{} | combine(*maps, recursive=true)",
 ]
 

@@ -41,7 +41,9 @@ _PRICES: Mapping[str, Callable[..., int]] = {
     "indent": lambda s, width=4, *_, **__: (
         (str(s).count("\n") + 1) * (width if isinstance(width, int) else len(width))
     ),
-    "map": lambda _, value, *__, default=None, **___: _times(len(value), default),
+    "map": lambda _, value, *args, default=None, **kwargs: (
+        _times(len(value), default) + _times(len(value), _containers([*args, *kwargs.values()]))
+    ),
     "replace": lambda _, s, old, new, *__, **___: str(s).count(str(old)) * len(str(new)),
     "sort": lambda _, value, *__, **___: len(value) * 2 * STEP,
     "slice": lambda _, __, slices, fill_with=None: _times(slices, fill_with or ""),
@@ -314,6 +316,11 @@ def _times(count: Any, value: Any) -> int:
     if isinstance(count, int) and value is not None:
         return count * weigh(value)
     return 0
+
+
+def _containers(values: list[Any]) -> list[Any] | None:
+    """Return the lists and maps among values, which a filter may give for each item; None for none."""
+    return [value for value in values if isinstance(value, Mapping | list | tuple)] or None
 
 
 def _longest(values: Iterable[Any]) -> int:
