@@ -1,5 +1,6 @@
 """``show``, ``replay`` and ``ack``: one message, an event once more, and troubles that somebody minds."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -41,6 +42,8 @@ def test_an_event_runs_once_more_and_makes_only_what_was_not_made(place: Workpla
     wbox.wait_for(1)
     until(lambda: "failed" in place.run("log", "--failed").stdout)
     place.rule(RULES.replace("body.number", "body.number | default(body.nummer)"))
+    token = {"Authorization": f"Bearer {json.loads(place.card.read_text())['token']}"}
+    assert requests.post(f"{place.url}/-/reload", headers=token, timeout=10).json() == {"problems": []}
     assert place.run("replay", "--failed", "--yes").returncode == 0
     assert wbox.wait_for(2)[1]["body"]["message"] == "number 1"
     assert place.json("replay", "--rule", "called", "--yes")["count"] == 2

@@ -274,9 +274,12 @@ SHAPES = ("<a ", "<a", "<a/", "<a b='", "<a\n", "<a =", "<", "<!--", "<!-- >", "
 @pytest.mark.parametrize("shape", SHAPES)
 def test_html_of_a_stranger_is_read_in_time(shape: str, tail: str) -> None:
     body = shape * (NotifyWbox.body_maxlen // len(shape)) + tail
-    began = time.thread_time()
-    assert "\x01" not in whatsapp(body)
-    assert time.thread_time() - began < 1.0  # a bound of safety; without care it takes minutes
+    taken = []
+    for _ in range(3):  # the best counts: what else the machine does takes time of the processor too
+        began = time.thread_time()
+        assert "\x01" not in whatsapp(body)
+        taken.append(time.thread_time() - began)
+    assert min(taken) < 1.0  # a bound of safety; without care it takes minutes
 
 
 def test_the_address_of_a_picture_is_measured_before_it_is_read() -> None:

@@ -70,7 +70,7 @@ TESTS = ("x is {}", "x is {}(x)", "'a' is {}(x)")
 CALLS = ("x.{}()", "x.{}(x)", "'a'.{}(x)", "x.{}('a', x)", "x.{}([x, x])")
 OPERATIONS = ("x {} x", "x {} 'a'", "'a' {} x", "x {} 10", "10 {} x", "[x] {} [x]", "x {} m", "m {} x")
 OPERATORS = (*sandbox.binop_table, "~", "==", "!=", "<", ">=", "in", "not in", "and", "or")
-OTHERS = ("range(x)", "dict(x)", "dict([[x, x]])", "namespace(x)", "namespace(a=x)", "{x: x}", "x[x]", "m[x]", "x[0]", "x[::-1]", "x[1:]", "-x", "not x", "x.a", "(x | int) ** 3", "x | int % 7", "x | float + 1", "now | date(x)", "now.strftime(x)", "now + x", "now - x", "(now | date) < x", "'5,5' | number(lang=x)", "x if x else x")  # fmt: skip  # noqa: E501 - a table
+OTHERS = ("range(x)", "timedelta(x)", "timedelta(days=x)", "dict(x)", "dict([[x, x]])", "namespace(x)", "namespace(a=x)", "{x: x}", "x[x]", "m[x]", "x[0]", "x[::-1]", "x[1:]", "-x", "not x", "x.a", "(x | int) ** 3", "x | int % 7", "x | float + 1", "now | date(x)", "now.strftime(x)", "now + x", "now - x", "(now | date) < x", "'5,5' | number(lang=x)", "x if x else x")  # fmt: skip  # noqa: E501 - a table
 
 SOURCES = [
     *(form.format(name) for name in NAMES for form in FILTERS),
@@ -80,6 +80,7 @@ SOURCES = [
     *OTHERS,
     *(f"x | wordwrap({width})" for width in (1, 3, 20)),
     "x | replace('a', 'bbbbbbbbbb') | wordwrap(3)",
+    "x | regex_replace('a', 'b')",
 ]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import re2
@@ -21,6 +22,7 @@ _NAMED = re.compile(r"\\(?:(?P<number>[1-9][0-9]?)|g<(?P<name>\w+)>|(?P<sign>[\\
 _SIGNS = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 """What stands for a group of a match, and for a sign, in the text that is put in its place."""
 
+_MOST_MATCHES = 40_000
 _LONGEST = 4000
 _MOST_MARKS = 1_000_000
 """The largest pattern by itself: its steps times its groups, which may all be kept at each step."""
@@ -75,15 +77,21 @@ def _expanded(match: Any, form: str) -> str:
 def replace(text: Any, find: str, replace: str = "", *, ignorecase: bool = False) -> str:
     r"""Return a text with all matches replaced; ``\1`` in ``replace`` is the first group."""
     compiled, text = _ready(find, text, ignorecase)
-    form = _text(replace)
-    return str(compiled.sub(lambda match: _expanded(match, form), text))
+    form, numbers = _text(replace), count(1)
+
+    def expanded(match: Any) -> str:
+        _bound(next(numbers))
+        return _expanded(match, form)
+
+    return str(compiled.sub(expanded, text))
 
 
 def findall(text: Any, find: str, ignorecase: bool = False) -> list[Any]:  # noqa: FBT001, FBT002 - known so
     """Return all matches, or what the group in each holds; with several groups a list of them."""
     compiled, text = _ready(find, text, ignorecase)
     matches: list[Any] = []
-    for match in compiled.finditer(text):
+    for number, match in enumerate(compiled.finditer(text), start=1):
+        _bound(number)
         groups = list(match.groups(default="")) or [match.group()]
         spend(weigh(groups))
         matches.append(groups if len(groups) > 1 else groups[0])
@@ -97,6 +105,12 @@ def findall_index(text: Any, find: str, index: int = 0, ignorecase: bool = False
         return matches[index]
     except IndexError:
         raise TemplateError(f"there is no match {index} of {brief(find)}: there are {len(matches)}") from None
+
+
+def _bound(number: int) -> None:
+    if number > _MOST_MATCHES:
+        hint = "look at a part of the text: x[:10000]"
+        raise TemplateError(f"the pattern has more than {_MOST_MATCHES} matches", hint=hint)
 
 
 def escape(text: Any) -> str:
