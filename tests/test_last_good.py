@@ -2,15 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
+from workplace import running, settings_for
 
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.last_good import keep, restore
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
@@ -39,38 +37,17 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(tmp_path: Path, wbox: Simulator) -> dict[str, str]:
-    return {
-        "WBOX_API_URL": wbox.url,
-        "WBOX_API_KEY": "sk_test",
-        "WBOX_DATA_DIR": str(tmp_path / "data"),
-        "WBOX_LISTEN": "127.0.0.1:0",
-        "WBOX_PACE": "unlimited",
-    }
-
-
-@contextmanager
-def started(folder: Path, environ: Mapping[str, str]) -> Iterator[Daemon]:
-    """Run a daemon as the command does."""
-    project = load(folder, environ)
-    broken = errors(project.problems)
-    if broken:
-        before = restore(project.settings, environ, project.settings.data_dir / "copy")
-        assert before is not None
-        project = before
-    daemon = Daemon(project, environ, broken=broken)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    return settings_for(wbox, tmp_path / "data")
 
 
 @pytest.mark.parametrize("broken", ["wbox-notify.yaml", "rules/all.yaml", "templates/text.txt"])
 def test_a_start_with_a_broken_file_follows_the_last_good_rules_and_tells_the_owner(
     folder: Path, environ: dict[str, str], wbox: Simulator, broken: str
 ) -> None:
-    with started(folder, environ):
+    with running(folder, environ):
         good = (folder / broken).read_text()
     (folder / broken).write_text("{% if %}: [")
-    with started(folder, environ) as daemon:
+    with running(folder, environ) as daemon:
         assert requests.post(f"{daemon.url}/hook/call", json="1", timeout=10).status_code == 202
         told = {message["body"]["phone"]: message["body"]["message"] for message in wbox.wait_for(2)}
         assert told["905551110002"] == "Hello 1"
@@ -89,7 +66,7 @@ def test_the_copy_is_private_and_leaves_out_keys(folder: Path, environ: dict[str
     key.write_text("sk_secret\n")
     key.chmod(0o600)
     (folder / "wbox-notify.yaml").write_text(SETTINGS + "wbox: {api_key_file: templates/key}\n")
-    with started(folder, environ):
+    with running(folder, environ):
         pass
     archive = Path(environ["WBOX_DATA_DIR"]) / "last-good.zip"
     assert archive.stat().st_mode & 0o777 == 0o600
@@ -121,5 +98,5 @@ def test_no_damage_to_the_copy_is_an_error_of_its_own(folder: Path, environ: dic
 
 def test_a_name_that_no_archive_can_have_stops_no_start(folder: Path, environ: dict[str, str]) -> None:
     Path(os.fsdecode(os.fsencode(folder / "templates") + b"/\xe7ay.txt")).touch()
-    with started(folder, environ) as daemon:
+    with running(folder, environ) as daemon:
         assert requests.get(f"{daemon.url}/livez", timeout=10).status_code == 200

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from workplace import until
+from workplace import running, settings_for, until
 
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 
 RULES = """
@@ -31,17 +30,8 @@ rules:
 def daemon(tmp_path: Path, wbox: Simulator) -> Iterator[Daemon]:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "all.yaml").write_text(RULES)
-    environ = {
-        "WBOX_API_URL": wbox.url,
-        "WBOX_API_KEY": "sk_test",
-        "WBOX_DATA_DIR": str(tmp_path / "data"),
-        "WBOX_LISTEN": "127.0.0.1:0",
-        "WBOX_PACE": "unlimited",
-    }
-    daemon = Daemon(load(tmp_path, environ), environ)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with running(tmp_path, settings_for(wbox, tmp_path / "data")) as daemon:
+        yield daemon
 
 
 def metrics(daemon: Daemon) -> dict[tuple[str, ...], float]:

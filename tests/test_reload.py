@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from workplace import until
+from workplace import running, settings_for, until
 
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.rules import Project, load
+from wbox_notify.rules import Project
 from wbox_notify.simulator import Simulator
 
 RULES = """
@@ -45,22 +45,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environ(folder: Path, wbox: Simulator) -> dict[str, str]:
-    return {
-        "WBOX_API_URL": wbox.url,
-        "WBOX_API_KEY": "sk_test",
-        "WBOX_DATA_DIR": str(folder / "data"),
-        "WBOX_LISTEN": "127.0.0.1:0",
-        "WBOX_PACE": "unlimited",
-    }
-
-
-@pytest.fixture
-def daemon(folder: Path, environ: dict[str, str]) -> Iterator[Daemon]:
-    made = Daemon(load(folder, environ), environ)
-    made.start()
-    yield made
-    made.stop()
+def daemon(folder: Path, wbox: Simulator) -> Iterator[Daemon]:
+    with running(folder, settings_for(wbox, folder / "data")) as daemon:
+        yield daemon
 
 
 def open_files() -> int:

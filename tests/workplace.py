@@ -7,11 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from wbox_notify.config.yaml.problems import errors
+from wbox_notify.daemon.daemon import Daemon
+from wbox_notify.daemon.last_good import restore
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.simulator import Simulator
@@ -36,6 +40,32 @@ def a_live(url: str = "http://127.0.0.1:9", *, key: str = "sk_test", pace: Pace 
     return Live(Project(settings=replace(settings, url=url, api_key=key, pace=pace)))
 
 
+def settings_for(wbox: Simulator, data: Path) -> dict[str, str]:
+    """Return the environment of a daemon or a command whose wbox is the simulator."""
+    return {
+        "WBOX_API_URL": wbox.url,
+        "WBOX_API_KEY": "sk_canary_4711",
+        "WBOX_DATA_DIR": str(data),
+        "WBOX_PACE": "unlimited",
+        "WBOX_LISTEN": "127.0.0.1:0",
+    }
+
+
+@contextmanager
+def running(folder: Path, environ: Mapping[str, str]) -> Iterator[Daemon]:
+    """Run the daemon of a project in this process, as the command does."""
+    project = load(folder, environ)
+    broken = errors(project.problems)
+    if broken:
+        before = restore(project.settings, environ, project.settings.data_dir / "copy")
+        assert before is not None
+        project = before
+    daemon = Daemon(project, environ, broken=broken)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
 class Workplace:
     """A project folder, and a shell in it whose wbox is the simulator."""
 
@@ -47,11 +77,7 @@ class Workplace:
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
-            "WBOX_API_URL": wbox.url,
-            "WBOX_API_KEY": "sk_canary_4711",
-            "WBOX_DATA_DIR": str(folder / "data"),
-            "WBOX_PACE": "unlimited",
-            "WBOX_LISTEN": "127.0.0.1:0",
+            **settings_for(wbox, folder / "data"),
         }
         self._started: list[subprocess.Popen[str]] = []
         self.store = f"sqlite:///{folder}/data/wbox-notify.db"

@@ -13,10 +13,7 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli.output import fail
-from wbox_notify.errors import WboxError
-
-_INTERRUPTED = 130
-_INTERNAL = 70
+from wbox_notify.errors import Exit, WboxError
 
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
@@ -103,14 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = _INTERRUPTED
+        code = Exit.INTERRUPTED
     except BrokenPipeError:
         code = 0
     except WboxError as error:
         code = fail(str(error), error.hint, error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outermost: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
-        code = fail(problem, "please report this, with the command", _INTERNAL, as_json=as_json)
+        code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
 

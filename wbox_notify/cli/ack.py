@@ -9,10 +9,10 @@ import click
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, unknown_rule, usable
 from wbox_notify.engine.state import EscalationState
+from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 
-_NOTHING = 3
 _MOST = 10_000
 
 
@@ -40,7 +40,7 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
         say_json({"rule": rule, "count": len(keys)})
     else:
         say(f"acknowledged: {count(len(keys), 'trouble')} of {rule}")
-    return 0 if keys else _NOTHING
+    return 0 if keys else Exit.NOTHING
 
 
 def _is_open(memory: Memory) -> bool:

@@ -19,11 +19,10 @@ from wbox_notify.cli.send import device_option
 from wbox_notify.clients.wbox import ApiError, Client, SessionStatus
 from wbox_notify.config import private
 from wbox_notify.dispatch import connect
-from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.errors import Exit, StoreError, WboxError
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.text import printable
 
-_INTERRUPTED = 130
 _ASK_EVERY = 2.0
 _START_AGAIN = 15
 """After so many looks without a code the session is started again: wbox may have given it up."""
@@ -73,7 +72,7 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
             device = link(client, device or project.settings.device_id, screen.show)
         except KeyboardInterrupt:
             screen.close()
-            return fail(text["stopped"], text["again"], _INTERRUPTED, as_json=as_json)
+            return fail(text["stopped"], text["again"], Exit.INTERRUPTED, as_json=as_json)
     with suppress(WboxError):  # without a daemon nobody waits
         Remote(project.settings.data_dir).probe()
     if as_json:

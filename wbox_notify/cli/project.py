@@ -20,7 +20,7 @@ from wbox_notify.config.own import ENDPOINT
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
-from wbox_notify.errors import ConfigError, MessageError, WboxError
+from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
@@ -36,7 +36,7 @@ class UnreachableError(WboxError):
     """The daemon has the store open but does not answer."""
 
     retry = True
-    exit_code = 69
+    exit_code = Exit.UNREACHABLE
 
 
 def folder(config: Path | None) -> Path:

@@ -17,14 +17,13 @@ from wbox_notify.cli.project import count, history, open_project, open_queue, us
 from wbox_notify.dispatch.queue import Action
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Memory, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
 from wbox_notify.store import Queries
 
-_NOTHING_DONE = 3
 _MOST_IDS = 20
 _AT_ONCE = 2000
 
@@ -174,7 +173,7 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
         say_json({"rule": rule, "keys": keys, "count": len(keys)})
     else:
         say(f"cancelled: {count(len(keys), 'reminder')} of {rule}")
-    return 0 if keys else _NOTHING_DONE
+    return 0 if keys else Exit.NOTHING
 
 
 def _is_named(memory: Memory, key: str) -> bool:
@@ -221,7 +220,7 @@ def _add_command(action: Action, text: str) -> None:
             say_json({"ids": [*done], "count": len(done)})
         else:
             say(f"{action.value}: {_summary([*done])}")
-        return 0 if done else _NOTHING_DONE
+        return 0 if done else Exit.NOTHING
 
 
 def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:

@@ -10,15 +10,14 @@ from typing import Any
 import click
 
 from wbox_notify.cli.lines import subject
-from wbox_notify.cli.output import json_option, say, say_json
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.store import Queries, rows
 from wbox_notify.store.database import Row
 
-_NOTHING = 3
 _MOST = 10_000
 _REPLAYED = {"file", "webhook", "schedule", "missing"}
 
@@ -56,7 +55,7 @@ def replay(
         say_json({"events": [event.id for event in events], "count": done})
     else:
         _print(events, done)
-    return 0 if done else _NOTHING
+    return 0 if done else Exit.NOTHING
 
 
 def _confirm(number: int) -> None:
@@ -66,7 +65,8 @@ def _confirm(number: int) -> None:
 
 def _print(events: Sequence[Event], done: int) -> None:
     for event in events:
-        say(f"{event.type:<8} {subject(event)}")
+        at, name = moment(event.at.timestamp()), click.style(event.id, dim=True)
+        say(f"{at}  {event.type:<8} {subject(event)}  {name}")
     say(f"{count(done, 'event')}: wbox-notify log shows what becomes of them")
 
 

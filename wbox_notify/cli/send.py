@@ -16,7 +16,7 @@ from wbox_notify.cli.project import OpenStore, history, open_project, open_queue
 from wbox_notify.clients.wbox import Client
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
-from wbox_notify.errors import ConfigError, MessageError, WboxError
+from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
 from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
@@ -28,9 +28,6 @@ from wbox_notify.rules import Live, Project
 from wbox_notify.rules.exposure import check_lending
 from wbox_notify.store import Queries
 from wbox_notify.templates.filters import Locale
-
-_QUEUED = 75
-_KEY_REFUSED = 77
 
 device_option = click.option("--device", type=int, help="The wbox device; else the first one.")
 wait_option = click.option(
@@ -202,9 +199,9 @@ def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool
     else:
         _print(delivery, reason, linked=Outcome.NOT_READY not in circuits.values())
     if waits and "unauthorized" in circuits.values():
-        return _KEY_REFUSED
+        return Exit.KEY_REFUSED
     if waits:
-        return _QUEUED
+        return Exit.NOT_YET
     return int(delivery.state is not State.SENT)
 
 

@@ -17,6 +17,7 @@ from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.dispatch import ALL, connect
 from wbox_notify.engine.state import SilenceState
+from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
@@ -24,8 +25,6 @@ from wbox_notify.store import Queries, open_history, rows
 from wbox_notify.store.database import Row
 
 _DAY = 86400.0
-_UNREACHABLE = 69
-_HELD = 75
 _LOOK_EVERY = 0.3
 
 
@@ -55,7 +54,7 @@ def status(config: Path | None, as_json: bool) -> int:
         say(f"device   {printable(device['text'])}   {project.settings.url}")
         _print_queue(queue)
     if not code and not running:
-        return _UNREACHABLE
+        return Exit.UNREACHABLE
     return code
 
 
@@ -69,7 +68,10 @@ def _device(project: Project) -> tuple[dict[str, Any], int]:
         client.close()
     if session.ready:
         return {"ready": True, "text": f"{session.device_id} ready"}, 0
-    return {"ready": False, "text": f"{session.device_id} not linked: link it with wbox-notify pair"}, _HELD
+    return {
+        "ready": False,
+        "text": f"{session.device_id} not linked: link it with wbox-notify pair",
+    }, Exit.NOT_YET
 
 
 def _queue(project: Project) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from wbox_notify.cli.project import folder, open_project, print_problems
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import RuleTestResult, run_all
+from wbox_notify.errors import Exit
 from wbox_notify.model.text import printable
-
-_NOTHING = 3
 
 
 @click.command("test")
@@ -63,7 +62,7 @@ def _run(config: Path | None, name: str, *, as_json: bool) -> int:
     if wrong:
         return 1
     if not results:
-        return _NOTHING
+        return Exit.NOTHING
     return 0 if all(result.passed for result in results) else 1
 
 

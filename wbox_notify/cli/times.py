@@ -1,5 +1,6 @@
 """Options that take a time: how far to look back, and up to when."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -7,7 +8,8 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.project import open_project
+from wbox_notify.cli.project import folder
+from wbox_notify.config import reading
 from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
 
@@ -26,7 +28,8 @@ class _Time(click.ParamType[float]):
         except ValueError:
             return self._ago(value, param, ctx)
         if at.tzinfo is None:
-            at = at.replace(tzinfo=open_project(click.get_current_context().obj).settings.tz)
+            project = folder(click.get_current_context().obj)
+            at = at.replace(tzinfo=reading.read(project, os.environ).settings.tz)
         return at.timestamp()
 
     def _ago(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:

@@ -18,7 +18,7 @@ from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rul
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
 from wbox_notify.engine.replay import ReplayStore
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, WhatsAppMessage
@@ -33,7 +33,6 @@ from wbox_notify.triggers.webhook.bodies import FORM
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.signatures import Call
 
-_NOTHING = 3
 _LONGEST_WAIT = timedelta(days=8)
 
 
@@ -72,7 +71,7 @@ def trigger(
         say_json({"event": event.id, "new": new})
     else:
         say(f"event {event.id} is on disk; wbox-notify log shows what becomes of it")
-    return 0 if new else _NOTHING
+    return 0 if new else Exit.NOTHING
 
 
 def _exit_code(replay: ReplayStore) -> int:
@@ -81,7 +80,7 @@ def _exit_code(replay: ReplayStore) -> int:
         return 0
     if "failed" in outcomes:
         return 1
-    return 0 if "waits" in outcomes else _NOTHING
+    return 0 if "waits" in outcomes else Exit.NOTHING
 
 
 def _rehearsed(project: Project, event: Event) -> ReplayStore:

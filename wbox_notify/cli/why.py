@@ -12,7 +12,7 @@ from wbox_notify.cli.output import iso, json_option, lasted, moment, say, say_js
 from wbox_notify.cli.project import history, open_project, phones
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.text import printable
@@ -24,8 +24,6 @@ from wbox_notify.store.queries import Trail
 
 _MOST_DIGITS = 7
 """A number with more digits is a phone, and no delivery."""
-
-_NOTHING = 3
 
 
 @click.command("why")
@@ -51,7 +49,7 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
         say_json({"events": [_fields(trail, lang) for trail in trails], "not_taken": misses})
     else:
         _print(trails, misses, lang)
-    return 0 if trails or misses else _NOTHING
+    return 0 if trails or misses else Exit.NOTHING
 
 
 @click.command("show")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from wbox_notify import __version__
 from wbox_notify.clients.transport import Reply, Silence, Transport
-from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.errors import ConfigError, Exit, WboxError
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.phones import masked
@@ -49,10 +49,10 @@ _BY_STATUS = {
 }
 _RETRY = {Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.LIMITED, Outcome.NOT_READY}
 _EXIT_CODES = {
-    Outcome.UNAUTHORIZED: 77,
-    Outcome.NOT_SENT: 69,
-    Outcome.UNKNOWN: 69,
-    Outcome.NOT_READY: 75,
+    Outcome.UNAUTHORIZED: Exit.KEY_REFUSED,
+    Outcome.NOT_SENT: Exit.UNREACHABLE,
+    Outcome.UNKNOWN: Exit.UNREACHABLE,
+    Outcome.NOT_READY: Exit.NOT_YET,
 }
 _HINTS = {
     Outcome.UNAUTHORIZED: "copy the API key again from wbox: Settings, API Access",
@@ -75,7 +75,7 @@ class ApiError(WboxError):
         super().__init__(answer.detail, hint=_HINTS.get(answer.outcome))
         self.answer = answer
         self.retry = answer.outcome in _RETRY
-        self.exit_code = _EXIT_CODES.get(answer.outcome, 1)
+        self.exit_code = _EXIT_CODES.get(answer.outcome, Exit.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

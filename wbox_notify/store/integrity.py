@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from wbox_notify.errors import StoreError
+from wbox_notify.errors import Exit, StoreError
 
 _MADE = "made"
 _QUICKLY_READ = 32 << 20
@@ -21,14 +21,14 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 class BusyError(StoreError):
     """Another process owns the store."""
 
-    exit_code = 75
+    exit_code = Exit.NOT_YET
 
 
 class UnsoundError(StoreError):
     """The file is damaged, gone, or at a place where it cannot be kept safe."""
 
     retry = False
-    exit_code = 78
+    exit_code = Exit.INVALID
 
 
 class Owner:

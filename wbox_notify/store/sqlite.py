@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from wbox_notify.errors import StoreError
+from wbox_notify.errors import Exit, StoreError
 from wbox_notify.store.database import Row, T, Transaction, Values
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
@@ -29,7 +29,7 @@ class SchemaError(StoreError):
     """The store was written by another version of wbox_notify."""
 
     retry = False
-    exit_code = 78
+    exit_code = Exit.INVALID
 
 
 class _Job(NamedTuple):

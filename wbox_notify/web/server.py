@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.web.protocol import Connection
 
 _STOP_TIMEOUT = 5.0
@@ -23,7 +23,7 @@ _LOCAL_NAMES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S
 class PortError(WboxError):
     """The address cannot be listened on; ``taken`` where another program listens there."""
 
-    exit_code = 78
+    exit_code = Exit.INVALID
 
     def __init__(self, host: str, port: int, reason: str, *, taken: bool = False) -> None:
         super().__init__(
