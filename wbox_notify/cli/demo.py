@@ -19,8 +19,8 @@ from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json
 from wbox_notify.cli.project import sound
 from wbox_notify.cli.run import Feed
 from wbox_notify.daemon.daemon import Daemon
+from wbox_notify.engine.rehearsal import due
 from wbox_notify.errors import WboxError
-from wbox_notify.model.events import Event
 from wbox_notify.model.text import printable
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
@@ -143,9 +143,7 @@ def _call_hook(url: str, body: bytes) -> None:
 
 def _fire(daemon: Daemon, rule: str) -> None:
     """Run the schedule of a rule now."""
-    now = datetime.now(UTC)
-    facts = {"rule": rule, "at": now.isoformat(), "late": 0.0}
-    daemon.control.accept(Event(id=f"schedule:{rule}:demo", type="schedule", at=now, data=facts))
+    daemon.control.accept(due(rule, "schedule", datetime.now(UTC)))
 
 
 def _wait_for_all(simulator: Simulator, store: Path) -> None:

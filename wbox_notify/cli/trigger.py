@@ -4,7 +4,7 @@ import json
 import stat
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rule, usable
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
+from wbox_notify.engine.rehearsal import called, due, rehearse
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Decision
@@ -30,10 +31,7 @@ from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
 from wbox_notify.triggers.webhook.bodies import FORM
-from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.signatures import Call
-
-_LONGEST_WAIT = timedelta(days=8)
 
 
 @click.command("trigger")
@@ -84,12 +82,9 @@ def _exit_code(replay: ReplayStore) -> int:
 
 
 def _rehearsed(project: Project, event: Event) -> ReplayStore:
-    """Return what would follow from an event now, its rows included, with what rules remember."""
+    """Return what would follow from an event now, with what rules remember."""
     history = open_history(project.settings.store)
-    replay = ReplayStore(project, datetime.now(UTC), rows=RowFiles(), below=history)
-    replay.happen(event)
-    replay.follow_rows()
-    replay.wait_for_a_message(replay.now + _LONGEST_WAIT)
+    replay = rehearse(project, event, datetime.now(UTC), below=history, rows=RowFiles())
     if history:
         history.close()
     return replay
@@ -97,25 +92,15 @@ def _rehearsed(project: Project, event: Event) -> ReplayStore:
 
 def _event(project: Project, rule: Rule, path: Path | None, **given: Any) -> Event:
     """Return the event that sets off a rule, made of what was given."""
-    now = datetime.now(UTC)
     trigger = rule.triggers[0]
     if path is not None:
         return _dropped(rule, path)
     if isinstance(trigger, WebhookTrigger):
-        return _called(project.hooks[trigger.path], _call(trigger.path, **given))
+        return called(project.hooks[trigger.path], _call(trigger.path, **given))
     if isinstance(trigger, ScheduleTrigger | MissingTrigger):
         kind = "schedule" if isinstance(trigger, ScheduleTrigger) else "missing"
-        facts = {"rule": rule.id, "at": now.isoformat(), "late": 0.0}
-        return Event(id=f"{kind}:{rule.id}:{uuid.uuid4()}", type=kind, at=now, data=facts)
+        return due(rule.id, kind, datetime.now(UTC))
     raise WboxError(f"the rule {rule.id} waits for a file", hint="give one with --file")
-
-
-def _called(hook: Hook, call: Call) -> Event:
-    """Return the event that a call of a hook is, as a new one."""
-    event = hook.event(call)
-    if not isinstance(event, Event):
-        raise WboxError(f"such a call only tests the hook, which answers {json.dumps(dict(event))}")
-    return replace(event, id=f"webhook:{hook.path}:{uuid.uuid4()}")
 
 
 def _call(

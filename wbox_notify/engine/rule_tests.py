@@ -1,12 +1,12 @@
 """The ``tests:`` of a rule, run through the engine with a clock of their own."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import Any, NoReturn, TypeVar
 
+from wbox_notify.engine.rehearsal import dropped
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.state import EscalationState
 from wbox_notify.errors import WboxError
@@ -137,18 +137,8 @@ def _file(store: ReplayStore, rule: Rule, given: Given) -> Event:
     path = trigger.root / name
     text = str(given.data.get("text", ""))
     store.contents[str(path)] = _contents(given, trigger.read)
-    facts = {
-        "path": str(path),
-        "name": path.name,
-        "stem": path.stem,
-        "ext": path.suffix,
-        "folder": str(path.parent),
-        "size": len(text.encode()) or 1,
-        "mtime": store.now.timestamp(),
-        "sha256": hashlib.sha256((text or name).encode()).hexdigest(),
-        "text": text,
-        **{field: value for field, value in given.data.items() if field not in {"name", "rows"}},
-    }
+    given_facts = {field: value for field, value in given.data.items() if field not in {"name", "rows"}}
+    facts = {**dropped(trigger.root, name, text, store.now), **given_facts}
     return Event(id=f"file:{path}:{store.now.timestamp()}", type="file", at=store.now, data=facts)
 
 
