@@ -72,6 +72,10 @@ BY: Mapping[str, set[str]] = {
     "GIVEN_UP": {"delivery_closed"},
     "OLD_DELIVERIES": {"delivery_closed", "delivery_event"},
     "LOWER_CLOSED": {"delivery_closed"},
+    "LAST_OF_RULES": {"delivery_of_rule"},
+    "MADE_BY_RULES": {"delivery_of_rule"},
+    "MADE_FOR_RECIPIENTS": {"delivery_of_rule"},
+    "LAST_EVENT_OF_RULE": {"delivery_of_rule"},
 }
 """Which indices a statement uses, where another one would cost more with a longer queue."""
 

@@ -241,4 +241,7 @@ MIGRATIONS = (
     alter table memory_in_order rename to memory;
     create index memory_due on memory (due) where due is not null;
     """,
+    """
+    create index delivery_of_rule on delivery (rule, created, recipient) where rule <> '';
+    """,
 )

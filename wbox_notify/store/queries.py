@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +25,13 @@ class GivenUp(NamedTuple):
     hour: int
     many: int
     last: Delivery
+
+
+class RuleStanding(NamedTuple):
+    """When a rule made its last message, and until when it is silent, if it ever did and is."""
+
+    last: float | None
+    silent: float | None
 
 
 class Trail(NamedTuple):
@@ -119,6 +127,30 @@ class Queries:
     def repeated_since(self, since: float) -> int:
         """Return how many deliveries were left out since a time, as their text had just been sent."""
         return self._count(statements.REPEATED_SINCE, {"since": since})
+
+    def standing_of(self, rules: Sequence[str]) -> dict[str, RuleStanding]:
+        """Return how each rule stands."""
+        standings = self._database.read(statements.LAST_OF_RULES, {"rules": rows.listed(rules)})
+        return {row["rule"]: RuleStanding(row["last"], row["silent"]) for row in standings}
+
+    def made_by(self, rules: Sequence[str], since: float, slot: float) -> dict[str, Counter[int]]:
+        """Return how many messages rules made in each slot of so many seconds since a time."""
+        about = {"rules": rows.listed(rules), "since": since, "slot": slot}
+        made: dict[str, Counter[int]] = {rule: Counter() for rule in rules}
+        for row in self._database.read(statements.MADE_BY_RULES, about):
+            made[row["rule"]][row["slot"]] = row["many"]
+        return made
+
+    def made_for(self, rules: Sequence[str], since: float) -> Counter[str]:
+        """Return how many messages rules made for each recipient since a time."""
+        about = {"rules": rows.listed(rules), "since": since}
+        made = self._database.read(statements.MADE_FOR_RECIPIENTS, about)
+        return Counter({row["recipient"]: row["many"] for row in made})
+
+    def last_event_of(self, rule: str) -> Event | None:
+        """Return the event of the last message of a rule, unless it is forgotten."""
+        events = map(rows.event, self._database.read(statements.LAST_EVENT_OF_RULE, {"rule": rule}))
+        return next(events, None)
 
     def oldest_waiting(self) -> float | None:
         """Return when the oldest delivery that still waits was made."""

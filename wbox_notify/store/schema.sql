@@ -89,6 +89,7 @@ create index delivery_expiry on delivery (expires, state, created, changed)
     where state in ('queued', 'unknown', 'sending');
 create index delivery_closed on delivery (state, changed)
     where state in ('sent', 'held', 'dead', 'expired', 'cancelled');
+create index delivery_of_rule on delivery (rule, created, recipient) where rule <> '';
 
 -- Which other events a delivery tells of, as one of a group or a digest does.
 create table told (

@@ -506,6 +506,36 @@ where {CLOSED} and state = 'cancelled' and changed >= :since and left_out = 'sam
 """
 """Count what was left out since a time, as its text had just been sent."""
 
+_OF_RULE = "d.rule <> '' and d.rule = json_each.value"
+
+LAST_OF_RULES = f"""
+select json_each.value as rule, (select max(d.created) from delivery d where {_OF_RULE}) as last,
+    (select m.due from memory m
+        where m.rule = json_each.value and m.kind = 'silence' and m.key = '') as silent
+from json_each(:rules)
+"""
+"""Find when each rule made its last message, and until when it is silent."""
+
+MADE_BY_RULES = f"""
+select d.rule, cast((d.created - :since) / :slot as integer) as slot, count(*) as many
+from json_each(:rules) cross join delivery d
+where {_OF_RULE} and d.created >= :since group by d.rule, slot
+"""
+"""Count the messages that rules made in each of the slots of time since a time."""
+
+MADE_FOR_RECIPIENTS = f"""
+select d.recipient, count(*) as many from json_each(:rules) cross join delivery d
+where {_OF_RULE} and d.created >= :since group by d.recipient
+"""
+"""Count the messages that rules made for each recipient since a time."""
+
+LAST_EVENT_OF_RULE = """
+select * from event where id = (
+    select event_id from delivery where rule <> '' and rule = :rule order by created desc limit 1
+)
+"""
+"""Find the event of the last message of a rule, for a try."""
+
 OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"
 """Find since when the oldest delivery waits."""
 

@@ -1,5 +1,6 @@
 """Budget of one evaluation: room for all that it makes, and time."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ class Run:
     def __init__(self, data: Mapping[str, Any], seconds: float) -> None:
         self.data = data
         self._left = ROOM
-        self._deadline = time.thread_time() + seconds
+        self._deadline = min(time.thread_time() + seconds, _end.get())
 
     def spend(self, amount: int = 0) -> None:
         """Count one step that makes so much; TemplateError when there is no more room or time."""
@@ -38,6 +39,18 @@ class Run:
 
 
 _current: ContextVar[Run] = ContextVar("run")
+_end: ContextVar[float] = ContextVar("end", default=math.inf)
+"""The reading of the thread's clock at which no evaluation goes on."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let all evaluations inside of it have so many seconds of CPU together."""
+    token = _end.set(min(time.thread_time() + seconds, _end.get()))
+    try:
+        yield
+    finally:
+        _end.reset(token)
 
 
 @contextmanager
