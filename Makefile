@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference lock newest clean
+.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference texts lock newest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ wheel: $(VENV)/ready ## Build the wheel into dist/
 
 reference: $(VENV)/ready ## Write docs/rules.md and docs/settings.md from the models
 	$(BIN)/python docs/reference.py
+
+texts: $(VENV)/ready ## Bring the catalogues of translations up to date, and list what is not translated
+	$(BIN)/python docs/texts.py
 
 lock: $(VENV)/ready ## Write locks/ from pyproject.toml, with the newest releases that it allows
 	$(COMPILE) --group build --output-file locks/run.txt

@@ -23,7 +23,7 @@ from wbox_notify.simulator.formatting import to_html
 from wbox_notify.simulator.requests import pulse
 from wbox_notify.simulator.wbox_api import data_address
 from wbox_notify.simulator.world import Accepted, World
-from wbox_notify.web.browsers import page_templates, wants_turkish
+from wbox_notify.web.browsers import page_templates, wanted_language
 
 Texts = Mapping[str, str]
 
@@ -53,7 +53,7 @@ class _Inbox:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        templates = page_templates(_PAGES)
+        templates = page_templates(_PAGES, "en")
         templates.filters |= {"whatsapp": to_html, "local": _local, "address": _web_address}
         templates.globals |= {"source": _source, "kind": _kind, "preview": _preview}
         templates.globals |= {"file_name": _file_name, "date": _date}
@@ -207,7 +207,7 @@ def _local(at: Any, form: str) -> str:
 
 def _texts(accept_language: str) -> Texts:
     """Return the texts in the language that a browser prefers: Turkish if it ranks above English."""
-    return _TURKISH if wants_turkish(accept_language) else _ENGLISH
+    return _TURKISH if wanted_language(accept_language) == "tr" else _ENGLISH
 
 
 _ENGLISH: Texts = {

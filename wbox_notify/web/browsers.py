@@ -9,6 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Send
 
+from wbox_notify.model.texts import LANGUAGES, translation
+
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^\s:/?#@\[\]\\]+))(?::[0-9]*)?")
 _SAME_SITE = {"same-origin", "none"}
 
@@ -60,26 +62,33 @@ def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     return send_with_headers
 
 
-def page_templates(folder: Path) -> Environment:
-    """Return the templates of pages in a folder: values are escaped, and an unknown name is an error."""
-    return Environment(
+def page_templates(folder: Path, lang: str) -> Environment:
+    """Return the templates of pages in a folder, in a language that they know as ``lang``.
+
+    Values are escaped, and an unknown name is an error.
+    """
+    environment = Environment(
         loader=FileSystemLoader(folder),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.install_gettext_translations(translation(lang), newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["lang"] = lang
+    return environment
 
 
-def wants_turkish(accept_language: str) -> bool:
-    """Return whether a browser ranks Turkish above English."""
-    weights = {"tr": 0.0, "en": 0.0}
+def wanted_language(accept_language: str) -> str:
+    """Return the language that a browser ranks highest of those that there are; without a wish English."""
+    weights = dict.fromkeys(LANGUAGES, 0.0)
     for part in accept_language.lower().replace(" ", "").split(","):
         tag, _, weight = part.partition(";q=")
         language = tag.partition("-")[0]
         if language in weights:
             weights[language] = max(weights[language], _number(weight or "1"))
-    return weights["tr"] > weights["en"]
+    return max(weights, key=weights.__getitem__)
 
 
 def _number(text: str) -> float:

@@ -1,8 +1,6 @@
 """The pages behind signed links: one button each, which acts when it is pressed and not before."""
-# ruff: noqa: RUF001 - Turkish has a dotless i
 
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -19,58 +17,13 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model import signed_links
 from wbox_notify.model.events import Event
 from wbox_notify.model.signed_links import ACK, RELEASE
-from wbox_notify.web.browsers import page_templates, wants_turkish
+from wbox_notify.model.texts import LANGUAGES
+from wbox_notify.web.browsers import page_templates, wanted_language
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Accept, Limits, commit, read
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("page.css", "icon.svg")
-
-Words = Mapping[str, str]
-
-_ENGLISH = {
-    "lang": "en",
-    "ack_title": "Are you on it?",
-    "ack_text": "Press once to stop the reminders. No one else will be asked.",
-    "ack_button": "I am on it",
-    "acked_title": "Noted",
-    "acked_text": "Thank you. No one else will be asked. You can close the page.",
-    "release_title": "Send all of them?",
-    "release_text": "One event would send unusually many messages. They are on hold until you decide.",
-    "release_button": "Send them",
-    "released_title": "On their way",
-    "released_text": "You can close the page. Number of messages being sent:",
-    "gone_title": "No messages are on hold",
-    "gone_text": "These messages were already sent or dropped.",
-    "not_saved_title": "That did not work",
-    "not_saved_text": "It could not be saved. Try again in a moment.",
-    "lost_title": "This link does not work",
-    "lost_text": "It may be cut off. Open it again from the message.",
-    "rule": "Rule",
-    "event": "Event",
-}
-
-_TURKISH = {
-    "lang": "tr",
-    "ack_title": "İlgileniyor musunuz?",
-    "ack_text": "Bir kez dokunun, bununla ilgili hatırlatmalar dursun: başka kimseye sorulmaz.",
-    "ack_button": "İlgileniyorum",
-    "acked_title": "Kaydedildi",
-    "acked_text": "Teşekkürler. Bunun için başka kimseye sorulmayacak. Sayfayı kapatabilirsiniz.",
-    "release_title": "Hepsi gönderilsin mi?",
-    "release_text": "Tek bir olay alışılmadık sayıda mesaj gönderecekti; mesajlar onayınızı bekliyor.",
-    "release_button": "Gönder",
-    "released_title": "Yola çıktılar",
-    "released_text": "Sayfayı kapatabilirsiniz. Şimdi gönderilen mesaj sayısı:",
-    "gone_title": "Bekleyen mesaj yok",
-    "gone_text": "Bu mesajlar daha önce gönderilmiş ya da silinmiş.",
-    "not_saved_title": "Olmadı",
-    "not_saved_text": "Şu anda kaydedilemedi. Birazdan bir kez daha deneyin.",
-    "lost_title": "Bu bağlantı çalışmıyor",
-    "lost_text": "Eksik kopyalanmış olabilir. Mesajdan bir kez daha açın.",
-    "rule": "Kural",
-    "event": "Olay",
-}
 
 
 def signed_page_routes(
@@ -98,7 +51,7 @@ class _SignedPages:
         self._link_key = link_key
         self._limits = limits
         self._refusals = refusals
-        self._template = page_templates(_PAGES).get_template("page.html")
+        self._templates = {lang: page_templates(_PAGES, lang).get_template("page.html") for lang in LANGUAGES}
 
     async def show(self, request: Request) -> Response:
         """Show the button; act only where it was pressed, since chats open links to preview them."""
@@ -133,11 +86,6 @@ class _SignedPages:
         await commit(self._accept, [event])
 
     def _page(self, request: Request, state: str, *, status: int = 200, **shown: Any) -> Response:
-        t = words(request.headers.get("accept-language", ""))
-        html = self._template.render(t=t, state=state, once=uuid.uuid4().hex, shown=shown)
+        template = self._templates[wanted_language(request.headers.get("accept-language", ""))]
+        html = template.render(state=state, once=uuid.uuid4().hex, shown=shown)
         return HTMLResponse(html.encode("utf-8", "replace"), status, headers={"vary": "accept-language"})
-
-
-def words(accept_language: str) -> Words:
-    """Return the words that a browser prefers: Turkish if it ranks above English, else English."""
-    return _TURKISH if wants_turkish(accept_language) else _ENGLISH

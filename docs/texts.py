@@ -1,0 +1,77 @@
+# ruff: noqa: INP001 - a program, not a module
+"""The catalogues of translations: ``make texts`` brings them up to date with the code and the templates."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from wbox_notify.model.texts import DOMAIN, LANGUAGES, LOCALE
+
+PACKAGE = LOCALE.parent.parent
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "Wording": None}
+_METHODS = [("apprise_plugin.py", "ignore"), ("**.py", "python"), ("**.html", "jinja2")]
+_OPTIONS = {"jinja2": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
+
+
+def used() -> Catalog:
+    """Return the texts of the program, each with the files that use it."""
+    catalog = Catalog()
+    for file, text, context in _extracted():
+        catalog.add(text, locations=[(file, 0)], context=context)
+    return catalog
+
+
+def _extracted() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
+    options = {pattern: _OPTIONS.get(method, {}) for pattern, method in _METHODS}
+    found = extract_from_dir(PACKAGE, _METHODS, options, keywords=KEYWORDS, strip_comment_tags=True)
+    for file, _, text, _, context in sorted(found, key=lambda each: (each[0], each[1])):
+        yield file, text, context
+
+
+def paths() -> Iterator[tuple[str, Path]]:
+    """Yield the catalogue of each language that needs one; beside it is the form that the program reads."""
+    for lang in LANGUAGES[1:]:
+        yield lang, LOCALE / lang / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def translated(lang: str, path: Path) -> Catalog:
+    """Return the catalogue of a language with the texts of now; what it does not know yet is empty."""
+    with path.open("rb") as file:
+        catalog = read_po(file, lang, DOMAIN)
+    catalog.update(used(), no_fuzzy_matching=True, update_creation_date=False)
+    return catalog
+
+
+def as_po(catalog: Catalog) -> bytes:
+    """Return a catalogue for translators."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalog, width=100, ignore_obsolete=True, include_lineno=False)
+    return buffer.getvalue()
+
+
+def as_mo(catalog: Catalog) -> bytes:
+    """Return a catalogue for the program."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalog)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Bring the catalogues up to date, and print the texts that are not translated yet."""
+    for lang, path in paths():
+        catalog = translated(lang, path)
+        path.write_bytes(as_po(catalog))
+        path.with_suffix(".mo").write_bytes(as_mo(catalog))
+        for message in catalog:
+            if message.id and not (all(message.string) if message.pluralizable else message.string):
+                sys.stdout.write(f"{lang}: {message.id}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What people read, in the languages that there are: English as the code has it, Turkish by its catalogue.
+
+``make texts`` reads the texts from the code and the templates into the catalogues under ``locale/``.
+"""
+
+import gettext
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+LANGUAGES = ("en", "tr")
+DOMAIN = "wbox-notify"
+LOCALE = Path(__file__).with_name("locale")
+_VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+spoken: ContextVar[str] = ContextVar("spoken", default="en")
+"""The language of the person at the terminal: of the project once it is open, else of the shell."""
+
+
+@cache
+def translation(lang: str) -> gettext.NullTranslations:
+    """Return the texts in a language; English for one that there is no catalogue of."""
+    return gettext.translation(DOMAIN, LOCALE, [lang], fallback=True)
+
+
+def language_of(environ: Mapping[str, str]) -> str:
+    """Return the language of a user by the environment, as far as there are texts in it."""
+    chosen = next(filter(None, map(environ.get, _VARIABLES)), "")
+    return known(chosen[:2].lower())
+
+
+def known(lang: str) -> str:
+    """Return a language if there are texts in it, else English."""
+    return lang if lang in LANGUAGES else "en"
+
+
+def _(text: str) -> str:
+    """Return a text in the language of the person at the terminal."""
+    return translation(spoken.get()).gettext(text)
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    """Return a text about a number of things in the language of the person at the terminal."""
+    return translation(spoken.get()).ngettext(one, many, number)
+
+
+class Wording(str):
+    """A text of the code with its facts: in English as it stands, in the language of a reader by ``to``.
+
+    For what is logged in English and shown in other languages: problems, hints, reasons.
+    """
+
+    __slots__ = ("facts", "text")
+
+    text: str
+    facts: Mapping[str, object]
+
+    def __new__(cls, text: str, /, **facts: object) -> Self:
+        """Return the text with its facts filled in."""
+        wording = super().__new__(cls, text.format_map(facts) if facts else text)
+        wording.text, wording.facts = text, facts
+        return wording
+
+    def to(self, lang: str) -> str:
+        """Return the text in a language; a fact that is a wording is told in it too."""
+        text = translation(lang).gettext(self.text)
+        return text.format_map({name: told(fact, lang) for name, fact in self.facts.items()})
+
+
+def told(value: object, lang: str) -> object:
+    """Return a wording in a language, and anything else as it is."""
+    return value.to(lang) if isinstance(value, Wording) else value
