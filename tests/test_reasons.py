@@ -99,13 +99,6 @@ def test_every_code_has_a_text_in_both_languages(code: Hold | LeftOut, lang: str
     assert all(str(fact) in text for name, fact in facts.items() if name != "kind")
 
 
-@pytest.mark.parametrize("texts", ["_HOLDS", "_LEFT_OUT", "_STATES", "_CIRCUITS", "_NOTICES"])
-def test_both_languages_have_the_same_texts(texts: str) -> None:
-    languages = getattr(reasons, texts)
-    assert languages["en"].keys() == languages["tr"].keys()
-    assert all(languages["en"][code] != languages["tr"][code] for code in languages["en"])
-
-
 def test_a_language_without_texts_is_told_in_english() -> None:
     assert reasons.circuit(Outcome.NOT_READY, "de") == reasons.circuit(Outcome.NOT_READY)
     assert reasons.why(a_delivery(state=State.QUEUED, reason="HTTP 500"), "de") == "HTTP 500"

@@ -1,6 +1,5 @@
 """Burst: many files that come together are one message with their number and their names."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from wbox_notify.engine import quiet
@@ -8,13 +7,12 @@ from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
 from wbox_notify.engine.state import BurstState, Names, Notification, QuietState
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 
 _NAMED = 10
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "en": ("{number} files for “{rule}”: {names}", " … and {more} more"),
-    "tr": ("“{rule}” için {number} dosya geldi: {names}", " … ve {more} dosya daha"),
-}
+_FILES = Wording("{number} files for “{rule}”: {names}")
+_MORE = Wording("… and {more} more")
 
 
 def passes(run: RuleRun, item: Item) -> bool:
@@ -78,9 +76,8 @@ def _tell(run: RuleRun, reader: Reader, event_id: str, names: Names) -> None:
 
 
 def _text(lang: str, rule: str, names: Names) -> str:
-    whole, rest = _WORDS.get(lang, _WORDS["en"])
-    text = whole.format(number=names.number, rule=rule, names=", ".join(names.names))
+    text = _FILES.about(number=names.number, rule=rule, names=", ".join(names.names)).to(lang)
     more = names.number - len(names.names)
     if more:
-        text += rest.format(more=more)
+        text += " " + _MORE.about(more=more).to(lang)
     return text

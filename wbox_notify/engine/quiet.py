@@ -10,15 +10,13 @@ from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
 from wbox_notify.engine.state import Notification, QuietState
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 
 MOST = 500
 """How much waits for one reader at most; of more the number is told."""
 _ENDLESS = timedelta(days=1)
-_LEFT_OUT: Mapping[str, str] = {
-    "en": "… and {number} more of “{rule}” that were left out",
-    "tr": "… ve “{rule}” için {number} bildirim daha geldi, gönderilmedi",
-}
+_LEFT_OUT = Wording("… and {number} more of “{rule}” that were left out")
 
 
 def until(run: RuleRun, reader: Reader) -> datetime | None:
@@ -133,8 +131,9 @@ def tell_left_out(run: RuleRun, stage: str, readers: Sequence[Reader], last: Ite
     for reader in readers:
         end = until(run, reader)
         if end is None:
-            text = _LEFT_OUT.get(reader.lang or run.project.settings.lang, _LEFT_OUT["en"])
-            message = text_to(reader, text.format(number=number, rule=run.rule.name), run.rule.name)
+            left_out = _LEFT_OUT.about(number=number, rule=run.rule.name)
+            text = left_out.to(reader.lang or run.project.settings.lang)
+            message = text_to(reader, text, run.rule.name)
             run.say(message, f"{Notification.of(last).origin}:{stage}:left out", "0")
             run.decide(stage, "passed", f"told {reader.name} that {number} were left out")
         elif drops(run):

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Annotated, NamedTuple
 
+from wbox_notify.model.texts import Wording
+
 _HOUR = 3600.0
 DAY = 24 * _HOUR
 _JITTER = 0.4
 
-_WAITED = {
-    "en": "📬 {number} messages that waited:",
-    "tr": "📬 Bekleyen {number} mesaj:",
-}
+_WAITED = Wording("📬 {number} messages that waited:")
 _LONGEST_DIGEST = 4000
 
 
@@ -94,5 +93,5 @@ def digest(texts: Sequence[str], lang: str) -> tuple[str, int]:
     """Return one text for the first texts that fit into a message, and their number."""
     sizes = accumulate(len(text) + 2 for text in texts)
     number = sum(size <= _LONGEST_DIGEST for size in sizes)
-    head = _WAITED.get(lang, _WAITED["en"]).format(number=number)
+    head = _WAITED.about(number=number).to(lang)
     return "\n\n".join([head, *texts[:number]]), number

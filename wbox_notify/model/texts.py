@@ -59,14 +59,22 @@ class Wording(str):
 
     def __new__(cls, text: str, /, **facts: object) -> Self:
         """Return the text with its facts filled in."""
-        wording = super().__new__(cls, text.format_map(facts) if facts else text)
+        wording = super().__new__(cls, _filled(text, facts))
         wording.text, wording.facts = text, facts
         return wording
+
+    def about(self, **facts: object) -> Self:
+        """Return the text with other facts."""
+        return type(self)(self.text, **facts)
 
     def to(self, lang: str) -> str:
         """Return the text in a language; a fact that is a wording is told in it too."""
         text = translation(lang).gettext(self.text)
-        return text.format_map({name: told(fact, lang) for name, fact in self.facts.items()})
+        return _filled(text, {name: told(fact, lang) for name, fact in self.facts.items()})
+
+
+def _filled(text: str, facts: Mapping[str, object]) -> str:
+    return text.format_map(facts) if facts else text
 
 
 def told(value: object, lang: str) -> object:

@@ -1,11 +1,9 @@
 """The inbox page: chats, media, devices and faults, and the stream that reports changes."""
 
-# ruff: noqa: RUF001  Turkish has a dotless i
-
 import asyncio
 import json
 import mimetypes
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +16,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from wbox_notify.model.texts import LANGUAGES
 from wbox_notify.simulator.fetching import harmless
 from wbox_notify.simulator.formatting import to_html
 from wbox_notify.simulator.requests import pulse
 from wbox_notify.simulator.wbox_api import data_address
 from wbox_notify.simulator.world import Accepted, World
 from wbox_notify.web.browsers import page_templates, wanted_language
-
-Texts = Mapping[str, str]
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("inbox.css", "inbox.js", "icon.svg", "wallpaper.svg", "sample.png")
@@ -53,12 +50,14 @@ class _Inbox:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        templates = page_templates(_PAGES, "en")
-        templates.filters |= {"whatsapp": to_html, "local": _local, "address": _web_address}
-        templates.globals |= {"source": _source, "kind": _kind, "preview": _preview}
-        templates.globals |= {"file_name": _file_name, "date": _date}
-        templates.globals["presets"] = [(name, json.dumps(fault)) for name, fault in _PRESETS]
-        self._template = templates.get_template("inbox.html")
+        self._templates = {}
+        for lang in LANGUAGES:
+            templates = page_templates(_PAGES, lang)
+            templates.filters |= {"whatsapp": to_html, "local": _local, "address": _web_address}
+            templates.globals |= {"source": _source, "kind": _kind, "preview": _preview}
+            templates.globals |= {"file_name": _file_name, "date": _date}
+            templates.globals["presets"] = [(name, json.dumps(fault)) for name, fault in _PRESETS]
+            self._templates[lang] = templates.get_template("inbox.html")
 
     async def show(self, request: Request) -> Response:
         """Return the page; the script asks for it again after each change."""
@@ -66,8 +65,8 @@ class _Inbox:
         phone = request.query_params.get("chat")
         chosen = next((chat for chat in chats if chat.phone == phone), None)
         last = self._world.last
-        html = self._template.render(
-            t=_texts(request.headers.get("accept-language", "")),
+        template = self._templates[wanted_language(request.headers.get("accept-language", ""))]
+        html = template.render(
             origin=f"{request.url.scheme}://{request.url.netloc}",
             today=self._world.now().astimezone().date().isoformat(),
             chats=chats,
@@ -176,24 +175,21 @@ def _web_address(url: str) -> str | None:
     return url if url.lower().startswith(("http://", "https://")) else None
 
 
-def _preview(accepted: Accepted, texts: Texts) -> str:
-    """Return the line that stands for a message in the list of chats."""
+def _preview(accepted: Accepted) -> str:
+    """Return the line that stands for a message in the list of chats; empty for media without a text."""
     body = accepted.body
-    kind = _kind(accepted)
-    if kind == "event":
+    if _kind(accepted) == "event":
         return str(body["event"]["title"])
-    if kind in {"text", "poll"}:
-        return str(body["message"])
-    return str(body.get("message") or texts[kind])
+    return str(body.get("message") or "")
 
 
-def _date(text: Any, texts: Texts) -> dict[str, str]:
+def _date(text: Any, months: Sequence[str]) -> dict[str, str]:
     """Return the parts of an event's start: ``day``, ``month`` and ``words``; only words if it is no date."""
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        return {"words": str(text or texts["no_date"])}
-    month = texts["months"].split()[at.month - 1]
+        return {"words": str(text or "")}
+    month = months[at.month - 1]
     words = f"{at.day} {month} {at.year}"
     if "T" in text or " " in text.strip():
         words += f", {at:%H:%M}"
@@ -203,102 +199,3 @@ def _date(text: Any, texts: Texts) -> dict[str, str]:
 def _local(at: Any, form: str) -> str:
     """Return a time in the time zone of this machine."""
     return str(at.astimezone().strftime(form))
-
-
-def _texts(accept_language: str) -> Texts:
-    """Return the texts in the language that a browser prefers: Turkish if it ranks above English."""
-    return _TURKISH if wanted_language(accept_language) == "tr" else _ENGLISH
-
-
-_ENGLISH: Texts = {
-    "lang": "en",
-    "title": "Simulator inbox",
-    "banner": "Simulator: nothing here goes to WhatsApp",
-    "chats": "Chats",
-    "back": "All chats",
-    "message": "message",
-    "messages": "messages",
-    "today": "Today",
-    "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
-    "empty": "No messages yet",
-    "empty_more": "Messages to this address appear here. Try it:",
-    "composer": "Programs write here, through /v1/send",
-    "older": "Older messages are in",
-    "sent": "answered 200",
-    "unanswered": "accepted, not answered",
-    "device": "Device",
-    "linked": "Linked",
-    "unlinked": "Not linked: sends are answered with 503",
-    "unlink": "Unlink",
-    "scan": "Scan with a phone",
-    "qr": "QR code of device",
-    "faults": "Faults",
-    "faults_none": "None: every valid request is answered with 200.",
-    "fault_500": "Answer 500",
-    "fault_429": "Answer 429",
-    "fault_failed": "success: false",
-    "fault_lost": "Lose the answer",
-    "fault_slow": "Wait 2 s",
-    "faults_off": "All off",
-    "last": "Last request",
-    "last_none": "None so far.",
-    "cut": "cut",
-    "clear_messages": "Clear messages",
-    "noscript": "Without JavaScript: reload the page to see new messages.",
-    "image": "Photo",
-    "video": "Video",
-    "audio": "Audio",
-    "document": "Document",
-    "event": "Event",
-    "poll": "Poll",
-    "poll_hint": "Select one or more",
-    "no_date": "No date",
-    "ledger": "Ledger as JSON",
-    "tools": "Simulator",
-}
-_TURKISH: Texts = {
-    "lang": "tr",
-    "title": "Simülatör gelen kutusu",
-    "banner": "Simülatör: buradan WhatsApp'a hiçbir şey gitmez",
-    "chats": "Sohbetler",
-    "back": "Tüm sohbetler",
-    "message": "mesaj",
-    "messages": "mesaj",
-    "today": "Bugün",
-    "months": "Oca Şub Mar Nis May Haz Tem Ağu Eyl Eki Kas Ara",
-    "empty": "Henüz mesaj yok",
-    "empty_more": "Bu adrese gönderilenler burada görünür. Deneyin:",
-    "composer": "Buraya programlar /v1/send ile yazar",
-    "older": "Daha eski mesajlar:",
-    "sent": "200 ile yanıtlandı",
-    "unanswered": "kabul edildi, yanıtlanmadı",
-    "device": "Cihaz",
-    "linked": "Bağlı",
-    "unlinked": "Bağlı değil: gönderimler 503 ile yanıtlanır",
-    "unlink": "Bağlantıyı kes",
-    "scan": "Telefonla okut",
-    "qr": "QR kodu, cihaz",
-    "faults": "Hatalar",
-    "faults_none": "Yok: her doğru istek 200 ile yanıtlanır.",
-    "fault_500": "500 yanıtla",
-    "fault_429": "429 yanıtla",
-    "fault_failed": "success: false",
-    "fault_lost": "Yanıtı kaybet",
-    "fault_slow": "2 sn bekle",
-    "faults_off": "Hepsini kapat",
-    "last": "Son istek",
-    "last_none": "Henüz yok.",
-    "cut": "kesildi",
-    "clear_messages": "Mesajları sil",
-    "noscript": "JavaScript kapalı: yenileri görmek için sayfayı yenileyin.",
-    "image": "Fotoğraf",
-    "video": "Video",
-    "audio": "Ses",
-    "document": "Belge",
-    "event": "Etkinlik",
-    "poll": "Anket",
-    "poll_hint": "Bir veya daha fazla seçin",
-    "no_date": "Tarih yok",
-    "ledger": "JSON olarak kayıt",
-    "tools": "Simülatör",
-}
