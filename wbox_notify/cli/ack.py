@@ -1,17 +1,14 @@
 """``wbox-notify ack``."""
 
-import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, unknown_rule, usable
-from wbox_notify.engine.state import EscalationState
+from wbox_notify.dispatch.queue import acknowledgement
+from wbox_notify.engine import escalate
 from wbox_notify.errors import Exit
-from wbox_notify.model.deliveries import Memory
-from wbox_notify.model.events import Event
 
 _MOST = 10_000
 
@@ -29,21 +26,14 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     past = history(project)
     ahead = past.memories_ahead(_MOST)
     past.close()
-    keys = [memory.key for memory in ahead if memory.rule == rule and _is_open(memory)]
+    keys = [memory.key for memory in ahead if memory.rule == rule and escalate.is_open(memory)]
     if not keys and project.rule(rule) is None:
         raise unknown_rule(project, rule)
     with open_queue(project) as (queue, _):
         for key in keys:
-            data = {"rule": rule, "key": key}
-            queue.accept(Event(id=f"ack:{uuid.uuid4().hex}", type="ack", at=datetime.now(UTC), data=data))
+            queue.accept(acknowledgement(rule, key))
     if as_json:
         say_json({"rule": rule, "count": len(keys)})
     else:
         say(f"acknowledged: {count(len(keys), 'trouble')} of {rule}")
     return 0 if keys else Exit.NOTHING
-
-
-def _is_open(memory: Memory) -> bool:
-    if memory.kind != EscalationState.KIND or memory.value is None:
-        return False
-    return EscalationState.from_json(memory.value).waiting > 0

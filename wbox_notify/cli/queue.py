@@ -2,10 +2,8 @@
 
 import json
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import click
 from wbox_notify.cli.lines import coloured, delivery_fields, subject, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, usable
-from wbox_notify.dispatch.queue import Action
+from wbox_notify.dispatch.queue import Action, cancellation
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
 from wbox_notify.errors import Exit, WboxError
@@ -166,9 +164,7 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
     keys = [memory.key for memory, _ in reminders if memory.rule == rule and _is_named(memory, key)]
     with open_queue(project) as (verbs, _):
         for full in keys:
-            data = {"rule": rule, "key": full}
-            now = datetime.now(UTC)
-            verbs.accept(Event(id=f"cancel:{uuid.uuid4().hex}", type="cancel", at=now, data=data))
+            verbs.accept(cancellation(rule, full))
     if as_json:
         say_json({"rule": rule, "keys": keys, "count": len(keys)})
     else:

@@ -1,9 +1,6 @@
 """``wbox-notify replay``."""
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +10,13 @@ from wbox_notify.cli.lines import subject
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
+from wbox_notify.dispatch.queue import REPLAYED, once_more
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.store import Queries, rows
 from wbox_notify.store.database import Row
 
 _MOST = 10_000
-_REPLAYED = {"file", "webhook", "schedule", "missing"}
 
 
 @click.command("replay")
@@ -46,7 +43,7 @@ def replay(
     past = history(project)
     stored = _named(past, ids) or past.events_where(**chosen, most=_MOST)
     past.close()
-    events = [rows.event(row) for row in stored if row["type"] in _REPLAYED]
+    events = [rows.event(row) for row in stored if row["type"] in REPLAYED]
     if not (ids or yes):
         _confirm(len(events))
     with open_queue(project) as (queue, _):
@@ -84,6 +81,4 @@ def _replayed(queue: Queue, events: Sequence[Event], *, force: bool) -> int:
     """Let events be planned once more, or come once more; return how many."""
     if not force:
         return queue.replay([event.id for event in events])
-    now = datetime.now(UTC)
-    again = [replace(event, id=f"{event.id}:{uuid.uuid4().hex[:8]}", at=now) for event in events]
-    return sum(queue.accept(event) for event in again)
+    return sum(queue.accept(once_more(event)) for event in events)

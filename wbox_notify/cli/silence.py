@@ -1,8 +1,6 @@
 """``wbox-notify silence``."""
 
 import time
-import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ import click
 from wbox_notify.cli.output import iso, json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
 from wbox_notify.config.values import parse_duration
+from wbox_notify.dispatch.queue import silencing
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.events import Event
 
 
 class _Duration(click.ParamType[float]):
@@ -43,9 +41,7 @@ def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> i
         raise unknown_rule(project, rule)
     until = time.time() + duration
     with open_queue(project) as (queue, _):
-        data = {"rule": rule, "until": until}
-        event = Event(id=f"silence:{uuid.uuid4().hex}", type="silence", at=datetime.now(UTC), data=data)
-        queue.accept(event)
+        queue.accept(silencing(rule, until))
     if as_json:
         say_json({"rule": rule, "until": iso(until) if duration else None})
     else:

@@ -3,8 +3,10 @@
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from wbox_notify.errors import MessageError
 from wbox_notify.model.deliveries import STUCK, WAITING, Plan, PlannedMessage, SendOptions, State
@@ -27,6 +29,34 @@ class Action(StrEnum):
     def states(self) -> tuple[State, ...]:
         """The states of the deliveries that it applies to."""
         return (State.HELD,) if self is Action.RELEASE else (*WAITING, *STUCK)
+
+
+REPLAYED = frozenset({"file", "webhook", "schedule", "missing"})
+"""The types of events that rules can follow once more."""
+
+
+def acknowledgement(rule: str, key: str, name: str = "") -> Event:
+    """Return the event by which a person takes on a trouble; those with one name are the same."""
+    return _by_hand("ack", {"rule": rule, "key": key}, name)
+
+
+def cancellation(rule: str, key: str) -> Event:
+    """Return the event by which a person cancels the reminders with a key."""
+    return _by_hand("cancel", {"rule": rule, "key": key})
+
+
+def silencing(rule: str, until: float) -> Event:
+    """Return the event from which on a rule is silent until a time; a time that has been ends a silence."""
+    return _by_hand("silence", {"rule": rule, "until": until})
+
+
+def once_more(event: Event) -> Event:
+    """Return an event as it comes once more, so that rules follow it whatever they sent of it before."""
+    return replace(event, id=f"{event.id}:{uuid.uuid4().hex[:8]}", at=datetime.now(UTC))
+
+
+def _by_hand(kind: str, data: dict[str, Any], name: str = "") -> Event:
+    return Event(id=f"{kind}:{name or uuid.uuid4().hex}", type=kind, at=datetime.now(UTC), data=data)
 
 
 class Control:

@@ -10,6 +10,7 @@ from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import EscalationState, Notification, Retry
+from wbox_notify.model.deliveries import Memory
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Step
 
@@ -43,6 +44,13 @@ def acknowledge(run: RuleRun, key: str) -> None:
         run.decide("ack", "passed", "acknowledged")
     else:
         run.decide("ack", "stopped", "nothing left to acknowledge")
+
+
+def is_open(memory: Memory) -> bool:
+    """Return whether a memory is an escalation of which somebody is still to be told."""
+    if memory.kind != EscalationState.KIND or memory.value is None:
+        return False
+    return EscalationState.from_json(memory.value).waiting > 0
 
 
 def wake(run: RuleRun, key: str) -> None:

@@ -1,7 +1,6 @@
 """The pages behind signed links: one button each, which acts when it is pressed and not before."""
 
 import uuid
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
-from wbox_notify.dispatch.queue import Control
+from wbox_notify.dispatch.queue import Control, acknowledgement
 from wbox_notify.errors import StoreError
 from wbox_notify.model import signed_links
-from wbox_notify.model.events import Event
 from wbox_notify.model.signed_links import ACK, RELEASE
 from wbox_notify.model.texts import LANGUAGES
 from wbox_notify.web.browsers import page_templates, wanted_language
@@ -82,8 +80,7 @@ class _SignedPages:
         once = form.get("once", [uuid.uuid4().hex])[0]
         digest = sha256(f"{request.path_params['token']}\n{once}".encode()).hexdigest()
         rule, _, key = value.partition("\x1f")
-        event = Event(id=f"ack:{digest}", type="ack", at=datetime.now(UTC), data={"rule": rule, "key": key})
-        await commit(self._accept, [event])
+        await commit(self._accept, [acknowledgement(rule, key, digest)])
 
     def _page(self, request: Request, state: str, *, status: int = 200, **shown: Any) -> Response:
         template = self._templates[wanted_language(request.headers.get("accept-language", ""))]
