@@ -20,6 +20,7 @@ from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
 from wbox_notify.web.app import application
+from wbox_notify.web.browsers import PageHosts
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Accept, Limits
@@ -70,10 +71,9 @@ class Doorway:
             files=files,
             reload=reload,
             token=TOKEN,
-            hosts=["127.0.0.1", "localhost", "[::1]"],
+            hosts=PageHosts(["127.0.0.1", "localhost", "[::1]"], lambda: "https://notify.example.com/wbox"),
             limits=limits or Limits(),
             refusals=refusals,
-            public=lambda: "https://notify.example.com/wbox",
         )
         connection = partial(protocol, on_refusal=refusals.report_unreadable)
         self.server = Server(app, "127.0.0.1", 0, protocol=connection)

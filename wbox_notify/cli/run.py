@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -127,6 +128,8 @@ def _introduce(project: Project, daemon: Daemon) -> None:
     say(f"  wbox     {settings.url}")
     say(f"  store    {settings.store}")
     say(f"  address  {daemon.url}")
+    if sys.stdout.isatty():  # the link lets in whoever has it: it belongs into no log
+        say(f"  console  {daemon.console_link()}")
 
 
 class Feed:

@@ -12,6 +12,9 @@ ENDPOINT = "daemon.json"
 LINK_KEY = "link.key"
 """The file in the data folder with the key that signs links."""
 
+CONSOLE_PASSWORD = "console.password"  # noqa: S105 - a name
+"""The file in the data folder with what is kept of the password of the console."""
+
 DATA, KEY, SETTINGS = "its own data", "a key or a secret", "its settings"
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")

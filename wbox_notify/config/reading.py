@@ -135,7 +135,17 @@ class _Reading:
             outlets=self.outlets.urls,
             secrets=dict(self.secrets.values),
             own=own(self.folder, data_dir, chosen["store"], self._keys()),
+            sources=dict(self._sources()),
         )
+
+    def _sources(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of the settings that are given, each with where."""
+        for name, setting in SETTINGS.items():
+            location = self.document.at(*setting.key.split("."))
+            if name in self.variables:
+                yield name, "environment"
+            elif location.steps == location.path and location.value is not None:
+                yield name, "file"
 
     def _warn_of_open_links(self) -> None:
         """Warn of addresses without TLS that others get."""

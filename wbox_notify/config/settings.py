@@ -126,6 +126,7 @@ class Settings:
         secrets: The values of the known secrets, by name.
         link_key: The key that signs links; the daemon fills it in.
         own: The files of the daemon itself.
+        sources: Where those settings come from that are not defaults, by name: ``file`` or ``environment``.
     """
 
     folder: Path
@@ -165,6 +166,7 @@ class Settings:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_key: bytes = field(default=b"", repr=False)
     own: Own = field(default_factory=Own, repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def lends_files(self) -> bool:

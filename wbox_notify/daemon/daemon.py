@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wbox_notify import dispatch
 from wbox_notify.config import private
-from wbox_notify.config.own import ENDPOINT, LINK_KEY
+from wbox_notify.config.own import CONSOLE_PASSWORD, ENDPOINT, LINK_KEY
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import last_good, planner
@@ -36,6 +36,8 @@ from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.web.app import application
+from wbox_notify.web.browsers import PageHosts
+from wbox_notify.web.console import Console, Door
 from wbox_notify.web.metrics import Metrics
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.refusals import Refusals
@@ -72,6 +74,7 @@ class Daemon:
         settings = project.settings
         self._environ = environ
         self._broken = broken
+        self._problems = broken or project.problems
         self._on_plan, self._on_attempt = on_plan, on_attempt
         dispatch.connect(project).close()
         self._store = open_store(settings.store)
@@ -115,6 +118,10 @@ class Daemon:
     def url(self) -> str:
         """The address of the daemon's own pages."""
         return self._server.url
+
+    def console_link(self) -> str:
+        """Return an address that logs in one browser to the console, once and for 15 minutes."""
+        return f"{self.url}{self._door.link()}"
 
     def start(self) -> None:
         """Begin with what is open, then take what comes."""
@@ -161,6 +168,7 @@ class Daemon:
         with self._reloading:
             before = self._live.project
             project = load(before.settings.folder, self._environ)
+            self._problems = project.problems
             broken = {problem.file for problem in errors(project.problems)}
             if any(not file.startswith("rules/") for file in broken):
                 return list(project.problems)
@@ -237,6 +245,17 @@ class Daemon:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
         host, port = settings.listen
         refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, time.time()))
+        names = ("127.0.0.1", "localhost", "[::1]", host)
+        hosts = PageHosts(names, lambda: self._live.project.settings.public_url)
+        self._door = Door(settings.data_dir / CONSOLE_PASSWORD, hosts)
+        console = Console(
+            live=self._live,
+            store=self._store,
+            control=self.control,
+            door=self._door,
+            problems=lambda: self._problems,
+            refusals=refusals,
+        )
         app = application(
             control=self.control,
             hook_of=self._hook_of,
@@ -244,13 +263,13 @@ class Daemon:
             link_key=self._link_key,
             files=self._media,
             metrics=self._metrics,
+            console=console,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             probe=lambda: self._dispatcher.probe(),  # noqa: PLW0108 - it is made later
             token=self._token,
-            hosts=["127.0.0.1", "localhost", "[::1]", host],
+            hosts=hosts,
             limits=Limits(body=settings.body),
             refusals=refusals,
-            public=lambda: self._live.project.settings.public_url,
         )
         connection = partial(Connection, on_refusal=refusals.report_unreadable)
         try:

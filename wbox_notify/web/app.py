@@ -2,10 +2,10 @@
 
 import hmac
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +20,11 @@ from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
-from wbox_notify.web.browsers import host_name, with_headers
+from wbox_notify.web.browsers import PageHosts, host_name, is_address, with_headers
+from wbox_notify.web.console import Console, console_routes
 from wbox_notify.web.media import media_routes
 from wbox_notify.web.metrics import Metrics, metrics_route
-from wbox_notify.web.refusals import Refusals, refusal_handlers
+from wbox_notify.web.refusals import Handlers, Refusals, refusal_handlers
 from wbox_notify.web.requests import Accept, Limits, commit, read
 from wbox_notify.web.signed_pages import signed_page_routes
 from wbox_notify.web.webhooks import HookOf, webhook_routes
@@ -34,6 +35,7 @@ Reload = Callable[[], list[dict[str, Any]]]
 _MAX_MESSAGE = 1 << 20
 _MAX_FORM = 16 * 1024
 _PUBLIC = ("/hook/", "/ack/", "/m/")
+_FOR_PROGRAMS = ("/-/", "/livez", "/readyz", "/metrics")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -52,13 +54,13 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     link_key: bytes,
     files: MediaFiles | None = None,
     metrics: Metrics | None = None,
+    console: Console | None = None,
     reload: Reload | None,
     probe: Callable[[], None] = lambda: None,
     token: str,
-    hosts: Sequence[str],
+    hosts: PageHosts,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     refusals: Refusals | None = None,
-    public: Callable[[], str | None] = lambda: None,
 ) -> ASGIApp:
     """Return the application.
 
@@ -69,16 +71,16 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
         link_key: The key that signs the links in messages.
         files: The files behind the links of media; None where there are none.
         metrics: What ``/metrics`` shows; None where there is none.
+        console: The pages for people; None where there are none.
         reload: Reads the rules again; None where the daemon cannot do that.
         probe: Asks wbox about the devices that cannot send.
         token: The token that our own commands send.
-        hosts: The host names at which all pages answer but ``/hook/``, ``/ack/`` and ``/m/``.
+        hosts: The names at which we answer; all but the commands' verbs and the pages for programs answer at
+            the public one too.
         limits: What the caller of a webhook may send.
         refusals: Reports refused calls; None reports them in the log alone.
-        public: Returns the address at which others reach the daemon, if there is one.
     """
     refusals = refusals or Refusals()
-    own_hosts = {host.strip("[]").lower() for host in hosts} - {""}
 
     async def alive(_request: Request) -> Response:
         """Answer that the process is alive."""
@@ -91,68 +93,90 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     form_limits = replace(limits, body=min(limits.body, _MAX_FORM))
     routes = [
-        *webhook_routes(hook_of, accept, limits, _PageHosts(own_hosts, public)),
+        *webhook_routes(hook_of, accept, limits, hosts),
         *signed_page_routes(control, accept, link_key, form_limits, refusals),
         Route("/livez", alive),
         Route("/readyz", ready),
-        *_Commands(control, reload, probe, token, replace(limits, body=_MAX_MESSAGE)).routes(),
+        *_Commands(control, reload, probe, console, token, replace(limits, body=_MAX_MESSAGE)).routes(),
     ]
     if files:
         routes += media_routes(files)
     if metrics:
         routes.append(metrics_route(metrics))
+    handlers = refusal_handlers(refusals)
+    if console:
+        routes += console_routes(console)
+        handlers = _with_pages(handlers, console)
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(_Guard, own_hosts=own_hosts, refusals=refusals)],
-        exception_handlers=refusal_handlers(refusals),
+        middleware=[Middleware(_Guard, hosts=hosts, has_console=console is not None, refusals=refusals)],
+        exception_handlers=handlers,
     )
     app.router.redirect_slashes = False
     return app
 
 
-class _PageHosts(Container[str]):
-    """The hosts whose pages may call hooks that have no secret: our own, and that of the public address."""
+def _with_pages(handlers: Handlers, console: Console) -> Handlers:
+    """Return handlers that answer a person with a page where there is none."""
+    refuse = handlers[HTTPException]
 
-    def __init__(self, own_hosts: Container[str], public_url: Callable[[], str | None]) -> None:
-        self._own_hosts = own_hosts
-        self._public_url = public_url
+    async def refuse_or_show(request: Request, error: Exception) -> Response:
+        is_missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+        is_person = "text/html" in request.headers.get("accept", "")
+        if is_missing and is_person and not request.url.path.startswith((*_PUBLIC, *_FOR_PROGRAMS)):
+            return await console.missing(request)
+        return await refuse(request, error)
 
-    def __contains__(self, host: object) -> bool:
-        return host in self._own_hosts or host == urlsplit(self._public_url() or "").hostname
+    return {**handlers, HTTPException: refuse_or_show}
 
 
 class _Guard:
     """Refuses our own pages under foreign host names, and adds the headers that keep a page safe.
 
     A name that someone else owns may point to this machine (DNS rebinding). Only the paths that ask for a
-    signature answer at names that we do not know.
+    signature answer at names that we do not know. The console, which has a door of its own, also answers at
+    the public name and at addresses.
     """
 
-    def __init__(self, app: ASGIApp, own_hosts: Container[str], refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, hosts: PageHosts, refusals: Refusals, *, has_console: bool) -> None:
         self._app = app
-        self._own_hosts = own_hosts
+        self._hosts = hosts
+        self._has_console = has_console
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request or refuse it."""
         send = with_headers(send, _HEADERS)
         request = Request(scope)
-        if scope["path"].startswith(_PUBLIC) or host_name(request.headers.get("host", "")) in self._own_hosts:
+        if self._is_open(scope["path"], host_name(request.headers.get("host", ""))):
             await self._app(scope, receive, send)
             return
         await PlainTextResponse("Invalid host header", 400)(scope, receive, send)
         self._refusals.report_request(request, 400, "the request names a host that is not ours")
+
+    def _is_open(self, path: str, host: str) -> bool:
+        if path.startswith(_PUBLIC) or host in self._hosts.own:
+            return True
+        is_console = self._has_console and not path.startswith(_FOR_PROGRAMS)
+        return is_console and (host in self._hosts or is_address(host))
 
 
 class _Commands:
     """The requests of our own commands, which send the token."""
 
     def __init__(
-        self, control: Control, reload: Reload | None, probe: Callable[[], None], token: str, limits: Limits
+        self,
+        control: Control,
+        reload: Reload | None,
+        probe: Callable[[], None],
+        console: Console | None,
+        token: str,
+        limits: Limits,
     ) -> None:
         self._control = control
         self._reload = reload
         self._probe = probe
+        self._console = console
         self._token = f"Bearer {token}".encode("latin-1")
         self._limits = limits
 
@@ -165,6 +189,7 @@ class _Commands:
             Route("/-/event", self.event, methods=["POST"]),
             Route("/-/reload", self.reload, methods=["POST"]),
             Route("/-/probe", self.probe, methods=["POST"]),
+            Route("/-/login", self.login, methods=["POST"]),
         ]
 
     async def queue(self, request: Request) -> Response:
@@ -223,6 +248,13 @@ class _Commands:
         self._authorise(request)
         await run_in_threadpool(self._probe)
         return JSONResponse({})
+
+    async def login(self, request: Request) -> Response:
+        """Answer the path of a fresh login link of the console: ``{"path": "/login/…"}``."""
+        self._authorise(request)
+        if self._console is None:
+            raise HTTPException(404, "this daemon has no console")
+        return JSONResponse({"path": self._console.door.link()})
 
     def _authorise(self, request: Request) -> None:
         authorization = request.headers.get("authorization", "").encode("latin-1")

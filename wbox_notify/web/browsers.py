@@ -2,14 +2,19 @@
 
 import ipaddress
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.filters import do_mark_safe
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Send
 
 from wbox_notify.model.texts import LANGUAGES, translation
+
+html = do_mark_safe
+"""Make HTML of a text of ours; its ``format`` escapes what it fills in."""
 
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^\s:/?#@\[\]\\]+))(?::[0-9]*)?")
 _SAME_SITE = {"same-origin", "none"}
@@ -19,6 +24,21 @@ def host_name(host: str) -> str:
     """Return the name or the address in a ``Host`` header, without its port; empty where it is neither."""
     parts = _HOST.fullmatch(host.lower())
     return (parts["ipv6"] or parts["name"]) if parts else ""
+
+
+class PageHosts(Container[str]):
+    """The hosts whose pages are ours.
+
+    Attributes:
+        own: The names of this machine as the daemon knows them. The name of the public address is also ours.
+    """
+
+    def __init__(self, own: Iterable[str], public_url: Callable[[], str | None] = lambda: None) -> None:
+        self.own = frozenset(host.strip("[]").lower() for host in own) - {""}
+        self._public_url = public_url
+
+    def __contains__(self, host: object) -> bool:
+        return host in self.own or host == urlsplit(self._public_url() or "").hostname
 
 
 def is_address(name: str) -> bool:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 Keep = Callable[[Event, Plan], object]
 """Begins to store an event from which nothing follows."""
 
+Handlers = Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]
+"""What answers an exception, by its type."""
+
 _MAX_REASON = 300
 _MAX_PATH = 100
 _Key = TypeVar("_Key")
@@ -114,9 +117,7 @@ class Refusals:
             self._keep(event, Plan(event_id=event_id, decisions=(decision,)))
 
 
-def refusal_handlers(
-    refusals: Refusals,
-) -> Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
+def refusal_handlers(refusals: Refusals) -> Handlers:
     """Return the handlers that answer requests which are refused by raising, and report them.
 
     What only our log may say is the cause of the error that is raised. Not reported are pages that do not
@@ -155,7 +156,7 @@ def _reason(error: Exception) -> str:
 def _call(request: Request) -> str:
     """Return the path and the client, without the token of a link: ``/hook/push from 10.0.0.7``."""
     path = request.scope["raw_path"].decode("ascii")[:_MAX_PATH]
-    for signed in ("/ack/", "/m/"):
+    for signed in ("/ack/", "/m/", "/login/"):
         if path.startswith(signed):
             path = f"{signed}…"
     return f"{path} from {_address(request.scope['client'])}"

@@ -1,0 +1,46 @@
+// Relative times stay true, and the parts of a page that are marked as live follow what happens.
+"use strict";
+
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function ago(iso) {
+  const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return words.format(Math.trunc(seconds / size), unit);
+}
+
+function tellTimes() {
+  for (const time of document.querySelectorAll("time[data-ago]")) time.textContent = ago(time.dateTime);
+}
+
+// The page is asked for again, and each live part takes the place of the one with its id. What somebody is
+// about to use stays.
+async function renew() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = fresh.getElementById(part.id);
+    const inUse = part.contains(document.activeElement) || part.querySelector("input:checked, details[open]");
+    if (other && !inUse && other.innerHTML !== part.innerHTML) part.replaceWith(other);
+  }
+  tellTimes();
+}
+
+const PAUSE = 1000;
+let due = false;
+
+function renewSoon() {
+  if (due) return;
+  due = true;
+  setTimeout(() => renew().catch(() => {}).finally(() => { due = false; }), PAUSE);
+}
+
+tellTimes();
+setInterval(tellTimes, 10000);
+if (document.querySelector("[data-live]")) {
+  const stream = new EventSource("/activity/stream");
+  stream.addEventListener("message", renewSoon);
+  addEventListener("pagehide", () => stream.close());
+}

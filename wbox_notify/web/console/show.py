@@ -1,0 +1,110 @@
+"""How values are shown on the pages: times, states and phones."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from wbox_notify.model.phones import masked
+from wbox_notify.model.texts import translation
+from wbox_notify.templates.dates import language
+from wbox_notify.web.browsers import html
+
+_MARKS = {
+    "sent": "good",
+    "passed": "good",
+    "ready": "good",
+    "queued": "calm",
+    "sending": "calm",
+    "waits": "calm",
+    "held": "care",
+    "unknown": "care",
+    "paused": "care",
+    "warning": "care",
+    "dead": "bad",
+    "failed": "bad",
+    "error": "bad",
+}
+"""The look of a state by its name; any other is ``plain``."""
+
+
+_NONE = "\N{EN DASH}"
+
+
+def texts_of_states(_: Callable[[str], str]) -> Mapping[str, str]:
+    """Return what states are called."""
+    return {
+        "sent": _("sent"),
+        "queued": _("waiting"),
+        "sending": _("sending"),
+        "held": _("held"),
+        "unknown": _("unclear"),
+        "dead": _("failed"),
+        "expired": _("too late"),
+        "cancelled": _("dropped"),
+        "passed": _("passed"),
+        "stopped": _("stopped"),
+        "waits": _("waits"),
+        "failed": _("failed"),
+        "ready": _("ready"),
+        "paused": _("paused"),
+        "error": _("error"),
+        "warning": _("warning"),
+    }
+
+
+class Show:
+    """The filters of the templates in one language."""
+
+    def __init__(self, lang: str, zone: Callable[[], tzinfo], now: Callable[[], float]) -> None:
+        self._words = language(lang)
+        self._states = texts_of_states(translation(lang).gettext)
+        self._zone = zone
+        self._now = now
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by their names."""
+        return {"time": self.time, "ago": self.ago, "state": self.state, "phone": phone}
+
+    def time(self, iso: str | None) -> str:
+        """Return a time of the model by the clocks of the project, of today without the day."""
+        if iso is None:
+            return _NONE
+        moment = self._local(datetime.fromisoformat(iso))
+        shown = f"{moment:%H:%M:%S}"
+        if moment.date() != self._today().date():
+            shown = f"{self._words.day(moment)} {moment:%H:%M}"
+        return html('<time datetime="{}" title="{}">{}</time>').format(iso, self._whole(moment), shown)
+
+    def ago(self, iso: str | None) -> str:
+        """Return how long ago a time of the model was; a script keeps it true while the page is open."""
+        if iso is None:
+            return _NONE
+        moment = self._local(datetime.fromisoformat(iso))
+        shown = self._words.ago(moment - self._today())
+        return html('<time datetime="{}" title="{}" data-ago>{}</time>').format(
+            iso, self._whole(moment), shown
+        )
+
+    def state(self, name: str) -> str:
+        """Return a state as a pill with its name."""
+        mark = _MARKS.get(name, "plain")
+        return html('<span class="pill {}">{}</span>').format(mark, self._states.get(name, name))
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self._zone())
+
+    def _today(self) -> datetime:
+        return self._local(datetime.fromtimestamp(self._now(), UTC))
+
+    def _whole(self, moment: datetime) -> str:
+        return f"{self._words.day(moment)} {moment:%H:%M:%S}"
+
+
+def phone(digits: str) -> str:
+    """Return a phone number as it is shown where others may look on."""
+    return masked(digits.removeprefix("+"))
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return a time of the model: ISO 8601 with a zone; None for none."""
+    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat()
