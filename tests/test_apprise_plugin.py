@@ -6,7 +6,6 @@ import logging
 import re
 import string
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -270,23 +269,17 @@ def test_no_html_is_too_broken_to_read(source: str) -> None:
 SHAPES = ("<a ", "<a", "<a/", "<a b='", "<a\n", "<a =", "<", "<!--", "<!-- >", "<![", "<![CDATA[", "<?", "</", "</a", "&", "&#9", "<script>", "<style></", "<u> ", "<b>\n", "<b>*", "<li>", "<td>", "<p>", "~~a ", "<title>")  # fmt: skip  # noqa: E501 - a table
 
 
+@pytest.mark.timeout(30)  # without care it takes minutes
 @pytest.mark.parametrize("tail", ["", ">", "-->", "]]>"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_html_of_a_stranger_is_read_in_time(shape: str, tail: str) -> None:
     body = shape * (NotifyWbox.body_maxlen // len(shape)) + tail
-    taken = []
-    for _ in range(3):  # the best counts: what else the machine does takes time of the processor too
-        began = time.thread_time()
-        assert "\x01" not in whatsapp(body)
-        taken.append(time.thread_time() - began)
-    assert min(taken) < 1.0  # a bound of safety; without care it takes minutes
+    assert "\x01" not in whatsapp(body)
 
 
 def test_the_address_of_a_picture_is_measured_before_it_is_read() -> None:
-    marks = "\u0301\u0323" * 50_000
-    began = time.thread_time()
+    marks = "\u0301\u0323" * 500_000  # which take hours to be put in order
     assert whatsapp(f'<img src="http://{marks}.example">') == ""
-    assert time.thread_time() - began < 1.0
 
 
 def test_what_is_longer_than_the_parser_is_given_goes_as_it_is(wbox: Simulator) -> None:

@@ -1,7 +1,6 @@
 """The engine: what an event calls for, and why nothing was sent when nothing was."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -308,8 +307,10 @@ def test_what_is_held_of_many_alerts_carries_the_call_only_where_the_rule_looks_
         "quiet_hours: 00:00-23:59",
     ],
 )
-def test_thousands_of_alerts_that_one_rule_holds_are_planned_in_seconds(project: Loaded, flow: str) -> None:
-    """A limit of safety, in time of the processor: a copy of all for each of them took minutes."""
+def test_thousands_of_alerts_that_one_rule_holds_are_not_copied_for_each_of_them(
+    project: Loaded, flow: str
+) -> None:
+    """With a copy of all for each, it takes minutes, which the limit of a test ends."""
     loaded = project(
         "rules:\n  - id: a\n    trigger: {webhook: {path: a, open: true, preset: alertmanager}}\n"
         f"    {flow}\n    to: '+905551234567'\n    send: {{text: hi}}\n"
@@ -319,7 +320,5 @@ def test_thousands_of_alerts_that_one_rule_holds_are_planned_in_seconds(project:
         for n in range(4000)
     ]
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": {"alerts": alerts}}
-    began = time.thread_time()
     made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Overlay(Nothing()), NOW)
-    assert time.thread_time() - began < 20
     assert len(made.memories) <= 2, "what is held is one, and what was told another"

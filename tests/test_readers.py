@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, islice
@@ -380,9 +379,7 @@ def test_a_zone_that_the_calendar_explains_is_known() -> None:
 )
 def test_rules_of_a_zone_that_would_take_for_ever_are_none(rule: str) -> None:
     asks = OWN_ZONE.replace("FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10", rule)
-    began = time.thread_time()
     assert "is not known" in start_of("Mine", asks)
-    assert time.thread_time() - began < 0.5
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -505,10 +502,9 @@ def test_one_odd_byte_costs_one_row_and_spoils_no_other() -> None:
 
 
 def test_lines_that_each_open_a_quote_are_not_read_again_to_the_end() -> None:
-    began = time.thread_time()
-    found = Rows(io.BytesIO(b"a,b,c\n" + b'x",y,"z\n' * 100_000), "x.csv", Reading()).take(1, 50)
-    assert len(found.rows) == 50
-    assert time.thread_time() - began < 5.0  # a bound of safety: it was 20 ms a row and more for longer files
+    file = io.BytesIO(b"a,b,c\n" + b'x",y,"z\n' * 100_000)
+    assert len(Rows(file, "x.csv", Reading()).take(1, 50).rows) == 50
+    assert file.tell() < 100_000, "and an eighth of it has been read"
 
 
 class Endless(io.RawIOBase):

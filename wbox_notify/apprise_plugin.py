@@ -963,7 +963,7 @@ def _closed(body: str) -> str:
     Python's parser would search for the end again from each beginning, in quadratic time.
     A section in brackets, at which it gives up, becomes a comment, as in browsers.
     """
-    body = body.replace("<![", "<! [")
+    body = re.sub(r"<(?![a-zA-Z/!?])", "&lt;", body.replace("<![", "<! ["))
     for beginning, end in (("<!--", "-->"), ("<", ">")):
         at = body.rfind(end) + 1
         body = body[:at] + body[at:].replace(beginning, html.escape(beginning))
