@@ -138,6 +138,7 @@ def test_each_row_is_a_message_and_what_was_decided_is_summed_up(place: Place) -
     assert place.decisions(event) == [
         "rows waits: rows queued",
         "rows failed: row 4 of today.csv: it has 4 cells, and there are 3 columns",
+        """if passed: rows 2-6: 2 times, the first in row 2: if[0] row.status == "shipped" (row.status = 'shipped')""",
         "send passed: rows 2-6: 2 times, the first in row 2: 1 message",
         """if stopped: rows 2-6: 2 times, the first in row 3: if[0] row.status == "shipped" (row.status = 'packed')""",
         "rows passed: 2 messages of 5 rows",

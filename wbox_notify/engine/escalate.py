@@ -8,7 +8,7 @@ from typing import Any
 from wbox_notify.engine import quiet, silence
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
-from wbox_notify.engine.rule_run import RuleRun, messages_of
+from wbox_notify.engine.rule_run import RuleRun, messages_of, with_values
 from wbox_notify.engine.state import EscalationState, Notification, Retry
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.rules.recipients import Reader
@@ -117,10 +117,10 @@ def _answers(run: RuleRun, state: EscalationState) -> dict[str, bool]:
 def _is_due(run: RuleRun, step: Step, context: Mapping[str, Any]) -> bool:
     """Return whether a step is to be taken, as it says itself."""
     if step.unless and step.unless.truth(context):
-        run.decide(_stage(step), "stopped", f"unless {step.unless.source}")
+        run.decide(_stage(step), "stopped", f"unless {with_values(step.unless, context)}")
         return False
     if step.condition and not step.condition.truth(context):
-        run.decide(_stage(step), "stopped", f"if {step.condition.source}")
+        run.decide(_stage(step), "stopped", f"if {with_values(step.condition, context)}")
         return False
     return True
 

@@ -19,9 +19,10 @@ from wbox_notify.engine import (
 )
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.notification import found_again
-from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.rule_run import RuleRun, with_values
 from wbox_notify.engine.state import Notification
 from wbox_notify.errors import WboxError
+from wbox_notify.model.deliveries import Verdict
 from wbox_notify.model.events import Event
 from wbox_notify.rules.names import CALL
 
@@ -72,9 +73,10 @@ def _pass_on(run: RuleRun, first: str, item: Item) -> None:
 def _conditions_hold(run: RuleRun, item: Item) -> bool:
     context = run.context(item)
     for number, condition in enumerate(run.rule.conditions):
-        if not condition.truth(context):
-            seen = ", ".join(f"{name} = {value!r}" for name, value in condition.seen(context).items())
-            run.decide("if", "stopped", f"if[{number}] {condition.source} ({seen})")
+        holds = condition.truth(context)
+        outcome: Verdict = "passed" if holds else "stopped"
+        run.decide("if", outcome, f"if[{number}] {with_values(condition, context)}")
+        if not holds:
             if item.is_resolved and (run.rule.group or told.is_known(run, item)):
                 group.end(run, item)
             return False

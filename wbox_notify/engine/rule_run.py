@@ -13,6 +13,7 @@ from wbox_notify.model import reasons
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Facts, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.messages import Media, Message, Notice, Text
+from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import one_line
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.recipients import OnCall, Outlet, Person, Reader, distinct
@@ -20,6 +21,7 @@ from wbox_notify.rules.rule import Draft, Translations
 from wbox_notify.templates import Expression, Template
 
 _S = TypeVar("_S", bound=State)
+_LONGEST_VALUES = 400
 _Place = tuple[str, str, str]
 """The rule, the kind and the key of a memory."""
 
@@ -293,6 +295,16 @@ def text_to(reader: Reader, text: str, title: str) -> Message:
     if isinstance(reader, Outlet):
         return Notice(outlet=reader.name, text=text, title=title)
     return Text(phone=reader.phone, message=text)
+
+
+def with_values(expression: Expression, about: Mapping[str, Any]) -> str:
+    """Return an expression with what it looks at, as ``file.size > 9 (file.size = 3)``, without secrets."""
+    seen = ", ".join(f"{name} = {value!r}" for name, value in expression.seen(about).items())
+    if len(seen) > _LONGEST_VALUES:
+        seen = f"{seen[:_LONGEST_VALUES]}…"
+    if seen:
+        seen = f" ({seen})"
+    return f"{redacted(expression.source)}{seen}"
 
 
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from wbox_notify.engine import told
 from wbox_notify.engine.item import Item, key_of, moment
-from wbox_notify.engine.rule_run import RuleRun, values_of
+from wbox_notify.engine.rule_run import RuleRun, values_of, with_values
 from wbox_notify.engine.state import StatusState
 from wbox_notify.rules.rule import Status
 
@@ -24,7 +24,7 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     before = run.recall(StatusState, key)
     status = _status(how, context, before)
     if status == "resolved" and before is None:
-        run.decide(StatusState.KIND, "stopped", "not firing, as before")
+        run.decide(StatusState.KIND, "stopped", f"not firing, as before: {with_values(how.firing, context)}")
         return None
     state = before or StatusState(since=run.time)
     if status == "firing":
@@ -34,6 +34,7 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     alert = {"status": status, "since": state.since}
     item = item._replace(key=f"status:{key}", status=status, data={**item.data, "alert": alert})
     if before is None or _goes_on(run, item):
+        run.decide(StatusState.KIND, "passed", with_values(how.firing, context))
         return item
     detail = f"firing since {moment(state.since):%Y-%m-%d %H:%M} UTC, as before"
     if item.is_resolved:

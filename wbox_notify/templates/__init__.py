@@ -16,6 +16,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
+from wbox_notify.model.redaction import redacted
 from wbox_notify.templates import familiar, patterns
 from wbox_notify.templates.arguments import check_calls, usage
 from wbox_notify.templates.budget import running
@@ -31,6 +32,7 @@ _LONGEST_OUTPUT = 64 * 1024
 _BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
 _SAYS_NO = frozenset({"false", "no", "off", "0"})
 _LONGEST_TEXT = 200
+_LONGEST_SEARCHED = 2000
 _MOST_PARTS = 10
 _DEEPEST = 3
 
@@ -255,7 +257,7 @@ def plain(value: Any) -> Any:
 
 
 def short(value: Any, depth: int = _DEEPEST) -> Any:
-    """Return a value as JSON, short enough for one line of a log."""
+    """Return a value as JSON, short enough for one line of a log, and without secrets."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Undefined):
@@ -263,9 +265,11 @@ def short(value: Any, depth: int = _DEEPEST) -> Any:
     if isinstance(value, Mapping | list | tuple):
         return _short_parts(value, depth - 1) if depth else "…"
     text = value.isoformat() if isinstance(value, date | time) else str(value)
+    # Cut afterwards: the beginning of a secret would not be known as one.
+    clean = redacted(text[:_LONGEST_SEARCHED])
     if len(text) > _LONGEST_TEXT:
-        return f"{text[:_LONGEST_TEXT]}…"
-    return text
+        return f"{clean[:_LONGEST_TEXT]}…"
+    return clean
 
 
 def _short_parts(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], depth: int) -> Any:
