@@ -15,7 +15,8 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
-from wbox_notify.cli.output import json_option, log_to_stderr, say, say_json
+from wbox_notify.cli.logs import log_to_stderr
+from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import sound
 from wbox_notify.cli.run import Feed
 from wbox_notify.daemon.daemon import Daemon

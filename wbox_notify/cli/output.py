@@ -1,11 +1,7 @@
-"""Output of the commands: lines for people, JSON for programs, errors and logs on stderr."""
+"""Output of the commands: lines for people, JSON for programs, errors on stderr."""
 
 import json
-import logging
-import os
 import re
-import sys
-import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, tzinfo
@@ -13,15 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from wbox_notify.errors import ConfigError
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import printable
 
-log = logging.getLogger(__name__)
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-_LEVELS = ("debug", "info", "warning", "error")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 zone: ContextVar[tzinfo | None] = ContextVar("zone", default=None)
@@ -81,52 +73,3 @@ def lasted(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def log_to_stderr() -> None:
-    """Send warnings and errors of all parts to stderr, one line each, without secrets.
-
-    ``WBOX_LOG_LEVEL`` sets the level, also for threads and libraries.
-
-    Raises:
-        ConfigError: there is no such level.
-    """
-    level = os.environ.get("WBOX_LOG_LEVEL", "").strip().lower() or "warning"
-    if level not in _LEVELS:
-        raise ConfigError(f"WBOX_LOG_LEVEL: unknown level {level}", hint=f"one of {', '.join(_LEVELS)}")
-    stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(_Line("%(asctime)s  %(levelname)s  %(message)s", "%H:%M:%S"))
-    stream.addFilter(_Once())
-    logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
-    logging.captureWarnings(capture=True)
-    threading.excepthook = _thread_ended
-
-
-def _thread_ended(failure: threading.ExceptHookArgs) -> None:
-    name = failure.thread.name if failure.thread else "a thread"
-    log.error("%s ended: %s: %s", name, failure.exc_type.__name__, failure.exc_value)
-
-
-class _Once(logging.Filter):
-    """Drops a line that repeats within seconds: where no file can be opened, asyncio logs it 2048 times."""
-
-    _seconds = 5.0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = ("", 0.0)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text, since = self._last
-        if record.getMessage() == text and record.created - since < self._seconds:
-            return False
-        self._last = (record.getMessage(), record.created)
-        return True
-
-
-class _Line(logging.Formatter):
-    """A record on one line, with every secret masked and no traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        record.exc_info = record.exc_text = None
-        return printable(redacted(super().format(record)))

@@ -17,7 +17,8 @@ import click
 from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, subject, target
-from wbox_notify.cli.output import clock, json_option, lasted, log_to_stderr, say, say_json
+from wbox_notify.cli.logs import log_to_stderr
+from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
@@ -88,6 +89,7 @@ def run(config: Path | None, as_json: bool) -> int:
 def _loaded(config: Path | None) -> tuple[Project, Sequence[Problem]]:
     """Return the project, or what it was before its errors, with these; end with 78 where that is unknown."""
     project = open_project(config)
+    log_to_stderr(project.settings.log_format)
     broken = errors(project.problems)
     if not broken:
         return project, ()

@@ -241,6 +241,7 @@ Zone = Annotated[ZoneInfo, parsed(as_zone)]
 Language = Annotated[
     str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")
 ]
+LogFormat = Annotated[str, matching("(text|json)", "{} is not a format of the log", "`text` or `json`")]
 Region = Annotated[
     str,
     matching("[A-Za-z]{2}", "{} is not the code of a country", "two letters: TR"),

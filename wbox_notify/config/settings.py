@@ -147,6 +147,9 @@ class Settings:
         "store", None, "`sqlite:///PATH`; else a file in the data folder", "WBOX_STORE"
     )
     history: fields.History = at("history", "90d", "how long finished things are kept", "WBOX_HISTORY")
+    log_format: fields.LogFormat = at(
+        "log.format", "text", "`text`, or `json`: one object a line", "WBOX_LOG_FORMAT"
+    )
     listen: fields.Address = at("listen", "127.0.0.1:8725", "host and port of the daemon", "WBOX_LISTEN")
     public_url: fields.PublicUrl | None = at(
         "public_url", None, "the public address of the daemon", "WBOX_PUBLIC_URL"
@@ -178,6 +181,7 @@ _SECTIONS = {
     "wbox": "The wbox server, its key, and how quickly messages go there.",
     "defaults": "Defaults of rules and messages.",
     "limits": "Limits on what others send.",
+    "log": "The lines that the daemon writes on stderr.",
 }
 
 

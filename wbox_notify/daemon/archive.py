@@ -16,6 +16,7 @@ from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Decision, Delivery
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project, Rule
@@ -85,6 +86,10 @@ class Archive(PeriodicThread):
 
     def _put_away(self, final: Final) -> bool:
         """Return whether a file is where it is to be, or is left for good."""
+        with about(event=final.version.id):
+            return self._settle(final)
+
+    def _settle(self, final: Final) -> bool:
         try:
             state, detail, path = self._put(final)
         except WboxError as error:

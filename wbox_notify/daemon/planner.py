@@ -10,6 +10,7 @@ from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
@@ -93,13 +94,15 @@ class Planner(PeriodicThread):
             log.warning("the clock was set: %d waits of rules count by it from now on", len(changed))
 
     def _tell(self, planned: Planned) -> None:
-        if planned.fault:
-            _log_fault(planned.fault)
-        event = planned.event
+        event, event_id = planned.event, planned.plan.event_id
+        with about(event=event_id):
+            if planned.fault:
+                _log_fault(planned.fault)
         file = f"{event.data['name']}: " if event and event.type == "file" else ""
         for decision in planned.plan.decisions:
             level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
-            log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, file, decision.detail)
+            with about(event=event_id, rule=decision.rule):
+                log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, file, decision.detail)
         if self._observer:
             self._observer(event, planned.plan)
 

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -19,6 +19,7 @@ from wbox_notify.dispatch.retry import after, may_be_its_own
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Attempt, Delivery, NextStep, State
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -342,12 +343,16 @@ class Dispatcher(PeriodicThread):
 
     def _attempt(self, delivery: Delivery, client: Client) -> None:
         """Send a delivery, and report to the scheduler how that ended."""
+        with _about(delivery):
+            answer = self._answer(delivery, client)
+        self._reports.put((delivery, answer))
+
+    def _answer(self, delivery: Delivery, client: Client) -> Answer:
         try:
-            answer = self._request(delivery, client)
+            return self._request(delivery, client)
         except Exception as error:  # noqa: BLE001 - it may have been sent, and must not stay as it is
             log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
-            answer = Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
-        self._reports.put((delivery, answer))
+            return Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
 
     def _request(self, delivery: Delivery, client: Client) -> Answer:
         if delivery.message is None:
@@ -369,7 +374,9 @@ class Dispatcher(PeriodicThread):
         level = logging.WARNING
         if then.state is State.SENT:
             level = logging.INFO
-        log.log(level, "delivery %d to %s: %s: %s", delivery.id, recipient, answer.outcome, answer.detail)
+        text = "delivery %d to %s: %s: %s"
+        with _about(delivery):
+            log.log(level, text, delivery.id, recipient, answer.outcome, answer.detail)
         if self._observer:
             self._observer(delivery, answer, then)
 
@@ -386,3 +393,7 @@ class Dispatcher(PeriodicThread):
             log.warning(
                 "%d times were later than now, by a clock that was ahead; they count from now", lowered
             )
+
+
+def _about(delivery: Delivery) -> AbstractContextManager[None]:
+    return about(event=delivery.event_id, rule=delivery.rule, delivery=delivery.id)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Message, Notice, Text, notice_of
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
@@ -104,7 +105,8 @@ class Fallback:
         name = f"alarm:{key}"
         if self._store.known_events([name]):
             return False
-        log.warning("%s", text)
+        with about(event=name):
+            log.warning("%s", text)
         at = datetime.fromtimestamp(now, UTC)
         event = Event(id=name, type="alarm", at=at, data={"text": text})
         settings = self._live.project.settings

@@ -17,6 +17,7 @@ from wbox_notify.model import signed_links
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import Decision, Delivery, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Media, Message
 from wbox_notify.rules import Live
 
@@ -188,7 +189,8 @@ class MediaFiles:
                 self._copy(keys, source)
             except WboxError as error:
                 if error.retry:  # it is copied when the message is about to be sent
-                    log.warning("%s", error)
+                    with about(event=plan.event_id, rule=source[0]):
+                        log.warning("%s", error)
                 else:
                     problem = error.with_hint
                     problems |= dict.fromkeys(keys, problem)

@@ -1,21 +1,26 @@
 """The verbs of the store. Each that changes something returns when its effect is on disk."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from types import MappingProxyType
 
 from wbox_notify.model.clock import SLACK, Step
 from wbox_notify.model.deliveries import Attempt, Delivery, Memory, NextStep, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
+from wbox_notify.model.log_subject import about
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import DAY, UNLIMITED, Pace
 from wbox_notify.store import claims, plans, rows, statements
 from wbox_notify.store.database import Database, Row, Transaction
 from wbox_notify.store.files import Files
 from wbox_notify.store.queries import Queries
+
+log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 20
 
@@ -51,7 +56,9 @@ class Store(Queries):
 
         What their source wants to remember, and the files that they tell of, are kept together with them.
         """
-        return self._database.write(plans.put_events, events, now, memories, files)
+        kept = self._database.write(plans.put_events, events, now, memories, files)
+        kept.add_done_callback(partial(_note_kept, events))
+        return kept
 
     def known_events(self, ids: Sequence[str]) -> set[str]:
         """Return those of the event ids that the store has."""
@@ -220,6 +227,15 @@ class Store(Queries):
     def prune(self, before: float, most: int) -> Future[int]:
         """Forget at most ``most`` rows of what was finished by then; return how many, 0 when none is left."""
         return self._database.write(_prune, before, most)
+
+
+def _note_kept(events: Sequence[Event], kept: Future[list[bool]]) -> None:
+    """Write to the log which events are on disk."""
+    if kept.exception() or not log.isEnabledFor(logging.INFO):
+        return
+    for event, is_new in zip(events, kept.result(), strict=True):
+        with about(event=event.id):
+            log.info("%s event %s", event.type, "kept" if is_new else "known before")
 
 
 def _run(tx: Transaction, statement: str, values: Row) -> None:
