@@ -1,6 +1,7 @@
 """Delivery of notifications to the readers of a rule, now or after their quiet hours."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import GroupState, Notification, QuietState, Retry
-from wbox_notify.errors import MessageError
+from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.rules import Contact
@@ -25,15 +26,29 @@ _WITH = ":with:"
 
 def deliver(run: RuleRun, notification: Notification) -> bool:
     """Make the rule's messages for all readers; return whether anybody is told, now or later."""
-    context = about(run, notification)
-    readers = run.readers(context)
-    if notification.healed:
-        readers += _before(run, notification, readers, context)
-    is_told = _deliver(run, readers, notification, context)
+    with _escalating(run, notification):
+        context = about(run, notification)
+        readers = run.readers(context)
+        if notification.healed:
+            readers += _before(run, notification, readers, context)
+        is_told = _deliver(run, readers, notification, context)
     if not is_told:
         for item in notification.items:
             dedupe.forget(run, item)
     return is_told
+
+
+@contextmanager
+def _escalating(run: RuleRun, notification: Notification) -> Iterator[None]:
+    """Let an escalation begin, or end, though nobody can be told: the next person is to hear of trouble."""
+    try:
+        yield
+    except WboxError:
+        follow = partial(escalate.begin, run, notification)
+        if notification.healed:
+            follow = partial(escalate.end, run, notification.alert)
+        run.despite.append(follow)
+        raise
 
 
 def _before(
@@ -47,15 +62,17 @@ def _before(
 
 def end(run: RuleRun, notification: Notification) -> None:
     """End a trouble without a word: what waits of it for readers is dropped, and nobody is called."""
-    for reader in run.readers(about(run, notification)):
-        quiet.take(run, reader, notification)
-        told.note(run, reader, notification, heard=True)
+    with _escalating(run, notification):
+        for reader in run.readers(about(run, notification)):
+            quiet.take(run, reader, notification)
+            told.note(run, reader, notification, heard=True)
     escalate.end(run, notification.alert)
 
 
 def deliver_to(run: RuleRun, reader: Reader, notification: Notification) -> None:
     """Make the rule's messages for one reader."""
-    _deliver(run, [reader], notification, about(run, notification))
+    with _escalating(run, notification):
+        _deliver(run, [reader], notification, about(run, notification))
 
 
 def _deliver(
@@ -64,7 +81,7 @@ def _deliver(
     """Make messages for readers; return whether any of them is told now, or is to be told later."""
     if silence.holds(run, readers, notification):
         return False
-    number, is_held = 0, False
+    number, is_held, before = 0, False, len(run.messages)
     for reader in readers:
         if quiet.holds(run, reader, notification, context):
             is_held = not quiet.drops(run)
@@ -72,7 +89,7 @@ def _deliver(
             number += _tell_now(run, reader, notification)
     if number:
         run.decide("send", "passed", messages_of(number))
-    _escalate(run, notification, number)
+    _escalate(run, notification, len(run.messages) - before)
     return is_held or number > 0
 
 
@@ -106,7 +123,7 @@ def _tell(
 
 
 def _escalate(run: RuleRun, notification: Notification, number: int) -> None:
-    """Let the clock of the next person run from when somebody was told, until all is well."""
+    """Let the clock of the next person run from the first messages, made or failed, until all is well."""
     if notification.healed:
         escalate.end(run, notification.alert)
     elif number:
@@ -194,7 +211,11 @@ def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
     if held.step is not None:
         escalate.tell_late(run, reader, held)
         return
-    notification = as_now(run, held)
+    with _escalating(run, held):
+        _release_first(run, reader, as_now(run, held))
+
+
+def _release_first(run: RuleRun, reader: Reader, notification: Notification) -> None:
     if remind.is_past(run, notification.item):
         run.decide(QuietState.KIND, "stopped", "the date of the reminder is past")
     elif _ends_silently(run, notification):
@@ -202,8 +223,9 @@ def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
     elif silence.holds(run, [reader], notification):
         return
     elif not quiet.holds(run, reader, notification, about(run, notification)):
-        number = _tell_now(run, reader, notification, waited=True)
-        _escalate(run, notification, number)
+        before = len(run.messages)
+        _tell_now(run, reader, notification, waited=True)
+        _escalate(run, notification, len(run.messages) - before)
         _note_repeat(run, notification)
 
 

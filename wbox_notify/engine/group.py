@@ -30,12 +30,19 @@ def add(run: RuleRun, how: Group, item: Item) -> None:
         return
     if state is None:
         state = GroupState(opened=item.event_id, since=run.time, due=run.time + how.wait)
-    state = replace(state, items={**state.items, item.identity: item})
-    if state.last is not None and _is_news(state, item):
-        state = replace(state, due=min(state.due, max(run.time, state.last + how.interval)))
+    state = _hurried(replace(state, items={**state.items, item.identity: item}), how, item, run.time)
+    if state.last is None and not state.firing:
+        escalate.end(run, state.alert(key))  # it may have begun though nobody could be told
     run.remember(key, state, state.due)
     seconds = state.due - run.time
     run.decide(GroupState.KIND, "waits", f"added to group {key}; notification in {seconds:.0f} s")
+
+
+def _hurried(state: GroupState, how: Group, item: Item, now: float) -> GroupState:
+    """Return a group that speaks sooner where a member is news."""
+    if state.last is None or not _is_news(state, item):
+        return state
+    return replace(state, due=min(state.due, max(now, state.last + how.interval)))
 
 
 def end(run: RuleRun, item: Item) -> None:

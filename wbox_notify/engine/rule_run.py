@@ -94,6 +94,8 @@ class RuleRun:
         self.stage = ""
         self.event_id = ""
         """The event that is followed, where an item can be found in it again by its place."""
+        self.despite: list[Callable[[], None]] = []
+        """What follows although the work that is guarded now fails."""
         self.changes: dict[_Place, Change] = {}
         """The states that the rule leaves."""
         self._overlay = overlay
@@ -172,6 +174,8 @@ class RuleRun:
             stage = self.stage or stage
             where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
             self.fail(stage, error.with_hint.removeprefix(where), origin, retry, where=where)
+            while self.despite:
+                self.despite.pop()()
             return False
         finally:
             self.stage = ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wbox_notify.engine import told
+from wbox_notify.engine import escalate, told
 from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of, with_values
 from wbox_notify.engine.state import StatusState
@@ -23,6 +23,8 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     key = key_of(values_of(how.key, context))
     before = run.recall(StatusState, key)
     status = _status(how, context, before)
+    item = item._replace(key=f"status:{key}", status=status)
+    _end_untold(run, item)
     if status == "resolved" and before is None:
         run.decide(StatusState.KIND, "stopped", f"not firing, as before: {with_values(how.firing, context)}")
         return None
@@ -32,7 +34,7 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     elif status == "resolved":
         run.forget(StatusState, key)
     alert = {"status": status, "since": state.since}
-    item = item._replace(key=f"status:{key}", status=status, data={**item.data, "alert": alert})
+    item = item._replace(data={**item.data, "alert": alert})
     if before is None or _goes_on(run, item):
         run.decide(StatusState.KIND, "passed", with_values(how.firing, context))
         return item
@@ -41,6 +43,12 @@ def follow(run: RuleRun, item: Item) -> Item | None:
         detail = "resolved before anybody was told of it"
     run.decide(StatusState.KIND, "stopped", detail)
     return None
+
+
+def _end_untold(run: RuleRun, item: Item) -> None:
+    """End an escalation that has begun though nobody could be told."""
+    if item.is_resolved and not told.is_heard_alone(run, item):
+        escalate.end(run, item.identity)
 
 
 def _goes_on(run: RuleRun, item: Item) -> bool:

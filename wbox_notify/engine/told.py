@@ -5,7 +5,8 @@ from dataclasses import replace
 from wbox_notify.engine.item import Item, key_of, short
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, values_of
-from wbox_notify.engine.state import GroupState, Notification, QuietState, ToldState
+from wbox_notify.engine.state import EscalationState, GroupState, Notification, QuietState, ToldState
+from wbox_notify.errors import WboxError
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Group
 
@@ -43,8 +44,10 @@ def unknown(reader: Reader) -> str:
 
 
 def is_known(run: RuleRun, item: Item) -> bool:
-    """Return whether anybody was told of the alert of an item, or is to be told of it after quiet hours."""
-    return run.recall(ToldState, short(item.identity)) is not None or _waits(run, item)
+    """Return whether anybody was told of the alert of an item, or is to be told of it by now."""
+    key = short(item.identity)
+    known = (run.recall(ToldState, key), run.recall(EscalationState, key))
+    return any(known) or _waits(run, item)
 
 
 def is_heard(run: RuleRun, item: Item) -> bool:
@@ -72,7 +75,11 @@ def is_heard_alone(run: RuleRun, item: Item) -> bool:
 
 
 def _waits(run: RuleRun, item: Item) -> bool:
-    for reader in run.readers(about(run, Notification.of(item))):
+    try:
+        readers = run.readers(about(run, Notification.of(item)))
+    except WboxError:
+        return False  # for nobody; a stage that tells them says what is wrong
+    for reader in readers:
         waiting = run.recall(QuietState, reader.address) or QuietState()
         if waiting.taken(Notification.of(item))[0]:
             return True
