@@ -21,8 +21,9 @@ from test_rules_schema import ROOT, RULES, SETTINGS, SHORTHANDS
 
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.config.yaml.problems import Problem, errors
-from wbox_notify.rules.check import check, summary
+from wbox_notify.rules.check import check
 from wbox_notify.rules.json_schema import rule_schema
+from wbox_notify.rules.summary import summary
 
 ENVIRON = {"A": "a secret that is long enough"}
 RULE_SCHEMA = Draft202012Validator(rule_schema())

@@ -148,6 +148,10 @@ def test_a_turn_lasts_from_its_first_moment_to_that_of_the_next(wall: datetime, 
         if moment(turns.start + timedelta(days=day), turns.zone) <= now
     ]
     assert turns.at(now) is turns.rotation[begun[-1] % 3]
+    one, two = turns.turns(now, now + timedelta(hours=26))[:2]
+    assert (one.contact, one.end) == (turns.at(now), two.start)
+    assert one.start <= now < one.end
+    assert two.contact is turns.at(two.start) is not turns.at(two.start - timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(

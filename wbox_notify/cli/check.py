@@ -15,8 +15,8 @@ from wbox_notify.model.file_version import Known
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check as find_problems
-from wbox_notify.rules.check import summary
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
+from wbox_notify.rules.summary import summary
 from wbox_notify.store import open_history
 
 

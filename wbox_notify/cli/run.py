@@ -30,8 +30,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
-from wbox_notify.rules.check import summary
 from wbox_notify.rules.exposure import exposures
+from wbox_notify.rules.summary import summary
 
 log = logging.getLogger(__name__)
 

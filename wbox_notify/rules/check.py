@@ -16,14 +16,12 @@ from wbox_notify.rules import exposure
 from wbox_notify.rules.compile import parts
 from wbox_notify.rules.names import CALL
 from wbox_notify.rules.project import Project
-from wbox_notify.rules.recipients import Contact, OnCall
 from wbox_notify.rules.rule import Draft, Rule
 from wbox_notify.rules.triggers import (
     TARGETS,
     FileTrigger,
     MissingTrigger,
     Target,
-    Trigger,
     WebhookTrigger,
 )
 from wbox_notify.templates import Template
@@ -68,35 +66,6 @@ def check(project: Project) -> list[Problem]:
             problems += exposure.sent(draft, location, settings.own, settings.folder)
         problems += [*_targets(rule), *_table(rule)]
     return list(in_order(problems))
-
-
-def summary(rule: Rule) -> str:
-    """Return a rule in one line, such as ``file /srv/invoices *.pdf -> text to 1 number``."""
-    recipients = []
-    numbers = sum(isinstance(recipient, Contact) for recipient in rule.to)
-    if numbers == 1:
-        recipients.append("1 number")
-    elif numbers:
-        recipients.append(f"{numbers} numbers")
-    for recipient in rule.to:
-        if isinstance(recipient, OnCall):
-            recipients.append(recipient.name)
-        elif isinstance(recipient, Template):
-            recipients.append(recipient.source.strip())
-    recipients += [outlet.name for outlet in rule.via]
-    kinds = ", ".join(draft.kind for draft in rule.send)
-    return f"{' or '.join(map(_trigger, rule.triggers))} -> {kinds} to {', '.join(recipients)}"
-
-
-def _trigger(trigger: Trigger) -> str:
-    if isinstance(trigger, FileTrigger):
-        return f"file {trigger.root} {', '.join(trigger.match)}"
-    if isinstance(trigger, WebhookTrigger):
-        notes = trigger.scheme.notes if trigger.scheme else ("open",)
-        return f"webhook /hook/{trigger.path} ({', '.join(notes)})".removesuffix(" ()")
-    if isinstance(trigger, MissingTrigger):
-        return f"missing {_trigger(trigger.of)} (deadline: {trigger.by.describe()})"
-    return f"schedule {trigger.schedule.describe()}"
 
 
 def _sources(rule: Rule) -> Iterator[tuple[FileTrigger | WebhookTrigger, Location]]:

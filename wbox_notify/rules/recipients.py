@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from wbox_notify.config.yaml.document import Location
@@ -73,6 +73,14 @@ class Outlet:
         return ""
 
 
+class Turn(NamedTuple):
+    """A turn of a rotation, with its beginning and its end in UTC."""
+
+    contact: Contact
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class OnCall:
     """An on-call rotation: ``days`` for each contact, from ``start`` by the clocks of ``zone``."""
@@ -90,13 +98,29 @@ class OnCall:
 
     def at(self, moment: datetime) -> Contact:
         """Return who is on call at a moment (with any time zone); before the start, the first."""
+        return self.rotation[self._number(moment) % len(self.rotation)]
+
+    def turns(self, moment: datetime, until: datetime) -> list[Turn]:
+        """Return the turns from the one at a moment on, up to those that begin before another moment."""
+        turns = [self._turn(self._number(moment))]
+        while turns[-1].end < until:
+            turns.append(self._turn(self._number(turns[-1].end)))
+        return turns
+
+    def _number(self, moment: datetime) -> int:
+        """Return which turn a moment is in; before the start, the first."""
         wall = moment.astimezone(self.zone).replace(tzinfo=None)
-        shift = timedelta(days=self.days)
-        number = max((wall - self.start) // shift, 0)
-        # Where clocks go back, the next shift may have begun already.
-        if wall >= self.start and moment_of(self.start + shift * (number + 1), self.zone) <= moment:
+        number = max((wall - self.start) // timedelta(days=self.days), 0)
+        # Where clocks go back, the next turn may have begun already.
+        if wall >= self.start and self._turn(number).end <= moment:
             number += 1
-        return self.rotation[number % len(self.rotation)]
+        return number
+
+    def _turn(self, number: int) -> Turn:
+        first = self.start + timedelta(days=self.days) * number
+        last = first + timedelta(days=self.days)
+        contact = self.rotation[number % len(self.rotation)]
+        return Turn(contact, moment_of(first, self.zone), moment_of(last, self.zone))
 
 
 Person = Contact | OnCall

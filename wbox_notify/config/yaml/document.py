@@ -92,6 +92,12 @@ class Location:
         """The text here as the file has it, without its quotes or ``|``."""
         return "\n".join(self._written()[1])
 
+    def excerpt(self) -> tuple[int, tuple[str, ...]]:
+        """Return the number of the first line of the value here, and its lines with stars for secrets."""
+        node = self._node()
+        first = node.place.line
+        return first, self.document.source.safe[first - 1 : node.end]
+
     def within(self, line: int, column: int | None) -> Place:
         """Return the place of a line of ``written``, from 1, or of a column in it."""
         start, lines = self._written()

@@ -43,6 +43,11 @@ class Node:
     size: int = 1
     height: int = 1
 
+    @property
+    def end(self) -> int:
+        """The last line of the value with all its parts."""
+        return max([self.last_line, *(part.end for part in self.parts.values())])
+
     def hold(self, step: str | int, part: "Node") -> None:
         """Take a part in."""
         self.parts[step] = part

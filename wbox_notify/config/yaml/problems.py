@@ -55,15 +55,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The lines of a file that problems point into; ``names`` of secrets are shown in them."""
+    """The lines of a file that problems point into; ``names`` of secrets are shown in them.
+
+    ``safe`` are the lines with stars in place of possible secrets.
+    """
 
     file: str
     lines: tuple[str, ...] = field(repr=False)
     names: frozenset[str] = field(default=frozenset(), repr=False)
-    _safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_safe", masked(self.lines, self.names))
+        object.__setattr__(self, "safe", masked(self.lines, self.names))
 
     def problem(
         self, place: Place, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
@@ -78,7 +81,7 @@ class Source:
             message=message,
             hint=hint,
             severity=severity,
-            excerpt=self._safe[max(place.line - 2, 0) : place.line],
+            excerpt=self.safe[max(place.line - 2, 0) : place.line],
         )
 
 
