@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consoles import House
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from windows import Windows
 
 from wbox_notify.simulator import Simulator
 
@@ -77,3 +79,25 @@ def sim(running: Simulator) -> Simulator:
     running.clear_faults()
     running.scan(1)
     return running
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A daemon with one rule; a module that needs others has a fixture of this name."""
+    with House(tmp_path_factory.mktemp("console") / "project") as a_house:
+        yield a_house
+
+
+@pytest.fixture(scope="module")
+def all_windows(browser: Browser, house: House) -> Iterator[Windows]:
+    windows = Windows(browser, house)
+    yield windows
+    windows.close()
+
+
+@pytest.fixture
+def windows(all_windows: Windows) -> Iterator[Windows]:
+    """Windows that are logged in; a test in which a page complains fails."""
+    all_windows.complaints.clear()
+    yield all_windows
+    assert all_windows.complaints == []
