@@ -150,6 +150,7 @@ class Daemon:
         self._watcher.stop()
         self._files.stop()
         self._schedules.stop()
+        self._console.changes.end()
         self._server.stop()
         self._planner.stop()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
@@ -166,21 +167,9 @@ class Daemon:
         remember (groups, digests, timers) stays.
         """
         with self._reloading:
-            before = self._live.project
-            project = load(before.settings.folder, self._environ)
-            self._problems = project.problems
-            broken = {problem.file for problem in errors(project.problems)}
-            if any(not file.startswith("rules/") for file in broken):
-                return list(project.problems)
-            ids = {rule.id for rule in project.rules}
-            kept = [rule for rule in before.rules if rule.file in broken and rule.id not in ids]
-            if kept:
-                outlets = {**before.outlets, **project.outlets}
-                project = replace(project, rules=(*project.rules, *kept), outlets=outlets)
-            self._follow(self._completed(project))
-            if not broken:
-                self._mend()
-            return list(project.problems)
+            self._problems = self._follow_files()
+        self._console.changes.note()
+        return list(self._problems)
 
     def reload_and_log(self) -> None:
         """Reload, and write the result to the log."""
@@ -191,6 +180,23 @@ class Daemon:
             log.error("%s: %s; keeping the previous version", place, message)
         if not broken:
             log.warning("reloaded %d rules", len(self._live.project.rules))
+
+    def _follow_files(self) -> Sequence[Problem]:
+        """Follow the files as far as they are right; return what is wrong in them."""
+        before = self._live.project
+        project = load(before.settings.folder, self._environ)
+        broken = {problem.file for problem in errors(project.problems)}
+        if any(not file.startswith("rules/") for file in broken):
+            return project.problems
+        ids = {rule.id for rule in project.rules}
+        kept = [rule for rule in before.rules if rule.file in broken and rule.id not in ids]
+        if kept:
+            outlets = {**before.outlets, **project.outlets}
+            project = replace(project, rules=(*project.rules, *kept), outlets=outlets)
+        self._follow(self._completed(project))
+        if not broken:
+            self._mend()
+        return project.problems
 
     def _mend(self) -> None:
         """Take note that no file of the project has an error."""
@@ -248,7 +254,7 @@ class Daemon:
         names = ("127.0.0.1", "localhost", "[::1]", host)
         hosts = PageHosts(names, lambda: self._live.project.settings.public_url)
         self._door = Door(settings.data_dir / CONSOLE_PASSWORD, hosts)
-        console = Console(
+        self._console = Console(
             live=self._live,
             store=self._store,
             control=self.control,
@@ -263,7 +269,7 @@ class Daemon:
             link_key=self._link_key,
             files=self._media,
             metrics=self._metrics,
-            console=console,
+            console=self._console,
             reload=lambda: [problem.as_json() for problem in self.reload()],
             probe=lambda: self._dispatcher.probe(),  # noqa: PLW0108 - it is made later
             token=self._token,

@@ -52,3 +52,6 @@ class Database(Readable, Protocol):
 
         The future raises StoreError when nothing was written.
         """
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call a function after each commit that changed something, from the thread that writes."""

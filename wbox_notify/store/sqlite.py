@@ -65,6 +65,7 @@ class Sqlite:
             self._owner.close()
             raise
         self._broken = False
+        self._heard: Callable[[], None] = lambda: None
         self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
         self._writer.start()
 
@@ -80,6 +81,10 @@ class Sqlite:
     def read(self, statement: str, values: Row | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
         return self._reader.read(statement, values)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call a function after each commit that changed something, from the thread that writes."""
+        self._heard = heard
 
     def close(self) -> None:
         """Commit what is queued, then give up the file."""
@@ -107,6 +112,7 @@ class Sqlite:
         try:
             with _explained(self._path):
                 self._reopen_if_broken()
+                before = self._connection.total_changes
                 self._connection.execute("begin immediate")
                 done = [(job.future, self._attempt(job)) for job in batch]
                 # Before the commit: what callers hear has failed must not be there later.
@@ -121,6 +127,8 @@ class Sqlite:
         for future, result in done:
             if not future.done():
                 future.set_result(result)
+        if self._connection.total_changes > before:
+            self._heard()
 
     def _give_back(self, error: StoreError) -> None:
         """Undo what was begun; after an error of the disk, the connection cannot be trusted."""

@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import MappingProxyType
@@ -44,6 +44,10 @@ class Store(Queries):
         super().__init__(database)
         self._database: Database = database
         self.files = Files(database)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call a function, which must not wait, after each change that is on disk."""
+        self._database.listen(heard)
 
     def put_events(
         self,

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from wbox_notify.web.console import about, entrance
+from wbox_notify.web.console import about, activity, entrance
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import Door
 
@@ -16,6 +16,7 @@ _HERE = Path(__file__).parent
 _FILES = ("console.css", "console.js", "icon.svg")
 _PAGES = (
     about,
+    activity,
     entrance,
 )
 

@@ -25,6 +25,7 @@ from wbox_notify.model.texts import LANGUAGES, translation
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_from_other_site, page_templates, wanted_language
+from wbox_notify.web.console.changes import Changes
 from wbox_notify.web.console.door import Door, field
 from wbox_notify.web.console.show import Show, iso
 from wbox_notify.web.refusals import Refusals
@@ -55,6 +56,7 @@ class Console:
         store: The store, with its queries.
         control: The verbs of the queue.
         door: Who may come in.
+        changes: What open pages hear of.
         now: Returns the time, in seconds since the epoch.
     """
 
@@ -73,6 +75,8 @@ class Console:
         self.store = store
         self.control = control
         self.door = door
+        self.changes = Changes()
+        store.listen(self.changes.note)
         self.now = clock
         self._problems = problems
         self._refusals = refusals
