@@ -27,7 +27,19 @@ STATEMENTS = {
 }
 
 GIVEN = {
-    *("json_each", "asked", "CONSTANT", "used", "newest", "devices", "lanes", "first", "counted", "hours"),
+    *(
+        "json_each",
+        "asked",
+        "CONSTANT",
+        "used",
+        "newest",
+        "devices",
+        "lanes",
+        "first",
+        "counted",
+        "hours",
+        "slots",
+    ),
     *("unheard", "versions"),
 }
 """What a statement makes itself, of rows that it has found."""
@@ -39,13 +51,12 @@ SMALL = {
 }
 
 SCANS: Mapping[str, Mapping[str, str]] = {
-    "MEMORIES": {"memory": "once, after the clock was set"},
-    "ANSWER_STORMS": {"memory": "a person has answered; the index alone is read"},
     "WAITING": {"delivery_expiry": "the queue is counted when a device is probed, for a message about it"},
     "COUNTS": {"delivery_expiry": "the queue is counted for `status`; the index alone is read"},
     "QUEUE": {"delivery_expiry": "the queue is listed; the index alone is read to the end"},
     "QUEUE_IDS": {"delivery_expiry": "the same"},
     "QUEUE_COUNT": {"delivery_expiry": "the same"},
+    "QUEUE_BY_RULE": {"delivery_expiry": "the queue is counted for a person"},
     "UNHEARD": {"delivery_expiry": "while the fallback knows of a device that cannot send"},
     "SHIFT_DUE": {"delivery_expiry": "the clock was set, and the queue follows"},
     "SHIFT_OPEN": {"delivery_expiry": "the same"},

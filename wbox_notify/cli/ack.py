@@ -8,6 +8,7 @@ from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import count, history, open_project, open_queue, unknown_rule, usable
 from wbox_notify.dispatch.queue import acknowledgement
 from wbox_notify.engine import escalate
+from wbox_notify.engine.state import EscalationState
 from wbox_notify.errors import Exit
 
 _MOST = 10_000
@@ -24,7 +25,7 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     """
     project = usable(open_project(config))
     past = history(project)
-    ahead = past.memories_ahead(_MOST)
+    ahead = past.memories_ahead([EscalationState.KIND], _MOST)
     past.close()
     keys = [memory.key for memory in ahead if memory.rule == rule and escalate.is_open(memory)]
     if not keys and project.rule(rule) is None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,8 @@ from wbox_notify.cli.output import iso, json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
+from wbox_notify.engine import ahead
 from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
-from wbox_notify.engine.state import STATES, SilenceState
-from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows
@@ -32,11 +31,11 @@ _MOST_AHEAD = 10_000
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @since_option("7d")
 @click.option("-n", "--most", type=click.IntRange(0), default=20, show_default=True, help="Messages to show.")
-@click.option("--next", "ahead", is_flag=True, help="Show what comes next instead.")
+@click.option("--next", "coming", is_flag=True, help="Show what comes next instead.")
 @json_option
 @click.pass_obj
 def plan(
-    config: Path | None, /, path: Path | None, *, since: float, most: int, ahead: bool, as_json: bool
+    config: Path | None, /, path: Path | None, *, since: float, most: int, coming: bool, as_json: bool
 ) -> int:
     """Compare what the rules in PATH would have sent in the last days with the rules in use.
 
@@ -48,7 +47,7 @@ def plan(
     when, and until when rules are silent.
     """
     project = open_project(config)
-    if ahead:
+    if coming:
         return _show_next(project, most, as_json=as_json)
     edited = sound(open_project(path) if path else project)
     past = history(project)
@@ -90,38 +89,24 @@ def _happening(row: Row) -> Happening:
 
 def _show_next(project: Project, most: int, *, as_json: bool) -> int:
     past = open_history(project.settings.store)
-    memories = past.memories_ahead(_MOST_AHEAD) if past else []
-    coming = sorted([*_held(memories), *_scheduled(project)], key=lambda step: step["at"])[:most]
+    memories = past.memories_ahead(ahead.KINDS, _MOST_AHEAD) if past else []
+    coming = sorted([*ahead.held(memories), *ahead.scheduled(project, datetime.now(UTC))])[:most]
     if past:
         past.close()
     if as_json:
-        say_json([{**step, "at": iso(step["at"])} for step in coming])
+        say_json(
+            [
+                {"at": iso(step.at), "what": step.what, "rule": step.rule, "waiting": step.waiting}
+                for step in coming
+            ]
+        )
         return 0
     for step in coming:
-        waiting = f"  {step['waiting']} waiting" if step["waiting"] else ""
-        say(f"{moment(step['at'])}  {step['what']:<12} {step['rule']}{waiting}")
+        waiting = f"  {step.waiting} waiting" if step.waiting else ""
+        say(f"{moment(step.at)}  {step.what:<12} {step.rule}{waiting}")
     if not coming:
         say("nothing is due")
     return 0
-
-
-def _held(memories: Iterable[Memory]) -> Iterator[dict[str, Any]]:
-    """Yield when rules go on with what they hold, without what they only forget."""
-    for memory in memories:
-        kind = STATES.get(memory.kind)
-        if kind is None or memory.value is None:
-            continue
-        waiting = kind.from_json(memory.value).waiting
-        if waiting or kind is SilenceState:
-            yield {"at": memory.due, "what": memory.kind, "rule": memory.rule, "waiting": waiting}
-
-
-def _scheduled(project: Project) -> Iterator[dict[str, Any]]:
-    now = datetime.now(UTC)
-    for table in project.timetables():
-        at = table.schedule.after(now)
-        if at:
-            yield {"at": at.timestamp(), "what": table.kind, "rule": table.rule, "waiting": 0}
 
 
 def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str, Said], most: int) -> None:

@@ -1,17 +1,17 @@
-"""``wbox-notify queue list|retry|release|drop|cancel``."""
+"""``wbox-notify queue list|counts|retry|release|drop|cancel``."""
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wbox_notify.cli.lines import coloured, delivery_fields, subject, target
-from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import count, history, open_project, open_queue, usable
+from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
@@ -20,22 +20,11 @@ from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Memory, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
 from wbox_notify.model.text import printable
-from wbox_notify.store import Queries
+from wbox_notify.rules import Project
+from wbox_notify.store import Chosen, Queries
 
 _MOST_IDS = 20
 _AT_ONCE = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filter:
-    """The state, rule and event of the chosen deliveries; empty for any."""
-
-    state: str | None
-    rule: str
-    event: str
-
-    def __bool__(self) -> bool:
-        return bool(self.state or self.rule or self.event)
 
 
 def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +33,7 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--state", type=states, help="Only those in this state."),
         click.option("--rule", default="", metavar="RULE", help="Only those of this rule."),
         click.option("--event", default="", metavar="ID", help="Only those of this event."),
+        click.option("--to", default="", metavar="TO", help="Only those to a contact or a number."),
     ):
         function = option(function)
     return function
@@ -51,7 +41,7 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("queue")
 def queue() -> None:
-    """List, retry, release or drop messages that have not been sent; cancel reminders."""
+    """List, count, retry, release or drop messages that have not been sent; cancel reminders."""
 
 
 @queue.command("list")
@@ -59,20 +49,18 @@ def queue() -> None:
 @click.option("-n", "--most", type=click.IntRange(1), default=200, show_default=True, help="Number of lines.")
 @json_option
 @click.pass_obj
-def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -> int:
+def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool, **filters: str) -> int:
     """List deliveries that wait, are held or could not be sent, oldest first, with the reason.
 
     Then come the reminders of rules that wait for a date, the next one first.
     """
-    chosen = _Filter(**filters)
-    states: Sequence[State] = [*OPEN, *STUCK]
-    if chosen.state:
-        states = [State(chosen.state)]
+    states = [State(state)] if state else [*OPEN, *STUCK]
     project = open_project(config)
     past, lang = history(project), project.settings.lang
-    deliveries = past.queue(states, most, rule=chosen.rule, event=chosen.event)
-    reminders = _reminders(past, chosen)
-    total = past.queue_size(states, rule=chosen.rule, event=chosen.event) + len(reminders)
+    chosen = _chosen(project, **filters)
+    deliveries = past.queue(states, most, chosen)
+    reminders = _reminders(past, state, chosen)
+    total = past.queue_size(states, chosen) + len(reminders)
     reminders = reminders[:most]
     ids = [delivery.event_id for delivery in deliveries] + [memory.event_id for memory, _ in reminders]
     events = past.events_by_id(ids)
@@ -83,7 +71,7 @@ def list_(config: Path | None, /, most: int, *, as_json: bool, **filters: Any) -
     else:
         lines = [_line(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
         lines += [_reminder_line(memory, state, events.get(memory.event_id)) for memory, state in reminders]
-        _print(lines, total, filtered=any(filters.values()))
+        _print(lines, total, filtered=bool(state) or any(chosen))
     return 0
 
 
@@ -96,12 +84,16 @@ def _print(lines: Sequence[str], total: int, *, filtered: bool) -> None:
     elif not total:
         say("The queue is empty.")
     elif total > len(lines):
-        say(f"{len(lines)} of {total}: -n {total} shows all; or use --rule, --event, --state")
+        say(f"{len(lines)} of {total}: -n {total} shows all; or use --rule, --event, --state, --to")
 
 
-def _reminders(past: Queries, chosen: _Filter) -> list[tuple[Memory, RemindState]]:
-    """Return the reminders that are to come; none where a state of deliveries is chosen."""
-    if chosen.state:
+def _chosen(project: Project, *, rule: str, event: str, to: str) -> Chosen:
+    return Chosen(rule, event, tuple(phones(project, to)) if to else ())
+
+
+def _reminders(past: Queries, state: str | None, chosen: Chosen) -> list[tuple[Memory, RemindState]]:
+    """Return the reminders that are to come; they have no state, and whom they go to is not known yet."""
+    if state or chosen.recipients:
         return []
     return [
         (memory, state)
@@ -145,6 +137,33 @@ def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, Any
     if event and event.type == "file":
         fields["file"] = event.data.get("path")
     return fields
+
+
+@queue.command("counts")
+@json_option
+@click.pass_obj
+def counts(config: Path | None, *, as_json: bool) -> int:
+    """Count the deliveries that wait, are held or could not be sent, by state and by rule."""
+    past = history(open_project(config))
+    by_rule, oldest = past.queue_by_rule([*OPEN, *STUCK]), past.oldest_waiting()
+    past.close()
+    states = sum((Counter(of_rule) for of_rule in by_rule.values()), Counter[State]())
+    if as_json:
+        say_json({"states": states, "rules": by_rule, "oldest": None if oldest is None else iso(oldest)})
+        return 0
+    for name, of_rule in by_rule.items():
+        say(f"{name:<24} {_numbers(of_rule)}")
+    if not states:
+        say("The queue is empty.")
+        return 0
+    since = "" if oldest is None else f"   the oldest waits since {moment(oldest)}"
+    say(f"{'all':<24} {_numbers(states)}{since}")
+    return 0
+
+
+def _numbers(of_states: Mapping[State, int]) -> str:
+    shown = (f"{of_states[state]} {state}" for state in (*OPEN, *STUCK) if of_states.get(state))
+    return ", ".join(shown)
 
 
 @queue.command("cancel")
@@ -192,24 +211,21 @@ def _add_command(action: Action, text: str) -> None:
         everything: bool,
         yes: bool,
         as_json: bool,
-        **filters: Any,
+        state: str | None,
+        **filters: str,
     ) -> int:
-        chosen = _Filter(**filters)
-        if bool(ids) + everything + bool(chosen) != 1:
+        if bool(ids) + everything + (bool(state) or any(filters.values())) != 1:
             raise click.UsageError(
-                "give the numbers that `queue list` shows; or --rule, --event, --state; or --all"
+                "give the numbers that `queue list` shows; or --rule, --event, --state, --to; or --all"
             )
         project = usable(open_project(config))
-        past = history(project)
-        numbers = _checked(past, ids) if ids else _matching(past, action, chosen)
+        past, chosen = history(project), _chosen(project, **filters)
+        numbers = _checked(past, ids) if ids else _matching(past, action, state, chosen)
         past.close()
         if action is Action.DROP and not ids and not yes:
             _confirm(len(numbers))
         with open_queue(project) as (verbs, _):
-            done: dict[int, None] = {}
-            # In slices, so that webhooks need not wait for the last of many thousands.
-            for start in range(0, len(numbers), _AT_ONCE):
-                done |= dict.fromkeys(verbs.queue(action, numbers[start : start + _AT_ONCE]))
+            done = _apply(verbs, action, numbers)
             if everything:  # also deliveries that came meanwhile, and rows that are not read yet
                 done |= dict.fromkeys(verbs.queue(action, None))
         if as_json:
@@ -219,6 +235,15 @@ def _add_command(action: Action, text: str) -> None:
         return 0 if done else Exit.NOTHING
 
 
+def _apply(verbs: Queue, action: Action, numbers: Sequence[int]) -> dict[int, None]:
+    """Return the ids that an action changed, as the keys of a map."""
+    done: dict[int, None] = {}
+    # In slices, so that webhooks need not wait for the last of many thousands.
+    for start in range(0, len(numbers), _AT_ONCE):
+        done |= dict.fromkeys(verbs.queue(action, numbers[start : start + _AT_ONCE]))
+    return done
+
+
 def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     for number in ids:
         if past.delivery(number) is None:
@@ -226,11 +251,9 @@ def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     return ids
 
 
-def _matching(past: Queries, action: Action, chosen: _Filter) -> Sequence[int]:
-    states = [state for state in action.states if chosen.state in {None, state}]
-    if not states:
-        return []
-    return past.queued(states, rule=chosen.rule, event=chosen.event)
+def _matching(past: Queries, action: Action, state: str | None, chosen: Chosen) -> Sequence[int]:
+    states = [each for each in action.states if state in {None, each}]
+    return past.queued(states, chosen) if states else []
 
 
 def _confirm(number: int) -> None:

@@ -91,6 +91,12 @@ class Control:
         self._wake()
         return released
 
+    def drop_event(self, event_id: str) -> int:
+        """Drop what the storm guard holds of one event; return how many messages."""
+        dropped = self._store.drop_event(event_id, time.time()).result()
+        self._wake()
+        return dropped
+
     def replay(self, ids: Sequence[str]) -> int:
         """Let events be planned once more by the rules as they are now; return how many events those are."""
         count = self._store.plan_again(ids).result()

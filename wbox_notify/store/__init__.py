@@ -4,11 +4,20 @@ from pathlib import Path
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.store.integrity import BusyError, UnsoundError
-from wbox_notify.store.queries import Queries
+from wbox_notify.store.queries import Chosen, Queries
 from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
 from wbox_notify.store.store import Store
 
-__all__ = ["BusyError", "Queries", "SchemaError", "Store", "UnsoundError", "open_history", "open_store"]
+__all__ = [
+    "BusyError",
+    "Chosen",
+    "Queries",
+    "SchemaError",
+    "Store",
+    "UnsoundError",
+    "open_history",
+    "open_store",
+]
 
 
 def open_store(url: str) -> Store:

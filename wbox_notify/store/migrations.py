@@ -244,4 +244,7 @@ MIGRATIONS = (
     """
     create index delivery_of_rule on delivery (rule, created, recipient) where rule <> '';
     """,
+    """
+    create index memory_kind on memory (kind, due);
+    """,
 )

@@ -136,6 +136,15 @@ def release_event(tx: Transaction, event_id: str, now: float) -> int:
     return tx.execute(statements.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
 
 
+def drop_event(tx: Transaction, event_id: str, now: float) -> int:
+    """Cancel what the storm guard holds of one event; return how many."""
+    _answer_storms(tx, "dropped", event_id, now)
+    held = tx.execute(statements.OF_STORM, {"id": event_id}).fetchall()
+    for row in held:
+        claims.drop(tx, row, now)
+    return len(held)
+
+
 def drop(tx: Transaction, ids: Sequence[int] | None, now: float) -> list[int]:
     """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
     chosen = _chosen(tx, ids, (*WAITING, *STUCK))
@@ -151,7 +160,7 @@ def _chosen(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State])
     listed = rows.listed(states)
     if ids is not None:
         return tx.execute(statements.DELIVERIES, {"ids": rows.listed(ids), "states": listed}).fetchall()
-    values = {"states": listed, "rule": "", "event": "", "most": _ALL}
+    values = {"states": listed, "rule": "", "event": "", "recipients": "[]", "after": 0, "most": _ALL}
     return tx.execute(statements.QUEUE, values).fetchall()
 
 

@@ -34,6 +34,17 @@ class RuleStanding(NamedTuple):
     silent: float | None
 
 
+class Chosen(NamedTuple):
+    """Which deliveries are asked for: those of a rule, of an event, to some recipients; empty for any."""
+
+    rule: str = ""
+    event: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+ANY = Chosen()
+
+
 class Trail(NamedTuple):
     """All that is known of an event.
 
@@ -69,21 +80,32 @@ class Queries:
         return next(iter(self._deliveries(statements.DELIVERY, {"id": number})), None)
 
     def queue(
-        self, states: Sequence[State], most: int = 200, *, rule: str = "", event: str = ""
+        self, states: Sequence[State], most: int = 200, chosen: Chosen = ANY, *, after: int = 0
     ) -> list[Delivery]:
-        """Return the deliveries in any of the states, oldest first; of one rule or one event where asked."""
-        chosen = {"states": rows.listed(states), "rule": rule, "event": event, "most": most}
-        return self._deliveries(statements.QUEUE, chosen)
+        """Return the deliveries in any of the states whose id is above ``after``, oldest first."""
+        values = {"states": rows.listed(states), **_values(chosen), "after": after, "most": most}
+        return self._deliveries(statements.QUEUE, values)
 
-    def queued(self, states: Sequence[State], *, rule: str = "", event: str = "") -> list[int]:
+    def queued(self, states: Sequence[State], chosen: Chosen = ANY) -> list[int]:
         """Return the ids of the same deliveries, all of them."""
-        chosen = {"states": rows.listed(states), "rule": rule, "event": event}
-        return [row["id"] for row in self._database.read(statements.QUEUE_IDS, chosen)]
+        values = {"states": rows.listed(states), **_values(chosen), "after": 0}
+        return [row["id"] for row in self._database.read(statements.QUEUE_IDS, values)]
 
-    def queue_size(self, states: Sequence[State], *, rule: str = "", event: str = "") -> int:
+    def queue_size(self, states: Sequence[State], chosen: Chosen = ANY) -> int:
         """Return how many the same deliveries are."""
-        chosen = {"states": rows.listed(states), "rule": rule, "event": event}
-        return self._count(statements.QUEUE_COUNT, chosen)
+        values = {"states": rows.listed(states), **_values(chosen), "after": 0}
+        return self._count(statements.QUEUE_COUNT, values)
+
+    def queue_by_rule(self, states: Sequence[State]) -> dict[str, dict[State, int]]:
+        """Return how many deliveries of each rule are in each of the states that any is in."""
+        counts: dict[str, dict[State, int]] = {}
+        for row in self._database.read(statements.QUEUE_BY_RULE, {"states": rows.listed(states)}):
+            counts.setdefault(row["rule"], {})[State(row["state"])] = row["many"]
+        return counts
+
+    def storms(self, most: int) -> list[Row]:
+        """Return of which events the storm guard holds how ``many`` messages ``since`` when, by ``rule``."""
+        return self._database.read(statements.STORMS, {"most": most})
 
     def events_by_id(self, ids: Iterable[str]) -> dict[str, Event]:
         """Return events by their ids; without those that are forgotten."""
@@ -151,6 +173,19 @@ class Queries:
         """Return the event of the last message of a rule, unless it is forgotten."""
         events = map(rows.event, self._database.read(statements.LAST_EVENT_OF_RULE, {"rule": rule}))
         return next(events, None)
+
+    def ended(
+        self, states: Sequence[State], seconds: float, first: int, last: int
+    ) -> list[tuple[int, State, int]]:
+        """Return how many deliveries came to rest in a state, by slots of so many seconds since the epoch."""
+        slots = {"states": rows.listed(states), "seconds": seconds, "first": first, "last": last}
+        counts = self._database.read(statements.ENDED_IN_SLOTS, slots)
+        return [(row["slot"], State(row["state"]), row["many"]) for row in counts]
+
+    def delays(self, since: float, most: int) -> list[tuple[float, float]]:
+        """Return when each of the newest messages was sent, and its seconds from the plan until then."""
+        delays = self._database.read(statements.DELAYS, {"since": since, "most": most})
+        return [(row["changed"], row["delay"]) for row in delays]
 
     def oldest_waiting(self) -> float | None:
         """Return when the oldest delivery that still waits was made."""
@@ -231,9 +266,13 @@ class Queries:
         """Return one event by its id."""
         return next(iter(self._database.read(statements.EVENTS, {"ids": rows.listed([event_id])})), None)
 
-    def memories_ahead(self, most: int) -> list[Memory]:
-        """Return what rules are woken with next, what is due first before the others."""
-        return [rows.memory(row) for row in self._database.read(statements.MEMORIES_AHEAD, {"most": most})]
+    def memories_ahead(self, kinds: Iterable[str], most: int) -> list[Memory]:
+        """Return what rules are woken with next, at most so many memories of each kind."""
+        return [
+            rows.memory(row)
+            for kind in kinds
+            for row in self._database.read(statements.MEMORIES_AHEAD, {"kind": kind, "most": most})
+        ]
 
     def trail(self, row: Row) -> Trail:
         """Return all that is known of the event of a row."""
@@ -267,3 +306,7 @@ class Queries:
 
     def _count(self, statement: str, values: Row) -> int:
         return int(self._database.read(statement, values)[0]["many"])
+
+
+def _values(chosen: Chosen) -> dict[str, Any]:
+    return {**chosen._asdict(), "recipients": rows.listed(chosen.recipients)}

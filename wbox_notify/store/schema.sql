@@ -39,6 +39,7 @@ create table memory (
     unique (rule, kind, key)
 );
 create index memory_due on memory (due) where due is not null;
+create index memory_kind on memory (kind, due);
 
 -- All events that a memory is about: their files stay where they are.
 create table memory_event (

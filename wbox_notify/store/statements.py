@@ -126,14 +126,16 @@ where e.event_id = :id order by m.due, m.rule, m.kind
 MEMORIES_DUE = "select * from memory where due <= :now order by due, seq limit :most"
 """Find what rules want to be woken with now; of one instant what began first comes first."""
 
-MEMORIES_AHEAD = "select * from memory where due is not null order by due, seq limit :most"
-"""Find what rules want to be woken with first, for ``plan --next``."""
+MEMORIES_AHEAD = """
+select * from memory where kind = :kind and due is not null order by due, seq limit :most
+"""
+"""Find what of one kind rules want to be woken with first."""
 
 NEXT_MEMORY = "select min(due) as due from memory where due is not null"
 """Find when the next rule wants to be woken."""
 
 MEMORIES = "select * from memory where kind in (select value from json_each(:kinds))"
-"""Find all memories that have times, after the clock was set."""
+"""Find all memories of some kinds."""
 
 # Deliveries as plans make them
 
@@ -424,17 +426,37 @@ id in (
     select id from delivery where {OPEN} and {_STATES}
     union all select id from ({_CLOSED_IN_STATES}) as closed
 )
-and :rule in ('', rule) and :event in ('', event_id)
+and id > :after and :rule in ('', rule) and :event in ('', event_id)
+and (:recipients = '[]' or recipient in (select value from json_each(:recipients)))
 """
 
 QUEUE = f"select * from delivery where {_IN_STATES} order by id limit :most"
-"""List the deliveries in some states, oldest first, of one rule or event if named."""
+"""List the deliveries in some states, oldest first, of one rule, one event or some recipients if named."""
 
 QUEUE_IDS = f"select id from delivery where {_IN_STATES} order by id"
 """Find the ids of the same."""
 
 QUEUE_COUNT = f"select count(*) as many from delivery where {_IN_STATES}"
 """Count the same."""
+
+QUEUE_BY_RULE = f"""
+select rule, state, count(*) as many from (
+    select rule, state from delivery where {OPEN} and {_STATES}
+    union all
+    select d.rule, d.state from json_each(:states) cross join delivery d
+    where d.{CLOSED} and d.state = json_each.value
+) as counted group by rule, state order by rule, state
+"""
+"""Count the deliveries in some states by rule."""
+
+STORMS = f"""
+select event_id, rule, count(*) as many, min(created) as since, min(id) as id from delivery
+where {CLOSED} and state = 'held' and {_STORM} group by event_id, rule order by id limit :most
+"""
+"""Find the events of which the storm guard holds messages, oldest first."""
+
+OF_STORM = f"select * from delivery where event_id = :id and state = 'held' and {_STORM} order by id"
+"""Find what the storm guard holds of an event."""
 
 REQUEUE = """
 update delivery
@@ -535,6 +557,26 @@ select * from event where id = (
 )
 """
 """Find the event of the last message of a rule, for a try."""
+
+ENDED_IN_SLOTS = f"""
+with recursive slots (slot) as (
+    select cast(:first as bigint) union all select slot + 1 from slots where slot < :last
+)
+select * from (
+    select slot, json_each.value as state, (
+        select count(*) from delivery d where d.{CLOSED} and d.state = json_each.value
+        and d.changed >= slot * :seconds and d.changed < (slot + 1) * :seconds
+    ) as many
+    from slots cross join json_each(:states)
+) as counted where many > 0
+"""
+"""Count what came to rest in some states, in slots of so many seconds since the epoch."""
+
+DELAYS = f"""
+select changed, changed - created as delay from delivery
+where {CLOSED} and state = 'sent' and changed >= :since order by changed desc limit :most
+"""
+"""Find how long the newest messages that were sent since a time took from their plan until they were sent."""
 
 OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"
 """Find since when the oldest delivery waits."""

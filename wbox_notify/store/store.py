@@ -206,6 +206,10 @@ class Store(Queries):
         """Let go all that the storm guard holds of one event; return how many."""
         return self._database.write(plans.release_event, event_id, now)
 
+    def drop_event(self, event_id: str, now: float) -> Future[int]:
+        """Cancel all that the storm guard holds of one event; return how many."""
+        return self._database.write(plans.drop_event, event_id, now)
+
     def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
         return self._database.write(plans.drop, ids, now)
