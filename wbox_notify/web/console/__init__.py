@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from wbox_notify.web.console import about, activity, entrance
+from wbox_notify.web.console import about, activity, entrance, people, rules
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import Door
 
@@ -18,6 +18,8 @@ _PAGES = (
     about,
     activity,
     entrance,
+    people,
+    rules,
 )
 
 

@@ -38,6 +38,8 @@ HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
+    # Without a referrer a browser names no origin either in the form that it sends.
+    "referrer-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
 
@@ -56,6 +58,7 @@ class Console:
         store: The store, with its queries.
         control: The verbs of the queue.
         door: Who may come in.
+        problems: Returns what is wrong in the files of the project as they are now.
         changes: What open pages hear of.
         now: Returns the time, in seconds since the epoch.
     """
@@ -78,7 +81,7 @@ class Console:
         self.changes = Changes()
         store.listen(self.changes.note)
         self.now = clock
-        self._problems = problems
+        self.problems = problems
         self._refusals = refusals
         self._environment = cache(self._templates)
 
@@ -223,7 +226,7 @@ class Console:
     def banners(self, lang: str) -> dict[str, Any]:
         """Return what each page begins with: broken files, paused devices, silent rules."""
         return {
-            "problems": [problem.as_json() for problem in errors(self._problems())],
+            "problems": [problem.as_json() for problem in errors(self.problems())],
             "paused": [
                 {
                     "device": circuit.device,

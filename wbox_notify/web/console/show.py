@@ -1,7 +1,7 @@
 """How values are shown on the pages: times, states and phones."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from wbox_notify.model.phones import masked
@@ -28,6 +28,8 @@ _MARKS = {
 
 
 _NONE = "\N{EN DASH}"
+_SUNDAY = date(2026, 1, 4)
+_WEEK = 7
 
 
 def texts_of_states(_: Callable[[str], str]) -> Mapping[str, str]:
@@ -63,7 +65,14 @@ class Show:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by their names."""
-        return {"time": self.time, "ago": self.ago, "state": self.state, "phone": phone}
+        return {
+            "time": self.time,
+            "ago": self.ago,
+            "state": self.state,
+            "phone": phone,
+            "day": self.day,
+            "days": self.days,
+        }
 
     def time(self, iso: str | None) -> str:
         """Return a time of the model by the clocks of the project, of today without the day."""
@@ -89,6 +98,19 @@ class Show:
         """Return a state as a pill with its name."""
         mark = _MARKS.get(name, "plain")
         return html('<span class="pill {}">{}</span>').format(mark, self._states.get(name, name))
+
+    def day(self, iso: str) -> str:
+        """Return a day as a short name and its number in the month."""
+        return self._words.name(date.fromisoformat(iso), "EEE d")
+
+    def days(self, numbers: Sequence[int]) -> str:
+        """Return days of the week by their numbers, Monday being 1; nothing for all of them."""
+        names = [self._words.name(_SUNDAY + timedelta(days=number), "EEE") for number in numbers]
+        if len(numbers) == _WEEK:
+            return ""
+        if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:  # noqa: PLR2004 - of a range
+            return f"{names[0]}{_NONE}{names[-1]}"
+        return ", ".join(names)
 
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(self._zone())
