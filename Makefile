@@ -45,6 +45,7 @@ reliability: $(VENV)/ready ## Run the tests of the fault catalogue and write doc
 bench: $(VENV)/ready ## Run the benchmarks
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/history.py
+	$(BIN)/python tests/bench/plan.py
 	$(BIN)/python tests/bench/rows.py
 
 wheel: $(VENV)/ready ## Build the wheel into dist/

@@ -22,6 +22,7 @@ from wbox_notify.templates import Expression, Template
 
 _S = TypeVar("_S", bound=State)
 _LONGEST_VALUES = 400
+_ENCODER = json.JSONEncoder(default=str)
 _Place = tuple[str, str, str]
 """The rule, the kind and the key of a memory."""
 
@@ -98,6 +99,8 @@ class RuleRun:
         """What follows although the work that is guarded now fails."""
         self.changes: dict[_Place, Change] = {}
         """The states that the rule leaves."""
+        self._context: tuple[Item, Mapping[str, Any]] | None = None
+        """The item that was looked at last, and its names: each stage looks at the same."""
         self._overlay = overlay
         self._undo: list[dict[_Place, Change | None]] = []
         """What stood in ``changes`` before each work that is guarded now: a failure undoes its own alone."""
@@ -230,7 +233,9 @@ class RuleRun:
 
     def context(self, item: Item) -> dict[str, Any]:
         """Return the values of all names that an item gives."""
-        return context(self.project, self.rule, item, self.now)
+        if self._context is None or self._context[0] is not item:
+            self._context = item, context(self.project, self.rule, item, self.now)
+        return {**self._context[1]}
 
     def people(self, to: Sequence[Person | Template], about: Mapping[str, Any]) -> tuple[Person, ...]:
         """Return who is meant, rotations as they are; MessageError where somebody is not known."""
@@ -314,7 +319,7 @@ def with_values(expression: Expression, about: Mapping[str, Any]) -> str:
 def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> list[Any]:
     """Return the values of expressions as JSON values."""
     values = [expression.value(about) for expression in expressions]
-    return cast("list[Any]", json.loads(json.dumps(values, default=str)))
+    return cast("list[Any]", json.loads(_ENCODER.encode(values)))
 
 
 def messages_of(number: int) -> str:

@@ -48,6 +48,14 @@ def _fields(kept: Any) -> list[_Field]:
 _READ: Mapping[Any, Callable[[Any], Any]] = {Event: event_of, frozenset[str]: frozenset}
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_READ_QUICKLY = (_as_it_is, tuple, frozenset)
+"""What reads a value in which there is no item, so that nobody looks for its events."""
+
+
 def _reader(hint: Any) -> Callable[[Any], Any]:
     """Return what reads a JSON value as a type."""
     if hint in _READ:
@@ -55,16 +63,21 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if isinstance(hint, type) and issubclass(hint, Item | Kept):
         return hint.from_json
     origin, parts = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        read = _reader(parts[0])
-        return lambda value: None if value is None else read(value)
-    if origin is tuple:
-        read = _reader(parts[0])
-        return lambda value: tuple(read(part) for part in value)
     if origin is Mapping:
         key, read = parts[0], _reader(parts[1])
         return lambda value: {key(name): read(part) for name, part in value.items()}
-    return lambda value: value
+    if origin in {UnionType, tuple}:
+        return _reader_of_parts(origin, _reader(parts[0]))
+    return _as_it_is
+
+
+def _reader_of_parts(origin: Any, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what reads a tuple of parts, or one that may be None."""
+    if origin is tuple:
+        return tuple if read is _as_it_is else lambda value: tuple(read(part) for part in value)
+    if read is _as_it_is:
+        return read
+    return lambda value: None if value is None else read(value)
 
 
 def _to_json(value: Any) -> Any:
@@ -76,7 +89,7 @@ def _to_json(value: Any) -> Any:
         return [_to_json(part) for part in value]
     if isinstance(value, frozenset):
         return dict.fromkeys(sorted(value), True)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(name): _to_json(part) for name, part in value.items()}
     return value
 
@@ -88,8 +101,8 @@ def _events(value: Any) -> list[str]:
     if isinstance(value, Event):
         return [value.id]
     if isinstance(value, Kept):
-        value = [getattr(value, name) for name, _, _ in _fields(type(value))]
-    elif isinstance(value, Mapping):
+        value = [getattr(value, name) for name, _, read in _fields(type(value)) if read not in _READ_QUICKLY]
+    elif isinstance(value, dict):
         value = list(value.values())
     elif not isinstance(value, tuple):
         return []

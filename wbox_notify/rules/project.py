@@ -55,13 +55,13 @@ class _Sources:
     def find(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order."""
         if event.type != "file":
-            rules = self._hooks.get(event.data.get("path", ""), {})
-        else:
-            rules = {}
-            for root in _above(event.data["path"]):
-                for index, rule, source in self._folders.get(root, ()):
-                    if source.takes(event.data):
-                        rules[index] = rule
+            return tuple(self._hooks.get(event.data.get("path", ""), {}).values())
+        rules = {
+            index: rule
+            for root in _above(event.data["path"])
+            for index, rule, source in self._folders.get(root, ())
+            if source.takes(event.data)
+        }
         return tuple(rules[index] for index in sorted(rules))
 
 

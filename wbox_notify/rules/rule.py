@@ -218,7 +218,7 @@ Translations = Mapping[tuple[str, str], tuple[Draft, ...]]
 """The same messages for readers with a zone or language of their own, by zone and language."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
     """A rule that is ready to run.
 

@@ -19,7 +19,7 @@ from jinja2.runtime import Undefined
 from wbox_notify.model.redaction import redacted
 from wbox_notify.templates import familiar, patterns
 from wbox_notify.templates.arguments import check_calls, usage
-from wbox_notify.templates.budget import running
+from wbox_notify.templates.budget import Run
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
@@ -60,7 +60,7 @@ class Expression:
 
     def value(self, context: Mapping[str, Any]) -> Any:
         """Return the result as plain data; TemplateError if it is undefined, no data, or fails."""
-        with running(context, self._seconds):
+        with Run(context, self._seconds):
             scope = self._code.new_context(dict(context))
             for _ in self._code.root_render_func(scope):
                 pass
@@ -78,7 +78,7 @@ class Expression:
 
     def seen(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the expression looks at, such as ``{"file.size": 0}``, as short JSON values."""
-        with running(context, self._seconds):
+        with Run(context, self._seconds):
             return {path: short(look(self._sandbox, leaf, context)) for path, leaf in self._leaves.items()}
 
 
@@ -106,7 +106,7 @@ class Template:
     def render(self, context: Mapping[str, Any]) -> str:
         """Return the text, at most 64 KiB; TemplateError if a name is missing or something fails."""
         parts, size = [], 0
-        with running(context, self._seconds):
+        with Run(context, self._seconds):
             for part in self._code.root_render_func(self._code.new_context(dict(context))):
                 parts.append(part)
                 size += len(part.encode("utf-8", "replace"))

@@ -19,12 +19,23 @@ STEP = 64
 
 
 class Run:
-    """One evaluation: the data it sees, and what is left of its room and time (seconds of CPU)."""
+    """One evaluation: the data it sees, and what is left of its room and time (seconds of CPU).
+
+    In a ``with`` it is the current one, and whatever fails inside comes out as a TemplateError.
+    """
 
     def __init__(self, data: Mapping[str, Any], seconds: float) -> None:
         self.data = data
         self._left = ROOM
         self._deadline = min(time.thread_time() + seconds, _end.get())
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        _current.reset(self._token)
+        if isinstance(error, (TemplateError, *FAILURES)):
+            raise failure(error) from error
 
     def spend(self, amount: int = 0) -> None:
         """Count one step that makes so much; TemplateError when there is no more room or time."""
@@ -51,18 +62,6 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _end.reset(token)
-
-
-@contextmanager
-def running(data: Mapping[str, Any], seconds: float) -> Iterator[None]:
-    """Make a run the current one; whatever fails inside comes out as a TemplateError."""
-    token = _current.set(Run(data, seconds))
-    try:
-        yield
-    except (TemplateError, *FAILURES) as error:
-        raise failure(error) from error
-    finally:
-        _current.reset(token)
 
 
 def spend(amount: int = 0) -> None:
