@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from test_history_size import steps
 from test_statements import a_queue
 
-from wbox_notify.cli.output import iso
 from wbox_notify.cli.queue import queue
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.engine import ahead
 from wbox_notify.engine.state import DedupeState, SilenceState
 from wbox_notify.model.deliveries import OPEN, STUCK, Hold, LeftOut, Memory, Plan, PlannedMessage, State
 from wbox_notify.model.messages import Text
+from wbox_notify.model.shown import iso
 from wbox_notify.store import Chosen, Store, open_store
 
 QUARTER = 900

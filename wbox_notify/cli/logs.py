@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from wbox_notify.cli.output import clock, iso
+from wbox_notify.cli.output import clock
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.log_subject import subject
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.shown import iso
 from wbox_notify.model.text import printable
 
 log = logging.getLogger(__name__)

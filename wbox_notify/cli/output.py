@@ -60,11 +60,6 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, zone.get()).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def iso(seconds: float) -> str:
-    """Return a time for a program: ISO 8601 with the zone of this machine."""
-    return datetime.fromtimestamp(seconds).astimezone().isoformat()
-
-
 def lasted(seconds: float) -> str:
     """Return a duration for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
     if seconds < 1:

@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import content, target
-from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.lines import target
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.engine import ahead
 from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
+from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows

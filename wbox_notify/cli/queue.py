@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import coloured, delivery_fields, subject, target
-from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.lines import coloured, target
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation
 from wbox_notify.engine import remind
@@ -19,6 +19,7 @@ from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Memory, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
+from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import Chosen, Queries

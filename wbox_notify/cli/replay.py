@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import subject
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.dispatch.queue import REPLAYED, once_more
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.model.shown import subject
 from wbox_notify.store import Queries, rows
 from wbox_notify.store.database import Row
 

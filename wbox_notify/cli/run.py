@@ -16,7 +16,7 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
-from wbox_notify.cli.lines import coloured, decision, subject, target
+from wbox_notify.cli.lines import coloured, decision, target
 from wbox_notify.cli.logs import log_to_stderr
 from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
 from wbox_notify.cli.project import count, open_project, print_problems, sound
@@ -28,6 +28,7 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import Delivery, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.exposure import exposures

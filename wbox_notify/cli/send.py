@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import delivery_fields, target
+from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import OpenStore, history, open_project, open_queue, usable
 from wbox_notify.clients.wbox import Client
@@ -23,6 +23,7 @@ from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import why
+from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Live, Project
 from wbox_notify.rules.exposure import check_lending

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.output import iso, json_option, moment, say, say_json
+from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
 from wbox_notify.config.values import parse_duration
 from wbox_notify.dispatch.queue import silencing
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.shown import iso
 
 
 class _Duration(click.ParamType[float]):

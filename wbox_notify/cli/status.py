@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from wbox_notify.cli import stop_on_signals
-from wbox_notify.cli.lines import decision, delivery_fields, delivery_line, subject
-from wbox_notify.cli.output import iso, json_option, lasted, moment, say, say_json
+from wbox_notify.cli.lines import decision, delivery_line
+from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import count, daemon_answers, history, open_project, phones, usable
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.clients.wbox import ApiError
@@ -19,10 +19,12 @@ from wbox_notify.dispatch import ALL, connect
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import OPEN, STUCK, State
+from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows
 from wbox_notify.store.database import Row
+from wbox_notify.store.trails import decision_fields, event_fields
 
 _DAY = 86400.0
 _LOOK_EVERY = 0.3
@@ -147,29 +149,17 @@ def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bo
 def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> int:
     """Print events and return the number of the last one, 0 for none."""
     for row in events:
-        decisions, deliveries = past.decisions(row["id"]), past.deliveries(row["id"])
+        event, decisions, deliveries = rows.event(row), past.decisions(row["id"]), past.deliveries(row["id"])
         if as_json:
-            _print_json(row, decisions, [delivery_fields(delivery, lang) for delivery in deliveries])
+            fields = event_fields(event, row["received"])
+            fields["decisions"] = [decision_fields(step) for step in decisions]
+            fields["deliveries"] = [delivery_fields(delivery, lang) for delivery in deliveries]
+            say_json(fields)
             continue
-        say(f"{moment(row['received'])}  {row['type']:<6} {subject(rows.event(row))}")
+        say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")
         for step in decisions:
             stage = f"{step['rule']} {step['stage']}"
             say(f"          {decision(stage, step['outcome'], step['detail'])}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))
     return int(events[-1]["seq"]) if events else 0
-
-
-def _print_json(event: Row, decisions: list[Row], deliveries: list[dict[str, object]]) -> None:
-    columns = ("rule", "stage", "outcome", "detail")
-    say_json(
-        {
-            "event": event["id"],
-            "type": event["type"],
-            "about": subject(rows.event(event)),
-            "at": iso(event["at"]),
-            "received": iso(event["received"]),
-            "decisions": [{name: row[name] for name in columns} for row in decisions],
-            "deliveries": deliveries,
-        }
-    )

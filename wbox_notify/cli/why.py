@@ -7,20 +7,22 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import coloured, content, decision, delivery_fields, subject, target
-from wbox_notify.cli.output import iso, json_option, lasted, moment, say, say_json
+from wbox_notify.cli.lines import coloured, decision, target
+from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, phones
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.reasons import why as reason_of
+from wbox_notify.model.shown import content, subject
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Queries
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Trail
+from wbox_notify.store.trails import trail_fields
 
 _MOST_DIGITS = 7
 """A number with more digits is a phone, and no delivery."""
@@ -46,7 +48,7 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
     past.close()
     lang = project.settings.lang
     if as_json:
-        say_json({"events": [_fields(trail, lang) for trail in trails], "not_taken": misses})
+        say_json({"events": [trail_fields(trail, lang) for trail in trails], "not_taken": misses})
     else:
         _print(trails, misses, lang)
     return 0 if trails or misses else Exit.NOTHING
@@ -66,7 +68,7 @@ def show(config: Path | None, number: int, as_json: bool) -> int:
     only = trail._replace(decisions=(), deliveries=deliveries, waiting=())
     lang = project.settings.lang
     if as_json:
-        say_json(_fields(only, lang)["deliveries"][0])
+        say_json(trail_fields(only, lang)["deliveries"][0])
     else:
         _print([only], [], lang)
     return 0
@@ -176,33 +178,3 @@ def _attempt(attempt: Row) -> str:
     if attempt["detail"]:
         words.append(printable(attempt["detail"]))
     return "  ".join(words)
-
-
-def _fields(trail: Trail, lang: str) -> dict[str, Any]:
-    event = trail.event
-    steps = ("rule", "stage", "outcome", "detail")
-    return {
-        "event": event.id,
-        "type": event.type,
-        "about": subject(event),
-        "at": event.at.isoformat(),
-        "received": iso(trail.received),
-        "decisions": [{name: step[name] for name in steps} for step in trail.decisions],
-        "waiting": [
-            {"rule": memory.rule, "stage": memory.kind, "due": iso(memory.due or 0.0)}
-            for memory in trail.waiting
-        ],
-        "deliveries": [
-            {
-                **delivery_fields(delivery, lang),
-                "message": content(delivery.message),
-                "attempts": [_attempt_fields(attempt) for attempt in trail.attempts[delivery.id]],
-            }
-            for delivery in trail.deliveries
-        ],
-    }
-
-
-def _attempt_fields(attempt: Row) -> dict[str, Any]:
-    names = ("number", "outcome", "status", "latency", "detail")
-    return {"started": iso(attempt["started"]), **{name: attempt[name] for name in names}}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+from wbox_notify.model import shown
 from wbox_notify.model.phones import masked
 from wbox_notify.model.texts import translation
 from wbox_notify.templates.dates import language
@@ -129,4 +130,4 @@ def phone(digits: str) -> str:
 
 def iso(seconds: float | None) -> str | None:
     """Return a time of the model: ISO 8601 with a zone; None for none."""
-    return None if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat()
+    return None if seconds is None else shown.iso(seconds)

@@ -1,0 +1,49 @@
+"""Events and what became of them as JSON values, for the commands and the console."""
+
+from typing import Any
+
+from wbox_notify.model.events import Event
+from wbox_notify.model.shown import content, delivery_fields, iso, subject
+from wbox_notify.store.database import Row
+from wbox_notify.store.queries import Trail
+
+
+def event_fields(event: Event, received: float) -> dict[str, Any]:
+    """Return what an event is, and when it was stored."""
+    return {
+        "event": event.id,
+        "type": event.type,
+        "about": subject(event),
+        "at": iso(event.at.timestamp()),
+        "received": iso(received),
+    }
+
+
+def decision_fields(decision: Row) -> dict[str, Any]:
+    """Return what was decided about an event."""
+    return {name: decision[name] for name in ("rule", "stage", "outcome", "detail")}
+
+
+def trail_fields(trail: Trail, lang: str) -> dict[str, Any]:
+    """Return all that is known of an event."""
+    return {
+        **event_fields(trail.event, trail.received),
+        "decisions": [decision_fields(decision) for decision in trail.decisions],
+        "waiting": [
+            {"rule": memory.rule, "stage": memory.kind, "due": iso(memory.due or 0.0)}
+            for memory in trail.waiting
+        ],
+        "deliveries": [
+            {
+                **delivery_fields(delivery, lang),
+                "message": content(delivery.message),
+                "attempts": [_attempt_fields(attempt) for attempt in trail.attempts[delivery.id]],
+            }
+            for delivery in trail.deliveries
+        ],
+    }
+
+
+def _attempt_fields(attempt: Row) -> dict[str, Any]:
+    names = ("number", "outcome", "status", "latency", "detail")
+    return {"started": iso(attempt["started"]), **{name: attempt[name] for name in names}}
