@@ -2,9 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from consoles import House, Visitor
+from terminal import Terminal
+from workplace import Workplace, until
+
+from wbox_notify.cli.console import console as command
+from wbox_notify.config.passwords import matches
+from wbox_notify.web.console.attempts import Attempts
+from wbox_notify.web.console.sessions import Sessions
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -122,3 +131,197 @@ def test_a_page_speaks_the_language_that_was_chosen(house: House) -> None:
     assert '<html lang="tr">' in visitor.get("/about?lang=tr").text
     assert '<html lang="tr">' in visitor.get("/about").text
     assert '<html lang="en">' in visitor.get("/about?lang=en", headers={"accept-language": "tr"}).text
+
+
+# With a password
+
+PASSWORD = "doğru at pil zımba"
+
+
+def console(house: House, *words: str, typed: str = "") -> Result:
+    """Run the command in this process."""
+    runner = CliRunner(env=house.environ)
+    return runner.invoke(command, words, obj=house.folder, input=typed, standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A daemon whose console has a password and a public address."""
+    public = {"WBOX_PUBLIC_URL": "https://notify.example.com"}
+    with House(tmp_path_factory.mktemp("guarded") / "project", environ=public) as a_house:
+        assert console(a_house, "--set-password", typed=f"{PASSWORD}\n").exit_code == 0
+        yield a_house
+
+
+PUBLIC = {
+    "Host": "notify.example.com",
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Proto": "https",
+    "Origin": "https://notify.example.com",
+}
+
+
+def test_the_password_lets_in_at_the_public_name(guarded: House) -> None:
+    visitor = Visitor(guarded.url)
+    assert 'type="password"' in visitor.get("/login", headers=PUBLIC).text
+    answer = visitor.post("/login", data={"password": PASSWORD, "to": "/about"}, headers=PUBLIC)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/about")
+    assert "secure" in answer.headers["set-cookie"].lower()
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert Visitor(guarded.url).get("/about", headers={**PUBLIC, "Cookie": cookie}).status_code == 200
+
+
+def test_pages_for_programs_do_not_answer_at_the_public_name(guarded: House) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/-/login"):
+        assert Visitor(guarded.url).get(path, headers=PUBLIC).status_code == 400
+    assert Visitor(guarded.url).get("/about", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "/\tx", "login", ""]
+)
+def test_a_login_leads_to_no_other_site(guarded: House, to: str) -> None:
+    link = guarded.daemon.console_link().removeprefix(guarded.url)
+    assert Visitor(guarded.url).get(link).status_code == 200  # the attempts of another test do not matter
+    page = Visitor(guarded.url).get("/login", params={"to": to}).text
+    assert 'name="to" value="/"' in page
+
+
+def test_a_wrong_password_is_refused_and_reported_without_it(
+    guarded: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    near = {"X-Forwarded-For": "203.0.113.77"}
+    answer = Visitor(guarded.url).post("/login", data={"password": "not this one"}, headers=near)
+    assert answer.status_code == 401
+    assert "This is not the password." in answer.text
+    assert "set-cookie" not in answer.headers
+    assert "/login from 203.0.113.77 is refused with 401: a wrong password for the console" in caplog.text
+    assert "not this one" not in caplog.text
+
+
+def test_a_client_that_guesses_has_to_wait_and_others_have_not(guarded: House) -> None:
+    guesses = [
+        Visitor(guarded.url).post("/login", data={"password": "x"}, headers={"X-Forwarded-For": client})
+        for client in [
+            "2001:db8::1",
+            "2001:db8::2",
+            "2001:db8::3",
+            "2001:db8::4",
+            "2001:db8::5",
+            "2001:db8::6",
+        ]
+    ]
+    assert [guess.status_code for guess in guesses] == [401] * 5 + [429]
+    assert 1 <= int(guesses[-1].headers["retry-after"]) <= 13
+    other = {"X-Forwarded-For": "198.51.100.4"}
+    assert Visitor(guarded.url).post("/login", data={"password": PASSWORD}, headers=other).status_code == 303
+
+
+def test_a_new_password_logs_out_everybody(tmp_path: Path) -> None:
+    with House(tmp_path / "project") as house:
+        visitor = house.login()
+        said = console(house, "--set-password", typed=f"{PASSWORD}\n")
+        assert said.output == "The console has a new password. Whoever was logged in is logged out.\n"
+        assert visitor.get("/about").status_code == 303
+        kept = house.folder / "data" / "console.password"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert PASSWORD not in kept.read_text("utf-8")
+        kept.chmod(0o644)  # one that others could have written lets nobody in
+        answer = visitor.post("/login", data={"password": PASSWORD})
+        assert answer.status_code == 401
+
+
+def test_a_short_password_is_refused(guarded: House) -> None:
+    said = console(guarded, "--set-password", typed="1234567\n")
+    assert str(said.exception) == "this password is too short: it needs 8 characters"
+
+
+def test_the_command_prints_a_link_of_the_running_daemon(house: House) -> None:
+    link = console(house).output.strip()
+    assert Visitor(house.url).get(link.removeprefix(house.url)).status_code == 200
+    assert link.startswith(f"{house.url}/login/")
+
+
+def test_the_command_without_a_daemon_says_so(place: Workplace) -> None:
+    ran = place.run("console")
+    assert ran.returncode == 69
+    assert "no daemon" in ran.stderr or "no address of a daemon" in ran.stderr
+
+
+def test_the_link_is_printed_on_a_terminal_alone(place: Workplace) -> None:
+    terminal = Terminal(place, "run")
+    until(lambda: "/login/" in terminal.read())
+    terminal.process.terminate()
+    terminal.end()
+    daemon = place.start("run")
+    until(place.card.exists)
+    daemon.terminate()
+    printed, logged = daemon.communicate(timeout=10)
+    assert "address" in printed
+    assert "/login/" not in printed + logged
+
+
+def test_a_login_link_is_in_no_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with House(tmp_path / "project") as house:
+        path = house.daemon.console_link().removeprefix(house.url)
+        Visitor(house.url).get(path, headers={"X-Forwarded-For": "10.0.0.7"})
+        Visitor(house.url).post(path, headers={"Origin": "https://evil.example"})
+    assert "/login/… from 10.0.0.7 is refused with 403" in caplog.text
+    assert path not in caplog.text
+
+
+# Parts
+
+
+def test_attempts_come_back_one_by_one() -> None:
+    now = 0.0
+    attempts = Attempts[str](3, 10.0, lambda: now)
+    for _ in range(3):
+        assert attempts.wait("a") == 0
+        attempts.count("a")
+    assert (attempts.wait("a"), attempts.wait("b")) == (10.0, 0)
+    now = 10.0
+    assert attempts.wait("a") == 0
+    attempts.count("a")
+    assert attempts.wait("a") == 10.0
+
+
+def test_many_clients_take_a_bounded_memory() -> None:
+    attempts = Attempts[int](3, 10.0, lambda: 0.0)
+    for client in range(3000):
+        attempts.count(client)
+    assert len(attempts._busy_until) == 1000
+
+
+def test_sessions_and_links_end() -> None:
+    now = 0.0
+    sessions = Sessions(lambda: now)
+    early, late = (sessions.link().removeprefix("/login/") for _ in range(2))
+    now = 899.0
+    cookie = sessions.follow(early, b"")
+    assert cookie
+    now = 901.0
+    assert sessions.follow(late, b"") is None
+    assert sessions.find(cookie, b"")
+    assert sessions.find(cookie, b"a new password") is None
+    now = 8 * 86400.0
+    assert sessions.find(cookie, b"") is None
+
+
+def test_sessions_and_links_are_bounded() -> None:
+    sessions = Sessions(lambda: 0.0)
+    for _ in range(300):
+        sessions.begin(b"")
+        sessions.link()
+    assert (len(sessions._sessions), len(sessions._links)) == (200, 20)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b"", b"{}", b"[]", b"\xff", b'{"n": 3, "r": 8, "p": 1, "salt": "", "hash": ""}',
+     b'{"n": 1073741824, "r": 8, "p": 1, "salt": "", "hash": ""}',
+     b'{"n": 16384, "r": 8, "p": 1, "salt": "", "hash": ""}'],
+)  # fmt: skip
+def test_a_damaged_password_file_lets_nobody_in(kept: bytes) -> None:
+    assert not matches(kept, "")
+    assert not matches(kept, PASSWORD)

@@ -30,7 +30,7 @@ from wbox_notify.web.requests import Limits
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PAGE = b"GET /ack/page.css HTTP/1.1\r\nHost: a\r\n\r\n"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
-COMMANDS = ["/-/queue", "/-/send", "/-/event", "/-/reload", "/-/replay", "/-/probe"]
+COMMANDS = ["/-/queue", "/-/send", "/-/event", "/-/reload", "/-/replay", "/-/probe", "/-/login"]
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",

@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": ("plan", "Compare what edited rules would have sent with the rules in use."),
     "schema": ("check", "Print the JSON Schema of rule files, for an editor."),
     "run": ("run", "Run the daemon: watch folders, answer webhooks, keep schedules, send."),
+    "console": ("console", "Print a link to the pages of the daemon: what goes out, and why."),
     "send": ("send", "Send one message: text, media, event or poll."),
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
     "log": ("status", "List the newest events, decisions and messages."),

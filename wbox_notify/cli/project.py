@@ -170,6 +170,10 @@ class Remote:
         """Have the daemon ask wbox now about the devices that cannot send."""
         self._post("/-/probe", {})
 
+    def console_link(self) -> str:
+        """Return an address that logs in one browser to the console, once and for 15 minutes."""
+        return f"{self._address.geturl()}{self._post('/-/login', {})['path']}"
+
     def alive(self) -> bool:
         """Return whether the daemon answers."""
         try:

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wbox_notify.config import private
+from wbox_notify.config.passwords import matches
 from wbox_notify.web.browsers import PageHosts, host_name, is_address
 from wbox_notify.web.console.attempts import Attempts
-from wbox_notify.web.console.passwords import matches
 from wbox_notify.web.console.sessions import Session, Sessions
 
 log = logging.getLogger(__name__)

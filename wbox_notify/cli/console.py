@@ -1,0 +1,68 @@
+"""``wbox-notify console``."""
+
+import os
+import sys
+import webbrowser
+from html import escape
+from pathlib import Path
+
+import click
+
+from wbox_notify.cli.output import say
+from wbox_notify.cli.project import Remote, open_project, usable
+from wbox_notify.config import private
+from wbox_notify.config.own import CONSOLE_PASSWORD
+from wbox_notify.config.passwords import LEAST, hashed
+from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import _
+
+_PAGE = "console.html"
+
+
+@click.command("console")
+@click.option("--open", "opens", is_flag=True, help="Open it in a browser of this machine.")
+@click.option("--set-password", is_flag=True, help="Set the password for those who come from elsewhere.")
+@click.pass_obj
+def console(config: Path | None, opens: bool, set_password: bool) -> int:
+    """Print a link to the pages of the running daemon, which logs in one browser, once and for 15 minutes.
+
+    Without a password the pages are open on this machine only. A new password is read from the terminal, or
+    else from the first line of stdin; it logs out everybody.
+    """
+    settings = usable(open_project(config)).settings
+    if set_password:
+        _keep(_password(), settings.data_dir / CONSOLE_PASSWORD)
+        say(_("The console has a new password. Whoever was logged in is logged out."))
+        return 0
+    link = Remote(settings.data_dir).console_link()
+    say(link)
+    if opens and not _opened(link, settings.data_dir / _PAGE):
+        raise WboxError("there is no browser here", hint="open the address above in one")
+    return 0
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        password: str = click.prompt(_("New password"), hide_input=True, confirmation_prompt=_("Once more"))
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < LEAST:
+        raise WboxError(f"this password is too short: it needs {LEAST} characters", hint="take some words")
+    return password
+
+
+def _keep(password: str, path: Path) -> None:
+    try:
+        private.write(path, hashed(password))
+        if os.geteuid() == 0:  # the daemon may run as another user, who owns its folder
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise WboxError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _opened(link: str, page: Path) -> bool:
+    """Open a browser by a page that leads on: everybody can see the arguments of a program."""
+    text = f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(link)}">'
+    private.write(page, text.encode("utf-8"))
+    return webbrowser.open(page.as_uri())
