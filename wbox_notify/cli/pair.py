@@ -16,16 +16,12 @@ from wbox_notify.cli import qr
 from wbox_notify.cli.output import fail, json_option, say, say_json
 from wbox_notify.cli.project import Remote, open_project, usable
 from wbox_notify.cli.send import device_option
-from wbox_notify.clients.wbox import ApiError, Client, SessionStatus
+from wbox_notify.clients.pairing import ASK_EVERY, Pairing
+from wbox_notify.clients.wbox import Client
 from wbox_notify.config import private
 from wbox_notify.dispatch import connect
 from wbox_notify.errors import Exit, StoreError, WboxError
-from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.text import printable
-
-_ASK_EVERY = 2.0
-_START_AGAIN = 15
-"""After so many looks without a code the session is started again: wbox may have given it up."""
 
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -99,51 +95,13 @@ def link(
     Raises:
         WboxError: there is no such device, the key is refused, or wbox does not answer at the start.
     """
-    session = _session(client, device)
-    if session.device_id is None:
-        raise WboxError("wbox does not name its first device", hint="wbox-notify pair --device 1")
-    device, without = session.device_id, 0
-    if not session.ready:
-        client.session_start(device)
-    while code := _look(client, device):
-        without += 1
-        if isinstance(code, qr.Code):
-            without = 0
-        if without != 1:  # once is no trouble: the phone may have scanned between two questions
-            show(device, code)
-        if without and without % _START_AGAIN == 0:
-            with suppress(ApiError):
-                client.session_start(device)
-        pause(_ASK_EVERY)
-    return device
-
-
-def _look(client: Client, device: int) -> qr.Code | str | None:
-    """Return the code to scan now, or why there is none; None for a device that is ready."""
-    try:
-        session = _session(client, device)
-        if session.ready:
-            return None
-        try:
-            return qr.read(client.session_qr(device))
-        except WboxError:
-            if session.qr:
-                return qr.read(session.qr)
-            raise
-    except WboxError as error:
-        if isinstance(error, ApiError) and error.answer.outcome is Outcome.UNAUTHORIZED:
-            raise
-        return str(error)
-
-
-def _session(client: Client, device: int | None) -> SessionStatus:
-    """Return the state of a session, also where wbox answers that it is not ready."""
-    try:
-        return client.session_status(device)
-    except ApiError as error:
-        if error.answer.outcome is not Outcome.NOT_READY:
-            raise
-        return SessionStatus(device_id=device, ready=False, state=None, status=None, qr=None)
+    pairing = Pairing(device, qr.read)
+    number = pairing.begin(client)
+    while not (look := pairing.look(client)).ready:
+        if look.code or look.problem:
+            show(number, look.code or str(look.problem))
+        pause(ASK_EVERY)
+    return number
 
 
 class _Screen:

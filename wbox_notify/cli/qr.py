@@ -1,14 +1,12 @@
-"""The QR code of a device: read in any form that wbox may give it, drawn in a terminal, kept as a picture."""
+"""The QR code of a device, drawn in a terminal or kept as a picture."""
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import segno
 from PIL import Image
 
-from wbox_notify.clients.wbox import PNG
+from wbox_notify.clients.pairing import picture_of
 from wbox_notify.errors import WboxError
 
 _LARGEST = 4096
@@ -34,21 +32,9 @@ class Code:
 
 
 def read(code: str | bytes) -> Code:
-    """Return the code in a PNG image, a data URL, Base64, or the text that is to be in the code.
-
-    Raises:
-        WboxError: it is something else; the error does not quote it.
-    """
-    picture = code if isinstance(code, bytes) else _decoded(code.strip())
-    if picture:
-        return Code(picture, _modules(picture))
-    try:
-        made = segno.make(code.strip(), error="l", micro=False)
-    except ValueError as error:
-        raise WboxError("wbox gave a QR code that no QR code can hold") from error
-    drawn = io.BytesIO()
-    made.save(drawn, kind="png", scale=8)
-    return Code(drawn.getvalue(), tuple(bytes(row) for row in made.matrix))
+    """Return the code in any form of which ``picture_of`` makes a picture; raises the same."""
+    picture = picture_of(code)
+    return Code(picture, _modules(picture))
 
 
 def width(code: Code) -> int:
@@ -68,22 +54,6 @@ def lines(code: Code) -> list[str]:
 
 def _halves(above: bytes, below: bytes) -> str:
     return "".join(" ▀▄█"[top + 2 * bottom] for top, bottom in zip(above, below, strict=True))
-
-
-def _decoded(text: str) -> bytes | None:
-    """Return the image in a data URL or in Base64; None for a text that is to be in the code itself."""
-    is_url = text.startswith("data:")
-    if is_url:
-        text = text.partition(",")[2]
-    try:
-        picture = base64.b64decode("".join(text.split()), validate=True)
-    except ValueError:
-        picture = b""
-    if picture.startswith(PNG):
-        return picture
-    if is_url:
-        raise WboxError("wbox gave a QR code that is no PNG image")
-    return None
 
 
 def _modules(picture: bytes) -> Sequence[bytes]:

@@ -22,6 +22,7 @@ from wbox_notify.daemon import last_good, planner
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.watcher import ProjectWatcher
+from wbox_notify.dispatch.devices import Devices
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import StoreError
@@ -88,6 +89,7 @@ class Daemon:
         )
         self._metrics = Metrics(self._live, self._store)
         self.control = Control(self._store, self._wake, self._media.keep)
+        self._devices = Devices(self._live, linked=self._probe)
         self._server = self._serve(settings, needed=bool(project.hooks))
         self._live.project = self._completed(project)
         self._fallback = Fallback(self._store, self._live, self._wake)
@@ -128,6 +130,7 @@ class Daemon:
         self._write_endpoint()
         self._dispatcher.start()
         self._planner.start()
+        self._devices.start()
         self._server.start()
         self._files.start()
         # What came meanwhile is to be found before a rule says that it is missing.
@@ -152,6 +155,7 @@ class Daemon:
         self._schedules.stop()
         self._console.changes.end()
         self._server.stop()
+        self._devices.stop(_LEAST_FOR_SENDING)
         self._planner.stop()
         if self._dispatcher.stop(max(deadline - time.monotonic(), _LEAST_FOR_SENDING)):
             self._store.close()
@@ -258,6 +262,7 @@ class Daemon:
             live=self._live,
             store=self._store,
             control=self.control,
+            devices=self._devices,
             door=self._door,
             problems=lambda: self._problems,
             refusals=refusals,
@@ -271,7 +276,7 @@ class Daemon:
             metrics=self._metrics,
             console=self._console,
             reload=lambda: [problem.as_json() for problem in self.reload()],
-            probe=lambda: self._dispatcher.probe(),  # noqa: PLW0108 - it is made later
+            probe=self._probe,
             token=self._token,
             hosts=hosts,
             limits=Limits(body=settings.body),
@@ -314,6 +319,9 @@ class Daemon:
         self._metrics.attempted(delivery, answer, then)
         if self._on_attempt:
             self._on_attempt(delivery, answer, then)
+
+    def _probe(self) -> None:
+        self._dispatcher.probe()
 
     def _wake(self) -> None:
         self._planner.wake()

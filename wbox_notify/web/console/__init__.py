@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from wbox_notify.web.console import about, activity, entrance, people, rules
+from wbox_notify.web.console import about, activity, device, entrance, people, rules
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import Door
 
@@ -17,6 +17,7 @@ _FILES = ("console.css", "console.js", "icon.svg")
 _PAGES = (
     about,
     activity,
+    device,
     entrance,
     people,
     rules,

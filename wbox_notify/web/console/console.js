@@ -44,3 +44,7 @@ if (document.querySelector("[data-live]")) {
   stream.addEventListener("message", renewSoon);
   addEventListener("pagehide", () => stream.close());
 }
+const often = document.querySelector("[data-every]");
+if (often) {
+  setInterval(() => { if (!document.hidden) renewSoon(); }, 1000 * Number(often.dataset.every));
+}

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from wbox_notify.config.yaml.problems import Problem, errors
+from wbox_notify.dispatch.devices import Devices
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
@@ -57,6 +58,7 @@ class Console:
         live: The project in use.
         store: The store, with its queries.
         control: The verbs of the queue.
+        devices: What wbox says of the devices.
         door: Who may come in.
         problems: Returns what is wrong in the files of the project as they are now.
         changes: What open pages hear of.
@@ -69,6 +71,7 @@ class Console:
         live: Live,
         store: Store,
         control: Control,
+        devices: Devices,
         door: Door,
         problems: Callable[[], Sequence[Problem]],
         refusals: Refusals,
@@ -77,6 +80,7 @@ class Console:
         self.live = live
         self.store = store
         self.control = control
+        self.devices = devices
         self.door = door
         self.changes = Changes()
         store.listen(self.changes.note)

@@ -18,6 +18,8 @@ _MARKS = {
     "sending": "calm",
     "waits": "calm",
     "held": "care",
+    "unlinked": "care",
+    "unreachable": "bad",
     "unknown": "care",
     "paused": "care",
     "warning": "care",
@@ -50,6 +52,8 @@ def texts_of_states(_: Callable[[str], str]) -> Mapping[str, str]:
         "failed": _("failed"),
         "ready": _("ready"),
         "paused": _("paused"),
+        "unlinked": _("not linked"),
+        "unreachable": _("unreachable"),
         "error": _("error"),
         "warning": _("warning"),
     }
