@@ -12,6 +12,7 @@ from workplace import Workplace, until
 
 from wbox_notify.cli.console import console as command
 from wbox_notify.config.passwords import matches
+from wbox_notify.web.console import about
 from wbox_notify.web.console.attempts import Attempts
 from wbox_notify.web.console.sessions import Sessions
 
@@ -99,6 +100,17 @@ def test_a_page_that_is_not_there_wears_the_same_clothes(visitor: Visitor) -> No
     assert answer.status_code == 404
     assert "There is no such page." in answer.text
     assert visitor.get("/nothing").json() == {"error": "Not Found"}
+
+
+def test_a_page_that_fails_says_so_without_a_traceback(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(about, "platform", None)
+    answer = visitor.get("/about")
+    assert answer.status_code == 500
+    assert "Something is wrong in this page; the log of the daemon says what." in answer.text
+    assert "a page of the console failed: AttributeError" in caplog.text
+    assert visitor.get("/about.json").json()["status"] == 500
 
 
 def test_the_console_is_closed_to_other_machines_without_a_password(house: House, visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import shutil
+import sys
 import tempfile
 import time
 import urllib.request
@@ -115,6 +116,8 @@ def _daemon(folder: Path, feed: Feed) -> Daemon:
 def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say(f"wbox-notify {__version__} demo (nothing is sent to WhatsApp)\n")
     say(f"  Inbox    {simulator.url}/")
+    if sys.stdout.isatty():  # the link lets in whoever has it: it belongs into no log
+        say(f"  Console  {daemon.console_link()}")
     say(f"  Folder   {folder / 'drop'}   watched by the rules in {folder / 'rules'}\n")
     say("Try this in another terminal:")
     say(f"  cp README.md {folder / 'drop'}/")

@@ -1,5 +1,6 @@
 """The frame of the console: its pages as HTML or JSON, their language, and the door before each of them."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
@@ -22,7 +23,7 @@ from wbox_notify.dispatch.queue import Control
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.reasons import circuit as circuit_text
-from wbox_notify.model.texts import LANGUAGES, translation
+from wbox_notify.model.texts import LANGUAGES, Wording, told, translation
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_from_other_site, page_templates, wanted_language
@@ -31,6 +32,8 @@ from wbox_notify.web.console.door import Door, field
 from wbox_notify.web.console.show import Show, iso
 from wbox_notify.web.refusals import Refusals
 from wbox_notify.web.requests import Limits, read
+
+log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
 """Answers a request; a plain function runs in a thread of its own, and may wait for the store."""
@@ -125,9 +128,7 @@ class Console:
             if most:
                 request.state.form = await self.form(request, most)
                 if not session.sent(field(request.state.form, "csrf")):
-                    raise HTTPException(
-                        403, "this page is too old: open it again, and press the button again"
-                    )
+                    raise HTTPException(403, Wording("this page is too old: open it again, and press again"))
             return await _call(endpoint, request)
 
         return serve
@@ -141,7 +142,7 @@ class Console:
                 return self.page(request, "closed.html", {"error": "the console has no password"}, 403)
             request.state.session = self.door.session(request)
             response = await _call(endpoint, request)
-        except (HTTPException, WboxError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a page
             response = await run_in_threadpool(self._failure, request, error)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
@@ -149,19 +150,21 @@ class Console:
 
     def _to_login(self, request: Request) -> Response:
         if _is_json(request) or request.method != "GET":
-            raise HTTPException(401, "nobody is logged in")
+            raise HTTPException(401, Wording("nobody is logged in"))
         if request.headers.get("sec-fetch-site") == "cross-site":
             # A browser sends our cookie only from a page of ours, such as this one.
             return self.page(request, "again.html", {"to": str(request.url.replace(scheme="", netloc=""))})
         return RedirectResponse(f"/login?to={quote(request.url.path)}", 303)
 
-    def _failure(self, request: Request, error: HTTPException | WboxError) -> Response:
-        status, hint = getattr(error, "status_code", 0), getattr(error, "hint", None)
-        if not status:
-            status = 503 if getattr(error, "retry", False) else 422
+    def _failure(self, request: Request, error: Exception) -> Response:
+        status, text = _told(error)
         if status in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
-            self.report(request, status, str(getattr(error, "detail", error)))
-        model = {"error": str(getattr(error, "detail", error)), "hint": hint}
+            self.report(request, status, text)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("a page of the console failed: %s: %s", type(error).__name__, error)
+        lang = "en" if _is_json(request) else self.lang(request)
+        hint = getattr(error, "hint", None)
+        model = {"error": told(text, lang), "hint": told(hint, lang), "status": status}
         response = self.page(request, "error.html", model, status)
         response.headers.update(getattr(error, "headers", None) or {})
         return response
@@ -170,7 +173,7 @@ class Console:
         """Return the page of an address at which there is nothing."""
 
         def show(_request: Request) -> Response:
-            raise HTTPException(404, "there is no such page")
+            raise HTTPException(404, Wording("there is no such page"))
 
         return await self._answer(request, show)
 
@@ -183,7 +186,7 @@ class Console:
             HTTPException: a page of another site has sent it, or it is too large.
         """
         if is_from_other_site(request.headers, self.door.hosts):
-            raise HTTPException(403, "a page of another site has sent this")
+            raise HTTPException(403, Wording("a page of another site has sent this"))
         body = await read(request, Limits(body=most, seconds=_SECONDS_FOR_FORM))
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10_000)
 
@@ -251,6 +254,15 @@ class Console:
         templates = page_templates(_TEMPLATES, lang)
         templates.filters |= Show(lang, lambda: self.live.project.settings.tz, self.now).filters()
         return templates
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Return the status of an error, and what it says."""
+    if isinstance(error, HTTPException):
+        return error.status_code, error.detail
+    if isinstance(error, WboxError):
+        return 503 if error.retry else 422, error.args[0]
+    return 500, Wording("something is wrong in this page; the log of the daemon says what")
 
 
 async def _call(endpoint: Endpoint, request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import field
 
@@ -42,7 +43,8 @@ class _Entrance:
         form = await self._console.form(request, _LARGEST_FORM)
         to = field(form, "to")
         if wait := self._door.wait(request):
-            raise HTTPException(429, "too many attempts: wait a moment", {"Retry-After": f"{wait + 1:.0f}"})
+            text = Wording("too many attempts: wait a moment")
+            raise HTTPException(429, text, {"Retry-After": f"{wait + 1:.0f}"})
         cookie = await self._door.enter(field(form, "password"))
         if cookie is None:
             self._console.report(request, 401, "a wrong password for the console")
