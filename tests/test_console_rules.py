@@ -114,7 +114,7 @@ def test_the_page_of_all_rules_tells_what_each_waits_for_and_says(house: House, 
     assert rules["morning"]["to"] == ["+90555***4455"]
     assert datetime.fromisoformat(rules["morning"]["next"]).weekday() < 5
     assert rules["disk"]["next"] is None
-    assert (rules["disk"]["made"], rules["disk"]["hours"]) == (0, [0] * 24)
+    assert (rules["evening"]["made"], rules["evening"]["hours"]) == (0, [0] * 24)
     assert model["broken"] == []
 
 
@@ -223,6 +223,7 @@ def test_the_tests_of_a_rule_are_run(visitor: Visitor) -> None:
     assert "a full disk is told" in page
     assert "expected text &#39;all is well&#39;" in page
     assert page.count('class="pill bad"') == 1
+    assert "text to Ayşe Yılmaz" in page
 
 
 def test_a_rule_of_a_broken_file_is_shown_as_it_still_runs(house: House, visitor: Visitor) -> None:

@@ -18,6 +18,8 @@ from wbox_notify.model.messages import WhatsAppMessage, notice_of
 from wbox_notify.rules import Project
 from wbox_notify.triggers.file.rows import Rows, Slice, Wanted
 
+_MOST_WAKES = 1000
+
 
 @dataclass
 class ReplayStore:
@@ -85,8 +87,11 @@ class ReplayStore:
         self.wait(self.now + timedelta(seconds=seconds))
 
     def wait_for_a_message(self, until: datetime) -> None:
-        """Move the clock on until something is said, at most until a time."""
-        while not self.messages and (due := self._next(until)) is not None:
+        """Move the clock on until something is said, at most until a time, and for a thousand wakes."""
+        for _ in range(_MOST_WAKES):
+            due = self._next(until)
+            if self.messages or due is None:
+                return
             self.now = max(self.now, moment(due.due or 0.0))
             self._step(due=[due])
 

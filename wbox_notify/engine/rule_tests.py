@@ -14,6 +14,7 @@ from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.recipients import shown
 from wbox_notify.rules.rule import Given, RuleTest
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Table, WebhookTrigger
 from wbox_notify.triggers.file.rows import Reading, workbook_of
@@ -303,7 +304,8 @@ def _local(moment: datetime | str | None, zone: tzinfo) -> datetime:
 
 def _shown(store: ReplayStore, at: datetime, message: Message) -> str:
     local = at.astimezone(store.project.settings.tz)
-    return f"{local:%Y-%m-%d %H:%M:%S} {message.kind} to {message.recipient} {_plain(_parts(message))}"
+    reader = shown(store.project.reader_of(message))
+    return f"{local:%Y-%m-%d %H:%M:%S} {message.kind} to {reader} {_plain(_parts(message))}"
 
 
 def _plain(parts: Mapping[str, Any] | None) -> str:

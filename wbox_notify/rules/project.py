@@ -14,6 +14,7 @@ from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import MessageError
 from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Message, Notice
 from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
@@ -122,6 +123,12 @@ class Project:
         if address.startswith(VIA):
             return Outlet(address.removeprefix(VIA))
         return self.contact(address)
+
+    def reader_of(self, message: Message) -> Reader:
+        """Return the contact or the outlet that a message is for."""
+        if isinstance(message, Notice):
+            return Outlet(message.outlet)
+        return self.contact(message.phone)
 
     def rules_for(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order; the others cost nothing."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import MessageError
-from wbox_notify.model.phones import doubt, is_like_number, normalise, refuse_spoiled
+from wbox_notify.model.phones import doubt, is_like_number, masked, normalise, refuse_spoiled
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
@@ -169,6 +169,13 @@ class People:
         if name.startswith(TAG):
             return tagged(name, self.contacts.values())
         return (numbered(name, self.region, [*self.contacts, *self.groups, *self.on_call], self.contacts),)
+
+
+def shown(person: Person | Outlet) -> str:
+    """Return the name of a person or an outlet; of one who is only a number, what others may see of it."""
+    if isinstance(person, Contact) and person.is_number:
+        return masked(person.phone)
+    return person.name
 
 
 def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:

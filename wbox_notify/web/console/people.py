@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from wbox_notify.model.phones import masked
 from wbox_notify.rules import Project
-from wbox_notify.rules.recipients import Contact, OnCall, Person
+from wbox_notify.rules.recipients import Contact, OnCall, shown
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
 from wbox_notify.web.console.console import Console
@@ -44,7 +44,7 @@ def model(console: Console) -> dict[str, Any]:
             _contact(name, contact, project, made, moment) for name, contact in people.contacts.items()
         ],
         "groups": [
-            {"name": name, "members": [_name(member) for member in members]}
+            {"name": name, "members": [shown(member) for member in members]}
             for name, members in people.groups.items()
         ],
         "rotations": [_rotation(rotation, project, moment) for rotation in people.on_call.values()],
@@ -86,11 +86,11 @@ def _rotation(rotation: OnCall, project: Project, moment: datetime) -> dict[str,
     return {
         "name": rotation.name,
         "zone": str(rotation.zone),
-        "on_duty": _name(on_duty.contact),
+        "on_duty": shown(on_duty.contact),
         "until": on_duty.end.isoformat(),
         "turns": [
             {
-                "name": _name(turn.contact),
+                "name": shown(turn.contact),
                 "number": rotation.rotation.index(turn.contact),
                 "start": turn.start.isoformat(),
                 "end": turn.end.isoformat(),
@@ -139,10 +139,3 @@ def _clock(minutes: int) -> str:
         return "24:00"
     hours, rest = divmod(minutes % _DAY_MINUTES, 60)
     return f"{hours:02}:{rest:02}"
-
-
-def _name(person: Person) -> str:
-    """Return a person as others may read it."""
-    if isinstance(person, Contact) and person.is_number:
-        return masked(person.phone)
-    return person.name

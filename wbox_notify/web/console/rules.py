@@ -15,10 +15,9 @@ from starlette.routing import Route
 
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.engine.rule_tests import run_all
-from wbox_notify.model.phones import masked
 from wbox_notify.model.redaction import redacted
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.recipients import Contact, OnCall, Outlet
+from wbox_notify.rules.recipients import Contact, OnCall, Outlet, shown
 from wbox_notify.rules.summary import words
 from wbox_notify.templates import Template
 from wbox_notify.templates.budget import within
@@ -28,7 +27,7 @@ from wbox_notify.web.console.trial import forms, tried
 
 HOUR = 3600.0
 HOURS = 24
-_SECONDS = 5.0
+_SECONDS = 3.0
 _LINE = re.compile(
     r"(?P<blank>\s*(?:- +)*)(?P<key>[\w.-]+:(?= |$))?"
     r"(?:(?P<text>[^\"']*?)(?P<comment>(?<!\S)#.*)?|(?P<quoted>.*))"
@@ -130,7 +129,11 @@ def all_rules(console: Console) -> dict[str, Any]:
         ],
         "most": max((most for hours in made.values() for most in hours.values()), default=0),
         "since": iso(begin),
-        "broken": [problem.as_json() for problem in errors(problems) if problem.file.startswith("rules/")],
+        "broken": [
+            {**problem.as_json(), "excerpt": [*map(redacted, problem.excerpt)]}
+            for problem in errors(problems)
+            if problem.file.startswith("rules/")
+        ],
     }
 
 
@@ -183,9 +186,7 @@ def _head(rule: Rule) -> dict[str, Any]:
 def _recipient(recipient: Contact | OnCall | Outlet | Template) -> str:
     if isinstance(recipient, Template):
         return recipient.source.strip()
-    if isinstance(recipient, Contact) and recipient.is_number:
-        return masked(recipient.phone)
-    return recipient.name
+    return shown(recipient)
 
 
 def _due(project: Project, now: float) -> dict[str, float]:

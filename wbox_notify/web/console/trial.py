@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,16 @@ from wbox_notify.engine.rehearsal import called, dropped, due, rehearse
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, PlannedMessage
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import Message, Notice, dump
-from wbox_notify.model.phones import masked
+from wbox_notify.model.messages import dump
 from wbox_notify.model.reasons import hold
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.texts import told
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
+from wbox_notify.rules.recipients import shown
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import Store
-from wbox_notify.triggers.file.rows import RowFiles
+from wbox_notify.triggers.file.rows import RowFiles, Slice, Wanted
 from wbox_notify.triggers.webhook.signatures import Call
 
 LARGEST = 16 * 1024
@@ -105,16 +106,32 @@ def _next_of(project: Project, trigger: Trigger, now: float) -> str:
 def tried(project: Project, rule: Rule, given: Mapping[str, str], store: Store, lang: str) -> dict[str, Any]:
     """Return what would follow from the event of a form; nothing is stored or sent."""
     result: dict[str, Any] = {"problem": None, "hint": None, "steps": [], "messages": [], "more": 0}
+    files = _FirstRows()
     try:
         event, contents = _event(project, rule, given)
-        rows = None if contents else RowFiles()
+        rows = None if contents else files.read
         replay = rehearse(project.only(rule), event, event.at, below=store, rows=rows, contents=contents)
     except WboxError as error:
-        return {**result, "problem": told(error.args[0], lang), "hint": told(error.hint, lang)}
+        return {**result, "cut": False, "problem": told(error.args[0], lang), "hint": told(error.hint, lang)}
     messages = [_message(project, said, event.at, lang) for said in replay.messages[:_MOST_SHOWN]]
-    steps = [decision for _, decision in replay.decisions[:_MOST_SHOWN]]
-    more = max(len(replay.messages) - len(messages), 0) + max(len(replay.decisions) - len(steps), 0)
-    return {**result, "steps": [_step(step) for step in steps], "messages": messages, "more": more}
+    steps = [_step(decision) for _, decision in replay.decisions[:_MOST_SHOWN]]
+    more = len(replay.messages) - len(messages) + len(replay.decisions) - len(steps)
+    return {**result, "cut": files.cut, "steps": steps, "messages": messages, "more": more}
+
+
+class _FirstRows:
+    """Reads the first rows of each file, which are enough to see what a rule does; ``cut`` says of more."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+    def read(self, wanted: Wanted) -> Slice:
+        """Return the first rows of a file as if they were all."""
+        files = RowFiles()
+        rows = files(wanted)
+        files.close()
+        self.cut = self.cut or rows.more
+        return replace(rows, more=False)
 
 
 def _event(project: Project, rule: Rule, given: Mapping[str, str]) -> tuple[Event, dict[str, bytes]]:
@@ -178,7 +195,7 @@ def _message(
     """Return a message as the page shows it."""
     at, planned = said
     message = planned.message
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "at": at.isoformat(),
         "later": at - begun > _SOON,
         "problem": planned.problem and redacted(planned.problem),
@@ -189,16 +206,8 @@ def _message(
     }
     if message:
         parts = {name: value for name, value in dump(message).items() if value and name not in _ADDRESS}
-        shown |= {"kind": message.kind, "to": _reader(project, message), "parts": _redacted(parts)}
-    return shown
-
-
-def _reader(project: Project, message: Message) -> str:
-    """Return who gets a message, as others may read it."""
-    if isinstance(message, Notice):
-        return message.outlet
-    contact = project.contact(message.phone)
-    return masked(message.phone) if contact.is_number else contact.name
+        fields |= {"kind": message.kind, "to": shown(project.reader_of(message)), "parts": _redacted(parts)}
+    return fields
 
 
 def _redacted(parts: Mapping[str, Any]) -> dict[str, Any]:
