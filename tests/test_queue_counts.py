@@ -55,6 +55,7 @@ def test_the_queue_is_counted_by_rule_and_state(store: Store) -> None:
         "files": {State.HELD: 2},
         "rows": {State.HELD: 1},
     }
+    assert store.waiting_since([NOW - 1, NOW, NOW + 1]) == [0, 1, 1]
 
 
 def test_the_queue_is_filtered_by_recipient_and_read_on_from_a_delivery(store: Store) -> None:
@@ -98,8 +99,9 @@ def test_what_came_to_rest_is_counted_by_slots_and_how_long_it_took(store: Store
         (last, State.DEAD, 1),
     ]
     assert store.ended([State.SENT], QUARTER, last - 1, last - 1) == []
-    assert store.delays(at - DAY, 2) == [(at + 1, 3.0), (at + 1 - 2 * QUARTER, 3.0)]
-    assert store.delays(at, 2) == [(at + 1, 3.0)]
+    assert store.delays(at - DAY, at + DAY, 2) == [3.0, 3.0]
+    assert store.delays(at, at + DAY, 2) == [3.0]
+    assert store.delays(at - DAY, at, 9) == [3.0, 3.0]
 
 
 def test_what_rules_hold_is_found_at_once_among_much_that_they_only_forget(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_a_long_history_costs_the_counts_of_a_day_nothing(tmp_path: Path) -> Non
         def ask(store: Store = store) -> None:
             last = int(NOW // QUARTER)
             store.ended([State.SENT, State.DEAD, State.EXPIRED], QUARTER, last - 96, last)
-            store.delays(NOW - DAY, 2000)
+            store.delays(NOW - DAY, NOW, 200)
             store.queue_by_rule([*OPEN, *STUCK])
             store.storms(10)
 

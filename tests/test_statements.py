@@ -57,6 +57,7 @@ SCANS: Mapping[str, Mapping[str, str]] = {
     "QUEUE_IDS": {"delivery_expiry": "the same"},
     "QUEUE_COUNT": {"delivery_expiry": "the same"},
     "QUEUE_BY_RULE": {"delivery_expiry": "the queue is counted for a person"},
+    "WAITING_SINCE": {"delivery_expiry": "the same; the index alone is read"},
     "UNHEARD": {"delivery_expiry": "while the fallback knows of a device that cannot send"},
     "SHIFT_DUE": {"delivery_expiry": "the clock was set, and the queue follows"},
     "SHIFT_OPEN": {"delivery_expiry": "the same"},

@@ -11,8 +11,8 @@ import click
 
 from wbox_notify.cli.lines import coloured, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, phones, usable
-from wbox_notify.dispatch.queue import Action, cancellation
+from wbox_notify.cli.project import count, history, open_project, open_queue, phones, usable
+from wbox_notify.dispatch.queue import Action, cancellation, in_slices
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
 from wbox_notify.errors import Exit, WboxError
@@ -25,7 +25,6 @@ from wbox_notify.rules import Project
 from wbox_notify.store import Chosen, Queries
 
 _MOST_IDS = 20
-_AT_ONCE = 2000
 
 
 def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -226,7 +225,7 @@ def _add_command(action: Action, text: str) -> None:
         if action is Action.DROP and not ids and not yes:
             _confirm(len(numbers))
         with open_queue(project) as (verbs, _):
-            done = _apply(verbs, action, numbers)
+            done = dict.fromkeys(in_slices(verbs.queue, action, numbers))
             if everything:  # also deliveries that came meanwhile, and rows that are not read yet
                 done |= dict.fromkeys(verbs.queue(action, None))
         if as_json:
@@ -234,15 +233,6 @@ def _add_command(action: Action, text: str) -> None:
         else:
             say(f"{action.value}: {_summary([*done])}")
         return 0 if done else Exit.NOTHING
-
-
-def _apply(verbs: Queue, action: Action, numbers: Sequence[int]) -> dict[int, None]:
-    """Return the ids that an action changed, as the keys of a map."""
-    done: dict[int, None] = {}
-    # In slices, so that webhooks need not wait for the last of many thousands.
-    for start in range(0, len(numbers), _AT_ONCE):
-        done |= dict.fromkeys(verbs.queue(action, numbers[start : start + _AT_ONCE]))
-    return done
 
 
 def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:

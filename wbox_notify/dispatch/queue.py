@@ -14,6 +14,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.store import Store
 
+_AT_ONCE = 2000
+
 
 class Action(StrEnum):
     """What can be done to deliveries in the queue."""
@@ -57,6 +59,14 @@ def once_more(event: Event) -> Event:
 
 def _by_hand(kind: str, data: dict[str, Any], name: str = "") -> Event:
     return Event(id=f"{kind}:{name or uuid.uuid4().hex}", type=kind, at=datetime.now(UTC), data=data)
+
+
+def in_slices(
+    apply: Callable[[Action, Sequence[int]], list[int]], action: Action, ids: Sequence[int]
+) -> list[int]:
+    """Apply an action to many deliveries, so that webhooks need not wait for the last of many thousands."""
+    slices = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+    return [changed for part in slices for changed in apply(action, part)]
 
 
 class Control:

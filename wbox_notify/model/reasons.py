@@ -94,6 +94,11 @@ def left_out(code: LeftOut, facts: Facts, lang: str = "en") -> str:
     return _said(_LEFT_OUT[code], facts, lang)
 
 
+def kind(name: str, lang: str = "en") -> str:
+    """Return what holds something, by the kind of its memory."""
+    return _KINDS[name].to(lang) if name in _KINDS else name
+
+
 def circuit(reason: Outcome, lang: str = "en") -> str:
     """Return why a device cannot send."""
     return _CIRCUITS[reason].to(lang) if reason in _CIRCUITS else reason.value

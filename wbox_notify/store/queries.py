@@ -182,10 +182,15 @@ class Queries:
         counts = self._database.read(statements.ENDED_IN_SLOTS, slots)
         return [(row["slot"], State(row["state"]), row["many"]) for row in counts]
 
-    def delays(self, since: float, most: int) -> list[tuple[float, float]]:
-        """Return when each of the newest messages was sent, and its seconds from the plan until then."""
-        delays = self._database.read(statements.DELAYS, {"since": since, "most": most})
-        return [(row["changed"], row["delay"]) for row in delays]
+    def delays(self, since: float, until: float, most: int) -> list[float]:
+        """Return the seconds from the plan until it was sent, of each of the newest messages of a time."""
+        delays = self._database.read(statements.DELAYS, {"since": since, "until": until, "most": most})
+        return [row["delay"] for row in delays]
+
+    def waiting_since(self, times: Sequence[float]) -> list[int]:
+        """Return how many deliveries wait already since each of some times."""
+        counts = self._database.read(statements.WAITING_SINCE, {"times": rows.listed(times)})
+        return [row["many"] for row in counts]
 
     def oldest_waiting(self) -> float | None:
         """Return when the oldest delivery that still waits was made."""

@@ -573,10 +573,16 @@ select * from (
 """Count what came to rest in some states, in slots of so many seconds since the epoch."""
 
 DELAYS = f"""
-select changed, changed - created as delay from delivery
-where {CLOSED} and state = 'sent' and changed >= :since order by changed desc limit :most
+select changed - created as delay from delivery
+where {CLOSED} and state = 'sent' and changed >= :since and changed < :until order by changed desc limit :most
 """
-"""Find how long the newest messages that were sent since a time took from their plan until they were sent."""
+"""Find how long the newest messages that were sent in a time took from their plan until they were sent."""
+
+WAITING_SINCE = f"""
+select (select count(*) from delivery where {OPEN} and created <= json_each.value) as many
+from json_each(:times) order by json_each.key
+"""
+"""Count what waits already since each of some times."""
 
 OLDEST_WAITING = f"select min(created) as oldest from delivery where {OPEN}"
 """Find since when the oldest delivery waits."""

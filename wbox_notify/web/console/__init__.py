@@ -6,7 +6,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from wbox_notify.web.console import about, activity, device, entrance, people, rules
+from wbox_notify.web.console import (
+    about,
+    activity,
+    device,
+    entrance,
+    overview,
+    people,
+    queue,
+    rules,
+)
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import Door
 
@@ -15,12 +24,14 @@ __all__ = ["Console", "Door", "console_routes"]
 _HERE = Path(__file__).parent
 _FILES = ("console.css", "console.js", "icon.svg")
 _PAGES = (
-    about,
+    overview,
     activity,
-    device,
-    entrance,
-    people,
     rules,
+    queue,
+    device,
+    people,
+    about,
+    entrance,
 )
 
 

@@ -1,5 +1,6 @@
 """How values are shown on the pages: times, states and phones."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -30,6 +31,7 @@ _MARKS = {
 """The look of a state by its name; any other is ``plain``."""
 
 
+_MINUTE = 60
 _NONE = "\N{EN DASH}"
 _SUNDAY = date(2026, 1, 4)
 _WEEK = 7
@@ -64,7 +66,8 @@ class Show:
 
     def __init__(self, lang: str, zone: Callable[[], tzinfo], now: Callable[[], float]) -> None:
         self._words = language(lang)
-        self._states = texts_of_states(translation(lang).gettext)
+        self._gettext = translation(lang).gettext
+        self._states = texts_of_states(self._gettext)
         self._zone = zone
         self._now = now
 
@@ -73,10 +76,12 @@ class Show:
         return {
             "time": self.time,
             "ago": self.ago,
+            "lasted": self.lasted,
             "state": self.state,
             "phone": phone,
             "day": self.day,
             "days": self.days,
+            "tall": tall,
         }
 
     def time(self, iso: str | None) -> str:
@@ -98,6 +103,12 @@ class Show:
         return html('<time datetime="{}" title="{}" data-ago>{}</time>').format(
             iso, self._whole(moment), shown
         )
+
+    def lasted(self, seconds: float) -> str:
+        """Return a duration: ``0.4 s``, ``3 min 5 sec``."""
+        if seconds < _MINUTE:
+            return f"{self._words.number(round(seconds, 1), None)} {self._gettext('s')}"
+        return self._words.duration(round(seconds), "short")
 
     def state(self, name: str) -> str:
         """Return a state as a pill with its name."""
@@ -125,6 +136,11 @@ class Show:
 
     def _whole(self, moment: datetime) -> str:
         return f"{self._words.day(moment)} {moment:%H:%M:%S}"
+
+
+def tall(seconds: float) -> float:
+    """Return how tall a duration is in a picture of 60: 10 for each power of ten from 0.01 s on."""
+    return min(max(10 * (math.log10(max(seconds, 0.001)) + 2), 2.0), 60.0)
 
 
 def phone(digits: str) -> str:

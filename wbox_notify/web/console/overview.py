@@ -1,0 +1,98 @@
+"""The first page: what was sent, waits, is held and failed, what comes next, and who is on duty."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wbox_notify.engine import ahead
+from wbox_notify.engine.ahead import Coming
+from wbox_notify.engine.state import SilenceState
+from wbox_notify.model import reasons
+from wbox_notify.model.deliveries import OPEN, STUCK, State
+from wbox_notify.rules import Project
+from wbox_notify.store import Store
+from wbox_notify.store.database import Row
+from wbox_notify.store.rows import event as event_of
+from wbox_notify.store.trails import event_fields
+from wbox_notify.web.console import charts
+from wbox_notify.web.console.console import Console
+from wbox_notify.web.console.show import iso
+
+_MOST_AHEAD = 200
+_MOST_SHOWN = 12
+_LATEST = 8
+
+
+def routes(console: Console) -> list[Route]:
+    """Return the routes of the page."""
+    week = charts.Hourly(partial(charts.by_weekday, console.store))
+
+    def show(request: Request) -> Response:
+        zone = console.live.project.settings.tz
+        shown = model(console, console.lang(request))
+        return console.page(request, "overview.html", {**shown, "week": week(console.now(), zone)})
+
+    return console.get("/", show, json="/overview.json")
+
+
+def model(console: Console, lang: str) -> dict[str, Any]:
+    """Return what the page shows, but for the heat map of the weeks."""
+    project, store, now = console.live.project, console.store, console.now()
+    zone, moment = project.settings.tz, datetime.fromtimestamp(now, UTC)
+    counts = store.counts((*OPEN, *STUCK))
+    held = sorted(ahead.held(store.memories_ahead(ahead.KINDS, _MOST_AHEAD)))
+    return {
+        "now": iso(now),
+        "sent_today": store.sent_since(charts.midnight(now, zone)),
+        "waiting": sum(counts.get(state, 0) for state in OPEN),
+        "held": counts.get(State.HELD, 0),
+        "failed": counts.get(State.DEAD, 0) + counts.get(State.EXPIRED, 0),
+        "oldest": iso(store.oldest_waiting()),
+        "paused": [circuit.device for circuit in store.circuits()],
+        "hours": charts.by_hour(store, now, zone),
+        "ages": charts.by_age(store, now),
+        "delays": charts.delays(store, now, zone),
+        "weeks": charts.WEEKS,
+        "on_duty": _on_duty(project, moment),
+        "holding": _coming([step for step in held if step.what != SilenceState.KIND], lang),
+        "schedules": _coming(sorted(ahead.scheduled(project, moment)), lang),
+        "latest": [_event(store, row) for row in reversed(store.events(most=_LATEST))],
+    }
+
+
+def _on_duty(project: Project, moment: datetime) -> list[dict[str, Any]]:
+    turns = [(name, rotation.turns(moment, moment)[0]) for name, rotation in project.people.on_call.items()]
+    return [
+        {"rotation": name, "name": turn.contact.name, "until": turn.end.isoformat()} for name, turn in turns
+    ]
+
+
+def _coming(steps: Sequence[Coming], lang: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": iso(step.at),
+            "what": step.what,
+            "kind": reasons.kind(step.what, lang),
+            "rule": step.rule,
+            "waiting": step.waiting,
+        }
+        for step in steps[:_MOST_SHOWN]
+    ]
+
+
+def _event(store: Store, row: Row) -> dict[str, Any]:
+    """Return an event with its rules, and how many messages it made in each state."""
+    decisions, deliveries = store.decisions(row["id"]), store.deliveries(row["id"])
+    rules = [step["rule"] for step in decisions] + [delivery.rule for delivery in deliveries]
+    return {
+        **event_fields(event_of(row), row["received"]),
+        "rules": [*dict.fromkeys(rules)],
+        "deliveries": Counter(delivery.state for delivery in deliveries),
+        "outcomes": [*dict.fromkeys(step["outcome"] for step in decisions)],
+    }
