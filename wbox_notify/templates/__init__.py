@@ -25,6 +25,7 @@ from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
 from wbox_notify.templates.names import check, leaves, literal_call, look, names, pulled
 from wbox_notify.templates.sandbox import MOMENT, Sandbox
+from wbox_notify.templates.tree import Code, Tree
 
 __all__ = ["MOMENT", "Expression", "Template", "TemplateError", "Templates", "words"]
 
@@ -47,22 +48,24 @@ class Expression:
     """
 
     def __init__(self, source: str, tree: nodes.Expr, sandbox: Sandbox, seconds: float) -> None:
-        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
-        check(sandbox, module)
+        parts = Tree(tree)
+        check(sandbox, parts)
         self.source = source
-        self.names = names(sandbox, [module])
+        self.names = names(sandbox, [parts])
         self.call = literal_call(tree)
         if not self.call:  # that one is for who knows the function
-            check_calls(sandbox, {None: module})
+            check_calls(sandbox, {None: parts})
         self._leaves = dict(leaves(tree))
         self._sandbox, self._seconds = sandbox, seconds
-        self._code = sandbox.from_string(module)
+        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
+        self._code = _code(sandbox, module, parts)
 
     def value(self, context: Mapping[str, Any]) -> Any:
         """Return the result as plain data; TemplateError if it is undefined, no data, or fails."""
+        code = self._code()
         with Run(context, self._seconds):
-            scope = self._code.new_context(dict(context))
-            for _ in self._code.root_render_func(scope):
+            scope = code.new_context(dict(context))
+            for _ in code.root_render_func(scope):
                 pass
             return plain(scope.vars["result"])
 
@@ -95,19 +98,21 @@ class Template:
     def __init__(
         self,
         source: str,
-        code: jinja2.Template,
+        name: str | None,
+        code: Callable[[], jinja2.Template],
         uses: Mapping[str, frozenset[str]],
         seconds: float,
         finish: Callable[[str], str] = clean,
     ) -> None:
-        self.source, self.name, self.names = source, code.name, uses
+        self.source, self.name, self.names = source, name, uses
         self._code, self._seconds, self._finish = code, seconds, finish
 
     def render(self, context: Mapping[str, Any]) -> str:
         """Return the text, at most 64 KiB; TemplateError if a name is missing or something fails."""
         parts, size = [], 0
+        code = self._code()
         with Run(context, self._seconds):
-            for part in self._code.root_render_func(self._code.new_context(dict(context))):
+            for part in code.root_render_func(code.new_context(dict(context))):
                 parts.append(part)
                 size += len(part.encode("utf-8", "replace"))
                 if size > _LONGEST_OUTPUT:
@@ -152,10 +157,10 @@ class Templates:
 
     def text(self, source: str, finish: Callable[[str], str] = clean) -> Template:
         """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
-        tree = self._parse(source, None)
+        root, tree = self._parse(source, None)
         uses = self._uses({None: tree, **self._pull(tree, None)})
         with _reading(source):
-            return Template(source, self._sandbox.from_string(tree), uses, self._seconds, finish)
+            return Template(source, None, _code(self._sandbox, root, tree), uses, self._seconds, finish)
 
     def moment(self, source: str) -> Template:
         """Return an inline template of a time, which is shown as ISO 8601 in the zone of the readers.
@@ -172,12 +177,12 @@ class Templates:
     def file(self, name: str) -> Template:
         """Return a template file of the folder; TemplateError if it, or a file that it pulls in, is wrong."""
         source = self._folder.read(name)
-        tree = self._parse(source, name)
+        _, tree = self._parse(source, name)
         code = self._load(name, source)
         uses = self._uses({name: tree, **self._pull(tree, name)})
-        return Template(source, code, uses, self._seconds)
+        return Template(source, name, lambda: code, uses, self._seconds)
 
-    def _uses(self, family: Mapping[str | None, nodes.Template]) -> Mapping[str, frozenset[str]]:
+    def _uses(self, family: Mapping[str | None, Tree]) -> Mapping[str, frozenset[str]]:
         """Return the names that templates that pull each other in use, when all their calls can work."""
         check_calls(self._sandbox, family)
         return names(self._sandbox, family.values())
@@ -192,15 +197,16 @@ class Templates:
         tree.set_environment(self._sandbox)
         return tree
 
-    def _parse(self, source: str, name: str | None) -> nodes.Template:
+    def _parse(self, source: str, name: str | None) -> tuple[nodes.Template, Tree]:
         with _reading(source):
-            tree = self._sandbox.parse(layout(source), name)
+            root = self._sandbox.parse(layout(source), name)
+            tree = Tree(root)
             check(self._sandbox, tree, name)
-            return tree
+            return root, tree
 
-    def _pull(self, tree: nodes.Template, name: str | None) -> dict[str | None, nodes.Template]:
+    def _pull(self, tree: Tree, name: str | None) -> dict[str | None, Tree]:
         """Return the files that a template pulls in, directly or not, by name, all loaded."""
-        found: dict[str | None, nodes.Template] = {}
+        found: dict[str | None, Tree] = {}
         waiting = [(name, one) for one in pulled(tree)]
         for by, (file, needed, line) in waiting:
             if file in found or file == name:
@@ -212,7 +218,7 @@ class Templates:
                 if needed or not error.problem.startswith(ABSENT):
                     raise error.at(by, line) from None
                 continue
-            found[file] = self._parse(source, file)
+            _, found[file] = self._parse(source, file)
             self._load(file, source)
             waiting.extend((file, one) for one in pulled(found[file]))
         return found
@@ -220,6 +226,14 @@ class Templates:
     def _load(self, name: str, source: str) -> jinja2.Template:
         with _reading(source):
             return self._sandbox.get_template(name)
+
+
+def _code(sandbox: Sandbox, root: nodes.Template, tree: Tree) -> Code:
+    """Return the code of a tree; what Python may refuse is compiled at once."""
+    code = Code(sandbox, root)
+    if not tree.is_simple:
+        code()
+    return code
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from wbox_notify.templates.errors import TemplateError, near
 from wbox_notify.templates.moments import check_form, check_pattern
 from wbox_notify.templates.numbers import check_currency
 from wbox_notify.templates.sandbox import REACHED, TEXT_METHODS
+from wbox_notify.templates.tree import Tree
 
 _Used = nodes.Filter | nodes.Test
 _CALLS: tuple[type[_Used | nodes.Call], ...] = (nodes.Call, nodes.Filter, nodes.Test)
@@ -80,16 +81,17 @@ def check_exists(environment: Environment, used: _Used) -> None:
         raise TemplateError(f"there is no {what} '{used.name}'", hint=hint)
 
 
-def check_calls(environment: Environment, family: Mapping[str | None, nodes.Template]) -> None:
+def check_calls(environment: Environment, family: Mapping[str | None, Tree]) -> None:
     """Raise TemplateError for a call that cannot work in templates that are used together, by their names."""
     # A macro of one may be called in another. What a loop goes through is data.
     bound, looped = Counter(_JINJAS), Counter[str]()
     for tree in family.values():
-        bound.update(calls.bound(tree))
-        looped.update(name for loop in tree.find_all(nodes.For) for name in calls.bound(loop.target))
+        bound.update(calls.bound(tree.nodes))
+        for loop in tree.of(nodes.For):
+            looped.update(calls.bound(Tree(loop.target).nodes))
     ours = frozenset(bound - looped)
     for name, tree in family.items():
-        for call in tree.find_all(_CALLS):
+        for call in tree.of(*_CALLS):
             try:
                 _check(environment, call, ours)
             except TemplateError as error:

@@ -3,13 +3,15 @@
 ``len(x)`` is ``x | length``, ``max(a, b)`` is ``[a, b] | max``, and ``x.get('name')`` is no field of ``x``.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
+
+from wbox_notify.templates.tree import Tree
 
 Node = TypeVar("Node", bound=nodes.Node)
 
@@ -25,12 +27,13 @@ METHODS: Mapping[str, Callable[..., Any]] = {
 }
 """The methods of a map; they are reached only where one is called, for such a name may be a field as well."""
 
-_BINDING = (nodes.CallBlock, nodes.FromImport, nodes.Import, nodes.Macro)
-
 
 def rewritten(tree: Node, filters: Container[str]) -> Node:
     """Return a tree in which filters that are called are filters, and methods of maps are found."""
-    return _Rewriting(filters, {*bound(tree)}).visit(tree)  # type: ignore[no-any-return]
+    parts = Tree(tree)
+    if not parts.of(nodes.Call):
+        return tree
+    return _Rewriting(filters, {*bound(parts.nodes)}).visit(tree)  # type: ignore[no-any-return]
 
 
 class _Rewriting(NodeTransformer):
@@ -60,19 +63,15 @@ def _filter(node: nodes.Expr, name: str, args: list[nodes.Expr]) -> nodes.Filter
     return nodes.Filter(node, name, args, [], None, None, lineno=node.lineno)
 
 
-def bound(tree: nodes.Node) -> Iterator[str]:
-    """Yield the names that a template gives, which may be those of macros."""
-    names = [tree] if isinstance(tree, nodes.Name) else tree.find_all(nodes.Name)
-    for name in names:
-        if name.ctx != "load":
-            yield name.name
-    for binding in tree.find_all(_BINDING):
-        if isinstance(binding, nodes.Macro):
-            yield binding.name
-        elif isinstance(binding, nodes.Import):
-            yield binding.target
-        elif isinstance(binding, nodes.FromImport):
-            yield from (name[1] if isinstance(name, tuple) else name for name in binding.names)
+def bound(parts: Iterable[nodes.Node]) -> Iterator[str]:
+    """Yield the names that the nodes of a template give, which may be those of macros."""
+    for part in parts:
+        if isinstance(part, nodes.Macro) or (isinstance(part, nodes.Name) and part.ctx != "load"):
+            yield part.name
+        elif isinstance(part, nodes.Import):
+            yield part.target
+        elif isinstance(part, nodes.FromImport):
+            yield from (name[1] if isinstance(name, tuple) else name for name in part.names)
 
 
 @jinja2.pass_environment

@@ -11,6 +11,7 @@ from jinja2.meta import TrackingCodeGenerator
 from wbox_notify.templates.arguments import check_exists
 from wbox_notify.templates.calls import METHOD
 from wbox_notify.templates.errors import TemplateError
+from wbox_notify.templates.tree import Tree
 
 _OTHER_WORDS = {
     "NULL": "none",
@@ -31,17 +32,17 @@ _Pulling = nodes.Extends | nodes.FromImport | nodes.Import | nodes.Include
 _PULLING: tuple[type[_Pulling], ...] = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
 
 
-def check(environment: Environment, tree: nodes.Template, name: str | None = None) -> None:
+def check(environment: Environment, tree: Tree, name: str | None = None) -> None:
     """Raise TemplateError for a filter, a test or a word that does not exist, and a file that data names."""
-    for used in tree.find_all(_FILTERS_AND_TESTS):
+    for used in tree.of(*_FILTERS_AND_TESTS):
         try:
             check_exists(environment, used)
         except TemplateError as error:
             raise error.at(name, used.lineno) from None
     _check_words(tree, name)
-    for switch in tree.find_all(nodes.ScopedEvalContextModifier):
+    for switch in tree.of(nodes.ScopedEvalContextModifier):
         raise TemplateError("a message is plain text: there is no autoescape", line=switch.lineno, name=name)
-    for pulling in tree.find_all(_PULLING):
+    for pulling in tree.of(*_PULLING):
         if not all(map(_is_literal, _choices(pulling))):
             raise TemplateError(
                 "the name of a file stands here in quotes: no data may choose it",
@@ -51,20 +52,20 @@ def check(environment: Environment, tree: nodes.Template, name: str | None = Non
             )
 
 
-def _check_words(tree: nodes.Template, name: str | None) -> None:
-    for word in tree.find_all(nodes.Name):
+def _check_words(tree: Tree, name: str | None) -> None:
+    for word in tree.of(nodes.Name):
         if word.name in _OTHER_WORDS:
             hint = f"write {_OTHER_WORDS[word.name]}"
             raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
-    for field in tree.find_all(nodes.Getattr):
+    for field in tree.of(nodes.Getattr):
         if isinstance(field.node, nodes.Name) and field.node.name == "range":
             hint = "write {% for x in … %} … {% endfor %}"
             raise TemplateError("range gives numbers", hint=hint, line=field.lineno, name=name)
 
 
-def pulled(tree: nodes.Template) -> Iterator[tuple[str, bool, int]]:
+def pulled(tree: Tree) -> Iterator[tuple[str, bool, int]]:
     """Yield the name of each file that a template names, whether it has to exist, and the line."""
-    for node in tree.find_all(_PULLING):
+    for node in tree.of(*_PULLING):
         needed = isinstance(node.template, nodes.Const) and not getattr(node, "ignore_missing", False)
         for choice in _choices(node):
             if isinstance(choice, nodes.Const):
@@ -83,7 +84,7 @@ def _is_literal(choice: nodes.Expr) -> bool:
     return isinstance(choice, nodes.Const) and isinstance(choice.value, str)
 
 
-def names(environment: Environment, family: Iterable[nodes.Template]) -> Mapping[str, frozenset[str]]:
+def names(environment: Environment, family: Iterable[Tree]) -> Mapping[str, frozenset[str]]:
     """Return each name that templates take from the data, with the fields they use on it.
 
     The family is a template with the files it pulls in. What one of them sets, the others may use, so such
@@ -92,13 +93,44 @@ def names(environment: Environment, family: Iterable[nodes.Template]) -> Mapping
     trees = list(family)
     fields: dict[str, set[str]] = {}
     for tree in trees:
-        tracker = _Fields(environment)
-        tracker.visit(tree)
-        others = [other for other in trees if other is not tree or tree.find(nodes.Block)]
+        others = [other for other in trees if other is not tree or tree.of(nodes.Block)]
         given = {name for other in others for name in _given(other)}
-        for name in tracker.undeclared_identifiers - given:
-            fields.setdefault(name, set()).update(tracker.fields.get(name, ()))
+        for name, used in _taken(environment, tree).items():
+            if name not in given:
+                fields.setdefault(name, set()).update(used)
     return {name: frozenset(used) for name, used in sorted(fields.items())}
+
+
+def _taken(environment: Environment, tree: Tree) -> Mapping[str, set[str]]:
+    """Return each name that one template takes from outside, with the fields that it uses on it."""
+    if not tree.is_simple:
+        tracker = _Fields(environment)
+        tracker.visit(tree.root)
+        return {name: tracker.fields.get(name, set()) for name in tracker.undeclared_identifiers}
+    taken: dict[str, set[str]] = {
+        word.name: set() for word in tree.of(nodes.Name) if word.name not in environment.globals
+    }
+    for node in tree.of(nodes.Getattr, nodes.Getitem, nodes.Call):
+        owner, field = _field(node)
+        if field is not None and isinstance(owner, nodes.Name) and owner.name in taken:
+            taken[owner.name].add(field)
+    return taken
+
+
+def _field(node: nodes.Node) -> tuple[nodes.Node | None, str | None]:
+    """Return whose field a node reaches, and which; None for what reaches no field of a name written out."""
+    if isinstance(node, nodes.Getattr):
+        return node.node, node.attr
+    owner, field = None, None
+    if isinstance(node, nodes.Getitem):
+        owner, field = node.node, node.arg
+    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Filter):
+        method = node.node
+        if method.name == METHOD and node.args:
+            owner, field = method.node, node.args[0]
+    if isinstance(field, nodes.Const) and isinstance(field.value, str):
+        return owner, field.value
+    return None, None
 
 
 def leaves(tree: nodes.Node) -> Iterator[tuple[str, nodes.Expr]]:
@@ -174,9 +206,9 @@ def _path(node: nodes.Node) -> str | None:
     return None
 
 
-def _given(tree: nodes.Template) -> Iterator[str]:
+def _given(tree: Tree) -> Iterator[str]:
     """Yield the names that a template may give to others of its family."""
-    for naming in tree.find_all(_NAMING):
+    for naming in tree.of(*_NAMING):
         if isinstance(naming, nodes.Macro):
             yield naming.name
         elif isinstance(naming, nodes.Import):
@@ -185,13 +217,13 @@ def _given(tree: nodes.Template) -> Iterator[str]:
             for imported in naming.names:
                 yield imported[1] if isinstance(imported, tuple) else imported
         else:
-            yield from _stored(naming)
-    if tree.find(nodes.Include):
+            yield from _stored(Tree(naming))
+    if tree.of(nodes.Include):
         yield from _stored(tree)
 
 
-def _stored(tree: nodes.Node) -> Iterator[str]:
-    return (name.name for name in tree.find_all(nodes.Name) if name.ctx != "load")
+def _stored(tree: Tree) -> Iterator[str]:
+    return (name.name for name in tree.of(nodes.Name) if name.ctx != "load")
 
 
 class _Fields(TrackingCodeGenerator):
@@ -202,23 +234,21 @@ class _Fields(TrackingCodeGenerator):
         self.fields: dict[str, set[str]] = {}
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        self._note(node.node, node.attr, frame)
+        self._note(node, frame)
         super().visit_Getattr(node, frame)
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            self._note(node.node, node.arg.value, frame)
+        self._note(node, frame)
         super().visit_Getitem(node, frame)
 
     def visit_Call(self, node: nodes.Call, frame: Frame, *rest: Any, **options: Any) -> None:  # noqa: N802 - Jinja's name
-        method = node.node
-        if isinstance(method, nodes.Filter) and method.name == METHOD and method.node and node.args:
-            field = node.args[0]
-            if isinstance(field, nodes.Const) and isinstance(field.value, str):
-                self._note(method.node, field.value, frame)
+        self._note(node, frame)
         super().visit_Call(node, frame, *rest, **options)
 
-    def _note(self, owner: nodes.Node, field: str, frame: Frame) -> None:
+    def _note(self, node: nodes.Node, frame: Frame) -> None:
+        owner, field = _field(node)
+        if field is None:
+            return
         if isinstance(owner, nodes.Name) and owner.name not in self.environment.globals:
             load = frame.symbols.find_load(frame.symbols.ref(owner.name))
             if load == ("resolve", owner.name):
