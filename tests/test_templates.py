@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from jinja2 import TemplateSyntaxError
 
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import WITHOUT
+from wbox_notify.templates.filters import Locale
+from wbox_notify.templates.loader import Folder
+from wbox_notify.templates.names import names
+from wbox_notify.templates.sandbox import Sandbox
+from wbox_notify.templates.tree import Tree
 
 ISTANBUL = timezone(timedelta(hours=3))
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -590,3 +596,50 @@ def test_a_tag_that_does_not_exist_is_refused_with_a_near_one() -> None:
     assert (error.problem, error.hint, error.line) == ("there is no tag 'elsif'", "did you mean 'elif'?", 2)
     assert refusal("don't\n{% if a && b %}{% endif %}").hint == "write and"
     assert "autoescape" in refusal("{% autoescape true %}{% endautoescape %}").problem
+
+
+_LEAVES = st.sampled_from(
+    [
+        "a",
+        "b.c",
+        "b['x y']",
+        "b.get('k')",
+        "len(a)",
+        "dict(k=a)",
+        "1",
+        "'t'",
+        "none",
+        "a | join('-')",
+        "now()",
+    ]
+)
+_PAIRS = ("{} + {}", "{} ~ {}", "{} == {}", "{} in {}", "{} and {}", "[{}, {}]", "{}[{}]", "{}, {}")
+_CALLS = ("{} | default({})", "({} if {})", "{}.get({})", "({}).f({})", "{} | map('x', {})")
+_ALONE = ("not {}", "-({})", "({}).c", "{} is defined", "{}[1:2]", "{} is in([a])")
+
+
+def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    twice = st.builds(str.format, st.sampled_from(_PAIRS + _CALLS), inner, inner)
+    return twice | st.builds(str.format, st.sampled_from(_ALONE), inner)
+
+
+@given(
+    source=st.recursive(_LEAVES, _grown, max_leaves=12),
+    form=st.sampled_from(["{{%s}}", "{%% if %s %%}{{a.d}}{%% endif %%}"]),
+)
+def test_a_simple_template_has_the_names_that_jinja_finds_and_compiles(source: str, form: str) -> None:
+    sandbox = Sandbox(Folder(None), Locale())
+    try:
+        root = sandbox.parse(form % source)
+    except TemplateSyntaxError:
+        return
+    tree, searched = Tree(root), Tree(root)
+    searched.is_simple = False
+    assume(tree.is_simple)
+    assert names(sandbox, [tree]) == names(sandbox, [searched])
+    sandbox.from_string(root)
+
+
+@pytest.mark.parametrize("source", ["-" * 40 + "a", "a" + ".b" * 40, "f(x=1, x=2)", "1[1:2]", "f(*a)"])
+def test_what_python_may_refuse_to_compile_is_not_simple(source: str) -> None:
+    assert not Tree(Sandbox(Folder(None), Locale()).parse(f"{{{{ {source} }}}}")).is_simple

@@ -54,10 +54,9 @@ class Matching:
     def __post_init__(self) -> None:
         match = [path_pattern(_composed(glob), exact=self.exact) for glob in self.match]
         ignore = [ignore_pattern(_composed(glob), exact=self.exact) for glob in self.ignore]
-        passing = [ignore_pattern(glob) for glob in PASSED_OVER if not _names(self.match, glob)]
         object.__setattr__(self, "_matching", _any(match))
         object.__setattr__(self, "_ignoring", _any(ignore))
-        object.__setattr__(self, "_passing", _any(passing, re.IGNORECASE))
+        object.__setattr__(self, "_passing", _passing(self.match))
 
     def takes(self, below: str) -> bool:
         """Return whether a path below the folder is taken."""
@@ -89,6 +88,13 @@ def _near_miss(glob: str, below: str) -> Miss | None:
     if last != "**" and re.fullmatch(path_pattern(f"**/{last}", exact=False), below, re.DOTALL):
         return Miss(f"`{glob}` takes it in another folder; `**/{last}` takes it in any")
     return None
+
+
+@lru_cache(maxsize=256)
+def _passing(match: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of the names that are passed over; many rules have the same ``match``."""
+    globs = [ignore_pattern(glob) for glob in PASSED_OVER if not _names(match, glob)]
+    return _any(globs, re.IGNORECASE)
 
 
 def _names(match: Iterable[str], name: str) -> bool:

@@ -48,16 +48,16 @@ class Expression:
     """
 
     def __init__(self, source: str, tree: nodes.Expr, sandbox: Sandbox, seconds: float) -> None:
+        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
         parts = Tree(tree)
         check(sandbox, parts)
         self.source = source
-        self.names = names(sandbox, [parts])
+        self.names = names(sandbox, [parts if parts.is_simple else Tree(module)])
         self.call = literal_call(tree)
         if not self.call:  # that one is for who knows the function
             check_calls(sandbox, {None: parts})
         self._leaves = dict(leaves(tree))
         self._sandbox, self._seconds = sandbox, seconds
-        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
         self._code = _code(sandbox, module, parts)
 
     def value(self, context: Mapping[str, Any]) -> Any:

@@ -231,6 +231,7 @@ class _Fields(TrackingCodeGenerator):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        self.optimizer = None  # it would work out what is written out, when nothing counts what that makes
         self.fields: dict[str, set[str]] = {}
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name

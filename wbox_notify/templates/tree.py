@@ -17,7 +17,7 @@ _SIMPLE = frozenset(
         *(nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test, nodes.Call),
         *(nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Concat),
         *(nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos),
-        *(nodes.List, nodes.Tuple, nodes.Keyword, nodes.Slice),
+        *(nodes.List, nodes.Tuple, nodes.Keyword),
     }
 )
 _MOST, _DEEPEST = 500, 30

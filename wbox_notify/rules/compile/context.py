@@ -42,6 +42,7 @@ class BuildContext:
         self.problems = problems
         self._copy = copy
         self._locales: dict[tuple[str, str], Templates] = {}
+        self._made: dict[tuple[Callable[[str], Any], str], Any] = {}
         self.templates = self.templates_for(settings.tz, settings.lang)
 
     def templates_for(self, zone: ZoneInfo, lang: str) -> Templates:
@@ -112,12 +113,22 @@ class BuildContext:
     ) -> Compiled | None:
         """Return a compiled text, of which all names are checked; None where it is wrong."""
         try:
-            part = compiler(text)
+            part = self.make(compiler, text)
         except TemplateError as error:
             self.problems.append(_template_problem(error, compiler, location))
             return None
         self.problems += unknown(part, names, location)
         return part
+
+    def make(self, compiler: Callable[[str], Compiled], text: str) -> Compiled:
+        """Return a compiled text; what many rules have alike is compiled once.
+
+        Raises:
+            TemplateError: it is wrong.
+        """
+        if (compiler, text) not in self._made:
+            self._made[compiler, text] = compiler(text)
+        return self._made[compiler, text]  # type: ignore[no-any-return]
 
 
 def is_template(text: str) -> bool:

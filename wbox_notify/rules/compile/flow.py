@@ -391,9 +391,9 @@ def translations(
             for name, text in source.texts.items():
                 compiler = source.compiler(templates, name)
                 if isinstance(text, str):
-                    fields[name] = compiler(text)
+                    fields[name] = context.make(compiler, text)
                 else:
-                    fields[name] = tuple(map(compiler, text))
+                    fields[name] = tuple(context.make(compiler, part) for part in text)
             messages.append(source.draft(fields))
         translated[str(own_zone), own_lang] = tuple(messages)
     return translated
