@@ -188,7 +188,7 @@ class Daemon:
     def _follow_files(self) -> Sequence[Problem]:
         """Follow the files as far as they are right; return what is wrong in them."""
         before = self._live.project
-        project = load(before.settings.folder, self._environ)
+        project = load(before.settings.folder, self._environ, before=before.reading)
         broken = {problem.file for problem in errors(project.problems)}
         if any(not file.startswith("rules/") for file in broken):
             return project.problems

@@ -1,23 +1,15 @@
-"""Project: settings, rules and people of one folder, and how it is loaded with all its problems."""
+"""Project: settings, rules and people of one folder."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from wbox_notify.config import reading
 from wbox_notify.config.settings import Settings
-from wbox_notify.config.yaml.document import Document, Location, open_document
-from wbox_notify.config.yaml.problems import Problem, errors, in_order
-from wbox_notify.config.yaml.validation import validate
-from wbox_notify.errors import MessageError
+from wbox_notify.config.yaml.document import Document, Location
+from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
-from wbox_notify.rules.compile import BuildContext, build
-from wbox_notify.rules.directory import gather
-from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
 from wbox_notify.rules.recipients import (
     VIA,
@@ -25,17 +17,12 @@ from wbox_notify.rules.recipients import (
     Outlet,
     People,
     Reader,
-    number_problems,
     numbered,
-    recipient_problem,
 )
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.triggers.schedule.source import Timetable
 from wbox_notify.triggers.webhook.hooks import Hook
-
-_SUFFIXES = (".yaml", ".yml")
-_OF_A_HOOK = ("preset", "secret", "verify", "open", "id")
 
 
 class _Sources:
@@ -66,6 +53,49 @@ class _Sources:
         return tuple(rules[index] for index in sorted(rules))
 
 
+class Ground(NamedTuple):
+    """What the rules of all files are built on; while it stays, only files that change are built again.
+
+    Attributes:
+        settings: The settings, with the declared secrets.
+        people: The sections about people of all files, by file and name.
+        templates: The files of templates, with what shows that they have changed.
+    """
+
+    settings: Settings
+    people: Mapping[tuple[str, str], Any]
+    templates: frozenset[tuple[str, int, int, int]]
+
+
+class Built(NamedTuple):
+    """What became of one file.
+
+    Attributes:
+        document: The file.
+        rules: Its right rules.
+        problems: The mistakes in it, but for those that the comparison with other files shows.
+        ids: The ids of its rules.
+        hooks: The webhooks that it names.
+        outlets: The Apprise URLs that it is the first to name.
+        secrets: The secrets that it is the first to name.
+    """
+
+    document: Document
+    rules: tuple[Rule, ...]
+    problems: tuple[Problem, ...]
+    ids: tuple[tuple[str, Location], ...]
+    hooks: tuple[tuple[WebhookSpec, Location], ...]
+    outlets: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
+class Reading(NamedTuple):
+    """One reading of a project folder: the ground, and what became of each file, by its name."""
+
+    ground: Ground
+    files: Mapping[str, Built]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """All that a project folder says.
@@ -75,6 +105,7 @@ class Project:
         people: Contacts, groups, rotations and windows of all files.
         outlets: The Apprise URLs of all outlets, of the settings and of the rules, by name.
         problems: All mistakes, in order; a file with an error gives no rules.
+        reading: How the folder was read, for the next reading.
         hooks: The webhooks that rules wait for, by path.
     """
 
@@ -83,6 +114,7 @@ class Project:
     people: People = field(default_factory=People, repr=False)
     outlets: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
+    reading: Reading | None = field(default=None, repr=False, compare=False)
     hooks: dict[str, Hook] = field(default_factory=dict, init=False, repr=False, compare=False)
     _started: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
     _awaited: _Sources = field(default_factory=_Sources, init=False, repr=False, compare=False)
@@ -187,110 +219,3 @@ def _above(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
-
-
-def load(folder: Path, environ: Mapping[str, str], copy: Path | None = None) -> Project:
-    """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises.
-
-    With ``copy`` these are read from there; relative paths in them still start in ``folder``.
-    """
-    setup = reading.read(folder, environ, copy or folder)
-    settings = setup.settings
-    documents, problems = _rule_documents(copy or settings.folder, setup.secrets.names)
-    problems += setup.problems
-    people, windows = gather([setup.document, *documents], settings.region, settings.tz, problems)
-    context = BuildContext(settings, people, windows, setup.secrets, problems, copy)
-    loading = _Loading(context)
-    for document in documents:
-        loading.read(document)
-    if settings.owner is not None:
-        try:
-            problems += number_problems(people.named(settings.owner), setup.document.at("owner"))
-        except MessageError as error:
-            problems.append(recipient_problem(error, setup.document.at("owner")))
-    return Project(
-        settings=replace(settings, secrets=dict(setup.secrets.values)),
-        rules=tuple(loading.rules),
-        people=people,
-        outlets=context.outlets.urls,
-        problems=in_order(problems),
-    )
-
-
-class _Loading:
-    """The rules of the files read so far, and all problems."""
-
-    def __init__(self, context: BuildContext) -> None:
-        self.rules: list[Rule] = []
-        self._context = context
-        self._problems = context.problems
-        self._ids: dict[str, Location] = {}
-        self._hooks: dict[str, tuple[WebhookSpec, Location]] = {}
-
-    def read(self, document: Document) -> None:
-        """Add the rules of a file, all or none."""
-        file = document.source.file
-        self._problems += document.problems
-        rules = [self._rule(value, location) for value, location in self._values(document)]
-        if not errors(problem for problem in self._problems if problem.file == file):
-            self.rules += filter(None, rules)
-
-    def _values(self, document: Document) -> Iterator[tuple[Any, Location]]:
-        """Yield the rules of a file as they are written, and report the mistakes around them."""
-        value = document.value
-        if value is None:
-            if errors(document.problems):
-                return
-            value = {"version": 1}
-        _, problems = validate(RuleFile, value, document.at())
-        self._problems += problems
-        if isinstance(value, dict) and isinstance(value.get("rules"), list):
-            for index, rule in enumerate(value["rules"]):
-                yield rule, document.at("rules", index)
-        if not problems and not any(map(value.get, ("rules", *SECTIONS))):
-            hint = "a rule stands under `rules:` and begins with `- id:`"
-            problem = document.at().warning("WBX314", "this file has no rules", hint)
-            self._problems.append(problem)
-
-    def _rule(self, value: Any, location: Location) -> Rule | None:
-        spec, problems = validate(RuleSpec, value, location)
-        self._problems += problems
-        if spec is None:
-            return None
-        earlier = self._ids.setdefault(spec.id, location)
-        if earlier is not location:
-            hint = f"the other one is at {earlier.where}"
-            self._context.report(location.at("id"), "WBX301", f"two rules have the id `{spec.id}`", hint)
-        for index, trigger in enumerate(spec.trigger):
-            place = location.at("trigger", index)
-            if trigger.webhook:
-                self._compare(trigger.webhook, place.at("webhook"))
-            if trigger.missing and trigger.missing.of.webhook:
-                self._compare(trigger.missing.of.webhook, place.at("missing", "of", "webhook"))
-        return build(self._context, spec, location)
-
-    def _compare(self, hook: WebhookSpec, location: Location) -> None:
-        """Report a hook that differs from an earlier one with its path: they share a sender and a proof."""
-        first, earlier = self._hooks.setdefault(hook.path, (hook, location))
-        different = [name for name in _OF_A_HOOK if getattr(hook, name) != getattr(first, name)]
-        if different:
-            message = f"the path `{hook.path}` has another {' and '.join(different)} elsewhere"
-            hint = f"see {earlier.where}: give it the same, or another path"
-            self._context.report(location.at("path"), "WBX319", message, hint)
-
-
-def _rule_documents(folder: Path, secrets: frozenset[str]) -> tuple[list[Document], list[Problem]]:
-    if not folder.is_dir():
-        return [], [Problem(file=_shown(folder), code="WBX101", message="there is no such project folder")]
-    try:
-        names = sorted(path.name for path in (folder / "rules").iterdir())
-    except FileNotFoundError:
-        return [], []
-    except OSError as error:
-        return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
-    files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
-    return [open_document(folder / "rules" / name, f"rules/{_shown(name)}", secrets) for name in files], []
-
-
-def _shown(path: str | Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ _CONTROL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its value, None where it is empty or cannot be read, and its problems."""
+    """A YAML file: its value, None where it is empty or cannot be read, and its problems.
+
+    ``digest`` is the SHA-256 of its bytes; empty where they were not read.
+    """
 
     source: Source
     value: Any = field(default=None, repr=False)
     problems: tuple[Problem, ...] = ()
     root: Node | None = field(default=None, repr=False)
+    digest: bytes = field(default=b"", repr=False, compare=False)
 
     def at(self, *path: str | int) -> "Location":
         """Return the location that keys and indexes lead to."""
@@ -150,10 +155,13 @@ class Location:
                 node = node.parts[step]
 
 
-def open_document(path: Path, file: str, names: frozenset[str] = frozenset()) -> Document:
+def open_document(
+    path: Path, file: str, names: frozenset[str] = frozenset(), known: Document | None = None
+) -> Document:
     """Return the document in a file, which problems call ``file``; never raises.
 
-    ``names`` are those of secrets, which problems may show.
+    ``names`` are those of secrets, which problems may show. Where the file is as it was when ``known`` was
+    read, that is returned.
     """
     try:
         if path.exists() and not path.is_file():
@@ -164,7 +172,10 @@ def open_document(path: Path, file: str, names: frozenset[str] = frozenset()) ->
         return _unreadable(file, "WBX101", f"the file cannot be read: {error.strerror or error}")
     except ValueError as error:
         return _unreadable(file, "WBX101", f"the file cannot be read: {error}")
-    return parse(content, file, names)
+    digest = sha256(content).digest()
+    if known and known.digest == digest and known.source.names == names:
+        return known
+    return replace(parse(content, file, names), digest=digest)
 
 
 def parse(content: bytes, file: str, names: frozenset[str] = frozenset()) -> Document:

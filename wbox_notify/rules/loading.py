@@ -1,0 +1,207 @@
+"""Loading: from the files of a project folder to its project, with all its problems."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wbox_notify.config import reading
+from wbox_notify.config.yaml.document import Document, Location, open_document
+from wbox_notify.config.yaml.problems import Problem, errors, in_order
+from wbox_notify.config.yaml.validation import validate
+from wbox_notify.errors import MessageError
+from wbox_notify.rules.compile import BuildContext, build
+from wbox_notify.rules.directory import gather
+from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
+from wbox_notify.rules.models.triggers import WebhookSpec
+from wbox_notify.rules.project import Built, Ground, Project, Reading
+from wbox_notify.rules.recipients import number_problems, recipient_problem
+from wbox_notify.rules.rule import Rule
+
+_SUFFIXES = (".yaml", ".yml")
+_OF_A_HOOK = ("preset", "secret", "verify", "open", "id")
+
+
+def load(
+    folder: Path, environ: Mapping[str, str], copy: Path | None = None, before: Reading | None = None
+) -> Project:
+    """Return the project in a folder with ``wbox-notify.yaml``, ``rules`` and ``templates``; never raises.
+
+    With ``copy`` these are read from there; relative paths in them still start in ``folder``. Of files that
+    are as they were ``before``, nothing is built again.
+    """
+    setup = reading.read(folder, environ, copy or folder)
+    settings = setup.settings
+    known = {file: built.document for file, built in before.files.items()} if before else {}
+    documents, problems = _rule_documents(copy or settings.folder, setup.secrets.names, known)
+    problems += setup.problems
+    everything = [setup.document, *documents]
+    ground = Ground(settings, _people(everything), _template_files(copy or settings.folder))
+    people, windows = gather(everything, settings.region, settings.tz, problems)
+    context = BuildContext(settings, people, windows, setup.secrets, problems, copy)
+    loading = _Loading(context)
+    earlier = before.files if before and before.ground == ground else {}
+    for document in documents:
+        loading.read(document, earlier.get(document.source.file))
+    if settings.owner is not None:
+        try:
+            problems += number_problems(people.named(settings.owner), setup.document.at("owner"))
+        except MessageError as error:
+            problems.append(recipient_problem(error, setup.document.at("owner")))
+    return Project(
+        settings=replace(settings, secrets=dict(setup.secrets.values)),
+        rules=tuple(loading.rules),
+        people=people,
+        outlets=context.outlets.urls,
+        problems=in_order(problems),
+        reading=Reading(ground, loading.files),
+    )
+
+
+def _people(documents: Iterable[Document]) -> Mapping[tuple[str, str], Any]:
+    """Return the sections about people of files."""
+    return {
+        (document.source.file, name): document.value[name]
+        for document in documents
+        if isinstance(document.value, dict)
+        for name in SECTIONS
+        if name in document.value
+    }
+
+
+def _template_files(folder: Path) -> frozenset[tuple[str, int, int, int]]:
+    """Return the files of templates, with what shows that they have changed."""
+    files = set()
+    for above, _, names in os.walk(folder / "templates", followlinks=True):
+        for name in names:
+            path = Path(above, name)
+            with suppress(OSError):
+                status = path.stat()
+                files.add((str(path), status.st_ino, status.st_mtime_ns, status.st_size))
+    return frozenset(files)
+
+
+class _Loading:
+    """The rules of the files read so far, and all problems."""
+
+    def __init__(self, context: BuildContext) -> None:
+        self.rules: list[Rule] = []
+        self.files: dict[str, Built] = {}
+        self._context = context
+        self._problems = context.problems
+        self._ids: dict[str, Location] = {}
+        self._hooks: dict[str, tuple[WebhookSpec, Location]] = {}
+
+    def read(self, document: Document, earlier: Built | None) -> None:
+        """Add the rules of a file, all or none; ``earlier`` is what became of it on the same ground."""
+        file = document.source.file
+        if earlier and earlier.document is document:
+            built = earlier
+            self._problems += built.problems
+            self._context.outlets.urls.update(built.outlets)
+            self._context.secrets.values.update(built.secrets)
+        else:
+            built = self._build(document)
+        self.files[file] = built
+        self._compare(built)
+        if not errors(problem for problem in self._problems if problem.file == file):
+            self.rules += built.rules
+
+    def _build(self, document: Document) -> Built:
+        before, context = len(self._problems), self._context
+        outlets, secrets = dict(context.outlets.urls), dict(context.secrets.values)
+        self._problems += document.problems
+        specs = list(self._specs(document))
+        rules = [build(context, spec, location) for spec, location in specs]
+        return Built(
+            document=document,
+            rules=tuple(filter(None, rules)),
+            problems=tuple(self._problems[before:]),
+            ids=tuple((spec.id, location) for spec, location in specs),
+            hooks=tuple(hook for spec, location in specs for hook in _named_hooks(spec, location)),
+            outlets=_added(context.outlets.urls, outlets),
+            secrets=_added(context.secrets.values, secrets),
+        )
+
+    def _specs(self, document: Document) -> Iterator[tuple[RuleSpec, Location]]:
+        """Yield the rules of a file that can be read, and report the mistakes in the others."""
+        for value, location in self._values(document):
+            spec, problems = validate(RuleSpec, value, location)
+            self._problems += problems
+            if spec:
+                yield spec, location
+
+    def _values(self, document: Document) -> Iterator[tuple[Any, Location]]:
+        """Yield the rules of a file as they are written, and report the mistakes around them."""
+        value = document.value
+        if value is None:
+            if errors(document.problems):
+                return
+            value = {"version": 1}
+        _, problems = validate(RuleFile, value, document.at())
+        self._problems += problems
+        if isinstance(value, dict) and isinstance(value.get("rules"), list):
+            for index, rule in enumerate(value["rules"]):
+                yield rule, document.at("rules", index)
+        if not problems and not any(map(value.get, ("rules", *SECTIONS))):
+            hint = "a rule stands under `rules:` and begins with `- id:`"
+            problem = document.at().warning("WBX314", "this file has no rules", hint)
+            self._problems.append(problem)
+
+    def _compare(self, built: Built) -> None:
+        """Report the ids of a file that others have too, and hooks that others describe otherwise."""
+        for rule_id, location in built.ids:
+            earlier = self._ids.setdefault(rule_id, location)
+            if earlier is not location:
+                hint = f"the other one is at {earlier.where}"
+                self._context.report(location.at("id"), "WBX301", f"two rules have the id `{rule_id}`", hint)
+        for hook, location in built.hooks:
+            self._compare_hook(hook, location)
+
+    def _compare_hook(self, hook: WebhookSpec, location: Location) -> None:
+        """Report a hook that differs from an earlier one with its path: they share a sender and a proof."""
+        first, earlier = self._hooks.setdefault(hook.path, (hook, location))
+        different = [name for name in _OF_A_HOOK if getattr(hook, name) != getattr(first, name)]
+        if different:
+            message = f"the path `{hook.path}` has another {' and '.join(different)} elsewhere"
+            hint = f"see {earlier.where}: give it the same, or another path"
+            self._context.report(location.at("path"), "WBX319", message, hint)
+
+
+def _named_hooks(spec: RuleSpec, location: Location) -> Iterator[tuple[WebhookSpec, Location]]:
+    """Yield the webhooks that a rule names."""
+    for index, trigger in enumerate(spec.trigger):
+        place = location.at("trigger", index)
+        if trigger.webhook:
+            yield trigger.webhook, place.at("webhook")
+        if trigger.missing and trigger.missing.of.webhook:
+            yield trigger.missing.of.webhook, place.at("missing", "of", "webhook")
+
+
+def _added(values: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in values.items() if name not in before}
+
+
+def _rule_documents(
+    folder: Path, secrets: frozenset[str], known: Mapping[str, Document]
+) -> tuple[list[Document], list[Problem]]:
+    """Return the files of rules; of those that are as they were, the documents that are known."""
+    if not folder.is_dir():
+        return [], [Problem(file=_shown(folder), code="WBX101", message="there is no such project folder")]
+    try:
+        names = sorted(path.name for path in (folder / "rules").iterdir())
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
+    files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
+    shown = {name: f"rules/{_shown(name)}" for name in files}
+    return [
+        open_document(folder / "rules" / name, file, secrets, known.get(file)) for name, file in shown.items()
+    ], []
+
+
+def _shown(path: str | Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
