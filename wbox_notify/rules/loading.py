@@ -17,7 +17,7 @@ from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
 from wbox_notify.rules.project import Built, Ground, Project, Reading
-from wbox_notify.rules.recipients import number_problems, recipient_problem
+from wbox_notify.rules.recipients import People, number_problems, recipient_problem
 from wbox_notify.rules.rule import Rule
 
 _SUFFIXES = (".yaml", ".yml")
@@ -34,22 +34,19 @@ def load(
     """
     setup = reading.read(folder, environ, copy or folder)
     settings = setup.settings
-    known = {file: built.document for file, built in before.files.items()} if before else {}
+    known = before.files if before else {}
     documents, problems = _rule_documents(copy or settings.folder, setup.secrets.names, known)
     problems += setup.problems
     everything = [setup.document, *documents]
     ground = Ground(settings, _people(everything), _template_files(copy or settings.folder))
     people, windows = gather(everything, settings.region, settings.tz, problems)
     context = BuildContext(settings, people, windows, setup.secrets, problems, copy)
+    if before and before.ground != ground:
+        known = {}
     loading = _Loading(context)
-    earlier = before.files if before and before.ground == ground else {}
     for document in documents:
-        loading.read(document, earlier.get(document.source.file))
-    if settings.owner is not None:
-        try:
-            problems += number_problems(people.named(settings.owner), setup.document.at("owner"))
-        except MessageError as error:
-            problems.append(recipient_problem(error, setup.document.at("owner")))
+        loading.read(document, known.get(document.source.file))
+    problems += _owner_problems(settings.owner, people, setup.document.at("owner"))
     return Project(
         settings=replace(settings, secrets=dict(setup.secrets.values)),
         rules=tuple(loading.rules),
@@ -58,6 +55,15 @@ def load(
         problems=in_order(problems),
         reading=Reading(ground, loading.files),
     )
+
+
+def _owner_problems(owner: str | None, people: People, location: Location) -> list[Problem]:
+    if owner is None:
+        return []
+    try:
+        return list(number_problems(people.named(owner), location))
+    except MessageError as error:
+        return [recipient_problem(error, location)]
 
 
 def _people(documents: Iterable[Document]) -> Mapping[tuple[str, str], Any]:
@@ -185,7 +191,7 @@ def _added(values: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str,
 
 
 def _rule_documents(
-    folder: Path, secrets: frozenset[str], known: Mapping[str, Document]
+    folder: Path, secrets: frozenset[str], known: Mapping[str, Built]
 ) -> tuple[list[Document], list[Problem]]:
     """Return the files of rules; of those that are as they were, the documents that are known."""
     if not folder.is_dir():
@@ -197,10 +203,12 @@ def _rule_documents(
     except OSError as error:
         return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
     files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
-    shown = {name: f"rules/{_shown(name)}" for name in files}
-    return [
-        open_document(folder / "rules" / name, file, secrets, known.get(file)) for name, file in shown.items()
-    ], []
+    documents = []
+    for name in files:
+        file = f"rules/{_shown(name)}"
+        earlier = known[file].document if file in known else None
+        documents.append(open_document(folder / "rules" / name, file, secrets, earlier))
+    return documents, []
 
 
 def _shown(path: str | Path) -> str:
