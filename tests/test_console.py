@@ -12,6 +12,7 @@ from workplace import Workplace, until
 
 from wbox_notify.cli.console import console as command
 from wbox_notify.config.passwords import matches
+from wbox_notify.errors import StoreError
 from wbox_notify.web.console import about
 from wbox_notify.web.console.attempts import Attempts
 from wbox_notify.web.console.sessions import Sessions
@@ -111,6 +112,18 @@ def test_a_page_that_fails_says_so_without_a_traceback(
     assert "Something is wrong in this page; the log of the daemon says what." in answer.text
     assert "a page of the console failed: AttributeError" in caplog.text
     assert visitor.get("/about.json").json()["status"] == 500
+
+
+def test_a_store_that_cannot_be_read_leaves_a_page_that_says_so(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(house.daemon._store, "circuits", fail)
+    answer = visitor.get("/about")
+    assert answer.status_code == 503
+    assert "The disk is full." in answer.text
 
 
 def test_the_console_is_closed_to_other_machines_without_a_password(house: House, visitor: Visitor) -> None:

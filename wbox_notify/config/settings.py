@@ -24,6 +24,7 @@ from wbox_notify.config.values import duration_text, parse_duration
 from wbox_notify.config.yaml.validation import Refusal, Strict, Version, empty_map, later, parse_value
 from wbox_notify.model.addresses import is_loopback
 from wbox_notify.model.pace import UNLIMITED, Pace
+from wbox_notify.model.texts import Wording
 
 FILE = "wbox-notify.yaml"
 """The name of the settings file in a project folder."""
@@ -110,7 +111,7 @@ def _pace(value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationIn
 
 
 _PaceValue = Annotated[_PaceParts, WrapValidator(_pace, json_schema_input_type=str | _PaceParts)]
-_FALLBACK = "services that report trouble with wbox: Apprise URLs, or names of secrets that hold one"
+_FALLBACK = Wording("services that report trouble with wbox: Apprise URLs, or names of secrets that hold one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,37 +131,57 @@ class Settings:
     """
 
     folder: Path
-    url: fields.ServerUrl = at("wbox.url", "https://server.wbox.me", "the address of wbox", "WBOX_API_URL")
-    insecure: fields.Flag = at("wbox.insecure", False, "allow http:// to another machine", "WBOX_INSECURE")
-    api_key_file: str | None = at("wbox.api_key_file", None, "the file with the API key", "WBOX_API_KEY_FILE")
+    url: fields.ServerUrl = at(
+        "wbox.url", "https://server.wbox.me", Wording("the address of wbox"), "WBOX_API_URL"
+    )
+    insecure: fields.Flag = at(
+        "wbox.insecure", False, Wording("allow http:// to another machine"), "WBOX_INSECURE"
+    )
+    api_key_file: str | None = at(
+        "wbox.api_key_file", None, Wording("the file with the API key"), "WBOX_API_KEY_FILE"
+    )
     device_id: fields.Device | None = at(
-        "wbox.device", None, "the number of the device, else the first", "WBOX_DEVICE_ID"
+        "wbox.device", None, Wording("the number of the device, else the first"), "WBOX_DEVICE_ID"
     )
-    pace: Pace = at("wbox.pace", {}, "`unlimited`, `5s` between messages, or a map", "WBOX_PACE", _PaceValue)
-    tz: fields.Zone = at("defaults.tz", None, "the time zone: `Europe/Istanbul`; else that of the machine")
-    lang: fields.Language = at("defaults.lang", "en", "the language of dates, numbers, reasons", "WBOX_LANG")
+    pace: Pace = at(
+        "wbox.pace", {}, Wording("`unlimited`, `5s` between messages, or a map"), "WBOX_PACE", _PaceValue
+    )
+    tz: fields.Zone = at(
+        "defaults.tz", None, Wording("the time zone: `Europe/Istanbul`; else that of the machine")
+    )
+    lang: fields.Language = at(
+        "defaults.lang", "en", Wording("the language of dates, numbers, reasons"), "WBOX_LANG"
+    )
     region: fields.Region | None = at(
-        "defaults.region", None, "the country of numbers without a country code: `TR`"
+        "defaults.region", None, Wording("the country of numbers without a country code: `TR`")
     )
-    body: fields.BodySize = at("limits.body", "4MiB", "the largest body of a webhook", "WBOX_LIMITS_BODY")
+    body: fields.BodySize = at(
+        "limits.body", "4MiB", Wording("the largest body of a webhook"), "WBOX_LIMITS_BODY"
+    )
     store: fields.StoreUrl = at(
-        "store", None, "`sqlite:///PATH`; else a file in the data folder", "WBOX_STORE"
+        "store", None, Wording("`sqlite:///PATH`; else a file in the data folder"), "WBOX_STORE"
     )
-    history: fields.History = at("history", "90d", "how long finished things are kept", "WBOX_HISTORY")
+    history: fields.History = at(
+        "history", "90d", Wording("how long finished things are kept"), "WBOX_HISTORY"
+    )
     log_format: fields.LogFormat = at(
-        "log.format", "text", "`text`, or `json`: one object a line", "WBOX_LOG_FORMAT"
+        "log.format", "text", Wording("`text`, or `json`: one object a line"), "WBOX_LOG_FORMAT"
     )
-    listen: fields.Address = at("listen", "127.0.0.1:8725", "host and port of the daemon", "WBOX_LISTEN")
+    listen: fields.Address = at(
+        "listen", "127.0.0.1:8725", Wording("host and port of the daemon"), "WBOX_LISTEN"
+    )
     public_url: fields.PublicUrl | None = at(
-        "public_url", None, "the public address of the daemon", "WBOX_PUBLIC_URL"
+        "public_url", None, Wording("the public address of the daemon"), "WBOX_PUBLIC_URL"
     )
-    media: Media = at("media", {}, "how files of this machine reach wbox")
+    media: Media = at("media", {}, Wording("how files of this machine reach wbox"))
     storm_guard: fields.Count = at(
-        "storm_guard", 50, "the most messages that one event sends; more wait for `owner`"
+        "storm_guard", 50, Wording("the most messages that one event sends; more wait for `owner`")
     )
-    owner: str | None = at("owner", None, "the contact who releases such messages, and is told of trouble")
+    owner: str | None = at(
+        "owner", None, Wording("the contact who releases such messages, and is told of trouble")
+    )
     backlog: fields.CountOrZero | None = at(
-        "backlog", None, "the most waiting texts of one phone; more become one: `20`"
+        "backlog", None, Wording("the most waiting texts of one phone; more become one: `20`")
     )
     fallback: tuple[str, ...] = at("fallback", None, _FALLBACK, "WBOX_FALLBACK", fields.OutletNames)
     data_dir: Path

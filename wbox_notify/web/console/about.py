@@ -12,14 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wbox_notify import __version__
-from wbox_notify.config.media import Media
 from wbox_notify.config.settings import SETTINGS, Settings
 from wbox_notify.config.values import duration_text
-from wbox_notify.model.pace import Pace
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.texts import told
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.web.console.console import Console
 
+_SIZES = {"quota", "image", "video", "audio", "document"}
 _PARTS = ("starlette", "uvicorn", "jinja2", "pydantic", "requests", "apprise")
 
 
@@ -27,7 +27,7 @@ def routes(console: Console) -> list[Route]:
     """Return the routes of the page and of the JSON Schemas."""
 
     def show(request: Request) -> Response:
-        return console.page(request, "about.html", model(console))
+        return console.page(request, "about.html", model(console, console.lang(request)))
 
     def rules(_request: Request) -> Response:
         return JSONResponse(rule_schema())
@@ -42,7 +42,7 @@ def routes(console: Console) -> list[Route]:
     ]
 
 
-def model(console: Console) -> dict[str, Any]:
+def model(console: Console, lang: str) -> dict[str, Any]:
     """Return what the page shows."""
     settings = console.live.project.settings
     return {
@@ -61,7 +61,7 @@ def model(console: Console) -> dict[str, Any]:
                 "value": redacted(_shown(name, settings)),
                 "source": settings.sources.get(name, "default"),
                 "variable": setting.variable,
-                "text": setting.text,
+                "text": told(setting.text, lang),
             }
             for name, setting in SETTINGS.items()
         ],
@@ -71,14 +71,17 @@ def model(console: Console) -> dict[str, Any]:
 def _shown(name: str, settings: Settings) -> str:
     """Return the value of a setting for a person."""
     value = getattr(settings, name)
-    if name == "listen":
-        return f"{value[0]}:{value[1]}"
-    if name == "history":
-        return "never" if value is None else duration_text(value)
-    if isinstance(value, Media):
-        return _parts(value.model_dump(exclude_none=True))
-    if isinstance(value, Pace):
-        return _parts(asdict(value))
+    match name:
+        case "listen":
+            return f"{value[0]}:{value[1]}"
+        case "body":
+            return _size(value)
+        case "history":
+            return "never" if value is None else duration_text(value)
+        case "media":
+            return _parts(value.model_dump(exclude_none=True))
+        case "pace":
+            return _parts(asdict(value))
     return _plain(value)
 
 
@@ -98,6 +101,16 @@ def _parts(values: Mapping[str, Any], above: str = "") -> str:
             shown.append(_parts(value, f"{above}{name}."))
         elif name in {"secret", "key_id"}:
             shown.append(f"{above}{name} ***")
-        else:
+        elif name in _SIZES:
+            shown.append(f"{above}{name} {_size(value)}")
+        elif name != "lang":
             shown.append(f"{above}{name} {value:g}" if isinstance(value, float) else f"{above}{name} {value}")
     return ", ".join(shown)
+
+
+def _size(number: int) -> str:
+    """Return a number of bytes as the settings write it."""
+    for unit, size in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if number % size == 0:
+            return f"{number // size}{unit}"
+    return str(number)

@@ -214,7 +214,9 @@ class Console:
         lang, session = self.lang(request), request.state.session
         frame: dict[str, Any] = {"csrf": "", "notice": "", "banners": {}}
         if session:
-            frame = {"csrf": session.csrf, "notice": session.take_notice(), "banners": self.banners(lang)}
+            frame = {"csrf": session.csrf, "notice": session.take_notice(), "banners": {}}
+        if session and status < HTTPStatus.INTERNAL_SERVER_ERROR:  # the store may be what has failed
+            frame["banners"] = self.banners(lang)
         frame["path"] = request.url.path
         frame["other"] = {code: request.url.include_query_params(lang=code).query for code in LANGUAGES}
         html = self._environment(lang).get_template(template).render({**model, **frame})

@@ -79,6 +79,7 @@ class Show:
             "lasted": self.lasted,
             "state": self.state,
             "phone": phone,
+            "marked": marked,
             "day": self.day,
             "days": self.days,
             "tall": tall,
@@ -146,6 +147,14 @@ def tall(seconds: float) -> float:
 def phone(digits: str) -> str:
     """Return a phone number as it is shown where others may look on."""
     return masked(digits.removeprefix("+"))
+
+
+def marked(text: str) -> str:
+    """Return a text of ours as HTML, with what stands between backticks as code."""
+    parts = text.split("`")
+    return html("").join(
+        html("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+    )
 
 
 def iso(seconds: float | None) -> str | None:
