@@ -1,12 +1,25 @@
 """The console's pages about what happened: the list, the trace of an event, and the stream of changes."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from bench.history import NOW, an_event
 from consoles import House, Visitor
+from test_history_size import steps
+from workplace import until
 
 from wbox_notify.dispatch.queue import silencing
+from wbox_notify.model.deliveries import Plan
+from wbox_notify.model.events import Event
+from wbox_notify.store import Store, open_store
+from wbox_notify.store.database import Row
+from wbox_notify.store.queries import Wanted
+from wbox_notify.web.console.activity import address
 
 RULES = """
 version: 1
@@ -23,7 +36,7 @@ rules:
     to: ayse
     send: {text: x}
   - id: alarm
-    trigger: {webhook: {path: alarm}}
+    trigger: {webhook: {path: alarm, open: true}}
     to: ayse
     send: {text: "{{ body.text }}"}
     escalate:
@@ -78,3 +91,194 @@ def test_only_so_many_pages_are_followed_and_their_streams_end_with_the_daemon(t
         next(streams[0])
     for stream in streams:
         list(stream)
+
+
+@pytest.fixture(scope="module")
+def happened(house: House) -> House:
+    """The house after a file was told and a call was made."""
+    (house.folder / "drop" / "A.pdf").write_text("pdf")
+    house.daemon.control.accept(a_call("alarm", {"text": "Fire in the <kitchen>"}))
+    house.wbox.wait_for(2)
+    return house
+
+
+@pytest.fixture(scope="module")
+def reader(happened: House) -> Visitor:
+    """Somebody who looks at it."""
+    return happened.login()
+
+
+def a_call(path: str, body: object, name: str = "webhook:alarm:1") -> Event:
+    return Event(id=name, type="webhook", at=datetime.now(UTC), data={"path": path, "body": body})
+
+
+def events_of(visitor: Visitor, query: str = "") -> set[str]:
+    """Return what the files and alarms of the page are about."""
+    model = visitor.get(f"/activity.json{query}").json()
+    assert model["problem"] is None
+    abouts = {event["about"].rpartition("/")[2] for event in model["events"]}
+    return abouts & {"A.pdf (3 bytes)", "alarm"}
+
+
+def trail_of(visitor: Visitor, event: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the model of an event's page once something is there."""
+    model: dict[str, Any] = {}
+
+    def look() -> bool:
+        model.update(visitor.get(f"{address(event)}.json").json())
+        return is_there(model)
+
+    until(look)
+    return model
+
+
+def test_the_list_has_the_filters_of_the_log(reader: Visitor) -> None:
+    assert events_of(reader) == {"A.pdf (3 bytes)", "alarm"}
+    assert events_of(reader, "?rule=large") == {"A.pdf (3 bytes)"}
+    assert events_of(reader, "?rule=alarm&to=ayse&since=2h") == {"alarm"}
+    assert events_of(reader, "?until=2h") == set()
+    assert events_of(reader, "?failed=1") == set()
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "to=nobody", "until=9999999999d"])
+def test_a_filter_that_means_nothing_is_told(reader: Visitor, query: str) -> None:
+    answer = reader.get(f"/activity?{query}")
+    assert answer.status_code == 200
+    assert query.partition("=")[2] in answer.text.partition('role="alert"')[2]
+
+
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=", "before=-1", f"before={'9' * 400}", "rule=%00", "before=0"]
+)
+def test_a_page_of_the_list_that_is_not_there_is_a_page(visitor: Visitor, query: str) -> None:
+    assert visitor.get(f"/activity?{query}").status_code == 200
+
+
+def test_the_trace_of_an_event_is_what_why_tells(reader: Visitor) -> None:
+    model = trail_of(reader, "webhook:alarm:1", lambda model: model["deliveries"][0]["state"] == "sent")
+    assert model["decisions"][-1] == {
+        "rule": "alarm",
+        "stage": "send",
+        "outcome": "passed",
+        "detail": "1 message",
+    }
+    [delivery] = model["deliveries"]
+    assert delivery["message"] == {"message": "Fire in the <kitchen>"}
+    assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["sent"]
+    assert [wait["stage"] for wait in model["waiting"]] == ["escalate"]
+    page = reader.get(address("webhook:alarm:1")).text
+    assert "Fire in the &lt;kitchen&gt;" in page
+    assert "905551234567" not in page
+
+
+def test_a_condition_is_shown_with_its_values_whether_it_holds_or_not(reader: Visitor) -> None:
+    [event] = [one for one in reader.get("/activity.json").json()["events"] if one["type"] == "file"]
+    page = reader.get(event["href"]).text
+    assert "if[0] file.size &gt; 2 (file.size = 3)" in page
+    assert "if[0] file.size &gt; 999 (file.size = 3)" in page
+
+
+def test_a_trouble_is_acknowledged_from_its_trace(reader: Visitor) -> None:
+    here = address("webhook:alarm:1")
+    [trouble] = trail_of(reader, "webhook:alarm:1", lambda model: bool(model["open"]))["open"]
+    assert reader.press(here, here, do="ack", **trouble).headers["location"] == here
+    trail_of(reader, "webhook:alarm:1", lambda model: not model["open"])
+
+
+def test_an_event_is_followed_again_and_only_sent_again_when_that_is_asked(
+    happened: House, visitor: Visitor
+) -> None:
+    here = address("webhook:alarm:2")
+    happened.daemon.control.accept(a_call("alarm", {"text": "Again"}, "webhook:alarm:2"))
+    trail_of(visitor, "webhook:alarm:2", lambda model: len(model["deliveries"]) == 1)
+    assert visitor.press(here, here, do="replay").headers["location"] == here
+    model = trail_of(visitor, "webhook:alarm:2", lambda model: len(model["decisions"]) == 2)
+    assert len(model["deliveries"]) == 1
+    there = visitor.press(here, here, do="replay", force="1").headers["location"]
+    assert there != here
+    again = unquote(there.removeprefix("/activity/"))
+    trail_of(visitor, again, lambda model: len(model["deliveries"]) == 1)
+
+
+@pytest.mark.parametrize(("span", "least"), [("1h", 3590), ("8h", 28790), ("tomorrow", 8 * 3600 - 10)])
+def test_a_rule_is_silenced_for_a_while_and_speaks_again(
+    house: House, visitor: Visitor, span: str, least: float
+) -> None:
+    def silence() -> float | None:
+        for silent in house.daemon._store.memories(["silence"]):
+            return silent.due
+        return None
+
+    answer = visitor.press("/activity", "/silence/large", back="/activity?rule=large", **{"for": span})
+    assert answer.headers["location"] == "/activity?rule=large"
+    until(lambda: silence() is not None)
+    assert silence() >= time.time() + least
+    assert "large tells nobody" in visitor.get("/activity").text
+    visitor.press("/activity", "/silence/large", back="//evil.example/", **{"for": "off"})
+    until(lambda: silence() is None)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/silence/nothing", {"for": "1h"}, 404),
+        ("/silence/large", {"for": "soon"}, 422),
+        ("/activity/nothing", {"do": "replay"}, 404),
+        ("/activity/webhook:alarm:1", {"do": "x"}, 400),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    reader: Visitor, path: str, fields: dict[str, str], status: int
+) -> None:
+    assert reader.press("/activity", path, **fields).status_code == status
+
+
+def test_the_name_of_an_event_may_be_anything(house: House, visitor: Visitor) -> None:
+    for name in ("webhook:alarm:../../x?y#z", "webhook:alarm:a/b c%2Fç<b>", "webhook:alarm:.json"):
+        house.daemon.control.accept(
+            Event(id=name, type="webhook", at=datetime.now(UTC), data={"path": "odd"})
+        )
+        assert visitor.get(f"{address(name)}.json").json()["event"] == name
+        assert visitor.get(address(name)).status_code == 200
+
+
+def test_old_events_are_found_page_by_page_and_none_twice(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/data.db")
+    for number in range(25):
+        event = an_event(f"e{number}")
+        store.put_message(event, Plan(event_id=event.id), NOW - number % 3).result()
+    found: list[str] = []
+    before: int | None = None
+    while True:
+        page, before = store.events_before(before, Wanted(), most=10, looked_at=10)
+        found += [row["id"] for row in page]
+        if before is None:
+            break
+    assert len(found) == len(set(found)) == 25
+    times = [row["received"] for name in found if (row := store.event(name))]
+    assert times == sorted(times, reverse=True)
+    store.close()
+
+
+def test_a_page_looks_at_so_many_events_however_long_the_history_is(tmp_path: Path) -> None:
+    few, many = (a_history(tmp_path / f"{number}.db", number) for number in (200, 20_000))
+
+    def ask(store: Store) -> tuple[list[Row], int | None]:
+        return store.events_before(None, Wanted(rule="never"), most=30, looked_at=100)
+
+    assert ask(many)[0] == []
+    assert ask(many)[1] == 20_000 - 99
+    assert steps(many, lambda: ask(many))[0] <= 1.5 * steps(few, lambda: ask(few))[0] + 100
+    few.close()
+    many.close()
+
+
+def a_history(path: Path, number: int) -> Store:
+    """Return a store in which so many events were planned."""
+    store = open_store(f"sqlite:///{path}")
+    copies = """
+        with recursive n (n) as (select 1 union all select n + 1 from n where n < :number)
+        insert into event (id, type, at, data, received, planned) select n, 'send', n, '{}', n, n from n
+    """
+    store._database.write(lambda tx: tx.execute(copies, {"number": number})).result()
+    return store

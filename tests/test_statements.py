@@ -38,6 +38,7 @@ GIVEN = {
         "first",
         "counted",
         "hours",
+        "looked",
         "slots",
     ),
     *("unheard", "versions"),

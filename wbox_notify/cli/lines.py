@@ -1,4 +1,4 @@
-"""Events, decisions and deliveries as lines for a person, and as JSON values."""
+"""Events, decisions and deliveries as lines for a person."""
 
 import click
 
@@ -6,6 +6,7 @@ from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.phones import masked
 from wbox_notify.model.reasons import why
+from wbox_notify.model.shown import content
 from wbox_notify.model.text import printable
 
 _OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
@@ -23,6 +24,12 @@ def target(message: Message | None) -> str:
         return "no message could be made"
     recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
     return f"{message.kind:<5} to {recipient}"
+
+
+def texts(message: Message | None) -> dict[str, str]:
+    """Return what a message says as texts."""
+    said = content(message)
+    return {name: ", ".join(text) if isinstance(text, list) else text for name, text in said.items()}
 
 
 def coloured(state: State) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import target
+from wbox_notify.cli.lines import target, texts
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import count, history, open_project, sound
 from wbox_notify.cli.times import since_option
@@ -139,7 +139,7 @@ def _lines(difference: Difference) -> Iterator[str]:
 def _line(message: Said) -> str:
     planned = message.planned
     words = [moment(message.at.timestamp()), planned.rule, target(planned.message)]
-    words += [*content(planned.message).values(), planned.problem or "", planned.hold or ""]
+    words += [*texts(planned.message).values(), planned.problem or "", planned.hold or ""]
     return "  ".join(printable(word.replace("\n", " / ")) for word in words if word)
 
 

@@ -3,14 +3,14 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import tzinfo
 from typing import Any
 
 import click
 
 from wbox_notify.cli.project import folder
 from wbox_notify.config import reading
-from wbox_notify.config.values import parse_duration
+from wbox_notify.config.values import parse_moment
 from wbox_notify.errors import ConfigError
 
 
@@ -24,19 +24,14 @@ class _Time(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            return self._ago(value, param, ctx)
-        if at.tzinfo is None:
-            project = folder(click.get_current_context().obj)
-            at = at.replace(tzinfo=reading.read(project, os.environ).settings.tz)
-        return at.timestamp()
+            return parse_moment(value, time.time(), _zone)
+        except ConfigError as error:
+            self.fail(f"{error}: {error.hint}", param, ctx)
 
-    def _ago(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return time.time() - parse_duration(value)
-        except ConfigError:
-            self.fail(f"`{value}` is no time: write 2h, 7d, 2026-11-29 or 2026-11-29T09:00", param, ctx)
+
+def _zone() -> tzinfo:
+    """Return the zone of the project."""
+    return reading.read(folder(click.get_current_context().obj), os.environ).settings.tz
 
 
 def since_option(default: str | None) -> Callable[..., Any]:

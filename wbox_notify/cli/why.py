@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli.lines import coloured, decision, target
+from wbox_notify.cli.lines import coloured, decision, target, texts
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, phones
 from wbox_notify.cli.times import since_option, until_option
@@ -15,7 +15,7 @@ from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.reasons import why as reason_of
-from wbox_notify.model.shown import content, subject
+from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
 from wbox_notify.rules import Project
 from wbox_notify.rules.triggers import FileTrigger
@@ -161,7 +161,7 @@ def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> I
     if reason and delivery.state is not State.SENT:
         line += f"  {printable(reason)}"
     yield line
-    for name, text in content(delivery.message).items():
+    for name, text in texts(delivery.message).items():
         first, *rest = text.splitlines() or [""]
         yield f"            {name}: {printable(first)}"
         yield from (f"              {printable(line)}" for line in rest)

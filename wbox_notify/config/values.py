@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
 from fractions import Fraction
 from pathlib import Path
 from posixpath import dirname, join
@@ -36,6 +37,24 @@ def parse_duration(text: object) -> float:
     if seconds > _LONGEST:
         raise ConfigError(f"`{text}` is longer than ten years", hint="write a shorter duration, like 30d")
     return float(seconds)
+
+
+def parse_moment(text: str, now: float, zone: Callable[[], tzinfo]) -> float:
+    """Return a time in seconds since the epoch: ``2h`` before now, or a date, in the zone where it has none.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone())).timestamp()
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return now - parse_duration(text)
+    except ConfigError:
+        hint = "write 2h, 7d, 2026-11-29 or 2026-11-29T09:00"
+        raise ConfigError(f"`{text}` is no time", hint=hint) from None
 
 
 def duration_text(seconds: float) -> str:

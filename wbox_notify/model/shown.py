@@ -35,10 +35,10 @@ def subject(event: Event) -> str:
 def content(message: Message | None) -> dict[str, Any]:
     """Return what a message says, without whom it is for."""
     fields = dump(message) if message else {}
-    said = {name: value for name, value in fields.items() if name not in _ADDRESS and value}
     return {
-        name: redacted(", ".join(value) if isinstance(value, list | tuple) else str(value))
-        for name, value in said.items()
+        name: [redacted(part) for part in value] if isinstance(value, list | tuple) else redacted(str(value))
+        for name, value in fields.items()
+        if name not in _ADDRESS and value
     }
 
 

@@ -57,7 +57,7 @@ def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[i
     """Keep an event together with its plan; return the ids of its deliveries."""
     _put_event(tx, event, now)
     _put_plan(tx, plan, now)
-    deliveries = tx.execute(statements.DELIVERIES_OF_EVENT, {"id": event.id}).fetchall()
+    deliveries = tx.execute(statements.DELIVERIES_OF_EVENT, {"id": event.id, "most": _ALL}).fetchall()
     return [row["id"] for row in deliveries]
 
 

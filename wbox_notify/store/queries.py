@@ -15,6 +15,8 @@ from wbox_notify.store.database import Readable, Row
 from wbox_notify.store.files import LARGEST, pasts
 
 _PAGE = 1000
+_LAST_NUMBER = 2**62
+_ALL = 2**31 - 1
 _LATEST = 1e12
 """A time after all others."""
 
@@ -43,6 +45,16 @@ class Chosen(NamedTuple):
 
 
 ANY = Chosen()
+
+
+class Wanted(NamedTuple):
+    """Which events are asked for: of a span of time, of a rule, to recipients, failed; empty for any."""
+
+    since: float | None = None
+    until: float | None = None
+    rule: str = ""
+    recipients: tuple[str, ...] = ()
+    failed: bool = False
 
 
 class Trail(NamedTuple):
@@ -253,6 +265,28 @@ class Queries:
         chosen = {"rule": rule, "recipients": rows.listed(recipients), "failed": failed, "most": most}
         return self._database.read(statements.EVENTS_WHERE, {**span, **chosen})
 
+    def events_before(
+        self, before: int | None, wanted: Wanted, *, most: int, looked_at: int
+    ) -> tuple[list[Row], int | None]:
+        """Return the newest ``most`` wanted events before one, newest first, and before which to go on.
+
+        At most ``looked_at`` events are looked at, however few of them are wanted. None stands for the newest
+        and for the end.
+        """
+        until, since = _LATEST if wanted.until is None else wanted.until, wanted.since or 0.0
+        place = {"since": since, "until": until, "before": _LAST_NUMBER}
+        if before is not None:
+            received = self._database.read(statements.RECEIVED, {"seq": before})
+            place |= {"until": min(received[0]["received"] if received else 0.0, until), "before": before}
+        chosen = {"rule": wanted.rule, "recipients": rows.listed(wanted.recipients), "failed": wanted.failed}
+        found = self._database.read(
+            statements.EVENTS_BEFORE, {**place, **chosen, "most": most, "looked_at": looked_at}
+        )
+        if len(found) == most:
+            return found, int(found[-1]["seq"])
+        last = self._database.read(statements.LAST_BEFORE, {**place, "skipped": looked_at - 1})
+        return found, int(last[0]["seq"]) if last else None
+
     def events_from(self, since: float) -> Iterator[Row]:
         """Yield all planned events since a time, in the order in which they came, some at a time."""
         place = {"received": since, "seq": 0}
@@ -279,28 +313,31 @@ class Queries:
             for row in self._database.read(statements.MEMORIES_AHEAD, {"kind": kind, "most": most})
         ]
 
-    def trail(self, row: Row) -> Trail:
-        """Return all that is known of the event of a row."""
-        about = {"id": row["id"]}
-        deliveries = self._deliveries(statements.DELIVERIES_OF_EVENT, about)
-        deliveries += self._deliveries(statements.DELIVERIES_ABOUT, about)
-        memories = map(rows.memory, self._database.read(statements.MEMORIES_ABOUT, about))
+    def trail(self, row: Row, most: int = _ALL) -> Trail:
+        """Return all that is known of the event of a row; of each kind at most so much."""
+        deliveries = self.deliveries_about(row["id"], most)
+        memories = map(rows.memory, self._database.read(statements.MEMORIES_ABOUT, {"id": row["id"]}))
         return Trail(
             event=rows.event(row),
             received=row["received"],
-            decisions=self.decisions(row["id"]),
+            decisions=self.decisions(row["id"], most),
             deliveries=deliveries,
             attempts={delivery.id: self.attempts(delivery.id) for delivery in deliveries},
             waiting=[memory for memory in memories if memory.due is not None],
         )
 
-    def decisions(self, event_id: str) -> list[Row]:
+    def decisions(self, event_id: str, most: int = _ALL) -> list[Row]:
         """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""
-        return self._database.read(statements.DECISIONS, {"id": event_id})
+        return self._database.read(statements.DECISIONS, {"id": event_id, "most": most})
 
-    def deliveries(self, event_id: str) -> list[Delivery]:
+    def deliveries(self, event_id: str, most: int = _ALL) -> list[Delivery]:
         """Return the deliveries that came of an event."""
-        return self._deliveries(statements.DELIVERIES_OF_EVENT, {"id": event_id})
+        return self._deliveries(statements.DELIVERIES_OF_EVENT, {"id": event_id, "most": most})
+
+    def deliveries_about(self, event_id: str, most: int = _ALL) -> list[Delivery]:
+        """Return the same, and those of other events that told of it too."""
+        about = {"id": event_id, "most": most}
+        return self.deliveries(event_id, most) + self._deliveries(statements.DELIVERIES_ABOUT, about)
 
     def attempts(self, delivery_id: int) -> list[Row]:
         """Return the hand-overs of a delivery: ``number``, ``started``, ``outcome``, ``detail`` and so on."""

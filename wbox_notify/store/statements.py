@@ -34,23 +34,43 @@ select * from (select * from event where seq > :after order by seq desc limit :m
 """
 """Find the newest events, for ``log``."""
 
-EVENTS_WHERE = """
+_WANTED = """
+(:rule = '' or exists (select 1 from decision c where c.event_id = e.id and c.rule = :rule)
+    or exists (select 1 from delivery d where d.event_id = e.id and d.rule = :rule))
+and (:recipients = '[]' or exists (select 1 from delivery d
+    where d.event_id = e.id and d.recipient in (select value from json_each(:recipients)))
+    or exists (select 1 from told t join delivery d on d.key = t.delivery
+    where t.event_id = e.id and d.recipient in (select value from json_each(:recipients))))
+and (not :failed or exists (select 1 from decision c where c.event_id = e.id and c.outcome = 'failed')
+    or exists (select 1 from delivery d
+        where d.event_id = e.id and d.state in ('dead', 'held', 'expired')))
+"""
+
+EVENTS_WHERE = f"""
 select * from (
     select * from event e
-    where planned is not null and received between :since and :until and seq > :after
-    and (:rule = '' or exists (select 1 from decision c where c.event_id = e.id and c.rule = :rule)
-        or exists (select 1 from delivery d where d.event_id = e.id and d.rule = :rule))
-    and (:recipients = '[]' or exists (select 1 from delivery d
-        where d.event_id = e.id and d.recipient in (select value from json_each(:recipients)))
-        or exists (select 1 from told t join delivery d on d.key = t.delivery
-        where t.event_id = e.id and d.recipient in (select value from json_each(:recipients))))
-    and (not :failed or exists (select 1 from decision c where c.event_id = e.id and c.outcome = 'failed')
-        or exists (select 1 from delivery d
-            where d.event_id = e.id and d.state in ('dead', 'held', 'expired')))
+    where planned is not null and received between :since and :until and seq > :after and {_WANTED}
     order by received desc, seq desc limit :most
 ) as newest order by received, seq
 """
 """Find the newest events of a span of time, by rule and recipients where asked, for ``log`` and ``why``."""
+
+_BEFORE = """
+from event where planned is not null and received >= :since and (received, seq) < (:until, :before)
+order by received desc, seq desc
+"""
+
+EVENTS_BEFORE = f"""
+select e.* from (select seq {_BEFORE} limit :looked_at) as looked join event e on e.seq = looked.seq
+where {_WANTED} order by e.received desc, e.seq desc limit :most
+"""
+"""Find the newest before one, among as many as one page may look at."""
+
+LAST_BEFORE = f"select seq {_BEFORE} limit 1 offset :skipped"
+"""Find where the next page goes on looking."""
+
+RECEIVED = "select received from event where seq <= :seq order by seq desc limit 1"
+"""Find when an event came, or the one before it if it is forgotten."""
 
 EVENTS_FROM = """
 select * from event where planned is not null and (received, seq) > (:received, :seq)
@@ -81,7 +101,7 @@ values (:event_id, :rule, :stage, :outcome, :detail, :at)
 """
 """Keep why something was or was not sent."""
 
-DECISIONS = "select * from decision where event_id = :id order by seq"
+DECISIONS = "select * from decision where event_id = :id order by seq limit :most"
 """Find what was decided about an event."""
 
 # What rules remember
@@ -488,12 +508,12 @@ on conflict (rule, kind, key) do update set value = excluded.value, due = exclud
 DELIVERY = "select * from delivery where id = :id"
 """Find one delivery."""
 
-DELIVERIES_OF_EVENT = "select * from delivery where event_id = :id order by id"
+DELIVERIES_OF_EVENT = "select * from delivery where event_id = :id order by id limit :most"
 """Find what came of an event."""
 
 DELIVERIES_ABOUT = """
 select d.* from told t join delivery d on d.key = t.delivery
-where t.event_id = :id and d.event_id <> :id order by d.id
+where t.event_id = :id and d.event_id <> :id order by d.id limit :most
 """
 """Find what told of an event together with others, as a group or a digest does."""
 

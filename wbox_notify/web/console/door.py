@@ -124,3 +124,9 @@ def _network(request: Request) -> str:
 def field(form: Mapping[str, list[str]], name: str) -> str:
     """Return the first value of a field of a form; empty where there is none."""
     return form.get(name, [""])[0]
+
+
+def inside(path: str) -> str:
+    """Return a path of the console; the first page where it would lead elsewhere."""
+    is_inside = path.startswith("/") and not path.startswith(("//", "/\\", "/login", "/logout"))
+    return path if is_inside and path.isprintable() else "/"

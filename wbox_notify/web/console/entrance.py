@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from wbox_notify.model.texts import Wording
 from wbox_notify.web.console.console import Console
-from wbox_notify.web.console.door import field
+from wbox_notify.web.console.door import field, inside
 
 _LARGEST_FORM = 16 * 1024
 
@@ -49,7 +49,7 @@ class _Entrance:
         if cookie is None:
             self._console.report(request, 401, "a wrong password for the console")
             return self._page(request, to, 401, wrong=True)
-        response = RedirectResponse(_inside(to), 303)
+        response = RedirectResponse(inside(to), 303)
         self._door.give(request, response, cookie)
         return response
 
@@ -75,14 +75,8 @@ class _Entrance:
         has_password = bool(self._door.password)
         model: dict[str, Any] = {
             "has_password": has_password,
-            "to": _inside(to),
+            "to": inside(to),
             "wrong": False,
             "used": False,
         }
         return self._console.page(request, "login.html", model | more, status)
-
-
-def _inside(path: str) -> str:
-    """Return a path of the console; the first page where it would lead elsewhere."""
-    is_inside = path.startswith("/") and not path.startswith(("//", "/\\", "/login", "/logout"))
-    return path if is_inside and path.isprintable() else "/"

@@ -12,9 +12,9 @@ from wbox_notify.engine.rehearsal import called, dropped, due, rehearse
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, PlannedMessage
 from wbox_notify.model.events import Event
-from wbox_notify.model.messages import dump
 from wbox_notify.model.reasons import hold
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.shown import content
 from wbox_notify.model.texts import told
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
@@ -31,7 +31,6 @@ _MOST_SHOWN = 50
 _MOST_DIGITS = 15
 _SOON = timedelta(seconds=1)
 _SAMPLE = "{}"
-_ADDRESS = {"kind", "phone", "device_id", "outlet"}
 
 
 def forms(project: Project, rule: Rule, store: Store, now: float) -> list[dict[str, Any]]:
@@ -205,13 +204,5 @@ def _message(
         "parts": {},
     }
     if message:
-        parts = {name: value for name, value in dump(message).items() if value and name not in _ADDRESS}
-        fields |= {"kind": message.kind, "to": shown(project.reader_of(message)), "parts": _redacted(parts)}
+        fields |= {"kind": message.kind, "to": shown(project.reader_of(message)), "parts": content(message)}
     return fields
-
-
-def _redacted(parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: [redacted(part) for part in value] if isinstance(value, tuple | list) else redacted(str(value))
-        for name, value in parts.items()
-    }
