@@ -39,6 +39,18 @@ def test_a_page_sends_who_is_not_logged_in_to_the_login(house: House) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?to=/about")
 
 
+def test_the_login_leads_back_to_what_was_asked_for(house: House) -> None:
+    answer = Visitor(house.url).get("/about?a=1&b=%26")
+    assert answer.headers["location"] == "/login?to=/about%3Fa%3D1%26b%3D%2526"
+    login = Visitor(house.url).get(answer.headers["location"]).text
+    assert "wbox-notify console" in login
+
+
+def test_a_link_on_another_site_reaches_a_page_by_one_of_ours(house: House) -> None:
+    answer = Visitor(house.url).get("/about?a=1", headers={"Sec-Fetch-Site": "cross-site"})
+    assert '<meta http-equiv="refresh" content="0; url=/about?a=1">' in answer.text
+
+
 def test_json_without_a_login_is_refused(house: House) -> None:
     answer = Visitor(house.url).get("/about.json")
     assert (answer.status_code, answer.json()["error"]) == (401, "nobody is logged in")

@@ -36,6 +36,7 @@ _MAX_MESSAGE = 1 << 20
 _MAX_FORM = 16 * 1024
 _PUBLIC = ("/hook/", "/ack/", "/m/")
 _FOR_PROGRAMS = ("/-/", "/livez", "/readyz", "/metrics")
+_FOREIGN_NAME = "Nothing answers at this name. One of your own stands in the settings as public_url.\n"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -151,7 +152,7 @@ class _Guard:
         if self._is_open(scope["path"], host_name(request.headers.get("host", ""))):
             await self._app(scope, receive, send)
             return
-        await PlainTextResponse("Invalid host header", 400)(scope, receive, send)
+        await PlainTextResponse(_FOREIGN_NAME, 400)(scope, receive, send)
         self._refusals.report_request(request, 400, "the request names a host that is not ours")
 
     def _is_open(self, path: str, host: str) -> bool:

@@ -151,10 +151,13 @@ class Console:
     def _to_login(self, request: Request) -> Response:
         if _is_json(request) or request.method != "GET":
             raise HTTPException(401, Wording("nobody is logged in"))
+        to = request.url.path
+        if request.url.query:
+            to += f"?{request.url.query}"
         if request.headers.get("sec-fetch-site") == "cross-site":
             # A browser sends our cookie only from a page of ours, such as this one.
-            return self.page(request, "again.html", {"to": str(request.url.replace(scheme="", netloc=""))})
-        return RedirectResponse(f"/login?to={quote(request.url.path)}", 303)
+            return self.page(request, "again.html", {"to": to})
+        return RedirectResponse(f"/login?to={quote(to)}", 303)
 
     def _failure(self, request: Request, error: Exception) -> Response:
         status, text = _told(error)

@@ -34,6 +34,7 @@ class Door:
 
     def __init__(self, password_file: Path, hosts: PageHosts) -> None:
         self._password_file = password_file
+        self._warned = ""
         self.hosts = hosts
         self._sessions = Sessions()
         self._by_client = Attempts[str](_BURST, _PAUSE, time.monotonic)
@@ -49,7 +50,9 @@ class Door:
         except FileNotFoundError:
             return b""
         except (OSError, private.ForeignError) as error:
-            log.warning("the console has no password, since its file cannot be used: %s", error)
+            if str(error) != self._warned:
+                log.warning("the console has no password, since its file cannot be used: %s", error)
+            self._warned = str(error)
             return b""
 
     def is_open_to(self, request: Request) -> bool:
