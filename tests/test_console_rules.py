@@ -184,7 +184,8 @@ def test_a_file_is_tried_without_one(visitor: Visitor) -> None:
 
 def test_a_schedule_is_tried_at_its_time(visitor: Visitor) -> None:
     assert "it is 09:00" in result(visitor, "morning", at="2027-01-04T09:00")
-    assert "is not a time" in result(visitor, "morning", at="soon")
+    for at in ("soon", "9999-12-31T23:59", ""):
+        assert "is not a time" in result(visitor, "morning", at=at)
 
 
 @pytest.mark.parametrize(

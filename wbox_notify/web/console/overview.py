@@ -16,6 +16,7 @@ from wbox_notify.engine.state import SilenceState
 from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.rules import Project
+from wbox_notify.rules.recipients import shown
 from wbox_notify.store import Store
 from wbox_notify.store.database import Row
 from wbox_notify.store.rows import event as event_of
@@ -69,7 +70,7 @@ def model(console: Console, lang: str) -> dict[str, Any]:
 def _on_duty(project: Project, moment: datetime) -> list[dict[str, Any]]:
     turns = [(name, rotation.turns(moment, moment)[0]) for name, rotation in project.people.on_call.items()]
     return [
-        {"rotation": name, "name": turn.contact.name, "until": turn.end.isoformat()} for name, turn in turns
+        {"rotation": name, "name": shown(turn.contact), "until": turn.end.isoformat()} for name, turn in turns
     ]
 
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from wbox_notify.config.yaml.problems import Problem, errors
+from wbox_notify.engine import ahead
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.redaction import redacted
 from wbox_notify.rules import Project, Rule
@@ -191,11 +192,8 @@ def _recipient(recipient: Contact | OnCall | Outlet | Template) -> str:
 
 def _due(project: Project, now: float) -> dict[str, float]:
     """Return when each rule with a schedule is due next."""
-    due: dict[str, float] = {}
-    for table in project.timetables():
-        if at := table.schedule.after(datetime.fromtimestamp(now, UTC)):
-            due[table.rule] = min(due.get(table.rule, at.timestamp()), at.timestamp())
-    return due
+    steps = sorted(ahead.scheduled(project, datetime.fromtimestamp(now, UTC)), reverse=True)
+    return {step.rule: step.at for step in steps}
 
 
 def _problems(rule: Rule, problems: Sequence[Problem]) -> list[Problem]:

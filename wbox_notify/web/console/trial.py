@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ LARGEST = 16 * 1024
 
 _MOST_SHOWN = 50
 _MOST_DIGITS = 15
+_YEARS = range(1990, 2200)
 _SOON = timedelta(seconds=1)
 _SAMPLE = "{}"
 
@@ -177,11 +179,12 @@ def _file(rule: Rule, trigger: FileTrigger, given: Mapping[str, str]) -> tuple[E
 
 
 def _moment(text: str, project: Project) -> datetime:
-    try:
+    at: datetime | None = None
+    with suppress(ValueError):
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=project.settings.tz)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise WboxError(f"{text!r} is not a time", hint="write it like 2026-12-31T09:00") from None
+    if at is None or at.year not in _YEARS:
+        raise WboxError(f"{text!r} is not a time", hint="write it like 2026-12-31T09:00")
+    return (at if at.tzinfo else at.replace(tzinfo=project.settings.tz)).astimezone(UTC)
 
 
 def _step(decision: Decision) -> dict[str, str]:
