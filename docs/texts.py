@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po, write_po
 from wbox_notify.model.texts import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE = LOCALE.parent.parent
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "Wording": None}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "Wording": None}
 _METHODS = [("apprise_plugin.py", "ignore"), ("**.py", "python"), ("**.html", "jinja2")]
 _OPTIONS = {"jinja2": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
 

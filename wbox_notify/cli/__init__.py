@@ -14,6 +14,7 @@ import click
 from wbox_notify import __version__
 from wbox_notify.cli.output import fail
 from wbox_notify.errors import Exit, WboxError
+from wbox_notify.model.texts import language_of, spoken
 
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     as_json = "--json" in arguments
     logging.getLogger().addHandler(logging.NullHandler())
     _ensure_home()
+    spoken.set(language_of(os.environ))
     try:
         code = group.main(list(arguments), prog_name="wbox-notify", standalone_mode=False)
     except click.ClickException as error:
@@ -105,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         code = 0
     except WboxError as error:
-        code = fail(str(error), error.hint, error.exit_code, as_json=as_json)
+        code = fail(error.args[0], error.hint, error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outermost: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
         code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)

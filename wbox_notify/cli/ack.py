@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import count, history, open_project, open_queue, unknown_rule, usable
+from wbox_notify.cli.project import history, open_project, open_queue, unknown_rule, usable
 from wbox_notify.dispatch.queue import acknowledgement
 from wbox_notify.engine import escalate
 from wbox_notify.engine.state import EscalationState
 from wbox_notify.errors import Exit
+from wbox_notify.model.texts import _
 
 _MOST = 10_000
 
@@ -30,11 +31,11 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     keys = [memory.key for memory in ahead if memory.rule == rule and escalate.is_open(memory)]
     if not keys and project.rule(rule) is None:
         raise unknown_rule(project, rule)
-    with open_queue(project) as (queue, _):
+    with open_queue(project) as (queue, _store):
         for key in keys:
             queue.accept(acknowledgement(rule, key))
     if as_json:
         say_json({"rule": rule, "count": len(keys)})
     else:
-        say(f"acknowledged: {count(len(keys), 'trouble')} of {rule}")
+        say(_("acknowledged troubles of {rule}: {number}", rule=rule, number=len(keys)))
     return 0 if keys else Exit.NOTHING

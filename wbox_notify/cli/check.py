@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import count, open_project, print_problems
+from wbox_notify.cli.project import open_project, print_problems
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.daemon.preview import Preview, preview
 from wbox_notify.errors import StoreError
 from wbox_notify.model.file_version import Known
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _, plural
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check as find_problems
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
@@ -64,17 +65,20 @@ def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> Non
         line = f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}"
         new = files.new[rule.id]
         if new and files.complete:
-            line += f" ({count(new, 'new file')})"
+            line += " " + plural("({number} new file)", "({number} new files)", new)
         elif new:
-            line += f" (at least {count(new, 'new file')})"
+            line += " " + _("(new files: {number} at least)", number=new)
         say(line)
     for folder in files.unwanted:
         say(f"    {printable(str(folder))}")
     print_problems(problems)
     wrong = len(errors(problems))
-    rules = f"{count(len(project.rules), 'rule')} without errors"
-    warnings = count(len(problems) - wrong, "warning")
-    say(f"{rules}, {count(wrong, 'error')}, {warnings} in {project.settings.folder}")
+    parts = [
+        plural("{number} rule without errors", "{number} rules without errors", len(project.rules)),
+        plural("{number} error", "{number} errors", wrong),
+        plural("{number} warning", "{number} warnings", len(problems) - wrong),
+    ]
+    say(_("{found} in {folder}", found=", ".join(parts), folder=project.settings.folder))
 
 
 @click.command("schema")

@@ -24,6 +24,7 @@ from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.engine.rehearsal import due
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _
 from wbox_notify.rules import load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
@@ -114,17 +115,18 @@ def _daemon(folder: Path, feed: Feed) -> Daemon:
 
 
 def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
-    say(f"wbox-notify {__version__} demo (nothing is sent to WhatsApp)\n")
-    say(f"  Inbox    {simulator.url}/")
+    drop, rules = folder / "drop", folder / "rules"
+    say(_("wbox-notify {version} demo (nothing is sent to WhatsApp)", version=__version__) + "\n")
+    say(_("  Inbox    {address}/", address=simulator.url))
     if sys.stdout.isatty():  # the link lets in whoever has it: it belongs into no log
-        say(f"  Console  {daemon.console_link()}")
-    say(f"  Folder   {folder / 'drop'}   watched by the rules in {folder / 'rules'}\n")
-    say("Try this in another terminal:")
-    say(f"  cp README.md {folder / 'drop'}/")
-    say(f"  cp PICTURE.jpg {folder / 'drop'}/")
-    say(f'  echo "Tea or coffee?" > {folder / "drop"}/tea.poll.txt')
+        say(_("  Console  {address}", address=daemon.console_link()))
+    say(_("  Folder   {folder}   watched by the rules in {rules}", folder=drop, rules=rules) + "\n")
+    say(_("Try this in another terminal:"))
+    say(f"  cp README.md {drop}/")
+    say(f"  cp PICTURE.jpg {drop}/")
+    say(f'  echo "Tea or coffee?" > {drop}/tea.poll.txt')
     say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full\n')
-    say("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).\n")
+    say(_("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).") + "\n")
 
 
 def _drop_examples(folder: Path, address: str) -> None:
@@ -169,11 +171,12 @@ def _report(simulator: Simulator, *, as_json: bool) -> None:
     if as_json:
         say_json({"messages": messages, "missing": missing})
     else:
-        say("\nWhat arrived at the simulator:")
+        say("\n" + _("What arrived at the simulator:"))
         for message in messages:
             say(f"  {_kind(message):<6} +{message['body']['phone']}  {printable(_text(message['body']))}")
     if missing:
-        raise WboxError(f"missing after {_PATIENCE:.0f} s: {', '.join(missing)}")
+        what = ", ".join(missing)
+        raise WboxError(Wording("missing after {seconds:.0f} s: {what}", seconds=_PATIENCE, what=what))
 
 
 def _text(body: dict[str, Any]) -> str:
@@ -226,9 +229,10 @@ def simulate(port: int, host: str, api_key: str | None, fetch_media: bool, as_js
         if as_json:
             say_json({"url": simulator.url})
         else:
-            say(f"wbox simulator (nothing goes to WhatsApp)\n\n  Inbox  {simulator.url}/")
-            key = "(yours)" if api_key else "sk_any"
-            say(f"  API    WBOX_API_URL={simulator.url} WBOX_API_KEY={key}")
-            say("\nCtrl-C stops it.")
+            say(_("wbox simulator (nothing goes to WhatsApp)") + "\n")
+            say(_("  Inbox    {address}/", address=simulator.url))
+            key = _("(yours)") if api_key else "sk_any"
+            say(f"  API      WBOX_API_URL={simulator.url} WBOX_API_KEY={key}")
+            say("\n" + _("Ctrl-C stops it."))
         stop.wait()
     return 0

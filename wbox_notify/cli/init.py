@@ -1,5 +1,4 @@
 """``wbox-notify init``."""
-# ruff: noqa: RUF001 - Turkish has a dotless i
 
 import importlib.resources
 import json
@@ -22,6 +21,7 @@ from wbox_notify.config.settings import FILE
 from wbox_notify.config.values import plain, system_zone
 from wbox_notify.errors import WboxError
 from wbox_notify.model.phones import normalise, region_of
+from wbox_notify.model.texts import LANGUAGES, Wording, _, spoken
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
 
 T = TypeVar("T")
@@ -32,36 +32,6 @@ _IGNORED = (f"/{_KEY_FILE}", "/drop/", "/data/")
 _NOBODY = "12025550100"
 """A number that is kept free for examples, so that no stranger gets a message."""
 _KEY_VARIABLES = ("WBOX_API_KEY", "WBOX_API_KEY_FILE")
-_LANGUAGE_VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-
-_TEXTS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "phone": "Your WhatsApp number, with + and the country code",
-        "zone": "Your time zone",
-        "key": "Your wbox key, from wbox: Settings > API Access (not shown; Enter: later)",
-        "wrote": "This is in {}:",
-        "no phone": "Put your number into {}, under contacts.",
-        "no key": "Put your wbox key into {0}: install -m 600 /dev/stdin {0} (paste it, Enter, Ctrl-D). "
-        "Then remove the # before api_key_file in {1}.",
-        "next": "Next:",
-        "test": "run the tests of the rule",
-        "pair": "link the phone",
-        "run": "start; then put a file into drop/",
-    },
-    "tr": {
-        "phone": "WhatsApp numaranız, + ve ülke koduyla",
-        "zone": "Saat diliminiz",
-        "key": "wbox anahtarınız, wbox'tan: Ayarlar > API Erişimi (gösterilmez; sonrası için Enter)",
-        "wrote": "{} klasöründe şunlar var:",
-        "no phone": "Numaranızı {} dosyasında contacts altına yazın.",
-        "no key": "wbox anahtarınızı {0} dosyasına koyun: install -m 600 /dev/stdin {0} (yapıştırın, Enter, "
-        "Ctrl-D). Sonra {1} dosyasında api_key_file önündeki # işaretini silin.",
-        "next": "Sırada:",
-        "test": "kuralın testlerini çalıştırır",
-        "pair": "telefonu bağlar",
-        "run": "başlatır; sonra drop/ klasörüne bir dosya koyun",
-    },
-}
 
 
 class _Answers(NamedTuple):
@@ -86,14 +56,14 @@ def init(config: Path | None, folder: Path | None, yes: bool, as_json: bool) -> 
     """
     folder = plain(folder or config or Path())
     _refuse_project(folder)
-    answers = _Answers(_language(os.environ), str(system_zone(os.environ)))
+    answers = _Answers(spoken.get(), str(system_zone(os.environ)))
     if sys.stdin.isatty() and not yes and not as_json:
         answers = _asked(answers)
     try:
         written = _write(folder, _files(answers), answers.key)
     except OSError as error:
         raise WboxError(f"{error.filename or folder}: {error.strerror}") from error
-    steps = _steps(folder, _TEXTS[answers.lang])
+    steps = _steps(folder)
     if as_json:
         say_json({"folder": str(folder), "files": written, "next": [*steps]})
     else:
@@ -106,33 +76,34 @@ def _refuse_project(folder: Path) -> None:
     for name in _TAKEN:
         if os.path.lexists(folder / name):
             hint = "name another folder: wbox-notify init FOLDER"
-            raise WboxError(f"{folder} has {name} already", hint=hint)
+            raise WboxError(Wording("{folder} has {name} already", folder=folder, name=name), hint=hint)
 
 
-def _steps(folder: Path, text: Mapping[str, str]) -> dict[str, str]:
+def _steps(folder: Path) -> dict[str, str]:
     """Return the commands that come next, each with its purpose."""
-    steps = {f"wbox-notify {verb}": text[verb] for verb in ("test", "pair", "run")}
+    steps = {
+        "wbox-notify test": _("run the tests of the rule"),
+        "wbox-notify pair": _("link the phone"),
+        "wbox-notify run": _("start; then put a file into drop/"),
+    }
     if folder != Path.cwd():
         steps = {f"cd {shlex.quote(os.path.relpath(folder))}": "", **steps}
     return steps
 
 
-def _language(environ: Mapping[str, str]) -> str:
-    """Return the language of the user, as far as there are texts in it."""
-    chosen = next(filter(None, map(environ.get, _LANGUAGE_VARIABLES)), "")
-    return "tr" if chosen.startswith("tr") else "en"
-
-
 def _asked(answers: _Answers) -> _Answers:
     """Return what a person at the terminal answers; ``answers`` are offered."""
-    lang = click.prompt("Language, dil", type=click.Choice([*_TEXTS]), default=answers.lang)
-    text = _TEXTS[lang]
+    lang = click.prompt("Language, dil", type=click.Choice(LANGUAGES), default=answers.lang)
+    spoken.set(lang)
     region = "TR" if lang == "tr" else None
-    phone = _ask(text["phone"], lambda number: normalise(number, region))
-    zone = _ask(text["zone"], as_zone, default=_likely_zone(answers.zone, phone))
+    phone = _ask(
+        _("Your WhatsApp number, with + and the country code"), lambda number: normalise(number, region)
+    )
+    zone = _ask(_("Your time zone"), as_zone, default=_likely_zone(answers.zone, phone))
     key = ""
     if not _has_key():
-        key = _ask(text["key"], lambda typed: typed and checked_key(typed.strip()), default="", hidden=True)
+        question = _("Your wbox key, from wbox: Settings > API Access (not shown; Enter: later)")
+        key = _ask(question, lambda typed: typed and checked_key(typed.strip()), default="", hidden=True)
     return _Answers(lang, str(zone), phone, key)
 
 
@@ -157,7 +128,7 @@ def _ask(question: str, read: Callable[[str], T], *, default: str | None = None,
         try:
             return read(answer)
         except WboxError as error:
-            fail(str(error), error.hint, error.exit_code, as_json=False)
+            fail(error.args[0], error.hint, error.exit_code, as_json=False)
 
 
 def _files(answers: _Answers) -> dict[str, str]:
@@ -221,15 +192,20 @@ def _ignore(path: Path) -> None:
 
 def _explain(folder: Path, files: Iterable[str], answers: _Answers, steps: Mapping[str, str]) -> None:
     """Say what has been written, what is missing, and which commands come next."""
-    text = _TEXTS[answers.lang]
     key, settings = (shlex.quote(os.path.relpath(folder / name)) for name in (_KEY_FILE, FILE))
-    say(text["wrote"].format(folder))
+    say(_("This is in {folder}:", folder=folder))
     for name in files:
         say(f"  {name}")
     if not answers.phone:
-        say(text["no phone"].format(settings))
+        say(_("Put your number into {file}, under contacts.", file=settings))
     if not answers.key and not _has_key():
-        say(text["no key"].format(key, settings))
-    say(text["next"])
+        text = _(
+            "Put your wbox key into {key}: install -m 600 /dev/stdin {key} (paste it, Enter, Ctrl-D). "
+            "Then remove the # before api_key_file in {file}.",
+            key=key,
+            file=settings,
+        )
+        say(text)
+    say(_("Next:"))
     for command, purpose in steps.items():
         say(f"  {command:<18} {purpose}".rstrip())

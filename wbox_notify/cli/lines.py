@@ -8,6 +8,7 @@ from wbox_notify.model.phones import masked
 from wbox_notify.model.reasons import why
 from wbox_notify.model.shown import content
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _
 
 _OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
 _STATES = {State.SENT: "green", State.DEAD: "red"}
@@ -21,9 +22,9 @@ def decision(step: str, outcome: str, detail: str) -> str:
 def target(message: Message | None) -> str:
     """Return a message's kind and masked phone, or its outlet."""
     if message is None:
-        return "no message could be made"
+        return _("no message could be made")
     recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
-    return f"{message.kind:<5} to {recipient}"
+    return _("{kind:<5} to {recipient}", kind=message.kind, recipient=recipient)
 
 
 def texts(message: Message | None) -> dict[str, str]:

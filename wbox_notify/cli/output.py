@@ -11,6 +11,7 @@ import click
 
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _, spoken, translated
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,14 +41,18 @@ def _json(value: Any) -> str:
 
 def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
     """Print an error on stderr and return the exit code; ``hint`` is what to do about it."""
-    problem, hint = redacted(problem), hint and redacted(hint)
     if as_json:
+        problem, hint = redacted(problem), hint and redacted(hint)
         click.echo(_json({"type": "error", "exit": code, "message": problem, "hint": hint}), err=True)
         return code
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(problem)}", err=True)
+    click.echo(click.style(_("error:"), fg="red", bold=True) + f" {_shown(problem)}", err=True)
     if hint:
-        click.echo(f"  {click.style('help:', fg='cyan')} {printable(hint)}", err=True)
+        click.echo("  " + click.style(_("help:"), fg="cyan") + f" {_shown(hint)}", err=True)
     return code
+
+
+def _shown(text: str) -> str:
+    return printable(redacted(translated(text, spoken.get())))
 
 
 def clock(seconds: float) -> str:

@@ -1,11 +1,10 @@
 """``wbox-notify pair``."""
-# ruff: noqa: RUF001 - Turkish has a dotless i
 
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -22,29 +21,7 @@ from wbox_notify.config import private
 from wbox_notify.dispatch import connect
 from wbox_notify.errors import Exit, StoreError, WboxError
 from wbox_notify.model.text import printable
-
-_TEXTS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "phone": "On the phone: WhatsApp > Linked devices > Link a device",
-        "waiting": "Waiting for the scan. Ctrl-C ends.",
-        "picture": "Scan the picture {}",
-        "larger": ", or make the terminal larger: {} x {}",
-        "no code": "No QR code yet: {}",
-        "ready": "Device {} is linked and ready.",
-        "stopped": "the device is not linked yet",
-        "again": "run wbox-notify pair again",
-    },
-    "tr": {
-        "phone": "Telefonda: WhatsApp > Bağlı cihazlar > Cihaz bağla",
-        "waiting": "Kodun okutulması bekleniyor. Ctrl-C bitirir.",
-        "picture": "Şu resmi okutun: {}",
-        "larger": " ya da terminali büyütün: {} x {}",
-        "no code": "Henüz QR kodu yok: {}",
-        "ready": "Cihaz {} bağlandı ve hazır.",
-        "stopped": "cihaz henüz bağlı değil",
-        "again": "wbox-notify pair komutunu yeniden çalıştırın",
-    },
-}
+from wbox_notify.model.texts import Wording, _
 
 
 @click.command("pair")
@@ -61,20 +38,20 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that nothing is left of the code
     project = usable(open_project(config))
-    text = _TEXTS.get(project.settings.lang, _TEXTS["en"])
-    screen = _Screen(project.settings.data_dir / "qr.png", text, as_json=as_json)
+    screen = _Screen(project.settings.data_dir / "qr.png", as_json=as_json)
     with closing(connect(project)) as client, closing(screen):
         try:
             device = link(client, device or project.settings.device_id, screen.show)
         except KeyboardInterrupt:
             screen.close()
-            return fail(text["stopped"], text["again"], Exit.INTERRUPTED, as_json=as_json)
+            problem = Wording("the device is not linked yet")
+            return fail(problem, "run wbox-notify pair again", Exit.INTERRUPTED, as_json=as_json)
     with suppress(WboxError):  # without a daemon nobody waits
         Remote(project.settings.data_dir).probe()
     if as_json:
         say_json(_state(device, ready=True))
     else:
-        say(text["ready"].format(device))
+        say(_("Device {number} is linked and ready.", number=device))
     return 0
 
 
@@ -109,13 +86,11 @@ class _Screen:
 
     Args:
         picture: The path of the picture.
-        text: What it says, in the language of the project.
         as_json: Whether a program reads what is printed.
     """
 
-    def __init__(self, picture: Path, text: Mapping[str, str], *, as_json: bool) -> None:
+    def __init__(self, picture: Path, *, as_json: bool) -> None:
         self._picture = picture
-        self._text = text
         self._as_json = as_json
         self._can_draw = sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower() and not as_json
         self._shown: object = None
@@ -130,17 +105,23 @@ class _Screen:
         self._shown = code, fits
         self._erase()
         if isinstance(code, str):
-            self._say(_state(device, reason=code), self._text["no code"].format(printable(code)))
+            self._say(_state(device, reason=code), _("No QR code yet: {reason}", reason=printable(code)))
         elif fits:
-            lines = [self._text["phone"], *qr.lines(code), self._text["waiting"]]
+            lines = [_on_the_phone(), *qr.lines(code), _("Waiting for the scan. Ctrl-C ends.")]
             click.echo("\n".join(lines), color=True)  # it is no decoration
             self._height = len(lines)
         else:
             self._write(code.picture)
-            text = f"{self._text['phone']}\n{self._text['picture'].format(self._picture)}"
+            text = _("Scan the picture {path}", path=self._picture)
             if self._can_draw and code.modules:
-                text += self._text["larger"].format(*self._size(code))
-            self._say(_state(device, picture=str(self._picture)), text)
+                columns, rows = self._size(code)
+                text = _(
+                    "Scan the picture {path}, or make the terminal larger: {columns} x {rows}",
+                    path=self._picture,
+                    columns=columns,
+                    rows=rows,
+                )
+            self._say(_state(device, picture=str(self._picture)), f"{_on_the_phone()}\n{text}")
 
     def close(self) -> None:
         """Remove the code from the screen and from the disk."""
@@ -156,7 +137,7 @@ class _Screen:
 
     def _size(self, code: qr.Code) -> tuple[int, int]:
         """Return the columns and the lines that it takes to show a code in a terminal."""
-        return max(qr.width(code), len(self._text["phone"])), len(qr.lines(code)) + 3
+        return max(qr.width(code), len(_on_the_phone())), len(qr.lines(code)) + 3
 
     def _erase(self) -> None:
         if self._height:
@@ -179,6 +160,10 @@ class _Screen:
             say_json(state)
         else:
             say(text)
+
+
+def _on_the_phone() -> str:
+    return _("On the phone: WhatsApp > Linked devices > Link a device")
 
 
 def _state(

@@ -14,13 +14,14 @@ import click
 
 from wbox_notify.cli.lines import target, texts
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import count, history, open_project, sound
+from wbox_notify.cli.project import history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.engine import ahead
 from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
 from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _, plural
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows
 from wbox_notify.store.database import Row
@@ -63,7 +64,7 @@ def plan(
     else:
         _print(difference, older, newer, most)
         if used is None:
-            say("the daemon has not kept any rules yet, so all is new")
+            say(_("the daemon has not kept any rules yet, so all is new"))
     return int(any((difference.added, difference.gone, difference.changed)))
 
 
@@ -73,7 +74,7 @@ def _said(project: Project, past: Queries, since: float) -> dict[str, Said]:
     stored = map(_happening, past.events_from(since))
     seconds = int((end - begin).total_seconds())
     hidden = not sys.stderr.isatty()
-    label = f"{count(len(project.rules), 'rule')}"
+    label = plural("{number} rule", "{number} rules", len(project.rules))
     with click.progressbar(length=seconds, label=label, file=sys.stderr, hidden=hidden) as bar:
 
         def shown(happened: Iterator[Happening]) -> Iterator[Happening]:
@@ -103,10 +104,12 @@ def _show_next(project: Project, most: int, *, as_json: bool) -> int:
         )
         return 0
     for step in coming:
-        waiting = f"  {step.waiting} waiting" if step.waiting else ""
+        waiting = ""
+        if step.waiting:
+            waiting = "  " + _("{number} waiting", number=step.waiting)
         say(f"{moment(step.at)}  {step.what:<12} {step.rule}{waiting}")
     if not coming:
-        say("nothing is due")
+        say(_("nothing is due"))
     return 0
 
 
@@ -116,7 +119,7 @@ def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str
     for line in lines[:most]:
         say(line)
     if len(lines) > most:
-        say(f"… and {len(lines) - most} more: -n {len(lines)} shows all")
+        say(_("… and {more} more: -n {all} shows all", more=len(lines) - most, all=len(lines)))
     for name, of in _GROUPS.items():
         before, after = Counter(map(of, older.values())), Counter(map(of, newer.values()))
         for key in sorted(before | after):
@@ -124,7 +127,8 @@ def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str
     numbers = ", ".join(
         f"{len(part)} {name}" for name, part in zip(Difference._fields, difference, strict=True)
     )
-    say(f"{count(len(newer), 'message')}: {numbers}; nothing was sent")
+    messages = plural("{number} message", "{number} messages", len(newer))
+    say(_("{messages}: {numbers}; nothing was sent", messages=messages, numbers=numbers))
 
 
 def _lines(difference: Difference) -> Iterator[str]:

@@ -17,6 +17,7 @@ from platformdirs import site_config_path, user_config_path
 from wbox_notify.cli.output import zone
 from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT
+from wbox_notify.config.settings import Settings
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
@@ -26,6 +27,7 @@ from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording, known, language_of, spoken
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
@@ -44,7 +46,10 @@ def folder(config: Path | None) -> Path:
     if config is not None:
         given = config.parent if config.name == _SETTINGS else config
         if not given.is_dir():
-            raise ConfigError(f"{given} is not a folder", hint="-c takes a folder or its wbox-notify.yaml")
+            raise ConfigError(
+                Wording("{given} is not a folder", given=given),
+                hint="-c takes a folder or its wbox-notify.yaml",
+            )
         return plain(given)
     for usual in (
         Path.cwd(),
@@ -58,10 +63,16 @@ def folder(config: Path | None) -> Path:
 
 
 def open_project(config: Path | None) -> Project:
-    """Return the project with all its problems; from now on people read times in its zone."""
+    """Return the project with all its problems; people read its zone and its language from now on."""
     project = load(folder(config), os.environ)
     zone.set(project.settings.tz)
+    spoken.set(_language(project.settings))
     return project
+
+
+def _language(settings: Settings) -> str:
+    """Return the language of the commands: that of the settings where they name one, else of the terminal."""
+    return known(settings.lang) if "lang" in settings.sources else language_of(os.environ)
 
 
 def phones(project: Project, name: str) -> list[str]:
@@ -73,14 +84,15 @@ def phones(project: Project, name: str) -> list[str]:
     try:
         return [contact.phone for contact in project.people.find(name, datetime.now(UTC))]
     except MessageError as error:
-        raise WboxError(f"`{name}` is not known", hint=error.hint) from None
+        raise WboxError(Wording("`{name}` is not known", name=name), hint=error.hint) from None
 
 
 def unknown_rule(project: Project, name: str) -> WboxError:
     """Return the error of a name that no rule has."""
     known = [rule.id for rule in project.rules]
-    hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
-    return WboxError(f"there is no rule {name!r}", hint=hint if known else "wbox-notify check")
+    hint = did_you_mean(name, known) or Wording("there are {rules}", rules=", ".join(known))
+    problem = Wording("there is no rule {name!r}", name=name)
+    return WboxError(problem, hint=hint if known else "wbox-notify check")
 
 
 def sound(project: Project) -> Project:
@@ -97,7 +109,7 @@ def usable(project: Project) -> Project:
 def _without(wrong: Sequence[Problem], project: Project) -> Project:
     if wrong:
         print_problems(wrong)
-        message = f"{count(len(wrong), 'error')} in {project.settings.folder}"
+        message = Wording("errors: {number}, in {folder}", number=len(wrong), folder=project.settings.folder)
         raise ConfigError(message, hint="wbox-notify check")
     return project
 
@@ -107,11 +119,6 @@ def print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         click.echo(redacted(render(problem)), err=True)
         click.echo(err=True)
-
-
-def count(number: int, noun: str) -> str:
-    """Return ``1 error`` or ``2 errors``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class Queue(Protocol):
@@ -140,11 +147,15 @@ class Remote:
             self._token = str(card["token"])
         except private.ForeignError as error:
             raise UnreachableError(
-                f"{error}, so the address of the daemon is unknown", hint="restart the daemon"
+                Wording("{error}, so the address of the daemon is unknown", error=error),
+                hint="restart the daemon",
             ) from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UnreachableError(
-                f"another process has the store open, but {data_dir}/{ENDPOINT} holds no address of a daemon",
+                Wording(
+                    "another process has the store open, but {path} holds no address of a daemon",
+                    path=data_dir / ENDPOINT,
+                ),
                 hint="it may be starting or stopping: try again",
             ) from error
 
@@ -186,9 +197,9 @@ class Remote:
             status, text = self._request("POST", path, json.dumps(body))
             result: dict[str, Any] = json.loads(text)
         except (OSError, ValueError) as error:
-            raise UnreachableError(f"the daemon does not answer: {error}") from None
+            raise UnreachableError(Wording("the daemon does not answer: {error}", error=error)) from None
         if status >= HTTPStatus.BAD_REQUEST:
-            raise WboxError(f"the daemon refused: {result.get('error')}")
+            raise WboxError(Wording("the daemon refused: {error}", error=result.get("error")))
         return result
 
     def _request(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
@@ -243,7 +254,7 @@ def history(project: Project) -> Queries:
     past = open_history(project.settings.store)
     if past is None:
         raise WboxError(
-            f"there is no store yet at {project.settings.store}",
+            Wording("there is no store yet at {store}", store=project.settings.store),
             hint="wbox-notify run makes one; WBOX_DATA_DIR sets its place",
         )
     return past

@@ -11,7 +11,7 @@ import click
 
 from wbox_notify.cli.lines import coloured, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import count, history, open_project, open_queue, phones, usable
+from wbox_notify.cli.project import history, open_project, open_queue, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
@@ -21,6 +21,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import why
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _, plural, spoken
 from wbox_notify.rules import Project
 from wbox_notify.store import Chosen, Queries
 
@@ -56,7 +57,7 @@ def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool
     """
     states = [State(state)] if state else [*OPEN, *STUCK]
     project = open_project(config)
-    past, lang = history(project), project.settings.lang
+    past, lang = history(project), spoken.get()
     chosen = _chosen(project, **filters)
     deliveries = past.queue(states, most, chosen)
     reminders = _reminders(past, state, chosen)
@@ -66,7 +67,7 @@ def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool
     events = past.events_by_id(ids)
     past.close()
     if as_json:
-        fields = [_fields(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
+        fields = [_fields(delivery, events.get(delivery.event_id)) for delivery in deliveries]
         say_json(fields + [_reminder_fields(memory, state) for memory, state in reminders])
     else:
         lines = [_line(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
@@ -80,11 +81,16 @@ def _print(lines: Sequence[str], total: int, *, filtered: bool) -> None:
     for line in lines:
         say(line)
     if not total and filtered:
-        say("no matching deliveries")
+        say(_("no matching deliveries"))
     elif not total:
-        say("The queue is empty.")
+        say(_("The queue is empty."))
     elif total > len(lines):
-        say(f"{len(lines)} of {total}: -n {total} shows all; or use --rule, --event, --state, --to")
+        text = _(
+            "{shown} of {total}: -n {total} shows all; or use --rule, --event, --state, --to",
+            shown=len(lines),
+            total=total,
+        )
+        say(text)
 
 
 def _chosen(project: Project, *, rule: str, event: str, to: str) -> Chosen:
@@ -104,7 +110,7 @@ def _reminders(past: Queries, state: str | None, chosen: Chosen) -> list[tuple[M
 
 def _reminder_line(memory: Memory, state: RemindState, event: Event | None) -> str:
     source = subject(event) if event else memory.event_id
-    due = f"at {moment(memory.due or 0.0)}, for {moment(state.at)}"
+    due = _("at {due}, for {at}", due=moment(memory.due or 0.0), at=moment(state.at))
     parts = [f"{'-':>6}", moment(state.item.at), click.style("waits  ", fg="yellow"), due]
     return "  ".join([*parts, memory.rule, source, printable(memory.key)])
 
@@ -132,8 +138,8 @@ def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
     return "  ".join(parts)
 
 
-def _fields(delivery: Delivery, event: Event | None, lang: str) -> dict[str, Any]:
-    fields = {**delivery_fields(delivery, lang), "file": None}
+def _fields(delivery: Delivery, event: Event | None) -> dict[str, Any]:
+    fields = {**delivery_fields(delivery, "en"), "file": None}
     if event and event.type == "file":
         fields["file"] = event.data.get("path")
     return fields
@@ -181,13 +187,13 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
     reminders = remind.waiting(past.memories(remind.KINDS))
     past.close()
     keys = [memory.key for memory, _ in reminders if memory.rule == rule and _is_named(memory, key)]
-    with open_queue(project) as (verbs, _):
+    with open_queue(project) as (verbs, _store):
         for full in keys:
             verbs.accept(cancellation(rule, full))
     if as_json:
         say_json({"rule": rule, "keys": keys, "count": len(keys)})
     else:
-        say(f"cancelled: {count(len(keys), 'reminder')} of {rule}")
+        say(_("cancelled reminders of {rule}: {number}", rule=rule, number=len(keys)))
     return 0 if keys else Exit.NOTHING
 
 
@@ -224,7 +230,7 @@ def _add_command(action: Action, text: str) -> None:
         past.close()
         if action is Action.DROP and not ids and not yes:
             _confirm(len(numbers))
-        with open_queue(project) as (verbs, _):
+        with open_queue(project) as (verbs, _store):
             done = dict.fromkeys(in_slices(verbs.queue, action, numbers))
             if everything:  # also deliveries that came meanwhile, and rows that are not read yet
                 done |= dict.fromkeys(verbs.queue(action, None))
@@ -238,7 +244,9 @@ def _add_command(action: Action, text: str) -> None:
 def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     for number in ids:
         if past.delivery(number) is None:
-            raise WboxError(f"there is no delivery {number}", hint="wbox-notify queue list")
+            raise WboxError(
+                Wording("there is no delivery {number}", number=number), hint="wbox-notify queue list"
+            )
     return ids
 
 
@@ -250,15 +258,16 @@ def _matching(past: Queries, action: Action, state: str | None, chosen: Chosen) 
 def _confirm(number: int) -> None:
     """Ask before several deliveries are dropped; refuse without a terminal."""
     if number and not sys.stdin.isatty():
-        raise click.UsageError(f"this drops {count(number, 'message')} for good: add --yes")
+        raise click.UsageError(_("messages that this drops for good: {number}; add --yes", number=number))
     if number:
-        click.confirm(f"Drop {count(number, 'message')} for good?", abort=True, err=True)
+        question = plural("Drop {number} message for good?", "Drop {number} messages for good?", number)
+        click.confirm(question, abort=True, err=True)
 
 
 def _summary(ids: Sequence[int]) -> str:
     if len(ids) > _MOST_IDS:
-        return count(len(ids), "message")
-    return ", ".join(map(str, ids)) or "no matching deliveries"
+        return plural("{number} message", "{number} messages", len(ids))
+    return ", ".join(map(str, ids)) or _("no matching deliveries")
 
 
 _add_command(Action.RETRY, "Try deliveries again now, also those that are dead, held or expired.")

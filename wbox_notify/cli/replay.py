@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import Queue, count, history, open_project, open_queue, usable
+from wbox_notify.cli.project import Queue, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.dispatch.queue import REPLAYED, once_more
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.model.shown import subject
+from wbox_notify.model.texts import Wording, _, plural
 from wbox_notify.store import Queries, rows
 from wbox_notify.store.database import Row
 
@@ -46,7 +47,7 @@ def replay(
     events = [rows.event(row) for row in stored if row["type"] in REPLAYED]
     if not (ids or yes):
         _confirm(len(events))
-    with open_queue(project) as (queue, _):
+    with open_queue(project) as (queue, _store):
         done = _replayed(queue, events, force=force)
     if as_json:
         say_json({"events": [event.id for event in events], "count": done})
@@ -57,14 +58,18 @@ def replay(
 
 def _confirm(number: int) -> None:
     if number:
-        click.confirm(f"Run {count(number, 'event')} through the rules?", abort=True, err=True)
+        question = plural(
+            "Run {number} event through the rules?", "Run {number} events through the rules?", number
+        )
+        click.confirm(question, abort=True, err=True)
 
 
 def _print(events: Sequence[Event], done: int) -> None:
     for event in events:
         at, name = moment(event.at.timestamp()), click.style(event.id, dim=True)
         say(f"{at}  {event.type:<8} {subject(event)}  {name}")
-    say(f"{count(done, 'event')}: wbox-notify log shows what becomes of them")
+    number = plural("{number} event", "{number} events", done)
+    say(_("{events}: wbox-notify log shows what becomes of them", events=number))
 
 
 def _named(past: Queries, ids: Sequence[str]) -> list[Row]:
@@ -72,7 +77,9 @@ def _named(past: Queries, ids: Sequence[str]) -> list[Row]:
     for event_id in ids:
         row = past.event(event_id)
         if row is None:
-            raise WboxError(f"there is no event {event_id}", hint="wbox-notify log --json")
+            raise WboxError(
+                Wording("there is no event {event}", event=event_id), hint="wbox-notify log --json"
+            )
         events.append(row)
     return events
 

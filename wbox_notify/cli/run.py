@@ -19,7 +19,7 @@ from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, target
 from wbox_notify.cli.logs import log_to_stderr
 from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
-from wbox_notify.cli.project import count, open_project, print_problems, sound
+from wbox_notify.cli.project import open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.last_good import restore
@@ -30,6 +30,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _, plural
 from wbox_notify.rules import Project
 from wbox_notify.rules.exposure import exposures
 from wbox_notify.rules.summary import summary
@@ -55,7 +56,7 @@ def run(config: Path | None, as_json: bool) -> int:
     _check_exposure(project)
     if not project.rules:
         raise ConfigError(
-            f"there are no rules in {project.settings.folder / 'rules'}",
+            Wording("there are no rules in {folder}", folder=project.settings.folder / "rules"),
             hint="write one (README shows how), or try wbox-notify demo",
         )
     feed = Feed(as_json=as_json)
@@ -125,14 +126,22 @@ def _check_exposure(project: Project) -> None:
 def _introduce(project: Project, daemon: Daemon) -> None:
     """Print the rules and the addresses of the daemon."""
     settings = project.settings
-    say(f"wbox-notify {__version__}, {count(len(project.rules), 'rule')} from {settings.folder}")
+    rules = plural("{number} rule", "{number} rules", len(project.rules))
+    say(
+        _(
+            "wbox-notify {version}, {rules} from {folder}",
+            version=__version__,
+            rules=rules,
+            folder=settings.folder,
+        )
+    )
     for rule in project.rules:
-        say(f"  rule     {rule.id}: {printable(summary(rule))}")
+        say(_("  rule     {rule}: {summary}", rule=rule.id, summary=printable(summary(rule))))
     say(f"  wbox     {settings.url}")
-    say(f"  store    {settings.store}")
-    say(f"  address  {daemon.url}")
+    say(_("  store    {store}", store=settings.store))
+    say(_("  address  {address}", address=daemon.url))
     if sys.stdout.isatty():  # the link lets in whoever has it: it belongs into no log
-        say(f"  console  {daemon.console_link()}")
+        say(_("  console  {address}", address=daemon.console_link()))
 
 
 class Feed:

@@ -22,9 +22,10 @@ from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.reasons import why
+from wbox_notify.model.reasons import circuit, why
 from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _, spoken
 from wbox_notify.rules import Live, Project
 from wbox_notify.rules.exposure import check_lending
 from wbox_notify.store import Queries
@@ -133,7 +134,7 @@ def _send(
             if here is not None:
                 _send_here(project, here, client, planned)
             past = here.store if here else history(project)
-            return max(_report(past, number, project.settings.lang, **options) for number in ids)
+            return max(_report(past, number, **options) for number in ids)
 
 
 def _start(project: Project, text: str) -> str:
@@ -179,7 +180,7 @@ def _finished(past: Queries, number: int, wait: float) -> Delivery:
     while True:
         delivery = past.delivery(number)
         if delivery is None:
-            raise WboxError(f"delivery {number} is gone")
+            raise WboxError(Wording("delivery {number} is gone", number=number))
         tried = delivery.claims > 0 or bool(past.circuits())
         untried = delivery.state in WAITING and not tried
         if not (untried or delivery.state is State.SENDING) or time.monotonic() > deadline:
@@ -187,16 +188,15 @@ def _finished(past: Queries, number: int, wait: float) -> Delivery:
         time.sleep(0.05)
 
 
-def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool) -> int:
+def _report(past: Queries, number: int, *, wait: float, as_json: bool) -> int:
     """Wait for a delivery, print its state, and return the exit code."""
     delivery = _finished(past, number, wait)
     waits = delivery.state in OPEN
-    circuits = {circuit.device: circuit.reason for circuit in past.circuits()}
-    reason = why(delivery, lang)
-    if waits and not reason:
-        reason = circuits.get(ALL) or circuits.get(delivery.device) or ""
+    circuits = {opened.device: opened.reason for opened in past.circuits()}
+    paused = circuits.get(ALL) or circuits.get(delivery.device)
+    reason = _reason(delivery, paused, "en" if as_json else spoken.get())
     if as_json:
-        say_json({**delivery_fields(delivery, lang), "reason": reason})
+        say_json({**delivery_fields(delivery, "en"), "reason": reason})
     else:
         _print(delivery, reason, linked=Outcome.NOT_READY not in circuits.values())
     if waits and "unauthorized" in circuits.values():
@@ -206,17 +206,29 @@ def _report(past: Queries, number: int, lang: str, *, wait: float, as_json: bool
     return int(delivery.state is not State.SENT)
 
 
+def _reason(delivery: Delivery, paused: Outcome | None, lang: str) -> str:
+    """Return why a delivery is not sent: for a reason of its own, or as its device cannot send."""
+    reason = why(delivery, lang)
+    if delivery.state in OPEN and not reason and paused:
+        return circuit(paused, lang)
+    return reason
+
+
 def _print(delivery: Delivery, reason: str, *, linked: bool) -> None:
     if delivery.state is State.SENT:
-        say(f"{click.style('sent', fg='green')}  {target(delivery.message)}  delivery {delivery.id}")
+        name = _("delivery {number}", number=delivery.id)
+        sent = click.style(_("sent"), fg="green")
+        say(f"{sent}  {target(delivery.message)}  {name}")
     elif delivery.state in OPEN:
         reason = printable(reason).rstrip(".")
         if not reason:
-            reason = "being sent" if delivery.state is State.SENDING else "waits for its turn"
-        say(f"not sent yet: {reason}. Delivery {delivery.id} stays in the queue.")
-        hint = "wbox-notify run sends it as soon as possible; see wbox-notify queue list"
+            reason = _("being sent") if delivery.state is State.SENDING else _("waits for its turn")
+        number = delivery.id
+        say(_("not sent yet: {reason}. Delivery {number} stays in the queue.", reason=reason, number=number))
+        hint = _("wbox-notify run sends it as soon as possible; see wbox-notify queue list")
         if not linked:
-            hint = "link the phone with wbox-notify pair; a running daemon then sends it"
-        say(f"  help: {hint}")
+            hint = _("link the phone with wbox-notify pair; a running daemon then sends it")
+        say("  " + _("help:") + f" {hint}")
     else:
-        say(f"{delivery.state.value}: {printable(reason)} (delivery {delivery.id})")
+        name = _("delivery {number}", number=delivery.id)
+        say(f"{delivery.state.value}: {printable(reason)} ({name})")

@@ -12,6 +12,7 @@ from wbox_notify.config.values import parse_duration
 from wbox_notify.dispatch.queue import silencing
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.shown import iso
+from wbox_notify.model.texts import _, spoken, translated
 
 
 class _Duration(click.ParamType[float]):
@@ -24,7 +25,8 @@ class _Duration(click.ParamType[float]):
         try:
             return 0.0 if value == "off" else parse_duration(value)
         except ConfigError as error:
-            self.fail(f"{error}: {error.hint}", param, ctx)
+            hint = translated(error.hint or "", spoken.get())
+            self.fail(f"{error}: {hint}", param, ctx)
 
 
 @click.command("silence")
@@ -41,10 +43,13 @@ def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> i
     if project.rule(rule) is None:
         raise unknown_rule(project, rule)
     until = time.time() + duration
-    with open_queue(project) as (queue, _):
+    with open_queue(project) as (queue, _store):
         queue.accept(silencing(rule, until))
     if as_json:
         say_json({"rule": rule, "until": iso(until) if duration else None})
     else:
-        say(f"{rule} is silent until {moment(until)}" if duration else f"{rule} is not silent any more")
+        text = _("{rule} is not silent any more", rule=rule)
+        if duration:
+            text = _("{rule} is silent until {end}", rule=rule, end=moment(until))
+        say(text)
     return 0

@@ -11,7 +11,7 @@ import click
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import decision, delivery_line
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
-from wbox_notify.cli.project import count, daemon_answers, history, open_project, phones, usable
+from wbox_notify.cli.project import daemon_answers, history, open_project, phones, usable
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
@@ -19,8 +19,10 @@ from wbox_notify.dispatch import ALL, connect
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import OPEN, STUCK, State
+from wbox_notify.model.reasons import circuit as reason_of
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _, plural, spoken, translated
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows
 from wbox_notify.store.database import Row
@@ -48,12 +50,14 @@ def status(config: Path | None, as_json: bool) -> int:
         rules = {"rules": len(project.rules), "errors": wrong}
         say_json({"daemon": running, **rules, "device": device, "queue": queue})
     else:
-        say(f"daemon   {'running' if running else 'not running: start it with wbox-notify run'}")
-        say(f"rules    {len(project.rules)} in {project.settings.folder}")
+        state = _("running") if running else _("not running: start it with wbox-notify run")
+        _say(_("daemon"), state)
+        _say(_("rules"), _("{number} in {folder}", number=len(project.rules), folder=project.settings.folder))
         if wrong:
-            broken = count(wrong, "error")
-            say(f"broken   {broken}: see wbox-notify check; a daemon keeps the previous version")
-        say(f"device   {printable(device['text'])}   {project.settings.url}")
+            broken = plural("{number} error", "{number} errors", wrong)
+            then = _("see wbox-notify check; a daemon keeps the previous version")
+            _say(_("broken"), f"{broken}: {then}")
+        _say(_("device"), f"{printable(translated(device['text'], spoken.get()))}   {project.settings.url}")
         _print_queue(queue)
     if not code and not running:
         return Exit.UNREACHABLE
@@ -69,11 +73,9 @@ def _device(project: Project) -> tuple[dict[str, Any], int]:
     finally:
         client.close()
     if session.ready:
-        return {"ready": True, "text": f"{session.device_id} ready"}, 0
-    return {
-        "ready": False,
-        "text": f"{session.device_id} not linked: link it with wbox-notify pair",
-    }, Exit.NOT_YET
+        return {"ready": True, "text": Wording("{device} ready", device=session.device_id)}, 0
+    text = Wording("{device} not linked: link it with wbox-notify pair", device=session.device_id)
+    return {"ready": False, "text": text}, Exit.NOT_YET
 
 
 def _queue(project: Project) -> dict[str, Any]:
@@ -101,22 +103,28 @@ def _queue(project: Project) -> dict[str, Any]:
 
 def _print_queue(queue: dict[str, Any]) -> None:
     oldest = "-" if queue["oldest"] is None else lasted(queue["oldest"])
-    say(f"queue    {queue['waiting']} waiting   oldest {oldest}   sent in 24 h: {queue['sent_24h']}")
+    text = _("{waiting} waiting   oldest {oldest}   sent in 24 h: {sent_24h}", **{**queue, "oldest": oldest})
+    _say(_("queue"), text)
     if queue["repeated_24h"]:
-        say(f"repeated {queue['repeated_24h']} texts in 24 h, each sent once")
+        _say(_("repeated"), _("{number} texts in 24 h, each sent once", number=queue["repeated_24h"]))
     if queue["stuck"]:
         stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
-        say(f"stuck    {stuck}: see wbox-notify queue list")
+        _say(_("stuck"), _("{stuck}: see wbox-notify queue list", stuck=stuck))
     for circuit in queue["circuits"]:
-        device = circuit["device"] or "first device"
+        device = circuit["device"] or _("first device")
         if device == ALL:
-            device = "all devices"
-        reason = circuit["reason"]
+            device = _("all devices")
+        reason = reason_of(circuit["reason"], spoken.get())
         if circuit["trying"]:
-            reason = "sending one test message"
-        say(f"paused   {device}: {reason}")
+            reason = _("sending one test message")
+        _say(_("paused"), f"{device}: {reason}")
     for rule, until in queue["silent"].items():
-        say(f"silent   {rule} until {moment(datetime.fromisoformat(until).timestamp())}")
+        end = moment(datetime.fromisoformat(until).timestamp())
+        _say(_("silent"), _("{rule} until {end}", rule=rule, end=end))
+
+
+def _say(name: str, text: str) -> None:
+    say(f"{name:<8} {text}")
 
 
 @click.command("log")
@@ -132,7 +140,7 @@ def _print_queue(queue: dict[str, Any]) -> None:
 def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bool, **chosen: Any) -> int:
     """List the newest events, with the decisions of each rule and the state of the messages."""
     project = open_project(config)
-    past, lang = history(project), project.settings.lang
+    past, lang = history(project), spoken.get()
     look = past.events
     if to or any(chosen.values()):
         look = partial(past.events_where, recipients=phones(project, to) if to else (), **chosen)
@@ -153,7 +161,7 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
         if as_json:
             fields = event_fields(event, row["received"])
             fields["decisions"] = [decision_fields(step) for step in decisions]
-            fields["deliveries"] = [delivery_fields(delivery, lang) for delivery in deliveries]
+            fields["deliveries"] = [delivery_fields(delivery, "en") for delivery in deliveries]
             say_json(fields)
             continue
         say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")

@@ -15,6 +15,7 @@ from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import RuleTestResult, run_all
 from wbox_notify.errors import Exit
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _
 
 
 @click.command("test")
@@ -77,7 +78,8 @@ def _print(results: Sequence[RuleTestResult], seconds: float) -> None:
         for complaint in result.complaints:
             say(f"      {printable(complaint)}")
     failed = sum(not result.passed for result in results)
-    say(f"{len(results) - failed} passed, {failed} failed in {lasted(seconds)}")
+    passed, time_taken = len(results) - failed, lasted(seconds)
+    say(_("{passed} passed, {failed} failed in {time}", passed=passed, failed=failed, time=time_taken))
 
 
 def _fields(result: RuleTestResult) -> dict[str, object]:

@@ -24,6 +24,7 @@ from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, WhatsAppMessage
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.store import open_history
@@ -63,12 +64,12 @@ def trigger(
         replay = _rehearsed(project.only(rule), event)
         _print(replay, as_json=as_json)
         return _exit_code(replay)
-    with open_queue(project) as (queue, _):
+    with open_queue(project) as (queue, _store):
         new = queue.accept(event)
     if as_json:
         say_json({"event": event.id, "new": new})
     else:
-        say(f"event {event.id} is on disk; wbox-notify log shows what becomes of it")
+        say(_("event {event} is on disk; wbox-notify log shows what becomes of it", event=event.id))
     return 0 if new else Exit.NOTHING
 
 
@@ -100,7 +101,7 @@ def _event(project: Project, rule: Rule, path: Path | None, **given: Any) -> Eve
     if isinstance(trigger, ScheduleTrigger | MissingTrigger):
         kind = "schedule" if isinstance(trigger, ScheduleTrigger) else "missing"
         return due(rule.id, kind, datetime.now(UTC))
-    raise WboxError(f"the rule {rule.id} waits for a file", hint="give one with --file")
+    raise WboxError(Wording("the rule {rule} waits for a file", rule=rule.id), hint="give one with --file")
 
 
 def _call(
@@ -125,7 +126,9 @@ def _pairs(option: str, texts: Sequence[str], sign: str) -> list[tuple[str, str]
     for text in texts:
         name, found, value = text.partition(sign)
         if not (name and found):
-            raise click.UsageError(f"{option} {text}: write NAME{sign}VALUE")
+            raise click.UsageError(
+                _("{option} {text}: write NAME{sign}VALUE", option=option, text=text, sign=sign)
+            )
         pairs.append((name, value))
     return pairs
 
@@ -148,7 +151,7 @@ def _dropped(rule: Rule, path: Path) -> Event:
     trigger = _file_trigger(rule)
     path = plain(path)
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise WboxError(f"{path} is not a file, and links are not followed")
+        raise WboxError(Wording("{path} is not a file, and links are not followed", path=path))
     target = path if path.is_relative_to(trigger.root) else trigger.root / path.name
     if miss := trigger.miss(str(target)):
         raise WboxError(f"the rule {rule.id} does not take {target}: {miss.text}")
@@ -164,7 +167,7 @@ def _file_trigger(rule: Rule) -> FileTrigger:
         source = trigger.of if isinstance(trigger, MissingTrigger) else trigger
         if isinstance(source, FileTrigger):
             return source
-    raise WboxError(f"the rule {rule.id} does not wait for a file")
+    raise WboxError(Wording("the rule {rule} does not wait for a file", rule=rule.id))
 
 
 def _read(path: Path, rule: Rule) -> Event:
@@ -180,7 +183,9 @@ def _read(path: Path, rule: Rule) -> Event:
     )
     source.sweep()
     if not events:
-        raise WboxError(f"{path} is still being written", hint="try again when it is finished")
+        raise WboxError(
+            Wording("{path} is still being written", path=path), hint="try again when it is finished"
+        )
     return events[0]
 
 
@@ -190,7 +195,7 @@ def _print(replay: ReplayStore, *, as_json: bool) -> None:
     if as_json:
         _print_json(replay.decisions, messages)
         return
-    for _, made in replay.decisions:
+    for _at, made in replay.decisions:
         say(decision(f"{made.rule} {made.stage}", made.outcome, made.detail))
     for at, message in messages:
         say(_message(at, message))

@@ -17,6 +17,7 @@ from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, _, spoken
 from wbox_notify.rules import Project
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Queries
@@ -46,9 +47,9 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
     events, misses = _about(project, past, what, **span)
     trails = [past.trail(row) for row in events]
     past.close()
-    lang = project.settings.lang
+    lang = spoken.get()
     if as_json:
-        say_json({"events": [trail_fields(trail, lang) for trail in trails], "not_taken": misses})
+        say_json({"events": [trail_fields(trail, "en") for trail in trails], "not_taken": misses})
     else:
         _print(trails, misses, lang)
     return 0 if trails or misses else Exit.NOTHING
@@ -66,9 +67,9 @@ def show(config: Path | None, number: int, as_json: bool) -> int:
     past.close()
     deliveries = [delivery for delivery in trail.deliveries if delivery.id == number]
     only = trail._replace(decisions=(), deliveries=deliveries, waiting=())
-    lang = project.settings.lang
+    lang = spoken.get()
     if as_json:
-        say_json(trail_fields(only, lang)["deliveries"][0])
+        say_json(trail_fields(only, "en")["deliveries"][0])
     else:
         _print([only], [], lang)
     return 0
@@ -81,7 +82,7 @@ def _print(trails: Sequence[Trail], misses: Sequence[str], lang: str) -> None:
     for miss in misses:
         say(miss)
     if not trails and not misses:
-        say("nothing is known in this span of time; --since 30d looks further back")
+        say(_("nothing is known in this span of time; --since 30d looks further back"))
 
 
 def _about(project: Project, past: Queries, what: str | None, **span: Any) -> tuple[Sequence[Row], list[str]]:
@@ -104,7 +105,7 @@ def _of_delivery(past: Queries, number: int) -> Row:
     delivery = past.delivery(number)
     event = past.event(delivery.event_id) if delivery else None
     if event is None:
-        raise WboxError(f"there is no delivery {number}", hint="wbox-notify log")
+        raise WboxError(Wording("there is no delivery {number}", number=number), hint="wbox-notify log")
     return event
 
 
@@ -120,13 +121,13 @@ def _about_file(project: Project, past: Queries, path: Path, most: int) -> tuple
 def _misses(project: Project, path: str, *, exists: bool) -> Iterator[str]:
     """Yield why each rule with a file trigger has not taken a file."""
     if not exists:
-        yield f"{printable(path)} is not there, and no rule has seen it"
+        yield _("{path} is not there, and no rule has seen it", path=printable(path))
         return
     for rule in project.rules:
         for trigger in rule.sources():
             if isinstance(trigger, FileTrigger):
                 miss = trigger.miss(path)
-                reason = miss.text if miss else "takes it; it is not finished, or the daemon does not run"
+                reason = miss.text if miss else _("takes it; it is not finished, or the daemon does not run")
                 yield f"{rule.id}: {printable(reason)}"
 
 
@@ -142,7 +143,7 @@ def _lines(trail: Trail, lang: str) -> Iterator[str]:
             if delivery.rule == rule:
                 yield from _delivery_lines(delivery, trail.attempts[delivery.id], lang)
     if not rules:
-        yield "  no rule was set off"
+        yield "  " + _("no rule was set off")
 
 
 def _steps(trail: Trail, rule: str) -> Iterator[str]:
@@ -152,7 +153,7 @@ def _steps(trail: Trail, rule: str) -> Iterator[str]:
             yield f"    {decision(step['stage'], step['outcome'], step['detail'])}"
     for memory in trail.waiting:
         if memory.rule == rule:
-            yield f"    {memory.kind} goes on at {moment(memory.due or 0.0)}"
+            yield "    " + _("{kind} goes on at {at}", kind=memory.kind, at=moment(memory.due or 0.0))
 
 
 def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> Iterator[str]:
@@ -170,7 +171,8 @@ def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> I
 
 
 def _attempt(attempt: Row) -> str:
-    words = [f"attempt {attempt['number']}", moment(attempt["started"]), attempt["outcome"] or "under way"]
+    name = _("attempt {number}", number=attempt["number"])
+    words = [name, moment(attempt["started"]), attempt["outcome"] or _("under way")]
     if attempt["status"]:
         words.append(f"HTTP {attempt['status']}")
     if attempt["latency"] is not None:

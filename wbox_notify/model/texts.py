@@ -36,14 +36,14 @@ def known(lang: str) -> str:
     return lang if lang in LANGUAGES else "en"
 
 
-def _(text: str) -> str:
+def _(text: str, /, **facts: object) -> str:
     """Return a text in the language of the person at the terminal."""
-    return translation(spoken.get()).gettext(text)
+    return _filled(translation(spoken.get()).gettext(text), facts)
 
 
-def ngettext(one: str, many: str, number: int) -> str:
-    """Return a text about a number of things in the language of the person at the terminal."""
-    return translation(spoken.get()).ngettext(one, many, number)
+def plural(one: str, many: str, number: int) -> str:
+    """Return a text with a ``{number}`` of things in the language of the person at the terminal."""
+    return translation(spoken.get()).ngettext(one, many, number).format(number=number)
 
 
 class Wording(str):
@@ -75,6 +75,11 @@ class Wording(str):
 
 def _filled(text: str, facts: Mapping[str, object]) -> str:
     return text.format_map(facts) if facts else text
+
+
+def translated(text: str, lang: str) -> str:
+    """Return a text of the code in a language: a wording, or what stands in the code without facts."""
+    return text.to(lang) if isinstance(text, Wording) else translation(lang).gettext(text)
 
 
 def told(value: object, lang: str) -> object:
