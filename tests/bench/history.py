@@ -138,6 +138,17 @@ def status(store: Store, _fresh: str) -> None:
     store.circuits()
 
 
+def pictures(store: Store, _fresh: str) -> None:
+    """Ask what the console's overview and queue ask of the store."""
+    slot = int(NOW) // 900
+    store.ended([State.SENT, State.DEAD, State.EXPIRED], 900, slot - 96, slot)
+    for hour in range(24):
+        store.delays(NOW - (hour + 1) * 3600, NOW - hour * 3600, 200)
+    store.waiting_since([NOW, NOW - 3600, NOW - DAY])
+    store.queue_by_rule([*OPEN, *STUCK])
+    store.storms(20)
+
+
 Work = Callable[[Store, str], object]
 VERBS: dict[str, Work] = {
     "put_events": lambda store, fresh: store.put_events([an_event(fresh)], NOW).result(),
@@ -150,6 +161,8 @@ VERBS: dict[str, Work] = {
     "unplanned": lambda store, _: store.unplanned(),
     "known, 200 ids": lambda store, _: store.known_events([*map(name, range(200))]),
     "status": status,
+    "console": pictures,
+    "four weeks": lambda store, _: store.ended([State.SENT], 900, int(NOW) // 900 - 2688, int(NOW) // 900),
     "queue list": lambda store, _: store.queue([*OPEN, *STUCK]),
     "log": lambda store, _: store.events(most=20),
     "prune (none)": lambda store, _: store.prune(0.0, 500).result(),
