@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 from bench.history import NOW, an_event
 from consoles import House, Visitor
+from happenings import RULES, a_call
 from test_history_size import steps
 from workplace import until
 
@@ -20,28 +21,6 @@ from wbox_notify.store import Store, open_store
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Wanted
 from wbox_notify.web.console.activity import address
-
-RULES = """
-version: 1
-contacts: {ayse: "+90 555 123 45 67"}
-rules:
-  - id: invoice
-    trigger: {file: {path: drop, match: "*.pdf"}}
-    if: file.size > 2
-    to: ayse
-    send: {text: "Invoice {{ file.name }}"}
-  - id: large
-    trigger: {file: {path: drop, match: "*.pdf"}}
-    if: file.size > 999
-    to: ayse
-    send: {text: x}
-  - id: alarm
-    trigger: {webhook: {path: alarm, open: true}}
-    to: ayse
-    send: {text: "{{ body.text }}"}
-    escalate:
-      - {after: 1h, to: ayse, send: {text: "Nobody answers"}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +85,6 @@ def happened(house: House) -> House:
 def reader(happened: House) -> Visitor:
     """Somebody who looks at it."""
     return happened.login()
-
-
-def a_call(path: str, body: object, name: str = "webhook:alarm:1") -> Event:
-    return Event(id=name, type="webhook", at=datetime.now(UTC), data={"path": path, "body": body})
 
 
 def events_of(visitor: Visitor, query: str = "") -> set[str]:

@@ -1,0 +1,58 @@
+"""The pages about what happened in a real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from consoles import House
+from happenings import RULES, a_call
+from playwright.sync_api import expect
+from windows import KINDS, Kind, Windows
+
+from wbox_notify.web.console.activity import address
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house in which a file with a long name and two calls came, one of which sets off no rule."""
+    with House(tmp_path_factory.mktemp("activity") / "project", {"rules/rules.yaml": RULES}) as a_house:
+        (a_house.folder / "drop" / f"{'A-very-long-name-' * 10}.pdf").write_text("pdf")
+        a_house.daemon.control.accept(a_call("alarm", {"text": "Fire in the kitchen\n*Now*"}))
+        a_house.daemon.control.accept(a_call("nobody", {}, "webhook:nobody:1"))
+        a_house.wbox.wait_for(2)
+        yield a_house
+
+
+def test_the_list_looks_right(windows: Windows) -> None:
+    windows.look("/activity")
+
+
+def test_a_filter_that_means_nothing_looks_right(windows: Windows) -> None:
+    windows.look("/activity?since=yesterday&rule=alarm", "activity-filtered")
+
+
+def test_a_trace_looks_right(windows: Windows) -> None:
+    windows.look(address("webhook:alarm:1"), "trace")
+
+
+def test_what_comes_in_appears_by_itself(windows: Windows) -> None:
+    page = windows.page()
+    page.goto(f"{windows.house.url}/activity")
+    shown = page.get_by_text("/hook/alarm").count()
+    windows.house.daemon.control.accept(a_call("alarm", {"text": "Once more"}, "webhook:alarm:2"))
+    expect(page.get_by_text("/hook/alarm")).to_have_count(shown + 1)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4]], ids=lambda kind: kind.name)
+def test_a_trouble_is_acknowledged_and_a_rule_silenced_by_buttons(windows: Windows, kind: Kind) -> None:
+    name = f"webhook:alarm:{kind.name}"
+    windows.house.daemon.control.accept(a_call("alarm", {"text": "Smoke"}, name))
+    page = windows.page(kind)
+    page.goto(f"{windows.house.url}{address(name)}")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("status")).to_have_text("Acknowledged: nobody else is called.")
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    page.get_by_role("button", name="1 hour").click()
+    expect(page.get_by_role("status")).to_have_text("alarm tells nobody of anything for now.")
+    page.reload()
+    page.get_by_role("button", name="Let it speak again").click()
+    expect(page.get_by_role("status")).to_have_text("alarm speaks again.")
