@@ -1,13 +1,15 @@
 # ruff: noqa: INP001 - a program, not a module
 """The catalogues of translations: ``make texts`` brings them up to date with the code and the templates."""
 
+import ast
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -15,8 +17,8 @@ from wbox_notify.model.texts import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE = LOCALE.parent.parent
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "Wording": None}
-_METHODS = [("apprise_plugin.py", "ignore"), ("**.py", "python"), ("**.html", "jinja2")]
-_OPTIONS = {"jinja2": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
+_HINTS = {"invalid": 2, "matching": 2, "Refusal": 2, "report": 3, "_report": 3}
+"""The functions that take a hint by its place."""
 
 
 def used() -> Catalog:
@@ -28,10 +30,33 @@ def used() -> Catalog:
 
 
 def _extracted() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
-    options = {pattern: _OPTIONS.get(method, {}) for pattern, method in _METHODS}
-    found = extract_from_dir(PACKAGE, _METHODS, options, keywords=KEYWORDS, strip_comment_tags=True)
+    methods = [("apprise_plugin.py", "ignore"), ("**.py", _python), ("**.html", "jinja2")]
+    options = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
+    found = extract_from_dir(PACKAGE, methods, options, keywords=KEYWORDS)
     for file, _, text, _, context in sorted(found, key=lambda each: (each[0], each[1])):
         yield file, text, context
+
+
+def _python(
+    file: BinaryIO, keywords: Mapping[str, Any], comment_tags: Sequence[str], options: Mapping[str, str]
+) -> Iterator[tuple[int, str, Any, Sequence[str]]]:
+    """Yield the texts of a module, as Babel wants them: those that are marked, and the hints of errors."""
+    yield from extract_python(file, keywords, comment_tags, options)
+    file.seek(0)
+    for node in ast.walk(ast.parse(file.read())):
+        for value in _hints(node):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+                yield value.lineno, "_", value.value, ()
+
+
+def _hints(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what is given as a hint."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="hint")]):
+            yield node.value
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "hint")
+            yield from node.args[_HINTS[name] :][:1] if name in _HINTS else ()
 
 
 def paths() -> Iterator[tuple[str, Path]]:

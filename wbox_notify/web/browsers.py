@@ -11,7 +11,7 @@ from jinja2.filters import do_mark_safe
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Send
 
-from wbox_notify.model.texts import LANGUAGES, translation
+from wbox_notify.model.texts import LANGUAGES, translated, translation
 
 html = do_mark_safe
 """Make HTML of a text of ours; its ``format`` escapes what it fills in."""
@@ -85,7 +85,7 @@ def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
 def page_templates(folder: Path, lang: str) -> Environment:
     """Return the templates of pages in a folder, in a language that they know as ``lang``.
 
-    Values are escaped, and an unknown name is an error.
+    Values are escaped, and an unknown name is an error; ``told`` says a problem or a hint in that language.
     """
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -97,6 +97,7 @@ def page_templates(folder: Path, lang: str) -> Environment:
     )
     environment.install_gettext_translations(translation(lang), newstyle=True)  # type: ignore[attr-defined]
     environment.globals["lang"] = lang
+    environment.filters["told"] = lambda text: translated(text, lang)
     return environment
 
 

@@ -18,6 +18,7 @@ from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Delivery
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project
 from wbox_notify.store import rows
 from wbox_notify.store.database import Row
@@ -77,7 +78,7 @@ class _Pages:
             control.accept(acknowledgement(rule, key))
             return self._console.back(request, here, _("Acknowledged: nobody else is called."))
         if field(form, "do") != "replay" or row["type"] not in REPLAYED:
-            raise HTTPException(400, "this event cannot be followed once more")
+            raise HTTPException(400, Wording("this event cannot be followed once more"))
         if not field(form, "force"):
             control.replay([row["id"]])
             notice = _("It runs through the rules as they are now. What was made is not made again.")
@@ -90,7 +91,7 @@ class _Pages:
         """Let a rule be silent for a while, or speak again."""
         rule, form = request.path_params["rule"], request.state.form
         if self._console.live.project.rule(rule) is None:
-            raise HTTPException(404, "there is no such rule")
+            raise HTTPException(404, Wording("there is no such rule"))
         until = _end_of_silence(field(form, "for"), self._console)
         self._console.control.accept(silencing(rule, until))
         _ = self._console.gettext(request)
@@ -102,7 +103,7 @@ class _Pages:
     def _event(self, request: Request) -> Row:
         row = self._console.store.event(request.path_params["event"])
         if row is None:
-            raise HTTPException(404, "there is no such event; old ones are forgotten")
+            raise HTTPException(404, Wording("there is no such event; old ones are forgotten"))
         return row
 
 

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from wbox_notify.model.texts import Wording
+
 _MOST = 50
 _BREATH = 0.5
 _BEAT = 15.0
@@ -43,7 +45,7 @@ class Changes:
         Who comes back says with ``Last-Event-ID`` of which change it has heard.
         """
         if len(self._wakes) >= _MOST:
-            raise HTTPException(503, "too many pages follow what happens", {"Retry-After": "60"})
+            raise HTTPException(503, Wording("too many pages follow what happens"), {"Retry-After": "60"})
         heard = request.headers.get("last-event-id", "")
         return StreamingResponse(self._messages(heard), media_type="text/event-stream")
 

@@ -23,7 +23,7 @@ from wbox_notify.dispatch.queue import Control
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.reasons import circuit as circuit_text
-from wbox_notify.model.texts import LANGUAGES, Wording, told, translation
+from wbox_notify.model.texts import LANGUAGES, Wording, translated, translation
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_from_other_site, page_templates, wanted_language
@@ -167,7 +167,7 @@ class Console:
             log.error("a page of the console failed: %s: %s", type(error).__name__, error)
         lang = "en" if _is_json(request) else self.lang(request)
         hint = getattr(error, "hint", None)
-        model = {"error": told(text, lang), "hint": told(hint, lang), "status": status}
+        model = {"error": translated(text, lang), "hint": hint and translated(hint, lang), "status": status}
         response = self.page(request, "error.html", model, status)
         response.headers.update(getattr(error, "headers", None) or {})
         return response

@@ -59,7 +59,7 @@ class _Page:
         device = _device(request.query_params.get("device", ""))
         sight = self._console.devices.see([device]).get(device)
         if sight is None or sight.code is None:
-            raise HTTPException(404, "there is no code to scan")
+            raise HTTPException(404, Wording("there is no code to scan"))
         return Response(sight.code, media_type="image/png")  # as all pages, it is stored nowhere
 
     def pair(self, request: Request) -> Response:
@@ -196,7 +196,7 @@ def _device(text: str) -> Device:
     if not text:
         return None
     if not _is_number(text) or int(text) == 0:
-        raise HTTPException(400, "a device is a number")
+        raise HTTPException(400, Wording("a device is a number"))
     return int(text)
 
 

@@ -17,7 +17,7 @@ from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.shown import content, delivery_fields, subject
-from wbox_notify.model.texts import translation
+from wbox_notify.model.texts import Wording, translation
 from wbox_notify.rules import Project
 from wbox_notify.rules.recipients import plain
 from wbox_notify.store import Chosen
@@ -178,7 +178,7 @@ def _pressed(form: Mapping[str, list[str]]) -> tuple[str, Action, str]:
     try:
         return name, Action(word), of
     except ValueError:
-        raise HTTPException(400, "there is no such action") from None
+        raise HTTPException(400, Wording("there is no such action")) from None
 
 
 def _answer_storm(console: Console, action: Action, event: str) -> int:

@@ -17,6 +17,7 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.engine import ahead
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet, shown
 from wbox_notify.rules.summary import words
@@ -90,14 +91,14 @@ class _Pages:
     def _rule(self, request: Request) -> Rule:
         rule = self._console.live.project.rule(request.path_params["rule"])
         if rule is None:
-            raise HTTPException(404, "there is no such rule")
+            raise HTTPException(404, Wording("there is no such rule"))
         return rule
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let one thing be tried at a time, for some seconds: it may be anything."""
         if not self._busy.acquire(blocking=False):
-            raise HTTPException(429, "another try is still running: wait a moment")
+            raise HTTPException(429, Wording("another try is still running: wait a moment"))
         try:
             with within(_SECONDS):
                 yield
