@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from forked import Forked
 
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
@@ -110,8 +111,8 @@ class Workplace:
     ) -> subprocess.Popen[str]:
         """Begin a command and return at once; a pipe that nobody reads would hold it up in the end."""
         output = log or terminal or subprocess.PIPE
-        process = subprocess.Popen(
-            [sys.executable, "-m", "wbox_notify", *words],
+        process = Forked(
+            words,
             cwd=self.folder,
             env=self.environment,
             stdin=terminal,
@@ -132,19 +133,20 @@ class Workplace:
 
     def run(self, *words: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; neither a traceback nor the key may be in what it prints."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "wbox_notify", *words],
+        process = Forked(
+            words,
             cwd=self.folder,
             env={**self.environment, **environment},
-            input=typed,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=60,
         )
-        assert "Traceback" not in ran.stderr + ran.stdout
-        assert "sk_canary_4711" not in ran.stderr + ran.stdout
-        return ran
+        self._started.append(process)
+        output, errors = process.communicate(typed, timeout=60)
+        assert "Traceback" not in errors + output
+        assert "sk_canary_4711" not in errors + output
+        return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
     def json(self, *words: str) -> Any:
         """Return what a command prints with ``--json``."""

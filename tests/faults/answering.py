@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from doorway import SECRET, signed
+from forked import Forked
 from workplace import Workplace, until
 
 PHONE = "+905551234567"
@@ -41,12 +42,16 @@ class Answering:
         if not script and not list((place.folder / "rules").glob("hook*")):
             place.rule(OPEN, "rules/hook.yaml")
             place.rule(SIGNED, "rules/hook-signed.yaml")
-        limit = ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"'] if files else []
-        words = ["-c", script] if script else ["-m", "wbox_notify", "run"]
+        begin, words = Forked, ["run"]
+        if files:
+            limited = f'ulimit -n {files}; exec "$0" -m wbox_notify run'
+            begin, words = subprocess.Popen, ["sh", "-c", limited, sys.executable]
+        if script:
+            begin, words = subprocess.Popen, [sys.executable, "-c", script]
         self._out, self._err = place.folder.parent / "out", place.folder.parent / "err"
         with self._out.open("w") as out, self._err.open("w") as err:
-            self.process = subprocess.Popen(
-                [*limit, sys.executable, *words],
+            self.process = begin(
+                words,
                 cwd=place.folder,
                 env=place.environment,
                 stdin=subprocess.PIPE if script else subprocess.DEVNULL,

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import pytest
 from faults.invariants import check
 from faults.walks import SILENT, Calls, Drops, begun, drop
+from forked import Forked
 from workplace import Workplace, ended, until
 
 from wbox_notify.simulator import Simulator
@@ -62,8 +61,8 @@ def test_what_it_prints_can_not_be_written_and_work_goes_on(
 ) -> None:
     if where == "P05 a full disk":
         with open("/dev/full", "wb") as nowhere:  # noqa: PTH123 - a device
-            process = subprocess.Popen(
-                [sys.executable, "-m", "wbox_notify", *words],
+            process = Forked(
+                words,
                 cwd=place.folder,
                 env=place.environment,
                 stdout=nowhere,
@@ -71,8 +70,8 @@ def test_what_it_prints_can_not_be_written_and_work_goes_on(
             )
     else:
         reading, writing = os.pipe()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "wbox_notify", *words],
+        process = Forked(
+            words,
             cwd=place.folder,
             env=place.environment,
             stdout=writing,
