@@ -34,7 +34,7 @@ tests: $(VENV)/ready
 
 test-slow: $(VENV)/ready ## Run the slow tests
 	$(BIN)/pytest -m slow
-	WBOX_TEST_EXAMPLES=3000 $(BIN)/pytest --timeout 3600 tests/test_engine_properties.py
+	WBOX_TEST_EXAMPLES=1000 $(BIN)/pytest -m "hypothesis and not slow" --timeout 3600
 
 soak: $(VENV)/ready ## Inject random faults for MINUTES=30 (SEED=n repeats a run), then check the guarantees
 	@$(BIN)/python tests/soak.py

@@ -1,5 +1,6 @@
 """A simulator, a project folder with a shell in it, and a daemon that runs there."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ from wbox_notify.simulator import Simulator
 
 pytest_plugins = ["faults.reliability"]
 
+EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "40"))
+"""How often each property is tried; `make test-slow` takes a thousand."""
+
 # No test has an opinion on how fast a shared machine is.
-hypothesis.settings.register_profile("wbox", deadline=None)
+hypothesis.settings.register_profile("wbox", deadline=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("wbox")
 
 

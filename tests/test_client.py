@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 from fault_server import PATIENCE, FaultServer, Script, Visit, answer, replying, saying
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify import __version__
@@ -986,7 +986,6 @@ def test_N12_no_body_raises_and_only_success_true_is_sent() -> None:
     with FaultServer(play) as server, closing(Client(server.url, KEY)) as client:
 
         @given(BODIES)
-        @settings(deadline=None, max_examples=150)
         def check(body: bytes) -> None:
             said["answer"] = answer(200, body)
             given = client.send(HELLO)
@@ -1002,7 +1001,6 @@ def test_no_bytes_raise_and_none_is_sent_without_the_word_success() -> None:
     with FaultServer(unread) as server, closing(Client(server.url, KEY, deadline=5)) as client:
 
         @given(st.binary() | corrupted())
-        @settings(deadline=None, max_examples=200)
         def check(data: bytes) -> None:
             server.script = saying(data)
             given = client.send(HELLO)

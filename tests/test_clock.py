@@ -416,7 +416,7 @@ moves = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     history=st.lists(moves, min_size=2, max_size=8),
     end=st.sampled_from(["is right", "boots with a clock that is right"]),

@@ -17,6 +17,7 @@ from wbox_notify.model.messages import CalendarEvent, Media, Poll, Text
 from wbox_notify.model.redaction import learn
 from wbox_notify.rules import Project, load
 
+ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
@@ -262,11 +263,16 @@ rules:
     assert "nobody" in str(bad.messages[0].problem)
 
 
-@given(st.text(st.characters(), max_size=30), st.text(max_size=50))
-def test_whatever_a_file_is_called_and_holds_the_plan_can_be_stored(name: str, text: str) -> None:
-    folder = Path(__file__).parent.parent
-    starters = load(folder, {"WBOX_API_KEY": "sk_x"})
-    event = a_file(str(folder / "drop"), name.replace("/", "_") or "x", text=text, sha256="aa")
+@pytest.fixture(scope="module")
+def starters() -> Project:
+    return load(ROOT, {"WBOX_API_KEY": "sk_x"})
+
+
+@given(name=st.text(st.characters(), max_size=30), text=st.text(max_size=50))
+def test_whatever_a_file_is_called_and_holds_the_plan_can_be_stored(
+    starters: Project, name: str, text: str
+) -> None:
+    event = a_file(str(ROOT / "drop"), name.replace("/", "_") or "x", text=text, sha256="aa")
     made = plan(starters, event, Overlay(Nothing()), NOW)
     for decision in made.decisions:
         assert decision.detail.encode("utf-8")

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -26,8 +25,7 @@ from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 
 pytestmark = pytest.mark.timeout(600)  # of one test on a busy machine
-EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "500"))
-"""How many sequences each property is tried with; `make test-slow` takes thousands."""
+EXAMPLES = 3 * settings.default.max_examples
 
 BEGIN = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 
@@ -191,7 +189,7 @@ def said(world: ReplayStore) -> list[tuple[datetime, str, Any]]:
     ]
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(sequence=inputs)
 def test_replaying_the_events_gives_the_same_messages(sequence: list[Input]) -> None:
     events = events_of(sequence)
@@ -207,7 +205,7 @@ def _stored(event: Event) -> dict[str, Any]:
     return {"id": event.id, "type": event.type, "at": event.at, "data": json.loads(json.dumps(event.data))}
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(sequence=inputs, where=st.integers(0, 15))
 def test_a_restart_at_any_point_changes_nothing_that_is_sent(sequence: list[Input], where: int) -> None:
     events = events_of(sequence)
@@ -230,7 +228,7 @@ def test_a_restart_at_any_point_changes_nothing_that_is_sent(sequence: list[Inpu
     assert said(after) == said(whole)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(sequence=inputs)
 def test_nothing_fails_and_whatever_is_not_sent_leaves_a_reason(sequence: list[Input]) -> None:
     for event in events_of(sequence):
@@ -258,7 +256,7 @@ def texts_to(world: ReplayStore, rule: str, phone: str) -> str:
 A, B = "905551110001", "905551110002"
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(sequence=inputs)
 def test_whatever_is_held_is_told_in_the_end_and_each_reader_knows_what_still_fires(
     sequence: list[Input],

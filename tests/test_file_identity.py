@@ -417,5 +417,5 @@ class Lives(RuleBasedStateMachine):
             shutil.rmtree(self.base)
 
 
-Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Lives.TestCase.settings = settings(stateful_step_count=30)
 TestLives: Any = Lives.TestCase

@@ -1014,5 +1014,5 @@ class Drops(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-Drops.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Drops.TestCase.settings = settings(stateful_step_count=30)
 TestDrops = Drops.TestCase

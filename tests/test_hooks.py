@@ -19,7 +19,7 @@ from urllib.request import HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm
 import pytest
 import requests
 from doorway import BEARER, GITHUB, OPEN, SECRET, Doorway, Hasty, signed, status
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rulebook import project, rule_file
 from workplace import until
@@ -905,7 +905,6 @@ BODIES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(path=PATHS, headers=st.lists(st.tuples(NAMES, VALUES), max_size=6), body=BODIES)
 def test_W03_nothing_but_the_documented_statuses_comes_out(
     running: Doorway, path: bytes, headers: list[tuple[str, bytes]], body: bytes
@@ -916,7 +915,6 @@ def test_W03_nothing_but_the_documented_statuses_comes_out(
     assert status(answer) in DOCUMENTED
 
 
-@settings(max_examples=300, deadline=None)
 @given(body=BODIES | st.text(max_size=100).map(str.encode), kind=LINES, event=LINES, delivery=LINES)
 def test_what_is_proven_may_be_anything_too(
     running: Doorway, body: bytes, kind: bytes, event: bytes, delivery: bytes
@@ -930,7 +928,6 @@ def test_what_is_proven_may_be_anything_too(
     assert status(answer) in DOCUMENTED - {401, 405}
 
 
-@settings(max_examples=200, deadline=None)
 @given(said=st.binary(min_size=1, max_size=300))
 def test_bytes_that_are_no_request_are_refused(running: Doorway, said: bytes) -> None:
     with running.connect() as connection:

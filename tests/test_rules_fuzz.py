@@ -90,7 +90,6 @@ GOOD = [value(text) for text in [*RULES, *map(rule_file, SHORTHANDS)]]
 GOOD_SETTINGS = value(SETTINGS.replace("b: {file: b}", "b: {env: A}"))
 
 
-@settings(deadline=None, max_examples=200)
 @given(nearly(GOOD), nearly([GOOD_SETTINGS]) | st.just(GOOD_SETTINGS))
 def test_one_wrong_value_in_a_good_project_gives_a_project(
     tmp_path_factory: pytest.TempPathFactory, rules: Any, chosen: Any
@@ -167,7 +166,7 @@ def test_loader_and_schema_take_a_rule_before_it_is_changed(tmp_path: Path, tree
     assert not agree(tmp_path, tree)
 
 
-@settings(max_examples=300, derandomize=True)  # the slow test below draws others each time
+@settings(derandomize=True)  # the slow test below draws others each time
 @given(mutated())
 def test_loader_and_schema_agree_on_a_changed_rule(
     tmp_path_factory: pytest.TempPathFactory, tree: Any

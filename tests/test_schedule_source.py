@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rulebook import missed_runs, parse_schedule, runs
 
@@ -377,7 +377,6 @@ POLICIES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(at=SCHEDULES, missed=POLICIES, walk=st.lists(STEPS, max_size=12))
 def test_each_time_that_a_running_source_lives_through_is_emitted_exactly_once(
     at: object, missed: Missed, walk: list[tuple[str, float]]
@@ -410,7 +409,6 @@ def test_each_time_that_a_running_source_lives_through_is_emitted_exactly_once(
     assert all(one < two for one, two in pairwise(times))
 
 
-@settings(max_examples=40, deadline=None)
 @given(at=SCHEDULES, walk=st.lists(st.tuples(st.booleans(), st.floats(-DAY, DAY)), max_size=10))
 def test_wherever_the_clock_goes_the_next_times_come(at: object, walk: list[tuple[bool, float]]) -> None:
     memory = Memory()

@@ -525,7 +525,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestStoreMachine.settings = settings(stateful_step_count=30)
 
 
 def test_events_are_found_by_more_ids_than_one_statement_takes(tmp_path: Path) -> None:

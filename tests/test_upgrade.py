@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from doorway import BEARER_JSON, GITHUB, OPEN, SECRET, Doorway, Hasty, rest, signed, status
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from workplace import until
 
@@ -77,7 +77,6 @@ def test_a_call_that_wishes_for_another_protocol_is_heard_as_one_that_does_not(
     assert "upgrade" not in event.data["headers"]
 
 
-@settings(max_examples=60)
 @given(
     places=st.lists(st.integers(0, 2000), max_size=6),
     calls=st.lists(st.tuples(st.sampled_from(["", *WISHES]), st.booleans()), min_size=1, max_size=5),
@@ -123,7 +122,6 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-@settings(max_examples=150)
 @given(
     wish=st.sampled_from(["", *WISHES]),
     chunked=st.booleans(),

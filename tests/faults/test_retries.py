@@ -478,9 +478,7 @@ def test_Q13_whatever_breaks_goes_and_is_retried_each_event_is_told_once() -> No
     run_state_machine_as_test(
         RetryMachine,
         settings=settings(
-            max_examples=40,
             stateful_step_count=15,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
