@@ -1,7 +1,9 @@
 """A simulator, a project folder with a shell in it, and a daemon that runs there."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,11 @@ pytest_plugins = ["faults.reliability"]
 
 EXAMPLES = int(os.environ.get("WBOX_TEST_EXAMPLES", "40"))
 """How often each property is tried; `make test-slow` takes a thousand."""
+
+# Tests wait for thousands of commits, which are at once where the files are in memory.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2**30:
+    tempfile.tempdir = str(MEMORY)
 
 # No test has an opinion on how fast a shared machine is.
 hypothesis.settings.register_profile("wbox", deadline=None, max_examples=EXAMPLES)

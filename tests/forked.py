@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -98,6 +99,7 @@ def _become(order: dict[str, Any], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update({"LC_CTYPE": "C.UTF-8", **order["env"]})
     time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     sys.argv, sys.path[0] = ["wbox-notify", *order["words"]], order["cwd"]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
