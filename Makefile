@@ -51,7 +51,7 @@ bench: $(VENV)/ready ## Run the benchmarks
 wheel: $(VENV)/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --no-isolation --wheel
 
-reference: $(VENV)/ready ## Write docs/rules.md and docs/settings.md from the models
+reference: $(VENV)/ready ## Write docs/rules.md, settings.md and json.md from the models
 	$(BIN)/python docs/reference.py
 
 texts: $(VENV)/ready ## Bring the catalogues of translations up to date, and list what is not translated

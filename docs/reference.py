@@ -1,12 +1,14 @@
-"""The reference of the language, made of the models: ``make reference`` writes rules.md and settings.md."""
+"""The reference, made of the models: ``make reference`` writes rules.md, settings.md and json.md."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.cli.shapes import output_schema
 from wbox_notify.config.values import duration_text
 from wbox_notify.config.yaml.document import open_document
 from wbox_notify.config.yaml.validation import Strict, as_list
+from wbox_notify.errors import Exit
 from wbox_notify.rules import names
 from wbox_notify.rules.json_schema import SettingsOfProject
 from wbox_notify.rules.models import RuleFile
@@ -77,6 +79,19 @@ These variables have no key in the file:
 | `WBOX_CONFIG` | the project folder of a command |
 | `WBOX_LOG_LEVEL` | `debug`, `info`, `warning` or `error` |
 """
+_JSON_HEAD = """\
+# Commands for programs
+
+Every command but `console` takes `--json`. It prints one line on stdout; only `log`, `run`, `send`, `pair`, `demo`
+and `test --watch` print a line for each event, message or change. An error is one line on stderr, an
+[Error](#error).
+Times are ISO 8601 with a zone; paths and phone numbers are whole. Later versions only add keys.
+`wbox-notify schema output` prints all of this as JSON Schema, and this page is generated from it.
+
+## Exit codes
+
+| exit code | meaning |
+|---|---|"""
 _KINDS = {
     "string": "text",
     "integer": "a number",
@@ -84,6 +99,7 @@ _KINDS = {
     "null": "nothing",
     "array": "a list",
     "object": "a map",
+    "number": "a number",
 }
 _VALUES = """
 ### Numbers and times
@@ -118,6 +134,42 @@ def reference() -> str:
 def settings_reference() -> str:
     """Return the page of the settings."""
     return "\n".join([_SETTINGS_HEAD, *_tables(SettingsOfProject, {})]).rstrip("\n")
+
+
+def json_reference() -> str:
+    """Return the page of what commands print for programs."""
+    schema = output_schema()
+    codes = [f"| {code.value} | {code.meaning} |" for code in Exit]
+    lines = [_JSON_HEAD, *codes, "", "## What each command prints\n", "| command | prints |", "|---|---|"]
+    lines += [f"| `{command}` | {_printed(part, schema)} |" for command, part in schema["properties"].items()]
+    for name, shape in schema["$defs"].items():
+        if shape["type"] == "object":
+            lines += [
+                "",
+                f"## {name}",
+                "",
+                shape["description"],
+                "",
+                "| key | value | description |",
+                "|---|---|---|",
+            ]
+            for key, part in shape["properties"].items():
+                lines.append(f"| `{key}` | {_printed(part, schema)} | {part.get('description', '')} |")
+    return "\n".join(lines)
+
+
+def _printed(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """Return a value in words, with links to the shapes that it has."""
+    if "anyOf" in part:
+        return " or ".join(_printed(kind, schema) for kind in part["anyOf"])
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        words = schema["$defs"][name].get("enum")
+        return _values(words) if words else f"[{name}](#{name.lower()})"
+    below = part.get("items") or part.get("additionalProperties")
+    if isinstance(below, dict):
+        return f"{_word(part)}: {_printed(below, schema)}"
+    return "a time" if part.get("format") == "date-time" else _word(part)
 
 
 def _tables(model: type[Strict], written: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -273,5 +325,9 @@ def _listed(offered: Names) -> str:
 
 
 if __name__ == "__main__":
-    for name, page in (("rules", reference()), ("settings", settings_reference())):
+    for name, page in (
+        ("rules", reference()),
+        ("settings", settings_reference()),
+        ("json", json_reference()),
+    ):
         Path(__file__).with_name(f"{name}.md").write_text(f"{page}\n", encoding="utf-8")

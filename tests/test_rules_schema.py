@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from reference import examples, models, reference, settings_reference
+from reference import examples, json_reference, models, reference, settings_reference
 from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
 from test_rules_triggers import MISTAKES as TRIGGERS
@@ -178,7 +178,12 @@ def test_the_settings_in_the_documentation_are_those_of_the_program() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == f"{settings_reference()}\n"
 
 
-@pytest.mark.parametrize("page", [reference, settings_reference])
+def test_the_shapes_in_the_documentation_are_those_of_the_program() -> None:
+    """If not: make reference."""
+    assert (ROOT / "docs" / "json.md").read_text(encoding="utf-8") == f"{json_reference()}\n"
+
+
+@pytest.mark.parametrize("page", [reference, settings_reference, json_reference])
 def test_the_reference_describes_every_key(page: Callable[[], str]) -> None:
     assert not re.search(r"^\| `[^|]*\| [^|]* \|  \|", page(), re.MULTILINE)
 

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from forked import Forked
+from jsonschema import FormatChecker, validate
 
+from wbox_notify.cli.shapes import output_schema
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.last_good import restore
@@ -50,6 +53,32 @@ def settings_for(wbox: Simulator, data: Path) -> dict[str, str]:
         "WBOX_PACE": "unlimited",
         "WBOX_LISTEN": "127.0.0.1:0",
     }
+
+
+SHAPES = output_schema()
+FORMATS = FormatChecker(())
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def is_time_with_zone(text: object) -> bool:
+    """Return whether a text is a time in ISO 8601 that says its zone."""
+    return not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is not None
+
+
+def shape_of(*words: str) -> str:
+    """Return the name of what a command prints: its first word, or two of them with one of these."""
+    [first, *others] = words
+    known = (f"{first} {word}" for word in others)
+    return next((name for name in known if name in SHAPES["properties"]), first)
+
+
+def in_shape(printed: str, *words: str) -> Any:
+    """Return the value of a line that a command prints; it is in the documented shape."""
+    value = json.loads(printed)
+    part = SHAPES["properties"].get(shape_of(*words))
+    if part:
+        validate(value, {"$defs": SHAPES["$defs"], **part}, format_checker=FORMATS)
+    return value
 
 
 @contextmanager
@@ -149,8 +178,8 @@ class Workplace:
         return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
     def json(self, *words: str) -> Any:
-        """Return what a command prints with ``--json``."""
-        return json.loads(self.run(*words, "--json").stdout)
+        """Return what a command prints with ``--json``, which is in its documented shape."""
+        return in_shape(self.run(*words, "--json").stdout, *words)
 
 
 def ended(

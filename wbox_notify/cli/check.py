@@ -8,6 +8,7 @@ import click
 
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, print_problems
+from wbox_notify.cli.shapes import output_schema
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.daemon.preview import Preview, preview
 from wbox_notify.errors import StoreError
@@ -82,14 +83,14 @@ def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> Non
 
 
 @click.command("schema")
-@click.argument("which", type=click.Choice(["rules", "settings"]), default="rules")
+@click.argument("which", type=click.Choice(["rules", "settings", "output"]), default="rules")
 @json_option
 def schema(which: str, as_json: bool) -> int:
-    """Print the JSON Schema of rule files, or of wbox-notify.yaml, for an editor.
+    """Print the JSON Schema of rule files, of wbox-notify.yaml, or of what commands print with --json.
 
-    Save it, and put this at the top of a rule file: # yaml-language-server: $schema=./schema.json
+    For an editor, save it and write at the top of a rule file: # yaml-language-server: $schema=./schema.json
     """
-    schemas = {"rules": rule_schema, "settings": settings_schema}
+    schemas = {"rules": rule_schema, "settings": settings_schema, "output": output_schema}
     document = schemas[which]()
     if as_json:
         say_json(document)

@@ -122,10 +122,10 @@ def _reminder_fields(memory: Memory, state: RemindState) -> dict[str, Any]:
         "rule": memory.rule,
         "kind": memory.kind,
         "state": "waits",
-        "due": memory.due,
-        "created": state.item.at,
+        "due": iso(memory.due or 0.0),
+        "created": iso(state.item.at),
         "key": json.loads(memory.key),
-        "at": state.at,
+        "at": iso(state.at),
     }
 
 

@@ -28,7 +28,7 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import Delivery, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.model.shown import subject
+from wbox_notify.model.shown import iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural
 from wbox_notify.rules import Project
@@ -161,7 +161,7 @@ class Feed:
         with suppress(OSError):
             if self._as_json:
                 decisions = [asdict(step) for step in plan.decisions]
-                say_json({"at": at, "event": plan.event_id, "type": kind, "decisions": decisions})
+                say_json({"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions})
                 return
             if event:
                 say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
@@ -191,5 +191,5 @@ def _attempt_fields(delivery: Delivery, answer: Answer, then: NextStep) -> dict[
         "status": answer.status,
         "detail": answer.detail,
         "state": then.state,
-        "due": then.due,
+        "due": iso(then.due),
     }
