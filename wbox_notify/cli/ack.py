@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import history, open_project, open_queue, unknown_rule, usable
 from wbox_notify.dispatch.queue import acknowledgement
@@ -16,7 +17,7 @@ _MOST = 10_000
 
 
 @click.command("ack")
-@click.argument("rule")
+@click.argument("rule", shell_complete=complete.rules)
 @json_option
 @click.pass_obj
 def ack(config: Path | None, rule: str, as_json: bool) -> int:

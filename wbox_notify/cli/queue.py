@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, target
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, open_queue, phones, usable
@@ -32,9 +33,27 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
     states = click.Choice([state.value for state in State])
     for option in (
         click.option("--state", type=states, help="Only those in this state."),
-        click.option("--rule", default="", metavar="RULE", help="Only those of this rule."),
-        click.option("--event", default="", metavar="ID", help="Only those of this event."),
-        click.option("--to", default="", metavar="TO", help="Only those to a contact or a number."),
+        click.option(
+            "--rule",
+            shell_complete=complete.rules,
+            default="",
+            metavar="RULE",
+            help="Only those of this rule.",
+        ),
+        click.option(
+            "--event",
+            shell_complete=complete.events,
+            default="",
+            metavar="ID",
+            help="Only those of this event.",
+        ),
+        click.option(
+            "--to",
+            shell_complete=complete.people,
+            default="",
+            metavar="TO",
+            help="Only those to a contact or a number.",
+        ),
     ):
         function = option(function)
     return function
@@ -173,7 +192,7 @@ def _numbers(of_states: Mapping[State, int]) -> str:
 
 
 @queue.command("cancel")
-@click.argument("rule")
+@click.argument("rule", shell_complete=complete.rules)
 @click.argument("key")
 @json_option
 @click.pass_obj
@@ -203,7 +222,7 @@ def _is_named(memory: Memory, key: str) -> bool:
 
 def _add_command(action: Action, text: str) -> None:
     @queue.command(action.value, help=text)
-    @click.argument("ids", nargs=-1, type=int)
+    @click.argument("ids", nargs=-1, type=int, shell_complete=complete.unsent)
     @click.option("--all", "everything", is_flag=True, help="All deliveries this applies to.")
     @_filtered
     @click.option("--yes", is_flag=True, help="Drop several without asking.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
@@ -21,10 +22,12 @@ _MOST = 10_000
 
 
 @click.command("replay")
-@click.argument("ids", nargs=-1, metavar="[EVENT]...")
+@click.argument("ids", nargs=-1, metavar="[EVENT]...", shell_complete=complete.events)
 @since_option(None)
 @until_option
-@click.option("--rule", default="", metavar="RULE", help="The events of this rule.")
+@click.option(
+    "--rule", shell_complete=complete.rules, default="", metavar="RULE", help="The events of this rule."
+)
 @click.option("--failed", is_flag=True, help="Events of which something failed, or waits for a person.")
 @click.option("--force", is_flag=True, help="Also what was sent: as if the event had come once more.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

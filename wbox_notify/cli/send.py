@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import OpenStore, history, open_project, open_queue, usable
@@ -57,7 +58,7 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @send.command("text")
-@click.argument("to")
+@click.argument("to", shell_complete=complete.people)
 @click.argument("message", required=False)
 @_shared
 def text(config: Path | None, to: str, message: str | None, **options: Any) -> int:
@@ -68,7 +69,7 @@ def text(config: Path | None, to: str, message: str | None, **options: Any) -> i
 
 
 @send.command("media")
-@click.argument("to")
+@click.argument("to", shell_complete=complete.people)
 @click.argument("url", required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="A file on this machine, instead of URL.")
 @click.option("--caption", help="Text below the picture or document.")
@@ -85,7 +86,7 @@ def media(
 
 
 @send.command("event")
-@click.argument("to")
+@click.argument("to", shell_complete=complete.people)
 @click.argument("title")
 @click.option("--description", help="Further text.")
 @click.option("--start", help="Start, such as 2026-10-15T14:00 or 15.10.2026 14:00.")
@@ -99,7 +100,7 @@ def event(
 
 
 @send.command("poll")
-@click.argument("to")
+@click.argument("to", shell_complete=complete.people)
 @click.argument("question")
 @click.option("-o", "--option", "options", multiple=True, help="An option; give at least two.")
 @_shared

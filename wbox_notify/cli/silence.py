@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
 from wbox_notify.config.values import parse_duration
@@ -30,7 +31,7 @@ class _Duration(click.ParamType[float]):
 
 
 @click.command("silence")
-@click.argument("rule")
+@click.argument("rule", shell_complete=complete.rules)
 @click.argument("duration", type=_Duration(), metavar="DURATION|off")
 @json_option
 @click.pass_obj

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wbox_notify.cli import stop_on_signals
+from wbox_notify.cli import complete, stop_on_signals
 from wbox_notify.cli.lines import decision, delivery_line
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import daemon_answers, history, open_project, phones, usable
@@ -132,8 +132,16 @@ def _say(name: str, text: str) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new events.")
 @since_option(None)
 @until_option
-@click.option("--rule", default="", metavar="RULE", help="Only events of this rule.")
-@click.option("--to", default="", metavar="TO", help="Only events of which a contact or a number was told.")
+@click.option(
+    "--rule", shell_complete=complete.rules, default="", metavar="RULE", help="Only events of this rule."
+)
+@click.option(
+    "--to",
+    shell_complete=complete.people,
+    default="",
+    metavar="TO",
+    help="Only events of which a contact or a number was told.",
+)
 @click.option("--failed", is_flag=True, help="Only events of which something failed, or waits for a person.")
 @json_option
 @click.pass_obj

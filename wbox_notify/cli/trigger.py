@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.lines import decision
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rule, usable
@@ -36,7 +37,7 @@ from wbox_notify.triggers.webhook.signatures import Call
 
 
 @click.command("trigger")
-@click.argument("name", metavar="RULE")
+@click.argument("name", metavar="RULE", shell_complete=complete.rules)
 @click.option(
     "--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to drop."
 )

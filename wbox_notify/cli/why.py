@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, decision, target, texts
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, phones
@@ -30,7 +31,7 @@ _MOST_DIGITS = 7
 
 
 @click.command("why")
-@click.argument("what", required=False)
+@click.argument("what", required=False, shell_complete=complete.anything)
 @since_option("7d")
 @until_option
 @click.option("-n", "--most", type=click.IntRange(1), default=10, show_default=True, help="Number of events.")
@@ -56,7 +57,7 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
 
 
 @click.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=complete.messages)
 @json_option
 @click.pass_obj
 def show(config: Path | None, number: int, as_json: bool) -> int:
