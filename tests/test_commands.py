@@ -241,13 +241,17 @@ def test_S10_S11_commands_reach_a_running_daemon(
 ) -> None:
     until((place.folder / "data" / "daemon.json").exists)
     assert oct((place.folder / "data" / "daemon.json").stat().st_mode)[-3:] == "600"
-    assert place.run("send", "text", PHONE, "through the daemon").returncode == 0
+    # The daemon has a key, so the commands need none.
+    assert place.run("send", "text", PHONE, "through the daemon", WBOX_API_KEY="").returncode == 0
     wbox.unlink()
+    without_key = place.run("status", WBOX_API_KEY="")
+    assert (without_key.returncode, "not linked" in without_key.stdout) == (75, True)
     assert place.run("send", "text", PHONE, "later").returncode == 75
     assert place.json("queue", "drop", "2") == {"ids": [2], "count": 1}
     wbox.scan()
-    assert place.run("status").returncode == 0
-    assert "daemon   running" in place.run("status").stdout
+    status = place.run("status")
+    assert status.returncode == 0
+    assert "daemon   running" in status.stdout
     second = place.run("run")
     assert second.returncode == 75
     assert f"process {daemon.pid}" in second.stderr

@@ -7,8 +7,9 @@ from rulebook import project, rule_file
 from workplace import Workplace, until
 
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.daemon.preview import preview
+from wbox_notify.daemon.preview import UnwantedFiles, preview, unwanted
 from wbox_notify.model.file_version import FileVersion, Past
+from wbox_notify.rules import Live
 
 
 def nothing(_: object) -> dict[FileVersion, Past]:
@@ -37,6 +38,22 @@ def test_new_files_are_counted_for_each_rule_that_would_take_them(drop: Path) ->
     assert found(drop.parent, ", match: '*.csv'")[0] == 1
     assert found(drop.parent, "")[0] == 61
     assert found(drop.parent, ", min_size: 1kB")[0] == 0
+
+
+def test_what_no_rule_takes_is_counted_and_what_one_nearly_takes_named_first(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for name in ("0.txt", "A.PDF", "b.pdf"):
+        (drop / name).write_bytes(b"x")
+    rules = project(tmp_path, {"rules/a.yaml": rule_file("trigger: {file: {path: drop, match: '*.pdf'}}")})
+    (folder,) = unwanted(rules)
+    assert (folder.folder, folder.number) == (str(drop), 2)
+    assert folder.names[0].startswith("A.PDF (")
+    assert folder.names[1] == "0.txt"
+    counting = UnwantedFiles(Live(rules))
+    counting.start()
+    until(lambda: list(counting.found()) == [folder])
+    counting.stop()
 
 
 def test_files_that_were_seen_are_not_counted(drop: Path) -> None:

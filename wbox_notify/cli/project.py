@@ -181,6 +181,10 @@ class Remote:
         """Have the daemon ask wbox now about the devices that cannot send."""
         self._post("/-/probe", {})
 
+    def device(self) -> dict[str, Any]:
+        """Return the state of the device, for which the daemon asks wbox."""
+        return self._post("/-/device", {})
+
     def console_link(self) -> str:
         """Return an address that logs in one browser to the console, once and for 15 minutes."""
         return f"{self._address.geturl()}{self._post('/-/login', {})['path']}"

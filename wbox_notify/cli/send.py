@@ -13,8 +13,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import OpenStore, history, open_project, open_queue, usable
-from wbox_notify.clients.wbox import Client
+from wbox_notify.cli.project import OpenStore, daemon_answers, history, open_project, open_queue, usable
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
@@ -124,18 +123,24 @@ def _send(
     if fields.get("start"):
         fields["start"] = _start(project, fields["start"])
     planned = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
-    with closing(connect(project)) as client:  # without a key nothing is queued
-        for message in planned:
-            _check_reach(project, message)
-        with open_queue(project) as (queue, here):
-            if here is not None:
-                _check_served(project, planned)
-            # Critical: a person waits for it at a keyboard.
-            ids = [queue.send(message, critical=True) for message in planned]
-            if here is not None:
-                _send_here(project, here, client, planned)
-            past = here.store if here else history(project)
-            return max(_report(past, number, **options) for number in ids)
+    _check_all(project, planned)
+    with open_queue(project) as (queue, here):
+        if here is not None:
+            _check_served(project, planned)
+        # Critical: a person waits for it at a keyboard.
+        ids = [queue.send(message, critical=True) for message in planned]
+        if here is not None:
+            _send_here(project, here, planned)
+        past = here.store if here else history(project)
+        return max(_report(past, number, **options) for number in ids)
+
+
+def _check_all(project: Project, planned: list[WhatsAppMessage]) -> None:
+    """Refuse, before anything is queued, what cannot be sent: for want of a key too, but a daemon has one."""
+    for message in planned:
+        _check_reach(project, message)
+    if not daemon_answers(project.settings.data_dir):
+        connect(project).close()
 
 
 def _start(project: Project, text: str) -> str:
@@ -163,15 +168,16 @@ def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
         raise ConfigError("the daemon that would serve this file to wbox is not running", hint=hint)
 
 
-def _send_here(project: Project, here: OpenStore, client: Client, planned: list[WhatsAppMessage]) -> None:
+def _send_here(project: Project, here: OpenStore, planned: list[WhatsAppMessage]) -> None:
     """Send the due messages of these phones, without a daemon."""
     dispatcher = Dispatcher(here.store, Live(project), publish=here.files.publish)
     dispatcher.mind_the_clock()
     dispatcher.recover()
-    dispatcher.look_at_circuits(client, math.inf)
-    for phone in dict.fromkeys(message.phone for message in planned):
-        while dispatcher.step(client, phone):
-            pass
+    with closing(connect(project)) as client:
+        dispatcher.look_at_circuits(client, math.inf)
+        for phone in dict.fromkeys(message.phone for message in planned):
+            while dispatcher.step(client, phone):
+                pass
     here.files.sweep(time.time())
 
 

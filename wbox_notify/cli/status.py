@@ -11,11 +11,12 @@ import click
 from wbox_notify.cli import complete, stop_on_signals
 from wbox_notify.cli.lines import decision, delivery_line
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
-from wbox_notify.cli.project import daemon_answers, history, open_project, phones, usable
+from wbox_notify.cli.project import Remote, daemon_answers, history, open_project, phones, usable
 from wbox_notify.cli.times import since_option, until_option
-from wbox_notify.clients.wbox import ApiError
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.dispatch import ALL, connect
+from wbox_notify.daemon.preview import Unwanted, unwanted
+from wbox_notify.dispatch import ALL
+from wbox_notify.dispatch.devices import look_once
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import OPEN, STUCK, State
@@ -30,6 +31,7 @@ from wbox_notify.store.trails import decision_fields, event_fields
 
 _DAY = 86400.0
 _LOOK_EVERY = 0.3
+_FILES_WITHIN = 2.0
 
 
 @click.command("status")
@@ -42,13 +44,15 @@ def status(config: Path | None, as_json: bool) -> int:
     linked, 77 when the key is refused.
     """
     project = usable(open_project(config))
-    device, code = _device(project)
     running = daemon_answers(project.settings.data_dir)
+    device, code = _device(project, running=running)
     queue = _queue(project)
+    files = unwanted(project, _FILES_WITHIN)
     wrong = len(errors(project.problems))
     if as_json:
         rules = {"rules": len(project.rules), "errors": wrong}
-        say_json({"daemon": running, **rules, "device": device, "queue": queue})
+        folders = [folder._asdict() for folder in files]
+        say_json({"daemon": running, **rules, "device": device, "queue": queue, "unwanted": folders})
     else:
         state = _("running") if running else _("not running: start it with wbox-notify run")
         _say(_("daemon"), state)
@@ -59,23 +63,26 @@ def status(config: Path | None, as_json: bool) -> int:
             _say(_("broken"), f"{broken}: {then}")
         _say(_("device"), f"{printable(translated(device['text'], spoken.get()))}   {project.settings.url}")
         _print_queue(queue)
+        for folder in files:
+            _say(_("files"), printable(_files(folder)))
     if not code and not running:
         return Exit.UNREACHABLE
     return code
 
 
-def _device(project: Project) -> tuple[dict[str, Any], int]:
-    client = connect(project)
-    try:
-        session = client.session_status(project.settings.device_id)
-    except ApiError as error:
-        return {"ready": False, "text": str(error)}, error.exit_code
-    finally:
-        client.close()
-    if session.ready:
-        return {"ready": True, "text": Wording("{device} ready", device=session.device_id)}, 0
-    text = Wording("{device} not linked: link it with wbox-notify pair", device=session.device_id)
-    return {"ready": False, "text": text}, Exit.NOT_YET
+def _device(project: Project, *, running: bool) -> tuple[dict[str, Any], int]:
+    """Return the state of the device, by the key of a running daemon, and the exit code."""
+    if running:
+        sight = Remote(project.settings.data_dir).device()
+    else:
+        sight = look_once(project, project.settings.device_id).fields()
+    text = sight["problem"]
+    if text is None:
+        name = sight["number"] or Wording("the first device")
+        text = Wording("{device} not linked: link it with wbox-notify pair", device=name)
+        if sight["ready"]:
+            text = Wording("{device} ready", device=name)
+    return {"ready": sight["ready"], "text": text}, sight["exit"]
 
 
 def _queue(project: Project) -> dict[str, Any]:
@@ -121,6 +128,11 @@ def _print_queue(queue: dict[str, Any]) -> None:
     for rule, until in queue["silent"].items():
         end = moment(datetime.fromisoformat(until).timestamp())
         _say(_("silent"), _("{rule} until {end}", rule=rule, end=end))
+
+
+def _files(folder: Unwanted) -> str:
+    number = plural("{number} file that no rule takes", "{number} files that no rule takes", folder.number)
+    return f"{number}   {folder.folder}: {', '.join(folder.names)}"
 
 
 def _say(name: str, text: str) -> None:

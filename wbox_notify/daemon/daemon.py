@@ -21,6 +21,7 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import last_good, planner
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
+from wbox_notify.daemon.preview import UnwantedFiles
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.dispatch.devices import Devices
 from wbox_notify.dispatch.fallback import Fallback
@@ -90,6 +91,7 @@ class Daemon:
         self._metrics = Metrics(self._live, self._store)
         self.control = Control(self._store, self._wake, self._media.keep)
         self._devices = Devices(self._live, linked=self._probe)
+        self._unwanted = UnwantedFiles(self._live)
         self._server = self._serve(settings, needed=bool(project.hooks))
         self._live.project = self._completed(project)
         self._fallback = Fallback(self._store, self._live, self._wake)
@@ -137,6 +139,7 @@ class Daemon:
         self._files.listed(_LISTED_WITHIN)
         self._schedules.start()
         self._watcher.start()
+        self._unwanted.start()
         self._housekeeping.start()
         if self._broken:
             self._fallback.trouble(_PROJECT, self._what_is_broken(), time.time())
@@ -150,6 +153,7 @@ class Daemon:
         """
         deadline = time.monotonic() + _STOP_WITHIN
         self._housekeeping.stop()
+        self._unwanted.stop(0.0)
         self._watcher.stop()
         self._files.stop()
         self._schedules.stop()
@@ -265,6 +269,7 @@ class Daemon:
             devices=self._devices,
             door=self._door,
             problems=lambda: self._problems,
+            unwanted=lambda: [folder._asdict() for folder in self._unwanted.found()],
             refusals=refusals,
         )
         app = application(

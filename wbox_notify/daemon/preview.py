@@ -1,5 +1,6 @@
-"""Preview of the watched folders for ``check``: the new files of each rule, and warnings about folders."""
+"""Look at the watched folders: the new files of each rule, the files that no rule takes, and warnings."""
 
+import math
 import os
 import time
 from collections import Counter
@@ -14,7 +15,8 @@ from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
-from wbox_notify.rules import Project, Rule
+from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.rules import Live, Project, Rule
 from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.identity import Candidate
@@ -24,6 +26,7 @@ from wbox_notify.triggers.file.watch import ListedFile
 from wbox_notify.triggers.health import HealthReporter
 
 _WITHIN = 10.0
+_FRESH, _NOW_AND_THEN = 60.0, 600.0
 _BATCH = 500
 _MOST = 20_000
 _MOST_NAMES = 3
@@ -69,8 +72,7 @@ def preview(project: Project, known: Known) -> Preview:
         for trigger, spot in _file_triggers(rule):
             problems += _warnings(project, rule, trigger, spot, new[rule.id])
             roots.setdefault(trigger.root, spot)
-    sources = [source for rule in project.rules for source in rule.sources()]
-    triggers = [source for source in sources if isinstance(source, FileTrigger)]
+    triggers = _triggers(project)
     for root, spot in roots.items():
         near, others = _unmatched(triggers, root, deadline)
         if near.number:
@@ -78,6 +80,44 @@ def preview(project: Project, known: Known) -> Preview:
         if others.number:
             unwanted.append(others)
     return Preview(new, problems, unwanted, time.monotonic() < deadline)
+
+
+def unwanted(project: Project, within: float = _WITHIN) -> list[Unwanted]:
+    """Return the files in the watched folders that no rule takes, those first that one nearly takes."""
+    deadline, triggers = time.monotonic() + within, _triggers(project)
+    found = []
+    for root in dict.fromkeys(trigger.root for trigger in triggers):
+        near, others = _unmatched(triggers, root, deadline)
+        if number := near.number + others.number:
+            found.append(Unwanted(str(root), number, [*near.names, *others.names][:_MOST_NAMES]))
+    return found
+
+
+class UnwantedFiles(PeriodicThread):
+    """Counts the files that no rule takes, now and then, and while somebody looks once a minute."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__("unwanted files", self._count, "files that no rule takes are not counted")
+        self._live = live
+        self._project: Project | None = None
+        self._at = -math.inf
+        self._found: Sequence[Unwanted] = ()
+
+    def found(self) -> Sequence[Unwanted]:
+        """Return what was found last; what is old is counted anew."""
+        if self._project is not self._live.project or time.monotonic() - self._at > _FRESH:
+            self.wake()
+        return self._found
+
+    def _count(self) -> float:
+        project = self._live.project
+        self._found, self._at, self._project = unwanted(project), time.monotonic(), project
+        return _NOW_AND_THEN
+
+
+def _triggers(project: Project) -> list[FileTrigger]:
+    sources = [source for rule in project.rules for source in rule.sources()]
+    return [source for source in sources if isinstance(source, FileTrigger)]
 
 
 def _new_files(project: Project, known: Known, deadline: float) -> Counter[str]:

@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 from wbox_notify.clients.pairing import ASK_EVERY, Pairing, picture_of, session_of
-from wbox_notify.clients.wbox import Client
+from wbox_notify.clients.wbox import ApiError, Client
 from wbox_notify.dispatch.dispatcher import connect
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.rules import Live
+from wbox_notify.rules import Live, Project
 
 _WATCHED = 30.0
 """Seconds for which wbox is asked again and again after somebody has looked."""
 _REST = 30.0
+_AT_ONCE = 8.0
 
 Device = int | None
 """The number of a device; None for the first one."""
@@ -40,6 +42,13 @@ class Sight:
     problem: WboxError | None = None
     pairing: bool = False
     code: bytes | None = field(default=None, repr=False)
+
+    def fields(self) -> dict[str, Any]:
+        """Return what ``status`` shows of it as JSON values, with the exit code."""
+        code = 0 if self.ready else Exit.NOT_YET
+        problem = self.problem and str(self.problem)
+        code = self.problem.exit_code if self.problem else code
+        return {"number": self.number, "ready": self.ready, "problem": problem, "exit": code}
 
 
 class Devices(PeriodicThread):
@@ -120,6 +129,15 @@ class Devices(PeriodicThread):
             self._changed.notify_all()
         if sight.ready and (pairing or (before and not before.ready)):
             self._linked()
+
+
+def look_once(project: Project, device: Device) -> Sight:
+    """Return a device as it is at this moment. Raises ConfigError where there is no key."""
+    with closing(connect(project, deadline=_AT_ONCE)) as client:
+        try:
+            return _seen(device, client)
+        except ApiError as error:
+            return Sight(number=device, problem=error)
 
 
 def _paired(pairing: Pairing[bytes], client: Client) -> Sight:

@@ -46,8 +46,8 @@ Request = Callable[[Client], None]
 """What a sender does with its client; it reports the outcome to the scheduler itself."""
 
 
-def connect(project: Project) -> Client:
-    """Return a client of the project's wbox account, for one thread.
+def connect(project: Project, deadline: float = 15.0) -> Client:
+    """Return a client of the project's wbox account, for one thread; each call ends by the deadline.
 
     Raises:
         ConfigError: there is no key, or the address or the key cannot be used.
@@ -57,7 +57,7 @@ def connect(project: Project) -> Client:
             "there is no wbox key",
             hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
         )
-    return Client(project.settings.url, project.settings.api_key)
+    return Client(project.settings.url, project.settings.api_key, deadline=deadline)
 
 
 class Observer(Protocol):

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wbox_notify.dispatch.devices import look_once
 from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
@@ -191,6 +192,7 @@ class _Commands:
             Route("/-/reload", self.reload, methods=["POST"]),
             Route("/-/probe", self.probe, methods=["POST"]),
             Route("/-/login", self.login, methods=["POST"]),
+            Route("/-/device", self.device, methods=["POST"]),
         ]
 
     async def queue(self, request: Request) -> Response:
@@ -256,6 +258,15 @@ class _Commands:
         if self._console is None:
             raise HTTPException(404, "this daemon has no console")
         return JSONResponse({"path": self._console.door.link()})
+
+    async def device(self, request: Request) -> Response:
+        """Ask wbox about the device; answers ``{"number": 1, "ready": true, "problem": null, "exit": 0}``."""
+        self._authorise(request)
+        if self._console is None:
+            raise HTTPException(404, "this daemon has no console")
+        project = self._console.live.project
+        sight = await run_in_threadpool(look_once, project, project.settings.device_id)
+        return JSONResponse(sight.fields())
 
     def _authorise(self, request: Request) -> None:
         authorization = request.headers.get("authorization", "").encode("latin-1")

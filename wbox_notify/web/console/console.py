@@ -62,6 +62,7 @@ class Console:
         store: The store, with its queries.
         control: The verbs of the queue.
         devices: What wbox says of the devices.
+        unwanted: Returns the files that no rule takes: a folder, their number, the names of some.
         door: Who may come in.
         problems: Returns what is wrong in the files of the project as they are now.
         changes: What open pages hear of.
@@ -77,6 +78,7 @@ class Console:
         devices: Devices,
         door: Door,
         problems: Callable[[], Sequence[Problem]],
+        unwanted: Callable[[], Sequence[Mapping[str, Any]]],
         refusals: Refusals,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -84,6 +86,7 @@ class Console:
         self.store = store
         self.control = control
         self.devices = devices
+        self.unwanted = unwanted
         self.door = door
         self.changes = Changes()
         store.listen(self.changes.note)
