@@ -22,13 +22,19 @@ rules:
     send:
       - text: "first"
       - {text: "second", device: 2}
+  - id: files
+    trigger: {file: {path: drop, match: "*.pdf"}}
+    to: ayse
+    send: {text: "{{ file.name }}"}
 """,
 }
 
 
 @pytest.fixture(scope="module")
 def all_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("device") / "project", FILES) as a_house:
+    a_house = House(tmp_path_factory.mktemp("device") / "project", FILES)
+    (a_house.folder / "drop" / "Bill.txt").touch()
+    with a_house:
         yield a_house
 
 
@@ -138,6 +144,12 @@ def test_whom_nobody_knows_is_a_page_that_says_so(visitor: Visitor) -> None:
 def test_what_is_no_device_is_refused(visitor: Visitor, device: str) -> None:
     assert visitor.press("/device", "/device/pair", device=device).status_code == 400
     assert visitor.get(f"/device?device={device}").status_code == 400
+
+
+def test_files_that_no_rule_takes_are_on_the_first_page(house: House, visitor: Visitor) -> None:
+    folder = {"folder": str(house.folder / "drop"), "number": 1, "names": ["Bill.txt"]}
+    until(lambda: visitor.get("/overview.json").json()["unwanted"] == [folder])
+    assert "Bill.txt" in visitor.get("/").text
 
 
 def test_a_wbox_that_is_away_is_said(tmp_path: Path) -> None:

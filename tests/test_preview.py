@@ -43,12 +43,14 @@ def test_new_files_are_counted_for_each_rule_that_would_take_them(drop: Path) ->
 def test_what_no_rule_takes_is_counted_and_what_one_nearly_takes_named_first(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()
-    for name in ("0.txt", "A.PDF", "b.pdf"):
+    for name in ("0.txt", "Bill-1.pdf", "bill-2.pdf"):
         (drop / name).write_bytes(b"x")
-    rules = project(tmp_path, {"rules/a.yaml": rule_file("trigger: {file: {path: drop, match: '*.pdf'}}")})
+    rules = project(
+        tmp_path, {"rules/a.yaml": rule_file("trigger: {file: {path: drop, match: 'bill-*.pdf'}}")}
+    )
     (folder,) = unwanted(rules)
     assert (folder.folder, folder.number) == (str(drop), 2)
-    assert folder.names[0].startswith("A.PDF (")
+    assert folder.names[0].startswith("Bill-1.pdf (")
     assert folder.names[1] == "0.txt"
     counting = UnwantedFiles(Live(rules))
     counting.start()

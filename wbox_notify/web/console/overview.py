@@ -60,6 +60,7 @@ def model(console: Console, lang: str) -> dict[str, Any]:
         "ages": charts.by_age(store, now),
         "delays": charts.delays(store, now, zone),
         "weeks": charts.WEEKS,
+        "unwanted": list(console.unwanted()),
         "on_duty": _on_duty(project, moment),
         "holding": _coming([step for step in held if step.what != SilenceState.KIND], lang),
         "schedules": _coming(sorted(ahead.scheduled(project, moment)), lang),
