@@ -4,19 +4,20 @@
 import ast
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir, extract_python
+from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from wbox_notify.model.texts import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE = LOCALE.parent.parent
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "Wording": None}
+_MARKS = {"_": 1, "gettext": 1, "Wording": 1, "ngettext": 2, "plural": 2}
+"""The functions that take a text, with the number of its forms."""
 _HINTS = {"invalid": 2, "matching": 2, "Refusal": 2, "report": 3, "_report": 3}
 """The functions that take a hint by its place."""
 
@@ -32,31 +33,30 @@ def used() -> Catalog:
 def _extracted() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     methods = [("apprise_plugin.py", "ignore"), ("**.py", _python), ("**.html", "jinja2")]
     options = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-    found = extract_from_dir(PACKAGE, methods, options, keywords=KEYWORDS)
+    found = extract_from_dir(PACKAGE, methods, options, keywords={"_": None, "ngettext": (1, 2)})
     for file, _, text, _, context in sorted(found, key=lambda each: (each[0], each[1])):
         yield file, text, context
 
 
-def _python(
-    file: BinaryIO, keywords: Mapping[str, Any], comment_tags: Sequence[str], options: Mapping[str, str]
-) -> Iterator[tuple[int, str, Any, Sequence[str]]]:
+def _python(file: BinaryIO, *_: object, **__: object) -> Iterator[tuple[int, str, Any, Sequence[str]]]:
     """Yield the texts of a module, as Babel wants them: those that are marked, and the hints of errors."""
-    yield from extract_python(file, keywords, comment_tags, options)
-    file.seek(0)
     for node in ast.walk(ast.parse(file.read())):
-        for value in _hints(node):
-            if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
-                yield value.lineno, "_", value.value, ()
+        for texts in _texts(node):
+            found = [text.value for text in texts if isinstance(text, ast.Constant) and text.value]
+            if texts and len(found) == len(texts) and all(isinstance(text, str) for text in found):
+                yield texts[0].lineno, "_" if len(found) == 1 else "ngettext", tuple(found), ()
 
 
-def _hints(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what is given as a hint."""
+def _texts(node: ast.AST) -> Iterator[Sequence[ast.expr]]:
+    """Yield what is a text, each with its forms."""
     match node:
         case ast.Assign(targets=[ast.Name(id="hint")]):
-            yield node.value
+            yield [node.value]
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-            yield from (keyword.value for keyword in node.keywords if keyword.arg == "hint")
-            yield from node.args[_HINTS[name] :][:1] if name in _HINTS else ()
+            yield from ([keyword.value] for keyword in node.keywords if keyword.arg == "hint")
+            yield node.args[: _MARKS.get(name, 0)]
+            if name in _HINTS:
+                yield node.args[_HINTS[name] :][:1]
 
 
 def paths() -> Iterator[tuple[str, Path]]:

@@ -1,0 +1,169 @@
+"""The texts that people read: the catalogues have them all, and commands speak the language of the reader."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from jinja2 import Environment
+from texts import PACKAGE, as_po, paths
+
+from wbox_notify.cli import main
+from wbox_notify.model.texts import Wording, language_of, translated, translation
+
+TEMPLATES = sorted(PACKAGE.rglob("*.html"))
+SHOWN = {"alt", "aria-label", "placeholder", "title"}
+"""The attributes whose value is shown or read out."""
+SAME_EVERYWHERE = {"wbox-notify", "YAML", "JSON", "HTTP", "ms"}
+
+
+def catalogue(path: Path) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def texts(message: Message) -> tuple[str, ...]:
+    """Return the forms of a text: one, or those for one and for many."""
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+
+
+def _id(message: Message) -> str | tuple[str, ...]:
+    return message.id if isinstance(message.id, str) else tuple(message.id)
+
+
+def facts(text: str) -> set[str]:
+    """Return the names of what is filled into a text."""
+    return {*re.findall(r"%\((\w+)\)", text), *re.findall(r"\{(\w+)(?:![rs])?(?::[^{}]*)?\}", text)}
+
+
+@pytest.fixture(scope="module", params=paths(), ids=lambda each: each[0])
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param[1])
+
+
+def test_a_translation_has_the_facts_of_its_text(path: Path) -> None:
+    for message in catalogue(path):
+        originals = [message.id] if isinstance(message.id, str) else message.id
+        for text in texts(message) if message.id else ():
+            assert facts(text) == set().union(*map(facts, originals)), text
+
+
+def test_the_file_that_the_program_reads_is_in_step_with_that_of_the_translators(path: Path) -> None:
+    with path.with_suffix(".mo").open("rb") as file:
+        compiled = read_mo(file)
+    assert {_id(message): texts(message) for message in compiled if message.id} == {
+        _id(message): texts(message) for message in catalogue(path) if message.id
+    }
+
+
+def test_the_catalogue_is_as_make_texts_writes_it(path: Path) -> None:
+    written = path.read_bytes().partition(b"\n#: ")[2]
+    assert as_po(catalogue(path)).partition(b"\n#: ")[2] == written
+
+
+class Bare(HTMLParser):
+    """Collects the words of a page that are no translated text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside.append(tag)
+        for name, value in attrs:
+            if name in SHOWN:
+                self._add(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        while tag in self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"code", "pre", "script", "style", "svg"} & {*self._inside}:
+            self._add(data)
+
+    def _add(self, text: str) -> None:
+        without_names = re.sub(r"\S*(?:[\d/]|\.\w)\S*", "", text)
+        words = re.findall(r"[A-Za-z][\w-]+", without_names)
+        self.words += [word for word in words if word not in SAME_EVERYWHERE]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: f"{file.parent.parent.name}/{file.name}")
+def test_a_template_has_no_words_but_those_that_are_translated(template: Path) -> None:
+    page, inside = "", 0
+    for _, kind, value in Environment(autoescape=True).lex(template.read_text("utf-8")):
+        if kind in {"variable_begin", "block_begin"}:
+            inside += 1
+        elif kind in {"variable_end", "block_end"}:
+            inside -= 1
+            page += "_" if kind == "variable_end" else " "
+        elif kind == "data" and not inside:
+            page += value
+    bare = Bare()
+    bare.feed(re.sub(r"<(/?)_", r"<\1x", page))
+    assert bare.words == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "lang"),
+    [
+        ({}, "en"),
+        ({"LANG": "tr_TR.UTF-8"}, "tr"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "tr_TR.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "tr_TR.UTF-8", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "WBOX_LANG": "tr"}, "tr"),
+    ],
+)
+def test_the_variables_of_the_shell_choose_the_language(environ: dict[str, str], lang: str) -> None:
+    assert language_of(environ) == lang
+
+
+@pytest.mark.parametrize(
+    ("settings", "lang", "said"),
+    [
+        ("version: 1", "en_US.UTF-8", "error: there is no store yet at"),
+        ("version: 1", "tr_TR.UTF-8", "henüz depo yok"),
+        ("version: 1\ndefaults: {lang: tr}", "en_US.UTF-8", "henüz depo yok"),
+        ("version: 1\ndefaults: {lang: en}", "tr_TR.UTF-8", "error: there is no store yet at"),
+        ("version: 1\ndefaults: {lang: de}", "tr_TR.UTF-8", "error: there is no store yet at"),
+    ],
+)
+def test_a_command_speaks_the_language_of_the_project_else_of_the_shell(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    settings: str,
+    lang: str,
+    said: str,
+) -> None:
+    (tmp_path / "wbox-notify.yaml").write_text(f"{settings}\n")
+    monkeypatch.setenv("LC_ALL", lang)
+    monkeypatch.setenv("WBOX_DATA_DIR", str(tmp_path / "data"))
+    with pytest.raises(SystemExit):
+        main(["-c", str(tmp_path), "queue", "list"])
+    assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["-c", str(tmp_path), "queue", "list", "--json"])
+    assert '"message": "there is no store yet at' in capsys.readouterr().err
+
+
+def test_a_wording_is_english_as_it_stands_and_tells_itself_in_other_languages() -> None:
+    inner = Wording("delivery {number}", number=7)
+    outer = Wording("{error}, so the address of the daemon is unknown", error=inner)
+    assert outer == "delivery 7, so the address of the daemon is unknown"
+    assert outer.to("tr") == "gönderim 7; bu yüzden servisin adresi bilinmiyor"
+    assert outer.to("de") == outer
+    assert translated("move it away first", "tr") == "önce onu başka yere taşıyın"
+    assert translated("no text of ours {x}", "tr") == "no text of ours {x}"
+
+
+def test_one_and_many_have_their_own_form_where_the_language_has_it() -> None:
+    texts = translation("tr")
+    assert texts.ngettext("{number} rule", "{number} rules", 2) == "{number} kural"
+    assert translation("en").ngettext("{number} rule", "{number} rules", 2) == "{number} rules"
