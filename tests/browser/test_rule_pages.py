@@ -38,3 +38,29 @@ def test_the_tests_of_a_rule_are_run_by_a_button(windows: Windows) -> None:
     expect(page.locator("#result .pill.good")).to_have_count(1)
     expect(page.locator("#result pre")).to_contain_text("all is well")
     Windows.check(page, KINDS[0], "rules-tested")
+
+
+def test_a_rule_is_silenced_on_its_page(windows: Windows) -> None:
+    page = windows.page()
+    page.goto(f"{windows.house.url}/rules/evening")
+    page.get_by_role("button", name="1 hour").click()
+    speak = page.get_by_role("button", name="Let it speak again")
+    expect(speak).to_be_visible()
+    speak.click()
+    expect(page.get_by_role("button", name="1 hour")).to_be_visible()
+
+
+def test_the_lines_of_a_broken_file_are_shown(windows: Windows) -> None:
+    house, page = windows.house, windows.page()
+    file = house.folder / "rules" / "files.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("match:", "mtch:"), encoding="utf-8")
+    house.daemon.reload()
+    page.goto(f"{house.url}/rules")
+    expect(page.locator("pre")).to_contain_text('mtch: "*.pdf"')
+    expect(page.locator(".rule .pill.care")).to_have_count(3)
+    Windows.check(page, KINDS[0], "rules-broken")
+    page.goto(f"{house.url}/rules/invoice")
+    expect(page.locator(".code")).to_contain_text('match: "*.pdf"')
+    file.write_text(text, encoding="utf-8")
+    house.daemon.reload()
