@@ -1,23 +1,28 @@
 """One HTTP exchange within a deadline: a whole Reply, or a Silence that knows whether anything was sent."""
 
+import json as json_text
 import logging
+import math
 import socket
 import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+import certifi
+from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationValueError
+from urllib3.exceptions import HTTPError
+from urllib3.util import Url, parse_url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from wbox_notify.model.outcomes import Outcome
 
@@ -29,6 +34,7 @@ IDLE = 4.0
 _GZIP = {"gzip", "x-gzip"}
 _WITH_A_GZIP_HEADER = 16 + zlib.MAX_WBITS
 _CLOCK_FLAWS = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_FAILURES = (HTTPError, HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,15 @@ class Silence:
     latency: float = 0.0
 
 
+class _Request(NamedTuple):
+    """A request as it is written."""
+
+    method: str
+    target: str
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
 class Transport:
     """The connection to one server; it is used by one thread at a time."""
 
@@ -69,7 +84,7 @@ class Transport:
         self._connect = connect
         self._deadline = deadline
         self._clock = clock
-        self._adapter = _Adapter()
+        self._connection: _Connection | None = None
         self._used = clock()
 
     def exchange(
@@ -82,170 +97,244 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> Reply | Silence:
         """Return what came of one request after at most ``deadline`` seconds; it is never sent twice."""
+        began = time.monotonic()
+        all_headers, body = {**self._headers, **(headers or {})}, None
         try:
-            request = requests.Request(
-                method,
-                self._base + path,
-                headers={**self._headers, **(headers or {})},
-                json=json,
-                params=params,
-            ).prepare()
-        except (requests.RequestException, ValueError) as error:
+            if json is not None:
+                body = json_text.dumps(json, allow_nan=False).encode()
+                all_headers["Content-Type"] = "application/json"
+            url = parse_url(self._base + path + _query(params))
+        except (HTTPError, ValueError) as error:
             return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
-        if self._clock() - self._used > IDLE:
-            self._adapter.close()
-        call = _Exchange(self._adapter, request, self._connect)
-        worker = threading.Thread(target=call.run, name="wbox-exchange", daemon=True)
-        try:
-            worker.start()
-            worker.join(self._deadline)
-        finally:
-            if worker.is_alive():
-                call.cut()
-                self._adapter = _Adapter()
+        request = _Request(method, url.request_uri, body, all_headers)
+        result = self._exchange(url, request, began + self._deadline)
         self._used = self._clock()
-        return call.result or call.silence(f"no whole answer within {self._deadline:g} s")
+        return replace(result, latency=time.monotonic() - began)
 
     def close(self) -> None:
         """Close the connection that is kept for the next exchange."""
-        self._adapter.close()
+        if self._connection:
+            self._connection.unplug()
+            self._connection = None
+
+    def _exchange(self, url: Url, request: _Request, until: float) -> Reply | Silence:
+        if self._clock() - self._used > IDLE or (self._connection and not self._connection.is_usable):
+            self.close()
+        if self._connection is None:
+            dialled = _Dial(self._new_connection(url)).connection(until)
+            if dialled is None:
+                return self._late(Outcome.NOT_SENT)
+            if isinstance(dialled, Silence):
+                return dialled
+            self._connection = dialled
+        connection = self._connection
+        with _watch.cutting(connection, until):
+            result = _converse(connection, request)
+        if connection.is_cut:
+            result = self._late(connection.outcome)
+        if not connection.is_usable:
+            self.close()
+        return result
+
+    def _new_connection(self, url: Url) -> "_Connection":
+        host, port = str(url.host).strip("[]"), url.port
+        if url.scheme == "http":
+            return _Connection(host, port, timeout=self._connect)
+        return _TlsConnection(host, port, timeout=self._connect, ssl_context=self._trust)
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        context = create_urllib3_context()
+        context.load_verify_locations(certifi.where())
+        return context
+
+    def _late(self, outcome: Outcome) -> Silence:
+        return Silence(outcome=outcome, reason=f"no whole answer within {self._deadline:g} s")
 
 
-class _Exchange:
-    """One request on its way through a worker thread, which alone may wait for a name or a slow byte."""
+def _query(params: Mapping[str, Any] | None) -> str:
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
 
-    def __init__(self, adapter: HTTPAdapter, request: requests.PreparedRequest, connect: float) -> None:
-        self.result: Reply | Silence | None = None
-        self._adapter = adapter
-        self._request = request
-        # Once connected there is no limit to one read: the deadline ends them all.
-        self._timeout = (connect, None)
-        self._started = time.monotonic()
+
+class _Connection(HTTPConnection):
+    """A connection that another thread can cut.
+
+    Attributes:
+        is_cut: Whether that was done: from then on it can write nothing.
+        has_left: Whether bytes of the request that is under way may have been written.
+        is_whole: Whether the answer to the last request was read to its end.
+    """
+
+    is_cut = False
+    has_left = False
+    is_whole = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._lock = threading.Lock()
         self._plug: socket.socket | None = None
-        self._left = False
-        self._cut = False
 
-    def run(self) -> None:
-        """Send the request and read the answer, then set ``result`` unless the exchange was cut."""
-        _current.set(self)
-        try:
-            result: Reply | Silence = self._converse()
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            result = self._failure(error)
+    @property
+    def outcome(self) -> Outcome:
+        """What is known when no answer came."""
+        return Outcome.UNKNOWN if self.has_left else Outcome.NOT_SENT
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request may be written."""
+        return self.is_whole and not self.is_cut and self.is_connected
+
+    def send(self, data: Any) -> None:
+        """Write ``data`` unless the connection was cut."""
         with self._lock:
-            self._unplug()
-            if self._cut:
-                self._adapter.close()
-            else:
-                self.result = result
-
-    def hold(self, connection: socket.socket, *, leaving: bool = False) -> None:
-        """Note the connection in use; ``leaving`` says that bytes of the request are about to be written.
-
-        Raises:
-            OSError: when the exchange was cut: from then on it can write nothing.
-        """
-        with self._lock:
-            if self._cut:
+            if self.is_cut:
                 raise OSError("cut at the deadline")
-            self._unplug()
-            # A second descriptor of the same connection: it stays good while TLS wraps the first one.
-            self._plug = socket.fromfd(connection.fileno(), connection.family, connection.type)
-            self._left = self._left or leaving
+            self.has_left = True
+        super().send(data)
 
     def cut(self) -> None:
-        """End the exchange now: a connection is shut down, and one still to come cannot be used."""
+        """End what is under way now: an open connection is shut down, and one to come cannot be used."""
         with self._lock:
-            self._cut = True
+            self.is_cut = True
             if self._plug is not None:
                 with suppress(OSError):
                     self._plug.shutdown(socket.SHUT_RDWR)
 
-    def silence(self, reason: str) -> Silence:
-        """Return what is known when no answer came: whether the request may have left."""
-        outcome = Outcome.UNKNOWN if self._left else Outcome.NOT_SENT
-        return Silence(outcome=outcome, reason=reason, latency=self._latency())
-
-    def _converse(self) -> Reply:
-        # The adapter and not a Session: a Session reads the environment, .netrc and, even where it must not
-        # follow a redirect, the whole body of one.
-        with self._adapter.send(self._request, stream=True, timeout=self._timeout, verify=True) as response:
-            body, flaw = _read(response)
-            status, headers = response.status_code, response.headers
-        return Reply(status=status, headers=headers, body=body, flaw=flaw, latency=self._latency())
-
-    def _failure(self, error: Exception) -> Silence:
-        unusable = isinstance(error, requests.exceptions.InvalidURL | LocationValueError | UnicodeError)
-        if unusable and not self._left:
-            return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
-        way = "the answer did not come" if self._left else "wbox could not be reached"
-        return self.silence(f"{way}: {cause(error)}")
-
-    def _latency(self) -> float:
-        return time.monotonic() - self._started
-
-    def _unplug(self) -> None:
-        if self._plug is not None:
-            self._plug.close()
-            self._plug = None
-
-
-_current: ContextVar[_Exchange] = ContextVar("exchange")
-
-
-class _Connection(HTTPConnection):
-    """A connection that asks the exchange it works for before each step."""
+    def unplug(self) -> None:
+        """Close the connection for good; http.client itself may close it while its answer is read."""
+        self.close()
+        with self._lock:
+            if self._plug is not None:
+                self._plug.close()
+                self._plug = None
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
-        try:
-            _current.get().hold(connection)
-        except OSError:
-            connection.close()
-            raise
+        with self._lock:
+            if self.is_cut:
+                connection.close()
+                raise OSError("cut at the deadline")
+            # A second descriptor of the same connection: it stays good while TLS wraps the first one.
+            self._plug = socket.fromfd(connection.fileno(), connection.family, connection.type)
         return connection
-
-    def send(self, data: Any) -> None:
-        """Write ``data`` unless the exchange was cut."""
-        if self.sock is None:
-            self.connect()
-        _current.get().hold(self.sock, leaving=True)
-        super().send(data)
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
     """The same through TLS."""
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+class _Dial:
+    """A connection in the making, in a thread of its own: to wait for a name cannot be cut."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._worker = threading.Thread(target=self._run, name="wbox-dial", daemon=True)
+        self._result: _Connection | Silence | None = None
+
+    def connection(self, until: float) -> _Connection | Silence | None:
+        """Return the connection once it is open, or why it is not; None where that takes too long."""
+        try:
+            self._worker.start()
+            self._worker.join(max(until - time.monotonic(), 0.0))
+        finally:
+            if self._worker.is_alive():
+                self._connection.cut()
+        return self._result
+
+    def _run(self) -> None:
+        connection = self._connection
+        try:
+            connection.connect()
+        except _FAILURES as error:
+            connection.unplug()
+            self._result = _unreached(error)
+            return
+        # Once connected there is no limit to one read: the deadline ends them all.
+        connection.timeout = None
+        self._result = connection
 
 
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _Adapter(HTTPAdapter):
-    """A pool of one connection that never retries (``max_retries`` is 0)."""
+class _Watch:
+    """Cuts connections at their deadlines; one thread for all of them."""
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self._changed = threading.Condition()
+        self._deadlines: dict[_Connection, float] = {}
+        self._thread: threading.Thread | None = None
+        self._wakes = math.inf
+
+    @contextmanager
+    def cutting(self, connection: _Connection, until: float) -> Iterator[None]:
+        """Cut a connection at a time of the monotonic clock, unless the block ends before."""
+        with self._changed:
+            self._deadlines[connection] = until
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="wbox-deadlines", daemon=True)
+                self._thread.start()
+            elif until < self._wakes:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._deadlines.pop(connection, None)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for connection in [late for late, until in self._deadlines.items() if until <= now]:
+                    del self._deadlines[connection]
+                    connection.cut()
+                self._wakes = min(self._deadlines.values(), default=math.inf)
+                self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
 
 
-def _read(response: requests.Response) -> tuple[bytes, str | None]:
+_watch = _Watch()
+_is_ours: ContextVar[bool] = ContextVar("exchange", default=False)
+
+
+def _converse(connection: _Connection, request: _Request) -> Reply | Silence:
+    """Return the answer to a request, or why there is none."""
+    connection.has_left = connection.is_whole = False
+    method, target, body, headers = request
+    token = _is_ours.set(True)
+    try:
+        connection.request(
+            method, target, body=body, headers=headers, preload_content=False, decode_content=False
+        )
+        response = connection.getresponse()
+        content, flaw = _read(response)
+    except _FAILURES as error:
+        if connection.has_left:
+            return Silence(outcome=Outcome.UNKNOWN, reason=f"the answer did not come: {cause(error)}")
+        return _unreached(error)
+    finally:
+        _is_ours.reset(token)
+    connection.is_whole = flaw is None
+    return Reply(status=response.status, headers=response.headers, body=content, flaw=flaw)
+
+
+def _unreached(error: Exception) -> Silence:
+    """Return what is known when nothing was written; what no network is to blame for can never be sent."""
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
+    return Silence(outcome=Outcome.NOT_SENT, reason=f"wbox could not be reached: {cause(error)}")
+
+
+def _read(response: BaseHTTPResponse) -> tuple[bytes, str | None]:
     """Return the body and None, or nothing and the reason why it cannot be read."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", *_GZIP}:
         return b"", "the answer is compressed, which was not asked for"
     body = bytearray()
     try:
-        while chunk := response.raw.read(LIMIT + 1 - len(body), decode_content=False):
+        while chunk := response.read(LIMIT + 1 - len(body), decode_content=False):
             body += chunk
             if len(body) > LIMIT:
                 return b"", "the answer is longer than 64 KiB"
-    except (HTTPError, HTTPException, OSError, ValueError) as error:
+    except _FAILURES as error:
         return b"", f"the answer broke off: {cause(error)}"
     if encoding in _GZIP and body:
         return _decompressed(bytes(body))
@@ -282,7 +371,7 @@ def cause(error: BaseException) -> str:
 
 def _is_public(record: logging.LogRecord) -> bool:
     """Refuse urllib3's warnings of odd headers: they quote what wbox sent, with a traceback."""
-    return record.levelno < logging.WARNING or _current.get(None) is None
+    return record.levelno < logging.WARNING or not _is_ours.get()
 
 
 logging.getLogger("urllib3.connection").addFilter(_is_public)
