@@ -13,12 +13,12 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.messages import CalendarEvent, Media, Notice, Poll, Text
 from wbox_notify.model.phones import normalise
 from wbox_notify.model.redaction import Redaction
-from wbox_notify.simulator.formatting import to_html
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import METHODS
 from wbox_notify.templates.loader import clean
 from wbox_notify.templates.sandbox import TEXT_METHODS
 from wbox_notify.triggers.webhook.bodies import form_body, json_body, text_body
+from wbox_notify.web.formatting import to_html
 
 SIZE = 256 * 1024
 

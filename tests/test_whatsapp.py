@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wbox_notify.simulator.formatting import to_html
+from wbox_notify.web.formatting import to_html
 
 LINK = '<a href="{0}" rel="noreferrer" target="_blank">{0}</a>'
 

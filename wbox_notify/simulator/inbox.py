@@ -18,11 +18,11 @@ from starlette.routing import Route
 
 from wbox_notify.model.texts import LANGUAGES
 from wbox_notify.simulator.fetching import harmless
-from wbox_notify.simulator.formatting import to_html
 from wbox_notify.simulator.requests import pulse
 from wbox_notify.simulator.wbox_api import data_address
 from wbox_notify.simulator.world import Accepted, World
 from wbox_notify.web.browsers import page_templates, wanted_language
+from wbox_notify.web.formatting import to_html
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES = ("inbox.css", "inbox.js", "icon.svg", "wallpaper.svg", "sample.png")

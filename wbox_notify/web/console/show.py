@@ -10,6 +10,7 @@ from wbox_notify.model.phones import masked
 from wbox_notify.model.texts import translation
 from wbox_notify.templates.dates import language
 from wbox_notify.web.browsers import html
+from wbox_notify.web.formatting import to_html
 
 _MARKS = {
     "sent": "good",
@@ -80,6 +81,7 @@ class Show:
             "state": self.state,
             "phone": phone,
             "marked": marked,
+            "whatsapp": whatsapp,
             "day": self.day,
             "days": self.days,
             "tall": tall,
@@ -155,6 +157,11 @@ def marked(text: str) -> str:
     return html("").join(
         html("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
     )
+
+
+def whatsapp(text: str) -> str:
+    """Return the text of a message as the phone shows it."""
+    return html(to_html(text))
 
 
 def iso(seconds: float | None) -> str | None:
