@@ -83,7 +83,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         store = made.daemon.control._store
         store._database.write(lambda tx: tx.execute(HISTORY, {"now": time.time()})).result()
         call(made, "disk", disk="/var", used=91)
-        call(made, "many", names=[f"number {number}" for number in range(60)])
+        call(made, "many", names=[f"number {number}" for number in range(12)])
         call(made, "night")
         call(made, "broken")
         made.wbox.wait_for(1)
@@ -93,7 +93,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_the_overview_looks_right(windows: Windows) -> None:
     page = windows.page()
     page.goto(windows.house.url)
-    expect(page.get_by_role("link", name="held for you to decide")).to_contain_text("60")
+    expect(page.get_by_role("link", name="held for you to decide")).to_contain_text("12")
     expect(page.locator("#coming")).to_contain_text("at-night")
     expect(page.locator("#coming")).to_contain_text("morning-report")
     windows.look("/", "overview")
