@@ -50,5 +50,9 @@ rules:
     trigger: {schedule: {at: Mon-Fri 09:00}}
     to: "+905553334455"
     send: {text: "Good morning, it is {{ schedule.at | time }}"}
+  - id: asked
+    trigger: {webhook: {path: asked, open: true}}
+    to: ayse
+    send: {text: "page {{ query.page }}"}
 """,
 }

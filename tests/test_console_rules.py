@@ -107,7 +107,7 @@ def visitor(house: House) -> Visitor:
 def test_the_page_of_all_rules_tells_what_each_waits_for_and_says(house: House, visitor: Visitor) -> None:
     model = visitor.get("/rules.json").json()
     rules = {rule["id"]: rule for rule in model["rules"]}
-    assert list(rules) == ["disk", "invoice", "evening", "morning"]
+    assert list(rules) == ["disk", "invoice", "evening", "morning", "asked"]
     assert rules["invoice"]["triggers"] == [{"kind": "file", "text": f"{house.folder}/drop *.pdf"}]
     assert (rules["invoice"]["kinds"], rules["invoice"]["to"]) == (["text"], ["mehmet"])
     assert rules["disk"]["to"] == ["duty"]
@@ -168,6 +168,22 @@ def test_the_box_begins_with_the_input_of_a_test_then_with_the_last_event(
     assert model["last"] is not None
     [rule] = [rule for rule in visitor.get("/rules.json").json()["rules"] if rule["id"] == "disk"]
     assert (rule["made"], rule["hours"][-1] + rule["hours"][-2]) == (1, 1)
+
+
+def test_a_name_that_is_no_text_breaks_no_page(house: House, visitor: Visitor) -> None:
+    path = f"{house.folder}/drop/a\udcff.pdf"
+    data = {"path": path, "name": "a\udcff.pdf", "size": 3, "text": "\udcfe"}
+    before = len(house.wbox.messages())
+    house.daemon.control.accept(Event(id="odd", type="file", at=datetime.now(UTC), data=data))
+    house.wbox.wait_for(before + 1)
+    [form] = visitor.get("/rules/invoice.json").json()["forms"]
+    assert (form["name"], form["text"]) == ("a\udcff.pdf", "\udcfe")
+    assert "a?.pdf" in visitor.get("/rules/invoice").text
+    assert visitor.get("/rules.json").status_code == 200
+
+
+def test_the_query_of_a_call_is_tried(visitor: Visitor) -> None:
+    assert "page 2" in result(visitor, "asked", body="{}", query="page=2&shop=%C4%B1")
 
 
 def test_a_digest_shows_what_it_would_send_later(visitor: Visitor) -> None:
@@ -239,7 +255,12 @@ def test_a_rule_of_a_broken_file_is_shown_as_it_still_runs(house: House, visitor
     assert "match:" in visitor.get("/rules/invoice").text
     rules = visitor.get("/rules.json").json()
     assert [problem["file"] for problem in rules["broken"]] == ["rules/files.yaml"]
-    assert [rule["id"] for rule in rules["rules"] if rule["kept"]] == ["invoice", "evening", "morning"]
+    assert [rule["id"] for rule in rules["rules"] if rule["kept"]] == [
+        "invoice",
+        "evening",
+        "morning",
+        "asked",
+    ]
     file.write_text(text, encoding="utf-8")
     house.daemon.reload()
     assert not visitor.get("/rules/invoice.json").json()["kept"]

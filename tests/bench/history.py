@@ -149,6 +149,14 @@ def pictures(store: Store, _fresh: str) -> None:
     store.storms(20)
 
 
+def rule_pages(store: Store, _fresh: str) -> None:
+    """Ask what the console's pages about rules and people ask of the store."""
+    store.standing_of(["disk"])
+    store.made_by(["disk"], NOW - DAY, 3600.0)
+    store.made_for(["disk"], NOW - DAY)
+    store.last_event_of("disk")
+
+
 Work = Callable[[Store, str], object]
 VERBS: dict[str, Work] = {
     "put_events": lambda store, fresh: store.put_events([an_event(fresh)], NOW).result(),
@@ -164,6 +172,7 @@ VERBS: dict[str, Work] = {
     "console": pictures,
     "four weeks": lambda store, _: store.ended([State.SENT], 900, int(NOW) // 900 - 2688, int(NOW) // 900),
     "queue list": lambda store, _: store.queue([*OPEN, *STUCK]),
+    "rule pages": rule_pages,
     "log": lambda store, _: store.events(most=20),
     "prune (none)": lambda store, _: store.prune(0.0, 500).result(),
 }

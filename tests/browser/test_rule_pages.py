@@ -58,7 +58,7 @@ def test_the_lines_of_a_broken_file_are_shown(windows: Windows) -> None:
     house.daemon.reload()
     page.goto(f"{house.url}/rules")
     expect(page.locator("pre")).to_contain_text('mtch: "*.pdf"')
-    expect(page.locator(".rule .pill.care")).to_have_count(3)
+    expect(page.locator(".rule .pill.care")).to_have_count(4)
     Windows.check(page, KINDS[0], "rules-broken")
     page.goto(f"{house.url}/rules/invoice")
     expect(page.locator(".code")).to_contain_text('match: "*.pdf"')

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from inspect import iscoroutinefunction
+from json import dumps
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -216,7 +217,7 @@ class Console:
     def page(self, request: Request, template: str, model: Mapping[str, Any], status: int = 200) -> Response:
         """Return a model as HTML by its template, or as JSON where that was asked for."""
         if _is_json(request):
-            return JSONResponse(model, status)
+            return _Json(model, status)
         lang, session = self.lang(request), request.state.session
         frame: dict[str, Any] = {"csrf": "", "notice": "", "banners": {}}
         if session:
@@ -271,6 +272,15 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, WboxError):
         return 503 if error.retry else 422, error.args[0]
     return 500, Wording("something is wrong in this page; the log of the daemon says what")
+
+
+class _Json(JSONResponse):
+    """JSON in which a broken byte of a file name is an escape."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the bytes of a value."""
+        text = dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
 
 
 async def _call(endpoint: Endpoint, request: Request) -> Response:

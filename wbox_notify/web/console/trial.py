@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from wbox_notify.engine.rehearsal import called, dropped, due, rehearse
 from wbox_notify.errors import WboxError
@@ -60,7 +61,7 @@ def _kind(trigger: Trigger) -> str:
 
 
 def _call_of(rule: Rule, trigger: WebhookTrigger, last: Event | None) -> dict[str, str]:
-    """Return the body and the headers of the last call, else those of a test."""
+    """Return the body, the headers and the query of the last call, else those of a test."""
     data = _given(rule, "webhook")
     if last and last.type == "webhook" and last.data["path"] == trigger.path:
         data = last.data
@@ -73,6 +74,7 @@ def _call_of(rule: Rule, trigger: WebhookTrigger, last: Event | None) -> dict[st
     return {
         "body": _short(body, _SAMPLE),
         "headers": _short("\n".join(f"{name}: {value}" for name, value in headers.items()), ""),
+        "query": _short(urlencode(data.get("query") or {}, doseq=True, errors="replace"), ""),
     }
 
 
@@ -160,7 +162,8 @@ def _call(path: str, given: Mapping[str, str]) -> Call:
         if not (name.strip() and colon and line.isascii()):
             raise WboxError(f"{line!r} is not a header", hint="write `Name: value`, one in each line")
         headers.append((name.strip().lower().encode(), value.strip().encode()))
-    return Call(method="POST", path=f"/hook/{path}", query=b"", headers=headers, body=body.encode())
+    query, content = (text.encode("utf-8", "replace") for text in (given.get("query", ""), body))
+    return Call(method="POST", path=f"/hook/{path}", query=query, headers=headers, body=content)
 
 
 def _file(rule: Rule, trigger: FileTrigger, given: Mapping[str, str]) -> tuple[Event, dict[str, bytes]]:
