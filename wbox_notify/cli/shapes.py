@@ -217,6 +217,17 @@ class QueueState(Shape):
     """the rules that are silent, and until when"""
 
 
+class Unwanted(Shape):
+    """Files that no rule takes."""
+
+    folder: str
+    """the folder"""
+    number: int
+    """how many"""
+    names: list[str]
+    """the names of some"""
+
+
 class Status(Shape):
     """The daemon, the device and the queue."""
 
@@ -230,6 +241,8 @@ class Status(Shape):
     """the device"""
     queue: QueueState
     """the queue"""
+    unwanted: list[Unwanted]
+    """the files that no rule takes, by folder"""
 
 
 class Counts(Shape):
@@ -404,17 +417,6 @@ class CheckedRule(Shape):
     """where it begins"""
     files: int
     """how many new files it would take now"""
-
-
-class Unwanted(Shape):
-    """Files that no rule takes."""
-
-    folder: str
-    """the folder"""
-    number: int
-    """how many"""
-    names: list[str]
-    """the names of some"""
 
 
 class Problem(Shape):
