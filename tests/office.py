@@ -47,7 +47,7 @@ rules:
     to: ayse
     send: {text: "{{ events | length }} came"}
   - id: morning
-    trigger: {schedule: {at: Mon-Fri 09:00}}
+    trigger: {schedule: {at: hafta içi 09:00}}
     to: "+905553334455"
     send: {text: "Good morning, it is {{ schedule.at | time }}"}
   - id: asked

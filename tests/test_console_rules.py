@@ -108,7 +108,8 @@ def test_the_page_of_all_rules_tells_what_each_waits_for_and_says(house: House, 
     model = visitor.get("/rules.json").json()
     rules = {rule["id"]: rule for rule in model["rules"]}
     assert list(rules) == ["disk", "invoice", "evening", "morning", "asked"]
-    assert rules["invoice"]["triggers"] == [{"kind": "file", "text": f"{house.folder}/drop *.pdf"}]
+    file = {"kind": "file", "text": f"{house.folder}/drop *.pdf", "written": None}
+    assert rules["invoice"]["triggers"] == [file]
     assert (rules["invoice"]["kinds"], rules["invoice"]["to"]) == (["text"], ["mehmet"])
     assert rules["disk"]["to"] == ["duty"]
     assert rules["morning"]["to"] == ["+90555***4455"]
@@ -116,6 +117,11 @@ def test_the_page_of_all_rules_tells_what_each_waits_for_and_says(house: House, 
     assert rules["disk"]["next"] is None
     assert (rules["evening"]["made"], rules["evening"]["hours"]) == (0, [0] * 24)
     assert model["broken"] == []
+
+
+def test_a_schedule_is_in_english_words_or_as_it_is_written(visitor: Visitor) -> None:
+    assert "Monday to Friday at 09:00" in visitor.get("/rules").text
+    assert "hafta içi 09:00" in visitor.get("/rules", headers={"accept-language": "tr"}).text
 
 
 def test_the_page_of_a_rule_shows_its_lines_without_its_secret(visitor: Visitor) -> None:

@@ -178,11 +178,22 @@ def _head(rule: Rule) -> dict[str, Any]:
         "name": rule.name,
         "file": rule.file,
         "line": rule.line,
-        "triggers": [{"kind": kind, "text": redacted(text)} for kind, text in map(words, rule.triggers)],
+        "triggers": [_trigger(rule, number) for number in range(len(rule.triggers))],
         "kinds": list(dict.fromkeys(draft.kind for draft in rule.send)),
         "to": [_recipient(recipient) for recipient in (*rule.to, *rule.via)],
         "tests": len(rule.tests),
     }
+
+
+def _trigger(rule: Rule, number: int) -> dict[str, Any]:
+    """Return a trigger in English words, and the times of a schedule also as they are written in the file."""
+    kind, text = words(rule.triggers[number])
+    written = rule.location.at("trigger", number, "schedule").value if kind == "schedule" else None
+    if isinstance(written, dict):
+        written = written.get("at") or written.get("cron") or written.get("every")
+    if isinstance(written, list):
+        written = "; ".join(map(str, written))
+    return {"kind": kind, "text": redacted(text), "written": written}
 
 
 def _recipient(recipient: Contact | OnCall | Outlet | Template) -> str:
