@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from consoles import Visitor
 from workplace import running, settings_for
 
 from wbox_notify.config.yaml.problems import errors
@@ -52,6 +53,9 @@ def test_a_start_with_a_broken_file_follows_the_last_good_rules_and_tells_the_ow
         told = {message["body"]["phone"]: message["body"]["message"] for message in wbox.wait_for(2)}
         assert told["905551110002"] == "Hello 1"
         assert "wbox-notify son geçerli kurallarla başladı" in told["905551110009"]
+        visitor = Visitor(daemon.url)
+        visitor.get(daemon.console_link().removeprefix(daemon.url))
+        assert '<section class="banner bad"' in visitor.get("/about").text
         assert daemon.reload() != []
         (folder / broken).write_text(good)
         assert daemon.reload() == []
