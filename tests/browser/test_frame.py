@@ -1,9 +1,14 @@
 """The frame of the console in a real browser."""
 
+from pathlib import Path
+
 import pytest
 from consoles import House
 from playwright.sync_api import Browser, expect
 from windows import KINDS, Kind, Windows
+
+from wbox_notify.config import private
+from wbox_notify.config.passwords import hashed
 
 
 def test_about_looks_right(windows: Windows) -> None:
@@ -42,6 +47,26 @@ def test_the_login_looks_right(browser: Browser, house: House, kind: Kind) -> No
     expect(page.locator("pre")).to_have_text("wbox-notify console")
     Windows.check(page, kind, "login")
     context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_password_opens_the_page_that_was_asked_for(
+    browser: Browser, tmp_path: Path, *, scripts: bool
+) -> None:
+    with House(tmp_path / "project") as house:
+        private.write(house.folder / "data" / "console.password", hashed("at pil zımba"))
+        context = browser.new_context(java_script_enabled=scripts)
+        page = context.new_page()
+        page.goto(f"{house.url}/about?x=1")
+        page.get_by_label("Password").fill("at pil")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_have_text("This is not the password.")
+        page.get_by_label("Password").fill("at pil zımba")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{house.url}/about?x=1")
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Password")).to_be_visible()
+        context.close()
 
 
 def test_a_broken_file_is_told_on_each_page_until_it_is_mended(windows: Windows) -> None:
