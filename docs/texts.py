@@ -2,6 +2,7 @@
 """The catalogues of translations: ``make texts`` brings them up to date with the code and the templates."""
 
 import ast
+import importlib
 import io
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,35 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from wbox_notify.cli import COMMANDS, group
+from wbox_notify.cli.helps import helps
 from wbox_notify.model.texts import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE = LOCALE.parent.parent
 _MARKS = {"_": 1, "gettext": 1, "Wording": 1, "ngettext": 2, "plural": 2}
 """The functions that take a text, with the number of its forms."""
+_CLICK = (
+    "Usage:",
+    "Options",
+    "Commands",
+    "Show this message and exit.",
+    "Show the version and exit.",
+    "Try '{command} {option}' for help.",
+    "Error: {message}",
+    "Missing argument",
+    "Missing option",
+    "Missing command.",
+    "No such command {name!r}.",
+    "No such option {name!r}.",
+    "Option {name!r} does not take a value.",
+    "Invalid value for {param_hint}: {message}",
+    "Invalid value: {message}",
+    "{name} {filename!r} does not exist.",
+    "{value} is not in the range {range}.",
+    "default: {default}",
+    "env var: {var}",
+    "Aborted!",
+)
 _HINTS = {"invalid": 2, "matching": 2, "Refusal": 2, "report": 3, "_report": 3}
 """The functions that take a hint by its place."""
 
@@ -25,9 +50,17 @@ _HINTS = {"invalid": 2, "matching": 2, "Refusal": 2, "report": 3, "_report": 3}
 def used() -> Catalog:
     """Return the texts of the program, each with the files that use it."""
     catalog = Catalog()
-    for file, text, context in _extracted():
+    for file, text, context in (*_extracted(), *_of_commands()):
         catalog.add(text, locations=[(file, 0)], context=context)
     return catalog
+
+
+def _of_commands() -> Iterator[tuple[str, str, None]]:
+    """Yield the help of the commands, and the words of click that go with it."""
+    found = [*_CLICK, *(line for _, line in COMMANDS.values()), *helps(group)]
+    for name, (module, _) in COMMANDS.items():
+        found += helps(getattr(importlib.import_module(f"wbox_notify.cli.{module}"), name))
+    yield from (("cli", text, None) for text in found if text)
 
 
 def _extracted() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:

@@ -143,6 +143,7 @@ def test_a_command_speaks_the_language_of_the_project_else_of_the_shell(
     said: str,
 ) -> None:
     (tmp_path / "wbox-notify.yaml").write_text(f"{settings}\n")
+    monkeypatch.setenv("LANGUAGE", "")
     monkeypatch.setenv("LC_ALL", lang)
     monkeypatch.setenv("WBOX_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(SystemExit):
@@ -151,6 +152,29 @@ def test_a_command_speaks_the_language_of_the_project_else_of_the_shell(
     with pytest.raises(SystemExit):
         main(["-c", str(tmp_path), "queue", "list", "--json"])
     assert '"message": "there is no store yet at' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--help"], "Kullanım: wbox-notify [OPTIONS] COMMAND [ARGS]..."),
+        (["--help"], "check     Ayarları, kuralları ve şablonları denetler."),
+        (["queue", "--help"], "drop     Gönderilmemiş gönderimleri iptal eder."),
+        (["queue", "list", "--help"], "Yalnızca bu olayınkiler."),
+        (["nonsense"], "Hata: 'nonsense' adında bir komut yok."),
+        (["nonsense", "--json"], "No such command 'nonsense'."),
+        (["queue", "drop"], "`queue list` içindeki numaraları verin"),
+    ],
+)
+def test_the_help_of_commands_is_in_the_language_of_the_shell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "")
+    monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
+    with pytest.raises(SystemExit):
+        main(words)
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
 
 
 def test_a_wording_is_english_as_it_stands_and_tells_itself_in_other_languages() -> None:

@@ -1,5 +1,6 @@
 """The ``wbox-notify`` command; each subcommand is imported when it is called, so that ``--help`` is quick."""
 
+import gettext
 import importlib
 import logging
 import os
@@ -13,9 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from wbox_notify import __version__
+from wbox_notify.cli.helps import said, translated
 from wbox_notify.cli.output import fail
 from wbox_notify.errors import Exit, WboxError
-from wbox_notify.model.texts import language_of, spoken
+from wbox_notify.model.texts import DOMAIN, LOCALE, language_of, spoken
 
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
@@ -58,19 +60,19 @@ class _Commands(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"wbox_notify.cli.{module}"), cmd_name)
-        return command
+        return translated(command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that begin as what is typed, without importing the commands."""
-        items = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items()]
+        items = [CompletionItem(name, help=said(text)) for name, (_, text) in COMMANDS.items()]
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [item for item in items if item.value.startswith(incomplete)] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        with formatter.section(gettext.gettext("Commands")):
+            formatter.write_dl([(name, said(text)) for name, (_, text) in COMMANDS.items()])
 
 
 @click.group(
@@ -100,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     as_json = "--json" in arguments
     logging.getLogger().addHandler(logging.NullHandler())
     _ensure_home()
-    spoken.set(language_of(os.environ))
+    _speak("en" if as_json else language_of(os.environ))
     try:
-        code = group.main(list(arguments), prog_name="wbox-notify", standalone_mode=False)
+        code = translated(group).main(list(arguments), prog_name="wbox-notify", standalone_mode=False)
     except click.ClickException as error:
         if as_json:
             fail(error.format_message(), None, error.exit_code, as_json=True)
@@ -120,6 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak(lang: str) -> None:
+    """Let our texts and those of click be in a language."""
+    spoken.set(lang)
+    os.environ["LANGUAGE"] = lang
+    gettext.bindtextdomain(DOMAIN, LOCALE)
 
 
 def _ensure_home() -> None:

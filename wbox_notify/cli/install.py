@@ -28,6 +28,7 @@ from wbox_notify.cli.unit import Unit, unit
 from wbox_notify.config.reading import read
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import _
 
 _PLUGIN = "wbox.py"
 _UNIT = "wbox-notify.service"
@@ -84,14 +85,14 @@ def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -
     folder, for a container or another machine.
     """
     if to and python:
-        raise click.UsageError("--to and --python cannot be combined")
+        raise click.UsageError(_("--to and --python cannot be combined"))
     done: dict[Path, str] = {}
     if not python:
         done.update(_change_folder(to, remove=remove))
     if not to:
         done.update(_change_environment(python, remove=remove))
     if as_json:
-        [path, *_] = done
+        path = next(iter(done))
         everything = {str(path): result for path, result in done.items()}
         say_json({"path": str(path), "done": done[path], "all": everything})
     else:

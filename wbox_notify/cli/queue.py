@@ -241,7 +241,7 @@ def _add_command(action: Action, text: str) -> None:
     ) -> int:
         if bool(ids) + everything + (bool(state) or any(filters.values())) != 1:
             raise click.UsageError(
-                "give the numbers that `queue list` shows; or --rule, --event, --state, --to; or --all"
+                _("give the numbers that `queue list` shows; or --rule, --event, --state, --to; or --all")
             )
         project = usable(open_project(config))
         past, chosen = history(project), _chosen(project, **filters)

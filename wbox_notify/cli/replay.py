@@ -42,7 +42,7 @@ def replay(
     such event.
     """
     if bool(ids) == any(chosen.values()):
-        raise click.UsageError("give events; or --since, --until, --rule, --failed")
+        raise click.UsageError(_("give events; or --since, --until, --rule, --failed"))
     project = usable(open_project(config))
     past = history(project)
     stored = _named(past, ids) or past.events_where(**chosen, most=_MOST)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 LANGUAGES = ("en", "tr")
-DOMAIN = "wbox-notify"
+DOMAIN = "messages"
+"""The domain of programs that name none: click looks there for its own words."""
 LOCALE = Path(__file__).with_name("locale")
 _VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
