@@ -19,7 +19,7 @@ version: 1
 contacts:
   ayse: {name: Ayşe, phone: "+90 555 123 45 67"}
   mert: {name: Mert, phone: "+90 555 765 43 21"}
-  owl: {phone: "+90 555 765 43 22", quiet_hours: [00:00-23:59, 23:58-00:01]}
+  owl: {name: Owl, phone: "+90 555 765 43 22", quiet_hours: [00:00-23:59, 23:58-00:01]}
 on_call:
   duty: {rotate: [ayse, mert], every: 1w, from: 2026-01-05 09:00, tz: UTC}
 rules:
@@ -95,7 +95,9 @@ def test_the_overview_tells_what_was_sent_waits_is_held_and_failed(house: House,
     until(lambda: (shown := overview(visitor))["failed"] == 1 and shown["sent_today"] == sent)
     shown = overview(visitor)
     assert (shown["waiting"], shown["held"], shown["failed"], shown["paused"]) == (0, 0, 1, [])
-    assert [(step["rule"], step["kind"]) for step in shown["holding"]] == [("night", "quiet hours")]
+    assert [(step["rule"], step["kind"], step["to"]) for step in shown["holding"]] == [
+        ("night", "quiet hours", "Owl")
+    ]
     assert [step["rule"] for step in shown["schedules"]] == ["morning"]
     [turn] = shown["on_duty"]
     assert (turn["rotation"], turn["name"] in {"Ayşe", "Mert"}) == ("duty", True)

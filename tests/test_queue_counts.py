@@ -33,10 +33,9 @@ def a_message(rule: str, phone: str, hold: Hold | None = None) -> PlannedMessage
     )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A store in which one text waits, and the storm guard holds messages of two events."""
-    opened = open_store(f"sqlite:///{tmp_path}/data/wbox-notify.db")
+def stuck(folder: Path) -> Store:
+    """Return a store in which one text waits, and the storm guard holds messages of two events."""
+    opened = open_store(f"sqlite:///{folder}/data/wbox-notify.db")
     held = Hold.STORM
     plans = {
         "calm": [a_message("disk", "905550000001")],
@@ -45,6 +44,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
     }
     for name, messages in plans.items():
         opened.put_message(an_event(name), Plan(event_id=name, messages=tuple(messages)), NOW).result()
+    return opened
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = stuck(tmp_path)
     yield opened
     opened.close()
 
@@ -145,6 +150,19 @@ def test_a_long_history_costs_the_counts_of_a_day_nothing(tmp_path: Path) -> Non
         store.close()
     few, many = costs
     assert many <= few + 100, f"{few} and {many}"
+
+
+def test_the_queue_is_listed_and_dropped_by_whom_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck(tmp_path).close()
+    monkeypatch.setenv("WBOX_DATA_DIR", str(tmp_path / "data"))
+    words = ["list", "--json", "--to", "+905550000002"]
+    ran = CliRunner().invoke(queue, words, obj=tmp_path, standalone_mode=False)
+    assert [delivery["id"] for delivery in json.loads(ran.stdout)] == [3, 4]
+    words = ["drop", "--to", "+905550000002", "--yes", "--json"]
+    ran = CliRunner().invoke(queue, words, obj=tmp_path, standalone_mode=False)
+    assert json.loads(ran.stdout) == {"ids": [3, 4], "count": 2}
 
 
 def test_queue_counts_tells_by_rule_what_waits_and_is_stuck(

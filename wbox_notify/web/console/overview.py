@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from wbox_notify.engine import ahead
 from wbox_notify.engine.ahead import Coming
-from wbox_notify.engine.state import SilenceState
+from wbox_notify.engine.state import QuietState, SilenceState
 from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.rules import Project
@@ -62,8 +62,8 @@ def model(console: Console, lang: str) -> dict[str, Any]:
         "weeks": charts.WEEKS,
         "unwanted": list(console.unwanted()),
         "on_duty": _on_duty(project, moment),
-        "holding": _coming([step for step in held if step.what != SilenceState.KIND], lang),
-        "schedules": _coming(sorted(ahead.scheduled(project, moment)), lang),
+        "holding": _coming(project, [step for step in held if step.what != SilenceState.KIND], lang),
+        "schedules": _coming(project, sorted(ahead.scheduled(project, moment)), lang),
         "latest": [_event(store, row) for row in reversed(store.events(most=_LATEST))],
     }
 
@@ -75,13 +75,16 @@ def _on_duty(project: Project, moment: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _coming(steps: Sequence[Coming], lang: str) -> list[dict[str, Any]]:
+def _coming(project: Project, steps: Sequence[Coming], lang: str) -> list[dict[str, Any]]:
+    """Return the first of some steps; what quiet hours hold is for the reader whose address is the key."""
+    names = {contact.address: contact.name for contact in project.people.contacts.values()}
     return [
         {
             "at": iso(step.at),
             "what": step.what,
             "kind": reasons.kind(step.what, lang),
             "rule": step.rule,
+            "to": names.get(step.key) if step.what == QuietState.KIND else None,
             "waiting": step.waiting,
         }
         for step in steps[:_MOST_SHOWN]
