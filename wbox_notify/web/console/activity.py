@@ -29,7 +29,7 @@ from wbox_notify.web.console.door import field, inside
 from wbox_notify.web.console.show import iso
 
 _ON_A_PAGE = 30
-_LOOKED_AT = 3000
+_LOOKED_AT = 20_000
 _MOST_DELIVERIES = 100
 _MOST_DIGITS = 18
 _MOST_DATA = 20_000
