@@ -30,9 +30,11 @@ async function renew() {
 
 const PAUSE = 1000;
 let due = false;
+let stale = false; // while nobody looks
 
 function renewSoon() {
-  if (due) return;
+  stale = document.hidden;
+  if (due || stale) return;
   due = true;
   setTimeout(() => renew().catch(() => {}).finally(() => { due = false; }), PAUSE);
 }
@@ -42,6 +44,7 @@ setInterval(tellTimes, 10000);
 if (document.querySelector("[data-live]")) {
   const stream = new EventSource("/activity/stream");
   stream.addEventListener("message", renewSoon);
+  document.addEventListener("visibilitychange", () => { if (stale) renewSoon(); });
   addEventListener("pagehide", () => stream.close());
 }
 const often = document.querySelector("[data-every]");
