@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import requests
-from workplace import TEXT_RULE
+from workplace import TEXT_RULE, settings_for
 
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.rules import load
@@ -35,14 +35,7 @@ class House:
         for name, text in (files or {"rules/rule.yaml": TEXT_RULE}).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
-        self.environ = {
-            "WBOX_API_URL": self.wbox.url,
-            "WBOX_API_KEY": "sk_canary_4711",
-            "WBOX_DATA_DIR": str(folder / "data"),
-            "WBOX_PACE": "unlimited",
-            "WBOX_LISTEN": "127.0.0.1:0",
-            **(environ or {}),
-        }
+        self.environ = {**settings_for(self.wbox, folder / "data"), **(environ or {})}
         self.daemon = Daemon(load(folder, self.environ), self.environ)
         self.url = self.daemon.url
 

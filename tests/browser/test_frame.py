@@ -1,14 +1,18 @@
 """The frame of the console in a real browser."""
 
+import time
 from pathlib import Path
 
 import pytest
 from consoles import House
 from playwright.sync_api import Browser, expect
 from windows import KINDS, Kind, Windows
+from workplace import until
 
 from wbox_notify.config import private
 from wbox_notify.config.passwords import hashed
+from wbox_notify.dispatch.queue import silencing
+from wbox_notify.model.messages import Text
 
 
 def test_about_looks_right(windows: Windows) -> None:
@@ -69,14 +73,21 @@ def test_the_password_opens_the_page_that_was_asked_for(
         context.close()
 
 
-def test_a_broken_file_is_told_on_each_page_until_it_is_mended(windows: Windows) -> None:
+def test_a_broken_file_a_paused_device_and_a_silent_rule_are_told_on_each_page(windows: Windows) -> None:
     house, page = windows.house, windows.page()
     broken = house.folder / "rules" / "broken.yaml"
     broken.write_text("version: 1\nrules:\n  - id: x\n    trigger: {fil: {path: a}}\n", encoding="utf-8")
     house.daemon.reload()
+    house.wbox.unlink(1)
+    house.daemon.control.send(Text(phone="905551234567", message="Hi"))
+    house.daemon.control.accept(silencing("new-file", time.time() + 3600))
+    visitor = house.login()
+    until(lambda: all(text in visitor.get("/about").text for text in ("sends nothing for now", "Silent:")))
     page.goto(f"{house.url}/about")
     expect(page.get_by_role("region", name="Mistakes in files")).to_contain_text("rules/broken.yaml:4:15")
-    windows.look("/about", "about-broken")
+    expect(page.get_by_text("The device sends nothing for now.")).to_be_visible()
+    expect(page.get_by_text("Silent:")).to_contain_text("new-file until")
+    windows.look("/about", "about-banners")
     broken.unlink()
     house.daemon.reload()
     page.reload()
