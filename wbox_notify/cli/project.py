@@ -117,7 +117,7 @@ def _without(wrong: Sequence[Problem], project: Project) -> Project:
 def print_problems(problems: Sequence[Problem]) -> None:
     """Print problems on stderr, each with its place."""
     for problem in problems:
-        click.echo(redacted(render(problem)), err=True)
+        click.echo(redacted(render(problem, spoken.get())), err=True)
         click.echo(err=True)
 
 

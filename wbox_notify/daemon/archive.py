@@ -19,6 +19,7 @@ from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger, Target
 from wbox_notify.store.files import Files, Final
@@ -98,7 +99,11 @@ class Archive(PeriodicThread):
             self._report(f"A file stays where it is: {error}.")
             state, detail, path = FileState.LEFT, str(error), ""
         except OSError as error:
-            problem = f"Cannot move processed files of {final.version.root!r}: {error.strerror}."
+            problem = Wording(
+                "Cannot move processed files of {folder!r}: {why}.",
+                folder=final.version.root,
+                why=error.strerror,
+            )
             self._health.tell(_ABOUT, problem, grave=True)
             return False
         except Exception as error:  # noqa: BLE001 - one file must not stop all that come after it

@@ -209,8 +209,7 @@ class Daemon:
     def _mend(self) -> None:
         """Take note that no file of the project has an error."""
         if self._broken:
-            text = reasons.notice("mended", self._live.project.settings.lang)
-            self._fallback.trouble(_PROJECT, text, time.time())
+            self._fallback.trouble(_PROJECT, reasons.notice("mended"), time.time())
         self._broken = ()
         self._keep()
 
@@ -222,8 +221,8 @@ class Daemon:
 
     def _what_is_broken(self) -> str:
         first = self._broken[0]
-        place, lang = f"{first.file}:{first.line}", self._live.project.settings.lang
-        return reasons.notice("broken", lang, place=place, message=first.message.rstrip("."))
+        place = f"{first.file}:{first.line}"
+        return reasons.notice("broken", place=place, message=first.message.rstrip("."))
 
     def _follow(self, project: Project) -> None:
         """Let all parts read another project; what cannot be used is refused before anything stops."""

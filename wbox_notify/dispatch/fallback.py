@@ -12,6 +12,7 @@ from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Message, Notice, Text, notice_of
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
+from wbox_notify.model.texts import translated
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.store.queries import GivenUp
@@ -36,17 +37,17 @@ class Fallback:
 
     def stopped(self, device: str, reason: Outcome, since: float, now: float) -> None:
         """Tell that a device has not been able to send since a time."""
-        why, waiting = reasons.circuit(reason, self._lang), self._store.waiting(device)
-        text = reasons.notice("stopped", self._lang, why=why, waiting=waiting)
+        why, waiting = reasons.circuit_wording(reason), self._store.waiting(device)
+        text = reasons.notice("stopped", why=why, waiting=waiting)
         self._say(f"{_key(device, since)}:stopped", text, now)
 
     def sends_again(self, device: str, since: float, now: float) -> None:
         """Tell that a device sends again."""
-        self._say(f"{_key(device, since)}:again", reasons.notice("sent again", self._lang), now)
+        self._say(f"{_key(device, since)}:again", reasons.notice("sent again"), now)
 
     def trouble(self, about: str, problem: str | None, now: float) -> None:
         """Tell of a problem, or with None that it is over."""
-        text = problem or reasons.notice("solved", self._lang, about=about)
+        text = problem or reasons.notice("solved", about=about)
         self._say(f"{about}:{now}", text, now, to_owner=True)
 
     def sweep(self, now: float) -> bool:
@@ -86,7 +87,7 @@ class Fallback:
         for number, outlet in enumerate(outlets):
             if delivery.message and not isinstance(delivery.message, Notice):
                 notice = notice_of(delivery.message, outlet, title)
-                to = reasons.notice("undelivered", self._lang, to=masked(delivery.message.phone))
+                to = reasons.notice("undelivered", to=masked(delivery.message.phone)).to(self._lang)
                 notice = replace(notice, text=f"{notice.text}\n\n{to}")
             else:
                 notice = Notice(outlet=outlet, text=reasons.why(delivery, self._lang), title=title)
@@ -96,7 +97,7 @@ class Fallback:
 
     def _give_up(self, group: GivenUp, now: float) -> bool:
         rule, why = group.last.rule, reasons.why(group.last, self._lang)
-        text = reasons.notice("given up", self._lang, many=group.many, rule=rule, why=why)
+        text = reasons.notice("given up", many=group.many, rule=rule, why=why)
         # What cannot be sent to the owner must not become another message to the owner.
         return self._say(f"given up:{rule}:{group.hour}", text, now, to_owner=rule != _OWN)
 
@@ -107,6 +108,7 @@ class Fallback:
             return False
         with about(event=name):
             log.warning("%s", text)
+        text = translated(text, self._lang)
         at = datetime.fromtimestamp(now, UTC)
         event = Event(id=name, type="alarm", at=at, data={"text": text})
         settings = self._live.project.settings

@@ -101,12 +101,17 @@ def kind(name: str, lang: str = "en") -> str:
 
 def circuit(reason: Outcome, lang: str = "en") -> str:
     """Return why a device cannot send."""
-    return _CIRCUITS[reason].to(lang) if reason in _CIRCUITS else reason.value
+    return circuit_wording(reason).to(lang)
 
 
-def notice(name: str, lang: str, **facts: object) -> str:
+def circuit_wording(reason: Outcome) -> Wording:
+    """Return why a device cannot send, for any language."""
+    return _CIRCUITS.get(reason) or Wording(reason.value)
+
+
+def notice(name: str, **facts: object) -> Wording:
     """Return what other services are told by the fallback."""
-    return _NOTICES[name].about(**facts).to(lang)
+    return _NOTICES[name].about(**facts)
 
 
 def _said(text: Wording, facts: Facts, lang: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from wbox_notify.config.yaml.masking import masked, starred
 from wbox_notify.model.text import JOINERS, printable
+from wbox_notify.model.texts import translated, translation
 
 Severity = Literal["error", "warning"]
 
@@ -100,18 +101,19 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
-def render(problem: Problem) -> str:
+def render(problem: Problem, lang: str = "en") -> str:
     """Return the problem as lines for a terminal: message, place, the line with a caret, help."""
     gutter = " " * len(str(problem.line or 1))
     where = problem.file
     if problem.line:
         where += f":{problem.line}:{problem.column}"
-    lines = [f"{problem.severity}[{problem.code}]: {printable(problem.message)}"]
+    lines = [f"{problem.severity}[{problem.code}]: {printable(translated(problem.message, lang))}"]
     lines.append(f"{gutter}--> {printable(where)}")
     if problem.excerpt:
         lines += [f"{gutter} |", *_excerpt(problem, gutter)]
     if problem.hint:
-        lines.append(f"{gutter} = help: {printable(problem.hint)}")
+        help_ = translation(lang).gettext("help:")
+        lines.append(f"{gutter} = {help_} {printable(translated(problem.hint, lang))}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from operator import or_
 from pathlib import Path
 from posixpath import dirname, join, split
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import is_local, opened
 from wbox_notify.triggers.file.watch import ListedFile, Root, Watch, mark
@@ -136,7 +137,10 @@ class Scanner:
         if mounted:
             self._health.over(about, f"A file system is mounted at {root.path!r} again.")
         elif root.mounted and root.identity:
-            problem = f"Nothing is mounted at {root.path!r} any more: what lies there now is taken instead."
+            problem = Wording(
+                "Nothing is mounted at {path!r} any more: what lies there now is taken instead.",
+                path=root.path,
+            )
             self._health.tell(about, problem, grave=True)
         root.mounted = root.mounted or mounted
 
@@ -227,9 +231,15 @@ class Scanner:
             root.identity = None
             root.listed = is_gone
         if not is_gone:
-            problem = f"The folder {folder!r} cannot be read: {error.strerror}."
+            problem = Wording(
+                "The folder {folder!r} cannot be read: {why}.", folder=folder, why=error.strerror
+            )
         elif is_root:
-            problem = f"The folder {folder!r} is missing: {error.strerror}. It is watched once it appears."
+            problem = Wording(
+                "The folder {folder!r} is missing: {why}. It is watched once it appears.",
+                folder=folder,
+                why=error.strerror,
+            )
         else:
             return
         self._health.tell(_about(folder), problem, grave=True)
