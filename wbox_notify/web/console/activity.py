@@ -125,15 +125,22 @@ def all_events(console: Console, asked: Mapping[str, str]) -> dict[str, Any]:
         problem = f"{error}: {error.hint}"
     else:
         found, further = console.store.events_before(before, wanted, most=_ON_A_PAGE, looked_at=_LOOKED_AT)
+    newest, older, looked_at = None, None, None
+    if before is not None:
+        newest = _list(given)
+    if further is not None:
+        older = _list({**given, "before": str(further)})
+    if further and len(found) < _ON_A_PAGE:
+        looked_at = _LOOKED_AT
     return {
         "filters": given,
         "problem": problem,
         "events": [_summary(console, row) for row in found],
         "rules": [rule.id for rule in project.rules],
         "people": sorted(project.people.contacts),
-        "looked_at": _LOOKED_AT if further and len(found) < _ON_A_PAGE else None,
-        "newest": None if before is None else _list(given),
-        "older": None if further is None else _list({**given, "before": str(further)}),
+        "looked_at": looked_at,
+        "newest": newest,
+        "older": older,
     }
 
 
