@@ -115,6 +115,12 @@ def test_a_page_that_is_not_there_wears_the_same_clothes(visitor: Visitor) -> No
     assert visitor.get("/nothing").json() == {"error": "Not Found"}
 
 
+def test_a_form_that_is_too_large_is_refused(visitor: Visitor) -> None:
+    assert visitor.post("/logout", data="a&" * 20_000).status_code == 400
+    assert visitor.post("/logout", data="a" * 70_000).status_code == 413
+    assert visitor.get("/about").status_code == 200
+
+
 def test_a_page_that_fails_says_so_without_a_traceback(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -52,6 +52,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _LANGUAGE_COOKIE = "wbox_notify_lang"
 _YEAR = 365 * 86400
 _LARGEST_FORM = 64 * 1024
+_MOST_FIELDS = 10_000
 _SECONDS_FOR_FORM = 10.0
 
 
@@ -128,7 +129,7 @@ class Console:
         async def enter(request: Request) -> Response:
             session = request.state.session
             if session is None:
-                return self._to_login(request)
+                return await run_in_threadpool(self._to_login, request)
             if most:
                 request.state.form = await self.form(request, most)
                 if not session.sent(field(request.state.form, "csrf")):
@@ -141,16 +142,22 @@ class Console:
         """Return the answer of an endpoint, or the page of what went wrong."""
         request.state.session = None
         try:
-            if not self.door.is_open_to(request):
-                self.report(request, 403, "the console has no password")
-                return self.page(request, "closed.html", {"error": "the console has no password"}, 403)
-            request.state.session = self.door.session(request)
+            if self.door.is_open_to(request):
+                request.state.session = self.door.session(request)
+            else:
+                endpoint = self._closed
             response = await _call(endpoint, request)
+        except ClientDisconnect:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a page
             response = await run_in_threadpool(self._failure, request, error)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+    def _closed(self, request: Request) -> Response:
+        self.report(request, 403, "the console has no password")
+        return self.page(request, "closed.html", {"error": "the console has no password"}, 403)
 
     def _to_login(self, request: Request) -> Response:
         if _is_json(request) or request.method != "GET":
@@ -195,7 +202,12 @@ class Console:
         if is_from_other_site(request.headers, self.door.hosts):
             raise HTTPException(403, Wording("a page of another site has sent this"))
         body = await read(request, Limits(body=most, seconds=_SECONDS_FOR_FORM))
-        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10_000)
+        try:
+            return parse_qs(
+                body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+            )
+        except ValueError:
+            raise HTTPException(400, Wording("this form has too many fields")) from None
 
     def lang(self, request: Request) -> str:
         """Return the language of who reads: the one they chose, else that of their browser."""

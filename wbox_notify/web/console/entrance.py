@@ -1,7 +1,9 @@
 """Logging in and out."""
 
+from functools import partial
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -48,7 +50,7 @@ class _Entrance:
         cookie = await self._door.enter(field(form, "password"))
         if cookie is None:
             self._console.report(request, 401, "a wrong password for the console")
-            return self._page(request, to, 401, wrong=True)
+            return await run_in_threadpool(partial(self._page, request, to, 401, wrong=True))
         response = RedirectResponse(inside(to), 303)
         self._door.give(request, response, cookie)
         return response
