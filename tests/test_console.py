@@ -1,6 +1,7 @@
 """The door of the console, and what all of its pages have in common."""
 
 import re
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -285,10 +286,22 @@ def test_the_command_prints_a_link_of_the_running_daemon(house: House) -> None:
     assert link.startswith(f"{house.url}/login/")
 
 
+def test_the_command_opens_a_browser_by_a_private_page(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+    link = console(house, "--open").output.strip()
+    page = house.folder / "data" / "console.html"
+    assert opened == [page.as_uri()]
+    assert link in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(webbrowser, "open", lambda _url: False)
+    assert str(console(house, "--open").exception) == "there is no browser here"
+
+
 def test_the_command_without_a_daemon_says_so(place: Workplace) -> None:
     ran = place.run("console")
     assert ran.returncode == 69
-    assert "no daemon" in ran.stderr or "no address of a daemon" in ran.stderr
+    assert "no daemon runs here" in ran.stderr
 
 
 def test_the_link_is_printed_on_a_terminal_alone(place: Workplace) -> None:

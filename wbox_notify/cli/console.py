@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import say
-from wbox_notify.cli.project import Remote, open_project, usable
+from wbox_notify.cli.project import Remote, UnreachableError, daemon_answers, open_project, usable
 from wbox_notify.config import private
 from wbox_notify.config.own import CONSOLE_PASSWORD
 from wbox_notify.config.passwords import LEAST, hashed
 from wbox_notify.errors import WboxError
-from wbox_notify.model.texts import _
+from wbox_notify.model.texts import Wording, _
 
 _PAGE = "console.html"
 
@@ -34,10 +34,12 @@ def console(config: Path | None, opens: bool, set_password: bool) -> int:
         _keep(_password(), settings.data_dir / CONSOLE_PASSWORD)
         say(_("The console has a new password. Whoever was logged in is logged out."))
         return 0
+    if not daemon_answers(settings.data_dir):
+        raise UnreachableError(Wording("no daemon runs here"), hint=Wording("wbox-notify run starts one"))
     link = Remote(settings.data_dir).console_link()
     say(link)
     if opens and not _opened(link, settings.data_dir / _PAGE):
-        raise WboxError("there is no browser here", hint="open the address above in one")
+        raise WboxError(Wording("there is no browser here"), hint=Wording("open the address in one"))
     return 0
 
 
@@ -47,7 +49,8 @@ def _password() -> str:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if len(password) < LEAST:
-        raise WboxError(f"this password is too short: it needs {LEAST} characters", hint="take some words")
+        problem = Wording("this password is too short: it needs {least} characters", least=LEAST)
+        raise WboxError(problem, hint=Wording("take some words"))
     return password
 
 
@@ -58,7 +61,8 @@ def _keep(password: str, path: Path) -> None:
             owner = path.parent.stat()
             os.chown(path, owner.st_uid, owner.st_gid)
     except OSError as error:
-        raise WboxError(f"{path} cannot be written: {error.strerror}") from None
+        problem = Wording("{path} cannot be written: {reason}", path=path, reason=error.strerror)
+        raise WboxError(problem) from None
 
 
 def _opened(link: str, page: Path) -> bool:
