@@ -121,6 +121,16 @@ def model(console: Console, devices: list[Device], lang: str) -> dict[str, Any]:
     }
 
 
+def states(console: Console, within: float) -> list[dict[str, Any]]:
+    """Return each device with its state, as far as wbox tells it within some seconds."""
+    devices, circuits = devices_of(console.live.project), console.store.circuits()
+    sights = console.devices.see(devices, within)
+    return [
+        {"device": device, "state": _of_device(device, sights.get(device), circuits, "en")["state"]}
+        for device in _without_twins(devices, sights)
+    ]
+
+
 def devices_of(project: Project) -> list[Device]:
     """Return the devices that a project sends with: that of its settings first, then those of its rules."""
     named = [draft.device for rule in project.rules for draft in rule.send if draft.device]

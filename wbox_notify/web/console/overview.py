@@ -21,13 +21,15 @@ from wbox_notify.store import Store
 from wbox_notify.store.database import Row
 from wbox_notify.store.rows import event as event_of
 from wbox_notify.store.trails import event_fields
-from wbox_notify.web.console import charts
+from wbox_notify.web.console import charts, device
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.show import iso
 
 _MOST_AHEAD = 200
 _MOST_SHOWN = 12
 _LATEST = 8
+_WITHIN = 0.5
+"""Seconds for which the page waits for what wbox says of the devices."""
 
 
 def routes(console: Console) -> list[Route]:
@@ -55,7 +57,7 @@ def model(console: Console, lang: str) -> dict[str, Any]:
         "held": counts.get(State.HELD, 0),
         "failed": counts.get(State.DEAD, 0) + counts.get(State.EXPIRED, 0),
         "oldest": iso(store.oldest_waiting()),
-        "paused": [circuit.device for circuit in store.circuits()],
+        "devices": device.states(console, _WITHIN),
         "hours": charts.by_hour(store, now, zone),
         "ages": charts.by_age(store, now),
         "delays": charts.delays(store, now, zone),
