@@ -13,10 +13,12 @@ from workplace import a_live
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch import Dispatcher
 from wbox_notify.dispatch.fallback import Fallback
+from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, Poll, Text
 from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
@@ -214,3 +216,23 @@ def test_without_a_fallback_the_log_hears_it(
     )
     assert notices(store) == []
     assert "the folder /srv is gone" in caplog.text
+
+
+def test_an_alarm_is_in_the_language_of_the_project_and_the_log_in_english(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    found = a_project(tmp_path)
+    alarms = Fallback(store, Live(replace(found, settings=replace(found.settings, lang="tr"))))
+    alarms.stopped("", Outcome.NOT_READY, NOW, NOW)
+    alarms.trouble(
+        "/srv", Wording("The folder {folder!r} cannot be read: {why}.", folder="/srv", why="?"), NOW
+    )
+    assert [text for _, _, text in notices(store)] == [
+        f"WhatsApp gönderimi durdu: {reasons.circuit(Outcome.NOT_READY, 'tr')}. Bekleyen mesaj: 0.",
+        "'/srv' klasörü okunamıyor: ?.",
+    ]
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "WhatsApp sending has stopped",
+        "The folder '/srv' cannot be read",
+    ]

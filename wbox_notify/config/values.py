@@ -10,6 +10,7 @@ from posixpath import dirname, join
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}) *{unit} *)?" for unit in _UNITS))
@@ -31,7 +32,7 @@ def parse_duration(text: object) -> float:
     if not match:
         hint = "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
         if re.fullmatch("[0-9]{1,9}", str(text)):
-            hint = f"add its unit: {text}s or {text}m"
+            hint = Wording("add its unit: {text}s or {text}m", text=text)
         raise ConfigError(f"`{text}` is not a duration", hint=hint)
     seconds = sum(int(part or 0) * size for part, size in zip(match.groups(), _UNITS.values(), strict=True))
     if seconds > _LONGEST:

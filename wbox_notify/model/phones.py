@@ -7,6 +7,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from wbox_notify.errors import MessageError
+from wbox_notify.model.texts import Wording
 
 _STRIPPED = (
     # Invisible characters, which copied numbers are full of.
@@ -202,13 +203,19 @@ def _unknown(shown: str, text: str, region: str | None) -> MessageError:
     """Return what is wrong with digits without ``+``, and what to write."""
     if not region:
         example = _of_region(text, "TR") or "905551234567"
-        hint = f"write it as +{example} with your own code, or set defaults.region"
+        hint = Wording("write it as +{example} with your own code, or set defaults.region", example=example)
         return MessageError("phone", f"{shown!r} has no country code", hint=hint)
-    hint = "look for a wrong or missing digit; a number of another country begins with + and its code"
+    hint = Wording(
+        "look for a wrong or missing digit; a number of another country begins with + and its code"
+    )
     other = _valid(f"+{text}")
     if other:
         country = region_of(other)
-        hint = f"look for a wrong or missing digit; if it is a number of {country}, write it as +{other}"
+        hint = Wording(
+            "look for a wrong or missing digit; if it is a number of {country}, write it as +{other}",
+            country=country,
+            other=other,
+        )
     return MessageError("phone", f"{shown!r} is not a phone number of {region.upper()}", hint=hint)
 
 

@@ -4,6 +4,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+from wbox_notify.model.texts import Wording
+
 _TAB = " " * 4
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = "\u200c\u200d"
@@ -19,7 +21,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
     near = nearest(word, known)
-    return near and f"did you mean `{near}`?"
+    return near and Wording("did you mean `{word}`?", word=near)
 
 
 def one_line(text: str) -> str:

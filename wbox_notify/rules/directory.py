@@ -11,6 +11,7 @@ from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.phones import normalise
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models import ContactSpec, GroupMembersSpec, OnCallSpec, WindowSpec, as_contact
 from wbox_notify.rules.recipients import (
     TAG,
@@ -27,7 +28,7 @@ from wbox_notify.rules.recipients import (
 )
 from wbox_notify.triggers.schedule.windows import Span, Window
 
-_FORM = "write it like 22:00-07:30 or Mon-Fri 09:00-18:00"
+_FORM = Wording("write it like 22:00-07:30 or Mon-Fri 09:00-18:00")
 _NAME = re.compile(r"[^\W\d_](?:[\w .-]*[\w.-])?")
 _DEEPEST = 20
 

@@ -46,7 +46,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", starred(_short(self.message)))
-        object.__setattr__(self, "hint", self.hint and starred(self.hint))
+        object.__setattr__(self, "hint", self.hint and _starred(self.hint))
 
     def as_json(self) -> dict[str, Any]:
         """Return the problem as JSON values; a missing place is null."""
@@ -139,6 +139,12 @@ def _columns(character: str) -> int:
     if unicodedata.east_asian_width(character) in {"W", "F"}:
         return 2
     return 1
+
+
+def _starred(text: str) -> str:
+    """Return a text without secrets; where there are none, it is still a text that can be translated."""
+    safe = starred(text)
+    return text if safe == text else safe
 
 
 def _short(text: str) -> str:

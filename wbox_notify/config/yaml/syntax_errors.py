@@ -7,8 +7,9 @@ from typing import NamedTuple
 import yaml
 
 from wbox_notify.config.yaml.problems import Place, Problem, Source
+from wbox_notify.model.texts import Wording
 
-_QUOTE_IT = "put the whole value in quotes"
+_QUOTE_IT = Wording("put the whole value in quotes")
 _QUOTED = "a value that starts with a quote must end with it"
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
 _GLUED = re.compile(r"\s*(?:- +)*[\w.-]+:(?=[{\[\"'\w])")

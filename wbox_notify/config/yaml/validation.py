@@ -24,6 +24,7 @@ from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean, nearest
+from wbox_notify.model.texts import Wording
 
 _MOST = 200
 _ROUNDS = 5
@@ -234,8 +235,8 @@ def _unknown(name: str, model: type[Strict], at: Location) -> Problem:
     keys = _keys(model)
     hint = did_you_mean(name, keys)
     if hint is None and (coming := did_you_mean(name, model.refused)):
-        hint = f"{coming} it is not in this version yet"
-    hint = hint or f"known here: {', '.join(keys)}"
+        hint = Wording("{coming} it is not in this version yet", coming=coming)
+    hint = hint or Wording("known here: {keys}", keys=", ".join(keys))
     return at.key_problem("WBX210", f"unknown key `{name}`", hint=hint)
 
 

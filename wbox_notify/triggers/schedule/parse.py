@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.cron import Cron, Every, parse_cron, parse_every
 from wbox_notify.triggers.schedule.dates import FIRST_WEEK, EveryOtherWeek, Once, Pattern
 from wbox_notify.triggers.schedule.phrases import (
@@ -16,7 +17,9 @@ from wbox_notify.triggers.schedule.phrases import (
 )
 from wbox_notify.triggers.schedule.wallclock import parse_time, plain
 
-_FORMS = "write it like `Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily` or `0 9 * * 1-5`"
+_FORMS = Wording(
+    "write it like `Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily` or `0 9 * * 1-5`"
+)
 _LONGEST = 500
 
 _CLOCK = (
@@ -36,28 +39,48 @@ _AMOUNTS = rf"{_AMOUNT}(?: ?{_AMOUNT})*"
 _INTERVAL = re.compile(rf"(?:every|each|her) ({_AMOUNTS})(?: bir)?|({_AMOUNTS}) bir")
 _CRON = re.compile(r"[0-9*?]\S*(?: \S+){4,5}|[0-9*?]+(?: \S+)*|@\S*")
 _BETTER_HINTS = (
-    (re.compile("[0-9]/[0-9]{1,2}/[0-9]"), "write a date like `2026-12-31 09:00`"),
-    (re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}(?![0-9])"), "write the whole year: `31.12.2026 09:00`"),
+    (
+        re.compile("[0-9]/[0-9]{1,2}/[0-9]"),
+        Wording("write a date like `2026-12-31 09:00`"),
+    ),
+    (
+        re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}(?![0-9])"),
+        Wording("write the whole year: `31.12.2026 09:00`"),
+    ),
     (
         re.compile(r"\b(?:except|haric|disinda|other than|but not)\b"),
-        "name the days that are meant, such as `Mon-Sat 09:00`; holidays and dates stand under `skip`",
+        Wording(
+            "name the days that are meant, such as `Mon-Sat 09:00`; holidays and dates stand under `skip`"
+        ),
     ),
     (
         re.compile("[0-9]{2} ?- ?[0-9]{1,2}[:.]|every .*(?:from|between) [0-9]"),
-        "for steps between two hours, write cron: `*/30 9-16 * * 1-5`",
+        Wording("for steps between two hours, write cron: `*/30 9-16 * * 1-5`"),
     ),
-    (re.compile("(?:[6-9]|[1-9][0-9])(?:st|nd|rd|th) [a-z]+day"), "no month has more than five of a weekday"),
+    (
+        re.compile("(?:[6-9]|[1-9][0-9])(?:st|nd|rd|th) [a-z]+day"),
+        Wording("no month has more than five of a weekday"),
+    ),
     (
         re.compile("every (?:[3-9]|[1-9][0-9]|three|four|six) weeks|[3-9] haftada bir"),
-        "there is `every other Monday 09:00 from 2026-12-07`; for other weeks, list the dates",
+        Wording("there is `every other Monday 09:00 from 2026-12-07`; for other weeks, list the dates"),
     ),
-    (re.compile("every (?:[0-9]+|two|three|six) months|[0-9] ayda bir"), "write cron: `0 9 1 */3 *`"),
-    (re.compile("[a-z]/[a-z]|\\b(?:utc|gmt)\\b"), "write the time zone as `tz: Europe/Istanbul`"),
+    (
+        re.compile("every (?:[0-9]+|two|three|six) months|[0-9] ayda bir"),
+        Wording("write cron: `0 9 1 */3 *`"),
+    ),
+    (
+        re.compile("[a-z]/[a-z]|\\b(?:utc|gmt)\\b"),
+        Wording("write the time zone as `tz: Europe/Istanbul`"),
+    ),
     (
         re.compile("every (?:other day|(?:[0-9]+|two|three) days)|[0-9] gunde bir"),
-        "name the days: `Mon,Wed,Fri 09:00`, `1st,16th 09:00`",
+        Wording("name the days: `Mon,Wed,Fri 09:00`, `1st,16th 09:00`"),
     ),
-    (re.compile("biweekly|fortnight"), "write it like `every other Monday 09:00 from 2026-12-07`"),
+    (
+        re.compile("biweekly|fortnight"),
+        Wording("write it like `every other Monday 09:00 from 2026-12-07`"),
+    ),
     (re.compile("quarterly"), "write cron: `0 9 1 1,4,7,10 *`"),
 )
 
@@ -119,7 +142,7 @@ def _hint(words: str, text: str) -> str:
         list(_at(words, 0, None))
     except ConfigError:
         return _FORMS
-    return f"add the time: `{text} 09:00`; or write it like `Mon-Fri 09:00`"
+    return Wording("add the time: `{text} 09:00`; or write it like `Mon-Fri 09:00`", text=text)
 
 
 def _interval(words: str) -> Every | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import nearest
+from wbox_notify.model.texts import Wording
 
 _DAY_NAMES = (
     ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -89,6 +90,7 @@ def moment(wall: datetime, zone: tzinfo) -> datetime:
 
 _ENGLISH, _, _TURKISH, _ = _DAY_NAMES
 _SPELLED = {plain(name): name for names in _DAY_NAMES for name in names}
+_SPELLED |= {plain(words): words for words in ("hafta içi", "iş günleri", "iş günü", "her gün", "günde bir")}
 _NUMBERS = {plain(name): number for names in _DAY_NAMES for number, name in enumerate(names, 1)}
 _NUMBERS |= {f"{plain(name)}s": number for number, name in enumerate(_ENGLISH, 1)}
 _NUMBERS |= {
@@ -114,6 +116,6 @@ def _number(name: str) -> int:
         near = nearest(name, [*_SPELLED, *_GROUPS])
         hint = "write days like Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
         if near and near != name:
-            hint = f"did you mean `{_SPELLED.get(near, near)}`?"
+            hint = Wording("did you mean `{word}`?", word=_SPELLED.get(near, near))
         raise ConfigError(f"`{name.strip()}` is not a day of the week", hint=hint)
     return number

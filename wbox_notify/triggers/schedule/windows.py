@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple, Self
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import WEEK, moment, moments, parse_days, parse_time
 
 _WINDOW = re.compile(r"(.*?)\s*([0-9]{1,2}:[0-9]{2})\s*[-\u2013]\s*([0-9]{1,2}:[0-9]{2})")
 _LONGEST_TEXT = 200
-_FORM = "write it like 22:00-07:30 or Mon-Fri 09:00-18:00; several windows are a list"
+_FORM = Wording("write it like 22:00-07:30 or Mon-Fri 09:00-18:00; several windows are a list")
 _DAY = 24 * 60
 
 
