@@ -64,7 +64,7 @@ class Files:
     def _final(self, row: Row) -> Final:
         event_id = row["event_id"]
         [event] = self._database.read(statements.EVENTS, {"ids": rows.listed([event_id])})
-        decisions = self._database.read(statements.DECISIONS, {"id": event_id})
+        decisions = self._database.read(statements.DECISIONS, {"id": event_id, "most": statements.ALL})
         failed = self._database.read(statements.FAILED_OF_EVENT, {"id": event_id})
         return Final(
             version=_version(row),

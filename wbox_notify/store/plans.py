@@ -25,8 +25,6 @@ from wbox_notify.store import claims, rows, statements
 from wbox_notify.store.database import Row, Transaction
 from wbox_notify.store.files import see
 
-_ALL = 2**31 - 1
-
 _STORM_ANSWERED = 90 * 86400.0
 """Seconds for which the answer to a storm holds, also for rows that are tried again."""
 
@@ -57,8 +55,8 @@ def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[i
     """Keep an event together with its plan; return the ids of its deliveries."""
     _put_event(tx, event, now)
     _put_plan(tx, plan, now)
-    deliveries = tx.execute(statements.DELIVERIES_OF_EVENT, {"id": event.id, "most": _ALL}).fetchall()
-    return [row["id"] for row in deliveries]
+    made = {"id": event.id, "most": statements.ALL}
+    return [row["id"] for row in tx.execute(statements.DELIVERIES_OF_EVENT, made).fetchall()]
 
 
 def _put_event(tx: Transaction, event: Event, now: float) -> bool:
@@ -160,8 +158,8 @@ def _chosen(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State])
     listed = rows.listed(states)
     if ids is not None:
         return tx.execute(statements.DELIVERIES, {"ids": rows.listed(ids), "states": listed}).fetchall()
-    values = {"states": listed, "rule": "", "event": "", "recipients": "[]", "after": 0, "most": _ALL}
-    return tx.execute(statements.QUEUE, values).fetchall()
+    values = {"states": listed, "rule": "", "event": "", "recipients": "[]", "after": 0}
+    return tx.execute(statements.QUEUE, {**values, "most": statements.ALL}).fetchall()
 
 
 def _answer_storms(tx: Transaction, then: str, event_id: str, now: float) -> None:

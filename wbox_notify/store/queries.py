@@ -16,7 +16,6 @@ from wbox_notify.store.files import LARGEST, pasts
 
 _PAGE = 1000
 _LAST_NUMBER = 2**62
-_ALL = 2**31 - 1
 _LATEST = 1e12
 """A time after all others."""
 
@@ -313,7 +312,7 @@ class Queries:
             for row in self._database.read(statements.MEMORIES_AHEAD, {"kind": kind, "most": most})
         ]
 
-    def trail(self, row: Row, most: int = _ALL) -> Trail:
+    def trail(self, row: Row, most: int = statements.ALL) -> Trail:
         """Return all that is known of the event of a row; of each kind at most so much."""
         deliveries = self.deliveries_about(row["id"], most)
         memories = map(rows.memory, self._database.read(statements.MEMORIES_ABOUT, {"id": row["id"]}))
@@ -326,15 +325,15 @@ class Queries:
             waiting=[memory for memory in memories if memory.due is not None],
         )
 
-    def decisions(self, event_id: str, most: int = _ALL) -> list[Row]:
+    def decisions(self, event_id: str, most: int = statements.ALL) -> list[Row]:
         """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""
         return self._database.read(statements.DECISIONS, {"id": event_id, "most": most})
 
-    def deliveries(self, event_id: str, most: int = _ALL) -> list[Delivery]:
+    def deliveries(self, event_id: str, most: int = statements.ALL) -> list[Delivery]:
         """Return the deliveries that came of an event."""
         return self._deliveries(statements.DELIVERIES_OF_EVENT, {"id": event_id, "most": most})
 
-    def deliveries_about(self, event_id: str, most: int = _ALL) -> list[Delivery]:
+    def deliveries_about(self, event_id: str, most: int = statements.ALL) -> list[Delivery]:
         """Return the same, and those of other events that told of it too."""
         about = {"id": event_id, "most": most}
         return self.deliveries(event_id, most) + self._deliveries(statements.DELIVERIES_ABOUT, about)

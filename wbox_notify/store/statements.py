@@ -4,6 +4,9 @@ A list comes as JSON, which ``json_each`` turns into rows. An index with a ``whe
 statement that has its words, so ``OPEN`` and ``CLOSED`` stand wherever deliveries are found by their state.
 """
 
+ALL = 2**31 - 1
+"""More than a statement ever finds: a limit that is none."""
+
 OPEN = "state in ('queued', 'unknown', 'sending')"
 CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
 _GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
