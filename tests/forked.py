@@ -3,6 +3,7 @@
 It is forked for each, which gets its own environment, folder, files, signals and exit code.
 """
 
+import atexit
 import ctypes
 import functools
 import gc
@@ -15,7 +16,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from wbox_notify.cli import COMMANDS
@@ -37,6 +39,19 @@ class Forked(subprocess.Popen[str]):
         self._close_pipe_fds(*pipes)
 
 
+def run(
+    words: Sequence[str], cwd: Path, env: Mapping[str, str], typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    pipe = subprocess.PIPE
+    with Forked(words, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            output, errors = process.communicate(typed, timeout=60)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
 class _Parent:
     """The process that has imported the command and is forked."""
 
@@ -50,6 +65,7 @@ class _Parent:
                 env={"PATH": os.environ["PATH"]},
                 pass_fds=[theirs.fileno()],
             )
+        atexit.register(self._end)
 
     def begin(self, order: dict[str, Any], files: Sequence[int]) -> int:
         """Begin a command; return the number of its process."""
@@ -57,6 +73,11 @@ class _Parent:
         os.umask(order["umask"])
         socket.send_fds(self._line, [json.dumps(order).encode()], files)
         return int(self._line.recv(100))
+
+
+    def _end(self) -> None:
+        self._line.close()
+        self._process.wait(10)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import venv
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import forked
 import pytest
 
 from wbox_notify.simulator import Simulator
@@ -48,6 +49,11 @@ def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(
         words, cwd=home, env=outside, capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def install(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run ``wbox-notify install apprise``."""
+    return forked.run(["install", "apprise", *words], home, {"PATH": os.environ["PATH"], "HOME": str(home)})
 
 
 def url(wbox: Simulator) -> str:
@@ -126,22 +132,21 @@ def test_an_environment_gets_the_provider_and_nothing_else_and_gives_it_back(
     home: Path, wbox: Simulator, host: Path
 ) -> None:
     before = sorted(packages(host).iterdir())
-    install = [str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host)]
-    done = run(home, *install)
+    done = install(home, "--python", str(host))
     assert (done.returncode, done.stderr) == (0, "")
     added = {path.name for path in packages(host).iterdir()} - {path.name for path in before}
     assert added == {"wbox_notify_apprise", "wbox_notify_apprise.pth"}
     assert not (home / ".config").exists()
     assert run(home, str(host), "-c", PROGRAM, url(wbox)).returncode == 0
-    assert run(home, *install).returncode == 0, "again, after an update"
-    assert "removed" in run(home, *install, "--remove").stdout
+    assert install(home, "--python", str(host)).returncode == 0, "again, after an update"
+    assert "removed" in install(home, "--python", str(host), "--remove").stdout
     assert sorted(packages(host).iterdir()) == before
     assert run(home, str(host), "-c", PROGRAM, url(wbox)).returncode == 1
     assert arrived(wbox) == ["hi"]
 
 
 def test_a_python_that_knows_it_does_not_load_apprise_when_it_starts(home: Path, host: Path) -> None:
-    run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host))
+    install(home, "--python", str(host))
     code = (
         "import sys; print([m for m in ('apprise', 'requests', 'wbox_notify_apprise') if m in sys.modules])"
     )
@@ -149,7 +154,7 @@ def test_a_python_that_knows_it_does_not_load_apprise_when_it_starts(home: Path,
 
 
 def test_a_host_starts_though_its_apprise_is_too_old(tmp_path: Path, home: Path, host: Path) -> None:
-    run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host))
+    install(home, "--python", str(host))
     (tmp_path / "old" / "apprise").mkdir(parents=True)
     (tmp_path / "old" / "apprise" / "__init__.py").write_text("__version__ = '1.4.5'\n")
     code = "import apprise; print(apprise.__version__)"
@@ -171,14 +176,14 @@ def test_an_environment_whose_apprise_can_not_work_is_left_alone(
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: apprise\nVersion: {version}\n")
     before = sorted(packages(python).iterdir())
-    done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(python))
+    done = install(home, "--python", str(python))
     assert (done.returncode, said in done.stderr, "1.9.1" in done.stderr) == (1, True, True)
     assert sorted(packages(python).iterdir()) == before
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false", "/bin/echo", "."])
 def test_what_is_not_a_python_is_an_error(home: Path, python: str) -> None:
-    done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", python)
+    done = install(home, "--python", python)
     assert (done.returncode, "is not a working Python" in done.stderr) == (1, True)
     assert "Traceback" not in done.stderr
 
@@ -188,18 +193,18 @@ def test_a_package_of_somebody_else_stays_in_an_environment(home: Path, host: Pa
     theirs.mkdir()
     (theirs / "__init__.py").write_text("mine = 1\n")
     for words in ([], ["--remove"]):
-        done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--python", str(host), *words)
+        done = install(home, "--python", str(host), *words)
         assert (done.returncode, "is not ours" in done.stderr) == (1, True)
     assert (theirs / "__init__.py").read_text() == "mine = 1\n"
 
 
 def test_a_folder_and_an_environment_at_once_are_a_mistake(home: Path) -> None:
     words = ["--to", "plugin", "--python", sys.executable]
-    assert run(home, str(BIN / "wbox-notify"), "install", "apprise", *words).returncode == 2
+    assert install(home, *words).returncode == 2
 
 
 def test_install_to_a_folder_copies_the_whole_file_for_a_container(home: Path) -> None:
-    run(home, str(BIN / "wbox-notify"), "install", "apprise", "--to", "plugin")
+    install(home, "--to", "plugin")
     assert (home / "plugin" / "wbox.py").read_text() == PLUGIN.read_text()
 
 
@@ -208,7 +213,7 @@ def test_install_touches_no_file_of_somebody_else(home: Path) -> None:
     folder.mkdir()
     (folder / "wbox.py").write_text("mine = 1\n")
     for words in ([], ["--remove"]):
-        done = run(home, str(BIN / "wbox-notify"), "install", "apprise", "--to", "plugin", *words)
+        done = install(home, "--to", "plugin", *words)
         assert "is not ours" in done.stderr
         assert done.returncode != 0
     assert (folder / "wbox.py").read_text() == "mine = 1\n"

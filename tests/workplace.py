@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import forked
 from forked import Forked
 from jsonschema import FormatChecker, validate
 
@@ -162,20 +163,10 @@ class Workplace:
 
     def run(self, *words: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; neither a traceback nor the key may be in what it prints."""
-        process = Forked(
-            words,
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._started.append(process)
-        output, errors = process.communicate(typed, timeout=60)
-        assert "Traceback" not in errors + output
-        assert "sk_canary_4711" not in errors + output
-        return subprocess.CompletedProcess(words, process.returncode, output, errors)
+        ran = forked.run(words, self.folder, {**self.environment, **environment}, typed)
+        assert "Traceback" not in ran.stderr + ran.stdout
+        assert "sk_canary_4711" not in ran.stderr + ran.stdout
+        return ran
 
     def json(self, *words: str) -> Any:
         """Return what a command prints with ``--json``, which is in its documented shape."""
