@@ -15,11 +15,10 @@ from wbox_notify.config import private
 from wbox_notify.config.passwords import matches
 from wbox_notify.web.browsers import PageHosts, host_name, is_address
 from wbox_notify.web.console.attempts import Attempts
-from wbox_notify.web.console.sessions import Session, Sessions
+from wbox_notify.web.console.sessions import LIFETIME, Session, Sessions
 
 log = logging.getLogger(__name__)
 
-_COOKIE_DAYS = 7
 _BURST, _PAUSE = 5, 12.0
 _BURST_IN_ALL, _PAUSE_IN_ALL = 30, 1.0
 
@@ -90,11 +89,10 @@ class Door:
 
     def give(self, request: Request, response: Response, cookie: str) -> None:
         """Let a browser keep the cookie of its session."""
-        seconds = _COOKIE_DAYS * 86400
         response.set_cookie(
             _cookie_name(request),
             cookie,
-            max_age=seconds,
+            max_age=LIFETIME,
             httponly=True,
             samesite="strict",
             secure="https" in {request.url.scheme, request.headers.get("origin", "").partition(":")[0]},

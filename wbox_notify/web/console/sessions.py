@@ -2,13 +2,15 @@
 
 import hmac
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-_DAYS = 7
-_LIFETIME = _DAYS * 86400.0
+LIFETIME = 7 * 86400
+"""How long a session lasts, in seconds."""
+
 _LINK_LIFETIME = 900.0
 _MOST_SESSIONS = 200
 _MOST_LINKS = 20
@@ -45,30 +47,34 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._sessions: dict[bytes, Session] = {}
         self._links: dict[bytes, float] = {}
 
     def link(self) -> str:
         """Return the path of a link that logs in one browser, once and for 15 minutes."""
         token = secrets.token_urlsafe(32)
-        while len(self._links) >= _MOST_LINKS:
-            del self._links[next(iter(self._links))]
-        self._links[_digest(token)] = self._clock() + _LINK_LIFETIME
+        with self._lock:
+            while len(self._links) >= _MOST_LINKS:
+                del self._links[next(iter(self._links))]
+            self._links[_digest(token)] = self._clock() + _LINK_LIFETIME
         return f"/login/{token}"
 
     def follow(self, token: str, password: bytes) -> str | None:
         """Return the cookie of a new session for the token of a link, which is used up; else None."""
-        ends = self._links.pop(_digest(token), 0.0)
+        with self._lock:
+            ends = self._links.pop(_digest(token), 0.0)
         return self.begin(password) if ends > self._clock() else None
 
     def begin(self, password: bytes) -> str:
         """Return the cookie of a new session."""
-        now = self._clock()
-        self._sessions = {key: session for key, session in self._sessions.items() if session.ends > now}
-        while len(self._sessions) >= _MOST_SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
-        cookie = secrets.token_urlsafe(32)
-        self._sessions[_digest(cookie)] = Session(now + _LIFETIME, password)
+        now, cookie = self._clock(), secrets.token_urlsafe(32)
+        with self._lock:
+            for key in [key for key, session in self._sessions.items() if session.ends <= now]:
+                del self._sessions[key]
+            while len(self._sessions) >= _MOST_SESSIONS:
+                del self._sessions[next(iter(self._sessions))]
+            self._sessions[_digest(cookie)] = Session(now + LIFETIME, password)
         return cookie
 
     def find(self, cookie: str, password: bytes) -> Session | None:
@@ -80,7 +86,8 @@ class Sessions:
 
     def end(self, cookie: str) -> None:
         """End the session of a cookie."""
-        self._sessions.pop(_digest(cookie), None)
+        with self._lock:
+            self._sessions.pop(_digest(cookie), None)
 
 
 def _digest(token: str) -> bytes:
