@@ -5,9 +5,12 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
+from test_dashboard import queries
 from workplace import Workplace, until
 
 from wbox_notify.simulator import Simulator
@@ -25,6 +28,9 @@ ALERTMANAGER = """
 route: {receiver: wbox, group_wait: 1s}
 receivers: [{name: wbox, webhook_configs: [{url: "%s/hook/alerts"}]}]
 """
+
+EMPTY = {"Calls that failed, per minute", "Rules"}
+"""What has nothing to show while nothing fails and no rule has a schedule."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -92,4 +98,19 @@ def test_an_alert_on_our_own_metrics_becomes_a_message(
         )
         place.rule("version: 1\nrules: [", "rules/broken.yaml")
         told = wbox.wait_for(1, 90)[0]["body"]["message"]
+        for title, query in queries():
+            ask = partial(answered, f"http://127.0.0.1:{prometheus}", query)
+            ask()
+            if title not in EMPTY:
+                until(ask, 60)
     assert told.endswith("errors in the rules: wbox-notify check")
+
+
+def answered(prometheus: str, query: str) -> list[object]:
+    """Return what a real Prometheus answers to a query of the dashboard."""
+    for variable, value in (("$instance", ".*"), ("$__rate_interval", "1m"), ("$__range", "1h")):
+        query = query.replace(variable, value)
+    answer = requests.get(f"{prometheus}/api/v1/query", {"query": query}, timeout=10).json()
+    assert answer["status"] == "success", answer
+    result: list[object] = answer["data"]["result"]
+    return result
