@@ -74,7 +74,6 @@ class _Parent:
         socket.send_fds(self._line, [json.dumps(order).encode()], files)
         return int(self._line.recv(100))
 
-
     def _end(self) -> None:
         self._line.close()
         self._process.wait(10)
