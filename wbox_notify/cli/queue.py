@@ -277,7 +277,12 @@ def _matching(past: Queries, action: Action, state: str | None, chosen: Chosen) 
 def _confirm(number: int) -> None:
     """Ask before several deliveries are dropped; refuse without a terminal."""
     if number and not sys.stdin.isatty():
-        raise click.UsageError(_("messages that this drops for good: {number}; add --yes", number=number))
+        text = plural(
+            "this drops {number} message for good: add --yes",
+            "this drops {number} messages for good: add --yes",
+            number,
+        )
+        raise click.UsageError(text)
     if number:
         question = plural("Drop {number} message for good?", "Drop {number} messages for good?", number)
         click.confirm(question, abort=True, err=True)
