@@ -135,6 +135,14 @@ def test_a_test_message_is_sent_and_its_state_is_shown(house: House, visitor: Vi
     assert visitor.get(path.replace("?", ".json?")).json()["test"]["state"] == "sent"
 
 
+def test_the_notice_of_an_action_is_told_once_and_not_to_a_page_that_renews_itself(visitor: Visitor) -> None:
+    assert visitor.press("/device", "/device/try").headers["location"] == "/device"
+    notice = "wbox is asked now about what sends nothing."
+    assert notice not in visitor.get("/device", headers={"Sec-Fetch-Mode": "cors"}).text
+    assert notice in visitor.get("/device", headers={"Sec-Fetch-Mode": "navigate"}).text
+    assert notice not in visitor.get("/device").text
+
+
 def test_whom_nobody_knows_is_a_page_that_says_so(visitor: Visitor) -> None:
     answer = visitor.press("/device", "/device/test", to="aysse", device="")
     assert (answer.status_code, "aysse" in answer.text) == (422, True)

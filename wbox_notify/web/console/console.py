@@ -233,7 +233,10 @@ class Console:
         lang, session = self.lang(request), request.state.session
         frame: dict[str, Any] = {"csrf": "", "notice": "", "banners": {}}
         if session:
-            frame = {"csrf": session.csrf, "notice": session.take_notice(), "banners": {}}
+            frame["csrf"] = session.csrf
+            # Not for what the script of an open page asks for, of which it shows the live parts alone.
+            if request.headers.get("sec-fetch-mode", "navigate") == "navigate":
+                frame["notice"] = session.take_notice()
         if session and status < HTTPStatus.INTERNAL_SERVER_ERROR:  # the store may be what has failed
             frame["banners"] = self.banners(lang)
         frame["path"] = request.url.path

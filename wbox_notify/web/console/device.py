@@ -77,7 +77,8 @@ class _Page:
     def try_again(self, request: Request) -> Response:
         """Look now at all devices that send nothing."""
         self._console.devices.try_again()
-        return self._console.back(request, "/device")
+        _ = self._console.gettext(request)
+        return self._console.back(request, "/device", _("wbox is asked now about what sends nothing."))
 
     def test(self, request: Request) -> Response:
         """Send a test message."""
