@@ -7,6 +7,7 @@ from consoles import House
 from happenings import RULES, a_call
 from playwright.sync_api import expect
 from windows import KINDS, Kind, Windows
+from workplace import until
 
 from wbox_notify.web.console.activity import address
 
@@ -47,12 +48,14 @@ def test_a_trouble_is_acknowledged_and_a_rule_silenced_by_buttons(windows: Windo
     name = f"webhook:alarm:{kind.name}"
     windows.house.daemon.control.accept(a_call("alarm", {"text": "Smoke"}, name))
     page = windows.page(kind)
+    buttons = page.get_by_role("button")
     page.goto(f"{windows.house.url}{address(name)}")
+    until(lambda: page.reload() and buttons.filter(has_text="Acknowledge").count())
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_role("status")).to_have_text("Acknowledged: nobody else is called.")
-    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    until(lambda: page.reload() and not buttons.filter(has_text="Acknowledge").count())
     page.get_by_role("button", name="1 hour").click()
     expect(page.get_by_role("status")).to_have_text("alarm tells nobody of anything for now.")
-    page.reload()
+    until(lambda: page.reload() and buttons.filter(has_text="Let it speak again").count())
     page.get_by_role("button", name="Let it speak again").click()
     expect(page.get_by_role("status")).to_have_text("alarm speaks again.")
