@@ -201,7 +201,7 @@ def test_the_queue_can_be_listed_released_retried_and_dropped(place: Workplace, 
     assert place.json("queue", "release", "1") == {"ids": [1], "count": 1}
     assert place.run("queue", "release", "1").returncode == 3
     asked = place.run("queue", "drop", "--all")
-    assert (asked.returncode, "messages that this drops for good: 1; add --yes" in asked.stderr) == (2, True)
+    assert (asked.returncode, "drops 1 message for good: add --yes" in asked.stderr) == (2, True)
     assert place.json("queue", "drop", "--all", "--yes") == {"ids": [1], "count": 1}
     assert place.run("queue", "list").stdout == "The queue is empty.\n"
     assert place.run("queue", "retry", "7").returncode == 1

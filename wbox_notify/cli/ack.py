@@ -11,7 +11,7 @@ from wbox_notify.dispatch.queue import acknowledgement
 from wbox_notify.engine import escalate
 from wbox_notify.engine.state import EscalationState
 from wbox_notify.errors import Exit
-from wbox_notify.model.texts import _
+from wbox_notify.model.texts import plural
 
 _MOST = 10_000
 
@@ -38,5 +38,11 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     if as_json:
         say_json({"rule": rule, "count": len(keys)})
     else:
-        say(_("acknowledged troubles of {rule}: {number}", rule=rule, number=len(keys)))
+        text = plural(
+            "acknowledged: {number} trouble of {rule}",
+            "acknowledged: {number} troubles of {rule}",
+            len(keys),
+            rule=rule,
+        )
+        say(text)
     return 0 if keys else Exit.NOTHING

@@ -212,7 +212,13 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
     if as_json:
         say_json({"rule": rule, "keys": keys, "count": len(keys)})
     else:
-        say(_("cancelled reminders of {rule}: {number}", rule=rule, number=len(keys)))
+        text = plural(
+            "cancelled: {number} reminder of {rule}",
+            "cancelled: {number} reminders of {rule}",
+            len(keys),
+            rule=rule,
+        )
+        say(text)
     return 0 if keys else Exit.NOTHING
 
 

@@ -42,9 +42,9 @@ def _(text: str, /, **facts: object) -> str:
     return _filled(translation(spoken.get()).gettext(text), facts)
 
 
-def plural(one: str, many: str, number: int) -> str:
+def plural(one: str, many: str, number: int, /, **facts: object) -> str:
     """Return a text with a ``{number}`` of things in the language of the person at the terminal."""
-    return translation(spoken.get()).ngettext(one, many, number).format(number=number)
+    return _filled(translation(spoken.get()).ngettext(one, many, number), {"number": number, **facts})
 
 
 class Wording(str):
