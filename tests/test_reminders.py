@@ -28,6 +28,7 @@ from wbox_notify.model.deliveries import Hold, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.reasons import why
+from wbox_notify.model.shown import iso
 from wbox_notify.rules import Project, load
 from wbox_notify.rules.rule import Given
 from wbox_notify.store import open_store
@@ -802,10 +803,10 @@ def test_the_commands_list_a_reminder_and_cancel_it_by_its_key(
         "rule": "appointment",
         "kind": "remind",
         "state": "waits",
-        "due": due,
-        "created": event.at.timestamp(),
+        "due": iso(due),
+        "created": iso(event.at.timestamp()),
         "key": ["B"],
-        "at": due + DAY,
+        "at": iso(due + DAY),
     }
     assert command("list", "--rule", "other") == (0, "no matching deliveries\n")
     assert command("list", "--state", "queued") == (0, "no matching deliveries\n")
