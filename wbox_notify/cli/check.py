@@ -68,7 +68,7 @@ def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> Non
         if new and files.complete:
             line += " " + plural("({number} new file)", "({number} new files)", new)
         elif new:
-            line += " " + _("(new files: {number} at least)", number=new)
+            line += " " + plural("(at least {number} new file)", "(at least {number} new files)", new)
         say(line)
     for folder in files.unwanted:
         say(f"    {printable(str(folder))}")
