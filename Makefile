@@ -6,6 +6,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
+# What is compiled once, tests too, is kept for the next process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference texts lock newest clean
 
@@ -30,7 +33,7 @@ imports: $(VENV)/ready
 	$(BIN)/lint-imports
 
 tests: $(VENV)/ready
-	$(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -m "not slow" --numprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/ready ## Run the slow tests
 	$(BIN)/pytest -m slow
