@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
-from texts import PACKAGE, as_po, paths
+from texts import PACKAGE, as_po, paths, used
 
 from wbox_notify.cli import main
 from wbox_notify.model.texts import Wording, language_of, translated, translation
@@ -30,6 +30,10 @@ def texts(message: Message) -> tuple[str, ...]:
     return (message.string,) if isinstance(message.string, str) else tuple(message.string)
 
 
+def ids(catalog: Catalog) -> set[str | tuple[str, ...]]:
+    return {_id(message) for message in catalog if message.id}
+
+
 def _id(message: Message) -> str | tuple[str, ...]:
     return message.id if isinstance(message.id, str) else tuple(message.id)
 
@@ -39,9 +43,24 @@ def facts(text: str) -> set[str]:
     return {*re.findall(r"%\((\w+)\)", text), *re.findall(r"\{(\w+)(?:![rs])?(?::[^{}]*)?\}", text)}
 
 
+@pytest.fixture(scope="module")
+def source() -> Catalog:
+    return used()
+
+
 @pytest.fixture(scope="module", params=paths(), ids=lambda each: each[0])
 def path(request: pytest.FixtureRequest) -> Path:
     return Path(request.param[1])
+
+
+def test_every_text_of_the_program_is_translated_and_no_other_one_is_kept(
+    source: Catalog, path: Path
+) -> None:
+    catalog = catalogue(path)
+    assert ids(catalog) == ids(source), "run `make texts`"
+    assert [message.id for message in catalog if message.fuzzy and message.id] == []
+    assert [message.id for message in catalog if message.id and not all(texts(message))] == []
+    assert not catalog.obsolete
 
 
 def test_a_translation_has_the_facts_of_its_text(path: Path) -> None:
