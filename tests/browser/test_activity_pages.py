@@ -59,3 +59,32 @@ def test_a_trouble_is_acknowledged_and_a_rule_silenced_by_buttons(windows: Windo
     until(lambda: page.reload() and buttons.filter(has_text="Let it speak again").count())
     page.get_by_role("button", name="Let it speak again").click()
     expect(page.get_by_role("status")).to_have_text("alarm speaks again.")
+
+
+_STREAMS = """
+window.streams = [];
+window.EventSource = class extends EventSource {
+  constructor(url) { super(url); window.streams.push(this); }
+};
+"""
+
+
+def test_a_page_that_nobody_looks_at_follows_nothing_until_it_is_seen_again(windows: Windows) -> None:
+    def look(*, hidden: bool) -> None:
+        page.evaluate(
+            """(hidden) => {
+                Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )
+
+    page = windows.page()
+    page.add_init_script(_STREAMS)
+    page.goto(f"{windows.house.url}/activity")
+    shown = page.get_by_text("/hook/alarm").count()
+    look(hidden=True)
+    assert page.evaluate("window.streams.map((stream) => stream.readyState === EventSource.CLOSED)") == [True]
+    windows.house.daemon.control.accept(a_call("alarm", {"text": "Unseen"}, "webhook:alarm:unseen"))
+    look(hidden=False)
+    expect(page.get_by_text("/hook/alarm")).to_have_count(shown + 1)
