@@ -1,5 +1,6 @@
 """The console's pages about what happened: the list, the trace of an event, and the stream of changes."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,9 @@ import pytest
 from bench.history import NOW, an_event
 from consoles import House, Visitor
 from happenings import RULES, a_call
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
 from test_history_size import steps
 from workplace import until
 
@@ -21,6 +25,7 @@ from wbox_notify.store import Store, open_store
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Wanted
 from wbox_notify.web.console.activity import address
+from wbox_notify.web.console.changes import Changes
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,40 @@ def test_only_so_many_pages_are_followed_and_their_streams_end_with_the_daemon(t
         next(streams[0])
     for stream in streams:
         list(stream)
+
+
+def asks(method: str = "GET") -> Request:
+    return Request({"type": "http", "method": method, "headers": [], "asgi": {"spec_version": "2.3"}})
+
+
+def test_many_who_ask_at_once_are_not_more_than_are_followed() -> None:
+    changes = Changes(lambda _request: True)
+
+    async def ask() -> None:
+        followed = [await changes.stream(asks()) for _ in range(50)]
+        with pytest.raises(HTTPException):
+            await changes.stream(asks())
+        assert (await changes.stream(asks("HEAD"))).body == b""
+
+        async def gone() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(_message: Message) -> None:
+            await asyncio.sleep(0)
+
+        await followed[0](asks().scope, gone, send)
+        await changes.stream(asks())
+
+    asyncio.run(ask())
+
+
+def test_who_logs_out_hears_of_nothing_more(house: House) -> None:
+    visitor = house.login()
+    stream = follow(visitor)
+    next(stream)
+    assert visitor.press("/about", "/logout").status_code == 303
+    house.daemon.control.accept(silencing("large", 0.0))
+    assert list(stream) == []
 
 
 @pytest.fixture(scope="module")

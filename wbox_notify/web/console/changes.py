@@ -9,18 +9,25 @@ from contextlib import contextmanager, suppress
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from wbox_notify.model.texts import Wording
 
 _MOST = 50
 _BREATH = 0.5
 _BEAT = 15.0
+_TYPE = "text/event-stream"
 
 
 class Changes:
-    """How often something has changed since the start, for at most 50 pages that wait to hear of it."""
+    """How often something has changed since the start, for at most 50 pages that wait to hear of it.
 
-    def __init__(self) -> None:
+    ``is_inside`` says whether a request still comes from somebody who is logged in.
+    """
+
+    def __init__(self, is_inside: Callable[[Request], bool]) -> None:
+        self._is_inside = is_inside
+        self._followers = 0
         self._run = secrets.token_hex(4)
         self._number = 0
         self._ended = False
@@ -44,14 +51,20 @@ class Changes:
 
         Who comes back says with ``Last-Event-ID`` of which change it has heard.
         """
-        if len(self._wakes) >= _MOST:
+        if request.method == "HEAD":
+            return Response(media_type=_TYPE)
+        if self._followers >= _MOST:
             raise HTTPException(503, Wording("too many pages follow what happens"), {"Retry-After": "60"})
-        heard = request.headers.get("last-event-id", "")
-        return StreamingResponse(self._messages(heard), media_type="text/event-stream")
+        self._followers += 1
+        return _Stream(self._messages(request), self._leave)
 
-    async def _messages(self, heard: str) -> AsyncIterator[str]:
+    def _leave(self) -> None:
+        self._followers -= 1
+
+    async def _messages(self, request: Request) -> AsyncIterator[str]:
+        heard = request.headers.get("last-event-id", "")
         with self._listening() as changed:
-            while not self._ended:
+            while self._is_inside(request) and not self._ended:
                 changed.clear()
                 place = f"{self._run}.{self._number}"
                 if place != heard:
@@ -81,3 +94,18 @@ class Changes:
         finally:
             with self._lock:
                 self._wakes.remove(wake)
+
+
+class _Stream(StreamingResponse):
+    """A stream that tells when it is over, also where its client has gone before it began."""
+
+    def __init__(self, messages: AsyncIterator[str], over: Callable[[], None]) -> None:
+        super().__init__(messages, media_type=_TYPE)
+        self._over = over
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what comes."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._over()

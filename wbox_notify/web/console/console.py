@@ -90,7 +90,7 @@ class Console:
         self.devices = devices
         self.unwanted = unwanted
         self.door = door
-        self.changes = Changes()
+        self.changes = Changes(is_inside=lambda request: door.session(request) is not None)
         store.listen(self.changes.note)
         self.now = clock
         self.problems = problems
