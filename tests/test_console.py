@@ -1,5 +1,6 @@
 """The door of the console, and what all of its pages have in common."""
 
+import asyncio
 import re
 import webbrowser
 from collections.abc import Iterator
@@ -8,13 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from consoles import House, Visitor
+from starlette.requests import Request
 from terminal import Terminal
 from workplace import Workplace, until
 
 from wbox_notify.cli.console import console as command
-from wbox_notify.config.passwords import matches
+from wbox_notify.config import private
+from wbox_notify.config.passwords import hashed, matches
 from wbox_notify.errors import StoreError
-from wbox_notify.web.console import about
+from wbox_notify.web.browsers import PageHosts
+from wbox_notify.web.console import Door, about
 from wbox_notify.web.console.attempts import Attempts
 from wbox_notify.web.console.sessions import Sessions
 
@@ -50,6 +54,8 @@ def test_the_login_leads_back_to_what_was_asked_for(house: House) -> None:
 def test_a_link_on_another_site_reaches_a_page_by_one_of_ours(house: House) -> None:
     answer = Visitor(house.url).get("/about?a=1", headers={"Sec-Fetch-Site": "cross-site"})
     assert '<meta http-equiv="refresh" content="0; url=/about?a=1">' in answer.text
+    answer = Visitor(house.url).get("/activity/file:a%2541", headers={"Sec-Fetch-Site": "cross-site"})
+    assert "url=/activity/file%3Aa%2541" in answer.text
 
 
 def test_json_without_a_login_is_refused(house: House) -> None:
@@ -215,6 +221,19 @@ def test_the_password_lets_in_at_the_public_name(guarded: House) -> None:
     assert Visitor(guarded.url).get("/about", headers={**PUBLIC, "Cookie": cookie}).status_code == 200
 
 
+def test_a_proxy_that_leaves_the_port_out_passes_on_forms_too(tmp_path: Path) -> None:
+    public = {"WBOX_PUBLIC_URL": "https://notify.example.com:8443"}
+    with House(tmp_path / "project", environ=public) as house:
+        assert console(house, "--set-password", typed=f"{PASSWORD}\n").exit_code == 0
+        answered = {
+            origin: Visitor(house.url)
+            .post("/login", data={"password": PASSWORD}, headers={**PUBLIC, "Origin": origin})
+            .status_code
+            for origin in ("https://notify.example.com:8443", "https://notify.example.com:9999")
+        }
+    assert list(answered.values()) == [303, 403]
+
+
 def test_pages_for_programs_do_not_answer_at_the_public_name(guarded: House) -> None:
     for path in ("/livez", "/readyz", "/metrics", "/-/login"):
         assert Visitor(guarded.url).get(path, headers=PUBLIC).status_code == 400
@@ -259,6 +278,26 @@ def test_a_client_that_guesses_has_to_wait_and_others_have_not(guarded: House) -
     assert 1 <= int(guesses[-1].headers["retry-after"]) <= 13
     other = {"X-Forwarded-For": "198.51.100.4"}
     assert Visitor(guarded.url).post("/login", data={"password": PASSWORD}, headers=other).status_code == 303
+
+
+def a_try(client: str) -> Request:
+    return Request({"type": "http", "client": (client, 1), "headers": []})
+
+
+def test_who_has_been_in_gets_in_while_strangers_guess_from_many_networks(tmp_path: Path) -> None:
+    kept = tmp_path / "console.password"
+    private.write(kept, hashed(PASSWORD))
+    door = Door(kept, PageHosts(["localhost"]))
+    assert door.wait(a_try("192.0.2.1")) == 0.0
+    assert asyncio.run(door.enter(a_try("192.0.2.1"), PASSWORD))
+    guesses = [door.wait(a_try(f"2001:db8:0:{network:x}::1")) for network in range(40)]
+    assert guesses[0] == 0.0
+    assert guesses[-1] > 0.0
+    assert door.wait(a_try("192.0.2.1")) == 0.0
+    assert door.wait(a_try("::ffff:192.0.2.1")) == 0.0  # the same address as IPv6 writes it
+    assert door.wait(a_try("::ffff:192.0.2.2")) > 0.0
+    tries = [door.wait(a_try("192.0.2.1")) for _ in range(4)]
+    assert tries[-1] > 0.0
 
 
 def test_a_new_password_logs_out_everybody(tmp_path: Path) -> None:

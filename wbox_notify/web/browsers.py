@@ -40,6 +40,12 @@ class PageHosts(Container[str]):
     def __contains__(self, host: object) -> bool:
         return host in self.own or host == urlsplit(self._public_url() or "").hostname
 
+    @property
+    def public_origin(self) -> str:
+        """The origin of the pages at the public address."""
+        address = urlsplit(self._public_url() or "")
+        return f"{address.scheme}://{address.netloc}".lower()
+
 
 def is_address(name: str) -> bool:
     """Return whether a name is an IP address, which nobody can point to another machine."""
@@ -50,17 +56,18 @@ def is_address(name: str) -> bool:
     return True
 
 
-def is_from_other_site(headers: Headers, names: Container[str]) -> bool:
+def is_from_other_site(headers: Headers, names: Container[str], public_origin: str = "") -> bool:
     """Return whether a browser sends this request for a page that is not of this host.
 
     A browser sends ``Origin`` with each request that can change something, and most send ``Sec-Fetch-Site``
     where it matters; programs send neither. A page of another site may have the name of our host too, where
-    its name leads to this machine (DNS rebinding): so the host must be one of ``names``, or an address.
+    its name leads to this machine (DNS rebinding): so the host must be one of ``names``, or an address. A
+    page of ``public_origin`` is ours too, although a proxy may not pass on the port that it was asked at.
     """
     origins = headers.getlist("origin")
     if len(origins) > 1 or not _SAME_SITE.issuperset(headers.getlist("sec-fetch-site")):
         return True
-    if not origins:
+    if not origins or origins[0].lower() == public_origin:
         return False
     scheme, _, host = origins[0].lower().partition("://")
     if scheme not in {"http", "https"} or host != headers.get("host", "").lower():

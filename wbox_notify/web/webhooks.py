@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,7 +21,7 @@ from wbox_notify.triggers.webhook.bodies import KindError
 from wbox_notify.triggers.webhook.hooks import Hook, verified
 from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError
-from wbox_notify.web.browsers import is_from_other_site
+from wbox_notify.web.browsers import PageHosts, is_from_other_site
 from wbox_notify.web.requests import Accept, BodyMemory, Limits, read_shared, store_deadline, stored
 
 _BODIES = 4
@@ -41,9 +41,7 @@ HookOf = Callable[[str], Hook | None]
 """Returns the hook that is served now at exactly this path."""
 
 
-def webhook_routes(
-    hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Container[str]
-) -> list[Route]:
+def webhook_routes(hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts) -> list[Route]:
     """Return the routes of all hooks; pages of ``page_hosts`` alone may call a hook without a secret."""
     intake = _Intake(hook_of, accept, limits, page_hosts)
     path = "/hook/{path:path}"
@@ -65,7 +63,7 @@ async def _handshake(request: Request) -> Response:
 class _Intake:
     """The calls to all hooks, on their way to the disk."""
 
-    def __init__(self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: Container[str]) -> None:
+    def __init__(self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts) -> None:
         self._hook_of = hook_of
         self._accept = accept
         self._limits = limits
@@ -83,7 +81,8 @@ class _Intake:
         proven = None
         if hook:
             request.state.hook = hook.path
-            if not hook.scheme and is_from_other_site(request.headers, self._page_hosts):
+            hosts = self._page_hosts
+            if not hook.scheme and is_from_other_site(request.headers, hosts, hosts.public_origin):
                 raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
             proven = hook.head_is_proven(head, time.time())
         memory = self._proven if proven else self._unproven

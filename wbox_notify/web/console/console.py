@@ -162,7 +162,7 @@ class Console:
     def _to_login(self, request: Request) -> Response:
         if _is_json(request) or request.method != "GET":
             raise HTTPException(401, Wording("nobody is logged in"))
-        to = request.url.path
+        to = quote(request.scope["path"])
         if request.url.query:
             to += f"?{request.url.query}"
         if request.headers.get("sec-fetch-site") == "cross-site":
@@ -199,7 +199,8 @@ class Console:
         Raises:
             HTTPException: a page of another site has sent it, or it is too large.
         """
-        if is_from_other_site(request.headers, self.door.hosts):
+        hosts = self.door.hosts
+        if is_from_other_site(request.headers, hosts, hosts.public_origin):
             raise HTTPException(403, Wording("a page of another site has sent this"))
         body = await read(request, Limits(body=most, seconds=_SECONDS_FOR_FORM))
         try:

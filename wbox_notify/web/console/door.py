@@ -38,6 +38,7 @@ class Door:
         self._sessions = Sessions()
         self._by_client = Attempts[str](_BURST, _PAUSE, time.monotonic)
         self._in_all = Attempts[None](_BURST_IN_ALL, _PAUSE_IN_ALL, time.monotonic)
+        self._known: set[str] = set()
         self._one_hash_at_once = asyncio.Lock()
         self.link = self._sessions.link
 
@@ -70,18 +71,24 @@ class Door:
     def wait(self, request: Request) -> float:
         """Return after how many seconds this client may try a password: 0 for now, and then this is a try."""
         network = _network(request)
-        wait = max(self._by_client.wait(network), self._in_all.wait(None))
+        wait = self._by_client.wait(network)
+        if network not in self._known:
+            wait = max(wait, self._in_all.wait(None))
         if not wait:
             self._by_client.count(network)
             self._in_all.count(None)
         return wait
 
-    async def enter(self, password: str) -> str | None:
+    async def enter(self, request: Request, password: str) -> str | None:
         """Return the cookie of a new session if the password is right; else None."""
         kept = self.password
         async with self._one_hash_at_once:  # each takes 32 MiB
             is_right = await run_in_threadpool(matches, kept, password)
-        return self._sessions.begin(kept) if kept and is_right else None
+        if not (kept and is_right):
+            return None
+        # Where strangers guess from many networks at once, the people of ours must still get in.
+        self._known.add(_network(request))
+        return self._sessions.begin(kept)
 
     def follow(self, token: str) -> str | None:
         """Return the cookie of a new session for a login link that has not been used; else None."""
@@ -117,6 +124,8 @@ def _network(request: Request) -> str:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:
         return ""
+    if address.version == 6 and address.ipv4_mapped:  # noqa: PLR2004 - of IP
+        return str(address.ipv4_mapped)
     if address.version == 6:  # noqa: PLR2004 - of IP
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)

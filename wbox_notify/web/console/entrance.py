@@ -47,7 +47,7 @@ class _Entrance:
         if wait := self._door.wait(request):
             text = Wording("too many attempts: wait a moment")
             raise HTTPException(429, text, {"Retry-After": f"{wait + 1:.0f}"})
-        cookie = await self._door.enter(field(form, "password"))
+        cookie = await self._door.enter(request, field(form, "password"))
         if cookie is None:
             self._console.report(request, 401, "a wrong password for the console")
             return await run_in_threadpool(partial(self._page, request, to, 401, wrong=True))
