@@ -46,10 +46,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 
 def edited(used: Workplace, folder: Path, text: str) -> str:
-    """Return a copy of the project with other rules, which watches the same folder."""
-    (folder / "rules").mkdir(parents=True)
-    (folder / "rules" / "rule.yaml").write_text(text.replace("path: drop", f"path: {used.drop}"))
-    shutil.copytree(used.drop, folder / "drop")
+    """Return a copy of the project with other rules; its paths are of the place of the daemon's own."""
+    shutil.copytree(used.folder, folder)
+    (folder / "rules" / "rule.yaml").write_text(text)
     return str(folder)
 
 
@@ -73,6 +72,9 @@ def test_what_is_added_gone_and_changed_is_shown_with_its_text(used: Workplace, 
     assert "2 added, 2 gone, 3 changed" in ran.stdout
     assert "text  to +90555***4321  new: a.txt" in ran.stdout
     assert "905557654321" not in ran.stdout
+    assert "texts" in ran.stdout
+    text = RULES.replace("good morning", "Günaydın")
+    assert "rule texts" not in used.run("plan", edited(used, tmp_path / "third", text)).stdout
 
 
 def test_next_shows_schedules_and_what_is_held_until_when(used: Workplace) -> None:
@@ -83,7 +85,9 @@ def test_next_shows_schedules_and_what_is_held_until_when(used: Workplace) -> No
 
 def test_a_broken_version_is_refused(used: Workplace, tmp_path: Path) -> None:
     folder = edited(used, tmp_path / "broken", "version: 1\nrules: [")
-    assert used.run("plan", folder).returncode == 78
+    ran = used.run("plan", folder)
+    assert ran.returncode == 78
+    assert f"in {folder}" in ran.stderr
 
 
 def test_schedules_are_those_of_each_version_and_time_moves_on_to_the_end(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ import click
 
 from wbox_notify.cli.lines import target, texts
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import history, open_project, sound
+from wbox_notify.cli.project import folder, history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.engine import ahead
@@ -22,7 +23,7 @@ from wbox_notify.engine.backtest import Difference, Happening, Said, compare, ha
 from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, plural
-from wbox_notify.rules import Project
+from wbox_notify.rules import Project, load
 from wbox_notify.store import Queries, open_history, rows
 from wbox_notify.store.database import Row
 
@@ -42,8 +43,8 @@ def plan(
     """Compare what the rules in PATH would have sent in the last days with the rules in use.
 
     The stored events and the times of schedules run through both; nothing is sent. PATH is a project folder,
-    such as a copy that you edit; without it, it is the daemon's own. Exits with 0 when nothing differs, else
-    with 1.
+    such as a copy that you edit, and is read as if it were in the place of the daemon's own; without it, it
+    is the daemon's own. Exits with 0 when nothing differs, else with 1.
 
     --next shows the next times of schedules, what groups, digests, quiet hours and escalations hold until
     when, and until when rules are silent.
@@ -51,7 +52,7 @@ def plan(
     project = open_project(config)
     if coming:
         return _show_next(project, most, as_json=as_json)
-    edited = sound(open_project(path) if path else project)
+    edited = _moved(path, project) if path else sound(project)
     past = history(project)
     with TemporaryDirectory() as copy:
         used = restore(project.settings, os.environ, Path(copy))
@@ -66,6 +67,12 @@ def plan(
         if used is None:
             say(_("the daemon has not kept any rules yet, so all is new"))
     return int(any((difference.added, difference.gone, difference.changed)))
+
+
+def _moved(path: Path, project: Project) -> Project:
+    """Return a copy of the project as it would be in the project's place: its paths are of there."""
+    place = folder(path)
+    return sound(load(project.settings.folder, os.environ, copy=place), place)
 
 
 def _said(project: Project, past: Queries, since: float) -> dict[str, Said]:
@@ -114,15 +121,16 @@ def _show_next(project: Project, most: int, *, as_json: bool) -> int:
 
 
 def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str, Said], most: int) -> None:
-    """Print the messages that differ, and how many there are of each rule and to each recipient."""
+    """Print the messages that differ, and how many there are of each rule and recipient that have any."""
     lines = list(_lines(difference))
     for line in lines[:most]:
         say(line)
     if len(lines) > most:
         say(_("… and {more} more: -n {all} shows all", more=len(lines) - most, all=len(lines)))
+    differ = [*difference.added, *difference.gone, *chain.from_iterable(difference.changed)]
     for name, of in _GROUPS.items():
         before, after = Counter(map(of, older.values())), Counter(map(of, newer.values()))
-        for key in sorted(before | after):
+        for key in sorted(set(map(of, differ))):
             say(f"{name} {key:<24} {before[key]:>6} -> {after[key]}")
     numbers = ", ".join(
         f"{len(part)} {name}" for name, part in zip(Difference._fields, difference, strict=True)

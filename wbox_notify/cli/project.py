@@ -95,9 +95,9 @@ def unknown_rule(project: Project, name: str) -> WboxError:
     return WboxError(problem, hint=hint if known else "wbox-notify check")
 
 
-def sound(project: Project) -> Project:
-    """Return a project without errors; print the errors and end with 78 otherwise."""
-    return _without(errors(project.problems), project)
+def sound(project: Project, place: Path | None = None) -> Project:
+    """Return a project without errors; else end with 78; ``place`` is where its files are."""
+    return _without(errors(project.problems), project, place)
 
 
 def usable(project: Project) -> Project:
@@ -106,10 +106,11 @@ def usable(project: Project) -> Project:
     return _without(wrong, project)
 
 
-def _without(wrong: Sequence[Problem], project: Project) -> Project:
+def _without(wrong: Sequence[Problem], project: Project, place: Path | None = None) -> Project:
     if wrong:
         print_problems(wrong)
-        message = Wording("errors: {number}, in {folder}", number=len(wrong), folder=project.settings.folder)
+        place = place or project.settings.folder
+        message = Wording("errors: {number}, in {folder}", number=len(wrong), folder=place)
         raise ConfigError(message, hint="wbox-notify check")
     return project
 
