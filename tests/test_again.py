@@ -44,6 +44,7 @@ def test_an_event_runs_once_more_and_makes_only_what_was_not_made(place: Workpla
     place.rule(RULES.replace("body.number", "body.number | default(body.nummer)"))
     token = {"Authorization": f"Bearer {json.loads(place.card.read_text())['token']}"}
     assert requests.post(f"{place.url}/-/reload", headers=token, timeout=10).json() == {"problems": []}
+    assert "runs 1 event through the rules: add --yes" in place.run("replay", "--failed").stderr
     assert place.run("replay", "--failed", "--yes").returncode == 0
     assert wbox.wait_for(2)[1]["body"]["message"] == "number 1"
     assert place.json("replay", "--rule", "called", "--yes")["count"] == 2
@@ -63,6 +64,7 @@ def test_what_is_not_there_is_said(place: Workplace) -> None:
     assert place.run("ack", "trouble").returncode == 3
     assert "did you mean `trouble`?" in place.run("ack", "troubel").stderr
     assert place.run("show", "7").returncode == 1
+    assert "nothing is known that fits" in place.run("log", "--rule", "nobody").stderr
 
 
 def test_a_trouble_is_acknowledged_from_the_command_line(place: Workplace, wbox: Simulator) -> None:

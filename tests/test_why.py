@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from workplace import Workplace, ended, until
 
+from wbox_notify.cli import lines
 from wbox_notify.simulator import Simulator
+from wbox_notify.web.console import show
 
 RULES = """
 version: 1
@@ -50,6 +52,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         assert ended(daemon)[0] == 0
         yield place
         place.leave()
+
+
+def test_decisions_that_are_alike_are_told_once_with_their_number() -> None:
+    told = lines.together(["if: x", "send: 1", "if: x"])
+    assert list(told) == ["if: x  (\N{MULTIPLICATION SIGN} 2)", "send: 1"]
+    alike, other = {"stage": "if", "detail": "x"}, {"stage": "send", "detail": "1"}
+    assert show.together([alike, other, alike]) == [(alike, 2), (other, 1)]
 
 
 def test_a_file_that_was_told_shows_each_step_of_each_rule(told: Workplace) -> None:

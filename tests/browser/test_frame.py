@@ -85,7 +85,10 @@ def test_a_broken_file_a_paused_device_and_a_silent_rule_are_told_on_each_page(w
     until(lambda: all(text in visitor.get("/about").text for text in ("sends nothing for now", "Silent:")))
     page.goto(f"{house.url}/about")
     expect(page.get_by_role("region", name="Mistakes in files")).to_contain_text("rules/broken.yaml:4:15")
-    expect(page.get_by_text("The device sends nothing for now.")).to_be_visible()
+    expect(page.get_by_text("The device sends nothing for now: ")).to_have_text(
+        "The device sends nothing for now: the phone is not linked; "
+        "scan the QR code again (wbox-notify pair). Look at the device"
+    )
     expect(page.get_by_text("Silent:")).to_contain_text("new-file until")
     windows.look("/about", "about-banners")
     broken.unlink()

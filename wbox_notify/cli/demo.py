@@ -125,7 +125,8 @@ def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say(f"  cp README.md {drop}/")
     say(f"  cp PICTURE.jpg {drop}/")
     say(f'  echo "Tea or coffee?" > {drop}/tea.poll.txt')
-    say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full\n')
+    say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full')
+    say(f"  WBOX_DATA_DIR={folder / 'data'} wbox-notify -c {folder} why\n")
     say(_("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).") + "\n")
 
 

@@ -1,5 +1,8 @@
 """Events, decisions and deliveries as lines for a person."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
 import click
 
 from wbox_notify.model.deliveries import Delivery, State
@@ -17,6 +20,12 @@ _STATES = {State.SENT: "green", State.DEAD: "red"}
 def decision(step: str, outcome: str, detail: str) -> str:
     """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
     return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {step}: {printable(detail)}"
+
+
+def together(decisions: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of decisions, each once and how often: the rows of a file are often decided alike."""
+    for line, times in Counter(decisions).items():
+        yield f"{line}  (\N{MULTIPLICATION SIGN} {times})" if times > 1 else line
 
 
 def target(message: Message | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, tzinfo
@@ -37,6 +38,13 @@ def _json(value: Any) -> str:
     """Return JSON without the characters that change the direction of text on a screen."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def confirm(question: str, refusal: str) -> None:
+    """Ask before something is done; without a terminal it is refused."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(refusal)
+    click.confirm(question, abort=True, err=True)
 
 
 def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:

@@ -1,7 +1,6 @@
 """``wbox-notify queue list|counts|retry|release|drop|cancel``."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, target
-from wbox_notify.cli.output import json_option, moment, say, say_json
+from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, open_queue, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
 from wbox_notify.engine import remind
@@ -282,16 +281,14 @@ def _matching(past: Queries, action: Action, state: str | None, chosen: Chosen) 
 
 def _confirm(number: int) -> None:
     """Ask before several deliveries are dropped; refuse without a terminal."""
-    if number and not sys.stdin.isatty():
-        text = plural(
+    if number:
+        question = plural("Drop {number} message for good?", "Drop {number} messages for good?", number)
+        refusal = plural(
             "this drops {number} message for good: add --yes",
             "this drops {number} messages for good: add --yes",
             number,
         )
-        raise click.UsageError(text)
-    if number:
-        question = plural("Drop {number} message for good?", "Drop {number} messages for good?", number)
-        click.confirm(question, abort=True, err=True)
+        confirm(question, refusal)
 
 
 def _summary(ids: Sequence[int]) -> str:

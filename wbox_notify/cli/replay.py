@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.output import json_option, moment, say, say_json
+from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
 from wbox_notify.cli.project import Queue, history, open_project, open_queue, usable
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.dispatch.queue import REPLAYED, once_more
@@ -64,7 +64,12 @@ def _confirm(number: int) -> None:
         question = plural(
             "Run {number} event through the rules?", "Run {number} events through the rules?", number
         )
-        click.confirm(question, abort=True, err=True)
+        refusal = plural(
+            "this runs {number} event through the rules: add --yes",
+            "this runs {number} events through the rules: add --yes",
+            number,
+        )
+        confirm(question, refusal)
 
 
 def _print(events: Sequence[Event], done: int) -> None:

@@ -16,7 +16,7 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
-from wbox_notify.cli.lines import coloured, decision, target
+from wbox_notify.cli.lines import coloured, decision, target, together
 from wbox_notify.cli.logs import log_to_stderr
 from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
 from wbox_notify.cli.project import open_project, print_problems, sound
@@ -165,8 +165,10 @@ class Feed:
                 return
             if event:
                 say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
-            for step in plan.decisions:
-                say(f"{clock(at)}      {decision(f'{step.rule} {step.stage}', step.outcome, step.detail)}")
+            for line in together(
+                decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
+            ):
+                say(f"{clock(at)}      {line}")
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""

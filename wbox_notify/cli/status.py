@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete, stop_on_signals
-from wbox_notify.cli.lines import decision, delivery_line
+from wbox_notify.cli.lines import decision, delivery_line, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import Remote, daemon_answers, history, open_project, phones, usable
 from wbox_notify.cli.times import since_option, until_option
@@ -165,6 +165,8 @@ def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bo
     if to or any(chosen.values()):
         look = partial(past.events_where, recipients=phones(project, to) if to else (), **chosen)
     last = _print_events(past, look(most=most), lang, as_json=as_json)
+    if not (last or follow or as_json):
+        click.echo(_("nothing is known that fits"), err=True)
     if follow:
         stop = stop_on_signals()
         while not stop.wait(_LOOK_EVERY):
@@ -185,9 +187,10 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
             say_json(fields)
             continue
         say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")
-        for step in decisions:
-            stage = f"{step['rule']} {step['stage']}"
-            say(f"          {decision(stage, step['outcome'], step['detail'])}")
+        for line in together(
+            decision(f"{step['rule']} {step['stage']}", step["outcome"], step["detail"]) for step in decisions
+        ):
+            say(f"          {line}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))
     return int(events[-1]["seq"]) if events else 0

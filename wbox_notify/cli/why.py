@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import coloured, decision, target, texts
+from wbox_notify.cli.lines import coloured, decision, target, texts, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, phones
 from wbox_notify.cli.times import since_option, until_option
@@ -149,9 +149,9 @@ def _lines(trail: Trail, lang: str) -> Iterator[str]:
 
 def _steps(trail: Trail, rule: str) -> Iterator[str]:
     """Yield what a rule decided, and when it goes on with what it holds."""
-    for step in trail.decisions:
-        if step["rule"] == rule:
-            yield f"    {decision(step['stage'], step['outcome'], step['detail'])}"
+    steps = [step for step in trail.decisions if step["rule"] == rule]
+    for line in together(decision(step["stage"], step["outcome"], step["detail"]) for step in steps):
+        yield f"    {line}"
     for memory in trail.waiting:
         if memory.rule == rule:
             yield "    " + _("{kind} goes on at {at}", kind=memory.kind, at=moment(memory.due or 0.0))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from wbox_notify.config.values import duration_text
 from wbox_notify.engine import dedupe, quiet, told
 from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
@@ -62,7 +63,7 @@ def _put_off(run: RuleRun, how: Throttle, state: ThrottleState, item: Item) -> T
         state = replace(state, queue=(*state.queue, item))
         run.decide(ThrottleState.KIND, "waits", f"number {len(state.queue)} in the queue")
         return state
-    detail = f"more than {how.most} in {how.per:.0f} s"
+    detail = f"more than {how.most} in {duration_text(how.per)}"
     if how.overflow == "queue":
         detail += ", and the queue is full"
     run.decide(ThrottleState.KIND, "stopped", detail)

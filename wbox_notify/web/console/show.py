@@ -1,7 +1,8 @@
 """How values are shown on the pages: times, states and phones."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -85,6 +86,7 @@ class Show:
             "day": self.day,
             "days": self.days,
             "tall": tall,
+            "together": together,
         }
 
     def time(self, iso: str | None) -> str:
@@ -144,6 +146,11 @@ class Show:
 def tall(seconds: float) -> float:
     """Return how tall a duration is in a picture of 60: 10 for each power of ten from 0.01 s on."""
     return min(max(10 * (math.log10(max(seconds, 0.001)) + 2), 2.0), 60.0)
+
+
+def together(steps: Iterable[Mapping[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """Return decisions, each once, with how often it was made: the rows of a file are often decided alike."""
+    return [(dict(step), times) for step, times in Counter(tuple(step.items()) for step in steps).items()]
 
 
 def phone(digits: str) -> str:
