@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbox_notify import __version__
+from wbox_notify.clients import transport
 from wbox_notify.clients.transport import Reply, Transport
 from wbox_notify.clients.wbox import ENDPOINTS, ApiError, Client, SessionStatus, _retry_after, _unavailable
 from wbox_notify.errors import ConfigError, WboxError
@@ -141,6 +142,7 @@ BAD_URLS = [
     "https://server.wbox.me/#a",
     "https://server.wbox.me/\nHost: other",
     "https://[::1",
+    "https://i❤.ws",
     f"https://{KEY} /",
 ]
 
@@ -390,7 +392,8 @@ def test_N02_a_name_server_that_hangs_ends_at_the_deadline_and_nothing_is_sent_l
         with closing(Client(f"http://wbox.test:{server.port}", KEY, deadline=1)) as client:
             before = threading.enumerate()
             given = client.send(HELLO)
-            [late] = [thread for thread in threading.enumerate() if thread not in before]
+            started = [thread for thread in threading.enumerate() if thread not in before]
+            [late] = [thread for thread in started if thread.name == "wbox-dial"]
             found.set()
             late.join(PATIENCE)
             assert not late.is_alive()
@@ -466,9 +469,10 @@ def test_an_answer_that_does_not_come_whole_is_unknown(script: Script) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
         % (len(SUCCESS), SUCCESS.encode()),
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n" + OK,
         b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 9\r\n\r\n" + SUCCESS.encode(),
     ],
-    ids=["without a length", "HTTP/1.0", "chunked", "after a 100", "with a broken header"],
+    ids=["without a length", "HTTP/1.0", "chunked", "after a 100", "after a 102", "with a broken header"],
 )
 def test_success_is_success_however_it_is_framed(whole: bytes) -> None:
     assert outcome_of(saying(whole)) is Outcome.SENT
@@ -557,6 +561,43 @@ def test_a_client_goes_on_after_a_deadline() -> None:
         assert client.send(HELLO).outcome is Outcome.UNKNOWN
         server.script = replying(OK)
         assert client.send(HELLO).outcome is Outcome.SENT
+
+
+def test_what_comes_before_an_answer_is_not_taken_for_it_and_no_answer_for_that_to_the_next_message() -> None:
+    def play(visit: Visit) -> None:
+        visit.request()
+        visit.say(b"HTTP/1.1 102 Processing\r\n\r\n")
+        visit.say(answer(400, '{"success": false, "message": "the first"}'))
+        visit.request()
+        visit.say(OK)
+
+    with FaultServer(play) as server, closing(Client(server.url, KEY)) as client:
+        assert client.send(HELLO).detail == "HTTP 400: the first"
+        assert client.send(HELLO).outcome is Outcome.SENT
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["wbox-dial", "wbox-deadlines"])
+def test_a_message_for_which_the_system_has_no_thread_is_not_sent_and_the_next_one_is(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(transport, "_watch", transport._Watch())
+    with FaultServer(wait) as server, closing(Client(server.url, KEY, deadline=1)) as client:
+        with monkeypatch.context() as short:
+            short.setattr(threading.Thread, "start", refuse)
+            given = client.send(HELLO)
+        assert (given.outcome, given.detail) == (
+            Outcome.NOT_SENT,
+            "wbox could not be reached: can't start new thread",
+        )
+        assert client.send(HELLO).detail == "no whole answer within 1 s"
 
 
 def test_a_connection_is_used_again() -> None:

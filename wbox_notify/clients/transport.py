@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
+from wbox_notify.model.clock import steady
 from wbox_notify.model.outcomes import Outcome
 
 LIMIT = 64 * 1024
@@ -66,6 +68,14 @@ class _Request(NamedTuple):
     headers: Mapping[str, str]
 
 
+def is_address(url: str) -> bool:
+    """Return whether an exchange can begin with an address."""
+    try:
+        return parse_url(url).host is not None
+    except (HTTPError, ValueError):
+        return False
+
+
 class Transport:
     """The connection to one server; it is used by one thread at a time."""
 
@@ -76,7 +86,7 @@ class Transport:
         *,
         connect: float,
         deadline: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> None:
         self._base = base
         # An encoded body could be a bomb, so none is asked for; one that comes is opened up to the limit.
@@ -157,6 +167,17 @@ def _query(params: Mapping[str, Any] | None) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
+class _Response(HTTPResponse):
+    """The answer to a request, without what a server may say before it (``102 Processing``)."""
+
+    def begin(self) -> None:
+        """Read the answer up to its body."""
+        super().begin()
+        while self.status < HTTPStatus.OK:
+            self.headers = None  # type: ignore[assignment]  # so that http.client begins anew
+            super().begin()
+
+
 class _Connection(HTTPConnection):
     """A connection that another thread can cut.
 
@@ -166,6 +187,7 @@ class _Connection(HTTPConnection):
         is_whole: Whether the answer to the last request was read to its end.
     """
 
+    response_class = _Response
     is_cut = False
     has_left = False
     is_whole = False
@@ -235,8 +257,10 @@ class _Dial:
     def connection(self, until: float) -> _Connection | Silence | None:
         """Return the connection once it is open, or why it is not; None where that takes too long."""
         try:
-            self._worker.start()
+            _begin(self._worker)
             self._worker.join(max(until - time.monotonic(), 0.0))
+        except OSError as error:
+            return _unreached(error)
         finally:
             if self._worker.is_alive():
                 self._connection.cut()
@@ -245,6 +269,7 @@ class _Dial:
     def _run(self) -> None:
         connection = self._connection
         try:
+            _watch.begin()
             connection.connect()
         except _FAILURES as error:
             connection.unplug()
@@ -264,15 +289,20 @@ class _Watch:
         self._thread: threading.Thread | None = None
         self._wakes = math.inf
 
+    def begin(self) -> None:
+        """Start the thread where it does not run, as at first and after a fork. Raises OSError."""
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="wbox-deadlines", daemon=True)
+                _begin(thread)
+                self._thread = thread
+
     @contextmanager
     def cutting(self, connection: _Connection, until: float) -> Iterator[None]:
         """Cut a connection at a time of the monotonic clock, unless the block ends before."""
         with self._changed:
             self._deadlines[connection] = until
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="wbox-deadlines", daemon=True)
-                self._thread.start()
-            elif until < self._wakes:
+            if until < self._wakes:
                 self._changed.notify()
         try:
             yield
@@ -289,6 +319,14 @@ class _Watch:
                     connection.cut()
                 self._wakes = min(self._deadlines.values(), default=math.inf)
                 self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
+
+
+def _begin(thread: threading.Thread) -> None:
+    """Start a thread; OSError where the system has none to give."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
 
 
 _watch = _Watch()

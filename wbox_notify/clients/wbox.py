@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wbox_notify import __version__
-from wbox_notify.clients.transport import Reply, Silence, Transport
+from wbox_notify.clients.transport import Reply, Silence, Transport, is_address
 from wbox_notify.errors import ConfigError, Exit, WboxError
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -236,7 +236,7 @@ class Client:
 
 def _checked_url(url: str) -> str:
     """Return the address without a slash at its end."""
-    if not _is_usable(url):
+    if not _is_usable(url) or not is_address(url):
         raise ConfigError("the address of wbox is not usable", hint="write it as https://server.wbox.me")
     parts = urlsplit(url)
     if "@" in parts.netloc:
