@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,26 @@ def house(tmp_path: Path) -> Iterator[Callable[[str], House]]:
 
 
 RULE = "trigger: {file: {path: drop, done: done/, failed: failed/, duplicate: again/}}"
+
+
+def test_a_store_that_cannot_say_what_is_final_is_reported_once_and_once_when_it_can(
+    house: Callable[[str], House],
+) -> None:
+    one = house(RULE)
+    one.file()
+    for _ in range(one.take()):
+        one.end()
+    with closing(sqlite3.connect(one.folder / "data" / "a.db")) as other:
+        other.execute("alter table event rename to away")
+        pauses = [one.after() for _ in range(3)]
+        other.execute("alter table away rename to event")
+    assert pauses == [30.0] * 3
+    one.after()
+    assert one.there == ["drop/done/a.pdf"]
+    problem, relief = one.reports
+    assert problem.startswith("Processed files stay where they are for now: ")
+    assert "no such table" in problem
+    assert relief == "What becomes of processed files is known again."
 
 
 @pytest.mark.parametrize(

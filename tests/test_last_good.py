@@ -80,13 +80,15 @@ def test_the_copy_is_private_and_leaves_out_keys(folder: Path, environ: dict[str
 
 
 def test_without_a_copy_or_with_a_damaged_one_there_is_nothing_to_follow(
-    folder: Path, environ: dict[str, str]
+    folder: Path, environ: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = load(folder, environ).settings
     assert restore(settings, environ, settings.data_dir / "copy") is None
+    assert caplog.messages == []
     settings.data_dir.mkdir()
-    (settings.data_dir / "last-good.zip").write_bytes(os.urandom(100))
+    (settings.data_dir / "last-good.zip").write_bytes(bytes(100))
     assert restore(settings, environ, settings.data_dir / "copy") is None
+    assert caplog.messages == ["the last good rules cannot be used: File is not a zip file"]
 
 
 def test_no_damage_to_the_copy_is_an_error_of_its_own(folder: Path, environ: dict[str, str]) -> None:

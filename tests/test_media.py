@@ -545,7 +545,9 @@ def test_U07_a_link_ends_with_its_use(desk: Desk) -> None:
     assert desk.fetch(url) is None, "also before anything was deleted"
 
 
-def test_U07_a_link_of_an_other_key_name_or_kind_leads_nowhere(desk: Desk) -> None:
+def test_U07_a_link_of_an_other_key_name_or_kind_leads_nowhere(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     desk.keep(desk.put("a.png"))
     url = desk.publish()
     token = url.split("/")[4]
@@ -555,6 +557,12 @@ def test_U07_a_link_of_an_other_key_name_or_kind_leads_nowhere(desk: Desk) -> No
     copy = desk.folder / "data" / "media" / sha256(PNG)
     copy.write_bytes(b"changed")
     assert desk.fetch(url) is None
+    copy.unlink()
+    assert desk.fetch(url) is None
+    assert caplog.messages == [
+        "the copy of a.png cannot be lent: it was changed",
+        "the copy of a.png cannot be lent: No such file or directory",
+    ]
 
 
 @given(st.text(max_size=120), st.integers(0, 200), st.integers(1, 255))

@@ -3,7 +3,7 @@
 import socket
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from answering import Answering, many_files
 from doorway import Doorway, rest, status
 from workplace import Workplace
 
+from wbox_notify.errors import StoreError
 from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.simulator import Simulator
@@ -154,6 +155,15 @@ def test_W10_of_many_refusals_three_an_hour_are_kept_and_the_rest_is_counted() -
         "401, 997 more calls like these were refused within the hour",
     ]
     assert [event.data["call"] for event, _ in kept[6:]] == ["/hook/push", "elsewhere"]
+
+
+def test_W10_a_refusal_that_the_history_does_not_take_is_in_the_log_with_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lost: Future[None] = Future()
+    Refusals(lambda _event, _plan: lost).report("push", 413, "/hook/push from 10.0.0.7", "too large")
+    lost.set_exception(StoreError("the disk is full"))
+    assert caplog.messages[-1] == "a refused call is not in the history: the disk is full"
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """``wbox-notify check`` and ``wbox-notify schema``."""
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from wbox_notify.rules.check import check as find_problems
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.rules.summary import summary
 from wbox_notify.store import open_history
+
+log = logging.getLogger(__name__)
 
 
 @click.command("check")
@@ -47,7 +50,8 @@ def _known(project: Project) -> Known:
     """Return the look-up of the files that were seen; without a store all files are new."""
     try:
         history = open_history(project.settings.store)
-    except StoreError:
+    except StoreError as error:
+        log.warning("which files were seen before is not known: %s", error.with_hint)
         history = None
     return history.known if history else lambda _versions: {}
 

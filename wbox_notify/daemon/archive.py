@@ -29,7 +29,7 @@ from wbox_notify.triggers.health import Alarm, HealthReporter, no_alarm
 _EVERY, _IN_TROUBLE = 1.0, 30.0
 _DAY = 86400.0
 _FORGOTTEN = 30 * _DAY
-_ABOUT = "putting files away"
+_ABOUT, _STORE = "putting files away", "the store"
 _DEDUPE = "dedupe"
 
 _ONE_AT_WORK = threading.Lock()
@@ -64,11 +64,14 @@ class Archive(PeriodicThread):
         if not _ONE_AT_WORK.acquire(blocking=False):
             return _EVERY
         try:
-            return self._put_some_away()
-        except StoreError:  # whoever fills the store tells of it
+            pause = self._put_some_away()
+        except StoreError as error:
+            self._health.tell(_STORE, f"Processed files stay where they are for now: {error}.")
             return _IN_TROUBLE
         finally:
             _ONE_AT_WORK.release()
+        self._health.over(_STORE, "What becomes of processed files is known again.")
+        return pause
 
     def _put_some_away(self) -> float:
         finals, self._at = self._files.finals(self._at)

@@ -1,5 +1,6 @@
 """The last good project: a copy of its files in the data folder, for a start while one of them is broken."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -10,6 +11,8 @@ from wbox_notify.config import private
 from wbox_notify.config.settings import FILE, Settings
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.rules import Project, load
+
+log = logging.getLogger(__name__)
 
 _ARCHIVE = "last-good.zip"
 _LARGEST = 1 << 20
@@ -46,7 +49,10 @@ def restore(settings: Settings, environ: Mapping[str, str], folder: Path) -> Pro
             shutil.rmtree(folder)
         with ZipFile(settings.data_dir / _ARCHIVE) as archive:
             archive.extractall(folder)
-    except Exception:  # noqa: BLE001 - the library raises whatever a damaged archive leads to
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - the library raises whatever a damaged archive leads to
+        log.warning("the last good rules cannot be used: %s", error)
         return None
     project = load(settings.folder, environ, copy=folder)
     if errors(project.problems) or not project.rules:

@@ -319,8 +319,9 @@ class Dispatcher(PeriodicThread):
         everywhere = answer.outcome in FOR_ALL
         try:
             return self._store.others_passed(delivery, answer.outcome, everywhere=everywhere)
-        except StoreError:
-            return False  # whose fault it was can wait; how it ended must be written down
+        except StoreError as error:  # whose fault it was can wait; how it ended must be written down
+            log.warning("whether other messages passed is not known: %s", error)
+            return False
 
     def _put_back_lost_claims(self) -> None:
         """Put back deliveries that are marked as being sent at two checks in a row, but that no sender has.

@@ -122,11 +122,13 @@ class MediaFiles:
             return None
         try:
             descriptor = os.open(self._spool.path(item.sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+        except OSError as error:
+            log.warning("the copy of %s cannot be lent: %s", item.name, error.strerror)
             return None
         if os.fstat(descriptor).st_size == item.size:
             return Opened(item, descriptor)
         os.close(descriptor)
+        log.warning("the copy of %s cannot be lent: it was changed", item.name)
         return None
 
     def reserve(self, item: Item, size: int) -> bool:

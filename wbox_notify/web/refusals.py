@@ -6,16 +6,17 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from wbox_notify.errors import StoreError, WboxError
+from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.redaction import redacted
@@ -23,7 +24,7 @@ from wbox_notify.web.requests import RETRY_SOON
 
 log = logging.getLogger(__name__)
 
-Keep = Callable[[Event, Plan], object]
+Keep = Callable[[Event, Plan], Future[Any] | None]
 """Begins to store an event from which nothing follows."""
 
 Handlers = Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]
@@ -113,8 +114,13 @@ class Refusals:
         data = {"call": redacted(call), "status": status}
         event = Event(id=event_id, type="refused", at=datetime.now(UTC), data=data)
         decision = Decision(rule="-", stage="webhook", outcome="failed", detail=f"{status}, {reason}")
-        with suppress(StoreError):  # the log has it
-            self._keep(event, Plan(event_id=event_id, decisions=(decision,)))
+        if kept := self._keep(event, Plan(event_id=event_id, decisions=(decision,))):
+            kept.add_done_callback(_tell_if_lost)
+
+
+def _tell_if_lost(kept: Future[Any]) -> None:
+    if error := kept.exception():
+        log.warning("a refused call is not in the history: %s", error)
 
 
 def refusal_handlers(refusals: Refusals) -> Handlers:
