@@ -1,6 +1,7 @@
 """``wbox-notify status`` and ``wbox-notify log``."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -164,19 +165,24 @@ def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bo
     look = past.events
     if to or any(chosen.values()):
         look = partial(past.events_where, recipients=phones(project, to) if to else (), **chosen)
-    last = _print_events(past, look(most=most), lang, as_json=as_json)
-    if not (last or follow or as_json):
-        click.echo(_("nothing is known that fits"), err=True)
+    show = partial(_print_events, past, lang=lang, as_json=as_json)
+    last = show(look(most=most))
     if follow:
-        stop = stop_on_signals()
-        while not stop.wait(_LOOK_EVERY):
-            new = [row for row in look(after=last) if row["planned"] is not None]
-            last = _print_events(past, new, lang, as_json=as_json) or last
+        _follow(look, show, last)
+    elif not (last or as_json):
+        click.echo(_("nothing is known that fits"), err=True)
     past.close()
     return 0
 
 
-def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> int:
+def _follow(look: Callable[..., list[Row]], show: Callable[[list[Row]], int], last: int) -> None:
+    """Show events that come after the last one, once they are planned, until a signal ends it."""
+    stop = stop_on_signals()
+    while not stop.wait(_LOOK_EVERY):
+        last = show([row for row in look(after=last) if row["planned"] is not None]) or last
+
+
+def _print_events(past: Queries, events: list[Row], *, lang: str, as_json: bool) -> int:
     """Print events and return the number of the last one, 0 for none."""
     for row in events:
         event, decisions, deliveries = rows.event(row), past.decisions(row["id"]), past.deliveries(row["id"])
