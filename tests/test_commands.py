@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,14 @@ import requests
 from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.cli import COMMANDS
+from wbox_notify.model.deliveries import Plan, PlannedMessage
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
 from wbox_notify.simulator import Simulator
+from wbox_notify.store import open_store
 
 PHONE = "+90 555 123 45 67"
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def test_help_names_every_command_and_loads_none_of_them() -> None:
@@ -280,6 +285,38 @@ def test_run_prints_each_step_and_log_and_status_tell_it_again(place: Workplace,
     assert "stopped never if: if[0] file.size > 999 (file.size = 5)" in log
     assert "text  to +90555***4567  sent" in log
     assert "sent in 24 h: 1" in place.run("status").stdout
+
+
+def test_log_follows_each_event_of_a_burst_when_its_plan_is_made(place: Workplace) -> None:
+    store = open_store(place.store)
+    calls = [a_call(number) for number in range(301)]
+    store.put_events(calls[:2], 1.0).result()
+    store.put_plans([Plan(event_id="call:0")], 1.0).result()
+    process = place.start("log", "--follow", "--json")
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["event"] == "call:0"
+    store.put_events(calls, 2.0).result()
+    store.put_plans([Plan(event_id=call.id) for call in calls], 2.0).result()
+    told = [json.loads(process.stdout.readline())["event"] for _ in calls[1:]]
+    assert told == [call.id for call in calls[1:]]
+    assert ended(process)[0] == 0
+    store.close()
+
+
+def test_log_tells_of_each_event_the_message_that_told_of_several(place: Workplace) -> None:
+    store = open_store(place.store)
+    store.put_events([a_call(0), a_call(1)], 1.0).result()
+    text = Text(phone="905551234567", message="both")
+    told = PlannedMessage(key="g", rule="g", message=text, events=("call:0", "call:1"))
+    store.put_plans([Plan(event_id="call:0", messages=(told,)), Plan(event_id="call:1")], 1.0).result()
+    store.close()
+    events = [json.loads(line) for line in place.run("log", "--json").stdout.splitlines()]
+    assert [[sent["rule"] for sent in event["deliveries"]] for event in events] == [["g"], ["g"]]
+
+
+def a_call(number: int) -> Event:
+    """Return a call of a hook."""
+    return Event(id=f"call:{number}", type="webhook", at=NOW, data={"path": "x", "body": {}})
 
 
 def test_times_are_those_of_the_project_wherever_its_machine_is(place: Workplace) -> None:

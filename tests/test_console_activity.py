@@ -19,8 +19,9 @@ from test_history_size import steps
 from workplace import until
 
 from wbox_notify.dispatch.queue import silencing
-from wbox_notify.model.deliveries import Plan
+from wbox_notify.model.deliveries import Decision, Plan, PlannedMessage
 from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Text
 from wbox_notify.store import Store, open_store
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Wanted
@@ -285,6 +286,42 @@ def test_a_page_looks_at_so_many_events_however_long_the_history_is(tmp_path: Pa
     assert steps(many, lambda: ask(many))[0] <= 1.5 * steps(few, lambda: ask(few))[0] + 100
     few.close()
     many.close()
+
+
+def test_what_came_of_an_event_is_counted_however_much_it_is(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/data.db")
+    many = tuple(a_message(f"m{number}", "storm") for number in range(250))
+    decisions = tuple(
+        Decision(rule="storm", stage="send", outcome="passed", detail=str(number)) for number in range(250)
+    )
+    group = a_message("group", "group", events=("one", "two"))
+    for name, messages in (("one", many), ("two", (group,))):
+        plan = Plan(event_id=name, messages=messages, decisions=decisions if name == "one" else ())
+        store.put_message(an_event(name), plan, NOW).result()
+    [storm, told] = store.outcomes(["one", "two"])["one"]
+    assert (storm.rule, storm.states) == ("storm", {"queued": 250})
+    assert storm.last
+    assert storm.last["detail"] == "249"
+    assert (told.rule, told.states, told.last) == ("group", {"queued": 1}, None)
+    assert [made.rule for made in store.outcomes(["two"])["two"]] == ["group"]
+    store.drop(None, NOW).result()
+    assert store.outcomes(["two"])["two"][0].states == {"cancelled": 1}
+    store.close()
+
+
+def test_an_event_has_failed_where_the_message_has_that_told_of_it_too(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/data.db")
+    failed = a_message("group", "group", events=("one", "two"), problem="no text")
+    store.put_message(an_event("one"), Plan(event_id="one"), NOW).result()
+    store.put_message(an_event("two"), Plan(event_id="two", messages=(failed,)), NOW).result()
+    store.put_message(an_event("three"), Plan(event_id="three"), NOW).result()
+    assert [row["id"] for row in store.events_where(failed=True)] == ["one", "two"]
+    store.close()
+
+
+def a_message(key: str, rule: str, **more: Any) -> PlannedMessage:
+    """Return a text as a plan has it."""
+    return PlannedMessage(key=key, rule=rule, message=Text(phone="905551234567", message=key), **more)
 
 
 def a_history(path: Path, number: int) -> Store:

@@ -205,6 +205,17 @@ def test_both_hours_are_there_in_the_night_in_which_clocks_go_back() -> None:
     assert [(hour["hour"][19:], hour["sent"]) for hour in twice] == [("+02:00", 4), ("+01:00", 4)]
 
 
+def test_no_hour_is_left_out_where_clocks_go_back_by_half_an_hour() -> None:
+    now = datetime(2026, 4, 4, 20, 20, tzinfo=UTC).timestamp()
+    zone = ZoneInfo("Australia/Lord_Howe")
+    hours = charts.by_hour(STORE, now, zone)
+    assert [hour["sent"] for hour in hours if hour["hour"].startswith("2026-04-05T01")] == [6]
+    assert [hour["sent"] for hour in hours[:-1] if hour["sent"] != 6] == [4] * 22
+    assert [hour["hour"] for hour in charts.delays(STORE, now, zone)["hours"]] == [
+        hour["hour"] for hour in hours
+    ]
+
+
 def test_delays_and_ages_are_told_in_shares() -> None:
     now = datetime(2026, 11, 23, 9, 20, tzinfo=UTC).timestamp()
     shown = charts.delays(STORE, now, UTC)

@@ -43,6 +43,17 @@ def test_what_comes_in_appears_by_itself(windows: Windows) -> None:
     expect(page.get_by_text("/hook/alarm")).to_have_count(shown + 1)
 
 
+def test_what_changes_while_the_page_is_on_its_way_is_asked_for_once_more(windows: Windows) -> None:
+    page = windows.page()
+    page.goto(f"{windows.house.url}/activity")
+    page.evaluate("() => { window.asked = []; fetch = () => new Promise((_, fail) => asked.push(fail)); }")
+    page.evaluate("renewSoon()")
+    until(lambda: page.evaluate("asked.length") == 1)
+    page.evaluate("renewSoon()")
+    page.evaluate("asked[0]()")
+    until(lambda: page.evaluate("asked.length") == 2)
+
+
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[4]], ids=lambda kind: kind.name)
 def test_a_trouble_is_acknowledged_and_a_rule_silenced_by_buttons(windows: Windows, kind: Kind) -> None:
     name = f"webhook:alarm:{kind.name}"

@@ -26,13 +26,14 @@ from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken, translated
 from wbox_notify.rules import Project
-from wbox_notify.store import Queries, open_history, rows
+from wbox_notify.store import Queries, open_history, rows, statements
 from wbox_notify.store.database import Row
 from wbox_notify.store.trails import decision_fields, event_fields
 
 _DAY = 86400.0
 _LOOK_EVERY = 0.3
 _FILES_WITHIN = 2.0
+_NEWEST = 1000
 
 
 @click.command("status")
@@ -165,27 +166,43 @@ def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bo
     look = past.events
     if to or any(chosen.values()):
         look = partial(past.events_where, recipients=phones(project, to) if to else (), **chosen)
-    show = partial(_print_events, past, lang=lang, as_json=as_json)
-    last = show(look(most=most))
+    newest = _last(_planned(past.events(most=_NEWEST)))
+    events = look(most=most)
     if follow:
-        _follow(look, show, last)
-    elif not (last or as_json):
+        events = _planned(events)
+    if not (events or follow or as_json):
         click.echo(_("nothing is known that fits"), err=True)
+    _print_events(past, events, lang, as_json=as_json)
+    if follow:
+        _follow(past, partial(look, most=statements.ALL), _last(events) or newest, as_json=as_json)
     past.close()
     return 0
 
 
-def _follow(look: Callable[..., list[Row]], show: Callable[[list[Row]], int], last: int) -> None:
-    """Show events that come after the last one, once they are planned, until a signal ends it."""
+def _follow(past: Queries, look: Callable[..., list[Row]], last: int, *, as_json: bool) -> None:
+    """Print the events after one as soon as they are planned, until a signal comes."""
     stop = stop_on_signals()
     while not stop.wait(_LOOK_EVERY):
-        last = show([row for row in look(after=last) if row["planned"] is not None]) or last
+        events = _planned(look(after=last))
+        _print_events(past, events, spoken.get(), as_json=as_json)
+        last = _last(events) or last
 
 
-def _print_events(past: Queries, events: list[Row], *, lang: str, as_json: bool) -> int:
-    """Print events and return the number of the last one, 0 for none."""
+def _planned(events: list[Row]) -> list[Row]:
+    """Return events without the newest, as long as these are still to be planned."""
+    planned = [number for number, row in enumerate(events, 1) if row["planned"] is not None]
+    return events[: planned[-1]] if planned else []
+
+
+def _last(events: list[Row]) -> int:
+    """Return the number of the last event, 0 for none."""
+    return int(events[-1]["seq"]) if events else 0
+
+
+def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> None:
     for row in events:
-        event, decisions, deliveries = rows.event(row), past.decisions(row["id"]), past.deliveries(row["id"])
+        event, decisions = rows.event(row), past.decisions(row["id"])
+        deliveries = past.deliveries_about(row["id"])
         if as_json:
             fields = event_fields(event, row["received"])
             fields["decisions"] = [decision_fields(step) for step in decisions]
@@ -199,4 +216,3 @@ def _print_events(past: Queries, events: list[Row], *, lang: str, as_json: bool)
             say(f"          {line}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))
-    return int(events[-1]["seq"]) if events else 0

@@ -35,6 +35,14 @@ class RuleStanding(NamedTuple):
     silent: float | None
 
 
+class Made(NamedTuple):
+    """What a rule made of an event: how many deliveries in each state, and the last that it decided."""
+
+    rule: str
+    states: Mapping[State, int]
+    last: Row | None
+
+
 class Chosen(NamedTuple):
     """Which deliveries are asked for: those of a rule, of an event, to some recipients; empty for any."""
 
@@ -328,6 +336,19 @@ class Queries:
     def decisions(self, event_id: str, most: int = statements.ALL) -> list[Row]:
         """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""
         return self._database.read(statements.DECISIONS, {"id": event_id, "most": most})
+
+    def outcomes(self, ids: Sequence[str]) -> dict[str, list[Made]]:
+        """Return what each rule made of some events, in the order in which the rules took them up."""
+        about = {"ids": rows.listed(ids)}
+        last = self._database.read(statements.LAST_DECISIONS, about)
+        decided = {(row["event_id"], row["rule"]): row for row in last}
+        made: dict[tuple[str, str], dict[State, int]] = {place: {} for place in decided}
+        for row in self._database.read(statements.MADE_OF_EVENTS, about):
+            made.setdefault((row["event_id"], row["rule"]), {})[State(row["state"])] = row["many"]
+        outcomes: dict[str, list[Made]] = {event_id: [] for event_id in ids}
+        for (event_id, rule), states in made.items():
+            outcomes[event_id].append(Made(rule, states, decided.get((event_id, rule))))
+        return outcomes
 
     def deliveries(self, event_id: str, most: int = statements.ALL) -> list[Delivery]:
         """Return the deliveries that came of an event."""

@@ -46,7 +46,9 @@ and (:recipients = '[]' or exists (select 1 from delivery d
     where t.event_id = e.id and d.recipient in (select value from json_each(:recipients))))
 and (not :failed or exists (select 1 from decision c where c.event_id = e.id and c.outcome = 'failed')
     or exists (select 1 from delivery d
-        where d.event_id = e.id and d.state in ('dead', 'held', 'expired')))
+        where d.event_id = e.id and d.state in ('dead', 'held', 'expired'))
+    or exists (select 1 from told t join delivery d on d.key = t.delivery
+        where t.event_id = e.id and d.state in ('dead', 'held', 'expired')))
 """
 
 EVENTS_WHERE = f"""
@@ -106,6 +108,14 @@ values (:event_id, :rule, :stage, :outcome, :detail, :at)
 
 DECISIONS = "select * from decision where event_id = :id order by seq limit :most"
 """Find what was decided about an event."""
+
+LAST_DECISIONS = """
+select c.* from (
+    select max(c.seq) as last, min(c.seq) as number
+    from json_each(:ids) cross join decision c where c.event_id = json_each.value group by c.event_id, c.rule
+) as newest join decision c on c.seq = newest.last order by newest.number
+"""
+"""Find the last that each rule decided about some events."""
 
 # What rules remember
 
@@ -519,6 +529,18 @@ select d.* from told t join delivery d on d.key = t.delivery
 where t.event_id = :id and d.event_id <> :id order by d.id limit :most
 """
 """Find what told of an event together with others, as a group or a digest does."""
+
+MADE_OF_EVENTS = """
+select event_id, rule, state, count(*) as many from (
+    select d.event_id, d.rule, d.state, d.id
+    from json_each(:ids) cross join delivery d where d.event_id = json_each.value
+    union all
+    select t.event_id, d.rule, d.state, d.id
+    from json_each(:ids) cross join told t join delivery d on d.key = t.delivery
+    where t.event_id = json_each.value and d.event_id <> t.event_id
+) as counted group by event_id, rule, state order by min(id)
+"""
+"""Count what came of events, or told of them together with others, by rule and state."""
 
 STANDINGS = "select key, state, changed from delivery where key in (select value from json_each(:keys))"
 """Find the states of deliveries by their keys, for the copies of their files."""

@@ -16,7 +16,6 @@ from wbox_notify.dispatch.queue import REPLAYED, acknowledgement, once_more, sil
 from wbox_notify.engine import escalate
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Delivery
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project
@@ -135,7 +134,7 @@ def all_events(console: Console, asked: Mapping[str, str]) -> dict[str, Any]:
     return {
         "filters": given,
         "problem": problem,
-        "events": [_summary(console, row) for row in found],
+        "events": _summaries(console, found),
         "rules": [rule.id for rule in project.rules],
         "people": sorted(project.people.contacts),
         "looked_at": looked_at,
@@ -166,29 +165,25 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
-def _summary(console: Console, row: Row) -> dict[str, Any]:
-    """Return an event with what each rule made of it."""
-    event = rows.event(row)
-    deliveries = console.store.deliveries_about(event.id, _MOST_DELIVERIES)
-    decisions = console.store.decisions(event.id, _MOST_DELIVERIES)
-    names = dict.fromkeys([*(step["rule"] for step in decisions), *(sent.rule for sent in deliveries)])
-    return {
-        **event_fields(event, row["received"]),
-        "href": address(event.id),
-        "seq": row["seq"],
-        "rules": [_outcome(name, decisions, deliveries) for name in names],
-    }
-
-
-def _outcome(rule: str, decisions: Sequence[Row], deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """Return what a rule made of an event: how many deliveries in which state, and its last decision."""
-    states: dict[str, int] = {}
-    for delivery in deliveries:
-        if delivery.rule == rule:
-            states[delivery.state.value] = states.get(delivery.state.value, 0) + 1
-    steps = [step for step in decisions if step["rule"] == rule]
-    last = {name: steps[-1][name] for name in ("stage", "outcome", "detail")} if steps else None
-    return {"rule": rule, "states": states, "last": last}
+def _summaries(console: Console, found: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return events, each with what every rule made of it."""
+    outcomes = console.store.outcomes([row["id"] for row in found])
+    return [
+        {
+            **event_fields(rows.event(row), row["received"]),
+            "href": address(row["id"]),
+            "seq": row["seq"],
+            "rules": [
+                {
+                    "rule": made.rule,
+                    "states": made.states,
+                    "last": made.last and {name: made.last[name] for name in ("stage", "outcome", "detail")},
+                }
+                for made in outcomes[row["id"]]
+            ],
+        }
+        for row in found
+    ]
 
 
 def one_event(console: Console, row: Row, request: Request) -> dict[str, Any]:

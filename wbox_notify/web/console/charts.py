@@ -66,9 +66,9 @@ def delays(store: Queries, now: float, zone: tzinfo) -> dict[str, Any]:
     They are of the newest 200 of each hour.
     """
     hours, every = [], []
-    for hour in _hours(now, zone):
-        begin = hour.timestamp()
-        sample = sorted(store.delays(begin, begin + _HOUR, _SAMPLE))
+    begins = _hours(now, zone)
+    for hour, end in pairwise([*begins, datetime.fromtimestamp(now + _HOUR, UTC)]):
+        sample = sorted(store.delays(hour.timestamp(), end.timestamp(), _SAMPLE))
         every += sample
         hours.append({"hour": hour.isoformat(), **_percentiles(sample)})
     return {**_percentiles(sorted(every)), "hours": hours}
@@ -84,9 +84,13 @@ def _at(ordered: Sequence[float], share: float) -> float | None:
 
 
 def _hours(now: float, zone: tzinfo) -> list[datetime]:
-    """Return when each of the last 24 hours by the clocks of a zone began, the one that runs last."""
-    last = _hour_of(now, zone).astimezone(UTC)
-    return [(last - timedelta(hours=number)).astimezone(zone) for number in range(HOURS - 1, -1, -1)]
+    """Return when each of the last 24 hours by the clocks of a zone began, the one that runs last.
+
+    Where clocks are set by half an hour, one of them is longer or shorter.
+    """
+    slots = range(int(now), int(now) - (HOURS + 1) * int(_HOUR), -_SLOT)
+    hours = {(hour := _hour_of(at, zone)).timestamp(): hour for at in slots}
+    return [*hours.values()][:HOURS][::-1]
 
 
 def _hour_of(at: float, zone: tzinfo) -> datetime:

@@ -18,7 +18,6 @@ from wbox_notify.model.deliveries import OPEN, STUCK, State
 from wbox_notify.rules import Project
 from wbox_notify.rules.recipients import shown
 from wbox_notify.store import Store
-from wbox_notify.store.database import Row
 from wbox_notify.store.rows import event as event_of
 from wbox_notify.store.trails import event_fields
 from wbox_notify.web.console import charts, device
@@ -66,7 +65,7 @@ def model(console: Console, lang: str) -> dict[str, Any]:
         "on_duty": _on_duty(project, moment),
         "holding": _coming(project, [step for step in held if step.what != SilenceState.KIND], lang),
         "schedules": _coming(project, sorted(ahead.scheduled(project, moment)), lang),
-        "latest": [_event(store, row) for row in reversed(store.events(most=_LATEST))],
+        "latest": _events(store),
     }
 
 
@@ -93,13 +92,18 @@ def _coming(project: Project, steps: Sequence[Coming], lang: str) -> list[dict[s
     ]
 
 
-def _event(store: Store, row: Row) -> dict[str, Any]:
-    """Return an event with its rules, and how many messages it made in each state."""
-    decisions, deliveries = store.decisions(row["id"]), store.deliveries(row["id"])
-    rules = [step["rule"] for step in decisions] + [delivery.rule for delivery in deliveries]
-    return {
-        **event_fields(event_of(row), row["received"]),
-        "rules": [*dict.fromkeys(rules)],
-        "deliveries": Counter(delivery.state for delivery in deliveries),
-        "outcomes": [*dict.fromkeys(step["outcome"] for step in decisions)],
-    }
+def _events(store: Store) -> list[dict[str, Any]]:
+    """Return the latest events, each with its rules, and how many messages it made in each state."""
+    latest = store.events(most=_LATEST)[::-1]
+    outcomes = store.outcomes([row["id"] for row in latest])
+    return [
+        {
+            **event_fields(event_of(row), row["received"]),
+            "rules": [made.rule for made in outcomes[row["id"]]],
+            "deliveries": sum((Counter(made.states) for made in outcomes[row["id"]]), Counter[State]()),
+            "outcomes": [
+                *dict.fromkeys(made.last["outcome"] for made in outcomes[row["id"]] if made.last is not None)
+            ],
+        }
+        for row in latest
+    ]
