@@ -29,6 +29,7 @@ rules:
     text: "Your token: {{ body.x }}"
     to: "+905551112233"
     path: /srv/invoices/2026/12/20261129
+    url: https://files.example.com:8443/a@b.png?day=1&monkey={{ x }}
 """
 
 HIDDEN = [
@@ -61,6 +62,9 @@ HIDDEN = [
     "password: SECRET",
     "headers: {authorization: SECRET}",
     "x-api-key: SECRET",
+    "media: {url: 'https://anna:SECRET@files.example.com/a.png'}",
+    "media: {url: https://SECRET@files.example.com/a.png}",
+    "media: {url: 'https://files.example.com/a.png?size=1&X-Amz-Signature=SECRET&token=SECRET'}",
 ]
 
 

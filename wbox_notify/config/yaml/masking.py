@@ -9,6 +9,11 @@ _TOKEN = re.compile(
     r"|(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20,}={0,2}"
 )
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_OPENER = re.compile(
+    r"(?<=://)[^\s/@\"']+(?=@)"
+    r"|(?P<name>(?<=[?&])(?:[\w-]{0,40}[_-])?(?:key|apikey|auth|token|secret|password|sig|signature)=)[^\s&\"']+",
+    re.IGNORECASE,
+)
 _OUTLET = re.compile(r"^\s*-\s+[\"']?https?://|\b(fallback|via)\b[\"']?\s*:")
 
 # The keys at which secrets are named, and by mistake written. What stands there is starred out whatever it
@@ -54,7 +59,9 @@ def _with_names(shown: str, line: str, name: re.Pattern[str]) -> str:
 
 
 def starred(text: str) -> str:
-    """Return text with every API key starred out, at the same length so that a caret stays right."""
+    """Return text with stars in place of API keys and of what opens an address; a caret stays right."""
+    if "://" in text:
+        text = _OPENER.sub(lambda found: (found["name"] or "").ljust(len(found[0]), "*"), text)
     if "sk_" not in text and "api_key" not in text:
         return text
     return _KEY.sub(lambda key: (key[1] or key[3]) + "*" * len(key[2] or key[4]), text)
