@@ -155,7 +155,9 @@ def _dropped(rule: Rule, path: Path) -> Event:
         raise WboxError(Wording("{path} is not a file, and links are not followed", path=path))
     target = path if path.is_relative_to(trigger.root) else trigger.root / path.name
     if miss := trigger.miss(str(target)):
-        raise WboxError(f"the rule {rule.id} does not take {target}: {miss.text}")
+        raise WboxError(
+            Wording("the rule {rule} does not take {path}: {miss}", rule=rule.id, path=target, miss=miss.text)
+        )
     event = _read(path, rule)
     as_dropped = {"path": str(target), "folder": str(target.parent), "source": str(path)}
     data = {**event.data, **as_dropped}

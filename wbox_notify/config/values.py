@@ -33,7 +33,7 @@ def parse_duration(text: object) -> float:
         hint = "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
         if re.fullmatch("[0-9]{1,9}", str(text)):
             hint = Wording("add its unit: {text}s or {text}m", text=text)
-        raise ConfigError(f"`{text}` is not a duration", hint=hint)
+        raise ConfigError(Wording("`{text}` is not a duration", text=text), hint=hint)
     seconds = sum(int(part or 0) * size for part, size in zip(match.groups(), _UNITS.values(), strict=True))
     if seconds > _LONGEST:
         raise ConfigError(f"`{text}` is longer than ten years", hint="write a shorter duration, like 30d")
@@ -55,7 +55,7 @@ def parse_moment(text: str, now: float, zone: Callable[[], tzinfo]) -> float:
         return now - parse_duration(text)
     except ConfigError:
         hint = "write 2h, 7d, 2026-11-29 or 2026-11-29T09:00"
-        raise ConfigError(f"`{text}` is no time", hint=hint) from None
+        raise ConfigError(Wording("`{text}` is no time", text=text), hint=hint) from None
 
 
 def duration_text(seconds: float) -> str:

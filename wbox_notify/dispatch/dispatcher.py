@@ -25,6 +25,7 @@ from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.model.phones import masked
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project
 from wbox_notify.store import Store
 
@@ -54,7 +55,7 @@ def connect(project: Project, deadline: float = 15.0) -> Client:
     """
     if not project.settings.api_key:
         raise ConfigError(
-            "there is no wbox key",
+            Wording("there is no wbox key"),
             hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
         )
     return Client(project.settings.url, project.settings.api_key, deadline=deadline)

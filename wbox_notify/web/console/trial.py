@@ -17,7 +17,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import hold
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.shown import content
-from wbox_notify.model.texts import told
+from wbox_notify.model.texts import Wording, told
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.recipients import shown
@@ -140,7 +140,9 @@ class _FirstRows:
 def _event(project: Project, rule: Rule, given: Mapping[str, str]) -> tuple[Event, dict[str, bytes]]:
     """Return the event of a form, and the contents of its file if it is one."""
     if any(len(value) > LARGEST for value in given.values()):
-        raise WboxError(f"a field has more than {LARGEST // 1024} KiB", hint="a sample is enough")
+        raise WboxError(
+            Wording("a field has more than {most} KiB", most=LARGEST // 1024), hint="a sample is enough"
+        )
     number = given.get("trigger", "0")
     trigger = rule.triggers[int(number) if number.isdecimal() and int(number) < len(rule.triggers) else 0]
     if isinstance(trigger, WebhookTrigger):
@@ -155,12 +157,14 @@ def _call(path: str, given: Mapping[str, str]) -> Call:
     try:
         json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise WboxError(f"the body is not JSON: {error}") from None
+        raise WboxError(Wording("the body is not JSON: {error}", error=error)) from None
     headers = [(b"content-type", b"application/json")]
     for line in given.get("headers", "").splitlines():
         name, colon, value = line.partition(":")
         if not (name.strip() and colon and line.isascii()):
-            raise WboxError(f"{line!r} is not a header", hint="write `Name: value`, one in each line")
+            raise WboxError(
+                Wording("`{line}` is not a header", line=line), hint="write `Name: value`, one in each line"
+            )
         headers.append((name.strip().lower().encode(), value.strip().encode()))
     query, content = (text.encode("utf-8", "replace") for text in (given.get("query", ""), body))
     return Call(method="POST", path=f"/hook/{path}", query=query, headers=headers, body=content)
@@ -172,7 +176,9 @@ def _file(rule: Rule, trigger: FileTrigger, given: Mapping[str, str]) -> tuple[E
     path = facts["path"]
     miss = trigger.miss(path) if path == os.path.normpath(path) else Miss("it is not a plain name")
     if miss:
-        raise WboxError(f"the rule {rule.id} does not take {path}: {miss.text}")
+        raise WboxError(
+            Wording("the rule {rule} does not take {path}: {miss}", rule=rule.id, path=path, miss=miss.text)
+        )
     size = given.get("size", "")
     if size.isdecimal():
         facts["size"] = int(size[:_MOST_DIGITS])
