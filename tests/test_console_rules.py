@@ -55,8 +55,9 @@ def test_the_store_tells_when_a_rule_spoke_last_and_until_when_it_is_silent(told
 def test_the_store_counts_messages_by_rule_and_hour_and_by_recipient(told: Store) -> None:
     made = told.made_by(["disk", "old"], NOW - DAY, HOUR)
     assert made == {"disk": {21: 2, 23: 1}, "old": {}}
-    assert told.made_for(["disk", "old"], NOW - DAY) == {"905550000001": 2, "905550000002": 1}
-    assert told.made_for(["old"], NOW - DAY) == {}
+    assert told.made_for(NOW - DAY) == {"905550000001": 2, "905550000002": 1}
+    assert told.made_for(NOW - 4 * DAY) == {"905550000001": 3, "905550000002": 1}
+    assert told.made_for(NOW) == {}
 
 
 def test_the_store_finds_the_event_of_a_rules_last_message(told: Store) -> None:
@@ -77,7 +78,7 @@ def ask(store: Store) -> None:
     """Ask what the pages ask of the store."""
     store.standing_of(["disk"])
     store.made_by(["disk"], NOW - 7 * DAY, HOUR)
-    store.made_for(["disk"], NOW - 7 * DAY)
+    store.made_for(NOW - 7 * DAY)
     store.last_event_of("disk")
 
 

@@ -40,6 +40,7 @@ GIVEN = {
         "hours",
         "looked",
         "slots",
+        "rules",
     ),
     *("unheard", "versions"),
 }

@@ -153,7 +153,7 @@ def rule_pages(store: Store, _fresh: str) -> None:
     """Ask what the console's pages about rules and people ask of the store."""
     store.standing_of(["disk"])
     store.made_by(["disk"], NOW - DAY, 3600.0)
-    store.made_for(["disk"], NOW - DAY)
+    store.made_for(NOW - DAY)
     store.last_event_of("disk")
 
 

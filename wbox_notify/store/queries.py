@@ -182,10 +182,9 @@ class Queries:
             made[row["rule"]][row["slot"]] = row["many"]
         return made
 
-    def made_for(self, rules: Sequence[str], since: float) -> Counter[str]:
-        """Return how many messages rules made for each recipient since a time."""
-        about = {"rules": rows.listed(rules), "since": since}
-        made = self._database.read(statements.MADE_FOR_RECIPIENTS, about)
+    def made_for(self, since: float) -> Counter[str]:
+        """Return how many messages were made for each recipient since a time."""
+        made = self._database.read(statements.MADE_FOR_RECIPIENTS, {"since": since})
         return Counter({row["recipient"]: row["many"] for row in made})
 
     def last_event_of(self, rule: str) -> Event | None:

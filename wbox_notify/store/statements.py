@@ -590,11 +590,17 @@ where {_OF_RULE} and d.created >= :since group by d.rule, slot
 """
 """Count the messages that rules made in each of the slots of time since a time."""
 
-MADE_FOR_RECIPIENTS = f"""
-select d.recipient, count(*) as many from json_each(:rules) cross join delivery d
-where {_OF_RULE} and d.created >= :since group by d.recipient
+MADE_FOR_RECIPIENTS = """
+with recursive rules (rule) as (
+    select min(rule) from delivery where rule <> ''
+    union all
+    select (select min(rule) from delivery where rule <> '' and rule > rules.rule)
+    from rules where rules.rule is not null
+)
+select d.recipient, count(*) as many from rules cross join delivery d
+where d.rule <> '' and d.rule = rules.rule and d.created >= :since group by d.recipient
 """
-"""Count the messages that rules made for each recipient since a time."""
+"""Count the messages that were made for each recipient since a time, also by rules that are gone."""
 
 LAST_EVENT_OF_RULE = """
 select * from event where id = (

@@ -20,8 +20,6 @@ _DAY = 86400.0
 DAYS = 14
 _FRIDAY = 5
 _DAY_MINUTES = 24 * 60
-_BY_HAND = "send"
-"""The rule of the messages of ``wbox-notify send``."""
 
 
 def routes(console: Console) -> list[Route]:
@@ -36,8 +34,7 @@ def routes(console: Console) -> list[Route]:
 def model(console: Console) -> dict[str, Any]:
     """Return what the page shows."""
     project, now = console.live.project, console.now()
-    rules = [*(rule.id for rule in project.rules), _BY_HAND]
-    made = console.store.made_for(rules, now - _DAY)
+    made = console.store.made_for(now - _DAY)
     people, moment = project.people, datetime.fromtimestamp(now, UTC)
     return {
         "contacts": [
