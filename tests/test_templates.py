@@ -555,6 +555,26 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "problem", "line"),
+    [
+        ("{% block a %}{% endblock %}\n{% block a %}{% endblock %}", "block 'a' defined twice", 2),
+        (
+            "{% if 1 %}\n{% for x in y %}{% extends 'b' %}{% endfor %}{% endif %}",
+            "cannot use extend from a non top-level scope",
+            2,
+        ),
+    ],
+)
+def test_what_only_the_compiler_refuses_is_wrong_in_an_inline_template_too(
+    tmp_path: Path, source: str, problem: str, line: int
+) -> None:
+    (tmp_path / "b").write_text("")
+    with pytest.raises(TemplateError) as caught:
+        Templates(tmp_path).text(source)
+    assert (caught.value.problem, caught.value.line) == (problem, line)
+
+
+@pytest.mark.parametrize(
     ("part", "line"),
     [
         ("\n\n{{ x | nope }}", 3),

@@ -158,8 +158,9 @@ class Templates:
     def text(self, source: str, finish: Callable[[str], str] = clean) -> Template:
         """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
         root, tree = self._parse(source, None)
-        uses = self._uses({None: tree, **self._pull(tree, None)})
+        family = {None: tree, **self._pull(tree, None)}
         with _reading(source):
+            uses = self._uses(family)
             return Template(source, None, _code(self._sandbox, root, tree), uses, self._seconds, finish)
 
     def moment(self, source: str) -> Template:
