@@ -1,5 +1,6 @@
 """A project that is read again builds only the files that have changed, and comes out as if it built all."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,48 @@ def test_after_a_change_of_settings_people_or_templates_all_files_are_built_agai
     write(tmp_path, name, CONTENTS[name][which])
     after = load(tmp_path, ENVIRON, before=before.reading)
     assert [old is new for old, new in zip(before.rules, after.rules, strict=True)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"via": "['json://ops.example']"}, {"path": "q", "proof": "secret: hook"}],
+    ids=["outlet", "secret"],
+)
+def test_what_two_files_name_stays_when_one_of_them_does_not_name_it_any_more(
+    how: dict[str, str], tmp_path: Path
+) -> None:
+    environ = {**ENVIRON, "WBOX_SECRET_HOOK": "s3cret-of-another-hook"}
+    write(tmp_path, "wbox-notify.yaml", CONTENTS["wbox-notify.yaml"][0])
+    write(tmp_path, "rules/a.yaml", "version: 1\nrules:\n" + rule("one", **how))
+    write(tmp_path, "rules/b.yaml", "version: 1\nrules:\n" + rule("two", **how))
+    before = load(tmp_path, environ)
+    write(tmp_path, "rules/a.yaml", "version: 1\nrules:\n" + rule("one"))
+    after = load(tmp_path, environ, before=before.reading)
+    assert after.rules[1] is before.rules[1]
+    assert (after.outlets, after.settings.secrets) == (before.outlets, before.settings.secrets)
+
+
+def test_a_secret_that_has_another_value_or_is_there_at_last_is_found_in_a_file_that_is_as_it_was(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "wbox-notify.yaml", CONTENTS["wbox-notify.yaml"][0])
+    write(tmp_path, "rules/a.yaml", "version: 1\nrules:\n" + rule("one", proof="secret: hook"))
+    project = load(tmp_path, {})
+    for value in ("the-first-s3cret", "the-second-s3cret"):
+        environ = {"WBOX_SECRET_HOOK": value}
+        project = load(tmp_path, environ, before=project.reading)
+        assert shape(project) == shape(load(tmp_path, environ))
+        assert project.settings.secrets == {"hook": value}
+    assert load(tmp_path, {}, before=project.reading).rules == ()
+
+
+def test_a_template_of_the_same_size_and_time_is_read_again(tmp_path: Path) -> None:
+    template = tmp_path / "templates" / "t.j2"
+    write(tmp_path, "wbox-notify.yaml", CONTENTS["wbox-notify.yaml"][0])
+    write(tmp_path, "rules/a.yaml", "version: 1\nrules:\n" + rule("one", send="{template: t.j2}"))
+    write(tmp_path, "templates/t.j2", "Hi {{ body.x }}")
+    before, status = load(tmp_path, ENVIRON), template.stat()
+    template.write_text("Hi {{ body.y }}", encoding="utf-8")
+    os.utime(template, ns=(status.st_atime_ns, status.st_mtime_ns))
+    after = load(tmp_path, ENVIRON, before=before.reading)
+    assert shape(after) == shape(load(tmp_path, ENVIRON)) != shape(before)

@@ -11,7 +11,7 @@ from wbox_notify.config import reading
 from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import validate
-from wbox_notify.errors import MessageError
+from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
@@ -48,10 +48,10 @@ def load(
         loading.read(document, known.get(document.source.file))
     problems += _owner_problems(settings.owner, people, setup.document.at("owner"))
     return Project(
-        settings=replace(settings, secrets=dict(setup.secrets.values)),
+        settings=replace(settings, secrets=loading.secrets),
         rules=tuple(loading.rules),
         people=people,
-        outlets=context.outlets.urls,
+        outlets=loading.outlets,
         problems=in_order(problems),
         reading=Reading(ground, loading.files),
     )
@@ -77,7 +77,7 @@ def _people(documents: Iterable[Document]) -> Mapping[tuple[str, str], Any]:
     }
 
 
-def _template_files(folder: Path) -> frozenset[tuple[str, int, int, int]]:
+def _template_files(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:
     """Return the files of templates, with what shows that they have changed."""
     files = set()
     for above, _, names in os.walk(folder / "templates", followlinks=True):
@@ -85,16 +85,19 @@ def _template_files(folder: Path) -> frozenset[tuple[str, int, int, int]]:
             path = Path(above, name)
             with suppress(OSError):
                 status = path.stat()
-                files.add((str(path), status.st_ino, status.st_mtime_ns, status.st_size))
+                times = status.st_mtime_ns, status.st_ctime_ns  # the second one nobody can set
+                files.add((str(path), status.st_ino, *times, status.st_size))
     return frozenset(files)
 
 
 class _Loading:
-    """The rules of the files read so far, and all problems."""
+    """The rules of the files read so far, the outlets and secrets that they name, and all problems."""
 
     def __init__(self, context: BuildContext) -> None:
         self.rules: list[Rule] = []
         self.files: dict[str, Built] = {}
+        self.outlets = dict(context.settings.outlets)
+        self.secrets = dict(context.settings.secrets)
         self._context = context
         self._problems = context.problems
         self._ids: dict[str, Location] = {}
@@ -103,21 +106,37 @@ class _Loading:
     def read(self, document: Document, earlier: Built | None) -> None:
         """Add the rules of a file, all or none; ``earlier`` is what became of it on the same ground."""
         file = document.source.file
-        if earlier and earlier.document is document:
+        if earlier and earlier.document is document and self._is_as_it_was(earlier):
             built = earlier
             self._problems += built.problems
-            self._context.outlets.urls.update(built.outlets)
-            self._context.secrets.values.update(built.secrets)
         else:
             built = self._build(document)
+        self.outlets.update(built.outlets)
+        self.secrets.update(built.secrets)
         self.files[file] = built
         self._compare(built)
         if not errors(problem for problem in self._problems if problem.file == file):
             self.rules += built.rules
 
+    def _is_as_it_was(self, built: Built) -> bool:
+        """Return whether a file names secrets that have their values still; one with errors may lack some."""
+        if errors(built.problems):
+            return False
+        self._forget_names()
+        try:
+            return all(self._context.secrets.find(name) == value for name, value in built.secrets.items())
+        except ConfigError:
+            return False
+
+    def _forget_names(self) -> None:
+        """Know the outlets and secrets of the settings alone, so that each file shows which it names."""
+        context = self._context
+        context.outlets.urls = dict(context.settings.outlets)
+        context.secrets.values = dict(context.settings.secrets)
+
     def _build(self, document: Document) -> Built:
         before, context = len(self._problems), self._context
-        outlets, secrets = dict(context.outlets.urls), dict(context.secrets.values)
+        self._forget_names()
         self._problems += document.problems
         specs = list(self._specs(document))
         rules = [build(context, spec, location) for spec, location in specs]
@@ -127,8 +146,8 @@ class _Loading:
             problems=tuple(self._problems[before:]),
             ids=tuple((spec.id, location) for spec, location in specs),
             hooks=tuple(hook for spec, location in specs for hook in _named_hooks(spec, location)),
-            outlets=_added(context.outlets.urls, outlets),
-            secrets=_added(context.secrets.values, secrets),
+            outlets=_added(context.outlets.urls, context.settings.outlets),
+            secrets=_added(context.secrets.values, context.settings.secrets),
         )
 
     def _specs(self, document: Document) -> Iterator[tuple[RuleSpec, Location]]:

@@ -64,7 +64,7 @@ class Ground(NamedTuple):
 
     settings: Settings
     people: Mapping[tuple[str, str], Any]
-    templates: frozenset[tuple[str, int, int, int]]
+    templates: frozenset[tuple[str, int, int, int, int]]
 
 
 class Built(NamedTuple):
@@ -76,8 +76,8 @@ class Built(NamedTuple):
         problems: The mistakes in it, but for those that the comparison with other files shows.
         ids: The ids of its rules.
         hooks: The webhooks that it names.
-        outlets: The Apprise URLs that it is the first to name.
-        secrets: The secrets that it is the first to name.
+        outlets: The Apprise URLs that it names and the settings do not.
+        secrets: The secrets that it names and the settings do not.
     """
 
     document: Document
