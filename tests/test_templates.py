@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jinja2 import TemplateSyntaxError
 
+from wbox_notify.model.redaction import learn
 from wbox_notify.templates import TemplateError, Templates
 from wbox_notify.templates.bounded import WITHOUT
 from wbox_notify.templates.filters import Locale
@@ -390,6 +391,12 @@ def test_seen_shows_what_a_condition_looked_at() -> None:
         "row": {"customer": "Ali", "order_no": 7},
         "body.items": [1, 2],
     }
+
+
+def test_seen_has_no_secret_also_where_it_is_a_name() -> None:
+    learn("canary-name-4711")
+    seen = templates.expression("x").seen({"x": {"canary-name-4711": "of canary-name-4711"}})
+    assert seen == {"x": {"***": "of ***"}}
 
 
 def test_seen_is_short() -> None:

@@ -308,7 +308,7 @@ def text_to(reader: Reader, text: str, title: str) -> Message:
 
 def with_values(expression: Expression, about: Mapping[str, Any]) -> str:
     """Return an expression with what it looks at, as ``file.size > 9 (file.size = 3)``, without secrets."""
-    seen = ", ".join(f"{name} = {value!r}" for name, value in expression.seen(about).items())
+    seen = ", ".join(f"{redacted(name)} = {value!r}" for name, value in expression.seen(about).items())
     if len(seen) > _LONGEST_VALUES:
         seen = f"{seen[:_LONGEST_VALUES]}…"
     if seen:

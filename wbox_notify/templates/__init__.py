@@ -291,7 +291,7 @@ def _short_parts(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], depth: 
     """Return the first parts of a map or list, and how many more there are."""
     more = len(value) - _MOST_PARTS
     if isinstance(value, Mapping):
-        fields = {str(name): short(value[name], depth) for name in list(value)[:_MOST_PARTS]}
+        fields = {short(str(name)): short(value[name], depth) for name in list(value)[:_MOST_PARTS]}
         if more > 0:
             fields["…"] = more
         return fields
