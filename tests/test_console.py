@@ -161,6 +161,15 @@ def test_the_console_is_closed_to_other_machines_without_a_password(house: House
     assert visitor.get("/about", headers={"host": "evil.example"}).status_code == 400
 
 
+def test_only_the_proxies_that_the_environment_names_say_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8")
+    with House(tmp_path / "project") as house:
+        answer = Visitor(house.url).get("/login", headers={"x-forwarded-for": "203.0.113.9"})
+    assert answer.status_code == 200  # this machine is none of them: its header is not believed
+
+
 def test_about_tells_each_setting_with_its_source_and_no_secret(visitor: Visitor) -> None:
     model = visitor.get("/about.json").json()
     settings = {setting["key"]: setting for setting in model["settings"]}
