@@ -136,7 +136,7 @@ def test_one_and_some_are_dropped_or_sent(storm: str, house: House, visitor: Vis
     ids = numbers(queue(visitor))
     answer = visitor.press("/queue", "/queue", one=f"drop {ids[0]}", asked=f"event={storm}&state=held")
     assert answer.headers["location"] == f"/queue?event={storm}&state=held".replace(":", "%3A")
-    assert "1 message was changed." in visitor.get("/queue").text
+    assert "1 message was dropped." in visitor.get("/queue").text
     visitor.press("/queue", "/queue", action="drop", id=ids[1:4])
     assert numbers(queue(visitor))[0] == ids[4]
     before = len(house.wbox.messages())
@@ -151,6 +151,7 @@ def test_all_that_are_shown_are_dropped(storm: str, visitor: Visitor) -> None:
     visitor.press("/queue", "/queue", action="drop", all="1", asked="to=ayse")
     assert queue(visitor)["total"] == 60
     visitor.press("/queue", "/queue", action="release", all="1", asked="state=dead")
+    assert "none to which this can be done" in visitor.get("/queue").text
     assert queue(visitor, event=storm)["total"] == 60
     visitor.press("/queue", "/queue", action="drop", all="1", asked="to=mert&state=held")
     assert queue(visitor)["total"] == 0
@@ -158,7 +159,7 @@ def test_all_that_are_shown_are_dropped(storm: str, visitor: Visitor) -> None:
 
 def test_a_storm_is_dropped_in_one_press(storm: str, visitor: Visitor) -> None:
     visitor.press("/queue", "/queue", storm=f"drop {storm}")
-    assert "60 messages were changed." in visitor.get("/queue").text
+    assert "60 messages were dropped." in visitor.get("/queue").text
     assert (queue(visitor)["total"], queue(visitor)["storms"]) == (0, [])
 
 

@@ -121,7 +121,7 @@ def test_a_storm_is_dropped_with_one_press(windows: Windows) -> None:
     page.goto(f"{windows.house.url}/queue?rule=flood")
     expect(page.locator("#deliveries")).to_contain_text("8 messages", timeout=WITHIN)
     page.get_by_role("button", name="Drop all of flood").click()
-    expect(page.get_by_role("status")).to_have_text("8 messages were changed.")
+    expect(page.get_by_role("status")).to_have_text("8 messages were dropped.")
     expect(page.locator("#deliveries")).to_contain_text("No message of the queue is like that.")
 
 
@@ -134,6 +134,6 @@ def test_a_message_that_failed_is_tried_again(windows: Windows, kind: Kind) -> N
     page.goto(f"{house.url}/queue?state=dead&rule=disk-full")
     before = len(house.wbox.messages())
     page.get_by_role("button", name="Try again: ").click()
-    expect(page.get_by_role("status")).to_have_text("1 message was changed.")
+    expect(page.get_by_role("status")).to_have_text("1 message is tried again.")
     assert house.wbox.wait_for(before + 1)[-1]["body"]["message"] == "/srv is 98 % full"
     assert dead(house) == []

@@ -16,6 +16,7 @@ from wbox_notify.config.yaml.validation import Context, as_list, invalid, not_em
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 
 SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -132,7 +133,7 @@ def as_zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         hint = did_you_mean(text, available_timezones()) or "write it as Europe/Istanbul"
-        raise ConfigError(f"there is no time zone {text}", hint=hint) from None
+        raise ConfigError(Wording("there is no time zone {text}", text=text), hint=hint) from None
 
 
 def _flag(text: str) -> bool:

@@ -42,11 +42,9 @@ def routes(console: Console) -> list[Route]:
     def act(request: Request) -> Response:
         form = request.state.form
         asked = _Asked.read(field(form, "asked"))
-        changed = _act(console, form, asked)
-        said = translation(console.lang(request)).ngettext(
-            "%(num)s message was changed.", "%(num)s messages were changed.", changed
-        )
-        return console.back(request, f"/queue?{asked.query}", said % {"num": changed})
+        action, number = _act(console, form, asked)
+        notice = _notice(action, number, console.lang(request))
+        return console.back(request, f"/queue?{asked.query}".removesuffix("?"), notice)
 
     return [*console.get("/queue", show), console.post("/queue", act)]
 
@@ -156,11 +154,25 @@ def _name(message: Message | None, names: Mapping[str, str]) -> str | None:
     return names.get(message.phone) if message else None
 
 
-def _act(console: Console, form: Mapping[str, list[str]], asked: _Asked) -> int:
-    """Do what a button says to one delivery, to a storm, to what is ticked or to all; return how many."""
+def _notice(action: Action, number: int, lang: str) -> str:
+    """Return what has become of so many deliveries."""
+    texts = translation(lang)
+    if not number:
+        return texts.gettext("No message was ticked, or none to which this can be done.")
+    if action is Action.DROP:
+        text = texts.ngettext("%(num)s message was dropped.", "%(num)s messages were dropped.", number)
+    elif action is Action.RELEASE:
+        text = texts.ngettext("%(num)s message goes out.", "%(num)s messages go out.", number)
+    else:
+        text = texts.ngettext("%(num)s message is tried again.", "%(num)s messages are tried again.", number)
+    return text % {"num": number}
+
+
+def _act(console: Console, form: Mapping[str, list[str]], asked: _Asked) -> tuple[Action, int]:
+    """Do what a button says to one delivery, to a storm, to what is ticked or to all; return to how many."""
     name, action, of = _pressed(form)
     if name == "storm":
-        return _answer_storm(console, action, of)
+        return action, _answer_storm(console, action, of)
     if name == "one":
         ids = [_number(of)]
     elif "all" in form:
@@ -168,7 +180,7 @@ def _act(console: Console, form: Mapping[str, list[str]], asked: _Asked) -> int:
         ids = console.store.queued(states, asked.chosen(console.live.project))
     else:
         ids = [_number(text) for text in form.get("id", [])]
-    return len(in_slices(console.control.queue, action, ids))
+    return action, len(in_slices(console.control.queue, action, ids))
 
 
 def _pressed(form: Mapping[str, list[str]]) -> tuple[str, Action, str]:
