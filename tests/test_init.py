@@ -87,7 +87,7 @@ def test_answers_make_the_settings_and_the_key_is_for_nobody_else(new: Workplace
     terminal.answer("WhatsApp numaranız", "555 12")
     terminal.answer("hata:", "0555 123 45 67")
     terminal.answer("Saat diliminiz", "Europe/Istanbull")
-    terminal.answer("did you mean `Europe/Istanbul`?", "Europe/Istanbul")
+    terminal.answer("şunu mu demek istediniz: `Europe/Istanbul`?", "Europe/Istanbul")
     terminal.answer("wbox anahtarınız", "not a key")
     terminal.answer("starts with sk_", KEY)
     shown = terminal.end()

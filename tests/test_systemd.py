@@ -10,14 +10,25 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from workplace import TEXT_RULE, Workplace, ended
 
 from wbox_notify.cli.unit import Unit
 from wbox_notify.daemon.systemd import Systemd
+from wbox_notify.simulator import Simulator
 
 SYSTEMD = shutil.which("systemd-analyze")
+
+
+@pytest.fixture
+def place(wbox: Simulator) -> Iterator[Workplace]:
+    """Return a project in one of the folders that the unit hides."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        workplace = Workplace(Path(folder, "project"), wbox)
+        yield workplace
+        workplace.leave()
 
 
 @pytest.fixture

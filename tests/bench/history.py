@@ -150,10 +150,13 @@ def pictures(store: Store, _fresh: str) -> None:
 
 
 def rule_pages(store: Store, _fresh: str) -> None:
-    """Ask what the console's pages about rules and people ask of the store."""
+    """Ask what the console's pages about rules and people ask of the store.
+
+    It is an hour in place of their day: the messages of that time are counted, however many are older.
+    """
     store.standing_of(["disk"])
-    store.made_by(["disk"], NOW - DAY, 3600.0)
-    store.made_for(NOW - DAY)
+    store.made_by(["disk"], NOW - 3600.0, 3600.0)
+    store.made_for(NOW - 3600.0)
     store.last_event_of("disk")
 
 
