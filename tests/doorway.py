@@ -95,7 +95,7 @@ class Doorway:
         """Return what was kept of the calls that were refused: what was called, and why it was not taken."""
         past = self.store
         return [
-            f"{json.loads(row['data'])['call']}: {past.decisions(row['id'])[0]['detail']}"
+            f"{json.loads(row['data'])['call']}: {past.decisions(row['id'])[0].detail}"
             for row in past.events(most=1000)
             if row["type"] == "refused"
         ]

@@ -416,9 +416,7 @@ def test_a_memory_of_a_rule_that_is_gone_is_forgotten_where_nothing_is_left_to_t
     made = wake(the_project(), due, Overlay(ReplayStore(the_project(), now)), now)
     assert made.messages == ()
     assert [(memory.rule, memory.value) for memory in made.memories] == [("gone", None)]
-    assert [decision.detail for decision in made.decisions] == [
-        "the rule gone is gone; its dedupe is forgotten"
-    ]
+    assert [decision.detail for decision in made.decisions] == ["the rule gone is gone; forgotten: dedupe"]
 
 
 def test_a_storm_is_held_and_the_owner_is_asked_with_a_link() -> None:

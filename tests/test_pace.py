@@ -133,7 +133,7 @@ def test_the_same_text_to_the_same_phone_goes_out_once_in_ten_minutes_and_is_acc
     assert [to for _, to in sent_over_time(store, Pace(), 300)] == [AYSE, CAN, AYSE]
     [left_out] = store.deliveries("b")
     assert (left_out.state, why(left_out)) == (State.CANCELLED, "the same text was sent 10 s before")
-    assert [row["stage"] for row in store.decisions("b")] == ["same_text"]
+    assert [step.stage for step in store.decisions("b")] == ["same_text"]
     assert (store.repeated_since(0.0), store.repeated_since(60.0)) == (1, 0)
     put(store, "d", text("down"), now=700.0)
     assert send(store, 700.0, Pace())

@@ -130,7 +130,7 @@ def test_a_plan_is_kept_whole_and_planning_again_adds_nothing(store: Store) -> N
     store.put_plans([plan], 2.0).result()
     store.put_plans([plan], 3.0).result()
     assert store.unplanned() == []
-    assert [row["detail"] for row in store.decisions("a")] == ["2 messages"] * 2
+    assert [step.detail for step in store.decisions("a")] == ["2 messages"] * 2
     assert [delivery.key for delivery in store.deliveries("a")] == ["a:0", "a:1"]
     assert store.remembered("r", "dedupe", "k") == {"event": "a"}
     assert store.remembered("r", "dedupe", "other") is None

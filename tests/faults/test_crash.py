@@ -444,7 +444,7 @@ def test_C12_an_event_that_ends_the_process_is_put_aside_and_the_others_are_plan
     history = open_history(place.store)
     assert history
     assert all(row["planned"] for row in history.events())
-    assert [row["detail"] for row in history.decisions("3")] == [
+    assert [step.detail for step in history.decisions("3")] == [
         "quarantined: wbox-notify crashed each time it processed this event"
     ]
     assert len(history.queue(list(State))) == 6

@@ -110,7 +110,7 @@ def test_Q02_what_is_merged_is_told_only_when_wbox_has_taken_it(store: Store) ->
     told = [State.SENT, *[State.CANCELLED] * 24]
     assert [delivery.state for delivery in store.deliveries("e")] == told
     assert {why(delivery) for delivery in store.deliveries("e")[1:]} == {f"sent with delivery {ids[0]}"}
-    assert [row["stage"] for row in store.decisions("e")] == ["backlog"] * 24
+    assert [step.stage for step in store.decisions("e")] == ["backlog"] * 24
 
 
 def test_Q02_when_a_merged_message_is_refused_each_goes_by_itself_and_one_alone_is_given_up(

@@ -125,7 +125,7 @@ class House:
         )
 
     def decisions(self, number: int) -> list[str]:
-        return [row["detail"] for row in self.store.decisions(f"e{number}")]
+        return [step.detail for step in self.store.decisions(f"e{number}")]
 
     def leave(self) -> None:
         self.store.close()

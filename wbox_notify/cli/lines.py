@@ -11,7 +11,7 @@ from wbox_notify.model.phones import masked
 from wbox_notify.model.reasons import why
 from wbox_notify.model.shown import content
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import _
+from wbox_notify.model.texts import _, spoken, told
 
 _OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
 _STATES = {State.SENT: "green", State.DEAD: "red"}
@@ -19,7 +19,8 @@ _STATES = {State.SENT: "green", State.DEAD: "red"}
 
 def decision(step: str, outcome: str, detail: str) -> str:
     """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
-    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {step}: {printable(detail)}"
+    detail = printable(told(detail, spoken.get()))
+    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {step}: {detail}"
 
 
 def together(decisions: Iterable[str]) -> Iterator[str]:

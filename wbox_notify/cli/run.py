@@ -30,7 +30,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.shown import iso, subject
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording, _, plural
+from wbox_notify.model.texts import Wording, _, plural, spoken
 from wbox_notify.rules import Project
 from wbox_notify.rules.exposure import exposures
 from wbox_notify.rules.summary import summary
@@ -152,9 +152,11 @@ class Feed:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self._lang = spoken.get()
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event with the decisions of the rules; None for a memory that became due."""
+        spoken.set(self._lang)  # each thread begins in English
         at, kind = time.time(), "due"
         if event:
             at, kind = event.at.timestamp(), event.type
@@ -172,6 +174,7 @@ class Feed:
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
+        spoken.set(self._lang)
         with suppress(OSError):
             if self._as_json:
                 say_json(_attempt_fields(delivery, answer, then))

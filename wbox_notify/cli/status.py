@@ -205,14 +205,13 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
         deliveries = past.deliveries_about(row["id"])
         if as_json:
             fields = event_fields(event, row["received"])
-            fields["decisions"] = [decision_fields(step) for step in decisions]
+            fields["decisions"] = [decision_fields(step, "en") for step in decisions]
             fields["deliveries"] = [delivery_fields(delivery, "en") for delivery in deliveries]
             say_json(fields)
             continue
         say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")
-        for line in together(
-            decision(f"{step['rule']} {step['stage']}", step["outcome"], step["detail"]) for step in decisions
-        ):
+        steps = (decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in decisions)
+        for line in together(steps):
             say(f"          {line}")
         for delivery in deliveries:
             say(delivery_line(delivery, lang))

@@ -136,7 +136,7 @@ def _lines(trail: Trail, lang: str) -> Iterator[str]:
     """Yield the trail of an event, each step below what it follows from."""
     event = trail.event
     yield f"{moment(trail.received)}  {event.type:<6} {subject(event)}  {click.style(event.id, dim=True)}"
-    rules = [step["rule"] for step in trail.decisions] + [delivery.rule for delivery in trail.deliveries]
+    rules = [step.rule for step in trail.decisions] + [delivery.rule for delivery in trail.deliveries]
     for rule in dict.fromkeys(rules):
         yield f"  {rule}"
         yield from _steps(trail, rule)
@@ -149,8 +149,8 @@ def _lines(trail: Trail, lang: str) -> Iterator[str]:
 
 def _steps(trail: Trail, rule: str) -> Iterator[str]:
     """Yield what a rule decided, and when it goes on with what it holds."""
-    steps = [step for step in trail.decisions if step["rule"] == rule]
-    for line in together(decision(step["stage"], step["outcome"], step["detail"]) for step in steps):
+    steps = [step for step in trail.decisions if step.rule == rule]
+    for line in together(decision(step.stage, step.outcome, step.detail) for step in steps):
         yield f"    {line}"
     for memory in trail.waiting:
         if memory.rule == rule:

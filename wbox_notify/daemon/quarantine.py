@@ -7,6 +7,7 @@ from typing import Any
 from wbox_notify.engine import Planned
 from wbox_notify.model.deliveries import NO_RULE, Decision, Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.store import Store
 
 _MOST_AT_ONCE = 200
@@ -56,7 +57,7 @@ class Quarantine:
         if not self._one_by_one or not events or self._begun(events[0]) < _MOST_STARTS:
             return None
         event = events[0]
-        detail = "quarantined: wbox-notify crashed each time it processed this event"
+        detail = Wording("quarantined: wbox-notify crashed each time it processed this event")
         decision = Decision(rule=NO_RULE, stage="engine", outcome="failed", detail=detail)
         dead = PlannedMessage(key=f"{event.id}:{NO_RULE}", rule=NO_RULE, message=None, problem=detail)
         return Planned(Plan(event_id=event.id, decisions=(decision,), messages=(dead,)), event)

@@ -6,7 +6,7 @@ from wbox_notify.engine import quiet
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, text_to
-from wbox_notify.engine.state import BurstState, Names, Notification, QuietState
+from wbox_notify.engine.state import BurstState, Names, Notification
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 
@@ -38,7 +38,9 @@ def passes(run: RuleRun, item: Item) -> bool:
         items = (*items, item)
     state = replace(state, number=number, items=items, readers=readers)
     run.remember(folder, state, state.due)
-    run.decide(BurstState.KIND, "waits", f"number {number} of the files that come together")
+    run.decide(
+        BurstState.KIND, "waits", Wording("number {number} of the files that come together", number=number)
+    )
     return False
 
 
@@ -61,9 +63,12 @@ def _tell(run: RuleRun, reader: Reader, event_id: str, names: Names) -> None:
     if end is None:
         text = _text(reader.lang or run.project.settings.lang, run.rule.name, names)
         run.say(text_to(reader, text, run.rule.name), f"{event_id}:{BurstState.KIND}", "0")
-        run.decide(BurstState.KIND, "passed", f"one message to {reader.name} for {names.number} files")
+        detail = Wording(
+            "one message to {reader} for {number} files", reader=reader.name, number=names.number
+        )
+        run.decide(BurstState.KIND, "passed", detail)
     elif quiet.drops(run):
-        run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+        quiet.drop(run, reader, end)
     else:
         alone = BurstState(
             event_id=event_id,
@@ -72,7 +77,7 @@ def _tell(run: RuleRun, reader: Reader, event_id: str, names: Names) -> None:
             due=end.timestamp(),
         )
         run.remember(f"{event_id} {reader.address}", alone, alone.due)
-        run.decide(QuietState.KIND, "waits", f"held until {end:%H:%M} (quiet hours of {reader.name})")
+        quiet.wait(run, reader, end)
 
 
 def _text(lang: str, rule: str, names: Names) -> str:

@@ -8,6 +8,7 @@ from wbox_notify.engine import told
 from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import DedupeState
+from wbox_notify.model.texts import Wording
 
 
 def is_new(run: RuleRun, item: Item) -> bool:
@@ -22,13 +23,14 @@ def is_new(run: RuleRun, item: Item) -> bool:
     values = values_of(how.key, run.context(item))
     sources = [expression.source for expression in how.key]
     if empty := _empty(sources, values):
-        run.decide(DedupeState.KIND, "passed", f"{empty} is empty, so this is no duplicate")
+        detail = Wording("{empty} is empty, so this is no duplicate", empty=empty)
+        run.decide(DedupeState.KIND, "passed", detail)
         return True
     keep = math.inf if how.keep is None else how.keep
     key = key_of(values)
     first = run.recall(DedupeState, key)
     if first and first.at + keep > run.time and _is_repeated(run, first, item):
-        detail = f"{', '.join(sources)} is that of event {first.event}"
+        detail = Wording("{key} is that of event {event}", key=", ".join(sources), event=first.event)
         run.decide(DedupeState.KIND, "stopped", detail)
         return False
     state = DedupeState(event=item.event_id, place=item.place, at=run.time, resolved=item.is_resolved)

@@ -14,6 +14,7 @@ from wbox_notify.engine.state import GroupState, Notification, QuietState, Retry
 from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Contact
 from wbox_notify.rules.recipients import OnCall, Reader
 from wbox_notify.rules.rule import Step
@@ -182,7 +183,11 @@ def release(run: RuleRun, address: str) -> None:
         facts = {"reader": reader.name}
         run.hold(address, QuietState(held=tuple(left), anyway=True), Hold.READER_GONE, facts)
     if number:
-        run.decide(QuietState.KIND, "passed", f"{messages_of(number)} to {reader.name}")
+        run.decide(
+            QuietState.KIND,
+            "passed",
+            Wording("{messages} to {reader}", messages=messages_of(number), reader=reader.name),
+        )
 
 
 def _is_wanted(run: RuleRun, reader: Reader, notification: Notification) -> bool:
@@ -217,9 +222,9 @@ def _release(run: RuleRun, reader: Reader, held: Notification) -> None:
 
 def _release_first(run: RuleRun, reader: Reader, notification: Notification) -> None:
     if remind.is_past(run, notification.item):
-        run.decide(QuietState.KIND, "stopped", "the date of the reminder is past")
+        run.decide(QuietState.KIND, "stopped", Wording("the date of the reminder is past"))
     elif _ends_silently(run, notification):
-        run.decide(QuietState.KIND, "stopped", "resolved; the rule does not notify of that")
+        run.decide(QuietState.KIND, "stopped", Wording("resolved; the rule does not notify of that"))
     elif silence.holds(run, [reader], notification):
         return
     elif not quiet.holds(run, reader, notification, about(run, notification)):

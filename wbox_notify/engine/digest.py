@@ -11,6 +11,7 @@ from wbox_notify.engine.notification import about, made_of
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import DigestState, Notification, Retry
 from wbox_notify.model.deliveries import Hold
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import ON_CALL, Reader
 from wbox_notify.rules.rule import Digest
 
@@ -28,7 +29,9 @@ def add(run: RuleRun, how: Digest, item: Item) -> None:
     others = tuple(other for other in state.items if other.identity != item.identity)
     if len(others) >= MOST:
         leave_out(run, how, item, 1)
-        detail = f"the digest for {names} is full ({MOST:,}); the others are counted"
+        detail = Wording(
+            "the digest for {names} is full ({most}); the others are counted", names=names, most=MOST
+        )
         run.decide(DigestState.KIND, "stopped", detail)
         return
     shares = {**state.readers}
@@ -37,7 +40,8 @@ def add(run: RuleRun, how: Digest, item: Item) -> None:
         shares[reader.address] = (*before, item.identity)
     state = replace(state, items=(*others, item), readers=shares)
     run.remember(_KEY, state, state.due)
-    run.decide(DigestState.KIND, "waits", f"number {len(state.items)} in the digest for {names}")
+    detail = Wording("number {number} in the digest for {names}", number=len(state.items), names=names)
+    run.decide(DigestState.KIND, "waits", detail)
 
 
 def leave_out(run: RuleRun, how: Digest, last: Item, number: int) -> None:

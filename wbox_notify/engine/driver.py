@@ -14,6 +14,7 @@ from wbox_notify.engine.rows import SLICE, wanted
 from wbox_notify.engine.rule_run import Overlay, StateReader
 from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project
 from wbox_notify.triggers.file.rows import Slice, Wanted
 
@@ -88,6 +89,6 @@ def _guarded(work: Callable[[], Plan], otherwise: Plan) -> Planned:
     try:
         return Planned(work())
     except Exception as error:  # noqa: BLE001 - one event must not stop all that come after it
-        detail = f"internal error: {error!r}"
+        detail = Wording("internal error: {error}", error=repr(error))
         decision = Decision(rule="-", stage="engine", outcome="failed", detail=detail)
         return Planned(replace(otherwise, decisions=(decision,)), fault=error)

@@ -11,6 +11,7 @@ from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of, with_values
 from wbox_notify.engine.state import EscalationState, Notification, Retry
 from wbox_notify.model.deliveries import Memory
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Step
 
@@ -41,9 +42,9 @@ def acknowledge(run: RuleRun, key: str) -> None:
     """Note that somebody has answered; ``key`` is the short name of the alert."""
     if state := run.recall(EscalationState, key):
         _wait(run, key, replace(state, acked=True))
-        run.decide("ack", "passed", "acknowledged")
+        run.decide("ack", "passed", Wording("acknowledged"))
     else:
-        run.decide("ack", "stopped", "nothing left to acknowledge")
+        run.decide("ack", "stopped", Wording("nothing left to acknowledge"))
 
 
 def is_open(memory: Memory) -> bool:
@@ -98,7 +99,7 @@ def tell_late(run: RuleRun, reader: Reader, held: Notification) -> None:
     state = run.recall(EscalationState, short(held.alert))
     step = step_of(run, held.step or 0)
     if state is None or step is None:
-        run.decide(EscalationState.KIND, "stopped", "over before the end of quiet hours")
+        run.decide(EscalationState.KIND, "stopped", Wording("over before the end of quiet hours"))
         return
     notification = as_now(run, held)
     answers = _answers(run, state)

@@ -9,6 +9,7 @@ from wbox_notify.engine.notification import made_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import GroupState, Notification
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.rule import Group
 
 _NEVER = 366 * 86400.0
@@ -26,7 +27,7 @@ def add(run: RuleRun, how: Group, item: Item) -> None:
         if state is None:
             return
     if state is None and item.is_resolved:
-        run.decide(GroupState.KIND, "stopped", "resolved, and its beginning was never notified")
+        run.decide(GroupState.KIND, "stopped", Wording("resolved, and its beginning was never notified"))
         return
     if state is None:
         state = GroupState(opened=item.event_id, since=run.time, due=run.time + how.wait)
@@ -34,8 +35,9 @@ def add(run: RuleRun, how: Group, item: Item) -> None:
     if state.last is None and not state.firing:
         escalate.end(run, state.alert(key))  # it may have begun though nobody could be told
     run.remember(key, state, state.due)
-    seconds = state.due - run.time
-    run.decide(GroupState.KIND, "waits", f"added to group {key}; notification in {seconds:.0f} s")
+    seconds = round(state.due - run.time)
+    detail = Wording("added to group {key}; notification in {seconds} s", key=key, seconds=seconds)
+    run.decide(GroupState.KIND, "waits", detail)
 
 
 def _hurried(state: GroupState, how: Group, item: Item, now: float) -> GroupState:
@@ -47,7 +49,7 @@ def _hurried(state: GroupState, how: Group, item: Item, now: float) -> GroupStat
 
 def end(run: RuleRun, item: Item) -> None:
     """End the trouble of an item without a word, as the rule does not tell of its end."""
-    run.decide("send", "stopped", "resolved; the rule does not notify of that")
+    run.decide("send", "stopped", Wording("resolved; the rule does not notify of that"))
     if run.rule.group:
         _leave(run, run.rule.group, item)
     else:
@@ -81,12 +83,12 @@ def wake(run: RuleRun, how: Group, key: str) -> None:
         _speak_or_wait(run, how, key, state)
         return
     if state.told is None:
-        run.decide(GroupState.KIND, "stopped", "resolved before the first notification")
+        run.decide(GroupState.KIND, "stopped", Wording("resolved before the first notification"))
     elif state.items and how.resolved:
         _speak(run, key, state)
     elif state.items:
         escalate.end(run, state.alert(key))
-        run.decide(GroupState.KIND, "stopped", "resolved; the rule does not notify of that")
+        run.decide(GroupState.KIND, "stopped", Wording("resolved; the rule does not notify of that"))
     run.forget(GroupState, key)
 
 
@@ -105,7 +107,7 @@ def scattered(run: RuleRun, key: str) -> list[Item]:
     """Forget a group, as the rule has no such groups any more; return what it has not told."""
     state = run.recall(GroupState, key)
     run.forget(GroupState, key)
-    run.decide(GroupState.KIND, "stopped", f"the rule has no group {key} any more")
+    run.decide(GroupState.KIND, "stopped", Wording("the rule has no group {key} any more", key=key))
     return [*state.untold, *state.resolved] if state else []
 
 
@@ -116,7 +118,7 @@ def _speak_or_wait(run: RuleRun, how: Group, key: str, state: GroupState) -> Non
         again = state.last + repeat
         if again > run.time + 1.0:  # a member came and went, or readers were told after quiet hours
             run.remember(key, replace(state, due=again), again)
-            run.decide(GroupState.KIND, "stopped", "nothing new since the last notification")
+            run.decide(GroupState.KIND, "stopped", Wording("nothing new since the last notification"))
             return
     is_told = _speak(run, key, state)
     lasting = _lasting(state, is_told=is_told)

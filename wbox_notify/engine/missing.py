@@ -9,6 +9,7 @@ from wbox_notify.engine.item import Item, moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import MissingState, SeenState
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.triggers import MissingTrigger
 
 
@@ -30,7 +31,8 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
     seen = run.recall(SeenState, "")
     by = datetime.fromisoformat(event.data["at"])
     if seen and seen.at >= by.timestamp() - trigger.window:
-        run.decide(MissingState.KIND, "stopped", f"it came at {moment(seen.at):%Y-%m-%d %H:%M} UTC")
+        detail = Wording("it came at {at} UTC", at=f"{moment(seen.at):%Y-%m-%d %H:%M}")
+        run.decide(MissingState.KIND, "stopped", detail)
         return
     state = run.recall(MissingState, "")
     if state is None:
@@ -44,7 +46,8 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
         run.remember("", state)
     item = _item(state, event.id)
     if state.told and told.is_heard(run, item):
-        run.decide(MissingState.KIND, "stopped", f"told already that it did not come by {state.facts['by']}")
+        detail = Wording("told already that it did not come by {by}", by=state.facts["by"])
+        run.decide(MissingState.KIND, "stopped", detail)
     else:
         yield item
 
@@ -57,7 +60,8 @@ def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
     if state is None:
         return
     run.forget(MissingState, "")
-    run.decide(MissingState.KIND, "passed", f"it came late, at {event.at:%Y-%m-%d %H:%M} UTC")
+    detail = Wording("it came late, at {at} UTC", at=f"{event.at:%Y-%m-%d %H:%M}")
+    run.decide(MissingState.KIND, "passed", detail)
     data = {"missing": {**state.facts, "last_seen": at, "resolved": True}}
     if event.type == "file":
         data["file"] = dict(event.data)
@@ -90,7 +94,7 @@ def lasts(run: RuleRun, item: Item) -> bool:
         return True
     state = run.recall(MissingState, "")
     if state is None:
-        run.decide(MissingState.KIND, "stopped", "it has come meanwhile")
+        run.decide(MissingState.KIND, "stopped", Wording("it has come meanwhile"))
         return False
     run.remember("", replace(state, told=max(state.told, item.place + 1)), next_time(run))
     return True

@@ -47,9 +47,10 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
 from wbox_notify.model.deliveries import Decision, Hold, Memory, Plan, PlannedMessage, SendOptions, Verdict
 from wbox_notify.model.events import Event
-from wbox_notify.model.reasons import hold
+from wbox_notify.model.reasons import hold, kind
 from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.model.text import one_line
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.rows import Slice
@@ -181,11 +182,10 @@ def _gone(due: Memory, state: State, first: str) -> Plan:
     elif state.waiting:
         left = (held(due.rule, due.key, state, Hold.RULE_GONE, {"rule": due.rule}),)
     outcome: Verdict = "stopped"
-    then = f"its {due.kind} is forgotten"
+    detail = Wording("the rule {rule} is gone; forgotten: {what}", rule=due.rule, what=kind(due.kind))
     if left:
         outcome = "waits"
-        then = "what it has not told waits for a person"
-    detail = f"the rule {due.rule} is gone; {then}"
+        detail = Wording("the rule {rule} is gone; what it has not told waits for a person", rule=due.rule)
     decision = Decision(rule=due.rule, stage=due.kind, outcome=outcome, detail=detail)
     return Plan(event_id=first, decisions=(decision,), messages=left, memories=(_forgotten(due),))
 

@@ -41,7 +41,7 @@ def holds(run: RuleRun, reader: Reader, notification: Notification, context: Map
     if end is None or _is_urgent(run, notification, context):
         return False
     if drops(run):
-        _drop(run, reader, end)
+        drop(run, reader, end)
         told.note(run, reader, notification, heard=False)
     else:
         _hold(run, reader, notification, end)
@@ -53,8 +53,10 @@ def drops(run: RuleRun) -> bool:
     return run.rule.quiet_hours is not None and run.rule.quiet_hours.then == "drop"
 
 
-def _drop(run: RuleRun, reader: Reader, end: datetime) -> None:
-    run.decide(QuietState.KIND, "stopped", f"dropped: quiet hours of {reader.name} until {end:%H:%M}")
+def drop(run: RuleRun, reader: Reader, end: datetime) -> None:
+    """Say that a reader is not told, as these are quiet hours until a time."""
+    detail = Wording("dropped: quiet hours of {reader} until {end}", reader=reader.name, end=f"{end:%H:%M}")
+    run.decide(QuietState.KIND, "stopped", detail)
 
 
 def is_urgent(run: RuleRun, item: Item) -> bool:
@@ -84,16 +86,22 @@ def _hold(run: RuleRun, reader: Reader, notification: Notification, end: datetim
         run.decide(QuietState.KIND, "stopped", told.unknown(reader))
     elif len(state.held) >= MOST:
         state = replace(state, more=state.more + 1, last=news.item)
-        detail = f"{MOST} notifications wait for {reader.name} already; the others are counted"
+        detail = Wording(
+            "{most} notifications wait for {reader} already; the others are counted",
+            most=MOST,
+            reader=reader.name,
+        )
         run.decide(QuietState.KIND, "stopped", detail)
     else:
         state = replace(state, held=(*state.held, news))
-        _wait(run, reader, end)
+        wait(run, reader, end)
     _keep(run, reader, state)
 
 
-def _wait(run: RuleRun, reader: Reader, end: datetime) -> None:
-    run.decide(QuietState.KIND, "waits", f"held until {end:%H:%M} (quiet hours of {reader.name})")
+def wait(run: RuleRun, reader: Reader, end: datetime) -> None:
+    """Say that a reader is told at the end of quiet hours."""
+    detail = Wording("held until {end} (quiet hours of {reader})", reader=reader.name, end=f"{end:%H:%M}")
+    run.decide(QuietState.KIND, "waits", detail)
 
 
 def take(run: RuleRun, reader: Reader, newer: Notification) -> Notification | None:
@@ -121,7 +129,7 @@ def say(run: RuleRun, reader: Reader, text: str, origin: str) -> None:
         return
     state = run.recall(QuietState, reader.address) or QuietState()
     _keep(run, reader, replace(state, notes={**state.notes, origin: text}))
-    _wait(run, reader, end)
+    wait(run, reader, end)
 
 
 def tell_left_out(run: RuleRun, stage: str, readers: Sequence[Reader], last: Item, number: int) -> None:
@@ -135,10 +143,11 @@ def tell_left_out(run: RuleRun, stage: str, readers: Sequence[Reader], last: Ite
             text = left_out.to(reader.lang or run.project.settings.lang)
             message = text_to(reader, text, run.rule.name)
             run.say(message, f"{Notification.of(last).origin}:{stage}:left out", "0")
-            run.decide(stage, "passed", f"told {reader.name} that {number} were left out")
+            detail = Wording("told {reader} that {number} were left out", reader=reader.name, number=number)
+            run.decide(stage, "passed", detail)
         elif drops(run):
-            _drop(run, reader, end)
+            drop(run, reader, end)
         else:
             state = run.recall(QuietState, reader.address) or QuietState()
             _keep(run, reader, replace(state, more=state.more + number, last=last))
-            _wait(run, reader, end)
+            wait(run, reader, end)

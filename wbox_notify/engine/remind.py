@@ -12,6 +12,7 @@ from wbox_notify.engine.state import Notification, RemindState, Retry, TableStat
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Memory, SendOptions
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.rule import Remind
 from wbox_notify.templates.dates import local, read_time
 
@@ -59,7 +60,8 @@ def take(run: RuleRun, item: Item) -> Item | None:
     )
     if older.at not in {_NONE, state.at}:
         _check_key(state, older)
-        run.decide(RemindState.KIND, "passed", f"moved from {_local(run, older):%Y-%m-%d %H:%M}")
+        detail = Wording("moved from {at}", at=f"{_local(run, older):%Y-%m-%d %H:%M}")
+        run.decide(RemindState.KIND, "passed", detail)
     return _release(run, key, state)
 
 
@@ -80,7 +82,8 @@ def wake(run: RuleRun, key: str) -> Sequence[Item]:
         run.forget(RemindState, key)
     elif state.is_gone(run.recall(TableState, state.source)):
         run.forget(RemindState, key)
-        run.decide(RemindState.KIND, "stopped", f"{PurePath(state.source).name} does not have it any more")
+        detail = Wording("{file} does not have it any more", file=PurePath(state.source).name)
+        run.decide(RemindState.KIND, "stopped", detail)
     else:
         reminder = _release(run, key, state)
     return [reminder] if reminder else []
@@ -210,24 +213,25 @@ def _is_over(run: RuleRun, at: datetime, offset: float) -> bool:
 
 def _leave_out(run: RuleRun, key: str, at: datetime, older: RemindState) -> None:
     same, ahead = older.at == at.timestamp(), at.timestamp() > run.time
-    reason = "it is past"
+    reason = Wording("it is past: {at}")
     if same and older.dropped:
-        reason = "cancelled by hand"
+        reason = Wording("cancelled by hand: {at}")
     elif ahead and at.year not in _YEARS:
-        reason = "too far ahead"
+        reason = Wording("too far ahead: {at}")
     elif same or ahead:
-        reason = "told already"
+        reason = Wording("told already: {at}")
     if not same:
         _end(run, key, older)
-    run.decide(RemindState.KIND, "stopped", f"{reason}: {at:%Y-%m-%d %H:%M}")
+    run.decide(RemindState.KIND, "stopped", reason.about(at=f"{at:%Y-%m-%d %H:%M}"))
 
 
 def _cancel(run: RuleRun, key: str, older: RemindState | None) -> None:
     if older and older.left:
         _end(run, key, older)
-        run.decide(RemindState.KIND, "passed", f"cancelled: {_local(run, older):%Y-%m-%d %H:%M}")
+        detail = Wording("cancelled: {at}", at=f"{_local(run, older):%Y-%m-%d %H:%M}")
+        run.decide(RemindState.KIND, "passed", detail)
     else:
-        run.decide(RemindState.KIND, "stopped", "cancelled, and no reminder waits")
+        run.decide(RemindState.KIND, "stopped", Wording("cancelled, and no reminder waits"))
 
 
 def _end(run: RuleRun, key: str, state: RemindState) -> None:
@@ -248,14 +252,16 @@ def _release(run: RuleRun, key: str, state: RemindState) -> Item | None:
     run.remember(key, rest, following)
     if not due:
         when = moment(following).astimezone(at.tzinfo)
-        run.decide(RemindState.KIND, "waits", f"until {when:%Y-%m-%d %H:%M}, for {at:%Y-%m-%d %H:%M}")
+        detail = Wording("until {when}, for {at}", when=f"{when:%Y-%m-%d %H:%M}", at=f"{at:%Y-%m-%d %H:%M}")
+        run.decide(RemindState.KIND, "waits", detail)
         return None
     if len(due) > 1:
-        run.decide(RemindState.KIND, "stopped", f"{len(due) - 1} older of the same date left out")
+        detail = Wording("{number} older of the same date left out", number=len(due) - 1)
+        run.decide(RemindState.KIND, "stopped", detail)
     reminder = _reminder(state, key, due[-1])
     if not _is_over(run, at, due[-1]):
         return reminder
-    problem = f"not told in time: {at:%Y-%m-%d %H:%M} is past"
+    problem = Wording("not told in time: {at} is past", at=f"{at:%Y-%m-%d %H:%M}")
     origin = Notification.of(reminder).origin
     run.fail(RemindState.KIND, problem, origin, Retry(do="follow", stage="dedupe", item=reminder))
     return None

@@ -6,7 +6,9 @@ from wbox_notify.engine import deliver, escalate, pipeline, rows
 from wbox_notify.engine.item import Item
 from wbox_notify.engine.rule_run import RuleRun, messages_of
 from wbox_notify.engine.state import STATES, GroupState, Notification, QuietState, RemindState, Retry
+from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Hold, PlannedMessage
+from wbox_notify.model.texts import Wording
 
 _LATER = 60.0
 """Seconds until it is seen again whether what the rule keeps in mind now has been told."""
@@ -75,7 +77,8 @@ def _find(run: RuleRun, retry: Retry) -> None:
     if item:
         follow(run, item, retry)
     else:
-        run.decide("retry", "stopped", f"the event has no item number {place + 1} any more")
+        detail = Wording("the event has no item number {number} any more", number=place + 1)
+        run.decide("retry", "stopped", detail)
 
 
 def _tell(run: RuleRun, notification: Notification, retry: Retry) -> None:
@@ -88,7 +91,7 @@ def _tell(run: RuleRun, notification: Notification, retry: Retry) -> None:
     if number:
         run.decide("send", "passed", messages_of(number))
     elif len(run.messages) == before:
-        run.decide("send", "stopped", "the rule has no such message any more")
+        run.decide("send", "stopped", Wording("the rule has no such message any more"))
 
 
 def _wake_now(run: RuleRun, retry: Retry) -> None:
@@ -96,7 +99,7 @@ def _wake_now(run: RuleRun, retry: Retry) -> None:
     kind = STATES.get(retry.kind)
     state = run.recall(kind, retry.memory_key) if kind else None
     if state is None:
-        run.decide("retry", "stopped", f"the {retry.kind} is over")
+        run.decide("retry", "stopped", Wording("over: {what}", what=reasons.kind(retry.kind)))
     else:
         run.remember(retry.memory_key, state, run.time)
 
@@ -114,6 +117,6 @@ def _give_back(run: RuleRun, key: str, retry: Retry) -> None:
     elif isinstance(state, GroupState):
         pipeline.go_on(run, "send", state.untold)
     elif isinstance(state, RemindState):
-        run.decide(RemindState.KIND, "stopped", "the rule has a newer one with this key")
+        run.decide(RemindState.KIND, "stopped", Wording("the rule has a newer one with this key"))
     else:
         run.remember(key, retry, run.time + _LATER)

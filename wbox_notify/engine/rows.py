@@ -12,6 +12,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project, Rule
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Reading, Slice, Wanted
@@ -50,7 +51,7 @@ class Storm:
 def begin(run: RuleRun, event: Event) -> None:
     """Let the rows of a file be followed, from the first on."""
     run.remember(event.id, _beginning(run, event, 1), run.time)
-    run.decide(RowsState.KIND, "waits", "rows queued")
+    run.decide(RowsState.KIND, "waits", Wording("rows queued"))
 
 
 def rest(run: RuleRun, key: str, retry: Retry) -> None:
@@ -60,7 +61,7 @@ def rest(run: RuleRun, key: str, retry: Retry) -> None:
         run.remember(key, retry, run.time + _AGAIN)
         return
     run.remember(event.id, _beginning(run, event, row), run.time)
-    run.decide(RowsState.KIND, "waits", f"rows queued from row {row} on")
+    run.decide(RowsState.KIND, "waits", Wording("rows queued from row {row} on", row=row))
 
 
 def again(run: RuleRun, key: str, retry: Retry) -> None:
@@ -152,11 +153,11 @@ def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retr
     answer = _answer(run, key)
     if answer == "dropped":
         run.forget(RowsState, key)
-        run.decide(RowsState.KIND, "stopped", f"dropped by hand, from row {state.next} on")
+        run.decide(RowsState.KIND, "stopped", Wording("dropped by hand, from row {row} on", row=state.next))
         return None
     released = answer == "released"
     if not state.done:
-        rows = rows or Slice(problem="the rule does not read this file any more")
+        rows = rows or Slice(problem=Wording("the rule does not read this file any more"))
         if state.only is None:
             state = _take(run, state, rows, follow)
         else:
@@ -173,12 +174,17 @@ def wake(run: RuleRun, key: str, rows: Slice | None, follow: Follow, retry: Retr
 
 def _outcome(run: RuleRun, state: RowsState, rows: Slice) -> str:
     """Return what came of a file in words; without a message, also the columns that a row lacks."""
-    outcome = f"{messages_of(state.made)} of {state.rows} rows"
+    outcome = Wording("{messages} of {rows} rows", messages=messages_of(state.made), rows=state.rows)
     for row in rows.rows[-1:]:
         if not state.made and isinstance(row.value, Mapping):
             missing = sorted(run.rule.columns - row.value.keys())
             if missing:
-                return f"{outcome}; row {row.number} has no {', '.join(missing)}"
+                return Wording(
+                    "{outcome}; row {row} has no {columns}",
+                    outcome=outcome,
+                    row=row.number,
+                    columns=", ".join(missing),
+                )
     return outcome
 
 
@@ -189,13 +195,13 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
     state = replace(state, version=state.version or rows.version)
     problem = rows.problem
     if not (rows.rows or problem or state.rows or state.table):  # it may be the wrong file
-        problem = f"there are no {run.rule.reads} in it"
+        problem = Wording("there are no {what} in it", what=run.rule.reads)
     if problem:
         where = state.name
         if state.next > 1:
-            where = f"{where} from row {state.next} on"
+            where = Wording("{file} from row {row} on", file=where, row=state.next)
         retry = Retry(do="rest", place=state.next)
-        run.fail(RowsState.KIND, f"{where}: {problem}", state.event.id, retry)
+        run.fail(RowsState.KIND, _at(where, problem), state.event.id, retry)
         state = replace(state, reading=0)
     return replace(state, done=not rows.more)
 
@@ -212,13 +218,14 @@ def _take_again(
                 _fail_again(run, retry, row.problem)
             else:
                 follow(run, _of_row(run, item, row), retry)
-        run.messages[before:] = _placed(run.messages[before:], _place(state, row), listed=True)
+        run.messages[before:] = _placed(run.messages[before:], _place(state.name, row.number), listed=True)
         state = replace(state, next=row.number + 1, rows=state.rows + 1)
     if rows.more and left:
         return replace(state, only=left)
     for number, retries in left.items():
         for retry in retries:
-            _fail_again(run, retry, f"row {number}: {rows.problem or 'it is not there any more'}")
+            problem = rows.problem or Wording("it is not there any more")
+            _fail_again(run, retry, _at(Wording("row {row}", row=number), problem))
     return replace(state, only=left, done=True)
 
 
@@ -292,8 +299,8 @@ class _Tally:
             if decision.outcome != "failed":
                 self._count(row, decision)
         if failed and listed:
-            place = f"row {row} of {self.file}"
-            self.failed += [replace(decision, detail=f"{place}: {decision.detail}") for decision in failed]
+            place = _place(self.file, row)
+            self.failed += [replace(decision, detail=_at(place, decision.detail)) for decision in failed]
         elif failed:
             self.unlisted.append(row)
             self.example = self.example or failed[0].detail
@@ -304,20 +311,29 @@ class _Tally:
         if decision.stage == "if":  # what stands before the first space is which condition it is: if[1]
             which = decision.detail.partition(" ")[0]
         kind = (decision.stage, decision.outcome, which)
-        number, first = self.alike.get(kind, (0, f"row {row}: {decision.detail}"))
-        self.alike[kind] = number + 1, first
+        if kind in self.alike:
+            number, first = self.alike[kind]
+            self.alike[kind] = number + 1, first
+        else:
+            self.alike[kind] = 1, _at(Wording("row {row}", row=row), decision.detail)
 
     def tell(self, run: RuleRun, span: str) -> None:
         """Leave what was decided with the run."""
         run.decisions += self.failed
         for (stage, outcome, _), (number, first) in self.alike.items():
-            times = f"{number} times, the first "
-            if number == 1:
-                times = "once, "
-            run.decide(stage, outcome, f"{span}: {times}in {first}")
+            detail = Wording("{span}: once, in {first}", span=span, first=first)
+            if number > 1:
+                detail = Wording(
+                    "{span}: {number} times, the first in {first}", span=span, number=number, first=first
+                )
+            run.decide(stage, outcome, detail)
         if self.unlisted:
             numbers = ", ".join(_spans(self.unlisted))
-            detail = f"rows {numbers} failed also, the first of them: {self.example}"
+            detail = Wording(
+                "rows {numbers} failed also, the first of them: {example}",
+                numbers=numbers,
+                example=self.example,
+            )
             run.decide(RowsState.KIND, "failed", detail)
 
 
@@ -334,16 +350,22 @@ def _follow_all(run: RuleRun, state: RowsState, rows: Sequence[Row], follow: Fol
         if tally.add(row.number, run.decisions, listed=failed < _LISTED):
             failed += 1
             messages = run.messages[before:]
-            run.messages[before:] = _placed(messages, _place(state, row), listed=failed <= _LISTED)
+            run.messages[before:] = _placed(
+                messages, _place(state.name, row.number), listed=failed <= _LISTED
+            )
     run.decisions = decisions
-    tally.tell(run, f"rows {rows[0].number}-{rows[-1].number}")
+    tally.tell(run, Wording("rows {first}-{last}", first=rows[0].number, last=rows[-1].number))
     reading = state.reading if failed == state.failed else 0
     last = rows[-1].number
     return replace(state, next=last + 1, rows=state.rows + len(rows), failed=failed, reading=reading)
 
 
-def _place(state: RowsState, row: Row) -> str:
-    return f"row {row.number} of {state.name}"
+def _place(file: str, row: int) -> Wording:
+    return Wording("row {row} of {file}", row=row, file=file)
+
+
+def _at(place: str, text: str) -> Wording:
+    return Wording("{place}: {text}", place=place, text=text)
 
 
 def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> list[PlannedMessage]:

@@ -15,6 +15,7 @@ from wbox_notify.model.deliveries import Decision, Facts, Hold, Memory, PlannedM
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import one_line
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.recipients import OnCall, Outlet, Person, Reader, distinct
 from wbox_notify.rules.rule import Draft, Translations
@@ -161,7 +162,9 @@ class RuleRun:
         """Let a state wait in the queue for a person."""
         planned = held(self.rule.id, key, state, code, facts)
         self.messages.append(planned)
-        self.decide(state.KIND, "waits", f"for a person: {reasons.hold(code, planned.facts)}")
+        self.decide(
+            state.KIND, "waits", Wording("for a person: {why}", why=reasons.hold(code, planned.facts))
+        )
 
     def guarded(self, stage: str, origin: str, work: Callable[[], None], retry: Retry) -> bool:
         """Do some work; where the rule cannot be followed, undo what it remembered and note the failure."""
@@ -322,6 +325,8 @@ def values_of(expressions: Sequence[Expression], about: Mapping[str, Any]) -> li
     return cast("list[Any]", json.loads(_ENCODER.encode(values)))
 
 
-def messages_of(number: int) -> str:
+def messages_of(number: int) -> Wording:
     """Return ``1 message`` or ``2 messages``."""
-    return f"{number} message{'' if number == 1 else 's'}"
+    if number == 1:
+        return Wording("1 message")
+    return Wording("{number} messages", number=number)

@@ -6,6 +6,7 @@ from wbox_notify.engine import told
 from wbox_notify.engine.item import moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import Notification, SilenceState
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 
 
@@ -13,10 +14,10 @@ def begin(run: RuleRun, until: float) -> None:
     """Be silent until a time, in seconds since the epoch; a time that has been ends a silence."""
     if until > run.time:
         run.remember("", SilenceState(), until)
-        run.decide(SilenceState.KIND, "passed", f"silent until {_clock(run, until)}")
+        run.decide(SilenceState.KIND, "passed", Wording("silent until {until}", until=_clock(run, until)))
     else:
         run.forget(SilenceState, "")
-        run.decide(SilenceState.KIND, "passed", "not silent any more")
+        run.decide(SilenceState.KIND, "passed", Wording("not silent any more"))
 
 
 def holds(run: RuleRun, readers: Sequence[Reader], notification: Notification) -> bool:
@@ -32,7 +33,7 @@ def is_on(run: RuleRun) -> bool:
     """Return whether the rule is silent now, and say so."""
     if run.recall(SilenceState, "") is None:
         return False
-    run.decide(SilenceState.KIND, "stopped", "the rule is silent: wbox-notify silence")
+    run.decide(SilenceState.KIND, "stopped", Wording("the rule is silent: wbox-notify silence"))
     return True
 
 

@@ -7,6 +7,7 @@ from wbox_notify.engine import escalate, told
 from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of, with_values
 from wbox_notify.engine.state import StatusState
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.rule import Status
 
 
@@ -26,7 +27,8 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     item = item._replace(key=f"status:{key}", status=status)
     _end_untold(run, item)
     if status == "resolved" and before is None:
-        run.decide(StatusState.KIND, "stopped", f"not firing, as before: {with_values(how.firing, context)}")
+        detail = Wording("not firing, as before: {values}", values=with_values(how.firing, context))
+        run.decide(StatusState.KIND, "stopped", detail)
         return None
     state = before or StatusState(since=run.time)
     if status == "firing":
@@ -38,9 +40,9 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     if before is None or _goes_on(run, item):
         run.decide(StatusState.KIND, "passed", with_values(how.firing, context))
         return item
-    detail = f"firing since {moment(state.since):%Y-%m-%d %H:%M} UTC, as before"
+    detail = Wording("firing since {since} UTC, as before", since=f"{moment(state.since):%Y-%m-%d %H:%M}")
     if item.is_resolved:
-        detail = "resolved before anybody was told of it"
+        detail = Wording("resolved before anybody was told of it")
     run.decide(StatusState.KIND, "stopped", detail)
     return None
 

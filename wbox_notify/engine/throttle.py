@@ -7,6 +7,7 @@ from wbox_notify.engine import dedupe, quiet, told
 from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import ThrottleState
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.rule import Throttle
 
 MOST = 1000
@@ -31,7 +32,7 @@ def passes(run: RuleRun, item: Item) -> bool:
         if _is_heard_of(run, item):
             return True
         if any(waited):
-            run.decide(ThrottleState.KIND, "stopped", "resolved before its turn in the queue")
+            run.decide(ThrottleState.KIND, "stopped", Wording("resolved before its turn in the queue"))
             return False
     key = urgent if quiet.is_urgent(run, item) else usual
     state = _state(run, how, key)
@@ -61,12 +62,14 @@ def _put_off(run: RuleRun, how: Throttle, state: ThrottleState, item: Item) -> T
     """Return the state with an item that is too much: it waits in the queue, or nobody is told of it."""
     if how.overflow == "queue" and len(state.queue) < MOST:
         state = replace(state, queue=(*state.queue, item))
-        run.decide(ThrottleState.KIND, "waits", f"number {len(state.queue)} in the queue")
+        run.decide(
+            ThrottleState.KIND, "waits", Wording("number {number} in the queue", number=len(state.queue))
+        )
         return state
-    detail = f"more than {how.most} in {duration_text(how.per)}"
+    detail = Wording("more than {most} in {time}")
     if how.overflow == "queue":
-        detail += ", and the queue is full"
-    run.decide(ThrottleState.KIND, "stopped", detail)
+        detail = Wording("more than {most} in {time}, and the queue is full")
+    run.decide(ThrottleState.KIND, "stopped", detail.about(most=how.most, time=duration_text(how.per)))
     dedupe.forget(run, item)
     if how.overflow == "drop":
         return state

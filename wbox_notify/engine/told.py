@@ -7,6 +7,7 @@ from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import RuleRun, values_of
 from wbox_notify.engine.state import EscalationState, GroupState, Notification, QuietState, ToldState
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
 from wbox_notify.rules.rule import Group
 
@@ -38,9 +39,9 @@ def who(run: RuleRun, notification: Notification) -> list[str]:
     return [address for address, members in state.readers.items() if members]
 
 
-def unknown(reader: Reader) -> str:
+def unknown(reader: Reader) -> Wording:
     """Return why a reader is not told that something is over."""
-    return f"{reader.name} knows of no trouble that this ends"
+    return Wording("{reader} knows of no trouble that this ends", reader=reader.name)
 
 
 def is_known(run: RuleRun, item: Item) -> bool:

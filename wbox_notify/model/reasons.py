@@ -64,39 +64,37 @@ def why(delivery: Delivery, lang: str = "en") -> str:
     if delivery.state is State.UNKNOWN or (delivery.state is State.EXPIRED and delivery.unknowns):
         parts.append(_UNKNOWN.to(lang))
     if delivery.hold:
-        parts.append(hold(delivery.hold, delivery.facts, lang))
+        parts.append(hold(delivery.hold, delivery.facts).to(lang))
     if delivery.left_out:
-        parts.append(left_out(delivery.left_out, delivery.facts, lang))
+        parts.append(left_out(delivery.left_out, delivery.facts).to(lang))
     return ": ".join(filter(None, (*parts, delivery.reason)))
 
 
-def hold(code: Hold, facts: Facts, lang: str = "en") -> str:
+def hold(code: Hold, facts: Facts) -> Wording:
     """Return why something waits for a person, and what that person can do."""
-    text = _said(_HOLDS[code], facts, lang)
+    text = _said(_HOLDS[code], facts)
     if code not in {Hold.RULE_GONE, Hold.READER_GONE}:
         return text
-    texts = translation(lang)
     if "number" not in facts:
-        then = texts.gettext("put it back, then `queue retry`; `queue drop` forgets this")
-        return f"{text}: {then}"
-    kind = facts["kind"]
-    if kind in _KINDS:
-        kind = _KINDS[kind].to(lang)
-    waiting = texts.ngettext(
-        "and {number} event of its {kind} waits", "and {number} events of its {kind} wait", facts["number"]
+        return Wording("{why}: put it back, then `queue retry`; `queue drop` forgets this", why=text)
+    waiting = Wording("and {number} events of its {kind} wait")
+    if facts["number"] == 1:
+        waiting = Wording("and {number} event of its {kind} waits")
+    return Wording(
+        "{why}, {waiting}: put it right and `queue release`, or `queue drop`",
+        why=text,
+        waiting=waiting.about(number=facts["number"], kind=kind(facts["kind"])),
     )
-    then = texts.gettext("put it right and `queue release`, or `queue drop`")
-    return f"{text}, {waiting.format(number=facts['number'], kind=kind)}: {then}"
 
 
-def left_out(code: LeftOut, facts: Facts, lang: str = "en") -> str:
+def left_out(code: LeftOut, facts: Facts) -> Wording:
     """Return why something is not sent any more."""
-    return _said(_LEFT_OUT[code], facts, lang)
+    return _said(_LEFT_OUT[code], facts)
 
 
-def kind(name: str, lang: str = "en") -> str:
+def kind(name: str) -> Wording:
     """Return what holds something, by the kind of its memory."""
-    return _KINDS[name].to(lang) if name in _KINDS else name
+    return _KINDS.get(name) or Wording(name)
 
 
 def circuit(reason: Outcome, lang: str = "en") -> str:
@@ -114,8 +112,8 @@ def notice(name: str, **facts: object) -> Wording:
     return _NOTICES[name].about(**facts)
 
 
-def _said(text: Wording, facts: Facts, lang: str) -> str:
+def _said(text: Wording, facts: Facts) -> Wording:
     """Return a text with its facts; a part of another message names the delivery of that one."""
     if text is _UNKNOWN and "delivery" in facts:
         text = _UNKNOWN_IN
-    return text.about(**facts).to(lang)
+    return text.about(**facts)

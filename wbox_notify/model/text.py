@@ -25,7 +25,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def one_line(text: str) -> str:
-    """Return text on one line that any database accepts."""
+    """Return text on one line that any database accepts; a wording stays one."""
+    if text.isprintable():
+        return text
+    if isinstance(text, Wording):
+        return text.each(one_line)
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ").replace("\0", "")
 
 

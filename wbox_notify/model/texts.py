@@ -4,16 +4,17 @@
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 LANGUAGES = ("en", "tr")
 DOMAIN = "messages"
 """The domain of programs that name none: click looks there for its own words."""
 LOCALE = Path(__file__).with_name("locale")
+_T = TypeVar("_T")
 _VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 spoken: ContextVar[str] = ContextVar("spoken", default="en")
@@ -68,6 +69,29 @@ class Wording(str):
         """Return the text with other facts."""
         return type(self)(self.text, **facts)
 
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Self:
+        """Return the wording that ``to_json`` gave the values of."""
+        text, kept = value
+        facts = dict(kept)
+        for name, fact in kept.items():
+            if isinstance(fact, list):
+                facts[name] = cls.from_json(fact)
+        return cls(text, **facts)
+
+    def to_json(self) -> list[Any]:
+        """Return the text and its facts as JSON values; a wording among them, and nothing else, is a list."""
+        facts = dict(self.facts)
+        for name, fact in facts.items():
+            if isinstance(fact, Wording):
+                facts[name] = fact.to_json()
+        return [self.text, facts]
+
+    def each(self, change: Callable[[str], str]) -> Self:
+        """Return the text with all facts changed that are texts."""
+        facts = self.facts.items()
+        return self.about(**{name: change(fact) if isinstance(fact, str) else fact for name, fact in facts})
+
     def to(self, lang: str) -> str:
         """Return the text in a language; a fact that is a wording is told in it too."""
         text = translation(lang).gettext(self.text)
@@ -83,6 +107,6 @@ def translated(text: str, lang: str) -> str:
     return text.to(lang) if isinstance(text, Wording) else translation(lang).gettext(text)
 
 
-def told(value: object, lang: str) -> object:
+def told(value: _T, lang: str) -> _T | str:
     """Return a wording in a language, and anything else as it is."""
     return value.to(lang) if isinstance(value, Wording) else value

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any, NamedTuple, TypeGuard
 
 from wbox_notify.model import messages, reasons
-from wbox_notify.model.deliveries import Attempt, Delivery, Facts, Hold, LeftOut, State
+from wbox_notify.model.deliveries import Attempt, Decision, Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.messages import Message, Notice, Text
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, digest, next_turns
@@ -88,8 +88,9 @@ def _leave_out(tx: Transaction, row: Row, code: LeftOut, facts: Facts, now: floa
     """Cancel a delivery whose text has reached its recipient otherwise, and say so."""
     cancelled = {"id": row["id"], "now": now, "left_out": code, "facts": json.dumps(facts)}
     tx.execute(statements.LEAVE_OUT, cancelled)
-    decision = {"event_id": row["event_id"], "rule": row["rule"], "stage": code, "outcome": "stopped"}
-    tx.execute(statements.DECIDE, {**decision, "detail": reasons.left_out(code, facts), "at": now})
+    detail = reasons.left_out(code, facts)
+    decision = Decision(rule=row["rule"], stage=code, outcome="stopped", detail=detail)
+    tx.execute(statements.DECIDE, rows.decision_row(decision, row["event_id"], now))
 
 
 # How an attempt ends

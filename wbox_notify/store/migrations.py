@@ -247,4 +247,7 @@ MIGRATIONS = (
     """
     create index memory_kind on memory (kind, due);
     """,
+    """
+    alter table decision add column wording text;
+    """,
 )

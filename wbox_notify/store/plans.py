@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from wbox_notify.model import reasons
@@ -13,6 +13,7 @@ from wbox_notify.model.deliveries import (
     NO_RULE,
     STUCK,
     WAITING,
+    Decision,
     Hold,
     Memory,
     Plan,
@@ -21,6 +22,7 @@ from wbox_notify.model.deliveries import (
 )
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.file_version import FileState, FileVersion
+from wbox_notify.model.texts import Wording
 from wbox_notify.store import claims, rows, statements
 from wbox_notify.store.database import Row, Transaction
 from wbox_notify.store.files import see
@@ -65,8 +67,8 @@ def _put_event(tx: Transaction, event: Event, now: float) -> bool:
 
 def _put_plan(tx: Transaction, plan: Plan, now: float) -> None:
     tx.execute(statements.MARK_PLANNED, {"now": now, "id": plan.event_id})
-    decided = {"event_id": plan.event_id, "at": now}
-    tx.executemany(statements.DECIDE, [{**asdict(decision), **decided} for decision in plan.decisions])
+    decided = [rows.decision_row(decision, plan.event_id, now) for decision in plan.decisions]
+    tx.executemany(statements.DECIDE, decided)
     _remember(tx, plan.memories)
     for planned in plan.messages:
         _put_delivery(tx, planned, plan.event_id, now)
@@ -112,9 +114,9 @@ def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: 
     facts = {"delivery": known["id"]}
     other = replace(planned, key=f"{planned.key}:{name}", hold=Hold.SAME_KEY, facts=facts, problem=None)
     if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
-        detail = f"held: {reasons.hold(Hold.SAME_KEY, facts)}"
-        decision = {"event_id": event_id, "rule": planned.rule, "stage": "send", "outcome": "waits"}
-        tx.execute(statements.DECIDE, {**decision, "detail": detail, "at": now})
+        detail = Wording("held: {why}", why=reasons.hold(Hold.SAME_KEY, facts))
+        decision = Decision(rule=planned.rule, stage="send", outcome="waits", detail=detail)
+        tx.execute(statements.DECIDE, rows.decision_row(decision, event_id, now))
 
 
 # What a person does to the queue

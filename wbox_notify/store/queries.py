@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from wbox_notify.model.deliveries import Circuit, Delivery, Memory, Standing, State
+from wbox_notify.model.deliveries import Circuit, Decision, Delivery, Memory, Standing, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.model.messages import APPRISE
@@ -40,7 +40,7 @@ class Made(NamedTuple):
 
     rule: str
     states: Mapping[State, int]
-    last: Row | None
+    last: Decision | None
 
 
 class Chosen(NamedTuple):
@@ -70,7 +70,7 @@ class Trail(NamedTuple):
     Attributes:
         event: The event.
         received: When it was stored, in seconds since the epoch.
-        decisions: What was decided about it: ``rule``, ``stage``, ``outcome``, ``detail``.
+        decisions: What was decided about it.
         deliveries: Those that came of it, and those of other events that told of it too.
         attempts: The hand-overs of each delivery, by its id: ``number``, ``started``, ``outcome`` and so on.
         waiting: What rules keep in mind about it, and are woken with.
@@ -78,7 +78,7 @@ class Trail(NamedTuple):
 
     event: Event
     received: float
-    decisions: Sequence[Row]
+    decisions: Sequence[Decision]
     deliveries: Sequence[Delivery]
     attempts: Mapping[int, Sequence[Row]]
     waiting: Sequence[Memory]
@@ -332,15 +332,16 @@ class Queries:
             waiting=[memory for memory in memories if memory.due is not None],
         )
 
-    def decisions(self, event_id: str, most: int = statements.ALL) -> list[Row]:
-        """Return what was decided about an event: ``rule``, ``stage``, ``outcome``, ``detail``."""
-        return self._database.read(statements.DECISIONS, {"id": event_id, "most": most})
+    def decisions(self, event_id: str, most: int = statements.ALL) -> list[Decision]:
+        """Return what was decided about an event."""
+        found = self._database.read(statements.DECISIONS, {"id": event_id, "most": most})
+        return [rows.decision(row) for row in found]
 
     def outcomes(self, ids: Sequence[str]) -> dict[str, list[Made]]:
         """Return what each rule made of some events, in the order in which the rules took them up."""
         about = {"ids": rows.listed(ids)}
         last = self._database.read(statements.LAST_DECISIONS, about)
-        decided = {(row["event_id"], row["rule"]): row for row in last}
+        decided = {(row["event_id"], row["rule"]): rows.decision(row) for row in last}
         made: dict[tuple[str, str], dict[State, int]] = {place: {} for place in decided}
         for row in self._database.read(statements.MADE_OF_EVENTS, about):
             made.setdefault((row["event_id"], row["rule"]), {})[State(row["state"])] = row["many"]

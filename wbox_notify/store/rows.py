@@ -20,6 +20,7 @@ from wbox_notify.model.deliveries import (
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Row
 
 
@@ -116,9 +117,28 @@ def delivery(row: Row) -> Delivery:
     )
 
 
+def decision_row(decision: Decision, event_id: str, now: float) -> dict[str, Any]:
+    """Return the columns of a decision about an event."""
+    wording = None
+    if isinstance(decision.detail, Wording):
+        wording = json.dumps(decision.detail.to_json(), default=str)
+    return {
+        "event_id": event_id,
+        "rule": decision.rule,
+        "stage": decision.stage,
+        "outcome": decision.outcome,
+        "detail": decision.detail,
+        "wording": wording,
+        "at": now,
+    }
+
+
 def decision(row: Row) -> Decision:
-    """Return the decision of a row."""
-    return Decision(**{name: row[name] for name in ("rule", "stage", "outcome", "detail")})
+    """Return the decision of a row; what an older version has kept is in English alone."""
+    detail = row["detail"]
+    if row["wording"]:
+        detail = Wording.from_json(json.loads(row["wording"]))
+    return Decision(detail=detail, **{name: row[name] for name in ("rule", "stage", "outcome")})
 
 
 def circuit(row: Row) -> Circuit:

@@ -21,8 +21,9 @@ create table decision (
     rule text not null,
     stage text not null,
     outcome text not null,                   -- passed, stopped, waits, failed
-    detail text not null,
-    at double precision not null
+    detail text not null,                    -- in English
+    at double precision not null,
+    wording text                             -- JSON: its text and facts, for other languages
 );
 create index decision_event on decision (event_id);
 create index decision_at on decision (at);

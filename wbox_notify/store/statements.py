@@ -101,8 +101,8 @@ PLAN_AGAIN = "update event set planned = null where id = :id"
 """Let an event be planned once more, which could not be planned at all."""
 
 DECIDE = """
-insert into decision (event_id, rule, stage, outcome, detail, at)
-values (:event_id, :rule, :stage, :outcome, :detail, :at)
+insert into decision (event_id, rule, stage, outcome, detail, wording, at)
+values (:event_id, :rule, :stage, :outcome, :detail, :wording, :at)
 """
 """Keep why something was or was not sent."""
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.shown import content, delivery_fields, iso, subject
+from wbox_notify.model.texts import told
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Trail
 
@@ -19,16 +21,21 @@ def event_fields(event: Event, received: float) -> dict[str, Any]:
     }
 
 
-def decision_fields(decision: Row) -> dict[str, Any]:
+def decision_fields(decision: Decision, lang: str) -> dict[str, Any]:
     """Return what was decided about an event."""
-    return {name: decision[name] for name in ("rule", "stage", "outcome", "detail")}
+    return {
+        "rule": decision.rule,
+        "stage": decision.stage,
+        "outcome": decision.outcome,
+        "detail": told(decision.detail, lang),
+    }
 
 
 def trail_fields(trail: Trail, lang: str) -> dict[str, Any]:
     """Return all that is known of an event."""
     return {
         **event_fields(trail.event, trail.received),
-        "decisions": [decision_fields(decision) for decision in trail.decisions],
+        "decisions": [decision_fields(decision, lang) for decision in trail.decisions],
         "waiting": [
             {"rule": memory.rule, "stage": memory.kind, "due": iso(memory.due or 0.0)}
             for memory in trail.waiting

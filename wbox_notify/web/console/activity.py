@@ -22,7 +22,7 @@ from wbox_notify.rules import Project
 from wbox_notify.store import rows
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Wanted
-from wbox_notify.store.trails import event_fields, trail_fields
+from wbox_notify.store.trails import decision_fields, event_fields, trail_fields
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import field, inside
 from wbox_notify.web.console.show import iso
@@ -56,7 +56,8 @@ class _Pages:
 
     def show_all(self, request: Request) -> Response:
         """Show the newest events that are asked for."""
-        return self._console.page(request, "activity.html", all_events(self._console, request.query_params))
+        shown = all_events(self._console, request.query_params, self._console.lang(request))
+        return self._console.page(request, "activity.html", shown)
 
     def show(self, request: Request) -> Response:
         """Show all that is known of an event."""
@@ -111,7 +112,7 @@ def address(event_id: str) -> str:
     return f"/activity/{quote(event_id, safe=':')}"
 
 
-def all_events(console: Console, asked: Mapping[str, str]) -> dict[str, Any]:
+def all_events(console: Console, asked: Mapping[str, str], lang: str) -> dict[str, Any]:
     """Return the model of the page of all events; ``asked`` has the filters of ``wbox-notify log``."""
     given = {name: asked.get(name, "").strip() for name in _FILTERS}
     before = _number(asked.get("before", ""))
@@ -134,7 +135,7 @@ def all_events(console: Console, asked: Mapping[str, str]) -> dict[str, Any]:
     return {
         "filters": given,
         "problem": problem,
-        "events": _summaries(console, found),
+        "events": _summaries(console, found, lang),
         "rules": [rule.id for rule in project.rules],
         "people": sorted(project.people.contacts),
         "looked_at": looked_at,
@@ -165,7 +166,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
-def _summaries(console: Console, found: Sequence[Row]) -> list[dict[str, Any]]:
+def _summaries(console: Console, found: Sequence[Row], lang: str) -> list[dict[str, Any]]:
     """Return events, each with what every rule made of it."""
     outcomes = console.store.outcomes([row["id"] for row in found])
     return [
@@ -177,7 +178,7 @@ def _summaries(console: Console, found: Sequence[Row]) -> list[dict[str, Any]]:
                 {
                     "rule": made.rule,
                     "states": made.states,
-                    "last": made.last and {name: made.last[name] for name in ("stage", "outcome", "detail")},
+                    "last": made.last and decision_fields(made.last, lang),
                 }
                 for made in outcomes[row["id"]]
             ],

@@ -83,7 +83,7 @@ def _coming(project: Project, steps: Sequence[Coming], lang: str) -> list[dict[s
         {
             "at": iso(step.at),
             "what": step.what,
-            "kind": reasons.kind(step.what, lang),
+            "kind": reasons.kind(step.what).to(lang),
             "rule": step.rule,
             "to": names.get(step.key) if step.what == QuietState.KIND else None,
             "waiting": step.waiting,
@@ -102,7 +102,7 @@ def _events(store: Store) -> list[dict[str, Any]]:
             "rules": [made.rule for made in outcomes[row["id"]]],
             "deliveries": sum((Counter(made.states) for made in outcomes[row["id"]]), Counter[State]()),
             "outcomes": [
-                *dict.fromkeys(made.last["outcome"] for made in outcomes[row["id"]] if made.last is not None)
+                *dict.fromkeys(made.last.outcome for made in outcomes[row["id"]] if made.last is not None)
             ],
         }
         for row in latest

@@ -117,7 +117,7 @@ def tried(project: Project, rule: Rule, given: Mapping[str, str], store: Store, 
     except WboxError as error:
         return {**result, "cut": False, "problem": told(error.args[0], lang), "hint": told(error.hint, lang)}
     messages = [_message(project, said, event.at, lang) for said in replay.messages[:_MOST_SHOWN]]
-    steps = [_step(decision) for _, decision in replay.decisions[:_MOST_SHOWN]]
+    steps = [_step(decision, lang) for _, decision in replay.decisions[:_MOST_SHOWN]]
     more = len(replay.messages) - len(messages) + len(replay.decisions) - len(steps)
     return {**result, "cut": files.cut, "steps": steps, "messages": messages, "more": more}
 
@@ -196,8 +196,12 @@ def _moment(text: str, project: Project) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=project.settings.tz)).astimezone(UTC)
 
 
-def _step(decision: Decision) -> dict[str, str]:
-    return {"stage": decision.stage, "outcome": decision.outcome, "detail": redacted(decision.detail)}
+def _step(decision: Decision, lang: str) -> dict[str, str]:
+    return {
+        "stage": decision.stage,
+        "outcome": decision.outcome,
+        "detail": redacted(told(decision.detail, lang)),
+    }
 
 
 def _message(
@@ -210,7 +214,7 @@ def _message(
         "at": at.isoformat(),
         "later": at - begun > _SOON,
         "problem": planned.problem and redacted(planned.problem),
-        "hold": planned.hold and hold(planned.hold, planned.facts, lang),
+        "hold": planned.hold and hold(planned.hold, planned.facts).to(lang),
         "kind": None,
         "to": None,
         "parts": {},
