@@ -301,7 +301,7 @@ def test_what_came_of_an_event_is_counted_however_much_it_is(tmp_path: Path) -> 
     [storm, told] = store.outcomes(["one", "two"])["one"]
     assert (storm.rule, storm.states) == ("storm", {"queued": 250})
     assert storm.last
-    assert storm.last["detail"] == "249"
+    assert storm.last.detail == "249"
     assert (told.rule, told.states, told.last) == ("group", {"queued": 1}, None)
     assert [made.rule for made in store.outcomes(["two"])["two"]] == ["group"]
     store.drop(None, NOW).result()
