@@ -60,7 +60,8 @@ def test_an_event_runs_once_more_and_makes_only_what_was_not_made(place: Workpla
 def test_what_is_not_there_is_said(place: Workplace) -> None:
     assert place.run("replay", "nothing").returncode == 1
     assert place.run("replay").returncode == 2
-    assert place.run("replay", "--rule", "nobody").returncode == 3
+    ran = place.run("replay", "--rule", "nobody")
+    assert (ran.returncode, ran.stdout) == (3, "nothing is known that fits\n")
     assert place.run("ack", "trouble").returncode == 3
     assert "did you mean `trouble`?" in place.run("ack", "troubel").stderr
     assert place.run("show", "7").returncode == 1

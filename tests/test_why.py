@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,11 @@ def test_decisions_that_are_alike_are_told_once_with_their_number() -> None:
     assert list(told) == ["if: x  (\N{MULTIPLICATION SIGN} 2)", "send: 1"]
     alike, other = {"stage": "if", "detail": "x"}, {"stage": "send", "detail": "1"}
     assert show.together([alike, other, alike]) == [(alike, 2), (other, 1)]
+
+
+def test_a_turkish_sentence_begins_with_a_turkish_letter() -> None:
+    turkish, english = (show.Show(lang, lambda: UTC, lambda: 0.0) for lang in ("tr", "en"))
+    assert (turkish.sentence("iki harf"), english.sentence("it is so")) == ("İki harf.", "It is so.")
 
 
 def test_a_file_that_was_told_shows_each_step_of_each_rule(told: Workplace) -> None:

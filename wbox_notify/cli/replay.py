@@ -73,6 +73,9 @@ def _confirm(number: int) -> None:
 
 
 def _print(events: Sequence[Event], done: int) -> None:
+    if not events:
+        say(_("nothing is known that fits"))
+        return
     for event in events:
         at, name = moment(event.at.timestamp()), click.style(event.id, dim=True)
         say(f"{at}  {event.type:<8} {subject(event)}  {name}")

@@ -67,6 +67,7 @@ class Show:
     """The filters of the templates in one language."""
 
     def __init__(self, lang: str, zone: Callable[[], tzinfo], now: Callable[[], float]) -> None:
+        self._lang = lang
         self._words = language(lang)
         self._gettext = translation(lang).gettext
         self._states = texts_of_states(self._gettext)
@@ -82,6 +83,7 @@ class Show:
             "state": self.state,
             "phone": phone,
             "marked": marked,
+            "sentence": self.sentence,
             "whatsapp": whatsapp,
             "day": self.day,
             "days": self.days,
@@ -119,6 +121,11 @@ class Show:
         """Return a state as a pill with its name."""
         mark = _MARKS.get(name, "plain")
         return html('<span class="pill {}">{}</span>').format(mark, self._states.get(name, name))
+
+    def sentence(self, text: str) -> str:
+        """Return a text as a sentence; the capital of a Turkish i has a dot."""
+        first = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}" if (self._lang, text[:1]) == ("tr", "i") else ""
+        return f"{first or text[:1].upper()}{text[1:]}."
 
     def day(self, iso: str) -> str:
         """Return a day as a short name and its number in the month."""
