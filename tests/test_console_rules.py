@@ -11,6 +11,7 @@ from bench.history import DAY, NOW, an_event
 from consoles import House, Visitor
 from office import OFFICE
 from test_history_size import steps
+from workplace import until
 
 from wbox_notify.model.deliveries import Memory, Plan, PlannedMessage
 from wbox_notify.model.events import Event
@@ -168,7 +169,7 @@ def test_the_box_begins_with_the_input_of_a_test_then_with_the_last_event(
     body = {"disk": "/home", "used": 99}
     call = {"method": "POST", "path": "disk", "body": body, "headers": {"x-request-id": "7"}, "query": {}}
     house.daemon.control.accept(Event(id="last", type="webhook", at=datetime.now(UTC), data=call))
-    house.wbox.wait_for(1)
+    until(lambda: "/home" in str(house.wbox.messages()))
     model = visitor.get("/rules/disk.json").json()
     [form] = model["forms"]
     assert (json.loads(form["body"]), form["headers"]) == (body, "x-request-id: 7")

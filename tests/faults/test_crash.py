@@ -132,9 +132,12 @@ def test_C01_killed_at_a_write_or_a_sync_of_an_intake_it_keeps_what_it_answered(
 def test_C02_killed_before_its_answer_it_keeps_the_event_and_knows_the_second_call(
     place: Workplace, wbox: Simulator
 ) -> None:
-    """The answer of /livez is sent in two parts; the third thing that is sent is the answer of the call."""
+    """The answer is sent after that of /livez and, where the commit was quick, a byte that wakes the loop."""
     calls = Calls(place, wbox)
-    assert sweep(place, "sendto", [3], walk=calls.walk, again=calls.again) == 1
+    deaths = sweep(place, "sendto", [3], walk=calls.walk, again=calls.again)
+    if not deaths:
+        deaths = sweep(place, "sendto", [2], walk=calls.walk, again=calls.again)
+    assert deaths == 1
 
 
 def test_C03_killed_before_the_connection_the_message_is_unknown(place: Workplace, wbox: Simulator) -> None:
