@@ -260,10 +260,13 @@ def test_a_login_leads_to_no_other_site(guarded: House, to: str) -> None:
 
 
 def test_a_wrong_password_is_refused_and_reported_without_it(
-    guarded: House, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """It needs a house of its own, since only ten lines a minute tell of refused calls."""
     near = {"X-Forwarded-For": "203.0.113.77"}
-    answer = Visitor(guarded.url).post("/login", data={"password": "not this one"}, headers=near)
+    with House(tmp_path / "project") as house:
+        assert console(house, "--set-password", typed=f"{PASSWORD}\n").exit_code == 0
+        answer = Visitor(house.url).post("/login", data={"password": "not this one"}, headers=near)
     assert answer.status_code == 401
     assert "This is not the password." in answer.text
     assert "set-cookie" not in answer.headers
