@@ -149,3 +149,11 @@ def test_a_template_of_the_same_size_and_time_is_read_again(tmp_path: Path) -> N
     os.utime(template, ns=(status.st_atime_ns, status.st_mtime_ns))
     after = load(tmp_path, ENVIRON, before=before.reading)
     assert shape(after) == shape(load(tmp_path, ENVIRON)) != shape(before)
+
+
+def test_a_link_out_of_the_templates_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path, "templates/t.j2", "hi")
+    (tmp_path / "templates" / "all").symlink_to(tmp_path)
+    reading = load(tmp_path, ENVIRON).reading
+    assert reading is not None
+    assert [path for path, *_ in reading.ground.templates] == [str(tmp_path / "templates" / "t.j2")]

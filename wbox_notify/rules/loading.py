@@ -80,7 +80,7 @@ def _people(documents: Iterable[Document]) -> Mapping[tuple[str, str], Any]:
 def _template_files(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:
     """Return the files of templates, with what shows that they have changed."""
     files = set()
-    for above, _, names in os.walk(folder / "templates", followlinks=True):
+    for above, _, names in os.walk(folder / "templates"):  # a link may lead to the whole disk, or back
         for name in names:
             path = Path(above, name)
             with suppress(OSError):

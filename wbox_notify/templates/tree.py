@@ -1,7 +1,6 @@
 """The tree of a template or an expression: its nodes, and code that is made of it when it is first needed."""
 
 import threading
-from collections.abc import Iterator
 from typing import TypeVar
 
 import jinja2
@@ -43,25 +42,13 @@ class Tree:
             self.nodes.append(node)
             if self.is_simple:
                 self.is_simple = depth <= _DEEPEST and _is_simple(node)
-            inner = [(child, depth + 1) for child in children(node)]
+            inner = [(child, depth + 1) for child in node.iter_child_nodes()]
             waiting += reversed(inner)
         self.is_simple = self.is_simple and len(self.nodes) <= _MOST
 
     def of(self, *kinds: type[N]) -> list[N]:
         """Return the nodes of some kinds, in their order."""
         return [node for node in self.nodes if isinstance(node, kinds)]
-
-
-def children(node: nodes.Node) -> Iterator[nodes.Node]:
-    """Yield the nodes that are parts of a node, in their order."""
-    for name in node.fields:
-        part = getattr(node, name, None)
-        if isinstance(part, nodes.Node):
-            yield part
-        elif isinstance(part, list):
-            for item in part:
-                if isinstance(item, nodes.Node):
-                    yield item
 
 
 def _is_simple(node: nodes.Node) -> bool:
