@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from consoles import House
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from windows import Windows
 
 from wbox_notify.simulator import Simulator
@@ -24,6 +24,8 @@ FLAGS = [
 ]
 
 OpenPage = Callable[..., Page]
+
+expect.set_options(timeout=30_000)  # a page asks every three seconds, and the daemon asks wbox every two
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[OpenPage]:
     def open_one(url: str, **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))

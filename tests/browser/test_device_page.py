@@ -47,7 +47,7 @@ def test_without_scripts_the_page_comes_again_by_itself_until_the_phone_has_scan
     page.get_by_role("button", name="Link with a phone").click()
     expect(page.get_by_alt_text("The code to scan")).to_be_visible()
     house.wbox.scan(1)
-    expect(page.get_by_text("It is linked with a phone")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It is linked with a phone")).to_be_visible()
 
 
 def test_a_test_message_is_followed_until_it_is_sent(windows: Windows) -> None:
@@ -55,5 +55,5 @@ def test_a_test_message_is_followed_until_it_is_sent(windows: Windows) -> None:
     page.goto(f"{windows.house.url}/device")
     expect(page.get_by_label("To a contact or a number")).to_have_value("ayse")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#test .pill")).to_have_text("sent", timeout=20_000)
+    expect(page.locator("#test .pill")).to_have_text("sent")
     windows.look(page.url.removeprefix(windows.house.url), "device-test")

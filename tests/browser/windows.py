@@ -99,7 +99,7 @@ class Windows:
             java_script_enabled=kind.scripts,
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         page.goto(self.house.daemon.console_link())
         page.wait_for_url(f"{self.house.url}/")
