@@ -96,7 +96,6 @@ class House:
         self.planner = Planner(
             Live(self.project),
             self.store,
-            planned=lambda: None,
             clock=lambda: self.wall,
             steady=lambda: self.ran,
         )

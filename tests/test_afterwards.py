@@ -49,7 +49,6 @@ class House:
         self.planner = Planner(
             Live(self.project),
             self.store,
-            planned=lambda: None,
             clock=lambda: self.now,
             steady=lambda: self.now,
         )

@@ -321,7 +321,7 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
     world.wait_for(7200)
     clock = Clock()
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/wbox.db")
-    planner = Planner(Live(the_project()), store, planned=lambda: None, clock=clock, steady=clock)
+    planner = Planner(Live(the_project()), store, clock=clock, steady=clock)
 
     def step() -> None:
         while planner.step():

@@ -593,7 +593,6 @@ def test_a_reminder_comes_at_its_time_by_the_clock_that_was_set(place: Place, st
     place.planner = Planner(
         place.live,
         place.store,
-        planned=lambda: None,
         rows=place.files,
         clock=lambda: place.now + ahead[0],
         steady=lambda: place.now,

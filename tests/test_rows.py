@@ -78,7 +78,6 @@ class Place:
         self.planner = Planner(
             self.live,
             self.store,
-            planned=lambda: None,
             rows=self.files,
             clock=lambda: self.now,
             steady=lambda: self.now,

@@ -136,6 +136,20 @@ def test_a_plan_is_kept_whole_and_planning_again_adds_nothing(store: Store) -> N
     assert store.remembered("r", "dedupe", "other") is None
 
 
+def test_a_plan_returns_what_it_puts_into_the_queue_and_nothing_else(store: Store) -> None:
+    store.put_events([an_event("a")], 1.0).result()
+    ready = a_plan("a", *PHONES[:2], device=2, critical=True)
+    held = replace(ready.messages[0], key="a:held", hold=Hold.STORM, facts={"messages": 60})
+    plan = replace(ready, messages=(*ready.messages, held, failed()))
+    queued = store.put_plans([plan], 2.0).result()
+    assert queued == store.queue([State.QUEUED])
+    assert [delivery.key for delivery in queued] == ["a:0", "a:1"]
+    assert store.put_plans([plan], 3.0).result() == []
+    [released] = store.put_plans([Plan(event_id="a", release=("r",))], 4.0).result()
+    assert released == store.queue([State.QUEUED])[-1]
+    assert (released.key, released.due) == ("a:held", 4.0)
+
+
 def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> None:
     store.put_events([an_event("a")], 1.0).result()
     bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome="x", detail=None),))  # type: ignore[arg-type]

@@ -47,7 +47,7 @@ def measured(folder: Path, number: int) -> dict[str, float]:
     store = open_store(f"sqlite:///{folder}/wbox.db")
     store.put_events([event_of(path)], time.time()).result()
     files = RowFiles()
-    planner = Planner(Live(project), store, planned=lambda: None, rows=files)
+    planner = Planner(Live(project), store, rows=files)
     began = time.perf_counter()
     while planner.step():
         pass

@@ -419,7 +419,7 @@ class Deadly:
 project = load(Path(sys.argv[1]), {"WBOX_API_KEY": "sk_canary_4711", "WBOX_DATA_DIR": sys.argv[1] + "/data"})
 project = replace(project, rules=tuple(replace(rule, conditions=(Deadly(),)) for rule in project.rules))
 store = open_store(project.settings.store)
-planner = Planner(Live(project), store, planned=lambda: None)
+planner = Planner(Live(project), store)
 while planner.step():
     pass
 store.close()

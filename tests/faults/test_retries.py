@@ -73,9 +73,7 @@ class House:
         self.project: Project = project
         if self.planner is None:
             self.live = Live(project)
-            self.planner = Planner(
-                self.live, self.store, planned=lambda: None, clock=lambda: self.now, steady=lambda: self.now
-            )
+            self.planner = Planner(self.live, self.store, clock=lambda: self.now, steady=lambda: self.now)
         self.live.project = project
 
     def post(self, *, odd: bool = False, to: str = "", g: str = "g") -> int:

@@ -106,7 +106,7 @@ class Daemon:
         self._planner = planner.Planner(
             self._live,
             self._store,
-            planned=self._dispatcher.wake,
+            queued=lambda _deliveries: self._dispatcher.wake(),
             rows=RowFiles(),
             keep=self._media.keep,
             observer=self._planned,

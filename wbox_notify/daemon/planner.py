@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from wbox_notify.daemon.quarantine import Quarantine
 from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Memory, Plan
+from wbox_notify.model.deliveries import Delivery, Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
@@ -23,7 +23,7 @@ Observer = Callable[[Event | None, Plan], None]
 
 
 class Planner(PeriodicThread):
-    """Plans each stored event once, in the order of arrival; ``planned`` is called after each batch.
+    """Plans each stored event once, in the order of arrival; ``queued`` hears what each batch is to send.
 
     ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
     in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
@@ -36,7 +36,7 @@ class Planner(PeriodicThread):
         live: Live,
         store: Store,
         *,
-        planned: Callable[[], None],
+        queued: Callable[[Sequence[Delivery]], None] = lambda _deliveries: None,
         rows: Callable[[Wanted], Slice] = lambda _wanted: Slice(problem="nobody reads files here"),
         keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
@@ -47,7 +47,7 @@ class Planner(PeriodicThread):
         self._live = live
         self._store = store
         self._quarantine = Quarantine(store)
-        self._planned = planned
+        self._queued = queued
         self._rows = rows
         self._keep = keep
         self._observer = observer
@@ -72,8 +72,7 @@ class Planner(PeriodicThread):
             driver.plan(events)
         if driver.planned:
             batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
-            self._store.put_plans([planned.plan for planned in batch], now).result()
-            self._planned()
+            self._queued(self._store.put_plans([planned.plan for planned in batch], now).result())
             for planned in batch:
                 self._tell(planned)
         return len(driver.planned)

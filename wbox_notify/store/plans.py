@@ -14,6 +14,7 @@ from wbox_notify.model.deliveries import (
     STUCK,
     WAITING,
     Decision,
+    Delivery,
     Hold,
     Memory,
     Plan,
@@ -47,10 +48,9 @@ def put_events(
     return [_put_event(tx, event, now) for event in events]
 
 
-def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> None:
-    """Keep all that follows from events, with the mark that they are planned."""
-    for plan in plans:
-        _put_plan(tx, plan, now)
+def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delivery]:
+    """Keep all that follows from events, with the mark that they are planned; return what is to be sent."""
+    return [delivery for plan in plans for delivery in _put_plan(tx, plan, now)]
 
 
 def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[int]:
@@ -65,20 +65,31 @@ def _put_event(tx: Transaction, event: Event, now: float) -> bool:
     return tx.execute(statements.PUT_EVENT, rows.event_row(event, now)).rowcount == 1
 
 
-def _put_plan(tx: Transaction, plan: Plan, now: float) -> None:
+def _put_plan(tx: Transaction, plan: Plan, now: float) -> list[Delivery]:
+    """Keep what follows from an event; return the deliveries that it puts into the queue."""
     tx.execute(statements.MARK_PLANNED, {"now": now, "id": plan.event_id})
     decided = [rows.decision_row(decision, plan.event_id, now) for decision in plan.decisions]
     tx.executemany(statements.DECIDE, decided)
     _remember(tx, plan.memories)
-    for planned in plan.messages:
-        _put_delivery(tx, planned, plan.event_id, now)
+    queued = _put_deliveries(tx, plan, now)
     for key in plan.over:
         _end_failure(tx, key, now)
-    for planned in plan.messages:
-        told = [{"event_id": event_id, "delivery": planned.key} for event_id in planned.events]
-        tx.executemany(statements.TELL_EVENT, [row for row in told if row["event_id"] != plan.event_id])
     for rule in plan.release:
-        tx.execute(statements.LET_GO, {"id": plan.event_id, "rule": rule, "now": now})
+        let_go = tx.execute(statements.LET_GO, {"id": plan.event_id, "rule": rule, "now": now}).fetchall()
+        queued += map(rows.delivery, let_go)
+    return queued
+
+
+def _put_deliveries(tx: Transaction, plan: Plan, now: float) -> list[Delivery]:
+    kept = [_put_delivery(tx, planned, plan.event_id, now) for planned in plan.messages]
+    told = [
+        {"event_id": event_id, "delivery": planned.key}
+        for planned in plan.messages
+        for event_id in planned.events
+        if event_id != plan.event_id
+    ]
+    tx.executemany(statements.TELL_EVENT, told)
+    return [delivery for delivery in kept if delivery and delivery.state is State.QUEUED]
 
 
 def _remember(tx: Transaction, memories: Sequence[Memory]) -> None:
@@ -95,28 +106,29 @@ def _remember(tx: Transaction, memories: Sequence[Memory]) -> None:
             tx.execute(statements.REMEMBER_EVENTS, about)
 
 
-def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: float) -> None:
-    """Keep a delivery, with what a retry follows where it has no message.
+def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: float) -> Delivery | None:
+    """Keep a delivery, with what a retry follows where it has no message; return it, or None if it is known.
 
     A delivery with the same key and the same message is the same. Where the message differs, it is unclear
     which one is meant, so the new one waits for a person.
     """
     row = rows.delivery_row(planned, event_id, now)
-    if tx.execute(statements.PUT_DELIVERY, row).rowcount:
+    if kept := tx.execute(statements.PUT_DELIVERY, row).fetchone():
         if planned.again is not None:
             place = {"rule": planned.rule, "event_id": event_id, "key": planned.key}
             _keep_failure(tx, place, planned.again, None)
-        return
+        return rows.new_delivery(planned, kept["id"], row)
     known = tx.execute(statements.OF_KEY, {"key": planned.key}).fetchone()
     if row["message"] is None or known["message"] in {None, row["message"]}:
-        return
+        return None
     name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
     facts = {"delivery": known["id"]}
     other = replace(planned, key=f"{planned.key}:{name}", hold=Hold.SAME_KEY, facts=facts, problem=None)
-    if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
+    if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).fetchone():
         detail = Wording("held: {why}", why=reasons.hold(Hold.SAME_KEY, facts))
         decision = Decision(rule=planned.rule, stage="send", outcome="waits", detail=detail)
         tx.execute(statements.DECIDE, rows.decision_row(decision, event_id, now))
+    return None
 
 
 # What a person does to the queue
@@ -133,7 +145,7 @@ def requeue(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State],
 def release_event(tx: Transaction, event_id: str, now: float) -> int:
     """Let go all that the storm guard holds of one event; return how many."""
     _answer_storms(tx, "released", event_id, now)
-    return tx.execute(statements.LET_GO, {"id": event_id, "rule": "", "now": now}).rowcount
+    return len(tx.execute(statements.LET_GO, {"id": event_id, "rule": "", "now": now}).fetchall())
 
 
 def drop_event(tx: Transaction, event_id: str, now: float) -> int:

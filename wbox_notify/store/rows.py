@@ -72,6 +72,20 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
     return row
 
 
+def new_delivery(planned: PlannedMessage, number: int, row: Row) -> Delivery:
+    """Return a delivery as it was just kept with these columns, under a number."""
+    fields = ("key", "event_id", "rule", "device", "state", "expires", "reason", "priority", "on_unknown")
+    return Delivery(
+        id=number,
+        message=planned.message,
+        due=row["now"],
+        created=row["now"],
+        hold=planned.hold,
+        facts=planned.facts,
+        **{name: row[name] for name in fields},
+    )
+
+
 def _same(message: Message) -> str:
     """Return what is equal in texts that say the same; empty for all else."""
     if not isinstance(message, Text):

@@ -187,6 +187,7 @@ values
     :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :hold, :facts,
     :now, :now, :now, :expires, :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
+returning id
 """
 """Keep a delivery. A number that a person has read on a list never becomes that of another delivery."""
 
@@ -503,6 +504,7 @@ LET_GO = f"""
 update delivery
 set state = 'queued', due = :now, expires = :now + lifetime, changed = :now, hold = null, facts = '{{}}'
 where event_id = :id and state = 'held' and {_STORM} and :rule in ('', rule)
+returning *
 """
 """Let go what the storm guard holds of an event."""
 

@@ -99,8 +99,11 @@ class Store(Queries):
         due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
         return due
 
-    def put_plans(self, made: Sequence[Plan], now: float) -> Future[None]:
-        """Keep all that follows from events, in one transaction with the mark that they are planned."""
+    def put_plans(self, made: Sequence[Plan], now: float) -> Future[list[Delivery]]:
+        """Keep all that follows from events, in one transaction with the mark that they are planned.
+
+        Return the deliveries that it puts into the queue, new ones and those that a storm held until now.
+        """
         return self._database.write(plans.put_plans, made, now)
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
