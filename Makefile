@@ -62,13 +62,13 @@ texts: $(VENV)/ready ## Bring the catalogues of translations up to date, and lis
 
 lock: $(VENV)/ready ## Write locks/ from pyproject.toml, with the newest releases that it allows
 	$(COMPILE) --group build --output-file locks/run.txt
-	$(COMPILE) --group dev --extra s3 --constraint locks/run.txt --output-file locks/dev.txt
+	$(COMPILE) --group dev --extra s3 --extra postgres --constraint locks/run.txt --output-file locks/dev.txt
 
 newest: ## Test with the newest releases in place of the locked ones; lists what an upper bound holds back
 	rm -rf .venv-newest
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade pip
-	.venv-newest/bin/python -m pip install --quiet --editable ".[s3]" --group dev
+	.venv-newest/bin/python -m pip install --quiet --editable ".[postgres,s3]" --group dev
 	.venv-newest/bin/python -m pip list --outdated
 	touch .venv-newest/run .venv-newest/ready
 	$(MAKE) test VENV=.venv-newest

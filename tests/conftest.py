@@ -1,4 +1,4 @@
-"""A simulator, a project folder with a shell in it, and a daemon that runs there."""
+"""A simulator, a project folder with a shell in it, a daemon that runs there, and a PostgreSQL."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from databases import Postgres
 from workplace import Workplace
 
 from wbox_notify.model import redaction
@@ -53,3 +54,13 @@ def place(tmp_path: Path, wbox: Simulator) -> Iterator[Workplace]:
 @pytest.fixture
 def daemon(place: Workplace) -> subprocess.Popen[str]:
     return place.start("run")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    try:
+        server = Postgres()
+    except OSError as error:
+        pytest.skip(f"NOTHING OF THE STORE ON POSTGRESQL IS TESTED: its server cannot be started: {error}")
+    with server:
+        yield server

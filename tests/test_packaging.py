@@ -16,7 +16,7 @@ RUN, DEV = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt
 BUILD = PYPROJECT["build-system"]["requires"]
 GROUPS = PYPROJECT["dependency-groups"]
 DECLARED = PYPROJECT["project"]["dependencies"]
-EXTRA = PYPROJECT["project"]["optional-dependencies"]["s3"]
+EXTRA = [each for extra in PYPROJECT["project"]["optional-dependencies"].values() for each in extra]
 
 INSTALL = r"(?:\b(?:pipx?|pip3|uvx?)\b|EXTRA_PACKAGES=)[^\n`]*?"
 """What begins a command that installs."""
@@ -63,7 +63,7 @@ def test_a_developer_runs_the_same_releases_as_a_user() -> None:
 
 def test_a_user_gets_no_tool_of_a_developer() -> None:
     names = {name for name, _ in pinned(RUN)}
-    assert not names & {"pytest", "mypy", "ruff", "playwright", "uv", "minio"}
+    assert not names & {"pytest", "mypy", "ruff", "playwright", "uv", "minio", "psycopg"}
 
 
 def test_the_locks_hold_what_builds_the_package() -> None:
