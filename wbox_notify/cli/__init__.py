@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import click
 from click.shell_completion import CompletionItem
@@ -155,14 +156,33 @@ def _colour() -> bool | None:
     return bool(os.environ.get("FORCE_COLOR")) or None
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set."""
-    stop = threading.Event()
+class Stop:
+    """Whether SIGTERM or Ctrl-C has come.
 
-    def end(_number: int, _frame: object) -> None:
-        if not stop.is_set():  # the lock of the event may be held by a signal that this one interrupts
-            stop.set()
+    It is no Event: a signal runs in the thread that waits, maybe while this holds the lock of the event, and
+    would then wait for itself.
+    """
 
+    def __init__(self) -> None:
+        self._come = False
+        self._signals: SimpleQueue[int] = SimpleQueue()  # of all queues the one that a signal may fill
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until a signal comes, at most so long; return whether one has come."""
+        if not self._come:
+            with suppress(Empty):
+                self._signals.get(timeout=seconds)
+                self._come = True
+        return self._come
+
+    def take(self, number: int, _frame: object) -> None:
+        """Take note of a signal."""
+        self._signals.put(number)
+
+
+def stop_on_signals() -> Stop:
+    """Return what says whether SIGTERM or Ctrl-C has come since."""
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, stop.take)
     return stop
