@@ -3,21 +3,18 @@
 import errno
 import shutil
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
 
 from wbox_notify.errors import Exit, StoreError
 from wbox_notify.store.database import Row, T, Transaction, Values
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
+from wbox_notify.store.writer import Job, Writer
 
-_MOST_IN_ONE_COMMIT = 500
 _PAGE = 4096
 _USUAL_LOG, _LEAST_LOG, _LOG_OF_DISK = 1000, 16, 16
 """Pages of the log: SQLite's own measure, the least on a small disk, and which part of one it may be."""
@@ -32,14 +29,6 @@ class SchemaError(StoreError):
     exit_code = Exit.INVALID
 
 
-class _Job(NamedTuple):
-    """Some work that waits for its transaction."""
-
-    work: Callable[..., Any]
-    values: tuple[Any, ...]
-    future: Future[Any]
-
-
 class Sqlite:
     """A database file that this process alone writes.
 
@@ -49,7 +38,6 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._reader = Reader(path)
         with _explained(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,18 +53,14 @@ class Sqlite:
             self._owner.close()
             raise
         self._broken = False
-        self._heard: Callable[[], None] = lambda: None
-        self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
-        self._writer.start()
+        self._writer = Writer(self._commit)
 
     def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.
 
         The future raises StoreError when nothing was written.
         """
-        future: Future[T] = Future()
-        self._jobs.put(_Job(work, values, future))
-        return future
+        return self._writer.write(work, *values)
 
     def read(self, statement: str, values: Row | None = None) -> list[Row]:
         """Return the rows of a query over what is committed."""
@@ -84,51 +68,30 @@ class Sqlite:
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function after each commit that changed something, from the thread that writes."""
-        self._heard = heard
+        self._writer.listen(heard)
 
     def close(self) -> None:
         """Commit what is queued, then give up the file."""
-        self._jobs.put(None)
-        self._writer.join()
+        self._writer.close()
         self._reader.close()
         self._connection.close()
         self._owner.close()
 
-    def _write_all(self) -> None:
-        last = False
-        while not last:
-            gathered = [self._jobs.get()]
-            while len(gathered) < _MOST_IN_ONE_COMMIT:
-                try:
-                    gathered.append(self._jobs.get_nowait())
-                except Empty:
-                    break
-            batch = [job for job in gathered if job is not None]
-            last = len(batch) < len(gathered)
-            if batch:
-                self._commit(batch)
-
-    def _commit(self, batch: Sequence[_Job]) -> None:
+    def _commit(self, batch: Sequence[Job]) -> bool:
         try:
             with _explained(self._path):
                 self._reopen_if_broken()
                 before = self._connection.total_changes
                 self._connection.execute("begin immediate")
-                done = [(job.future, self._attempt(job)) for job in batch]
+                for job in batch:
+                    job.run(self._connection, fatal=sqlite3.Error)
                 # Before the commit: what callers hear has failed must not be there later.
                 self._identity.check()
                 self._connection.execute("commit")
         except StoreError as error:
             self._give_back(error)
-            for job in batch:
-                if not job.future.done():
-                    job.future.set_exception(error)
-            return
-        for future, result in done:
-            if not future.done():
-                future.set_result(result)
-        if self._connection.total_changes > before:
-            self._heard()
+            raise
+        return self._connection.total_changes > before
 
     def _give_back(self, error: StoreError) -> None:
         """Undo what was begun; after an error of the disk, the connection cannot be trusted."""
@@ -147,20 +110,6 @@ class Sqlite:
             self._connection.close()
             self._connection = _open_for_writing(self._path, look=True)
             self._broken = False
-
-    def _attempt(self, job: _Job) -> Any:
-        """Run one job; an error of its own spoils it alone, an error of the database the whole batch."""
-        self._connection.execute("savepoint job")
-        try:
-            result = job.work(self._connection, *job.values)
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it from the future
-            self._connection.execute("rollback to job")
-            job.future.set_exception(error)
-            result = None
-        self._connection.execute("release job")
-        return result
 
 
 def _asked(values: Row) -> Row:
