@@ -314,7 +314,7 @@ def test_what_is_held_of_many_alerts_carries_the_call_only_where_the_rule_looks_
     body = {"status": "firing", "alerts": alerts, "commonAnnotations": {"note": "z" * 1000}}
     data = {"path": "a", "method": "POST", "headers": {}, "query": {}, "body": body}
     made = plan(loaded, Event(id="webhook:a:1", type="webhook", at=NOW, data=data), Overlay(Nothing()), NOW)
-    held = json.dumps([memory.value for memory in made.memories])
+    held = json.dumps([memory.json for memory in made.memories])
     assert made.memories
     assert ("z" * 1000 in held) is carried
 

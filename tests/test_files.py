@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wbox_notify.engine.item import Item
+from wbox_notify.engine.state import GroupState
 from wbox_notify.model.deliveries import Decision, Memory, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion, Past
@@ -226,7 +228,11 @@ def test_a_message_that_finally_failed_is_told(store: Store, state: State) -> No
 def test_a_file_in_a_group_is_open_until_the_message_of_the_group_is_final(store: Store) -> None:
     first, second = a_version(), a_version("b.pdf")
     seen(store, first, second)
-    waits = Memory(rule="r", kind="group", key="k", value={}, due=9.0, events=(first.id, second.id))
+    items = {
+        one.id: Item(event_id=one.id, type="file", at=1.0, data={}) for one in map(an_event, (first, second))
+    }
+    group = GroupState(opened=first.id, since=1.0, items=items, due=9.0)
+    waits = Memory(rule="r", kind="group", key="k", value=group, due=9.0)
     decision = Decision(rule="r", stage="group", outcome="waits", detail="")
     plans = [Plan(event_id=one.id, decisions=(decision,), memories=(waits,)) for one in (first, second)]
     store.put_plans(plans, 1.0).result()

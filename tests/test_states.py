@@ -95,7 +95,7 @@ def test_a_state_knows_its_events_and_how_many_of_them_wait(
     assert (state.events, state.waiting) == (events, waiting)
     memory = memory_of("r", kind, "k", Change(state, 5.0))
     assert (memory.events, memory.event_id, memory.due) == (events, next(iter(events), ""), 5.0)
-    assert memory.value == state.to_json()
+    assert memory.json == state.to_json()
 
 
 def test_a_forgotten_state_has_no_value_and_no_events() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from wbox_notify.engine.state import STATES, SilenceState, State
+from wbox_notify.engine.state import STATES, SilenceState, State, state_of
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.rules import Project
 
@@ -30,12 +30,9 @@ class Coming(NamedTuple):
 def held(memories: Iterable[Memory]) -> Iterator[Coming]:
     """Yield when rules go on with what they hold, without what they only forget."""
     for memory in memories:
-        kind = STATES.get(memory.kind)
-        if kind is None or memory.value is None or memory.due is None:
-            continue
-        waiting = kind.from_json(memory.value).waiting
-        if waiting or kind is SilenceState:
-            yield Coming(memory.due, memory.kind, memory.rule, waiting, memory.key)
+        state = state_of(memory)
+        if state and memory.due is not None and (state.waiting or isinstance(state, SilenceState)):
+            yield Coming(memory.due, memory.kind, memory.rule, state.waiting, memory.key)
 
 
 def scheduled(project: Project, now: datetime) -> Iterator[Coming]:

@@ -9,7 +9,7 @@ from wbox_notify.engine import quiet, silence
 from wbox_notify.engine.item import short
 from wbox_notify.engine.notification import about, as_now, told_again
 from wbox_notify.engine.rule_run import RuleRun, messages_of, with_values
-from wbox_notify.engine.state import EscalationState, Notification, Retry
+from wbox_notify.engine.state import EscalationState, Notification, Retry, state_of
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.recipients import Reader
@@ -49,9 +49,8 @@ def acknowledge(run: RuleRun, key: str) -> None:
 
 def is_open(memory: Memory) -> bool:
     """Return whether a memory is an escalation of which somebody is still to be told."""
-    if memory.kind != EscalationState.KIND or memory.value is None:
-        return False
-    return EscalationState.from_json(memory.value).waiting > 0
+    state = state_of(memory)
+    return isinstance(state, EscalationState) and state.waiting > 0
 
 
 def wake(run: RuleRun, key: str) -> None:

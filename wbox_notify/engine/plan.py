@@ -26,7 +26,6 @@ from wbox_notify.engine.item import key_of, moment, short
 from wbox_notify.engine.notification import about
 from wbox_notify.engine.rule_run import Change, Overlay, RuleRun, held, memory_of
 from wbox_notify.engine.state import (
-    STATES,
     BurstState,
     DedupeState,
     DigestState,
@@ -42,6 +41,7 @@ from wbox_notify.engine.state import (
     State,
     StatusState,
     ThrottleState,
+    state_of,
 )
 from wbox_notify.errors import WboxError
 from wbox_notify.model.clock import SLACK, Step
@@ -91,11 +91,10 @@ def _follow(run: RuleRun, event: Event) -> None:
 def wake(project: Project, due: Memory, overlay: Overlay, now: datetime, slice_: Slice | None = None) -> Plan:
     """Return all that follows when a memory is due, with the rows that ``rows.wanted`` asks for."""
     rule = project.rule(due.rule)
-    kind = STATES.get(due.kind)
-    if kind is None or due.value is None:
+    state = state_of(due)
+    if state is None:
         return Plan(event_id=due.event_id, memories=(_forgotten(due),))
-    state = kind.from_json(due.value)
-    first = next(iter(state.events), "")
+    first = state.first_event
     if rule is None:
         return _gone(due, state, first)
     run = RuleRun(project, rule, overlay, now)
@@ -274,9 +273,9 @@ def reset(project: Project, due: Memory, overlay: Overlay, step: Step) -> Memory
 
     What counts from a moment keeps its distance to now; what waits for a time of day waits for the next one.
     """
-    if due.value is None:
+    state = state_of(due)
+    if state is None:
         return due
-    state = STATES[due.kind].from_json(due.value)
     at, by = due.due, 0.0
     if not isinstance(state, DigestState | QuietState):
         by = step.jump + min(step.now - step.jump - state.newest, 0.0)

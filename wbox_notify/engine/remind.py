@@ -8,7 +8,7 @@ from typing import Any
 
 from wbox_notify.engine.item import Item, key_of, moment
 from wbox_notify.engine.rule_run import RuleRun, values_of
-from wbox_notify.engine.state import Notification, RemindState, Retry, TableState
+from wbox_notify.engine.state import Notification, RemindState, Retry, TableState, state_of
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Memory, SendOptions
 from wbox_notify.model.events import Event
@@ -107,10 +107,11 @@ def waiting(memories: Iterable[Memory]) -> list[tuple[Memory, RemindState]]:
     tables: dict[tuple[str, str], TableState] = {}
     reminders: list[tuple[Memory, RemindState]] = []
     for memory in memories:
-        if memory.kind == TableState.KIND:
-            tables[memory.rule, memory.key] = TableState.from_json(memory.value or {})
-        else:
-            reminders.append((memory, RemindState.from_json(memory.value or {})))
+        state = state_of(memory)
+        if isinstance(state, TableState):
+            tables[memory.rule, memory.key] = state
+        elif isinstance(state, RemindState):
+            reminders.append((memory, state))
     return sorted(
         (
             (memory, state)

@@ -12,7 +12,7 @@ from wbox_notify.engine.item import moment
 from wbox_notify.engine.rule_run import StateReader
 from wbox_notify.engine.state import RowsState
 from wbox_notify.errors import WboxError
-from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage
+from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage, Remembered
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import WhatsAppMessage, notice_of
 from wbox_notify.rules import Project
@@ -52,7 +52,7 @@ class ReplayStore:
         for place, memory in self.memories.items():
             self._keep(place, memory)
 
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | Remembered | None:
         """Return what a rule keeps under a key, or None."""
         place = (rule, kind, key)
         if place in self.memories:

@@ -7,7 +7,7 @@ from typing import Any
 from wbox_notify.engine import remind
 from wbox_notify.engine.item import Item, items_of
 from wbox_notify.engine.rule_run import RuleRun, messages_of
-from wbox_notify.engine.state import Retry, RowsState, StormState
+from wbox_notify.engine.state import Retry, RowsState, StormState, state_of
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.events import Event
@@ -108,9 +108,9 @@ def _answer(run: RuleRun, key: str) -> str:
 def wanted(project: Project, due: Memory, most: int) -> Wanted | None:
     """Return which rows a memory that is due needs; None where it needs none."""
     rule = project.rule(due.rule)
-    if due.kind != RowsState.KIND or rule is None or rule.reads is None or not due.value:
+    state = state_of(due)
+    if rule is None or rule.reads is None or not isinstance(state, RowsState):
         return None
-    state = RowsState.from_json(due.value)
     source = _source(rule, state)
     if state.done or source is None:
         return None

@@ -7,11 +7,19 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from wbox_notify.engine.item import Item, context, key_of, short
-from wbox_notify.engine.state import STATES, Retry, State
+from wbox_notify.engine.state import Retry, State, state_of
 from wbox_notify.errors import WboxError
 from wbox_notify.model import reasons
 from wbox_notify.model.addresses import check_public
-from wbox_notify.model.deliveries import Decision, Facts, Hold, Memory, PlannedMessage, Verdict
+from wbox_notify.model.deliveries import (
+    Decision,
+    Facts,
+    Hold,
+    Memory,
+    PlannedMessage,
+    Remembered,
+    Verdict,
+)
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import one_line
@@ -31,7 +39,7 @@ _Place = tuple[str, str, str]
 class StateReader(Protocol):
     """A store of what rules keep in mind."""
 
-    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | None:
+    def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | Remembered | None:
         """Return what a rule keeps under a key, or None."""
 
     def sent(self, prefix: str) -> bool:
@@ -55,10 +63,7 @@ class Overlay:
     def add(self, memories: Iterable[Memory]) -> None:
         """Take in memories as they are about to be stored."""
         for memory in memories:
-            state: State | None = None
-            if memory.value is not None:
-                state = STATES[memory.kind].from_json(memory.value)
-            self._changed[memory.rule, memory.kind, memory.key] = state
+            self._changed[memory.rule, memory.kind, memory.key] = state_of(memory)
 
     def keep(self, changes: Mapping[_Place, Change]) -> None:
         """Take in the states that a rule leaves."""
@@ -71,9 +76,7 @@ class Overlay:
         if place in self._changed:
             return cast("_S | None", self._changed[place])
         value = self._store.remembered(*place)
-        if value is None:
-            return None
-        return kind.from_json(value)
+        return None if value is None else kind.read(value)
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
@@ -266,26 +269,15 @@ class RuleRun:
 
 def memory_of(rule: str, kind: str, key: str, change: Change) -> Memory:
     """Return a change of a state as the store keeps it."""
-    if change.state is None:
-        return Memory(rule=rule, kind=kind, key=key, value=None, events=())
-    events = change.state.events
-    return Memory(
-        rule=rule,
-        kind=kind,
-        key=key,
-        value=change.state.to_json(),
-        due=change.due,
-        event_id=next(iter(events), ""),
-        events=events,
-    )
+    first = change.state.first_event if change.state else ""
+    return Memory(rule=rule, kind=kind, key=key, value=change.state, due=change.due, event_id=first)
 
 
 def held(rule: str, key: str, state: State, code: Hold, facts: Facts) -> PlannedMessage:
     """Return what stands in the queue for a state, until a person lets it be told or drops it."""
     kind, value = state.KIND, state.to_json()
-    first = next(iter(state.events), "")
     return PlannedMessage(
-        key=f"{kind}:{first}:{short(key_of([key, value]))}:{rule}:-",
+        key=f"{kind}:{state.first_event}:{short(key_of([key, value]))}:{rule}:-",
         rule=rule,
         message=None,
         hold=code,

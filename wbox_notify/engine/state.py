@@ -4,14 +4,14 @@ Their JSON values are those that stores of older versions hold.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePath
 from types import UnionType
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, cast, get_args, get_origin, get_type_hints
 
 from wbox_notify.engine.item import Item
-from wbox_notify.model.deliveries import AGAIN
+from wbox_notify.model.deliveries import AGAIN, Memory, Remembered
 from wbox_notify.model.events import Event, event_fields, event_of
 
 
@@ -94,19 +94,24 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def _events(value: Any) -> list[str]:
-    """Return the ids of the events of all items in a value."""
+def _events(value: Any) -> Iterator[str]:
+    """Yield the ids of the events of all items in a value."""
     if isinstance(value, Item):
-        return [value.event_id]
-    if isinstance(value, Event):
-        return [value.id]
+        yield value.event_id
+    elif isinstance(value, Event):
+        yield value.id
+    else:
+        for part in _parts(value):
+            yield from _events(part)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """Return the parts of a value in which there may be items."""
     if isinstance(value, Kept):
-        value = [getattr(value, name) for name, _, read in _fields(type(value)) if read not in _READ_QUICKLY]
-    elif isinstance(value, dict):
-        value = list(value.values())
-    elif not isinstance(value, tuple):
-        return []
-    return [event_id for part in value for event_id in _events(part)]
+        return (getattr(value, name) for name, _, read in _fields(type(value)) if read not in _READ_QUICKLY)
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, tuple) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +176,24 @@ class State(Kept):
     KIND: ClassVar[str]
     TIMES: ClassVar[tuple[str, ...]] = ()
 
+    @classmethod
+    def read(cls, value: Mapping[str, Any] | Remembered) -> Self:
+        """Return the state of a memory's value, which is the state itself where it was not stored yet."""
+        return value if isinstance(value, cls) else cls.from_json(cast("Mapping[str, Any]", value))
+
     @property
     def events(self) -> tuple[str, ...]:
         """The ids of all events that it is about, the first of them first."""
-        return tuple(dict.fromkeys(_events(self)))
+        return tuple(dict.fromkeys(self.about()))
+
+    @property
+    def first_event(self) -> str:
+        """The id of the first event that it is about; empty where there is none."""
+        return next(iter(self.about()), "")
+
+    def about(self) -> Iterable[str]:
+        """Return the ids of the events that it is about, as often as it holds something of each."""
+        return _events(self)
 
     @property
     def waiting(self) -> int:
@@ -266,10 +285,9 @@ class BurstState(State):
     readers: Mapping[str, Names] = field(default_factory=dict)
     due: float = 0.0
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The ids of the first event, and of those of the items."""
-        return tuple(dict.fromkeys([self.event_id, *_events(self.items)]))
+    def about(self) -> Iterable[str]:
+        """Return the ids of the first event, and of those of the items."""
+        return (self.event_id, *_events(self.items))
 
     @property
     def waiting(self) -> int:
@@ -457,9 +475,8 @@ class MissingState(State):
     facts: Mapping[str, Any]
     told: int = 1
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The id of the event of the first missed deadline."""
+    def about(self) -> Iterable[str]:
+        """Return the id of the event of the first missed deadline."""
         return (self.event,)
 
 
@@ -524,9 +541,8 @@ class Retry(State):
     event: Event | None = None
     key: str = ""
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The id of the event that it belongs to."""
+    def about(self) -> Iterable[str]:
+        """Return the id of the event that it belongs to."""
         return (self.event_id,) if self.event_id else ()
 
     def again(self) -> dict[str, Any]:
@@ -612,9 +628,8 @@ class RemindState(State):
     dropped: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The id of its event while there is a reminder to come."""
+    def about(self) -> Iterable[str]:
+        """Return the id of its event while there is a reminder to come."""
         return (self.item.event_id,) if self.left else ()
 
     @property
@@ -650,3 +665,11 @@ STATES: Mapping[str, type[State]] = {
     )
 }
 """The class of each kind of memory."""
+
+
+def state_of(memory: Memory) -> State | None:
+    """Return what a rule keeps in a memory; None where it forgets it, or the kind is not known any more."""
+    kind = STATES.get(memory.kind)
+    if kind is None or memory.value is None:
+        return None
+    return kind.read(memory.value)

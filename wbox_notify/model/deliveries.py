@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from wbox_notify.model.messages import Message
 from wbox_notify.model.outcomes import Answer, Outcome
@@ -157,6 +157,17 @@ NO_RULE = "-"
 """The rule of what no rule came to see: an event that could not be planned at all."""
 
 
+class Remembered(Protocol):
+    """What a rule keeps in mind, before it is stored."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The ids of all events that it is about."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return it as JSON values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """One thing that a rule keeps in mind between events.
@@ -164,19 +175,31 @@ class Memory:
     Attributes:
         kind: What it is for, such as ``dedupe`` or ``group``.
         key: Which one of that kind.
-        value: JSON values; None forgets it.
+        value: JSON values as they were stored, or what is to be stored; None forgets it.
         due: When the rule wants to be woken with it, in seconds since the epoch, if ever.
         event_id: The first event that it is about, if any.
-        events: The ids of all events that it is about; None leaves those that are stored with it.
     """
 
     rule: str
     kind: str
     key: str
-    value: Mapping[str, Any] | None
+    value: Mapping[str, Any] | Remembered | None
     due: float | None = None
     event_id: str = ""
-    events: tuple[str, ...] | None = None
+
+    @property
+    def json(self) -> Mapping[str, Any] | None:
+        """The value as JSON values. They are made when they are asked for: a replay never does."""
+        if self.value is None or isinstance(self.value, Mapping):
+            return self.value
+        return self.value.to_json()
+
+    @property
+    def events(self) -> tuple[str, ...] | None:
+        """The ids of all events that it is about; None leaves those that are stored with it."""
+        if isinstance(self.value, Mapping):
+            return None
+        return self.value.events if self.value else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def memory_row(memory: Memory) -> dict[str, Any]:
         "rule": memory.rule,
         "kind": memory.kind,
         "key": memory.key,
-        "value": json.dumps(memory.value),
+        "value": json.dumps(memory.json),
         "due": memory.due,
         "event_id": memory.event_id,
     }
