@@ -100,7 +100,7 @@ class _Control:
 
 async def _device(request: Request) -> int:
     """Return the device that a body names; without a body the first."""
-    body: Any = await read_json(request) if await request.body() else {}
+    body: Any = await read_json(request, empty=b"{}")
     if not isinstance(body, dict):
         raise HTTPException(400, 'The body must be an object, such as {"device_id": 1}.')
     return checked_device(body.get("device_id", 1))

@@ -20,11 +20,12 @@ from wbox_notify.web.requests import Limits, read
 
 _LIMITS = Limits(body=1024 * 1024)
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src * data:; media-src *; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
+    b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
+    b"connect-src 'self'; img-src * data:; media-src *; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-cache",
 }
 _ALL_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104 - names, not a bind
 
@@ -52,14 +53,15 @@ async def refused(_request: Request, error: Exception) -> Response:
 REFUSALS = {HTTPException: refused, ClientDisconnect: refused}
 
 
-async def read_json(request: Request) -> Any:
-    """Return the JSON value of a body, whatever its Content-Type says.
+async def read_json(request: Request, *, empty: bytes = b"") -> Any:
+    """Return the JSON value of a body, whatever its Content-Type says; ``empty`` is read where there is none.
 
     Raises:
         HTTPException: 413 above 1 MiB, 408 if it takes too long, 400 if it is not JSON.
     """
     try:
-        return json.loads(await read(request, _LIMITS), parse_constant=_no_number, parse_float=_finite)
+        text = await read(request, _LIMITS) or empty
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise HTTPException(400, "The body is not valid JSON.") from None
 

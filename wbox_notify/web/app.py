@@ -10,7 +10,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -28,23 +27,23 @@ from wbox_notify.web.metrics import Metrics, metrics_route
 from wbox_notify.web.refusals import Handlers, Refusals, refusal_handlers
 from wbox_notify.web.requests import Accept, Limits, commit, read
 from wbox_notify.web.signed_pages import signed_page_routes
-from wbox_notify.web.webhooks import HookOf, webhook_routes
+from wbox_notify.web.webhooks import HOOKS, HookOf, Hooks
 
 Reload = Callable[[], list[dict[str, Any]]]
 """Reads the rules again; returns the problems in them."""
 
 _MAX_MESSAGE = 1 << 20
 _MAX_FORM = 16 * 1024
-_PUBLIC = ("/hook/", "/ack/", "/m/")
+_PUBLIC = (HOOKS, "/ack/", "/m/")
 _FOR_PROGRAMS = ("/-/", "/livez", "/readyz", "/metrics")
 _FOREIGN_NAME = "Nothing answers at this name. One of your own stands in the settings as public_url.\n"
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
+    b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-robots-tag": b"noindex",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
 }
 
 
@@ -95,7 +94,6 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     form_limits = replace(limits, body=min(limits.body, _MAX_FORM))
     routes = [
-        *webhook_routes(hook_of, accept, limits, hosts),
         *signed_page_routes(control, accept, link_key, form_limits, refusals),
         Route("/livez", alive),
         Route("/readyz", ready),
@@ -109,13 +107,16 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
     if console:
         routes += console_routes(console)
         handlers = _with_pages(handlers, console)
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(_Guard, hosts=hosts, has_console=console is not None, refusals=refusals)],
-        exception_handlers=handlers,
-    )
-    app.router.redirect_slashes = False
-    return app
+    pages = Starlette(routes=routes, exception_handlers=handlers)
+    pages.router.redirect_slashes = False
+    guarded = _Guard(pages, hosts, refusals, has_console=console is not None)
+    hooks = Hooks(hook_of, accept, limits, hosts, refusals)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = hooks if scope["path"].startswith(HOOKS) else guarded
+        await app(scope, receive, with_headers(send, _HEADERS))
+
+    return serve
 
 
 def _with_pages(handlers: Handlers, console: Console) -> Handlers:
@@ -133,7 +134,7 @@ def _with_pages(handlers: Handlers, console: Console) -> Handlers:
 
 
 class _Guard:
-    """Refuses our own pages under foreign host names, and adds the headers that keep a page safe.
+    """Refuses our own pages under foreign host names.
 
     A name that someone else owns may point to this machine (DNS rebinding). Only the paths that ask for a
     signature answer at names that we do not know. The console, which has a door of its own, also answers at
@@ -148,7 +149,6 @@ class _Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request or refuse it."""
-        send = with_headers(send, _HEADERS)
         request = Request(scope)
         if self._is_open(scope["path"], host_name(request.headers.get("host", ""))):
             await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.filters import do_mark_safe
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import Message, Send
 
 from wbox_notify.model.texts import LANGUAGES, translated, translation
@@ -76,14 +76,14 @@ def is_from_other_site(headers: Headers, names: Container[str], public_origin: s
     return name not in names and not is_address(name)
 
 
-def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+def with_headers(send: Send, headers: Mapping[bytes, bytes]) -> Send:
     """Return a ``send`` that adds headers to an answer which does not set them itself."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            response_headers = MutableHeaders(scope=message)
-            for name, value in headers.items():
-                response_headers.setdefault(name, value)
+            present = {name for name, _ in message["headers"]}
+            added = [header for header in headers.items() if header[0] not in present]
+            message["headers"] = [*message["headers"], *added]
         await send(message)
 
     return send_with_headers

@@ -30,6 +30,9 @@ Keep = Callable[[Event, Plan], Future[Any] | None]
 Handlers = Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]
 """What answers an exception, by its type."""
 
+REFUSED = (HTTPException, WboxError, ClientDisconnect)
+"""What a request is refused by raising."""
+
 _MAX_REASON = 300
 _MAX_PATH = 100
 _Key = TypeVar("_Key")
@@ -85,6 +88,19 @@ class Refusals:
         if self._is_reported(self._events, (hook, status)):
             self._store(call, status, reason)
 
+    def refuse(self, request: Request, error: Exception) -> Response:
+        """Return the answer to a request that is refused by raising one of ``REFUSED``, and report it.
+
+        What only our log may say is the cause of the error. Not reported are pages that do not exist, as no
+        call was lost, and our own commands, which show the answer to their user.
+        """
+        response = _response(error)
+        status = response.status_code
+        own_command = request.scope["path"].startswith("/-/") and status != HTTPStatus.UNAUTHORIZED
+        if status != HTTPStatus.NOT_FOUND and not own_command:
+            self.report_request(request, status, _reason(error))
+        return response
+
     def report_request(self, request: Request, status: int, reason: str) -> None:
         """Report a request that was answered with a status."""
         self.report(getattr(request.state, "hook", ""), status, _call(request), reason)
@@ -124,21 +140,12 @@ def _tell_if_lost(kept: Future[Any]) -> None:
 
 
 def refusal_handlers(refusals: Refusals) -> Handlers:
-    """Return the handlers that answer requests which are refused by raising, and report them.
-
-    What only our log may say is the cause of the error that is raised. Not reported are pages that do not
-    exist, as no call was lost, and our own commands, which show the answer to their user.
-    """
+    """Return the handlers that answer requests which are refused by raising, and report them."""
 
     async def refuse(request: Request, error: Exception) -> Response:
-        response = _response(error)
-        status = response.status_code
-        own_command = request.scope["path"].startswith("/-/") and status != HTTPStatus.UNAUTHORIZED
-        if status != HTTPStatus.NOT_FOUND and not own_command:
-            refusals.report_request(request, status, _reason(error))
-        return response
+        return refusals.refuse(request, error)
 
-    return {HTTPException: refuse, WboxError: refuse, ClientDisconnect: refuse}
+    return dict.fromkeys(REFUSED, refuse)
 
 
 def _response(error: Exception) -> Response:

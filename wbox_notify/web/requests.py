@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
@@ -106,23 +107,24 @@ class Reservation:
 async def read(request: Request, limits: Limits) -> bytes:
     """Return the body, as ``read_shared`` does, of a request that shares no memory with others."""
     with BodyMemory(limits.body).reservation() as reservation:
-        return await read_shared(request, limits, reservation)
+        return await read_shared(request.scope, request.receive, limits, reservation)
 
 
 async def read_shared(
-    request: Request, limits: Limits, reservation: Reservation, *, keep: bool = True
+    scope: Scope, receive: Receive, limits: Limits, reservation: Reservation, *, keep: bool = True
 ) -> bytes:
     """Return the body, or nothing where it is only to be read to its end.
 
     Raises:
         HTTPException: 413 if it is too large, 408 if it takes too long, 400 if it is
             not as long as announced, 503 if there is no memory for it.
+        ClientDisconnect: the sender closed the connection before its end.
     """
     body = bytearray()
     try:
         async with asyncio.timeout(limits.seconds) as deadline:
             reservation.cancel_read = partial(deadline.reschedule, 0)
-            async for part in _parts(request, limits.body):
+            async for part in _parts(scope, receive, limits.body):
                 if not keep:
                     continue
                 if not reservation.grow(len(body) + len(part)):
@@ -137,20 +139,27 @@ async def read_shared(
     return bytes(body)
 
 
-async def _parts(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def _parts(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[bytes]:
     """Yield the parts of a body that is as long as announced, and no longer than the limit."""
-    too_large = HTTPException(413, f"the body is larger than {limit // 1024} KiB")
-    announced = request.headers.get("content-length")
-    if int(announced or 0) > limit:
-        raise too_large
-    size = 0
-    async for part in request.stream():
+    announced = next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
+    _check_size(announced or 0, limit)
+    size, is_complete = 0, False
+    while not is_complete:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         size += len(part)
-        if size > limit:
-            raise too_large
+        _check_size(size, limit)
         yield part
-    if announced is not None and int(announced) != size:
+        is_complete = not message.get("more_body", False)
+    if announced not in {None, size}:
         raise HTTPException(400, f"the body has {size} bytes and not the {announced} announced")
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise HTTPException(413, f"the body is larger than {limit // 1024} KiB")
 
 
 def _no_memory() -> HTTPException:

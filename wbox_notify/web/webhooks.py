@@ -10,10 +10,11 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
@@ -22,6 +23,7 @@ from wbox_notify.triggers.webhook.hooks import Hook, verified
 from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError
 from wbox_notify.web.browsers import PageHosts, is_from_other_site
+from wbox_notify.web.refusals import REFUSED, Refusals
 from wbox_notify.web.requests import Accept, BodyMemory, Limits, read_shared, store_deadline, stored
 
 _BODIES = 4
@@ -32,7 +34,7 @@ _SMALL = 4 * 1024
 
 _IN_A_PATH = "/@:!$&'()*+,;="
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
-_METHODS = ["POST", "PUT"]
+_METHODS = {"POST", "PUT"}
 _ALLOW = {"Allow": "POST, PUT"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """Asks for a password, which Amazon SNS, wget and others send only when they are asked for it."""
@@ -41,54 +43,61 @@ HookOf = Callable[[str], Hook | None]
 """Returns the hook that is served now at exactly this path."""
 
 
-def webhook_routes(hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts) -> list[Route]:
-    """Return the routes of all hooks; pages of ``page_hosts`` alone may call a hook without a secret."""
-    intake = _Intake(hook_of, accept, limits, page_hosts)
-    path = "/hook/{path:path}"
-    return [
-        Route(path, intake.receive, methods=_METHODS),
-        Route(path, _handshake, methods=["OPTIONS"]),
-    ]
+HOOKS = "/hook/"
+"""What the paths of all hooks begin with."""
 
 
-async def _handshake(request: Request) -> Response:
-    """Allow a sender to call, as CloudEvents asks before it does; the calls must prove themselves."""
-    origin = request.headers.get("webhook-request-origin", "")
-    if not _ORIGIN.fullmatch(origin):
-        raise HTTPException(405, headers=_ALLOW)
-    headers = {**_ALLOW, "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
-    return Response(status_code=200, headers=headers)
+class Hooks:
+    """The ASGI application of all hooks: calls on their way to the disk, without the layers of pages.
 
+    Pages of ``page_hosts`` alone may call a hook without a secret.
+    """
 
-class _Intake:
-    """The calls to all hooks, on their way to the disk."""
-
-    def __init__(self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts) -> None:
+    def __init__(
+        self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts, refusals: Refusals
+    ) -> None:
         self._hook_of = hook_of
         self._accept = accept
         self._limits = limits
         self._page_hosts = page_hosts
+        self._refusals = refusals
         # Callers without the secret cannot take the memory of those who have shown it.
         self._unproven = BodyMemory(_BODIES * limits.body)
         self._proven = BodyMemory(_BODIES * limits.body)
         self._parsing = _ParsingBudget(_PARSED_AT_ONCE)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hook")
 
-    async def receive(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        try:
+            response = await self._answer(scope, receive)
+        except REFUSED as error:
+            response = self._refusals.refuse(Request(scope), error)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if scope["method"] in _METHODS:
+            return await self._receive(scope, receive)
+        if scope["method"] == "OPTIONS":
+            return _handshake(Headers(scope=scope))
+        raise HTTPException(405, headers=_ALLOW)
+
+    async def _receive(self, scope: Scope, receive: Receive) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
-        head = _head(request)
-        hook = self._hook(request.path_params["path"], head.path)
+        head = _head(scope)
+        hook = self._hook(scope["path"].removeprefix(HOOKS), head.path)
         proven = None
         if hook:
-            request.state.hook = hook.path
+            scope["state"]["hook"] = hook.path
             hosts = self._page_hosts
-            if not hook.scheme and is_from_other_site(request.headers, hosts, hosts.public_origin):
+            if not hook.scheme and is_from_other_site(Headers(scope=scope), hosts, hosts.public_origin):
                 raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
             proven = hook.head_is_proven(head, time.time())
         memory = self._proven if proven else self._unproven
         with memory.reservation() as reservation:
             # Without the secret the body is only read to its end, or the caller could not read the refusal.
-            body = await read_shared(request, self._limits, reservation, keep=proven is not False)
+            keep = proven is not False
+            body = await read_shared(scope, receive, self._limits, reservation, keep=keep)
             return await self._store(hook, replace(head, body=body))
 
     def _hook(self, path: str, raw_path: str) -> Hook | None:
@@ -147,18 +156,27 @@ class _ParsingBudget:
             self._freed.set()
 
 
-def _head(request: Request) -> Call:
+def _handshake(headers: Headers) -> Response:
+    """Allow a sender to call, as CloudEvents asks before it does; the calls must prove themselves."""
+    origin = headers.get("webhook-request-origin", "")
+    if not _ORIGIN.fullmatch(origin):
+        raise HTTPException(405, headers=_ALLOW)
+    allowed = {**_ALLOW, "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return Response(status_code=200, headers=allowed)
+
+
+def _head(scope: Scope) -> Call:
     """Return the call without its body."""
-    encodings = request.headers.getlist("content-encoding")
-    if {encoding.strip().lower() for encoding in encodings} - {"identity", ""}:
-        raise HTTPException(415, "send the body without Content-Encoding")
-    return Call(
-        method=request.method,
-        path=request.scope["raw_path"].decode("ascii"),
-        query=request.scope["query_string"],
-        headers=tuple(request.scope["headers"]),
+    head = Call(
+        method=scope["method"],
+        path=scope["raw_path"].decode("ascii"),
+        query=scope["query_string"],
+        headers=tuple(scope["headers"]),
         body=b"",
     )
+    if {encoding.strip().lower() for encoding in head.values(b"content-encoding")} - {b"identity", b""}:
+        raise HTTPException(415, "send the body without Content-Encoding")
+    return head
 
 
 def _event(hook: Hook | None, call: Call) -> Event | Response:
