@@ -41,6 +41,7 @@ COMMANDS = {
     "ack": ("ack", "Acknowledge the open troubles of a rule."),
     "silence": ("silence", "Let a rule tell nobody of anything for a while."),
     "queue": ("queue", "List, retry, release or drop unsent messages; cancel reminders."),
+    "store": ("store", "Check, back up or move the store, where all events and messages are."),
     "install": ("install", "Install wbox:// for Apprise, or the daemon as a systemd service."),
 }
 """The commands in the order of the help, each with its module and its line there."""

@@ -258,8 +258,13 @@ def history(project: Project) -> Queries:
     """
     past = open_history(project.settings.store)
     if past is None:
-        raise WboxError(
-            Wording("there is no store yet at {store}", store=project.settings.store),
-            hint="wbox-notify run makes one; WBOX_DATA_DIR sets its place",
-        )
+        raise no_store(project.settings.store)
     return past
+
+
+def no_store(url: str) -> WboxError:
+    """Return the error of an address at which no daemon ever ran."""
+    return WboxError(
+        Wording("there is no store yet at {store}", store=url),
+        hint="wbox-notify run makes one; WBOX_DATA_DIR sets its place",
+    )

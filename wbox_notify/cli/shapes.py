@@ -557,6 +557,33 @@ class UnitText(Shape):
     """its text"""
 
 
+class StoreCheck(Shape):
+    """What is in the store, and what is wrong in it."""
+
+    rows: dict[str, int]
+    """how many rows each table has"""
+    damage: str
+    """what is wrong with the database itself; empty where it is sound"""
+    faults: dict[str, int]
+    """what else is not as it should be, such as `attempt_without_delivery`, and how often"""
+
+
+class Backup(Shape):
+    """The file that holds a copy of the store."""
+
+    file: str
+    """its path"""
+    size: int
+    """its size in bytes"""
+
+
+class Copied(Shape):
+    """What was copied into another store."""
+
+    rows: dict[str, int]
+    """how many rows of each table"""
+
+
 class Demo(Shape):
     """What `demo --once` has sent; the steps before it are lines as those of `run`."""
 
@@ -602,6 +629,9 @@ class Output(BaseModel):
     init: Init
     install_apprise: Installed = Field(alias="install apprise")
     install_service: Unit | UnitText = Field(alias="install service")
+    store_check: StoreCheck = Field(alias="store check")
+    store_backup: Backup = Field(alias="store backup")
+    store_copy: Copied = Field(alias="store copy")
     demo: Demo | Planned | Attempted
     simulate: Address
 

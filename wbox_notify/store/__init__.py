@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
+from wbox_notify.store.copies import copy, faults, is_unfinished, sizes
+from wbox_notify.store.database import Database
 from wbox_notify.store.integrity import BusyError, UnsoundError
 from wbox_notify.store.queries import Chosen, Queries
 from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
@@ -11,17 +14,40 @@ from wbox_notify.store.store import Store
 __all__ = [
     "BusyError",
     "Chosen",
+    "Database",
     "Queries",
     "SchemaError",
     "Store",
     "UnsoundError",
+    "copy",
+    "faults",
+    "open_database",
     "open_history",
+    "open_reader",
     "open_store",
+    "sizes",
 ]
 
 
 def open_store(url: str) -> Store:
     """Return the store at ``url`` for reading and writing, as its only owner.
+
+    Raises:
+        UnsoundError: also where a copy into it has not come to its end.
+        ConfigError, StoreError: as ``open_database``.
+    """
+    database = open_database(url)
+    if is_unfinished(database):
+        database.close()
+        raise UnsoundError(
+            Wording("a copy into the store {store} was begun and is not whole", store=url),
+            hint="end it with the same wbox-notify store copy",
+        )
+    return Store(database)
+
+
+def open_database(url: str) -> Database:
+    """Return the database of a store for reading and writing, as its only owner, made where there is none.
 
     Raises:
         ConfigError: the address is not ``sqlite:///PATH``.
@@ -30,20 +56,30 @@ def open_store(url: str) -> Store:
         UnsoundError: it is damaged, gone, or on another machine's disk.
         StoreError: the file cannot be used.
     """
-    return Store(Sqlite(_path(url)))
+    return Sqlite(_path(url))
 
 
 def open_history(url: str) -> Queries | None:
     """Return a read-only view of the store at ``url``, or None where there is no store yet.
 
     Raises:
-        ConfigError, StoreError: as ``open_store``.
+        ConfigError, StoreError: as ``open_reader``.
+    """
+    reader = open_reader(url)
+    return Queries(reader) if reader else None
+
+
+def open_reader(url: str) -> Reader | None:
+    """Return the database of a store for reading alone, beside its owner, or None where there is none yet.
+
+    Raises:
+        ConfigError, StoreError: as ``open_database``.
         SchemaError: another version wrote it; an older store is brought up to date by its next owner.
     """
     path = _path(url)
     reader = Reader(path)
     if path.exists() and reader.has_tables():
-        return Queries(reader)
+        return reader
     reader.close()
     return None
 

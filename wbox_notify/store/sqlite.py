@@ -1,12 +1,13 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from wbox_notify.errors import Exit, StoreError
@@ -137,6 +138,32 @@ class Reader:
             self._idle.append(connection)
             return rows
 
+    def damage(self) -> str:
+        """Return what is wrong with the file itself, which is read whole; empty where it is sound."""
+        problem = str(self.read("pragma integrity_check(1)")[0]["integrity_check"])
+        return "" if problem == "ok" else " ".join(problem.split())
+
+    def back_up(self, target: Path) -> None:
+        """Write all that is committed into a new file, which only its owner can read, and check that file.
+
+        Raises:
+            StoreError: there is such a file already, or it cannot be written; nothing is left of it then.
+        """
+        with _explained(target):
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            with (
+                _explained(self._path),
+                closing(self._connected()) as connection,
+                closing(sqlite3.connect(target)) as copy,
+            ):
+                copy.row_factory = sqlite3.Row
+                connection.backup(copy)
+                _check_whole(copy, self._path)
+        except BaseException:
+            target.unlink()
+            raise
+
     def has_tables(self) -> bool:
         """Return whether there are tables; refuse those of another version."""
         if not self.read("select 1 from sqlite_master where name = 'schema_version'"):
@@ -193,6 +220,7 @@ _DAMAGED = "move the file away and restore a backup, or start with an empty stor
 _HINTS: Mapping[str, str] = {
     **dict.fromkeys(("SQLITE_FULL", "ENOSPC", "EDQUOT"), _SPACE),
     **dict.fromkeys(("ENOTDIR", "ENOENT", "EPERM"), _FOLDER),
+    "EEXIST": "name a file that is not there yet",
     **dict.fromkeys(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "EACCES", "EROFS"), _RIGHTS),
     **dict.fromkeys(("SQLITE_CORRUPT", "SQLITE_NOTADB"), _DAMAGED),
     **dict.fromkeys(("SQLITE_IOERR", "EIO"), _DISK),

@@ -4,6 +4,8 @@ A list comes as JSON, which ``json_each`` turns into rows. An index with a ``whe
 statement that has its words, so ``OPEN`` and ``CLOSED`` stand wherever deliveries are found by their state.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+
 ALL = 2**31 - 1
 """More than a statement ever finds: a limit that is none."""
 
@@ -924,3 +926,86 @@ LOWER = (
     LOWER_DECISIONS,
     LOWER_EVENTS,
 )
+
+# A whole store
+
+TABLES: Mapping[str, Sequence[str]] = {
+    "event": ("seq",),
+    "decision": ("seq",),
+    "memory": ("seq",),
+    "memory_event": ("event_id", "rule", "kind", "key"),
+    "delivery": ("id",),
+    "told": ("event_id", "delivery"),
+    "attempt": ("delivery_id", "number"),
+    "circuit": ("device",),
+    "turn": ("device", "recipient"),
+    "file": ("seq",),
+}
+"""All tables with their keys."""
+
+UNFINISHED_COPY = {"rule": "-", "kind": "copy", "key": ""}
+"""The memory that marks a store that is being filled; it has no growing number: those come with the rows."""
+
+BEGIN_COPY = """
+insert into memory (seq, rule, kind, key, value, due, event_id)
+values (-1, :rule, :kind, :key, 'null', null, '')
+on conflict do nothing
+"""
+"""Mark a store that is being filled."""
+
+
+def size(table: str) -> str:
+    """Return the statement that counts the rows of a table."""
+    return f"select count(*) as many from {table}"
+
+
+def first_rows(table: str) -> str:
+    """Return the statement that reads the first rows of a table by its key."""
+    key = ", ".join(TABLES[table])
+    return f"select * from {table} where {_rows_of(table)} order by {key} limit :most"
+
+
+def next_rows(table: str) -> str:
+    """Return the statement that reads the rows that follow one whose key is given."""
+    key, given = ", ".join(TABLES[table]), ", ".join(f":{name}" for name in TABLES[table])
+    return f"""
+    select * from {table} where {_rows_of(table)} and ({key}) > ({given}) order by {key} limit :most
+    """
+
+
+def put(table: str, columns: Iterable[str]) -> str:
+    """Return the statement that puts a row into a table, unless it is there."""
+    names = list(columns)
+    values = ", ".join(f":{name}" for name in names)
+    return f"insert into {table} ({', '.join(names)}) values ({values}) on conflict do nothing"
+
+
+def _rows_of(table: str) -> str:
+    """Return the condition that leaves the mark of an unfinished copy out."""
+    return "seq >= 0" if table == "memory" else "true"
+
+
+_LOST = "select count(*) as many from {table} t where {condition} and not exists (select 1 from {other})"
+
+FAULTS: Mapping[str, str] = {
+    "attempt_without_delivery": _LOST.format(
+        table="attempt", condition="true", other="delivery d where d.id = t.delivery_id"
+    ),
+    "delivery_without_event": _LOST.format(
+        table="delivery", condition="t.event_id <> ''", other="event e where e.id = t.event_id"
+    ),
+    "sending_without_attempt": _LOST.format(
+        table="delivery",
+        condition="t.state = 'sending'",
+        other="attempt a where a.delivery_id = t.id and a.number = t.claims",
+    ),
+    "event_of_no_memory": _LOST.format(
+        table="memory_event",
+        condition="true",
+        other="memory m where m.rule = t.rule and m.kind = t.kind and m.key = t.key",
+    ),
+    "file_without_event": _LOST.format(
+        table="file", condition="t.fate = 'open'", other="event e where e.id = t.event_id"
+    ),
+}
+"""What no store that we wrote has, each with the statement that counts it; all rows are read."""
