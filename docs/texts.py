@@ -4,6 +4,7 @@
 import ast
 import importlib
 import io
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,8 +44,32 @@ _CLICK = (
     "env var: {var}",
     "Aborted!",
 )
-_HINTS = {"invalid": 2, "matching": 2, "Refusal": 2, "report": 3, "_report": 3}
-"""The functions that take a hint by its place."""
+_PLACES = {
+    "ConfigError": (0,),
+    "MessageError": (1,),
+    "Miss": (0,),
+    "Refusal": (1, 2),
+    "TemplateError": (0,),
+    "WboxError": (0,),
+    "_Advice": (2, 3),
+    "_exposed": (1, 2),
+    "_report": (2, 3),
+    "_stopped": (2, 3),
+    "_stray": (3, 4),
+    "_unreadable": (2,),
+    "invalid": (1, 2),
+    "key_problem": (1,),
+    "matching": (1, 2),
+    "problem": (1, 2),
+    "report": (2, 3),
+    "report_key": (2, 3),
+    "warning": (1, 2),
+}
+"""The functions that take a problem or a hint by its place."""
+_NAMES = {"hint", "message", "problem"}
+"""What is called so is one."""
+_CODE = re.compile("WBX[0-9]{3}")
+"""It may stand where others have a problem."""
 
 
 def used() -> Catalog:
@@ -72,10 +97,11 @@ def _extracted() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
 
 
 def _python(file: BinaryIO, *_: object, **__: object) -> Iterator[tuple[int, str, Any, Sequence[str]]]:
-    """Yield the texts of a module, as Babel wants them: those that are marked, and the hints of errors."""
+    """Yield the texts of a module, as Babel wants them: those that are marked, problems and hints."""
     for node in ast.walk(ast.parse(file.read())):
         for texts in _texts(node):
             found = [text.value for text in texts if isinstance(text, ast.Constant) and text.value]
+            found = [text for text in found if not (isinstance(text, str) and _CODE.fullmatch(text))]
             if texts and len(found) == len(texts) and all(isinstance(text, str) for text in found):
                 yield texts[0].lineno, "_" if len(found) == 1 else "ngettext", tuple(found), ()
 
@@ -83,13 +109,28 @@ def _python(file: BinaryIO, *_: object, **__: object) -> Iterator[tuple[int, str
 def _texts(node: ast.AST) -> Iterator[Sequence[ast.expr]]:
     """Yield what is a text, each with its forms."""
     match node:
-        case ast.Assign(targets=[ast.Name(id="hint")]):
-            yield [node.value]
+        case ast.Assign(targets=[ast.Name(id=name)]) if name in _NAMES:
+            yield from _either(node.value)
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            for target, value in zip(targets, values, strict=False):
+                if isinstance(target, ast.Name) and target.id in _NAMES:
+                    yield from _either(value)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-            yield from ([keyword.value] for keyword in node.keywords if keyword.arg == "hint")
             yield node.args[: _MARKS.get(name, 0)]
-            if name in _HINTS:
-                yield node.args[_HINTS[name] :][:1]
+            places = [node.args[place] for place in _PLACES.get(name, ()) if place < len(node.args)]
+            for value in [*places, *(keyword.value for keyword in node.keywords if keyword.arg in _NAMES)]:
+                yield from _either(value)
+
+
+def _either(value: ast.expr) -> Iterator[Sequence[ast.expr]]:
+    """Yield a text, or each of those of which one is chosen."""
+    match value:
+        case ast.BoolOp(values=values):
+            yield from ([part] for part in values)
+        case ast.IfExp(body=one, orelse=other):
+            yield from ([one], [other])
+        case _:
+            yield [value]
 
 
 def paths() -> Iterator[tuple[str, Path]]:

@@ -56,11 +56,11 @@ class ConfigError(WboxError):
 
 
 class MessageError(WboxError):
-    """A message cannot be sent as it is; ``field`` names the part that is wrong."""
+    """A message cannot be sent as it is; ``field`` names the part that is wrong, ``problem`` says how."""
 
     def __init__(self, field: str, problem: str, *, hint: str | None = None) -> None:
         super().__init__(f"{field}: {problem}", hint=hint)
-        self.field = field
+        self.field, self.problem = field, problem
 
 
 class StoreError(WboxError):

@@ -18,7 +18,7 @@ from wbox_notify import __version__
 from wbox_notify.cli.helps import said, translated
 from wbox_notify.cli.output import fail
 from wbox_notify.errors import Exit, WboxError
-from wbox_notify.model.texts import DOMAIN, LOCALE, language_of, spoken
+from wbox_notify.model.texts import DOMAIN, LOCALE, language_of, problem_of, spoken
 
 COMMANDS = {
     "demo": ("demo", "Try it: a simulator, the daemon and the starter rules in a temporary folder."),
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         code = 0
     except WboxError as error:
-        code = fail(error.args[0], error.hint, error.exit_code, as_json=as_json)
+        code = fail(problem_of(error), error.hint, error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outermost: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
         code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)

@@ -32,11 +32,11 @@ def option(default: Any, text: str) -> Any:
 
 
 def matching(pattern: str, message: str, hint: str) -> BeforeValidator:
-    """Return the validator of a text; ``{}`` in the message is that text."""
+    """Return the validator of a text; ``{text}`` in the message is that."""
 
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ConfigError(message.format(text), hint=hint)
+            raise ConfigError(Wording(message, text=text), hint=hint)
         return text
 
     return parsed(read, schema=Annotated[str, Field(pattern=f"^{pattern}$")])
@@ -123,7 +123,9 @@ def as_address(text: object) -> tuple[str, int]:
     """Return the host and the port to answer at."""
     match = _ADDRESS.fullmatch(str(text))
     if not match or int(match[2]) > _LAST_PORT:
-        raise ConfigError(f"{text} is not a host and a port", hint="write it as 127.0.0.1:8725")
+        raise ConfigError(
+            Wording("{text} is not a host and a port", text=text), hint="write it as 127.0.0.1:8725"
+        )
     return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
 
 
@@ -138,13 +140,15 @@ def as_zone(text: str) -> ZoneInfo:
 
 def _flag(text: str) -> bool:
     if text.lower() not in {"true", "false"}:
-        raise ConfigError(f"{text} is neither true nor false")
+        raise ConfigError(Wording("{text} is neither true nor false", text=text))
     return text.lower() == "true"
 
 
 def _device(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise ConfigError(f"{text} is not the number of a device", hint="devices count from 1")
+        raise ConfigError(
+            Wording("{text} is not the number of a device", text=text), hint="devices count from 1"
+        )
     return int(text)
 
 
@@ -155,7 +159,9 @@ def _size(value: str | int) -> int:
 def _body(text: str | int) -> int:
     size = _size(text)
     if not _LEAST_BODY <= size <= _MOST_BODY:
-        raise ConfigError(f"{text} is not between 1KiB and 64MiB", hint="write a size, such as 4MiB")
+        raise ConfigError(
+            Wording("{text} is not between 1KiB and 64MiB", text=text), hint="write a size, such as 4MiB"
+        )
     return size
 
 
@@ -165,7 +171,10 @@ def _history(text: str) -> float:
     seconds = parse_duration(text)
     if seconds < _LEAST_HISTORY:
         raise ConfigError(
-            f"{text} is too short: a webhook that is sent again within 7 days is known by its history",
+            Wording(
+                "{text} is too short: a webhook that is sent again within 7 days is known by its history",
+                text=text,
+            ),
             hint="write at least 7d, such as 90d, or forever",
         )
     return seconds
@@ -173,7 +182,7 @@ def _history(text: str) -> float:
 
 def _positive(number: int) -> int:
     if number < 1:
-        raise invalid("WBX215", f"{number} is too few", "write 1 or more")
+        raise invalid("WBX215", Wording("{number} is too few", number=number), "write 1 or more")
     return number
 
 
@@ -240,12 +249,12 @@ Device = Annotated[
 Flag = Annotated[bool, _scalar(bool, "bool_type", _flag)]
 Zone = Annotated[ZoneInfo, parsed(as_zone)]
 Language = Annotated[
-    str, matching("[a-z]{2,3}", "{} is not the code of a language", "two small letters: en, tr")
+    str, matching("[a-z]{2,3}", "{text} is not the code of a language", "two small letters: en, tr")
 ]
-LogFormat = Annotated[str, matching("(text|json)", "{} is not a format of the log", "`text` or `json`")]
+LogFormat = Annotated[str, matching("(text|json)", "{text} is not a format of the log", "`text` or `json`")]
 Region = Annotated[
     str,
-    matching("[A-Za-z]{2}", "{} is not the code of a country", "two letters: TR"),
+    matching("[A-Za-z]{2}", "{text} is not the code of a country", "two letters: TR"),
     AfterValidator(str.upper),
 ]
 ServerUrl = Annotated[str, _contextual(as_url)]

@@ -21,16 +21,16 @@ def _endpoint(text: str) -> str:
 _Endpoint = parsed(_endpoint)
 _Name = matching(
     "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-    "{} cannot be the name of a bucket",
+    "{text} cannot be the name of a bucket",
     "it has 3 to 63 small letters, digits, `-` and `.`",
 )
-_Region = matching("[A-Za-z0-9_-]{1,63}", "{} cannot be a region", "write it as eu-central-1, or auto")
+_Region = matching("[A-Za-z0-9_-]{1,63}", "{text} cannot be a region", "write it as eu-central-1, or auto")
 _KeyId = matching(
     "[A-Za-z0-9._-]{1,128}",
     "this cannot be the id of a key",
     "write the id of the key; its secret stands elsewhere",
 )
-_Prefix = matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", "{} cannot be a prefix", "write it as wbox/")
+_Prefix = matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/){0,9}", "{text} cannot be a prefix", "write it as wbox/")
 
 
 class Static(Strict):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from wbox_notify.model.texts import Wording
+
 ENDPOINT = "daemon.json"
 """The file in the data folder with the address of the running daemon."""
 
@@ -15,7 +17,7 @@ LINK_KEY = "link.key"
 CONSOLE_PASSWORD = "console.password"  # noqa: S105 - a name
 """The file in the data folder with what is kept of the password of the console."""
 
-DATA, KEY, SETTINGS = "its own data", "a key or a secret", "its settings"
+DATA, KEY, SETTINGS = Wording("its own data"), Wording("a key or a secret"), Wording("its settings")
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")
 
@@ -100,5 +102,8 @@ def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
             *(Part(path, DATA) for path in data),
             Part(folder / "wbox-notify.yaml", SETTINGS),
         ),
-        followed=(Part(folder / "rules", "its rules"), Part(folder / "templates", "its templates")),
+        followed=(
+            Part(folder / "rules", Wording("its rules")),
+            Part(folder / "templates", Wording("its templates")),
+        ),
     )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 
 _MOST = 64 * 1024
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -48,16 +49,16 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, _READ)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise ForeignError(f"{path} is a link") from None
+            raise ForeignError(Wording("{path} is a link", path=path)) from None
         raise
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ForeignError(f"{path} is not a file")
+            raise ForeignError(Wording("{path} is not a file", path=path))
         if status.st_uid not in {os.geteuid(), path.parent.stat().st_uid}:
-            raise ForeignError(f"another user owns {path}")
+            raise ForeignError(Wording("another user owns {path}", path=path))
         if status.st_mode & 0o077:
-            raise ForeignError(f"others can read or change {path}")
+            raise ForeignError(Wording("others can read or change {path}", path=path))
         return os.pread(descriptor, _MOST, 0)
     finally:
         os.close(descriptor)
@@ -73,16 +74,16 @@ def sync(folder: Path) -> None:
 
 
 def writers(path: Path) -> str | None:
-    """Return who else can write to a file or a folder, as the beginning of a sentence, or None."""
+    """Return who else can write to a file or a folder, as a sentence, or None."""
     try:
         status = path.stat()
     except OSError:
         return None  # a missing file is reported elsewhere
     if status.st_mode & stat.S_IWOTH:
-        return "everybody on this machine can write to"
+        return Wording("everybody on this machine can write to {path}", path=path)
     # A group of our own is ours: many systems give each user one, and let it write.
     if status.st_mode & stat.S_IWGRP and status.st_gid not in {0, os.getegid()}:
-        return "a group can write to"
+        return Wording("a group can write to {path}", path=path)
     return None
 
 

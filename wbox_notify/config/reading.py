@@ -24,6 +24,7 @@ from wbox_notify.config.yaml.validation import Context, validate_rest
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import is_in_the_clear
 from wbox_notify.model.redaction import learn
+from wbox_notify.model.texts import Wording, problem_of, worded
 
 ENVIRONMENT = "environment"
 """What problems call the environment."""
@@ -198,7 +199,7 @@ class _Reading:
                 if isinstance(origin, Location):
                     self.problems += open_secret(text, origin)
             except ConfigError as error:
-                self._report(origin, "WBX329", str(error), error.hint)
+                self._report(origin, "WBX329", problem_of(error), error.hint)
         return tuple(names)
 
     def _data_dir(self) -> Path:
@@ -206,7 +207,7 @@ class _Reading:
             try:
                 return as_path(text, Path.cwd())
             except ConfigError as error:
-                self._report("WBOX_DATA_DIR", "WBX320", str(error), error.hint)
+                self._report("WBOX_DATA_DIR", "WBX320", problem_of(error), error.hint)
         state = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
         return plain(Path(state or platformdirs.user_data_dir("wbox-notify", appauthor=False)))
 
@@ -240,16 +241,21 @@ class _Reading:
         return as_path(text, self.folder if isinstance(origin, Location) else Path.cwd())
 
     def _key_in(self, text: str, origin: Origin) -> str | None:
-        name = f"the key file {text}"
+        name = Wording("the key file {text}", text=text)
         try:
             path = self._path(text, origin)
         except ConfigError as error:
-            self._report(origin, "WBX322", f"{name} cannot be read: {error}", None)
+            self._report(
+                origin,
+                "WBX322",
+                Wording("{name} cannot be read: {error}", name=name, error=problem_of(error)),
+                None,
+            )
             return None
         try:
             key, status = read_secret(path, name)
         except ConfigError as error:
-            self._report(origin, "WBX322", str(error), None)
+            self._report(origin, "WBX322", problem_of(error), None)
             return None
         warning = exposure(status, name, path)
         if warning and origin != _CREDENTIALS:
@@ -260,7 +266,7 @@ class _Reading:
         try:
             return checked_key(key)
         except ConfigError as error:
-            self._report(origin, "WBX323", str(error), error.hint)
+            self._report(origin, "WBX323", problem_of(error), error.hint)
             return None
 
     def _report(
@@ -269,7 +275,7 @@ class _Reading:
         if isinstance(origin, Location):
             self.problems.append(origin.problem(code, message, hint=hint, severity=severity))
         else:
-            message = f"{origin}: {message}"
+            message = Wording("{origin}: {problem}", origin=origin, problem=worded(message))
             self.problems.append(
                 Problem(file=ENVIRONMENT, code=code, message=message, hint=hint, severity=severity)
             )

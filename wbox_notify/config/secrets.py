@@ -19,6 +19,7 @@ from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.config.yaml.validation import Strict, invalid, validate
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.redaction import learn
+from wbox_notify.model.texts import Wording, problem_of
 
 _MOST_BYTES = 64 * 1024
 
@@ -79,7 +80,7 @@ class Secrets:
         elif isinstance(entry, dict):
             self._entry(name, entry, location)
         else:
-            hint = f"write `{name}: {{env: VARIABLE}}` or `{name}: {{file: PATH}}`"
+            hint = Wording("write `{name}: {{env: VARIABLE}}` or `{name}: {{file: PATH}}`", name=name)
             self._report(location, "WBX325", "the value of a secret does not belong in this file", hint)
         if name not in self.values:
             self._broken.add(name)
@@ -91,7 +92,9 @@ class Secrets:
             ConfigError: there is none.
         """
         if name in self._broken:
-            raise ConfigError(f"the secret `{name}` cannot be used: its entry has an error")
+            raise ConfigError(
+                Wording("the secret `{name}` cannot be used: its entry has an error", name=name)
+            )
         if name not in self.values:
             self._keep(name, self._undeclared(name))
         return self.values[name]
@@ -115,8 +118,12 @@ class Secrets:
         if is_like_a_token(name):
             hint = "write its name here, and the secret itself into a file or the environment"
             raise ConfigError("this is not the name of a secret, and looks like a secret itself", hint=hint)
-        hint = f"set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml"
-        raise ConfigError(f"there is no secret `{name}`", hint=hint)
+        hint = Wording(
+            "set {variable}, or write `secrets: {{{name}: {{file: PATH}}}}` into wbox-notify.yaml",
+            variable=variable,
+            name=name,
+        )
+        raise ConfigError(Wording("there is no secret `{name}`", name=name), hint=hint)
 
     def _credential(self, name: str) -> str | None:
         """Return a credential that systemd has read, also where our user may not read its file."""
@@ -140,18 +147,18 @@ class Secrets:
                 self.files.append(path)
                 self._keep(name, self._credential(name) or self._file(spec.file, path, at))
         except ConfigError as error:
-            self.problems.append(at.problem("WBX324", str(error), hint=error.hint))
+            self.problems.append(at.problem("WBX324", problem_of(error), hint=error.hint))
 
     def _variable(self, variable: str) -> str:
         value = self._environ.get(variable)
         if not value:
             hint = "set it where the daemon is started"
-            raise ConfigError(f"the variable {variable} is not set", hint=hint)
+            raise ConfigError(Wording("the variable {variable} is not set", variable=variable), hint=hint)
         return value
 
     def _file(self, text: str, path: Path, location: Location) -> str:
         value, status = _read(path)
-        if warning := exposure(status, f"the secret in {text}", path):
+        if warning := exposure(status, Wording("the secret in {text}", text=text), path):
             message, hint = warning
             self.problems.append(location.warning("WBX324", message, hint))
         return value
@@ -184,7 +191,8 @@ class OutletBook:
         url = self._secrets.find(name).strip()
         if not is_url(url):
             raise ConfigError(
-                f"the secret `{name}` is not an Apprise URL", hint="it must be one: ntfy://TOPIC"
+                Wording("the secret `{name}` is not an Apprise URL", name=name),
+                hint="it must be one: ntfy://TOPIC",
             )
         return url
 
@@ -217,13 +225,15 @@ def read_secret(path: Path, name: str) -> tuple[str, os.stat_result]:
             encoding = "utf-16"
         value = content.decode(encoding).rstrip()
     except UnicodeDecodeError:
-        raise ConfigError(f"{name} is not UTF-8 text") from None
+        raise ConfigError(Wording("{name} is not UTF-8 text", name=name)) from None
     except OSError as error:
-        raise ConfigError(f"{name} cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            Wording("{name} cannot be read: {reason}", name=name, reason=error.strerror)
+        ) from None
     except ValueError as error:
-        raise ConfigError(f"{name} cannot be read: {error}") from None
+        raise ConfigError(Wording("{name} cannot be read: {error}", name=name, error=error)) from None
     if len(content) > _MOST_BYTES:
-        raise ConfigError(f"{name} is too large")
+        raise ConfigError(Wording("{name} is too large", name=name))
     return value, status
 
 
@@ -233,17 +243,17 @@ def exposure(status: os.stat_result, name: str, path: Path) -> tuple[str, str] |
     if not stat.S_ISREG(mode):
         return None
     if mode & stat.S_IROTH:
-        access = "everybody on this machine can read"
+        access = Wording("everybody on this machine can read {name}", name=name)
     elif mode & (stat.S_IWGRP | stat.S_IWOTH):
-        access = "others can change"
+        access = Wording("others can change {name}", name=name)
     elif status.st_uid not in {0, os.geteuid()}:
-        return f"another user owns {name}", f"chown $USER {path}"
+        return Wording("another user owns {path}", path=name), f"chown $USER {path}"
     # A group of root's choice is a way to hand a secret to one service; anybody else's group is an accident.
     elif status.st_uid and mode & stat.S_IRGRP:
-        access = "a group can read"
+        access = Wording("a group can read {name}", name=name)
     else:
         return None
-    return f"{access} {name}", f"chmod 600 {path}"
+    return access, f"chmod 600 {path}"
 
 
 def _without_excerpt(problem: Problem) -> Problem:
@@ -254,5 +264,5 @@ def _without_excerpt(problem: Problem) -> Problem:
 def _read(path: Path) -> tuple[str, os.stat_result]:
     value, status = read_secret(path, f"the file {path}")
     if not value:
-        raise ConfigError(f"the file {path} is empty")
+        raise ConfigError(Wording("the file {path} is empty", path=path))
     return value, status

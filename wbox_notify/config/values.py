@@ -36,7 +36,9 @@ def parse_duration(text: object) -> float:
         raise ConfigError(Wording("`{text}` is not a duration", text=text), hint=hint)
     seconds = sum(int(part or 0) * size for part, size in zip(match.groups(), _UNITS.values(), strict=True))
     if seconds > _LONGEST:
-        raise ConfigError(f"`{text}` is longer than ten years", hint="write a shorter duration, like 30d")
+        raise ConfigError(
+            Wording("`{text}` is longer than ten years", text=text), hint="write a shorter duration, like 30d"
+        )
     return float(seconds)
 
 
@@ -74,7 +76,9 @@ def parse_size(text: object) -> int:
     """
     match = _SIZE.fullmatch(text.strip().upper()) if isinstance(text, str) else None
     if not match:
-        raise ConfigError(f"`{text}` is not a size", hint="write it like 500, 200kB, 10MB or 1.5GB")
+        raise ConfigError(
+            Wording("`{text}` is not a size", text=text), hint="write it like 500, 200kB, 10MB or 1.5GB"
+        )
     return int(Fraction(match[1]) * 1024 ** _POWERS[match[2]])
 
 
@@ -101,7 +105,7 @@ def as_path(text: str, folder: Path) -> Path:
     try:
         return plain(folder / Path(text).expanduser())
     except RuntimeError:
-        raise ConfigError(f"unknown user in the path {text}") from None
+        raise ConfigError(Wording("unknown user in the path {text}", text=text)) from None
 
 
 def system_zone(environ: Mapping[str, str]) -> ZoneInfo:

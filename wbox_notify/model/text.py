@@ -3,6 +3,7 @@
 import difflib
 import unicodedata
 from collections.abc import Iterable
+from functools import reduce
 
 from wbox_notify.model.texts import Wording
 
@@ -22,6 +23,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean …?" with the nearest of the known words, or None where none is near."""
     near = nearest(word, known)
     return near and Wording("did you mean `{word}`?", word=near)
+
+
+def both(words: Iterable[str]) -> str:
+    """Return words with an "and" between them."""
+    return reduce(lambda some, last: Wording("{some} and {last}", some=some, last=last), words)
 
 
 def one_line(text: str) -> str:

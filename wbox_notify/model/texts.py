@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from wbox_notify.errors import MessageError, WboxError
+
 LANGUAGES = ("en", "tr")
 DOMAIN = "messages"
 """The domain of programs that name none: click looks there for its own words."""
@@ -88,9 +90,14 @@ class Wording(str):
         return [self.text, facts]
 
     def each(self, change: Callable[[str], str]) -> Self:
-        """Return the text with all facts changed that are texts."""
-        facts = self.facts.items()
-        return self.about(**{name: change(fact) if isinstance(fact, str) else fact for name, fact in facts})
+        """Return the text with all facts changed that are texts, also those of wordings among them."""
+        facts = dict(self.facts)
+        for name, fact in self.facts.items():
+            if isinstance(fact, Wording):
+                facts[name] = fact.each(change)
+            elif isinstance(fact, str):
+                facts[name] = change(fact)
+        return self.about(**facts)
 
     def to(self, lang: str) -> str:
         """Return the text in a language; a fact that is a wording is told in it too."""
@@ -102,9 +109,28 @@ def _filled(text: str, facts: Mapping[str, object]) -> str:
     return text.format_map(facts) if facts else text
 
 
+def worded(text: str) -> Wording:
+    """Return a text as a wording: one that is none stands in the code without facts, or is not translated."""
+    return text if isinstance(text, Wording) else Wording(text)
+
+
 def translated(text: str, lang: str) -> str:
     """Return a text of the code in a language: a wording, or what stands in the code without facts."""
-    return text.to(lang) if isinstance(text, Wording) else translation(lang).gettext(text)
+    return worded(text).to(lang)
+
+
+def problem_of(error: WboxError) -> Wording:
+    """Return what an error says, for any language."""
+    if isinstance(error, MessageError):
+        return Wording("{field}: {problem}", field=error.field, problem=worded(error.problem))
+    return worded(error.args[0])
+
+
+def problem_with_hint(error: WboxError) -> Wording:
+    """Return what an error says and what to do about it on one line, for any language."""
+    if not error.hint:
+        return problem_of(error)
+    return Wording("{problem}; {hint}", problem=problem_of(error), hint=worded(error.hint))
 
 
 def told(value: _T, lang: str) -> _T | str:

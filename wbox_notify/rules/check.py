@@ -12,6 +12,7 @@ from wbox_notify.config.yaml.problems import Problem, in_order
 from wbox_notify.errors import WboxError
 from wbox_notify.model.addresses import is_inside, is_loopback, is_loopback_host
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording, problem_of, worded
 from wbox_notify.rules import exposure
 from wbox_notify.rules.compile import parts
 from wbox_notify.rules.names import CALL
@@ -36,8 +37,8 @@ _FIRING_ALONE = re.compile(
 )
 """What holds while something is in trouble, and not when that is over."""
 
-_WRITE = "give the user that runs this the right to write there"
-_PUBLIC_URL = "set `public_url` in wbox-notify.yaml to an address that reaches the daemon"
+_WRITE = Wording("give the user that runs this the right to write there")
+_PUBLIC_URL = Wording("set `public_url` in wbox-notify.yaml to an address that reaches the daemon")
 
 
 def check(project: Project) -> list[Problem]:
@@ -98,7 +99,7 @@ def _empty(project: Project) -> Iterator[Problem]:
         return
     hint = "a project has its rules in rules/*.yaml"
     if folder.name == "rules":
-        hint = f"the project is the folder above: {folder.parent}"
+        hint = Wording("the project is the folder above: {folder}", folder=folder.parent)
     yield Problem(file=str(folder), code="WBX353", message="there are no rules here", hint=hint)
 
 
@@ -109,9 +110,9 @@ def _untested(project: Project) -> Iterator[Problem]:
         if not rule.tests:
             files.setdefault(rule.file, []).append(rule)
     for first, *others in files.values():
-        message = f"`{first.id}` has no test"
+        message = Wording("`{id}` has no test", id=first.id)
         if others:
-            message = f"no test: {', '.join(rule.id for rule in (first, *others))}"
+            message = Wording("no test: {rules}", rules=", ".join(rule.id for rule in (first, *others)))
         hint = "a test under `tests:` shows that a rule does what you want"
         yield first.location.at("id").warning("WBX330", message, hint)
 
@@ -119,11 +120,15 @@ def _untested(project: Project) -> Iterator[Problem]:
 def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Problem]:
     """Yield a warning for a hook with a weak secret, or for an open one that other machines can reach."""
     if hook.scheme and hook.scheme.weak:
-        message = f"a secret of the path `{hook.path}` is short enough to be guessed"
+        message = Wording("a secret of the path `{path}` is short enough to be guessed", path=hook.path)
         hint = "make a longer one: openssl rand -hex 32"
         yield location.at("webhook", "secret").warning("WBX332", message, hint)
     if hook.scheme is None and not is_loopback_host(host):
-        message = f"anybody who reaches {host or 'this machine'} can call the path `{hook.path}`"
+        message = Wording(
+            "anybody who reaches {host} can call the path `{path}`",
+            host=host or Wording("this machine"),
+            path=hook.path,
+        )
         hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
         yield location.at("webhook", "open").warning("WBX335", message, hint)
 
@@ -134,18 +139,27 @@ def _folder(root: Path, location: Location) -> Iterator[Problem]:
     try:
         mode = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        code, message, hint = "WBX310", f"the folder {root} does not exist yet", f"mkdir -p {root}"
+        code, message, hint = (
+            "WBX310",
+            Wording("the folder {root} does not exist yet", root=root),
+            f"mkdir -p {root}",
+        )
     except OSError as error:
-        message = f"the folder {root} cannot be accessed: {error.strerror}"
+        message = Wording("the folder {root} cannot be accessed: {reason}", root=root, reason=error.strerror)
     else:
         if not stat.S_ISDIR(mode):
-            message, hint = f"{root} is not a folder", "name the folder, and the file under `match`"
+            message, hint = (
+                Wording("{root} is not a folder", root=root),
+                "name the folder, and the file under `match`",
+            )
         elif not os.access(root, os.R_OK | os.X_OK):
-            message = f"the folder {root} cannot be read"
+            message = Wording("the folder {root} cannot be read", root=root)
             hint = "give the user that runs this the right to read it"
         elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            message = f"everybody on this machine can write to {root} and replace what others dropped"
-            code, hint = "WBX315", f"chmod o-w {root}, or chmod +t {root}"
+            message = Wording(
+                "everybody on this machine can write to {root} and replace what others dropped", root=root
+            )
+            code, hint = "WBX315", Wording("chmod o-w {root}, or chmod +t {root}", root=root)
         else:
             return
     yield location.warning(code, message, hint)
@@ -157,7 +171,7 @@ def _targets(rule: Rule) -> Iterator[Problem]:
         if isinstance(trigger, FileTrigger) and any(trigger.targets):
             location = rule.location.at("trigger", index, "file")
             if trigger.root.is_dir() and not os.access(trigger.root, os.W_OK | os.X_OK):
-                message = f"files cannot be moved out of {trigger.root}"
+                message = Wording("files cannot be moved out of {root}", root=trigger.root)
                 yield location.at("path").warning("WBX351", message, _WRITE)
             for name in TARGETS:
                 yield from _target(getattr(trigger, name), trigger.root, location.at(name))
@@ -169,9 +183,9 @@ def _target(target: Target, root: Path, location: Location) -> Iterator[Problem]
     folder = root / target.source
     above = next(path for path in (folder, *folder.parents) if path.exists())
     if not above.is_dir():
-        yield location.warning("WBX351", f"{above} is a file, not a folder")
+        yield location.warning("WBX351", Wording("{above} is a file, not a folder", above=above))
     elif not os.access(above, os.W_OK | os.X_OK):
-        yield location.warning("WBX351", f"files cannot be moved to {folder}", _WRITE)
+        yield location.warning("WBX351", Wording("files cannot be moved to {folder}", folder=folder), _WRITE)
 
 
 def _table(rule: Rule) -> Iterator[Problem]:
@@ -193,12 +207,16 @@ def _table(rule: Rule) -> Iterator[Problem]:
         first = read(wanted)
     row = next(iter(first.rows), Row(1, None))
     if problem := first.problem or row.problem:
-        yield location.warning("WBX357", f"{path.name}: {problem}")
+        yield location.warning(
+            "WBX357", Wording("{name}: {problem}", name=path.name, problem=worded(problem))
+        )
     if isinstance(row.value, Mapping):
         used = {field for part in parts(rule) for field in part.names.get(name, ())}
         for field in sorted(used - row.value.keys()):
-            hint = did_you_mean(field, row.value) or f"it has {', '.join(row.value)}"
-            yield location.warning("WBX357", f"there is no column `{field}` in {path.name}", hint)
+            hint = did_you_mean(field, row.value) or Wording("it has {columns}", columns=", ".join(row.value))
+            yield location.warning(
+                "WBX357", Wording("there is no column `{field}` in {name}", field=field, name=path.name), hint
+            )
 
 
 def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
@@ -206,8 +224,13 @@ def _patterns(source: FileTrigger, location: Location) -> Iterator[Problem]:
     for index, glob in enumerate(source.match):
         folders, slash, name = glob.rpartition("/")
         if re.fullmatch(r"\.?[a-z0-9]{1,5}|\.?[A-Z0-9]{1,5}", name) and not (source.root / glob).exists():
-            message = f"`{glob}` takes only a file that is called `{name}`"
-            hint = f"write `{folders}{slash}*.{name.lstrip('.')}` for all files with this ending"
+            message = Wording("`{glob}` takes only a file that is called `{name}`", glob=glob, name=name)
+            hint = Wording(
+                "write `{folders}{slash}*.{ending}` for all files with this ending",
+                folders=folders,
+                slash=slash,
+                ending=name.lstrip("."),
+            )
             yield location.at(index).warning("WBX354", message, hint)
 
 
@@ -220,7 +243,7 @@ def _kinds(rule: Rule, source: FileTrigger, location: Location) -> Iterator[Prob
             try:
                 kind_of(glob)
             except WboxError as error:
-                yield location.at(index).warning("WBX357", str(error), error.hint)
+                yield location.at(index).warning("WBX357", problem_of(error), error.hint)
 
 
 def _media(project: Project) -> Iterator[Problem]:
@@ -231,10 +254,12 @@ def _media(project: Project) -> Iterator[Problem]:
     location, media = location.at("media", "file"), project.settings.media
     url = media.elsewhere or project.settings.public_url
     if url and is_inside(url) and not is_loopback(project.settings.url):
-        message = f"wbox cannot fetch a file from {url}"
+        message = Wording("wbox cannot fetch a file from {url}", url=url)
         yield location.warning("WBX341", message, _PUBLIC_URL)
     if media.static and not os.access(media.static.folder, os.W_OK | os.X_OK):
-        message = f"files cannot be put into {media.static.folder}, which `media.static.folder` names"
+        message = Wording(
+            "files cannot be put into {folder}, which `media.static.folder` names", folder=media.static.folder
+        )
         yield location.warning("WBX342", message, f"mkdir -p {media.static.folder}")
 
 
@@ -243,7 +268,7 @@ def _links(project: Project) -> Iterator[Problem]:
     url = project.settings.public_url or f"http://{project.settings.listen[0]}"
     location = _first_draft(project, lambda draft: any("ack_url" in part.names for part in draft.templates()))
     if location and is_inside(url):
-        message = f"`ack_url` begins with {url}, which a phone cannot open"
+        message = Wording("`ack_url` begins with {url}, which a phone cannot open", url=url)
         yield location.warning("WBX333", message, _PUBLIC_URL)
 
 
@@ -277,7 +302,9 @@ def _relays(rule: Rule) -> Iterator[Problem]:
     foreign.update((rule.for_each or ())[:1])
     for templates, location in _recipient_templates(rule):
         if any(_shown(template) & foreign for template in templates):
-            message = f"anybody who calls the path `{open_paths[0]}` can choose who gets a message"
+            message = Wording(
+                "anybody who calls the path `{path}` can choose who gets a message", path=open_paths[0]
+            )
             hint = "give it a `secret`, or let `to` name people"
             yield location.warning("WBX350", message, hint)
 

@@ -11,7 +11,7 @@ from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.phones import normalise
 from wbox_notify.model.text import did_you_mean
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.rules.models import ContactSpec, GroupMembersSpec, OnCallSpec, WindowSpec, as_contact
 from wbox_notify.rules.recipients import (
     TAG,
@@ -62,7 +62,9 @@ class Windows:
         if text in self.named:
             return self.named[text]
         if text in self._entries:
-            raise ConfigError(f"the window `{text}` cannot be used: its entry has an error")
+            raise ConfigError(
+                Wording("the window `{text}` cannot be used: its entry has an error", text=text)
+            )
         return self._parse(text)
 
     def _parse(self, text: str) -> Window:
@@ -71,9 +73,11 @@ class Windows:
         except ConfigError as error:
             near = did_you_mean(text, self._entries)
             if any(map(str.isdigit, text)):
-                raise ConfigError(str(error), hint=near or error.hint) from None
-            hint = near or f"write its hours, or `time_windows: {{{text}: 22:00-07:30}}`"
-            raise ConfigError(f"`{text}` is neither a window nor a day", hint=hint) from None
+                raise ConfigError(problem_of(error), hint=near or error.hint) from None
+            hint = near or Wording("write its hours, or `time_windows: {{{text}: 22:00-07:30}}`", text=text)
+            raise ConfigError(
+                Wording("`{text}` is neither a window nor a day", text=text), hint=hint
+            ) from None
 
     def _window(
         self, texts: Sequence[str], location: Location, read: Callable[[str], Window]
@@ -83,7 +87,9 @@ class Windows:
             try:
                 spans += read(text).spans
             except ConfigError as error:
-                self._problems.append(location.at(index).problem("WBX327", str(error), hint=error.hint))
+                self._problems.append(
+                    location.at(index).problem("WBX327", problem_of(error), hint=error.hint)
+                )
                 return None
         window = Window(tuple(spans))
         if window.never_opens or window.always_open:
@@ -154,7 +160,9 @@ class _Directory:
         if _NAME.fullmatch(name):
             return True
         hint = "a name starts with a letter and has letters, digits, blanks, `.`, `-` and `_`"
-        self.problems.append(location.key_problem("WBX215", f"`{name}` cannot be a name", hint=hint))
+        self.problems.append(
+            location.key_problem("WBX215", Wording("`{name}` cannot be a name", name=name), hint=hint)
+        )
         return False
 
     def _is_new(self, name: str, location: Location) -> bool:
@@ -196,7 +204,9 @@ class _Directory:
         if spec.members:
             self.members[name] = spec.members
         else:
-            self.problems.append(location.key_problem("WBX305", f"the group `{name}` is empty"))
+            self.problems.append(
+                location.key_problem("WBX305", Wording("the group `{name}` is empty", name=name))
+            )
 
     def _link_rotation(self, name: str, spec: OnCallSpec) -> None:
         contacts: list[Contact] = []
@@ -205,7 +215,7 @@ class _Directory:
             if member in self.contacts:
                 contacts.append(self.contacts[member])
             elif member in self.rotations or member in self.members:
-                message = f"`{member}` is not a contact, and only contacts take turns"
+                message = Wording("`{member}` is not a contact, and only contacts take turns", member=member)
                 self.problems.append(location.problem("WBX305", message))
             elif member not in self.entries:
                 contacts += self._number(member, location)
@@ -229,10 +239,16 @@ class _Directory:
             return (person,)
         if name in above:
             trail = " > ".join((*above[above.index(name) :], name))
-            self.problems.append(location.problem("WBX305", f"the group `{name}` holds itself: {trail}"))
+            self.problems.append(
+                location.problem(
+                    "WBX305", Wording("the group `{name}` holds itself: {trail}", name=name, trail=trail)
+                )
+            )
             return ()
         if len(above) > _DEEPEST:
-            self.problems.append(location.problem("WBX305", f"groups are nested more than {_DEEPEST} deep"))
+            self.problems.append(
+                location.problem("WBX305", Wording("groups are nested more than {most} deep", most=_DEEPEST))
+            )
             return ()
         if name in self.members:
             return self._link_group(name, above)
@@ -253,8 +269,8 @@ class _Directory:
 
 
 def _taken(name: str, location: Location, earlier: Location) -> Problem:
-    hint = f"it is given at {earlier.where}"
-    return location.key_problem("WBX304", f"the name `{name}` is taken", hint=hint)
+    hint = Wording("it is given at {where}", where=earlier.where)
+    return location.key_problem("WBX304", Wording("the name `{name}` is taken", name=name), hint=hint)
 
 
 def _section(document: Document, name: str) -> Iterator[tuple[Location, str, Any]]:

@@ -10,6 +10,7 @@ from wbox_notify.config.settings import FILE, Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, Severity
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.rule import Draft
 from wbox_notify.rules.triggers import TARGETS, FileTrigger, literal_path
 from wbox_notify.templates import Template
@@ -38,12 +39,12 @@ def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
     if not store.is_relative_to(settings.data_dir):
         tops[store] = [store]
     for top, paths in tops.items():
-        writable = [f"{writers} {path}" for path in paths if (writers := private.writers(path))]
+        writable = list(filter(None, map(private.writers, paths)))
         above = private.doorway(top)
         if writable:
             yield _exposed(top, writable[0], f"chmod -R go-w {top}", is_error=is_root)
         elif above:
-            message = f"everybody on this machine can replace {top}"
+            message = Wording("everybody on this machine can replace {top}", top=top)
             yield _exposed(top, message, f"chmod o-w {above}", is_error=is_root)
         elif is_root or top != settings.folder:
             yield from _foreign(top, paths, is_error=is_root and running)
@@ -53,7 +54,7 @@ def _foreign(top: Path, paths: list[Path], *, is_error: bool) -> Iterator[Proble
     for path in paths:
         if private.is_foreign(path):
             hint = "change its owner, or run the daemon as the user that it belongs to"
-            yield _exposed(top, f"another user owns {path}", hint, is_error=is_error)
+            yield _exposed(top, Wording("another user owns {path}", path=path), hint, is_error=is_error)
             return
 
 
@@ -76,17 +77,25 @@ def watched(trigger: FileTrigger, location: Location, own: Own) -> Iterator[Prob
     root, path = trigger.root, location.at("path")
     part = own.at(root)
     if part:
-        message = f"{root} belongs to the daemon ({part.what}), so nothing in it is ever reported"
+        message = Wording(
+            "{root} belongs to the daemon ({what}), so nothing in it is ever reported",
+            root=root,
+            what=part.what,
+        )
         yield path.warning("WBX334", message)
     else:
         inside = [(part, below) for part, below in own.below(root) if trigger.accepts(str(root / below))]
-        yield from _reached(inside, f"{root}, which this rule watches", path)
+        yield from _reached(inside, Wording("{root}, which this rule watches", root=root), path)
     for name in TARGETS:
         target = getattr(trigger, name)
         folder = literal_path(target, root) if isinstance(target, Template) else None
         part = own.closed_at(folder) if folder else None
         if part:
-            message = f"{folder} belongs to the daemon ({part.what}), so no file is put there"
+            message = Wording(
+                "{folder} belongs to the daemon ({what}), so no file is put there",
+                folder=folder,
+                what=part.what,
+            )
             yield location.at(name).problem("WBX361", message, hint="name another folder")
 
 
@@ -98,10 +107,12 @@ def sent(draft: Draft, location: Location, own: Own, folder: Path) -> Iterator[P
     location = location.at("media", "file")
     part = own.at(path)
     if part:
-        message = f"{path} belongs to the daemon ({part.what}) and is never sent"
+        message = Wording(
+            "{path} belongs to the daemon ({what}) and is never sent", path=path, what=part.what
+        )
         yield location.problem("WBX361", message, hint="name another file")
     else:
-        yield from _reached(list(own.below(path)), f"{path}, which `file` names", location)
+        yield from _reached(list(own.below(path)), Wording("{path}, which `file` names", path=path), location)
 
 
 def _reached(inside: list[tuple[Part, Path]], where: str, location: Location) -> Iterator[Problem]:
@@ -110,8 +121,14 @@ def _reached(inside: list[tuple[Part, Path]], where: str, location: Location) ->
     others = dict.fromkeys(path.parts[0] for part, path in inside if part.what != KEY)
     if keys:
         hint = "put it into a folder that no rule watches or names: what lies beside it may be a copy of it"
-        yield location.problem("WBX360", f"a key or a secret lies in {where}: {', '.join(keys)}", hint=hint)
+        yield location.problem(
+            "WBX360",
+            Wording("a key or a secret lies in {where}: {keys}", where=where, keys=", ".join(keys)),
+            hint=hint,
+        )
     elif others:
-        message = f"files of the daemon in {where} are ignored: {', '.join(others)}"
+        message = Wording(
+            "files of the daemon in {where} are ignored: {others}", where=where, others=", ".join(others)
+        )
         hint = "give this rule a folder of its own"
         yield location.warning("WBX360", message, hint)

@@ -12,6 +12,8 @@ from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError, MessageError
+from wbox_notify.model.text import both
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
 from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
@@ -180,8 +182,13 @@ class _Loading:
         for rule_id, location in built.ids:
             earlier = self._ids.setdefault(rule_id, location)
             if earlier is not location:
-                hint = f"the other one is at {earlier.where}"
-                self._context.report(location.at("id"), "WBX301", f"two rules have the id `{rule_id}`", hint)
+                hint = Wording("the other one is at {where}", where=earlier.where)
+                self._context.report(
+                    location.at("id"),
+                    "WBX301",
+                    Wording("two rules have the id `{id}`", id=rule_id),
+                    hint,
+                )
         for hook, location in built.hooks:
             self._compare_hook(hook, location)
 
@@ -190,8 +197,12 @@ class _Loading:
         first, earlier = self._hooks.setdefault(hook.path, (hook, location))
         different = [name for name in _OF_A_HOOK if getattr(hook, name) != getattr(first, name)]
         if different:
-            message = f"the path `{hook.path}` has another {' and '.join(different)} elsewhere"
-            hint = f"see {earlier.where}: give it the same, or another path"
+            message = Wording(
+                "the path `{path}` has another {keys} elsewhere",
+                path=hook.path,
+                keys=both(different),
+            )
+            hint = Wording("see {where}: give it the same, or another path", where=earlier.where)
             self._context.report(location.at("path"), "WBX319", message, hint)
 
 
@@ -220,7 +231,13 @@ def _rule_documents(
     except FileNotFoundError:
         return [], []
     except OSError as error:
-        return [], [Problem(file="rules", code="WBX101", message=f"this cannot be listed: {error.strerror}")]
+        return [], [
+            Problem(
+                file="rules",
+                code="WBX101",
+                message=Wording("this cannot be listed: {reason}", reason=error.strerror),
+            )
+        ]
     files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
     documents = []
     for name in files:

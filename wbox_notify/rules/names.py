@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import MOMENT, Expression, Template
@@ -153,33 +154,49 @@ def unknown(part: Expression | Template, offered: Names, location: Location) -> 
         if name not in offered:
             pattern = rf"(?<![\w.])({re.escape(name)})\b"
             yield _problem(
-                part, pattern, location, f"there is no `{name}` here", _name_hint(part, name, offered)
+                part,
+                pattern,
+                location,
+                Wording("there is no `{name}` here", name=name),
+                _name_hint(part, name, offered),
             )
         elif offered[name]:
             for field in sorted(fields - offered[name]):
                 pattern = rf"(?<![\w.]){name}\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})\b"
                 hint = _field_hint(name, field, offered[name])
-                yield _problem(part, pattern, location, f"`{name}` has no `{field}`", hint)
+                yield _problem(
+                    part,
+                    pattern,
+                    location,
+                    Wording("`{name}` has no `{field}`", name=name, field=field),
+                    hint,
+                )
     if offered.get("headers") == _ANY:
         secret = (field for field in part.names.get("headers", _ANY) if may_be_secret(field.lower()))
         for field in sorted(secret):
             pattern = rf"headers\s*(?:\.\s*|\[\s*[\"'])({re.escape(field)})"
             hint = "such headers authenticate the sender; let it put what you need into the body"
-            yield _problem(part, pattern, location, f"the header `{field}` is not kept", hint)
+            yield _problem(
+                part, pattern, location, Wording("the header `{field}` is not kept", field=field), hint
+            )
 
 
 def _name_hint(part: Expression | Template, name: str, offered: Names) -> str:
     # Of a field with a dash in it, the unknown name is what follows the dash.
     dashed = re.search(rf"([\w.]+)\.(\w+(?:-\w+)*-{re.escape(name)})\b", part.source)
     if dashed:
-        return f"a name with a dash stands in brackets: {dashed[1]}['{dashed[2]}']"
-    return did_you_mean(name, offered) or f"there are {', '.join(offered)}"
+        return Wording(
+            "a name with a dash stands in brackets: {name}['{field}']", name=dashed[1], field=dashed[2]
+        )
+    return did_you_mean(name, offered) or Wording("there are {names}", names=", ".join(offered))
 
 
 def _field_hint(name: str, field: str, known: frozenset[str]) -> str:
     if name == "file" and field in ROWS:
-        return f"write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one"
-    return did_you_mean(field, known) or f"it has {', '.join(sorted(known))}"
+        return Wording(
+            "write `for_each: {{row: file.{field}}}`: the rows of a file are followed one by one", field=field
+        )
+    return did_you_mean(field, known) or Wording("it has {columns}", columns=", ".join(sorted(known)))
 
 
 def needs(parts: Iterable[Expression | Template]) -> frozenset[str]:
@@ -237,7 +254,9 @@ def _problem(
     part: Expression | Template, pattern: str, location: Location, message: str, hint: str
 ) -> Problem:
     if isinstance(part, Template) and part.name:
-        return location.problem("WBX308", f"{message}, in templates/{part.name}", hint=hint)
+        return location.problem(
+            "WBX308", Wording("{problem}, in templates/{name}", problem=message, name=part.name), hint=hint
+        )
     if isinstance(part, Template):
         pattern = _IN_TAG + pattern
     place = location.find(pattern)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 
 _LONGEST = 500
 _ANY_FOLDERS = "(?:[^/]+/)*"
@@ -70,7 +71,9 @@ class Matching:
         if self._ignoring.fullmatch(below):
             return Miss("`ignore` excludes it", purpose=True)
         if self._passing.fullmatch(below):
-            text = "names of unfinished, hidden and system files are ignored unless `match` names them"
+            text = Wording(
+                "names of unfinished, hidden and system files are ignored unless `match` names them"
+            )
             return Miss(text, purpose=True)
         if self._matching.fullmatch(below):
             return None
@@ -83,10 +86,12 @@ class Matching:
 
 def _near_miss(glob: str, below: str) -> Miss | None:
     if re.fullmatch(path_pattern(glob), below, re.IGNORECASE | re.DOTALL):
-        return Miss(f"only its capitals differ from `{glob}`", near=True)
+        return Miss(Wording("only its capitals differ from `{glob}`", glob=glob), near=True)
     last = glob.rpartition("/")[2]
     if last != "**" and re.fullmatch(path_pattern(f"**/{last}", exact=False), below, re.DOTALL):
-        return Miss(f"`{glob}` takes it in another folder; `**/{last}` takes it in any")
+        return Miss(
+            Wording("`{glob}` takes it in another folder; `**/{last}` takes it in any", glob=glob, last=last)
+        )
     return None
 
 
@@ -164,18 +169,22 @@ def _check(glob: str) -> None:
     if not glob.strip():
         raise ConfigError("a pattern is empty")
     if len(glob) > _LONGEST:
-        raise ConfigError(f"a pattern is longer than {_LONGEST} signs")
+        raise ConfigError(Wording("a pattern is longer than {most} signs", most=_LONGEST))
     if glob.startswith("/"):
         raise ConfigError(
-            "a pattern starts in the watched folder, not at /", hint=f"write `{glob.lstrip('/')}`"
+            "a pattern starts in the watched folder, not at /",
+            hint=Wording("write `{glob}`", glob=glob.lstrip("/")),
         )
     if glob.endswith("/"):
-        raise ConfigError("a pattern names files, not a folder", hint=f"write `{glob}**` for all files in it")
+        raise ConfigError(
+            "a pattern names files, not a folder",
+            hint=Wording("write `{glob}**` for all files in it", glob=glob),
+        )
     if {"", ".", ".."} & {*segments}:
         raise ConfigError("a pattern cannot have `//`, `.` or `..`")
     for segment in segments:
         if "**" in segment and segment != "**":
-            hint = f"write `{segment.replace('**', '**/*', 1)}`"
+            hint = Wording("write `{segment}`", segment=segment.replace("**", "**/*", 1))
             raise ConfigError("`**` must stand alone between slashes", hint=hint)
 
 
@@ -229,7 +238,8 @@ def _class(glob: str, start: int) -> tuple[str, int]:
             high = glob[position]
         if low > high:
             raise ConfigError(
-                f"the range {low}-{high} in the pattern runs backwards", hint=f"write {high}-{low}"
+                Wording("the range {low}-{high} in the pattern runs backwards", low=low, high=high),
+                hint=Wording("write {high}-{low}", high=high, low=low),
             )
         ranges.append(f"{re.escape(low)}-{re.escape(high)}")
         position += 1

@@ -11,6 +11,7 @@ from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import MessageError
 from wbox_notify.model.phones import doubt, is_like_number, masked, normalise, refuse_spoiled
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window
 
@@ -165,7 +166,7 @@ class People:
         if name in self.groups:
             return self.groups[name]
         if name in self.broken:
-            raise MessageError("to", f"`{name}` cannot be used: its entry has an error")
+            raise MessageError("to", Wording("`{name}` cannot be used: its entry has an error", name=name))
         if name.startswith(TAG):
             return tagged(name, self.contacts.values())
         return (numbered(name, self.region, [*self.contacts, *self.groups, *self.on_call], self.contacts),)
@@ -185,7 +186,7 @@ def tagged(text: str, contacts: Iterable[Contact]) -> tuple[Contact, ...]:
     members = tuple(contact for contact in known if tag in contact.tags)
     if not members:
         near = did_you_mean(tag, frozenset().union(*(contact.tags for contact in known)))
-        raise MessageError("to", f"no contact has the tag `{tag}`", hint=near)
+        raise MessageError("to", Wording("no contact has the tag `{tag}`", tag=tag), hint=near)
     return members
 
 
@@ -196,7 +197,11 @@ def numbered(text: str, region: str | None, names: Iterable[str], contacts: Mapp
     """
     refuse_spoiled(text)
     if not is_like_number(text):
-        raise MessageError("to", f"`{text}` is neither a contact nor a group", hint=did_you_mean(text, names))
+        raise MessageError(
+            "to",
+            Wording("`{text}` is neither a contact nor a group", text=text),
+            hint=did_you_mean(text, names),
+        )
     phone = normalise(text, region)
     for contact in contacts.values():
         if contact.phone == phone:
@@ -213,15 +218,10 @@ def distinct(people: Iterable[P]) -> tuple[P, ...]:
     return tuple(first.values())
 
 
-def plain(error: MessageError) -> str:
-    """Return the message of an error without the name of its field."""
-    return str(error).removeprefix(f"{error.field}: ")
-
-
 def recipient_problem(error: MessageError, location: Location) -> Problem:
     """Return the problem with a recipient: a name that is not known, or an impossible number."""
     code = {"to": "WBX303"}.get(error.field, "WBX302")
-    return location.problem(code, plain(error), hint=error.hint)
+    return location.problem(code, error.problem, hint=error.hint)
 
 
 def number_problems(people: Iterable[Person], location: Location) -> Iterator[Problem]:
@@ -243,5 +243,7 @@ def _on_duty(person: Person, now: datetime | None) -> Contact:
     if isinstance(person, Contact):
         return person
     if now is None:
-        raise MessageError("to", f"`{person.name}` is an on-call rotation, and nothing says at which time")
+        raise MessageError(
+            "to", Wording("`{name}` is an on-call rotation, and nothing says at which time", name=person.name)
+        )
     return person.at(now)

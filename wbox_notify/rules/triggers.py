@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from wbox_notify.config.values import as_path
 from wbox_notify.errors import ConfigError, WboxError
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.triggers import Burst
 from wbox_notify.rules.patterns import Matching, Miss
 from wbox_notify.templates import Expression, Template
@@ -79,7 +80,7 @@ class FileTrigger:
         """Return why a file at this absolute path does not set off the rule, or None if it does."""
         below = self._below(path)
         if below is None:
-            return Miss(f"it is outside {self.root}")
+            return Miss(Wording("it is outside {root}", root=self.root))
         return self._matching.miss(below)
 
     def _below(self, path: str) -> str | None:
@@ -133,7 +134,9 @@ class WebhookTrigger:
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise WboxError(f"`id` has to be a text or a number, and is {_kind(value)} here")
+            raise WboxError(
+                Wording("`id` has to be a text or a number, and is {kind} here", kind=_kind(value))
+            )
         return str(value)
 
 
@@ -192,5 +195,5 @@ def literal_path(template: Template, folder: Path) -> Path | None:
 
 def _kind(value: Any) -> str:
     """Return the type of a value in the words of the rule language."""
-    kinds = {bool: "true or false", list: "a list", dict: "a map"}
-    return kinds.get(type(value), "something else")
+    kinds = {bool: Wording("true or false"), list: Wording("a list"), dict: Wording("a map")}
+    return kinds.get(type(value), Wording("something else"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from wbox_notify.config.yaml.parser import Node, read
 from wbox_notify.config.yaml.problems import Place, Problem, Severity, Source
+from wbox_notify.model.texts import Wording
 
 MAX_BYTES = 1024 * 1024
 
@@ -169,9 +170,11 @@ def open_document(
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        return _unreadable(file, "WBX101", f"the file cannot be read: {error.strerror or error}")
+        return _unreadable(
+            file, "WBX101", Wording("the file cannot be read: {reason}", reason=error.strerror or error)
+        )
     except ValueError as error:
-        return _unreadable(file, "WBX101", f"the file cannot be read: {error}")
+        return _unreadable(file, "WBX101", Wording("the file cannot be read: {error}", error=error))
     digest = sha256(content).digest()
     if known and known.digest == digest and known.source.names == names:
         return known
@@ -190,8 +193,14 @@ def parse(content: bytes, file: str, names: frozenset[str] = frozenset()) -> Doc
         return _stray(text, file, len(readable), message, "save the file as UTF-8 text")
     if control := _CONTROL.search(text):
         code = f"{ord(control[0]):04X}"
-        hint = f'delete it, or write it as "\\u{code}" in double quotes'
-        return _stray(text, file, control.start(), f"the file holds the control character U+{code}", hint)
+        hint = Wording('delete it, or write it as "\\u{code}" in double quotes', code=code)
+        return _stray(
+            text,
+            file,
+            control.start(),
+            Wording("the file holds the control character U+{code}", code=code),
+            hint,
+        )
     # The parser places the end of a text on the line after the last one, so that there has to be one.
     if not _BREAK.search(text[-1:]):
         text += "\n"

@@ -10,12 +10,13 @@ import yaml
 
 from wbox_notify.config.yaml.problems import Place, Problem, Source
 from wbox_notify.config.yaml.syntax_errors import bare_template, explain, odd_blank
+from wbox_notify.model.texts import Wording
 
 MAX_NODES = 20_000
 MAX_ALIASES = 50
 MAX_DEPTH = 40
 
-_TOO_DEEP = f"this is nested more than {MAX_DEPTH} deep"
+_TOO_DEEP = Wording("this is nested more than {most} deep", most=MAX_DEPTH)
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
@@ -110,7 +111,9 @@ class _Reading:
             return self._alias(event, depth)
         if event.tag is not None:
             hint = "delete it, or quote the text that starts with `!`"
-            raise self._stopped(event, "WBX107", f"the tag `{event.tag}` is not part of the language", hint)
+            raise self._stopped(
+                event, "WBX107", Wording("the tag `{tag}` is not part of the language", tag=event.tag), hint
+            )
         if event.anchor:
             self.anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
@@ -126,10 +129,20 @@ class _Reading:
     def _alias(self, event: Any, depth: int) -> Node:
         self.aliases += 1
         if self.aliases > MAX_ALIASES:
-            raise self._stopped(event, "WBX102", f"there are more than {MAX_ALIASES} aliases", None)
+            raise self._stopped(
+                event,
+                "WBX102",
+                Wording("there are more than {most} aliases", most=MAX_ALIASES),
+                None,
+            )
         if event.anchor not in self.anchors:
             hint = "put the whole value in quotes if it is text"
-            raise self._stopped(event, "WBX108", f"no anchor `&{event.anchor}` stands above this alias", hint)
+            raise self._stopped(
+                event,
+                "WBX108",
+                Wording("no anchor `&{anchor}` stands above this alias", anchor=event.anchor),
+                hint,
+            )
         node = self.anchors[event.anchor]
         if node is None:
             raise self._stopped(event, "WBX108", "an alias cannot be part of what it repeats", None)
@@ -165,7 +178,9 @@ class _Reading:
             part = self._node(next(self.events), depth + 1)
             self._glued(part)
             if event.flow_style and node.parts and self._is_cut(inner, part):
-                message = f"a comma ends the text before `{name}`, which is taken for a key"
+                message = Wording(
+                    "a comma ends the text before `{name}`, which is taken for a key", name=name
+                )
                 hint = 'put a text with a comma in quotes: {text: "Hello, world"}'
                 raise _Stopped(self.source.problem(place, "WBX105", message, hint=hint))
             if self._new(name, place, first):
@@ -192,7 +207,10 @@ class _Reading:
             raise self._stopped(event, "WBX105", "a key must be plain text", None)
         place = self._node(event, depth).place
         if turning := _TURNING.search(event.value):
-            message = f"the key holds the invisible character U+{ord(turning[0]):04X}, which reverses text"
+            message = Wording(
+                "the key holds the invisible character U+{sign:04X}, which reverses text",
+                sign=ord(turning[0]),
+            )
             self.problems.append(self.source.problem(place, "WBX104", message, hint="type the key again"))
         return event.value, place
 
@@ -206,7 +224,9 @@ class _Reading:
             message = "`<<` (merge) is not part of YAML 1.2"
             self.problems.append(self.source.problem(place, "WBX108", message, hint="write the keys out"))
         elif earlier is not place:
-            message = f"key `{name}` is given twice (first on line {earlier.line})"
+            message = Wording(
+                "key `{name}` is given twice (first on line {line})", name=name, line=earlier.line
+            )
             self.problems.append(self.source.problem(place, "WBX103", message, hint="keep one of them"))
         else:
             return True
@@ -228,7 +248,7 @@ class _Reading:
             end = node.place.end_column - 1
         if comment := _GLUED.match(self.source.lines[node.last_line - 1], end):
             place = Place(node.last_line, comment.start(1) + 1, len(comment[0].rstrip()) + end + 1)
-            message = f"`{comment[1].split()[0]}` is a comment here, not part of the value"
+            message = Wording("`{word}` is a comment here, not part of the value", word=comment[1].split()[0])
             hint = "put the value in quotes; if it is a comment, put a space after `#`"
             self.problems.append(self.source.problem(place, "WBX120", message, hint=hint, severity="warning"))
 
@@ -249,7 +269,12 @@ class _Reading:
     def _room(self, event: Any, nodes: int, depth: int) -> None:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            raise self._stopped(event, "WBX102", f"there are more than {MAX_NODES} values in the file", None)
+            raise self._stopped(
+                event,
+                "WBX102",
+                Wording("there are more than {most} values in the file", most=MAX_NODES),
+                None,
+            )
         if depth > MAX_DEPTH:
             raise self._stopped(event, "WBX102", _TOO_DEEP, None)
 

@@ -1,15 +1,17 @@
 """Problems: mistakes in files, each with its place, shown as a compiler shows them."""
 
+import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wbox_notify.config.yaml.masking import masked, starred
 from wbox_notify.model.text import JOINERS, printable
-from wbox_notify.model.texts import translated, translation
+from wbox_notify.model.texts import Wording, translated, translation
 
 Severity = Literal["error", "warning"]
+_SEVERITIES: Mapping[Severity, Wording] = {"error": Wording("error"), "warning": Wording("warning")}
 
 _WIDEST = 160
 _LONGEST = 400
@@ -45,8 +47,8 @@ class Problem:
     excerpt: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", starred(_short(self.message)))
-        object.__setattr__(self, "hint", self.hint and _starred(self.hint))
+        object.__setattr__(self, "message", _safe(self.message, _LONGEST))
+        object.__setattr__(self, "hint", self.hint and _safe(self.hint))
 
     def as_json(self) -> dict[str, Any]:
         """Return the problem as JSON values; a missing place is null."""
@@ -107,7 +109,8 @@ def render(problem: Problem, lang: str = "en") -> str:
     where = problem.file
     if problem.line:
         where += f":{problem.line}:{problem.column}"
-    lines = [f"{problem.severity}[{problem.code}]: {printable(translated(problem.message, lang))}"]
+    severity = _SEVERITIES[problem.severity].to(lang)
+    lines = [f"{severity}[{problem.code}]: {printable(translated(problem.message, lang))}"]
     lines.append(f"{gutter}--> {printable(where)}")
     if problem.excerpt:
         lines += [f"{gutter} |", *_excerpt(problem, gutter)]
@@ -141,13 +144,9 @@ def _columns(character: str) -> int:
     return 1
 
 
-def _starred(text: str) -> str:
-    """Return a text without secrets; where there are none, it is still a text that can be translated."""
-    safe = starred(text)
+def _safe(text: str, longest: int = sys.maxsize) -> str:
+    """Return a text without secrets; where there are none, it is still one that can be translated."""
+    if isinstance(text, Wording):
+        text = text.each(starred)
+    safe = starred(text if len(text) <= longest else f"{text[:longest]}…")
     return text if safe == text else safe
-
-
-def _short(text: str) -> str:
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[:_LONGEST]}…"

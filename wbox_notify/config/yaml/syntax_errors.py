@@ -10,7 +10,7 @@ from wbox_notify.config.yaml.problems import Place, Problem, Source
 from wbox_notify.model.texts import Wording
 
 _QUOTE_IT = Wording("put the whole value in quotes")
-_QUOTED = "a value that starts with a quote must end with it"
+_QUOTED = Wording("a value that starts with a quote must end with it")
 _VALUE = re.compile(r"\s*(?:- +)*(?:[^\s\"'#{\[&*!|>][^:]*:\s+)?")
 _GLUED = re.compile(r"\s*(?:- +)*[\w.-]+:(?=[{\[\"'\w])")
 _BLANKS = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000]"
@@ -37,11 +37,23 @@ _ADVICE = (
     _Advice("*", "WBX108", "a value that starts with `*` is an alias in YAML", _QUOTE_IT),
     _Advice("&", "WBX108", "a value that starts with `&` is an anchor in YAML", _QUOTE_IT),
     _Advice("@`%", "WBX105", "a value cannot start with this sign", _QUOTE_IT),
-    _Advice("|>", "WBX105", "after this sign the text starts on the next line", f"or {_QUOTE_IT}"),
+    _Advice(
+        "|>", "WBX105", "after this sign the text starts on the next line", "or put the whole value in quotes"
+    ),
     _Advice('"', "WBX105", _QUOTED, "put the whole value in single quotes: '\"a\" == b'"),
     _Advice("'", "WBX105", _QUOTED, "put the whole value in double quotes: \"'a' == b\""),
-    _Advice("[", "WBX105", "a value that starts with `[` is a list and ends with `]`", f"or {_QUOTE_IT}"),
-    _Advice("{", "WBX105", "a value that starts with `{` is a map and ends with `}`", f"or {_QUOTE_IT}"),
+    _Advice(
+        "[",
+        "WBX105",
+        "a value that starts with `[` is a list and ends with `]`",
+        "or put the whole value in quotes",
+    ),
+    _Advice(
+        "{",
+        "WBX105",
+        "a value that starts with `{` is a map and ends with `}`",
+        "or put the whole value in quotes",
+    ),
 )
 
 
@@ -84,7 +96,11 @@ def odd_blank(source: Source, line: int, column: int = 0) -> Problem | None:
     if not blank:
         return None
     place = Place(line + 1, blank.end(), blank.end() + 1)
-    message = f"U+{ord(blank[1]):04X} ({unicodedata.name(blank[1]).lower()}) is no space in YAML"
+    message = Wording(
+        "U+{number:04X} ({sign}) is no space in YAML",
+        number=ord(blank[1]),
+        sign=unicodedata.name(blank[1]).lower(),
+    )
     return source.problem(place, "WBX109", message, hint="type a usual space; in a text, put it in quotes")
 
 
@@ -128,7 +144,7 @@ def _bracket_inside(source: Source, line: int, column: int) -> Problem | None:
     if not bracket:
         return None
     place = Place(line + 1, column + 1, column + 2)
-    message = f"within {{…}} or […], a value with `{bracket[1]}` in it must be quoted"
+    message = Wording("within {{…}} or […], a value with `{sign}` in it must be quoted", sign=bracket[1])
     return source.problem(place, "WBX105", message, hint=_QUOTE_IT)
 
 
@@ -138,7 +154,7 @@ def _advised(source: Source, line: int, column: int) -> Problem | None:
     begin = before.end() if before else column
     if begin < column and text[column:].strip(" ,}]") and (quote := text[column - 1]) in _INNER:
         place = Place(line + 1, column, column + 1)
-        hint = f"write {_INNER[quote]} inside of it, or around it"
+        hint = Wording("write {quote} inside of it, or around it", quote=_INNER[quote])
         return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
     for start in (column, begin):
         for advice in _ADVICE:

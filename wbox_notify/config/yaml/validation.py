@@ -24,22 +24,30 @@ from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean, nearest
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, problem_of
 
 _MOST = 200
 _ROUNDS = 5
 """To leave out a part may make its map wrong, which is then left out too."""
 
-_MAP = "must be a map of keys and values"
+_MAP = Wording("must be a map of keys and values")
 _WANTED = {
-    "bool_type": "must be true or false",
-    "literal_error": "must be true",
-    "string_type": "must be text",
-    "int_type": "must be a whole number",
+    "bool_type": Wording("must be true or false"),
+    "literal_error": Wording("must be true"),
+    "string_type": Wording("must be text"),
+    "int_type": Wording("must be a whole number"),
     "dict_type": _MAP,
     "model_type": _MAP,
-    "list_type": "must be a list",
-    "empty": "must have a value",
+    "list_type": Wording("must be a list"),
+    "empty": Wording("must have a value"),
+}
+_NUMBER = Wording("a number")
+_KINDS = {
+    int: _NUMBER,
+    float: _NUMBER,
+    str: Wording("text"),
+    list: Wording("a list"),
+    dict: Wording("a map"),
 }
 
 
@@ -73,7 +81,10 @@ M = TypeVar("M", bound=Strict)
 
 def later(*names: str, hint: str | None = None) -> dict[str, Refusal]:
     """Return the refusals of keys of a coming version."""
-    return {name: Refusal("WBX214", f"`{name}` is not in this version yet", hint) for name in names}
+    return {
+        name: Refusal("WBX214", Wording("`{name}` is not in this version yet", name=name), hint)
+        for name in names
+    }
 
 
 class Context(NamedTuple):
@@ -140,7 +151,11 @@ def invalid(code: str, message: str, hint: str | None = None) -> PydanticCustomE
 
 def _known_version(version: Any) -> Any:
     if isinstance(version, str | float) or (type(version) is int and version != 1):
-        raise invalid("WBX215", f"version {version!r} of the language is not known", "write `version: 1`")
+        raise invalid(
+            "WBX215",
+            Wording("version {version!r} of the language is not known", version=version),
+            "write `version: 1`",
+        )
     return version
 
 
@@ -175,7 +190,7 @@ def parse_value(read: Callable[[str], Any], value: Any, info: ValidationInfo, *o
         code = "WBX215"
         if info.context is not None:
             code = "WBX320"
-        raise invalid(code, str(error), error.hint) from None
+        raise invalid(code, problem_of(error), error.hint) from None
 
 
 def parsed(read: Callable[[str], Any], *others: type, schema: Any = str) -> BeforeValidator:
@@ -215,16 +230,16 @@ def _problem(detail: ErrorDetails, model: type[Strict], location: Location) -> P
         hint = None
         if loc == ("version",):
             hint = "write `version: 1` at the top of the file"
-        return at.key_problem("WBX212", f"the key `{loc[-1]}` is missing", hint=hint)
+        return at.key_problem("WBX212", Wording("the key `{key}` is missing", key=loc[-1]), hint=hint)
     if kind == "literal_error":
         words = re.findall("'([^']*)'", detail["ctx"]["expected"])
         if words and isinstance(detail["input"], str):
             word = detail["input"]
-            hint = did_you_mean(word, words) or f"there are {', '.join(words)}"
-            return at.problem("WBX215", f"`{word}` is not known here", hint=hint)
+            hint = did_you_mean(word, words) or Wording("there are {names}", names=", ".join(words))
+            return at.problem("WBX215", Wording("`{word}` is not known here", word=word), hint=hint)
         if words:
             kind = "string_type"
-    wanted = _WANTED.get(kind, "cannot be used as written")
+    wanted = _WANTED.get(kind, Wording("cannot be used as written"))
     return _mistyped(_name(at), wanted, detail["input"], at)
 
 
@@ -237,7 +252,7 @@ def _unknown(name: str, model: type[Strict], at: Location) -> Problem:
     if hint is None and (coming := did_you_mean(name, model.refused)):
         hint = Wording("{coming} it is not in this version yet", coming=coming)
     hint = hint or Wording("known here: {keys}", keys=", ".join(keys))
-    return at.key_problem("WBX210", f"unknown key `{name}`", hint=hint)
+    return at.key_problem("WBX210", Wording("unknown key `{name}`", name=name), hint=hint)
 
 
 def _mistyped(name: str, wanted: str, value: Any, at: Location) -> Problem:
@@ -245,30 +260,35 @@ def _mistyped(name: str, wanted: str, value: Any, at: Location) -> Problem:
     if value is None:
         if wanted == _WANTED["empty"]:
             hint = "write it, or leave the key out"
-        return at.key_problem("WBX213", f"{name} {wanted}, and nothing is given", hint=hint)
+        return at.key_problem(
+            "WBX213", Wording("{name} {wanted}, and nothing is given", name=name, wanted=wanted), hint=hint
+        )
     if wanted == "must be text" and isinstance(value, int | float):
         hint = "put it in quotes"
     elif wanted == "must be a whole number" and isinstance(value, str) and value.isdigit():
         hint = "take it out of the quotes"
-    return at.problem("WBX213", f"{name} {wanted}, not {_kind(value)}", hint=hint)
+    return at.problem(
+        "WBX213",
+        Wording("{name} {wanted}, not {kind}", name=name, wanted=wanted, kind=_kind(value)),
+        hint=hint,
+    )
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    kinds = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a map"}
-    return kinds[type(value)]
+    return _KINDS[type(value)]
 
 
 def _name(at: Location) -> str:
     steps = at.steps
     if not steps:
-        return "the file"
+        return Wording("the file")
     names = [step for step in steps if isinstance(step, str)]
     if not names:
-        return "each of them"
+        return Wording("each of them")
     if isinstance(steps[-1], int):
-        return f"each of `{names[-1]}`"
+        return Wording("each of `{name}`", name=names[-1])
     return f"`{names[-1]}`"
 
 

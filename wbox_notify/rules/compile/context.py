@@ -10,6 +10,7 @@ from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Place, Problem, errors
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording, problem_of, worded
 from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.names import Names, unknown
 from wbox_notify.rules.recipients import People
@@ -79,7 +80,7 @@ class BuildContext:
         try:
             return read(value)
         except ConfigError as error:
-            self.report(location, code, str(error), error.hint)
+            self.report(location, code, problem_of(error), error.hint)
             return None
 
     def outlet_names(self, texts: Iterable[str], location: Location) -> tuple[str, ...]:
@@ -139,8 +140,10 @@ def is_template(text: str) -> bool:
 def _template_problem(error: TemplateError, compiler: Callable[[str], Any], location: Location) -> Problem:
     """Return the problem with a template; in a text of the rule file, at its very line and column."""
     if error.name:
-        line = f", line {error.line}" if error.line else ""
-        message = f"templates/{error.name}{line}: {error.problem}"
+        facts = {"name": error.name, "line": error.line, "problem": worded(error.problem)}
+        message = Wording("templates/{name}: {problem}", **facts)
+        if error.line:
+            message = Wording("templates/{name}, line {line}: {problem}", **facts)
         return location.problem("WBX306", message, hint=error.hint)
     code = "WBX306"
     if error.problem.startswith("there is no template"):

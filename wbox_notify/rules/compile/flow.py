@@ -15,6 +15,7 @@ from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.messages import KINDS
 from wbox_notify.model.phones import is_like_number
+from wbox_notify.model.texts import Wording, worded
 from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.compile.triggers import reading, times
 from wbox_notify.rules.exposure import check_lending
@@ -33,7 +34,6 @@ from wbox_notify.rules.recipients import (
     Person,
     distinct,
     number_problems,
-    plain,
     recipient_problem,
 )
 from wbox_notify.rules.rule import (
@@ -74,7 +74,9 @@ class RuleFlow:
                 self._context.report_key(key, "WBX317", message, "leave one of them out")
             if not is_free(name):
                 hint = "call it `row` or `item`: letters from a to z that have no other meaning"
-                self._context.report_key(key.at(name), "WBX318", f"an item cannot be called `{name}`", hint)
+                self._context.report_key(
+                    key.at(name), "WBX318", Wording("an item cannot be called `{name}`", name=name), hint
+                )
             items = self._context.expression(text, with_rows(self._names.event), key.at(name))
             if items:
                 return name, items
@@ -92,11 +94,22 @@ class RuleFlow:
             return None
         field, location = min(fields), self._location.at("for_each", name)
         if not _ROWS_ALONE.fullmatch(expression.source):
-            hint = f"write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`"
-            self._context.report(location, "WBX318", f"`file.{field}` must stand alone", hint)
+            hint = Wording(
+                "write `for_each: {{{name}: file.{field}}}`, and choose rows with `if`",
+                name=name,
+                field=field,
+            )
+            self._context.report(
+                location, "WBX318", Wording("`file.{field}` must stand alone", field=field), hint
+            )
         if any(trigger.file is None for trigger in self._spec.trigger):
-            hint = "make every `trigger` of the rule a `file`"
-            self._context.report(location, "WBX318", f"`file.{field}` needs a file from each trigger", hint)
+            hint = Wording("make every `trigger` of the rule a `file`")
+            self._context.report(
+                location,
+                "WBX318",
+                Wording("`file.{field}` needs a file from each trigger", field=field),
+                hint,
+            )
         return field
 
     def table(self, items: ForEach | None) -> Table | None:
@@ -106,15 +119,22 @@ class RuleFlow:
         name, expression = items
         context, location, call = self._context, self._location.at("for_each", name), expression.call
         if call is None or len(call.arguments) != 1 or not isinstance(call.arguments[0], str):
-            hint = f"write `for_each: {{{name}: rows('customers.csv')}}`, and choose rows with `if`"
-            message = (
-                f"`{min(expression.names.keys() & ROWS)}` takes the path of a file, and must stand alone"
+            hint = Wording(
+                "write `for_each: {{{name}: rows('customers.csv')}}`, and choose rows with `if`", name=name
+            )
+            message = Wording(
+                "`{function}` takes the path of a file, and must stand alone",
+                function=min(expression.names.keys() & ROWS),
             )
             context.report(location, "WBX318", message, hint)
             return None
         if any(trigger.schedule is None for trigger in self._spec.trigger):
-            message = f"`{call.name}('…')` needs a schedule from each trigger"
-            hint = f"for files that come, write `trigger: {{file: …}}` and `{{{name}: file.{call.name}}}`"
+            message = Wording("`{function}('…')` needs a schedule from each trigger", function=call.name)
+            hint = Wording(
+                "for files that come, write `trigger: {{file: …}}` and `{{{name}: file.{function}}}`",
+                name=name,
+                function=call.name,
+            )
             context.report(location, "WBX318", message, hint)
         path = context.read(partial(_table_path, context.settings), call.arguments[0], location, "WBX361")
         spec, problems = validate(ReadSpec, dict(call.options), location)
@@ -129,9 +149,14 @@ class RuleFlow:
         if spec is None:
             return None
         context, names = self._context, self._names
-        for name, source in (("alert", "the preset"), ("missing", "`missing`")):
+        for name, source in (("alert", Wording("the preset")), ("missing", "`missing`")):
             if name in names.event:
-                context.report_key(location, "WBX317", f"{source} has a status of its own", "leave it out")
+                context.report_key(
+                    location,
+                    "WBX317",
+                    Wording("{source} has a status of its own", source=source),
+                    "leave it out",
+                )
         if self._spec.for_each and not spec.key:
             message = "`status` needs a `key` with `for_each`: what tells one item from another"
             context.report_key(location, "WBX212", message, "write it like `key: row.id`")
@@ -280,7 +305,8 @@ def _table_path(settings: Settings, text: str) -> Path:
     path = as_path(text, settings.folder)
     if part := settings.own.at(path):
         raise ConfigError(
-            f"{path} belongs to the daemon ({part.what}) and is never read", hint="name another file"
+            Wording("{path} belongs to the daemon ({what}) and is never read", path=path, what=part.what),
+            hint="name another file",
         )
     return path
 
@@ -422,9 +448,9 @@ def _check(context: BuildContext, source: _Source) -> None:
         if "url" in fields:
             check_public(fields["url"], settings.url)
     except MessageError as error:
-        location, message = source.locations[error.field], plain(error)
+        location, message = source.locations[error.field], error.problem
         if message.startswith("is "):
-            message = f"`{location.steps[-1]}` {message}"
+            message = Wording("`{key}` {problem}", key=location.steps[-1], problem=worded(message))
         context.report(location, code, message, error.hint)
     if "file" in fields:
         context.read(check_lending, settings, source.locations["file"], "WBX340")

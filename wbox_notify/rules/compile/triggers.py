@@ -10,6 +10,7 @@ from pathlib import Path
 from wbox_notify.config.values import as_path
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.models.triggers import (
     AwaitedSpec,
@@ -112,13 +113,29 @@ def _warn_of_weeks(context: BuildContext, pattern: EveryOtherWeek, zone: tzinfo,
     if due is None:
         return
     first = due.astimezone(zone).date()
-    message = f"`{pattern.describe()}` does not say in which weeks; the next day is {first}"
-    hint = f"add `from {first}`, or for the other weeks `from {first + timedelta(weeks=1)}`"
+    message = Wording(
+        "`{times}` does not say in which weeks; the next day is {first}",
+        times=pattern.describe(),
+        first=first,
+    )
+    hint = Wording(
+        "add `from {first}`, or for the other weeks `from {other}`",
+        first=first,
+        other=first + timedelta(weeks=1),
+    )
     if pattern.start != FIRST_WEEK:
         if first < pattern.start + timedelta(weeks=1):
             return
-        message = f"`{pattern.describe()}` leaves out the rest of that week; the first day is {first}"
-        hint = f"write `from {first}`, or for the other weeks `from {first - timedelta(weeks=1)}`"
+        message = Wording(
+            "`{times}` leaves out the rest of that week; the first day is {first}",
+            times=pattern.describe(),
+            first=first,
+        )
+        hint = Wording(
+            "write `from {first}`, or for the other weeks `from {other}`",
+            first=first,
+            other=first - timedelta(weeks=1),
+        )
     context.problems.append(location.warning("WBX352", message, hint))
 
 
@@ -197,7 +214,9 @@ def _target(context: BuildContext, text: str | None, location: Location) -> Targ
     if text == "delete":
         return "delete"
     if not text.strip():
-        context.report(location, "WBX215", f"`{location.steps[-1]}` is empty", "name a folder")
+        context.report(
+            location, "WBX215", Wording("`{key}` is empty", key=location.steps[-1]), "name a folder"
+        )
         return None
     return context.template(text, MOVED, location)
 
@@ -211,7 +230,7 @@ def _root(text: str, folder: Path) -> Path:
     if not parts:
         return as_path(text, folder)
     root = parts[1].rstrip("/") or parts[1] or "."
-    hint = f'write `path: {root}` and `match: "{parts[2]}"`'
+    hint = Wording('write `path: {root}` and `match: "{match}"`', root=root, match=parts[2])
     raise ConfigError("`path` is a folder, not a pattern", hint=hint)
 
 
@@ -228,7 +247,7 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
     """Return how a call is authenticated; None where anybody may call, or where it is wrong."""
     if spec.open:
         for key in spec.model_fields_set & {"secret", "verify"}:
-            message = f"`open: true` lets anybody call, so `{key}` has no effect"
+            message = Wording("`open: true` lets anybody call, so `{key}` has no effect", key=key)
             context.report_key(location.at(key), "WBX316", message, "leave one of them out")
         return None
     if not spec.secret:
@@ -249,7 +268,7 @@ def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> 
     try:
         return scheme(name, secrets, options)
     except ConfigError as error:
-        context.report(_scheme_fault(str(error), spec, location), "WBX328", str(error), error.hint)
+        context.report(_scheme_fault(str(error), spec, location), "WBX328", problem_of(error), error.hint)
         return None
 
 
@@ -272,7 +291,7 @@ def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> Mi
     given = spec.of.file.model_fields_set if spec.of.file else set()
     for name in (*TARGETS, "read", "burst"):
         if name in given:
-            message = f"`{name}` has no effect here: this rule does not take the file"
+            message = Wording("`{name}` has no effect here: this rule does not take the file", name=name)
             context.report_key(location.at("of", "file", name), "WBX210", message)
     by = times(context, spec.by, location.at("by"))
     if awaited is None or by is None:

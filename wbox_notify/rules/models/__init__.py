@@ -19,6 +19,7 @@ from wbox_notify.config.yaml.validation import (
 )
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import LIFETIME, OnUnknown
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.flow import (
     Dedupe,
     DigestSpec,
@@ -125,7 +126,11 @@ def _named_once(items: dict[str, str]) -> dict[str, str]:
 
 def _named(value: Any) -> Any:
     if isinstance(value, str):
-        raise invalid("WBX215", "`for_each` gives each item a name", f"write `for_each: {{row: {value}}}`")
+        raise invalid(
+            "WBX215",
+            "`for_each` gives each item a name",
+            Wording("write `for_each: {{row: {value}}}`", value=value),
+        )
     return value
 
 

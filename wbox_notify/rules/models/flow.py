@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WrapValidator, model_va
 
 from wbox_notify.config.fields import Count, Device, Duration, DurationOrNever, OutletNames, SomeStrings
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, later
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.rules.models.values import (
     OneKind,
@@ -41,7 +42,8 @@ class MediaSpec(Strict):
     @classmethod
     def _no_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            hint = f"write `{{file: {value!r}}}` or `{{url: {value!r}}}`".replace("'", '"')
+            quoted = repr(value).replace("'", '"')
+            hint = Wording("write `{{file: {quoted}}}` or `{{url: {quoted}}}`", quoted=quoted)
             raise invalid("WBX213", "`media` needs a `file` of this machine or a `url`", hint)
         return value
 
@@ -73,7 +75,7 @@ class PollSpec(Strict):
 class SendSpec(OneKind):
     """A message: exactly one of the five kinds."""
 
-    noun, kinds, hints = "`send`", _KINDS, (None, "make it a list of messages")
+    noun, kinds, hints = "`send`", _KINDS, (None, Wording("make it a list of messages"))
     model_config = requires_one(*_KINDS)
     refused: ClassVar[Mapping[str, Refusal]] = later("if", "to")
 
@@ -282,7 +284,11 @@ def _rated(value: Any) -> Any:
         return value
     rate = _RATE.fullmatch(value.strip())
     if not rate:
-        raise invalid("WBX215", f"`{value}` is not a throttle", "write it like 3/10m: 3 in 10 minutes")
+        raise invalid(
+            "WBX215",
+            Wording("`{value}` is not a throttle", value=value),
+            "write it like 3/10m: 3 in 10 minutes",
+        )
     return {"max": int(rate[1]), "per": rate[2]}
 
 

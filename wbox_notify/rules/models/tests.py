@@ -7,6 +7,7 @@ from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.fields import Duration, SomeStrings
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.values import Moment, OneKind, PhoneText, one_or_list, one_or_more, requires_one
 
 _EXPECTED = ("text", "media", "event", "poll")
@@ -52,7 +53,7 @@ class CallFacts(Strict):
 class GivenSpec(OneKind):
     """One input: exactly one of the six kinds."""
 
-    noun, kinds, hints = "an input", _INPUTS, (None, "make it a list of inputs")
+    noun, kinds, hints = Wording("an input"), _INPUTS, (None, Wording("make it a list of inputs"))
     model_config = requires_one(*_INPUTS)
 
     at: Moment | None = Field(default=None, description="the time, such as `2026-11-23 14:00`")
@@ -149,7 +150,11 @@ class ExpectSpec(Strict):
     def _one_kind(self) -> Self:
         given = [kind for kind in _EXPECTED if getattr(self, kind) is not None]
         if len(given) > 1:
-            raise invalid("WBX211", f"a message is one of {', '.join(given)}", "make it a list of messages")
+            raise invalid(
+                "WBX211",
+                Wording("a message is one of {given}", given=", ".join(given)),
+                "make it a list of messages",
+            )
         return self
 
 

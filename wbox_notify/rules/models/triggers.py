@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, SomeStrings, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import both
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.values import (
     HookPath,
     OneKind,
@@ -49,7 +51,7 @@ def _encoding(text: str) -> str:
         "".encode(text)
     except LookupError:
         hint = "write it like utf-8, windows-1254 or utf-16"
-        raise ConfigError(f"`{text}` is not an encoding", hint=hint) from None
+        raise ConfigError(Wording("`{text}` is not an encoding", text=text), hint=hint) from None
     return text
 
 
@@ -87,7 +89,15 @@ class ReadSpec(Strict):
     def _only_tables(self) -> Self:
         for name, kinds in _OF_TABLES.items():
             if getattr(self, name) and self.kind and self.kind not in kinds:
-                raise invalid("WBX211", f"`{name}` is for {' and '.join(kinds)}, not for {self.kind}")
+                raise invalid(
+                    "WBX211",
+                    Wording(
+                        "`{name}` is for {kinds}, not for {kind}",
+                        name=name,
+                        kinds=both(kinds),
+                        kind=self.kind,
+                    ),
+                )
         return self
 
 
@@ -177,7 +187,7 @@ class VerifySpec(Strict):
 
 def _explained(value: Any) -> Any:
     if isinstance(value, str):
-        hint = f"write `webhook: {{path: {value}, secret: NAME}}`"
+        hint = Wording("write `webhook: {{path: {value}, secret: NAME}}`", value=value)
         raise invalid("WBX316", "a webhook has to say who may call it", hint)
     return value
 
@@ -209,8 +219,8 @@ class WebhookSpec(Strict):
 class TimesSpec(OneKind):
     """Times: exactly one of `at`, `cron` and `every`."""
 
-    noun, kinds = "a schedule", ("at", "cron", "every")
-    hints = ("write `at: Mon-Fri 09:00`", "write a trigger for each")
+    noun, kinds = Wording("a schedule"), ("at", "cron", "every")
+    hints = Wording("write `at: Mon-Fri 09:00`"), Wording("write a trigger for each")
     model_config = requires_one("at", "cron", "every")
 
     at: SomeTexts = Field(
@@ -245,10 +255,10 @@ Times = Annotated[TimesSpec, shorthand("at", str, list, schema=SomeStrings | Tim
 class AwaitedSpec(OneKind):
     """The expected file or call: exactly one of the two."""
 
-    noun, kinds, hints = "`of`", ("file", "webhook"), (None, "make it a list of triggers")
+    noun, kinds, hints = "`of`", ("file", "webhook"), (None, Wording("make it a list of triggers"))
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     refused: ClassVar[Mapping[str, Refusal]] = {
-        name: Refusal("WBX210", f"`{name}` cannot be awaited", "write `file` or `webhook`")
+        name: Refusal("WBX210", Wording("`{name}` cannot be awaited", name=name), "write `file` or `webhook`")
         for name in ("schedule", "missing")
     }
 
@@ -294,7 +304,7 @@ class TriggerSpec(OneKind):
     """The event that starts a rule: exactly one of the four."""
 
     noun, kinds = "`trigger`", ("file", "webhook", "schedule", "missing")
-    hints = (None, "make it a list of triggers")
+    hints = (None, Wording("make it a list of triggers"))
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     refused: ClassVar[Mapping[str, Refusal]] = _OF_THE_RULE

@@ -19,7 +19,8 @@ from pydantic_core import PydanticKnownError
 from wbox_notify.config.fields import Duration, SecretName
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.text import both, did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import DATE, plain
 from wbox_notify.triggers.webhook.presets import PRESETS
 
@@ -40,14 +41,16 @@ def as_moment(text: str) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise ConfigError(f"`{text}` is not a date with a time", hint="write it like 2026-11-23 14:00")
+    raise ConfigError(
+        Wording("`{text}` is not a date with a time", text=text), hint="write it like 2026-11-23 14:00"
+    )
 
 
 def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
         near = re.sub(r"[^a-z0-9_-]+", "-", plain(text)).strip("-_")[:64]
         message = "an id has small letters, digits, `-` and `_`, 64 at most"
-        raise invalid("WBX215", message, f"write `{near or 'new-invoice'}`")
+        raise invalid("WBX215", message, Wording("write `{id}`", id=near or "new-invoice"))
     return text
 
 
@@ -64,7 +67,11 @@ def _unchanged(value: Any) -> Any:
     if type(value) is not int:
         return value
     if not _SHORTEST <= len(str(value)) <= _LONGEST or value < 0:
-        raise invalid("WBX302", f"{value} is not a whole phone number", 'put it in quotes: "+905551234567"')
+        raise invalid(
+            "WBX302",
+            Wording("{value} is not a whole phone number", value=value),
+            'put it in quotes: "+905551234567"',
+        )
     return str(value)
 
 
@@ -88,9 +95,17 @@ class OneKind(Strict):
     def _check_kind(self) -> Self:
         given = self._given()
         if not given:
-            raise invalid("WBX211", f"{self.noun} needs one of {', '.join(self.kinds)}", self.hints[0])
+            raise invalid(
+                "WBX211",
+                Wording("{noun} needs one of {kinds}", noun=self.noun, kinds=", ".join(self.kinds)),
+                self.hints[0],
+            )
         if len(given) > 1:
-            raise invalid("WBX211", f"{self.noun} takes one of {' and '.join(given)}", self.hints[1])
+            raise invalid(
+                "WBX211",
+                Wording("{noun} takes one of {keys}", noun=self.noun, keys=both(given)),
+                self.hints[1],
+            )
         return self
 
 
@@ -132,8 +147,8 @@ def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationI
 
 def _preset(name: str) -> str:
     if name not in PRESETS:
-        hint = did_you_mean(name, PRESETS) or f"there are {', '.join(PRESETS)}"
-        raise invalid("WBX215", f"`{name}` is not known here", hint)
+        hint = did_you_mean(name, PRESETS) or Wording("there are {names}", names=", ".join(PRESETS))
+        raise invalid("WBX215", Wording("`{name}` is not known here", name=name), hint)
     return name
 
 

@@ -24,7 +24,7 @@ from wbox_notify.dispatch.queue import Control
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.reasons import circuit as circuit_text
-from wbox_notify.model.texts import LANGUAGES, Wording, translated, translation
+from wbox_notify.model.texts import LANGUAGES, Wording, problem_of, translated, translation
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_from_other_site, page_templates, wanted_language
@@ -286,7 +286,7 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, HTTPException):
         return error.status_code, error.detail
     if isinstance(error, WboxError):
-        return 503 if error.retry else 422, error.args[0]
+        return 503 if error.retry else 422, problem_of(error)
     return 500, Wording("something is wrong in this page; the log of the daemon says what")
 
 

@@ -18,7 +18,7 @@ from wbox_notify.model.messages import Text
 from wbox_notify.model.pace import Pace
 from wbox_notify.model.reasons import circuit as circuit_text
 from wbox_notify.model.reasons import why
-from wbox_notify.model.texts import Wording, told
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.rules import Project
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import field
@@ -154,7 +154,7 @@ def _of_device(device: Device, sight: Sight | None, circuits: list[Circuit], lan
         "number": sight.number,
         "state": _state(sight, paused=paused),
         "words": sight.words,
-        "problem": sight.problem and told(sight.problem.args[0], lang),
+        "problem": sight.problem and problem_of(sight.problem).to(lang),
         "pairing": sight.pairing,
         "code": sight.code and hashlib.sha256(sight.code).hexdigest()[:8],
     }

@@ -19,7 +19,6 @@ from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.shown import content, delivery_fields, subject
 from wbox_notify.model.texts import Wording, translation
 from wbox_notify.rules import Project
-from wbox_notify.rules.recipients import plain
 from wbox_notify.store import Chosen
 from wbox_notify.store.database import Row
 from wbox_notify.web.console.console import Console
@@ -99,7 +98,7 @@ def model(console: Console, query: str, lang: str) -> dict[str, Any]:
     try:
         chosen = asked.chosen(project)
     except MessageError as error:
-        problem = plain(error)
+        problem = error.problem
     else:
         found = store.queue(asked.states, _AT_ONCE + 1, chosen, after=asked.after)
         total = store.queue_size(asked.states, chosen)

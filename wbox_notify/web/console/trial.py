@@ -17,7 +17,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.reasons import hold
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.shown import content
-from wbox_notify.model.texts import Wording, told
+from wbox_notify.model.texts import Wording, problem_of, told, translated
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.recipients import shown
@@ -115,7 +115,12 @@ def tried(project: Project, rule: Rule, given: Mapping[str, str], store: Store, 
         rows = None if contents else files.read
         replay = rehearse(project.only(rule), event, event.at, below=store, rows=rows, contents=contents)
     except WboxError as error:
-        return {**result, "cut": False, "problem": told(error.args[0], lang), "hint": told(error.hint, lang)}
+        return {
+            **result,
+            "cut": False,
+            "problem": problem_of(error).to(lang),
+            "hint": error.hint and translated(error.hint, lang),
+        }
     messages = [_message(project, said, event.at, lang) for said in replay.messages[:_MOST_SHOWN]]
     steps = [_step(decision, lang) for _, decision in replay.decisions[:_MOST_SHOWN]]
     more = len(replay.messages) - len(messages) + len(replay.decisions) - len(steps)
