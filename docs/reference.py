@@ -69,6 +69,9 @@ _SETTINGS_HEAD = """\
 All keys of `wbox-notify.yaml`, the file beside the folder `rules/`. All are optional. An environment
 variable wins over the file. This page is generated from the program.
 
+```yaml
+{example}```
+
 These variables have no key in the file:
 
 | variable | description |
@@ -133,7 +136,8 @@ def reference() -> str:
 
 def settings_reference() -> str:
     """Return the page of the settings."""
-    return "\n".join([_SETTINGS_HEAD, *_tables(SettingsOfProject, {})]).rstrip("\n")
+    example = Path(__file__).with_name("settings.yaml").read_text(encoding="utf-8")
+    return "\n".join([_SETTINGS_HEAD.format(example=example), *_tables(SettingsOfProject, {})]).rstrip("\n")
 
 
 def json_reference() -> str:

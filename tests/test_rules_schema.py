@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pages import COMPLETE, blocks
 from reference import examples, json_reference, models, reference, settings_reference
 from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
@@ -21,8 +22,7 @@ from wbox_notify.rules.models.triggers import VerifySpec
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+BLOCKS = blocks("yaml", *COMPLETE)
 RULES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.yaml"))]
 SHORTHANDS = [
     "trigger: {schedule: Mon-Fri 09:00}",

@@ -1,11 +1,11 @@
-"""What ships is what is tested: the starter rules, and every block of the README."""
+"""What ships is what is tested: the starter rules, and every block of YAML in the documentation."""
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pages import COMPLETE, blocks, page
 
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run, run_all
@@ -21,12 +21,7 @@ from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS
 ROOT = Path(__file__).parent.parent
 MORNING = datetime(2026, 11, 23, 7, tzinfo=UTC)
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-ROWS = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
-HOOKS = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
-TROUBLES = (ROOT / "docs" / "troubles.md").read_text(encoding="utf-8")
-REMINDERS = (ROOT / "docs" / "reminders.md").read_text(encoding="utf-8")
-YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", README + ROWS + HOOKS + TROUBLES + REMINDERS, re.DOTALL)
+YAML_BLOCKS = blocks("yaml", *COMPLETE)
 
 
 def events_of_the_examples() -> list[Event]:
@@ -115,7 +110,7 @@ def test_every_template_is_named_by_a_rule_or_another_template() -> None:
 
 
 def test_the_page_about_webhooks_lists_the_headers_that_are_kept() -> None:
-    (listed,) = re.findall(r"```text\n(.*?)```", HOOKS, re.DOTALL)
+    (listed,) = blocks("text", "docs/webhooks")
     assert set(listed.split()) == KNOWN_HEADERS
 
 
@@ -135,10 +130,10 @@ def test_every_yaml_block_of_the_documentation_loads_and_passes_its_tests(block:
     assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []
 
 
-def test_the_readme_names_every_command_and_every_exit_code() -> None:
+def test_the_page_of_the_commands_names_every_command_and_every_exit_code() -> None:
     from wbox_notify.cli import COMMANDS  # noqa: PLC0415 - only this test wants the commands
 
     for command in COMMANDS:
-        assert f"`{command}" in README or f"wbox-notify {command}" in README
+        assert f"| `{command}" in page("docs/commands")
     for code in (0, 1, 2, 3, 69, 74, 75, 77, 78, 130):
-        assert f"| {code} |" in README
+        assert f"| {code} |" in page("docs/commands")

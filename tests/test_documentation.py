@@ -1,0 +1,46 @@
+"""The documentation as a whole: its links lead somewhere, and the README stays short."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pages import ROOT, page
+
+PAGES = [path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/*.md")))]
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def headings(path: Path) -> set[str]:
+    """Return the names by which links know the headings of a page, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("name", PAGES, ids=str)
+def test_every_link_to_a_file_or_a_heading_leads_there(name: Path) -> None:
+    here = ROOT / name
+    text = CODE.sub("", here.read_text(encoding="utf-8"))
+    for found in LINK.findall(text):
+        link = "".join(found)
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, heading = link.partition("#")
+        target = (here.parent / place) if place else here
+        assert target.exists(), link
+        if heading:
+            assert heading in headings(target), link
+
+
+def test_the_readme_is_short_and_begins_with_the_two_commands() -> None:
+    text = page("README")
+    assert len(text.splitlines()) <= 120
+    assert text.index("make demo") < text.index("make test") < text.index("## ")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(ROOT.glob("docs/*.md"))])
+def test_the_readme_leads_to_every_page(name: str) -> None:
+    assert f"(docs/{name}.md" in page("README")
