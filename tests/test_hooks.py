@@ -1,5 +1,6 @@
 """Webhooks over real connections into a real store: only what proves itself gets in, and nothing twice."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -7,6 +8,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import digest
 from itertools import count
@@ -26,10 +28,11 @@ from workplace import until
 
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model import events
+from wbox_notify.store import open_store
 from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS, Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import delivery, scheme
-from wbox_notify.web.requests import Limits
+from wbox_notify.web.requests import Batches, Limits
 
 REFUSED = {"error": "the call is not authorised"}
 SLACK = Hook(path="slack", scheme=scheme("slack", [SECRET], {}), preset=PRESETS["slack"])
@@ -834,6 +837,27 @@ def test_W11_while_the_store_is_away_the_sender_is_asked_to_come_again(tmp_path:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert requests.get(f"{door.url}/readyz", timeout=10).status_code == 503
         assert requests.get(f"{door.url}/livez", timeout=10).status_code == 200
+
+
+def test_calls_of_one_moment_are_stored_together_and_each_hears_of_its_own(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+    together: list[list[str]] = []
+
+    def accept(batch: Sequence[events.Event]) -> Future[list[bool]]:
+        together.append([event.id for event in batch])
+        return store.put_events(batch, 1.0)
+
+    async def of_one_moment(*names: str) -> list[bool]:
+        at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+        calls = [events.Event(id=name, type="webhook", at=at, data={}) for name in names]
+        return await asyncio.gather(*map(batches.store, calls))
+
+    batches = Batches(accept)
+    assert asyncio.run(of_one_moment("a", "b", "a")) == [True, True, False]
+    assert asyncio.run(of_one_moment("b", "c")) == [False, True]
+    assert together == [["a", "b", "a"], ["b", "c"]]
+    assert store.known_events(["a", "b", "c"]) == {"a", "b", "c"}
+    store.close()
 
 
 def test_a_store_that_is_closed_already_is_away_too(tmp_path: Path) -> None:

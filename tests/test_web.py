@@ -5,7 +5,7 @@ import json
 import re
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -324,16 +324,18 @@ def test_who_let_us_wait_longest_makes_room(tmp_path: Path) -> None:
 def test_who_waits_for_us_is_not_sent_away(tmp_path: Path) -> None:
     begun: SimpleQueue[Future[list[bool]]] = SimpleQueue()
 
-    def accept(_events: object) -> Future[list[bool]]:
+    def accept(events: Sequence[Event]) -> Future[list[bool]]:
         future: Future[list[bool]] = Future()
+        assert len(events) == 1
         begun.put(future)
         return future
 
     with Doorway(tmp_path, protocol=Small, accept=accept) as door:
         waiting = [door.connect() for _ in range(3)]
+        commits = []
         for connection in waiting:
             connection.sendall(post("Content-Length: 2", body="{}"))
-        commits = [begun.get(timeout=20) for _ in waiting]
+            commits.append(begun.get(timeout=20))
         with door.connect() as late:
             assert rest(late) == b""
         for future in commits:

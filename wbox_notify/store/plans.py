@@ -45,7 +45,7 @@ def put_events(
     """Keep events with what their source remembers; False marks one known before."""
     _remember(tx, memories)
     see(tx, files, now)
-    return [_put_event(tx, event, now) for event in events]
+    return _put_events(tx, events, now)
 
 
 def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delivery]:
@@ -55,14 +55,24 @@ def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delive
 
 def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[int]:
     """Keep an event together with its plan; return the ids of its deliveries."""
-    _put_event(tx, event, now)
+    _put_events(tx, [event], now)
     _put_plan(tx, plan, now)
     made = {"id": event.id, "most": statements.ALL}
     return [row["id"] for row in tx.execute(statements.DELIVERIES_OF_EVENT, made).fetchall()]
 
 
-def _put_event(tx: Transaction, event: Event, now: float) -> bool:
-    return tx.execute(statements.PUT_EVENT, rows.event_row(event, now)).rowcount == 1
+def _put_events(tx: Transaction, events: Sequence[Event], now: float) -> list[bool]:
+    ids = rows.listed(event.id for event in events)
+    known = {row["id"] for row in tx.execute(statements.EVENTS, {"ids": ids}).fetchall()}
+    new: list[Event] = []
+    marks: list[bool] = []
+    for event in events:
+        marks.append(event.id not in known)
+        if marks[-1]:
+            known.add(event.id)
+            new.append(event)
+    tx.executemany(statements.PUT_EVENT, [rows.event_row(event, now) for event in new])
+    return marks
 
 
 def _put_plan(tx: Transaction, plan: Plan, now: float) -> list[Delivery]:

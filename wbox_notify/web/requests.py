@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -173,7 +174,8 @@ async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
         StoreError: they are not, in words that any caller may read.
     """
     async with store_deadline():
-        return await stored(accept, events)
+        # The shield: to cancel the future while the store's writer completes it would break the writer.
+        return await asyncio.shield(asyncio.wrap_future(accept(events)))
 
 
 @asynccontextmanager
@@ -192,7 +194,51 @@ async def store_deadline() -> AsyncIterator[None]:
         raise StoreError(_NOT_STORED) from StoreError("it took too long, or the daemon is stopping")
 
 
-async def stored(accept: Accept, events: Sequence[Event]) -> list[bool]:
-    """Return, once the events are on disk, which of them are new; call it within ``store_deadline``."""
-    # The shield: to cancel the future while the store's writer completes it would break the writer.
-    return await asyncio.shield(asyncio.wrap_future(accept(events)))
+class Batches:
+    """Stores events that come in one turn of the loop together: one wait for the disk wakes all callers."""
+
+    def __init__(self, accept: Accept) -> None:
+        self._accept = accept
+        self._batch: list[_Arrival] = []
+
+    async def store(self, event: Event) -> bool:
+        """Return, once an event is on disk, whether it is new; call it within ``store_deadline``."""
+        loop = asyncio.get_running_loop()
+        if not self._batch:
+            loop.call_soon(self._hand_over, loop)
+        arrival = _Arrival(event, loop.create_future())
+        self._batch.append(arrival)
+        return await arrival.is_new
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._batch = self._batch, []
+        try:
+            kept = self._accept([arrival.event for arrival in batch])
+        except Exception as error:  # noqa: BLE001 - it is the callers', who get it from the future
+            kept = Future()
+            kept.set_exception(error)
+        kept.add_done_callback(partial(_tell, loop, batch))
+
+
+class _Arrival(NamedTuple):
+    """An event that a caller waits for, and the future of whether it is new."""
+
+    event: Event
+    is_new: asyncio.Future[bool]
+
+
+def _tell(loop: asyncio.AbstractEventLoop, batch: Sequence[_Arrival], kept: Future[list[bool]]) -> None:
+    """Let the loop hear that a batch is on disk, or that it is not."""
+    with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+        loop.call_soon_threadsafe(_settle, batch, kept)
+
+
+def _settle(batch: Sequence[_Arrival], kept: Future[list[bool]]) -> None:
+    error = kept.exception()
+    for place, (_, is_new) in enumerate(batch):
+        if is_new.done():  # its caller waits no longer
+            continue
+        if error:
+            is_new.set_exception(error)
+        else:
+            is_new.set_result(kept.result()[place])

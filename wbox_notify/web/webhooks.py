@@ -24,7 +24,7 @@ from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError
 from wbox_notify.web.browsers import PageHosts, is_from_other_site
 from wbox_notify.web.refusals import REFUSED, Refusals
-from wbox_notify.web.requests import Accept, BodyMemory, Limits, read_shared, store_deadline, stored
+from wbox_notify.web.requests import Accept, Batches, BodyMemory, Limits, read_shared, store_deadline
 
 _BODIES = 4
 _PARSED_AT_ONCE = 1 << 20
@@ -57,7 +57,7 @@ class Hooks:
         self, hook_of: HookOf, accept: Accept, limits: Limits, page_hosts: PageHosts, refusals: Refusals
     ) -> None:
         self._hook_of = hook_of
-        self._accept = accept
+        self._batches = Batches(accept)
         self._limits = limits
         self._page_hosts = page_hosts
         self._refusals = refusals
@@ -120,7 +120,7 @@ class Hooks:
                 event = await loop.run_in_executor(self._threads, _event, hook, call)
             if isinstance(event, Response):
                 return event
-            is_new = (await stored(self._accept, [event])) == [True]
+            is_new = await self._batches.store(event)
         if hook and hook.preset.silent:
             return Response(status_code=200)
         if is_new:
