@@ -89,7 +89,7 @@ def test_answers_make_the_settings_and_the_key_is_for_nobody_else(new: Workplace
     terminal.answer("Saat diliminiz", "Europe/Istanbull")
     terminal.answer("şunu mu demek istediniz: `Europe/Istanbul`?", "Europe/Istanbul")
     terminal.answer("wbox anahtarınız", "not a key")
-    terminal.answer("starts with sk_", KEY)
+    terminal.answer("sk_ ile başlar", KEY)
     shown = terminal.end()
     assert terminal.process.returncode == 0, shown
     assert KEY not in shown
