@@ -45,10 +45,16 @@ _CLICK = (
     "Aborted!",
 )
 _PLACES = {
+    "BodyError": (0,),
     "ConfigError": (0,),
+    "ForeignError": (0,),
+    "KindError": (0,),
+    "MediaError": (0,),
     "MessageError": (1,),
     "Miss": (0,),
     "Refusal": (1, 2),
+    "SignatureError": (0,),
+    "StoreError": (0,),
     "TemplateError": (0,),
     "WboxError": (0,),
     "_Advice": (2, 3),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from wbox_notify.errors import MessageError
 from wbox_notify.model.phones import international
+from wbox_notify.model.texts import Wording
 
 APPRISE = "apprise"
 """The device of all notices."""
@@ -147,7 +148,7 @@ class Poll(_Message):
         if len(set(self.options)) < len(self.options):
             raise MessageError("options", "an option is there twice")
         if len(self.options) > _MOST_OPTIONS:
-            raise MessageError("options", f"a poll has at most {_MOST_OPTIONS} options")
+            raise MessageError("options", Wording("a poll has at most {most} options", most=_MOST_OPTIONS))
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body of ``POST /v1/send/poll``."""
@@ -226,7 +227,7 @@ def _be_text(field: str, text: object) -> None:
     if text is None:
         raise MessageError(field, "is missing")
     if not isinstance(text, str):
-        raise MessageError(field, f"must be text, not {type(text).__name__}")
+        raise MessageError(field, Wording("must be text, not {kind}", kind=type(text).__name__))
 
 
 def _need(field: str, text: str | None) -> None:
@@ -239,7 +240,12 @@ def _web_address(field: str, url: str) -> None:
     # Before it is parsed: Python sorts the combining marks of a host in quadratic time.
     if len(url) > _LONGEST_ADDRESS:
         raise MessageError(
-            field, f"is an address of {len(url):,} characters, and has {_LONGEST_ADDRESS:,} at most"
+            field,
+            Wording(
+                "is an address of {number:,} characters, and has {most:,} at most",
+                number=len(url),
+                most=_LONGEST_ADDRESS,
+            ),
         )
     try:
         parts = urlsplit(url)
@@ -248,7 +254,7 @@ def _web_address(field: str, url: str) -> None:
         host = None
     if not host or parts.scheme not in {"http", "https"} or any(map(str.isspace, url)):
         hint = "wbox fetches media from a public URL; `file:` sends a file of this machine"
-        raise MessageError(field, f"{url!r} is not an absolute http(s) address", hint=hint)
+        raise MessageError(field, Wording("{url!r} is not an absolute http(s) address", url=url), hint=hint)
 
 
 def _clean(text: str) -> str:
@@ -258,4 +264,9 @@ def _clean(text: str) -> str:
 
 def _fit(field: str, text: str, longest: int) -> None:
     if len(text) > longest:
-        raise MessageError(field, f"has {len(text):,} characters, WhatsApp takes {longest:,}")
+        raise MessageError(
+            field,
+            Wording(
+                "has {number:,} characters, WhatsApp takes {longest:,}", number=len(text), longest=longest
+            ),
+        )

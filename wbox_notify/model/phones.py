@@ -43,12 +43,12 @@ _LONGEST = 15
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 _WITHOUT_WHATSAPP = {
-    PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
-    PhoneNumberType.SHARED_COST: "a shared-cost number",
-    PhoneNumberType.PERSONAL_NUMBER: "a personal number",
-    PhoneNumberType.PAGER: "a pager",
-    PhoneNumberType.UAN: "the nationwide number of a company",
-    PhoneNumberType.VOICEMAIL: "a voice mailbox",
+    PhoneNumberType.PREMIUM_RATE: Wording("a premium-rate number"),
+    PhoneNumberType.SHARED_COST: Wording("a shared-cost number"),
+    PhoneNumberType.PERSONAL_NUMBER: Wording("a personal number"),
+    PhoneNumberType.PAGER: Wording("a pager"),
+    PhoneNumberType.UAN: Wording("the nationwide number of a company"),
+    PhoneNumberType.VOICEMAIL: Wording("a voice mailbox"),
 }
 """The types of numbers that cannot register; landlines, VoIP and toll-free numbers of businesses can."""
 
@@ -84,7 +84,11 @@ def normalise(number: str, region: str | None = None) -> str:
     if other in {None, phone} or shown.startswith("(") or _is_usual(text, phone):
         return phone
     hint = "write + and the country code of the right one, in a template before the number"
-    raise MessageError("phone", f"{shown!r} can be +{phone} or +{other}", hint=hint)
+    raise MessageError(
+        "phone",
+        Wording("{shown!r} can be +{phone} or +{other}", shown=shown, phone=phone, other=other),
+        hint=hint,
+    )
 
 
 def international(number: str) -> str:
@@ -109,7 +113,9 @@ def refuse_spoiled(text: str) -> None:
     if spoiled := _SPOILED.search(text):
         hint = "format the column as text and export it again: digits may be lost"
         raise MessageError(
-            "phone", f"`{spoiled[0]}` is what a spreadsheet makes of a phone number", hint=hint
+            "phone",
+            Wording("`{text}` is what a spreadsheet makes of a phone number", text=spoiled[0]),
+            hint=hint,
         )
 
 
@@ -120,9 +126,11 @@ def doubt(phone: str) -> str | None:
         return None
     kind = phonenumbers.number_type(parsed)
     if kind == PhoneNumberType.UNKNOWN:
-        return f"+{phone} is not a number of a known network"
+        return Wording("+{phone} is not a number of a known network", phone=phone)
     if kind in _WITHOUT_WHATSAPP:
-        return f"+{phone} cannot have WhatsApp: it is {_WITHOUT_WHATSAPP[kind]}"
+        return Wording(
+            "+{phone} cannot have WhatsApp: it is {what}", phone=phone, what=_WITHOUT_WHATSAPP[kind]
+        )
     return None
 
 
@@ -150,15 +158,19 @@ def _cleaned(number: str) -> str:
     """Return the digits of a number, with its ``+`` if any; MessageError where it is something else."""
     shown, text = number.strip(), _stripped(number)
     if _OTHER_ID.search(shown):
-        message = f"{shown!r} is a WhatsApp id of a group, a channel or a hidden number"
+        message = Wording("{shown!r} is a WhatsApp id of a group, a channel or a hidden number", shown=shown)
         raise MessageError("phone", message, hint="wbox takes phone numbers only")
     refuse_spoiled(shown)
     if not _NUMBER.fullmatch(text):
-        raise MessageError("phone", f"{shown!r} is not a phone number", hint="write it as +905551234567")
+        raise MessageError(
+            "phone", Wording("{shown!r} is not a phone number", shown=shown), hint="write it as +905551234567"
+        )
     digits = phonenumbers.normalize_digits_only(text)
     if len(digits.lstrip("0")) > _LONGEST or len(digits) > _LONGEST + len("00"):
         hint = "write one number; in `to`, put a comma between two"
-        raise MessageError("phone", f"{shown!r} has more digits than a phone number", hint=hint)
+        raise MessageError(
+            "phone", Wording("{shown!r} has more digits than a phone number", shown=shown), hint=hint
+        )
     if text.startswith("+"):
         return f"+{digits}"
     return digits
@@ -175,7 +187,7 @@ def _international(shown: str, text: str) -> str:
         if _parsed(f"+{phone}") == parsed:  # not so with two zeros after the country code
             return phone
     hint = "country code first, then the whole number: +905551234567"
-    raise MessageError("phone", f"{shown!r} is not a possible phone number", hint=hint)
+    raise MessageError("phone", Wording("{shown!r} is not a possible phone number", shown=shown), hint=hint)
 
 
 def _of_region(text: str, region: str) -> str | None:
@@ -204,7 +216,7 @@ def _unknown(shown: str, text: str, region: str | None) -> MessageError:
     if not region:
         example = _of_region(text, "TR") or "905551234567"
         hint = Wording("write it as +{example} with your own code, or set defaults.region", example=example)
-        return MessageError("phone", f"{shown!r} has no country code", hint=hint)
+        return MessageError("phone", Wording("{shown!r} has no country code", shown=shown), hint=hint)
     hint = Wording(
         "look for a wrong or missing digit; a number of another country begins with + and its code"
     )
@@ -216,7 +228,11 @@ def _unknown(shown: str, text: str, region: str | None) -> MessageError:
             country=country,
             other=other,
         )
-    return MessageError("phone", f"{shown!r} is not a phone number of {region.upper()}", hint=hint)
+    return MessageError(
+        "phone",
+        Wording("{shown!r} is not a phone number of {region}", shown=shown, region=region.upper()),
+        hint=hint,
+    )
 
 
 @lru_cache(maxsize=4096)  # the same few people get most messages

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.file_version import is_told, mtime
+from wbox_notify.model.texts import Wording, problem_with_hint
 from wbox_notify.triggers.file.opening import opened
 from wbox_notify.triggers.file.readers.calendar import calendar
 from wbox_notify.triggers.file.readers.columns import Record, by_name
@@ -175,13 +176,17 @@ def kind_of(name: str) -> str:
     suffix = path.suffix.lower()
     if suffix in _OTHER_WORKBOOKS:
         raise WboxError(
-            f"a workbook of this kind ({suffix}) is not read", hint="save it as XLSX or CSV UTF-8"
+            Wording("a workbook of this kind ({suffix}) is not read", suffix=suffix),
+            hint="save it as XLSX or CSV UTF-8",
         )
     if suffix not in _ENDINGS:
-        hint = (
-            f"say it with `read: csv` beside `path` ({', '.join(KINDS)}); of a calendar follow `file.events`"
+        hint = Wording(
+            "say it with `read: csv` beside `path` ({kinds}); of a calendar follow `file.events`",
+            kinds=", ".join(KINDS),
         )
-        raise WboxError(f"the name of {path.name!r} does not show what its rows are", hint=hint)
+        raise WboxError(
+            Wording("the name of {name!r} does not show what its rows are", name=path.name), hint=hint
+        )
     return _ENDINGS[suffix]
 
 
@@ -245,9 +250,11 @@ class RowFiles:
                 part = replace(rows.take(wanted.start, wanted.most), version=version)
                 _check(descriptor, wanted.path, version)
         except OSError as error:
-            part = Slice(problem=f"{wanted.path!r} cannot be read: {error.strerror}")
+            part = Slice(
+                problem=Wording("{path!r} cannot be read: {reason}", path=wanted.path, reason=error.strerror)
+            )
         except WboxError as error:
-            part = Slice(problem=error.with_hint)
+            part = Slice(problem=problem_with_hint(error))
         if rows and part.more:
             self._keep(wanted.reader, rows)
         elif rows:
@@ -274,11 +281,11 @@ def _version_of(descriptor: int, path: str) -> Mapping[str, Any]:
     """Return what tells a file from its other versions; WboxError where it is none."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise WboxError(f"{path!r} is not a file")
+        raise WboxError(Wording("{path!r} is not a file", path=path))
     return {"size": status.st_size, "mtime": mtime(status)}
 
 
 def _check(descriptor: int, path: str, version: Mapping[str, Any]) -> None:
     """Raise WboxError where a file is not the version that is wanted."""
     if not is_told(descriptor, version):
-        raise WboxError(f"{path!r} has changed since it was reported")
+        raise WboxError(Wording("{path!r} has changed since it was reported", path=path))

@@ -10,6 +10,7 @@ from cronsim import CronSim, CronSimError
 from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.phrases import Days, say_days
 from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
 
@@ -24,18 +25,22 @@ _NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 _FIELDS = (
-    ("minute", 59, "0-59, for example 0, 0,30 or */15"),
-    ("hour", 23, "0-23, for example 9, 9-17 or */2; a range runs upwards: 22-23,0-6"),
+    (Wording("minute"), 59, Wording("write 0-59, for example 0, 0,30 or */15")),
+    (Wording("hour"), 23, Wording("write 0-23, for example 9, 9-17 or */2; a range runs upwards: 22-23,0-6")),
     (
-        "day of the month",
+        Wording("day of the month"),
         31,
-        "1-31, L (the last day), L-3, LW (the last weekday) or 15W (the weekday nearest the 15th)",
+        Wording(
+            "write 1-31, L (the last day), L-3, LW (the last weekday) or 15W (the weekday nearest the 15th)"
+        ),
     ),
-    ("month", 12, "1-12 or JAN-DEC; a range runs upwards: 11-12,1-2"),
+    (Wording("month"), 12, Wording("write 1-12 or JAN-DEC; a range runs upwards: 11-12,1-2")),
     (
-        "day of the week",
+        Wording("day of the week"),
         7,
-        "0-7 or SUN-SAT, for example MON-FRI, MON#1 for the first Monday, 5L for the last Friday",
+        Wording(
+            "write 0-7 or SUN-SAT, for example MON-FRI, MON#1 for the first Monday, 5L for the last Friday"
+        ),
     ),
 )
 _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
@@ -152,12 +157,14 @@ def parse_cron(text: str) -> Cron:
     moving = any(map(_MOVING.fullmatch, fields[_DAY_OF_MONTH].split(",")))
     if moving and fields[_DAY_OF_WEEK] != "*":
         hint = "write `*` as the day of the week"
-        raise ConfigError(f"`{text}` has a day such as 15W or L-3, and a day of the week", hint=hint)
+        raise ConfigError(
+            Wording("`{text}` has a day such as 15W or L-3, and a day of the week", text=text), hint=hint
+        )
     try:
         next(_Simulation(expression, _START))
     except (CronSimError, StopIteration):
         hint = "L is the last day of a month"
-        raise ConfigError(f"`{text}` is never due: no such day comes", hint=hint) from None
+        raise ConfigError(Wording("`{text}` is never due: no such day comes", text=text), hint=hint) from None
     return Cron(expression)
 
 
@@ -165,18 +172,20 @@ def _nickname(text: str) -> str:
     try:
         return _NICKNAMES[text.lower()]
     except KeyError:
-        hint = did_you_mean(text.lower(), _NICKNAMES) or f"there are {', '.join(_NICKNAMES)}"
-        raise ConfigError(f"`{text}` is not a schedule", hint=hint) from None
+        hint = did_you_mean(text.lower(), _NICKNAMES) or Wording(
+            "there are {names}", names=", ".join(_NICKNAMES)
+        )
+        raise ConfigError(Wording("`{text}` is not a schedule", text=text), hint=hint) from None
 
 
 def _miscounted(text: str, count: int) -> ConfigError:
     if count == len(_FIELDS) + 1:
         return ConfigError(
-            f"`{text}` has six fields, and a cron expression has five, without seconds",
+            Wording("`{text}` has six fields, and a cron expression has five, without seconds", text=text),
             hint="leave out the seconds, or write `every: 10s`",
         )
     hint = "write it like `Mon-Fri 09:00`, `every: 15m`, `@daily` or as the five fields of cron"
-    return ConfigError(f"`{text}` is not a schedule", hint=hint)
+    return ConfigError(Wording("`{text}` is not a schedule", text=text), hint=hint)
 
 
 def _check_field(place: int, field: str, written: str) -> None:
@@ -187,12 +196,21 @@ def _check_field(place: int, field: str, written: str) -> None:
         _Simulation(" ".join(alone), _START)
     except CronSimError:
         raise ConfigError(
-            f"`{written}` cannot be the {name} of a cron expression", hint=f"write {hint}"
+            Wording("`{written}` cannot be the {name} of a cron expression", written=written, name=name),
+            hint=hint,
         ) from None
     for step in re.findall("/([0-9]+)", field):
         if int(step) > most:
-            hint = "for an interval, write `every: 90m`"
-            raise ConfigError(f"`{written}`: a step of the {name} is at most {most}", hint=hint)
+            hint = Wording("for an interval, write `every: 90m`")
+            raise ConfigError(
+                Wording(
+                    "`{written}`: a step of the {name} is at most {most}",
+                    written=written,
+                    name=name,
+                    most=most,
+                ),
+                hint=hint,
+            )
 
 
 def _day_of_week(term: str) -> str:
@@ -240,9 +258,11 @@ def parse_every(text: object) -> Every:
     step = timedelta(seconds=parse_duration(text))
     if step >= _DAY:
         raise ConfigError(
-            f"every {text} would be at another time of day after the clocks change",
+            Wording("every {text} would be at another time of day after the clocks change", text=text),
             hint="use `at: 09:00` for each day, `at: Mon 09:00` for each week",
         )
     if step < _SHORTEST or step.microseconds:
-        raise ConfigError(f"every {text} is not possible", hint="write whole seconds, 10s at least")
+        raise ConfigError(
+            Wording("every {text} is not possible", text=text), hint="write whole seconds, 10s at least"
+        )
     return Every(step)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.triggers.schedule.cron import Cron, Every, parse_cron, parse_every
 from wbox_notify.triggers.schedule.dates import FIRST_WEEK, EveryOtherWeek, Once, Pattern
 from wbox_notify.triggers.schedule.phrases import (
@@ -81,7 +81,7 @@ _BETTER_HINTS = (
         re.compile("biweekly|fortnight"),
         Wording("write it like `every other Monday 09:00 from 2026-12-07`"),
     ),
-    (re.compile("quarterly"), "write cron: `0 9 1 1,4,7,10 *`"),
+    (re.compile("quarterly"), Wording("write cron: `0 9 1 1,4,7,10 *`")),
 )
 
 
@@ -92,11 +92,11 @@ def parse_times(text: str) -> tuple[Pattern, ...]:
         ConfigError: it cannot be read, or no such time ever comes.
     """
     if not text.strip() or len(text) > _LONGEST:
-        raise ConfigError(f"`{text[:40]}` is not a schedule", hint=_FORMS)
+        raise ConfigError(Wording("`{text}` is not a schedule", text=text[:40]), hint=_FORMS)
     parts = [" ".join(part.split()) for part in text.split(";")]
     patterns = [pattern for part in parts if part for pattern in _patterns(part)]
     if not patterns:
-        raise ConfigError(f"`{text}` is not a schedule", hint=_FORMS)
+        raise ConfigError(Wording("`{text}` is not a schedule", text=text), hint=_FORMS)
     return tuple(patterns)
 
 
@@ -106,11 +106,19 @@ def _patterns(text: str) -> list[Pattern]:
         return _read(words, text)
     except ConfigError as error:
         hints = [hint for pattern, hint in _BETTER_HINTS if pattern.search(words)]
-        message = re.sub("`([^`]+)`", lambda quoted: f"`{_as_written(quoted[1], text)}`", str(error))
-        raise ConfigError(message, hint=next(iter(hints), error.hint)) from None
+        problem = _as_written(problem_of(error), text)
+        raise ConfigError(problem, hint=next(iter(hints), error.hint)) from None
 
 
-def _as_written(phrase: str, text: str) -> str:
+def _as_written(problem: Wording, text: str) -> Wording:
+    """Return a problem with its quoted phrases of plain words as they are in a text."""
+    quoted = {name: fact for name, fact in problem.facts.items() if f"`{{{name}}}`" in problem.text}
+    return problem.about(
+        **{**problem.facts, **{name: _written(str(fact), text) for name, fact in quoted.items()}}
+    )
+
+
+def _written(phrase: str, text: str) -> str:
     """Return the part of a text that a phrase of plain words comes from."""
     words = list(re.finditer("[^ ,]+", text))
     length = len(phrase.split())
@@ -134,7 +142,7 @@ def _read(words: str, text: str) -> list[Pattern]:
         return list(_clauses(words, text))
     elif _CRON.fullmatch(words):
         return [parse_cron(text)]
-    raise ConfigError(f"`{text}` is not a schedule", hint=_hint(words, text))
+    raise ConfigError(Wording("`{text}` is not a schedule", text=text), hint=_hint(words, text))
 
 
 def _hint(words: str, text: str) -> str:
@@ -167,7 +175,7 @@ def _clauses(words: str, text: str) -> Iterator[Pattern]:
     while end < len(words):
         clause = _CLAUSE.match(words, end)
         if not clause:
-            raise ConfigError(f"`{text}` is not a schedule", hint=_FORMS)
+            raise ConfigError(Wording("`{text}` is not a schedule", text=text), hint=_FORMS)
         for time in re.findall(_CLOCK, clause[2]):
             yield from _at(clause[1], parse_time(time), start)
         end = clause.end()
@@ -186,5 +194,6 @@ def _at(words: str, minutes: int, start: date | None) -> Iterator[Pattern]:
             yield parse_cron(f"{minute} {hour} {' '.join(days)}")
     if start:
         raise ConfigError(
-            "`from` has no effect here", hint="write it like `every other Monday 09:00 from 2026-12-07`"
+            Wording("`{phrase}` has no effect here", phrase="from"),
+            hint="write it like `every other Monday 09:00 from 2026-12-07`",
         )

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, without_every
 
 _NTHS = {
@@ -43,6 +44,10 @@ _PERIODS = {
     **dict.fromkeys(("week", "weekly", "hafta", "haftada"), "week"),
     **dict.fromkeys(("month", "monthly", "ay", "ayin"), "month"),
     **dict.fromkeys(("year", "yearly", "yil"), "year"),
+}
+_NOT_IN = {
+    "month": Wording("`{rest}` is not a day of the month"),
+    "year": Wording("`{rest}` is not a day of the year"),
 }
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -96,7 +101,7 @@ def read_date(words: str) -> date | None:
             return date(year, month, day)
     except ValueError:
         pass
-    raise ConfigError(f"`{words}` is not a date", hint="write it like 2026-12-31")
+    raise ConfigError(Wording("`{words}` is not a date", words=words), hint="write it like 2026-12-31")
 
 
 def split_start(words: str) -> tuple[str, date | None]:
@@ -132,7 +137,7 @@ def read_days(words: str) -> list[Days]:
         days = [Days(weekday=weekday_field(rest))]
     if not days:
         hint = "write it like `15th 09:00`, `first Monday 09:00` or `15 January 09:00`"
-        raise ConfigError(f"`{rest}` is not a day of the {period}", hint=hint)
+        raise ConfigError(_NOT_IN[period].about(rest=rest), hint=hint)
     return days
 
 
@@ -144,7 +149,10 @@ def _without_period(words: str) -> tuple[str, str]:
     rest = _TRAILING.sub("", rest.strip())
     periods = {_PERIODS[word] for word in words.split() if word in _PERIODS}
     if not rest or len(periods) > 1:
-        raise ConfigError(f"`{words}` does not name a day", hint="write it like `every Monday` or `15th`")
+        raise ConfigError(
+            Wording("`{words}` does not name a day", words=words),
+            hint="write it like `every Monday` or `15th`",
+        )
     return rest, "".join(periods)
 
 
@@ -173,8 +181,8 @@ def _nth_weekday(words: str, *, is_clear: bool) -> list[Days]:
         return []
     nths = [_NTHS[nth] for nth in re.findall(_NTH, phrase[1])]
     if not is_clear and set(nths) - {"#1", "L"}:
-        hint = f"write `{words} of the month`, or `every other {phrase[2]}`"
-        raise ConfigError(f"`every {words}` can mean two things", hint=hint)
+        hint = Wording("write `{words} of the month`, or `every other {unit}`", words=words, unit=phrase[2])
+        raise ConfigError(Wording("`{phrase}` can mean two things", phrase=f"every {words}"), hint=hint)
     return [Days(weekday=",".join(f"{number % 7}{nth}" for nth in nths))]
 
 
@@ -195,7 +203,9 @@ def _days_of_month(words: str, *, of_month: bool) -> list[str] | None:
 
 def _day_of_month(digits: str) -> str:
     if not 1 <= int(digits) <= 31:  # noqa: PLR2004 - the days of the longest month
-        raise ConfigError(f"no month has a day {digits}", hint="write `1st` to `31st`, or `last day`")
+        raise ConfigError(
+            Wording("no month has a day {digits}", digits=digits), hint="write `1st` to `31st`, or `last day`"
+        )
     return str(int(digits))
 
 

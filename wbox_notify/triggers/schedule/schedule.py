@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, parsed
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.dates import Pattern
 from wbox_notify.triggers.schedule.wallclock import DATE, parse_time
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
@@ -40,7 +41,7 @@ def _region(text: str) -> str:
         _holidays(region, _ANY_YEAR)
     except (NotImplementedError, ValueError):
         hint = "write the code of a country or a part of it: TR, DE-BY"
-        raise ConfigError(f"the holidays of `{text}` are not known", hint=hint) from None
+        raise ConfigError(Wording("the holidays of `{text}` are not known", text=text), hint=hint) from None
     return region
 
 
@@ -61,7 +62,7 @@ def _half_days(text: str) -> time:
     limit = _HALF_DAYS.fullmatch(text)
     if not limit:
         hint = "write `skip`, or `until 13:00`"
-        raise ConfigError(f"`{text}` does not say what to do on half days", hint=hint)
+        raise ConfigError(Wording("`{text}` does not say what to do on half days", text=text), hint=hint)
     return time(*divmod(parse_time(limit[1] or "00:00"), 60))
 
 
@@ -71,7 +72,7 @@ def _day(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise ConfigError(f"`{text}` is not a day", hint="write it like 2026-12-31")
+    raise ConfigError(Wording("`{text}` is not a day", text=text), hint="write it like 2026-12-31")
 
 
 _DayText = Annotated[str, Field(pattern=f"^{DATE.pattern}$")]
@@ -112,7 +113,7 @@ class Skip(Strict):
         try:
             _holidays(self.holidays, _ANY_YEAR, "half_day")
         except ValueError:
-            message = f"the half days of {self.holidays} are not known"
+            message = Wording("the half days of {holidays} are not known", holidays=self.holidays)
             raise invalid("WBX215", message, "leave out `half_days`, or list dates in `days`") from None
         return self
 
@@ -120,17 +121,17 @@ class Skip(Strict):
         """Return why nothing is due at a reading of the clock, or None."""
         day = wall.date()
         if day in self.days:
-            return f"{day} is skipped"
+            return Wording("{day} is skipped", day=day)
         if self.weekends and day.isoweekday() > _FRIDAY:
-            return "weekend"
+            return Wording("weekend")
         if not self.holidays:
             return None
         if name := _holidays(self.holidays, day.year).get(day):
-            return f"holiday: {name}"
+            return Wording("holiday: {name}", name=name)
         if self.half_days is None or wall.time() < self.half_days:
             return None
         name = _holidays(self.holidays, day.year, "half_day").get(day)
-        return name and f"half day: {name}"
+        return name and Wording("half day: {name}", name=name)
 
     def is_workday(self, wall: datetime) -> bool:
         """Return whether a run may be moved to a reading of the clock."""

@@ -70,7 +70,9 @@ def parse_time(text: str) -> int:
         return int(clock[1]) % _NOON * 60 + int(clock[2] or 0) + (clock[3] == "pm") * _NOON * 60
     if clock and clock[2] and not clock[3] and int(clock[1]) < 2 * _NOON:
         return int(clock[1]) * 60 + int(clock[2])
-    raise ConfigError(f"`{text}` is not a time of day", hint="write it on the 24-hour clock, like 09:00")
+    raise ConfigError(
+        Wording("`{text}` is not a time of day", text=text), hint="write it on the 24-hour clock, like 09:00"
+    )
 
 
 def moments(wall: datetime, zone: tzinfo) -> list[datetime]:
@@ -117,5 +119,5 @@ def _number(name: str) -> int:
         hint = "write days like Mon-Fri, Sat,Sun, weekdays or Pzt-Cum"
         if near and near != name:
             hint = Wording("did you mean `{word}`?", word=_SPELLED.get(near, near))
-        raise ConfigError(f"`{name.strip()}` is not a day of the week", hint=hint)
+        raise ConfigError(Wording("`{name}` is not a day of the week", name=name.strip()), hint=hint)
     return number

@@ -92,10 +92,10 @@ class Window:
 def _span(text: str) -> Span:
     text = text.strip()
     if not text or len(text) > _LONGEST_TEXT:
-        raise ConfigError(f"`{text[:40]}` is not a window of time", hint=_FORM)
+        raise ConfigError(Wording("`{text}` is not a window of time", text=text[:40]), hint=_FORM)
     window = _WINDOW.fullmatch(text)
     if not window and re.search("[0-9]", text):
-        raise ConfigError(f"`{text}` is not a window of time", hint=_FORM)
+        raise ConfigError(Wording("`{text}` is not a window of time", text=text), hint=_FORM)
     if not window:
         return Span(parse_days(text), 0, _DAY)
     days = parse_days(window[1]) if window[1] else WEEK

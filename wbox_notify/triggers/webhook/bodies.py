@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 
 MAX_DEPTH = 32
 """How many levels of arrays and objects JSON may have."""
@@ -91,7 +92,7 @@ def _kind(content_type: str) -> str:
     if kind in {"", FORM} or kind.startswith("text/"):
         return kind
     if kind == "multipart/form-data":
-        raise KindError(f"send the form as {FORM}, without files")
+        raise KindError(Wording("send the form as {type}, without files", type=FORM))
     raise KindError("send JSON, a form or plain text")
 
 
@@ -108,9 +109,9 @@ def json_body(body: bytes) -> Any:
     text = _decoded(body)
     structure = _structure(text)
     if sum(map(structure.count, "[{,")) > MAX_VALUES:
-        raise BodyError(f"the JSON has more than {MAX_VALUES:,} values")
+        raise BodyError(Wording("the JSON has more than {most:,} values", most=MAX_VALUES))
     if _too_deep(structure):
-        raise BodyError(f"the JSON is more than {MAX_DEPTH} levels deep")
+        raise BodyError(Wording("the JSON is more than {most} levels deep", most=MAX_DEPTH))
     try:
         value = json.loads(
             text,
@@ -120,8 +121,14 @@ def json_body(body: bytes) -> Any:
             parse_int=_whole,
         )
     except json.JSONDecodeError as error:
-        position = f"line {error.lineno}, column {error.colno}"
-        raise BodyError(f"this is not JSON: {error.msg}, {position}") from None
+        raise BodyError(
+            Wording(
+                "this is not JSON: {reason}, line {line}, column {column}",
+                reason=error.msg,
+                line=error.lineno,
+                column=error.colno,
+            )
+        ) from None
     return _clean(value)
 
 
@@ -137,7 +144,7 @@ def form_body(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BodyError("the form is not in UTF-8") from None
     except ValueError:
-        raise BodyError(f"the form has more than {MAX_FIELDS} fields") from None
+        raise BodyError(Wording("the form has more than {most} fields", most=MAX_FIELDS)) from None
     for name, value in pairs:
         fields.setdefault(_clean(name.removeprefix("\ufeff")), []).append(_clean(value))
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
@@ -150,7 +157,7 @@ def text_body(body: bytes) -> str:
         BodyError: The text is not in UTF-8, or too long.
     """
     if len(body) > MAX_TEXT:
-        raise BodyError(f"the text is longer than {MAX_TEXT // 1024} KiB")
+        raise BodyError(Wording("the text is longer than {most} KiB", most=MAX_TEXT // 1024))
     return str(_clean(_decoded(body)))
 
 
@@ -159,7 +166,9 @@ def _decoded(body: bytes) -> str:
     try:
         return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        raise BodyError(f"the body is not in UTF-8: byte {error.start + 1} is invalid") from None
+        raise BodyError(
+            Wording("the body is not in UTF-8: byte {number} is invalid", number=error.start + 1)
+        ) from None
 
 
 def _structure(text: str) -> str:
@@ -179,25 +188,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         key = _clean(name)
         if key in fields:
-            raise BodyError(f"the key {json.dumps(key[:60])} comes twice in one object")
+            raise BodyError(Wording("the key {key} comes twice in one object", key=json.dumps(key[:60])))
         fields[key] = value
     return fields
 
 
 def _no_number(name: str) -> float:
-    raise BodyError(f"{name} is not a number in JSON")
+    raise BodyError(Wording("{name} is not a number in JSON", name=name))
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise BodyError(f"the number {digits[:20]} is too large")
+        raise BodyError(Wording("the number {digits} is too large", digits=digits[:20]))
     return number
 
 
 def _whole(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise BodyError(f"a number has more than {MAX_DIGITS} digits")
+        raise BodyError(Wording("a number has more than {most} digits", most=MAX_DIGITS))
     return int(digits)
 
 

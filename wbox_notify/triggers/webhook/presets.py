@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.webhook.bodies import BodyError, any_body, json_body, object_body
 from wbox_notify.triggers.webhook.signatures import Call, Scheme, delivery
 
@@ -19,7 +20,12 @@ Fields = Mapping[str, Mapping[str, Any]]
 Status = Literal["firing", "resolved"]
 
 _MAX_CHALLENGE = 1000
-_KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+_KINDS = {
+    dict: Wording("an object"),
+    list: Wording("a list"),
+    str: Wording("text"),
+    int: Wording("a whole number"),
+}
 _STATUS: Mapping[str, Status] = {"firing": "firing", "resolved": "resolved"}
 _KUMA = {0: "firing", 1: "resolved", 2: "pending", 3: "maintenance"}
 _HEALTHCHECKS: Mapping[str, Status] = {"down": "firing", "up": "resolved"}
@@ -208,7 +214,7 @@ def _alerts(body: Any, fields: Mapping[str, Any]) -> list[Item]:
 def _alert(alert: Any, path: str, common: Mapping[str, Any], fields: Mapping[str, Any]) -> Item:
     status = _STATUS.get(_part(alert, "status", str, path))
     if status is None:
-        raise BodyError(f"`{path}.status` is neither firing nor resolved")
+        raise BodyError(Wording("`{path}.status` is neither firing nor resolved", path=path))
     labels = json.dumps(_part(alert, "labels", dict, path), sort_keys=True)
     key = alert.get("fingerprint")
     if not isinstance(key, str) or not key:
@@ -275,18 +281,18 @@ def _part(holder: Any, name: str, kind: type[_T], path: str = "") -> _T:
     if not isinstance(holder, dict) and not path:
         raise BodyError("the body is not a JSON object")
     if not isinstance(holder, dict):
-        raise BodyError(f"`{path}` is not an object")
+        raise BodyError(Wording("`{path}` is not an object", path=path))
     if name not in holder:
-        raise BodyError(f"`{where}` is missing")
+        raise BodyError(Wording("`{where}` is missing", where=where))
     part = holder[name]
     if not isinstance(part, kind) or isinstance(part, bool):
-        raise BodyError(f"`{where}` is not {_KINDS[kind]}")
+        raise BodyError(Wording("`{where}` is not {kind}", where=where, kind=_KINDS[kind]))
     return part
 
 
 def _header(headers: Headers, name: str) -> str:
     if name.lower() not in headers:
-        raise BodyError(f"the header {name} is missing")
+        raise BodyError(Wording("the header {name} is missing", name=name))
     return headers[name.lower()]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.webhook.bodies import BodyError, json_body
 
 SHORT = 24
@@ -45,9 +46,11 @@ class Call:
         """Return the value of a header that came once; else raise SignatureError."""
         values = self.values(name)
         if not values:
-            raise SignatureError(f"the header {name.decode()} is missing")
+            raise SignatureError(Wording("the header {name} is missing", name=name.decode()))
         if len(values) > 1:
-            raise SignatureError(f"the header {name.decode()} came {len(values)} times")
+            raise SignatureError(
+                Wording("the header {name} came {number} times", name=name.decode(), number=len(values))
+            )
         return values[0]
 
 
@@ -145,7 +148,9 @@ class Scheme:
         claims = self._claims(parts)
         # All are compared, so that the time tells nothing.
         if not sum(_equal(claim, code) for claim in claims for code in codes):
-            raise SignatureError(f"the header {headers.code.decode()} does not match our secret")
+            raise SignatureError(
+                Wording("the header {name} does not match our secret", name=headers.code.decode())
+            )
 
     def _claims(self, parts: list[bytes]) -> list[bytes]:
         """Return the codes that the sender shows; one that is not written as it must be is ignored."""
@@ -260,12 +265,12 @@ def scheme(kind: str, secrets: Sequence[bytes | str], options: Mapping[str, Any]
         ConfigError: The kind, a secret or an option cannot be used; it names the option.
     """
     if kind not in _SCHEMES:
-        hint = did_you_mean(kind, _SCHEMES) or f"there are {', '.join(_SCHEMES)}"
-        raise ConfigError(f"there is no scheme `{kind}`", hint=hint)
+        hint = did_you_mean(kind, _SCHEMES) or Wording("there are {names}", names=", ".join(_SCHEMES))
+        raise ConfigError(Wording("there is no scheme `{kind}`", kind=kind), hint=hint)
     _check_options(kind, options)
     configured = _configured(kind, options)
     if not secrets:
-        raise ConfigError(f"`{kind}` needs a secret")
+        raise ConfigError(Wording("`{kind}` needs a secret", kind=kind))
     keys = tuple(_key(secret, base64_key=configured.base64_key) for secret in secrets)
     return replace(configured, keys=keys)
 
@@ -277,11 +282,11 @@ def _check_options(kind: str, options: Mapping[str, Any]) -> None:
             continue
         hint = did_you_mean(name, known)
         if not hint and known:
-            hint = f"there are {', '.join(known)}"
-        raise ConfigError(f"`{kind}` has no option `{name}`", hint=hint)
+            hint = Wording("there are {names}", names=", ".join(known))
+        raise ConfigError(Wording("`{kind}` has no option `{name}`", kind=kind, name=name), hint=hint)
     required = _REQUIRED.get(kind)
     if required and required not in options:
-        raise ConfigError(f"`{kind}` needs the option `{required}`")
+        raise ConfigError(Wording("`{kind}` needs the option `{required}`", kind=kind, required=required))
 
 
 def _configured(kind: str, options: Mapping[str, Any]) -> Scheme:
@@ -315,25 +320,25 @@ def _text(name: str, value: Any) -> bytes:
     try:
         return str.encode(value)
     except (TypeError, UnicodeEncodeError):
-        raise ConfigError(f"`{name}` must be text") from None
+        raise ConfigError(Wording("`{name}` must be text", name=name)) from None
 
 
 def _header(text: bytes, name: str) -> bytes:
     if not re.fullmatch(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
-        raise ConfigError(f"`{name}` is not the name of a header")
+        raise ConfigError(Wording("`{name}` is not the name of a header", name=name))
     return text.lower()
 
 
 def _signed(text: bytes, name: str) -> bytes:
     fields = set(re.findall(rb"\{(.*?)\}", text))
     if not {b"body"} <= fields <= {b"body", b"timestamp"}:
-        raise ConfigError(f"`{name}` must contain {{body}}, and may contain {{timestamp}}")
+        raise ConfigError(Wording("`{name}` must contain {{body}}, and may contain {{timestamp}}", name=name))
     return text
 
 
 def _user(text: bytes, name: str) -> bytes:
     if b":" in text:
-        raise ConfigError(f"`{name}` cannot contain a colon")
+        raise ConfigError(Wording("`{name}` cannot contain a colon", name=name))
     return text + b":"
 
 
@@ -341,7 +346,10 @@ def _one_of(*known: str) -> Callable[[bytes, str], str]:
     def choice(text: bytes, name: str) -> str:
         value = text.decode()
         if value not in known:
-            raise ConfigError(f"`{name}` must be one of {', '.join(known)}", hint=did_you_mean(value, known))
+            raise ConfigError(
+                Wording("`{name}` must be one of {names}", name=name, names=", ".join(known)),
+                hint=did_you_mean(value, known),
+            )
         return value
 
     return choice
@@ -351,7 +359,7 @@ def _signed_id(call: Call, header: bytes) -> bytes:
     """Return the id that was signed; a dot in it could be moved into the time or the body behind it."""
     value = call.single(header)
     if not value or b"." in value:
-        raise SignatureError(f"the header {header.decode()} is empty or contains a dot")
+        raise SignatureError(Wording("the header {name} is empty or contains a dot", name=header.decode()))
     return value
 
 
@@ -362,9 +370,9 @@ def _signed_time(call: Call, headers: ProofHeaders, parts: list[bytes], now: flo
         raise SignatureError("the call has no readable time")
     age = now - int(times[0])
     if age > WINDOW:
-        raise SignatureError(f"the call was signed {age:.0f} s ago")
+        raise SignatureError(Wording("the call was signed {seconds:.0f} s ago", seconds=age))
     if age < -WINDOW:
-        raise SignatureError(f"the call was signed {-age:.0f} s ahead of now")
+        raise SignatureError(Wording("the call was signed {seconds:.0f} s ahead of now", seconds=-age))
     return times[0]
 
 

@@ -8,6 +8,7 @@ from time import thread_time
 from typing import BinaryIO, NamedTuple
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording, worded
 from wbox_notify.triggers.file.readers.recurrence import Recurrence, Span, Times, occurrences
 from wbox_notify.triggers.file.readers.text import (
     LONGEST,
@@ -40,7 +41,7 @@ _Event = dict[str, list[_Property]]
 _RECURS = frozenset({"RRULE", "RDATE", "RECURRENCE-ID"})
 _MOST_KEPT = 4 * LONGEST
 _MOST_SECONDS = 20.0
-_DIVIDE = "divide it into several files"
+_DIVIDE = Wording("divide it into several files")
 
 
 def calendar(file: BinaryIO, encoding: str, span: Span | None) -> Iterator[Row]:
@@ -113,7 +114,7 @@ def _series(events: list[_Event], method: str, zones: Zones, span: Span) -> Iter
         for index, times in occurrences([_recurrence(event, zones) for event in events], span):
             yield Row(0, {**_facts(events[index], method), **_shown(times), "repeats": True})
     except ValueError as error:
-        yield Row(0, None, str(error))
+        yield Row(0, None, worded(error.args[0]))
 
 
 def _inside(properties: Iterator[_Property], kind: str) -> Iterator[_Property]:
@@ -122,7 +123,7 @@ def _inside(properties: Iterator[_Property], kind: str) -> Iterator[_Property]:
     for line in properties:
         if line.name == "END" and line.value.strip().upper() == kind:
             if size > LONGEST:
-                yield _Property("", "", f"it is longer than {LONGEST} characters")
+                yield _Property("", "", Wording("it is longer than {most} characters", most=LONGEST))
             return
         size += len(line.value)
         if size <= LONGEST:
@@ -174,7 +175,7 @@ def _row(number: int, event: _Event, method: str, zones: Zones) -> Row:
         facts = _facts(event, method)
         times = Times(_start(event, zones), _end(event, zones), None)
     except ValueError as error:
-        return Row(number, None, str(error))
+        return Row(number, None, worded(error.args[0]))
     return Row(number, {**facts, **_shown(times), "repeats": "RRULE" in event})
 
 
@@ -189,7 +190,9 @@ def _facts(event: _Event, method: str) -> dict[str, object]:
 def _sequence(event: _Event) -> int:
     sequence = _text(event, "SEQUENCE").strip() or "0"
     if not _COUNT.fullmatch(sequence):
-        raise ValueError(f"its SEQUENCE is {sequence[:40]!r}, and has to be a number")
+        raise ValueError(
+            Wording("its SEQUENCE is {sequence!r}, and has to be a number", sequence=sequence[:40])
+        )
     return int(sequence)
 
 
@@ -213,7 +216,7 @@ def _iso(moment: date | None) -> str:
 def _recurrence(event: _Event, zones: Zones) -> Recurrence:
     """Return what says when an event recurs; ValueError where not all of it can be followed."""
     if len(event.get("RRULE", ())) > 1 or "EXRULE" in event:
-        raise ValueError("more than one RRULE, and EXRULE, are not supported")
+        raise ValueError(Wording("more than one RRULE, and EXRULE, are not supported"))
     original = next(iter(event.get("RECURRENCE-ID", ())), None)
     return Recurrence(
         start=_start(event, zones),
@@ -229,7 +232,7 @@ def _recurrence(event: _Event, zones: Zones) -> Recurrence:
 
 def _start(event: _Event, zones: Zones) -> date:
     if "DTSTART" not in event:
-        raise ValueError("it has no DTSTART")
+        raise ValueError(Wording("it has no DTSTART"))
     return _moment(event["DTSTART"][-1], zones)
 
 
@@ -245,7 +248,7 @@ def _end(event: _Event, zones: Zones) -> date | None:
     try:
         return _start(event, zones) + duration
     except OverflowError:
-        raise ValueError("it ends after the year 9999") from None
+        raise ValueError(Wording("it ends after the year 9999")) from None
 
 
 def _text(event: _Event, name: str) -> str:
@@ -267,7 +270,7 @@ def _moment(line: _Property, zones: Zones) -> date:
     try:
         moment = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
-        raise ValueError(f"{line.value.strip()[:40]!r} is not a time") from None
+        raise ValueError(Wording("{text!r} is not a time", text=line.value.strip()[:40])) from None
     zone = _ZONE.search(line.parameters)
     if "T" not in text:
         return moment.date()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.readers.text import Row, odd_byte
 
 _BREAK = re.compile(r"\s*[\r\n]\s*")
@@ -32,7 +33,9 @@ def by_name(records: Iterable[Record], columns: Sequence[str], uses: frozenset[s
     names = _distinct(columns)
     for number, cells, problem in records:
         if problem and not names:
-            raise WboxError(f"the row with the names of the columns cannot be read: {problem}")
+            raise WboxError(
+                Wording("the row with the names of the columns cannot be read: {problem}", problem=problem)
+            )
         if problem:
             yield Row(number, None, problem)
         elif all(map(_is_blank, cells)):
@@ -55,7 +58,13 @@ def _row(number: int, cells: Sequence[Any], names: Sequence[str]) -> Row:
     if problem := odd_byte("".join(filter(_is_text, cells))):
         return Row(number, None, problem)
     if not all(map(_is_blank, cells[len(names) :])):
-        return Row(number, None, f"it has {len(cells)} cells, and there are {len(names)} columns")
+        return Row(
+            number,
+            None,
+            Wording(
+                "it has {cells} cells, and there are {columns} columns", cells=len(cells), columns=len(names)
+            ),
+        )
     return Row(number, dict(zip_longest(names, cells[: len(names)], fillvalue="")))
 
 
@@ -68,7 +77,7 @@ def _column_names(cells: Sequence[Any]) -> list[str]:
     texts = [_BREAK.sub(" ", _UNSEEN.sub("", str(cell)).strip()) for cell in cells]
     names = [text or f"column_{number}" for number, text in enumerate(texts, 1)]
     if problem := odd_byte("".join(names)):
-        raise WboxError(f"in the row with the names of the columns, {problem}")
+        raise WboxError(Wording("in the row with the names of the columns, {problem}", problem=problem))
     times, places = Counter(names), Counter[str]()
     for index, name in enumerate(names):
         if times[name] > 1:  # whoever means one of them has to say which
@@ -80,7 +89,10 @@ def _column_names(cells: Sequence[Any]) -> list[str]:
 def _distinct(names: Sequence[str]) -> list[str]:
     for name, times in Counter(names).items():
         if times > 1:
-            raise WboxError(f"there are two columns with the name {name!r}", hint="give each its own name")
+            raise WboxError(
+                Wording("there are two columns with the name {name!r}", name=name),
+                hint="give each its own name",
+            )
     return [*names]
 
 
@@ -91,4 +103,7 @@ def _check_uses(names: Sequence[str], uses: frozenset[str]) -> None:
     hints = filter(None, (did_you_mean(name, names) for name in sorted(uses)))
     hint = next(hints, "if the names stand further down, set `skip` to the number of rows above them")
     used, known = ", ".join(sorted(uses)), ", ".join(names)
-    raise WboxError(f"there is no column {used} in it; its columns are: {known}", hint=hint)
+    raise WboxError(
+        Wording("there is no column {used} in it; its columns are: {known}", used=used, known=known),
+        hint=hint,
+    )

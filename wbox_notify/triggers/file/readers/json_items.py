@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.readers.text import LONGEST, Row, numbered, odd_byte
 
 _SPACE = " \t\r\n"
@@ -36,16 +37,18 @@ class _Decoder:
         fields = dict(pairs)
         if len(fields) < len(pairs):
             [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-            self._problem = f"the key {json.dumps(twice[:60], ensure_ascii=False)} comes twice in one object"
+            self._problem = Wording(
+                "the key {key} comes twice in one object", key=json.dumps(twice[:60], ensure_ascii=False)
+            )
         return fields
 
     def _no_number(self, name: str) -> None:
-        self._problem = f"{name} is not a number in JSON"
+        self._problem = Wording("{name} is not a number in JSON", name=name)
 
     def _finite(self, digits: str) -> float:
         number = float(digits)
         if math.isinf(number):
-            self._problem = f"the number {digits[:20]} is too large"
+            self._problem = Wording("the number {digits} is too large", digits=digits[:20])
         return number
 
 
@@ -58,7 +61,7 @@ def ndjson(text_lines: Iterator[str]) -> Iterator[Row]:
             try:
                 yield Row(number, value_of(line))
             except (ValueError, RecursionError) as error:
-                yield Row(number, None, f"it is not JSON: {error}")
+                yield Row(number, None, Wording("it is not JSON: {reason}", reason=_reason(error)))
 
 
 def value_of(text: str) -> Any:
@@ -71,17 +74,23 @@ def value_of(text: str) -> Any:
     whole = text.strip()
     value, end, problem = _Decoder().read(whole, 0)
     if end < len(whole):
-        problem = f"something follows the value, from character {end + 1} on"
+        problem = Wording("something follows the value, from character {number} on", number=end + 1)
     if problem:
         raise ValueError(problem)
     return value
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    """Return why a text is no JSON, in our words where it breaks our own rules."""
+    reason = error.args[0]
+    return reason if isinstance(reason, Wording) else str(error)
 
 
 def json_list(pieces: Iterator[str]) -> Iterator[Row]:
     """Yield the items of one list; a wrong one ends it, since the start of the next one is unknown."""
     text = _Buffer(pieces)
     if text.peek() != "[":
-        yield Row(1, None, "the file is not a list: it has to begin with [")
+        yield Row(1, None, Wording("the file is not a list: it has to begin with ["))
         return
     text.skip()
     if text.peek() == "]":
@@ -91,17 +100,23 @@ def json_list(pieces: Iterator[str]) -> Iterator[Row]:
         try:
             yield Row(number, *text.value())
         except (ValueError, RecursionError) as error:
-            yield Row(number, None, f"it is not JSON, and nothing after it can be read: {error}")
+            yield Row(
+                number,
+                None,
+                Wording("it is not JSON, and nothing after it can be read: {reason}", reason=_reason(error)),
+            )
             return
         char = text.peek()
         number += 1
         if char == "]":
             text.skip()
             if text.peek():
-                yield Row(number, None, "something follows the list; nothing after it is read")
+                yield Row(number, None, Wording("something follows the list; nothing after it is read"))
             return
         if char != ",":
-            yield Row(number, None, "there has to be a comma or ] before it; nothing after it can be read")
+            yield Row(
+                number, None, Wording("there has to be a comma or ] before it; nothing after it can be read")
+            )
             return
         text.skip()
 

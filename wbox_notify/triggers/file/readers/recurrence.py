@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 
+from wbox_notify.model.texts import Wording
+
 Span = tuple[datetime, datetime]
 """The time within which recurring events are given."""
 
@@ -70,7 +72,9 @@ def occurrences(series: Sequence[Recurrence], span: Span) -> list[tuple[int, Tim
             times.append((index, _times(component, series[index], zone)))
     except Exception as error:  # the library raises whatever a wrong rule leads to
         rules = [event.rule for event in series if event.rule]
-        raise ValueError(f"its times cannot be worked out: {', '.join(rules) or error}") from error
+        raise ValueError(
+            Wording("its times cannot be worked out: {rules}", rules=", ".join(rules) or error)
+        ) from error
     return sorted(times, key=lambda indexed: _order(indexed[1].start))
 
 
@@ -120,7 +124,7 @@ def _order(moment: date) -> datetime:
 def _check(event: Recurrence) -> None:
     """Raise ValueError where the times of an event cannot be worked out, or not in a bounded time."""
     if event.end and _order(event.end) < _order(event.start):
-        raise ValueError("it ends before it begins")
+        raise ValueError(Wording("it ends before it begins"))
     if event.rule:
         _check_rule(event)
 
@@ -131,11 +135,23 @@ def _check_rule(event: Recurrence) -> None:
     frequency = parts.get("FREQ", "")
     if frequency not in _PARTS:
         known = ", ".join(_PARTS)
-        raise ValueError(f"it recurs {frequency or 'without FREQ'}, which is none of {known}")
+        raise ValueError(
+            Wording(
+                "it recurs {frequency}, which is none of {known}",
+                frequency=frequency or Wording("without FREQ"),
+                known=known,
+            )
+        )
     if wrong := _unsupported(frequency, parts):
-        raise ValueError(f"{', '.join(sorted(wrong))} in its RRULE is not supported with {frequency}")
+        raise ValueError(
+            Wording(
+                "{parts} in its RRULE is not supported with {frequency}",
+                parts=", ".join(sorted(wrong)),
+                frequency=frequency,
+            )
+        )
     if event.start.year < _EARLIEST:
-        raise ValueError(f"it recurs from {event.start.year} on, which is too long ago")
+        raise ValueError(Wording("it recurs from {year} on, which is too long ago", year=event.start.year))
 
 
 def _unsupported(frequency: str, parts: Mapping[str, str]) -> set[str]:

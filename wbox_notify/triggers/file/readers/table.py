@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.readers.columns import Record
 from wbox_notify.triggers.file.readers.text import LONGEST, lines
 
@@ -22,19 +23,21 @@ _HTML = re.compile(
     r"\s*<(?:!--|(?:!doctype|\?xml|html|head|body|table|meta|div|script|style)\b)", re.IGNORECASE
 )
 
-_OTHER_KINDS = {re.compile(r'\s*[\[{]\s*[\[{"]'): "JSON", re.compile("%PDF-"): "a PDF"}
+_OTHER_KINDS = {re.compile(r'\s*[\[{]\s*[\[{"]'): "JSON", re.compile("%PDF-"): Wording("a PDF")}
 
 _MOST_LINES = 10_000
 """The most lines of a record; Excel allows 254 in a cell. An unclosed quote ends there, so that lines
 which each open one are not read again from each of them to the end of the file."""
 
-_TOO_MANY = f"has more than {_MOST_LINES} lines: a quote in it is not closed"
-_TOO_LONG = f"is longer than {LONGEST} characters, or a quote in it is not closed"
+_TOO_MANY = Wording("has more than {most} lines: a quote in it is not closed", most=_MOST_LINES)
+_TOO_LONG = Wording("is longer than {most} characters, or a quote in it is not closed", most=LONGEST)
 _PROBLEMS = {
-    "field larger than field limit": "a cell is longer than 131072 characters, or a quote is not closed",
-    "unexpected end of data": "a quote is not closed",
-    "expected after": "there is something between a closing quote and the next cell",
-    "new-line character": "a line ends in the middle of a cell",
+    "field larger than field limit": Wording(
+        "a cell is longer than 131072 characters, or a quote is not closed"
+    ),
+    "unexpected end of data": Wording("a quote is not closed"),
+    "expected after": Wording("there is something between a closing quote and the next cell"),
+    "new-line character": Wording("a line ends in the middle of a cell"),
 }
 
 
@@ -61,7 +64,10 @@ def _refuse_others(first: str) -> None:
     """Raise WboxError where the first line is that of another kind of file."""
     for pattern, kind in _OTHER_KINDS.items():
         if pattern.match(first):
-            raise WboxError(f"this is {kind}, not CSV", hint="give it its own ending, or export it as CSV")
+            raise WboxError(
+                Wording("this is {kind}, not CSV", kind=kind),
+                hint="give it its own ending, or export it as CSV",
+            )
     if _HTML.match(first):
         hint = "export it again as CSV; a login page may have been saved in its place"
         raise WboxError("this is HTML, a web page, and not CSV", hint=hint)
@@ -104,7 +110,7 @@ class _Records:
             except StopIteration:
                 return
             except csv.Error as error:
-                cells, problem = [], _problem(str(error))
+                cells, problem = [], _problem(error.args[0])
                 self._again.extendleft(reversed(self._record[1:]))
                 reader = self._reader()
             self._number += 1

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import Wording
 
 LONGEST = 1024 * 1024
 """The most characters of one row."""
@@ -151,9 +152,11 @@ def odd_byte(text: str) -> str:
     if odd is None:
         return ""
     if odd[0] == "\0":
-        return "there is a NUL byte in it"
+        return Wording("there is a NUL byte in it")
     byte = f"0x{ord(odd[0]) - 0xDC00:02X}"
-    return f"a byte of it ({byte}) is no character: save the file as UTF-8, or set its `encoding`"
+    return Wording(
+        "a byte of it ({byte}) is no character: save the file as UTF-8, or set its `encoding`", byte=byte
+    )
 
 
 def replace_odd(text: str) -> str:
@@ -212,6 +215,6 @@ def numbered(text_lines: Iterator[str]) -> Iterator[Row]:
     """Yield lines with their numbers; one that is too long is a problem."""
     for number, line in enumerate(text_lines, 1):
         if len(line) > LONGEST:
-            yield Row(number, "", f"is longer than {LONGEST} characters")
+            yield Row(number, "", Wording("is longer than {most} characters", most=LONGEST))
         else:
             yield Row(number, line)

@@ -19,6 +19,7 @@ from openpyxl.xml.functions import fromstring, iterparse
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.readers.columns import Record
 from wbox_notify.triggers.file.readers.text import LONGEST
 
@@ -49,8 +50,8 @@ _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml[^>]*>
 """No declaration of entities stands before the first element, where each could stand for a million others."""
 
 _EXACT = 2**53
-_TOO_LARGE = "save the table as CSV UTF-8, which may have any size"
-_SAVE = "open it in Excel or LibreOffice, and save it as XLSX once more"
+_TOO_LARGE = Wording("save the table as CSV UTF-8, which may have any size")
+_SAVE = Wording("open it in Excel or LibreOffice, and save it as XLSX once more")
 
 
 def workbook(file: BinaryIO, sheet: str, skip: int) -> Iterator[Record]:
@@ -68,7 +69,9 @@ def workbook(file: BinaryIO, sheet: str, skip: int) -> Iterator[Record]:
     except WboxError:
         raise
     except Exception as error:  # the library raises whatever a wrong file leads to
-        raise WboxError(f"this workbook cannot be read: {str(error)[:200]}", hint=_SAVE) from error
+        raise WboxError(
+            Wording("this workbook cannot be read: {error}", error=str(error)[:200]), hint=_SAVE
+        ) from error
 
 
 def written(rows: Iterable[Sequence[Any]], sheet: str) -> bytes:
@@ -100,7 +103,9 @@ class _Archive(ZipFile):
         with super().open(name) as part:
             head = part.read(_MEGABYTE // 1024).replace(b"\0", b"")
         if not _BEGINNING.match(head):
-            raise WboxError(f"there is something before the first element of {name!r}", hint=_SAVE)
+            raise WboxError(
+                Wording("there is something before the first element of {name!r}", name=name), hint=_SAVE
+            )
         return super().open(name, *args, **kwargs)
 
 
@@ -138,8 +143,8 @@ def _part_of(reader: ExcelReader, name: str) -> str:
             return str(target)
     if not name:
         raise WboxError("there is no sheet in this workbook", hint=_SAVE)
-    hint = did_you_mean(name, sheets) or f"there are {', '.join(sheets)}"
-    raise WboxError(f"there is no sheet {name!r} in this workbook", hint=hint)
+    hint = did_you_mean(name, sheets) or Wording("there are {sheets}", sheets=", ".join(sheets))
+    raise WboxError(Wording("there is no sheet {name!r} in this workbook", name=name), hint=hint)
 
 
 class _Part:
@@ -192,7 +197,7 @@ def _record(number: int, row: Element, parser: WorkSheetParser) -> Record:
     """Return the values of the cells of a row."""
     values: list[Any] = []
     if len(row) > _MOST_COLUMNS:
-        return Record(number, (), f"it has more than {_MOST_COLUMNS} cells")
+        return Record(number, (), Wording("it has more than {most} cells", most=_MOST_COLUMNS))
     parser.row_counter, parser.col_counter = number, 0
     for element in row:
         try:
@@ -200,20 +205,30 @@ def _record(number: int, row: Element, parser: WorkSheetParser) -> Record:
             values += [""] * (cell["column"] - len(values))
             values[cell["column"] - 1] = _value(cell, element)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            problem = f"its cell {element.get('r', '')[:10]} cannot be read: {str(error)[:200]}"
+            problem = Wording(
+                "its cell {cell} cannot be read: {error}",
+                cell=element.get("r", "")[:10],
+                error=_reason(error),
+            )
             return Record(number, (), problem)
     if sum(len(value) for value in values if isinstance(value, str)) > LONGEST:
-        return Record(number, (), f"is longer than {LONGEST} characters")
+        return Record(number, (), Wording("is longer than {most} characters", most=LONGEST))
     return Record(number, values)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a cell has no value, in our words where they are known."""
+    reason = next(iter(error.args), "")
+    return reason if isinstance(reason, Wording) else str(error)[:200]
 
 
 def _value(cell: dict[str, Any], element: Element) -> Any:
     """Return the value of a cell: a text, a number, or true or false; ValueError where it has none."""
     value = cell["value"]
     if cell["data_type"] == "e":
-        raise ValueError(f"it shows {value}")
+        raise ValueError(Wording("it shows {value}", value=value))
     if value is None and element.get("t") != "str" and element.find(FORMULA_TAG) is not None:
-        raise ValueError(f"its formula has not been worked out; {_SAVE}")
+        raise ValueError(Wording("its formula has not been worked out; {hint}", hint=_SAVE))
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, timedelta):
@@ -228,7 +243,7 @@ def _value(cell: dict[str, Any], element: Element) -> Any:
 def _number(value: float) -> float:
     """Return a number with the 15 digits that a spreadsheet shows, so that 0.1 + 0.2 is 0.3."""
     if not math.isfinite(value):
-        raise ValueError("the number is too large")
+        raise ValueError(Wording("the number is too large"))
     value = float(f"{value:.15g}")
     if value.is_integer() and abs(value) < _EXACT:
         return int(value)

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dateutil.tz import tzical
 
+from wbox_notify.model.texts import Wording
+
 WINDOWS = {
     "AUS Central Standard Time": "Australia/Darwin",
     "AUS Eastern Standard Time": "Australia/Sydney",
@@ -200,7 +202,7 @@ class Zones:
                 return ZoneInfo(candidate)
         if name in self._own:
             return self._own[name]
-        raise ValueError(f"the time zone {name[:100]!r} is not known")
+        raise ValueError(Wording("the time zone {name!r} is not known", name=name[:100]))
 
 
 def _is_bounded(properties: Sequence[tuple[str, str]]) -> bool:
