@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference texts lock newest clean
+.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference texts docs lock newest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ reference: $(VENV)/ready ## Write docs/rules.md, settings.md and json.md from th
 texts: $(VENV)/ready ## Bring the catalogues of translations up to date, and list what is not translated
 	$(BIN)/python docs/texts.py
 
+docs: $(VENV)/docs ## Make the documentation a site, in site/
+	$(BIN)/sphinx-build --quiet --fail-on-warning --builder dirhtml docs site
+
 lock: $(VENV)/ready ## Write locks/ from pyproject.toml, with the newest releases that it allows
 	$(COMPILE) --group build --output-file locks/run.txt
 	$(COMPILE) --group dev --extra s3 --extra postgres --constraint locks/run.txt --output-file locks/dev.txt
@@ -82,6 +85,10 @@ $(VENV)/run: pyproject.toml locks/run.txt
 
 $(VENV)/ready: $(VENV)/run locks/dev.txt
 	$(INSTALL) --require-hashes --requirement locks/dev.txt
+	touch $@
+
+$(VENV)/docs: $(VENV)/run locks/docs.txt
+	$(INSTALL) --require-hashes --requirement locks/docs.txt
 	touch $@
 
 clean: ## Remove generated files

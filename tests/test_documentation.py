@@ -41,6 +41,7 @@ def test_the_readme_is_short_and_begins_with_the_two_commands() -> None:
     assert text.index("make demo") < text.index("make test") < text.index("## ")
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(ROOT.glob("docs/*.md"))])
-def test_the_readme_leads_to_every_page(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({path.stem for path in ROOT.glob("docs/*.md")} - {"index"}))
+def test_the_readme_and_the_site_lead_to_every_page(name: str) -> None:
     assert f"(docs/{name}.md" in page("README")
+    assert f"\n{name}\n" in page("docs/index")
