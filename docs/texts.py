@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a program, not a module
 """The catalogues of translations: ``make texts`` brings them up to date with the code and the templates."""
 
 import ast
