@@ -4,6 +4,7 @@ import json
 import math
 import re
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
@@ -108,18 +109,13 @@ def json_body(body: bytes) -> Any:
     """
     text = _decoded(body)
     structure = _structure(text)
-    if sum(map(structure.count, "[{,")) > MAX_VALUES:
+    depth = structure.count("[") + structure.count("{")
+    if depth + structure.count(",") > MAX_VALUES:
         raise BodyError(Wording("the JSON has more than {most:,} values", most=MAX_VALUES))
-    if _too_deep(structure):
+    if depth > MAX_DEPTH and _too_deep(structure):
         raise BodyError(Wording("the JSON is more than {most} levels deep", most=MAX_DEPTH))
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_no_number,
-            parse_float=_finite,
-            parse_int=_whole,
-        )
+        value = _parsed(text)
     except json.JSONDecodeError as error:
         raise BodyError(
             Wording(
@@ -129,7 +125,8 @@ def json_body(body: bytes) -> Any:
                 column=error.colno,
             )
         ) from None
-    return _clean(value)
+    # What no store can keep is no UTF-8, or no JSON unless it is escaped.
+    return _clean(value) if "\\u" in text else value
 
 
 def form_body(body: bytes) -> dict[str, Any]:
@@ -184,12 +181,11 @@ def _too_deep(structure: str) -> bool:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        key = _clean(name)
-        if key in fields:
-            raise BodyError(Wording("the key {key} comes twice in one object", key=json.dumps(key[:60])))
-        fields[key] = value
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
+        raise BodyError(Wording("the key {key} comes twice in one object", key=json.dumps(twice[:60])))
     return fields
 
 
@@ -210,6 +206,17 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite, parse_int=_whole
+)
+
+
+def _parsed(text: str) -> Any:
+    if text.startswith("\ufeff"):  # one was removed before
+        raise json.JSONDecodeError("unexpected second BOM", text, 0)
+    return _DECODER.decode(text)
+
+
 def _clean(value: Any) -> Any:
     """Return a value whose texts every store can keep."""
     if isinstance(value, str):
@@ -217,5 +224,5 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list):
         return [_clean(part) for part in value]
     if isinstance(value, dict):
-        return {name: _clean(part) for name, part in value.items()}
+        return _object([(_clean(name), _clean(part)) for name, part in value.items()])
     return value
