@@ -101,7 +101,9 @@ class Wording(str):
 
     def to(self, lang: str) -> str:
         """Return the text in a language; a fact that is a wording is told in it too."""
-        text = translation(lang).gettext(self.text)
+        text = self.text and translation(lang).gettext(
+            self.text
+        )  # nothing is the key of the head of a catalogue
         return _filled(text, {name: told(fact, lang) for name, fact in self.facts.items()})
 
 

@@ -17,6 +17,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates import familiar, patterns
 from wbox_notify.templates.arguments import check_calls, usage
 from wbox_notify.templates.budget import Run
@@ -74,7 +75,7 @@ class Expression:
         value = self.value(context)
         if isinstance(value, str) and value.strip().casefold() in _SAYS_NO:
             raise TemplateError(
-                f"the result is the text '{value.strip()}', and every text counts as yes",
+                Wording("the result is the text '{text}', and every text counts as yes", text=value.strip()),
                 hint='compare it with what you mean, such as: … == "true"',
             )
         return bool(value)
@@ -268,7 +269,7 @@ def plain(value: Any) -> Any:
         return str(value)  # raises what it has to say
     if callable(value):
         raise TemplateError("the result is something to call, not a value", hint="write () after it")
-    raise TemplateError(f"the result is a {type(value).__name__}, not a value")
+    raise TemplateError(Wording("the result is a {kind}, not a value", kind=type(value).__name__))
 
 
 def short(value: Any, depth: int = _DEEPEST) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, nodes
 
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates import calls, patterns
 from wbox_notify.templates.bounded import WITHOUT
 from wbox_notify.templates.errors import TemplateError, near
@@ -32,27 +33,27 @@ _NAMING: Mapping[str, tuple[type[_Used], int]] = {
 }
 # What people call elsewhere, and what to write here.
 _ELSEWHERE: Mapping[str, str] = {
-    "append": "write x + [y]",
-    "average": "write (x | sum) / (x | length)",
-    "encode": "write x | b64encode, x | hash or x | urlencode",
-    "enumerate": "write loop.index in {% for … %}",
-    "extend": "write x + y",
-    "includes": "write y in x",
-    "json_query": "write x | map(attribute='y'), or x | selectattr('y', 'eq', 'z')",
-    "mandatory": "leave it out: what is missing is an error",
-    "md5": "write x | hash('md5')",
-    "relative_time": "write x | ago",
-    "sha1": "write x | hash('sha1')",
-    "sha256": "write x | hash('sha256')",
-    "substring": "write x[0:5]",
-    "timestamp_local": "write x | datetime",
-    "to_nice_json": "write x | tojson(4)",
-    "toISOString": "write x.isoformat()",
-    "toLowerCase": "write x | lower",
-    "toUpperCase": "write x | upper",
-    "today_at": "write now.replace(hour=9, minute=0)",
-    "update": "write x | combine(y)",
-    "utcnow": "write now",
+    "append": Wording("write x + [y]"),
+    "average": Wording("write (x | sum) / (x | length)"),
+    "encode": Wording("write x | b64encode, x | hash or x | urlencode"),
+    "enumerate": Wording("write loop.index in {% for … %}"),
+    "extend": Wording("write x + y"),
+    "includes": Wording("write y in x"),
+    "json_query": Wording("write x | map(attribute='y'), or x | selectattr('y', 'eq', 'z')"),
+    "mandatory": Wording("leave it out: what is missing is an error"),
+    "md5": Wording("write x | hash('md5')"),
+    "relative_time": Wording("write x | ago"),
+    "sha1": Wording("write x | hash('sha1')"),
+    "sha256": Wording("write x | hash('sha256')"),
+    "substring": Wording("write x[0:5]"),
+    "timestamp_local": Wording("write x | datetime"),
+    "to_nice_json": Wording("write x | tojson(4)"),
+    "toISOString": Wording("write x.isoformat()"),
+    "toLowerCase": Wording("write x | lower"),
+    "toUpperCase": Wording("write x | upper"),
+    "today_at": Wording("write now.replace(hour=9, minute=0)"),
+    "update": Wording("write x | combine(y)"),
+    "utcnow": Wording("write now"),
 }
 _UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 
@@ -73,12 +74,14 @@ _TABLES = frozenset({"rows", "lines", "events"})
 
 def check_exists(environment: Environment, used: _Used) -> None:
     """Raise TemplateError for a filter or a test that does not exist."""
-    what, known, hint = "test", environment.tests, None
+    problem, known = Wording("there is no test '{name}'"), environment.tests
+    hint: str | None = None
     if isinstance(used, nodes.Filter):
-        what, known, hint = "filter", environment.filters, WITHOUT.get(used.name)
+        problem, known = Wording("there is no filter '{name}'"), environment.filters
+        hint = WITHOUT.get(used.name)
     if used.name not in known:
         hint = hint or _ELSEWHERE.get(used.name) or near(used.name, sorted(filter(str.isidentifier, known)))
-        raise TemplateError(f"there is no {what} '{used.name}'", hint=hint)
+        raise TemplateError(problem.about(name=used.name), hint=hint)
 
 
 def check_calls(environment: Environment, family: Mapping[str | None, Tree]) -> None:
@@ -160,7 +163,9 @@ def _check_function(environment: Environment, name: str, call: nodes.Call) -> No
     if name == "timedelta":
         for unit in call.kwargs:
             if unit.key not in _UNITS:
-                raise TemplateError(f"timedelta has no '{unit.key}'", hint=near(unit.key, _UNITS))
+                raise TemplateError(
+                    Wording("timedelta has no '{name}'", name=unit.key), hint=near(unit.key, _UNITS)
+                )
     elif name not in environment.globals and (name != "now" or call.args or call.kwargs):
         raise _no_call(name, filter(str.isidentifier, [*environment.globals, *environment.filters]), ())
 
@@ -168,10 +173,12 @@ def _check_function(environment: Environment, name: str, call: nodes.Call) -> No
 def _no_call(name: str, known: Iterable[str], filters: Container[str]) -> TemplateError:
     hint = _ELSEWHERE.get(name) or did_you_mean(name, known) or "leave out the ()"
     if name in filters:
-        hint = f"write x | {name}"
+        hint = Wording("write x | {name}", name=name)
     if name in _TABLES:
-        hint = f"in for_each, write no more than {name}('customers.csv'); choose rows with if"
-    return TemplateError(f"'{name}' cannot be called", hint=hint)
+        hint = Wording(
+            "in for_each, write no more than {name}('customers.csv'); choose rows with if", name=name
+        )
+    return TemplateError(Wording("'{name}' cannot be called", name=name), hint=hint)
 
 
 def _check_arguments(name: str, function: Callable[..., Any], call: _Used | nodes.Call) -> None:
@@ -181,7 +188,7 @@ def _check_arguments(name: str, function: Callable[..., Any], call: _Used | node
     try:
         signature.bind(*call.args, **{str(option.key): option.value for option in call.kwargs})
     except TypeError:
-        hint = f"it is written {usage(name, function)}"
+        hint = Wording("it is written {usage}", usage=usage(name, function))
         raise TemplateError("these arguments do not fit", hint=hint) from None
 
 

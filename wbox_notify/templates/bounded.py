@@ -12,6 +12,7 @@ from jinja2.filters import FILTERS, ignore_case, make_attrgetter
 from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.budget import STEP, counted, spend, weigh, weighed
 from wbox_notify.templates.dates import read_duration
 from wbox_notify.templates.errors import TemplateError, brief
@@ -21,7 +22,7 @@ _LONGEST_RANGE = 10_000
 _MOST_BITS = 10_000
 _FINEST = 20
 _LONGEST_ATTRIBUTE = 300
-_TOO_LARGE = "this number would have more than 3000 digits"
+_TOO_LARGE = Wording("this number would have more than 3000 digits")
 # No part of it backtracks, so a text is searched once, whatever it holds.
 _FIELD = re.compile(
     r"%(?:\([^()]*+\))?+[-+ #0]*+(?P<width>\*|\d*+)(?:\.(?P<precision>\*|\d*+))?+[hlL]?+(?P<kind>.?)",
@@ -80,15 +81,15 @@ _CASES = frozenset({"capitalize", "lower", "title", "upper"})
 
 # Left out: what reaches around the sandbox, what makes HTML, and what gives another answer each time.
 WITHOUT = {
-    "attr": "write x.name or x['name']",
-    "e": "a message is plain text: nothing has to be escaped",
-    "escape": "a message is plain text: nothing has to be escaped",
-    "forceescape": "a message is plain text: nothing has to be escaped",
-    "pprint": "use tojson(2)",
-    "random": "the same event has to give the same message each time",
-    "safe": "a message is plain text: nothing has to be escaped",
-    "urlize": "WhatsApp makes links by itself",
-    "xmlattr": "a message is plain text",
+    "attr": Wording("write x.name or x['name']"),
+    "e": Wording("a message is plain text: nothing has to be escaped"),
+    "escape": Wording("a message is plain text: nothing has to be escaped"),
+    "forceescape": Wording("a message is plain text: nothing has to be escaped"),
+    "pprint": Wording("use tojson(2)"),
+    "random": Wording("the same event has to give the same message each time"),
+    "safe": Wording("a message is plain text: nothing has to be escaped"),
+    "urlize": Wording("WhatsApp makes links by itself"),
+    "xmlattr": Wording("a message is plain text"),
 }
 
 # The filters that read a value, and may be told what to give where there is none to read.
@@ -205,7 +206,7 @@ def short_range(*args: int) -> range:
     numbers = range(*args)
     # A length above sys.maxsize has no len(), but its end can be asked for.
     if numbers[_LONGEST_RANGE:]:
-        raise TemplateError(f"a range can have at most {_LONGEST_RANGE} numbers")
+        raise TemplateError(Wording("a range can have at most {most} numbers", most=_LONGEST_RANGE))
     return numbers
 
 
@@ -234,7 +235,9 @@ class _Fields(SandboxedFormatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if _WIDE_SPEC.search(format_spec):
-            raise TemplateError(f"a width in {brief(format_spec)} has more than 3 digits")
+            raise TemplateError(
+                Wording("a width in {value} has more than 3 digits", value=brief(format_spec))
+            )
         _demand((value,))
         text = str(super().format_field(value, format_spec))
         spend(len(text))
@@ -246,9 +249,13 @@ def _kinds(value: str) -> set[str]:
     kinds = set()
     for field in _FIELD.finditer(value):
         if field["kind"] == "(":
-            raise TemplateError(f"a name in {brief(value)} is not closed, or has a parenthesis in it")
+            raise TemplateError(
+                Wording("a name in {value} is not closed, or has a parenthesis in it", value=brief(value))
+            )
         if any(part == "*" or len(part or "") > len(str(_WIDEST_FIELD)) for part in field.group(1, 2)):
-            raise TemplateError(f"a width in {brief(value)} has more than 3 digits, or is a *")
+            raise TemplateError(
+                Wording("a width in {value} has more than 3 digits, or is a *", value=brief(value))
+            )
         kinds.add(field["kind"])
     return kinds
 
@@ -290,7 +297,9 @@ def _or_default(filter_: Callable[..., Any]) -> Callable[..., Any]:
 def _bound_attribute(*names: Any) -> None:
     """Refuse a name that has many parts: each of them is looked up in each item."""
     if any(isinstance(name, str) and len(name) > _LONGEST_ATTRIBUTE for name in names):
-        raise TemplateError(f"the name of an attribute has at most {_LONGEST_ATTRIBUTE} characters")
+        raise TemplateError(
+            Wording("the name of an attribute has at most {most} characters", most=_LONGEST_ATTRIBUTE)
+        )
 
 
 def _of_text(filter_: Callable[..., Any], locale: Locale) -> Callable[..., Any]:
@@ -353,10 +362,11 @@ def _joined(glue: str, parts: list[str]) -> str:
 def _round(value: float, precision: int = 0, method: str = "common") -> float:
     if not isinstance(value, int | float):
         raise TemplateError(
-            f"round needs a number, not {brief(value)}", hint="a text becomes a number with | number"
+            Wording("round needs a number, not {value}", value=brief(value)),
+            hint="a text becomes a number with | number",
         )
     if abs(precision) > _FINEST:
-        raise TemplateError(f"round takes at most {_FINEST} digits")
+        raise TemplateError(Wording("round takes at most {most} digits", most=_FINEST))
     rounded: float = FILTERS["round"](value, precision, method)
     return rounded
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wbox_notify.config.values import parse_duration
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.errors import TemplateError, brief, kind
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def read_time(value: Any, tz: tzinfo, lang: str) -> datetime | date:
         moment = _read(value, tz, lang)
     except (ValueError, OverflowError, OSError):
         raise TemplateError(
-            f"{brief(value)} is not a time",
+            Wording("{value} is not a time", value=brief(value)),
             hint="a time is like 2026-11-23T09:00, 23.11.2026 09:00 or a number of seconds since 1970",
         ) from None
     if isinstance(moment, datetime) and moment.tzinfo is None:
@@ -81,7 +82,7 @@ def local(moment: datetime, tz: tzinfo) -> datetime:
     try:
         return moment.astimezone(tz)
     except OverflowError:
-        raise TemplateError(f"{brief(moment)} is not a time in {tz}") from None
+        raise TemplateError(Wording("{value} is not a time in {tz}", value=brief(moment), tz=tz)) from None
 
 
 def read_duration(value: Any) -> timedelta:
@@ -94,10 +95,14 @@ def read_duration(value: Any) -> timedelta:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return timedelta(seconds=value)
     except ConfigError as error:
-        raise TemplateError(f"{brief(value)} is not a duration", hint=error.hint) from None
+        raise TemplateError(
+            Wording("{value} is not a duration", value=brief(value)), hint=error.hint
+        ) from None
     except (ValueError, OverflowError):
         pass
-    raise TemplateError(f"{brief(value)} is not a duration", hint="write it like '90s', '1h30m' or '2d'")
+    raise TemplateError(
+        Wording("{value} is not a duration", value=brief(value)), hint="write it like '90s', '1h30m' or '2d'"
+    )
 
 
 def _read(value: Any, tz: tzinfo, lang: str) -> datetime | date:
@@ -107,13 +112,13 @@ def _read(value: Any, tz: tzinfo, lang: str) -> datetime | date:
         return _read_text(" ".join(value.replace("\u200f", "").split()), tz, lang)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _since_1970(value, tz)
-    raise TemplateError(f"{kind(value)} is not a time")
+    raise TemplateError(Wording("{kind} is not a time", kind=kind(value)))
 
 
 def _since_1970(number: float, tz: tzinfo) -> datetime:
     if 0 < abs(number) < _SECONDS:
         raise TemplateError(
-            f"{number} is not a time",
+            Wording("{number} is not a time", number=number),
             hint="seconds since 1970 have ten digits; give a day of a spreadsheet the format of a date there",
         )
     if abs(number) >= _TOO_FAR:
@@ -168,6 +173,7 @@ def _in_order(text: str, first: str, second: str) -> tuple[str, str]:
         return second, first
     if int(first) <= 12 and first != second:  # noqa: PLR2004
         raise TemplateError(
-            f"'{text}' can be two days", hint="write 2026-12-31, or 31.12.2026, where the day is first"
+            Wording("'{text}' can be two days", text=text),
+            hint="write 2026-12-31, or 31.12.2026, where the day is first",
         )
     return first, second

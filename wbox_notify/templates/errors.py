@@ -2,13 +2,15 @@
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
+from typing import Any
 
 import jinja2
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import nearest
+from wbox_notify.model.texts import Wording, worded
 
 # What a template can raise by doing something that does not work. A RecursionError is a RuntimeError; a
 # NameError comes from 1e999, which Jinja writes as inf; a SyntaxError from blocks too deep for Python.
@@ -34,30 +36,31 @@ _LISTED_NAMES = 12
 _LONGEST_MESSAGE = 300
 
 _KINDS = {
-    "Day": "a time",
-    "Fraction": "a number",
-    "Missing": "a missing value",
-    "Moment": "a time",
-    "NoneType": "none",
-    "Whole": "a number",
-    "bool": "a yes or no",
-    "datetime": "a time",
-    "datetime.date": "a day",
-    "datetime.datetime": "a time",
-    "datetime.timedelta": "a duration",
-    "dict": "a map",
-    "float": "a number",
-    "int": "a number",
-    "list": "a list",
-    "str": "a text",
-    "tuple": "a list",
+    "Day": Wording("a time"),
+    "Fraction": Wording("a number"),
+    "Missing": Wording("a missing value"),
+    "Moment": Wording("a time"),
+    "NoneType": Wording("none"),
+    "Whole": Wording("a number"),
+    "bool": Wording("a yes or no"),
+    "datetime": Wording("a time"),
+    "datetime.date": Wording("a day"),
+    "datetime.datetime": Wording("a time"),
+    "datetime.timedelta": Wording("a duration"),
+    "dict": Wording("a map"),
+    "float": Wording("a number"),
+    "int": Wording("a number"),
+    "list": Wording("a list"),
+    "str": Wording("a text"),
+    "tuple": Wording("a list"),
 }
-_NUMBER = "a text becomes a number with | number"
+_THIS = Wording("this")
+_NUMBER = Wording("a text becomes a number with | number")
 _TOGETHER = (
     ({"a text", "a number"}, _NUMBER),
-    ({"a text", "a time"}, "a text becomes a time with | datetime"),
-    ({"a day", "a time"}, "a day becomes a time with | date"),
-    ({"a number", "a time"}, "a duration has a unit: '3d', '90m'"),
+    ({"a text", "a time"}, Wording("a text becomes a time with | datetime")),
+    ({"a day", "a time"}, Wording("a day becomes a time with | date")),
+    ({"a number", "a time"}, Wording("a duration has a unit: '3d', '90m'")),
 )
 """What to do where values of two kinds do not go together."""
 
@@ -75,31 +78,73 @@ _HABITS = tuple(
     for pattern, problem, hint in (
         (
             "[\u2018-\u201f\xab\xbb]",
-            "curly quotes are not quotes here",
-            "write straight quotes: \"…\" or '…'",
+            Wording("curly quotes are not quotes here"),
+            Wording("write straight quotes: \"…\" or '…'"),
         ),
         (
             r"\{\{[-+]?\s*(?:[#/]|(?:if|else|elif|for|range|with|end|endif|endfor)\b(?!\())",
-            "a tag stands between {% and %}",
-            "write {% if … %} … {% endif %}, or {% for x in … %} … {% endfor %}",
+            Wording("a tag stands between {% and %}"),
+            Wording("write {% if … %} … {% endif %}, or {% for x in … %} … {% endfor %}"),
         ),
         # A name of Go's templates, such as .Labels.severity or $labels.severity.
         (
             r"(?:(?:^|(?<=[\s({\[,|=~]))\.|\$\.?)(?P<path>[A-Za-z_][\w.]*)",
-            "a name begins with a letter here",
+            Wording("a name begins with a letter here"),
             "",
         ),
-        ("===|!==", "there is no === or !==", "write == or !="),
-        ("&&", "there is no &&", "write and"),
-        (r"\|\|", "there is no ||", "write or"),
-        ("!(?!=)", "there is no !", "write not"),
-        (r"\?", "there is no ?", "write: … if … else …"),
-        ("(?<![=!<>])=(?!=)", "a single = does not compare", "write =="),
-        (r"\{\{|\}\}|\{%|%\}", "an expression is written without braces", "leave out {{ and }}"),
+        ("===|!==", Wording("there is no === or !=="), Wording("write == or !=")),
+        ("&&", Wording("there is no &&"), Wording("write and")),
+        (r"\|\|", Wording("there is no ||"), Wording("write or")),
+        ("!(?!=)", Wording("there is no !"), Wording("write not")),
+        (r"\?", Wording("there is no ?"), Wording("write: … if … else …")),
+        ("(?<![=!<>])=(?!=)", Wording("a single = does not compare"), Wording("write ==")),
+        (
+            r"\{\{|\}\}|\{%|%\}",
+            Wording("an expression is written without braces"),
+            Wording("leave out {{ and }}"),
+        ),
     )
 )
 
 
+def _patterns(*wordings: Wording) -> tuple[tuple[re.Pattern[str], Wording], ...]:
+    """Return wordings of other programs, each with the pattern of its English text."""
+    texts = [re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(wording.text)) for wording in wordings]
+    return tuple(zip(map(re.compile, texts), wordings, strict=True))
+
+
+_OF_JINJA = _patterns(
+    Wording("expected token {expected}, got {got}"),
+    Wording("expected an expression, got {got}"),
+    Wording("unexpected end of template, expected {expected}."),
+    Wording(
+        "unexpected end of template. Jinja was looking for the following tags: {tags}."
+        " The innermost block that needs to be closed is {block}."
+    ),
+    Wording("unexpected end of template"),
+    Wording("unexpected char {sign} at {place}"),
+    Wording("unexpected {sign}, expected {expected}"),
+    Wording("unexpected {sign}"),
+    Wording("missing end of comment tag"),
+    Wording("missing end of raw directive"),
+    Wording("tag name expected"),
+    Wording("expected name or number"),
+    Wording("expected subscript expression"),
+    Wording("invalid syntax for function call expression"),
+    Wording("can't assign to {what}"),
+)
+_OF_PYTHON = _patterns(
+    Wording("{operator} cannot compare {one} with {other}"),
+    Wording("unsupported operand type(s) for {operator}: {one} and {other}"),
+    Wording("bad operand type for unary {operator}: {one}"),
+    Wording("{one} object is not iterable"),
+    Wording("{one} object is not subscriptable"),
+    Wording("{one} object is not callable"),
+    Wording("object of type {one} has no len()"),
+    Wording("division by zero"),
+    Wording("integer modulo by zero"),
+    Wording("float modulo"),
+)
 _OF_ALERT = re.compile("(?i:annotations|endsAt|fingerprint|generatorURL|labels|startsAt|status)")
 
 
@@ -123,10 +168,11 @@ class TemplateError(ConfigError):
         column: int | None = None,
         name: str | None = None,
     ) -> None:
-        place = ""
+        placed = problem
         if name:
-            place = f"{name}:{line}: " if line else f"{name}: "
-        super().__init__(f"{place}{problem}", hint=hint)
+            place = f"{name}:{line}" if line else name
+            placed = Wording("{place}: {problem}", place=place, problem=worded(problem))
+        super().__init__(placed, hint=hint)
         self.problem, self.line, self.column, self.name = problem, line, column, name
 
     def at(self, name: str | None, line: int | None) -> "TemplateError":
@@ -136,16 +182,19 @@ class TemplateError(ConfigError):
         return TemplateError(self.problem, hint=self.hint, line=line, name=name)
 
 
-def near(name: object, names: Iterable[object], *, what: str = "there are") -> str:
+_THERE_ARE = Wording("there are: {names}")
+
+
+def near(name: object, names: Iterable[object], *, what: Wording = _THERE_ARE) -> str:
     """Return the hint "did you mean …?" for a name that is not among the names, or list them."""
     known = [str(other)[:LONGEST_NAME] for other in itertools.islice(names, _MOST_NAMES)]
     close = nearest(str(name), known)
     if close:
-        return f"did you mean '{close}'?"
+        return Wording("did you mean '{name}'?", name=close)
     if not known:
         return ""
     listed = ", ".join(known[:_LISTED_NAMES])
-    return f"{what}: {listed}, …" if len(known) > _LISTED_NAMES else f"{what}: {listed}"
+    return what.about(names=f"{listed}, …" if len(known) > _LISTED_NAMES else listed)
 
 
 def brief(value: object) -> str:
@@ -158,7 +207,7 @@ def brief(value: object) -> str:
 
 def kind(value: object) -> str:
     """Return what people call a value of this type: a text, a number, a map."""
-    return _KINDS.get(type(value).__name__, "this")
+    return _KINDS.get(type(value).__name__, _THIS)
 
 
 def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: bool) -> TemplateError:
@@ -169,17 +218,19 @@ def syntax_fault(error: jinja2.TemplateSyntaxError, source: str, *, expression: 
     code = _STRINGS.sub(_quoted, _ASSIGNING.sub(_blank, code))
     lines = code.splitlines() or [""]
     index = min(max(error.lineno, 1), len(lines)) - 1
-    for pattern, problem, hint in habits:
+    for pattern, wrong, hint in habits:
         if match := pattern.search(lines[index]):
             column = match.start() + 1
-            advice = hint or f"write {_as_here(match['path'])}"
-            return TemplateError(problem, hint=advice, line=index + 1, column=column, name=error.name)
+            advice = hint or Wording("write {name}", name=_as_here(match["path"]))
+            return TemplateError(wrong, hint=advice, line=index + 1, column=column, name=error.name)
     problem = error.message or "this cannot be read"
     tag = re.match(r"Encountered unknown tag '(.+?)'", problem)
     if tag:
-        problem, hint = f"there is no tag '{tag[1]}'", near(tag[1], _TAGS.split())
-        return TemplateError(problem, hint=hint, line=error.lineno, name=error.name)
-    return TemplateError(problem[0].lower() + problem[1:], line=error.lineno, name=error.name)
+        unknown = Wording("there is no tag '{name}'", name=tag[1])
+        names = near(tag[1], _TAGS.split())
+        return TemplateError(unknown, hint=names, line=error.lineno, name=error.name)
+    known = _known(problem[0].lower() + problem[1:], _OF_JINJA)
+    return TemplateError(known, line=error.lineno, name=error.name)
 
 
 def failure(error: BaseException) -> TemplateError:
@@ -188,8 +239,9 @@ def failure(error: BaseException) -> TemplateError:
     if isinstance(error, TemplateError):
         return error.at(name, line)
     if isinstance(error, jinja2.UndefinedError):
-        problem, _, hint = str(error).partition("\n")
-        return TemplateError(problem, hint=hint or None, name=name, line=line)
+        said = worded(error.args[0])
+        parts: Mapping[str, Any] = said.facts
+        return TemplateError(parts.get("problem", said), hint=parts.get("hint") or None, name=name, line=line)
     if isinstance(error, RecursionError | SyntaxError):
         return TemplateError(
             "this goes too deep: it calls itself, or is nested too often", name=name, line=line
@@ -206,18 +258,28 @@ def _in_words(message: str) -> tuple[str, str | None]:
     compared = re.match(r"'(\S+)' not supported between instances of (.+) and (.+)", words)
     if compared:
         words = f"{compared[1]} cannot compare {compared[2]} with {compared[3]}"
+    known = _known(words, _OF_PYTHON)
     if "not all arguments converted" in message:
         return (
-            "% found a text on its left and nothing in it to fill",
+            Wording("% found a text on its left and nothing in it to fill"),
             _NUMBER,
         )
     kinds = set(re.findall("a (?:day|number|text|time)", words))
     for pair, advice in _TOGETHER:
         if pair <= kinds:
-            return words, advice
+            return known, advice
     if "concatenate str" in message:
-        return "+ cannot join a text with something else", "join with ~"
-    return words, None
+        return Wording("+ cannot join a text with something else"), Wording("join with ~")
+    return known, None
+
+
+def _known(message: str, patterns: Iterable[tuple[re.Pattern[str], Wording]]) -> Wording:
+    """Return what another program says, with our names of kinds, for any language where it is known."""
+    for pattern, wording in patterns:
+        if match := pattern.fullmatch(message):
+            kinds = {kind.text: kind for kind in _KINDS.values()}
+            return wording.about(**{name: kinds.get(fact, fact) for name, fact in match.groupdict().items()})
+    return Wording(message)
 
 
 def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
@@ -235,7 +297,7 @@ def _as_here(path: str) -> str:
     """Return what the name of a field in Go's templates probably is here."""
     if _OF_ALERT.match(path):
         return f"alert.{path[0].lower()}{path[1:]}"
-    return f"what it is a field of before it, such as body.{path}"
+    return Wording("what it is a field of before it, such as body.{path}", path=path)
 
 
 def _quoted(match: re.Match[str]) -> str:

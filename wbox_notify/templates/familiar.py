@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.bounded import mapping, spread
 from wbox_notify.templates.budget import ITEM, data, spend, weighed
 from wbox_notify.templates.errors import TemplateError, brief, kind
@@ -110,7 +111,7 @@ def b64decode(value: Any) -> str:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
-        raise TemplateError(f"{brief(value)} is not the base64 of a text") from None
+        raise TemplateError(Wording("{value} is not the base64 of a text", value=brief(value))) from None
 
 
 def b64encode(value: Any) -> str:
@@ -149,14 +150,17 @@ def slugify(value: Any, separator: str = "_") -> str:
 def digest(value: Any, hashtype: str = "sha1") -> str:
     """Return the hash of a text: ``md5``, ``sha1`` if none is named, ``sha256``, ``sha384``, ``sha512``."""
     if hashtype not in _HASHES:
-        raise TemplateError(f"there is no hash {brief(hashtype)}", hint=f"there are: {', '.join(_HASHES)}")
+        raise TemplateError(
+            Wording("there is no hash {value}", value=brief(hashtype)),
+            hint=Wording("there are: {names}", names=", ".join(_HASHES)),
+        )
     return hashlib.new(hashtype, _bytes(value), usedforsecurity=False).hexdigest()
 
 
 def from_json(value: Any, default: Any = _NONE) -> Any:
     """Return what a JSON text holds; the default, if there is one, where it is no JSON."""
     if isinstance(value, Mapping | list):
-        raise TemplateError(f"this is {kind(value)} already", hint="leave out from_json")
+        raise TemplateError(Wording("this is {kind} already", kind=kind(value)), hint="leave out from_json")
     text = _text(value)
     spend(ITEM * sum(map(text.count, ",[{")))
     try:
@@ -164,7 +168,7 @@ def from_json(value: Any, default: Any = _NONE) -> Any:
     except ValueError as error:
         if default is not _NONE:
             return default
-        raise TemplateError(f"{brief(text)} is not JSON: {error}") from None
+        raise TemplateError(Wording("{value} is not JSON: {error}", value=brief(text), error=error)) from None
 
 
 def iif(value: Any, if_true: Any = True, if_false: Any = False, if_none: Any = _NONE) -> Any:  # noqa: FBT002 - known so
@@ -180,7 +184,7 @@ def yes_or_no(value: Any, default: Any = _NONE) -> Any:
     if word in _YES | _NO:
         return word in _YES
     if default is _NONE:
-        raise TemplateError(f"{brief(value)} says neither yes nor no")
+        raise TemplateError(Wording("{value} says neither yes nor no", value=brief(value)))
     return default
 
 
@@ -264,14 +268,16 @@ def _identity(item: Any) -> Any:
 
 def _map(value: Any, name: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise TemplateError(f"{name} needs a map, not {kind(value)}")
+        raise TemplateError(Wording("{name} needs a map, not {kind}", name=name, kind=kind(value)))
     return value
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
-    raise TemplateError(f"this needs a text, not {kind(value)}", hint="make it one with | string")
+    raise TemplateError(
+        Wording("this needs a text, not {kind}", kind=kind(value)), hint="make it one with | string"
+    )
 
 
 def _bytes(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.budget import counted
 from wbox_notify.templates.dates import iso
 from wbox_notify.templates.errors import TemplateError
@@ -68,7 +69,9 @@ class Locale:
             return value.isoformat()
         if callable(value):
             raise TemplateError("this is something to call, not a value", hint="write () after it")
-        raise TemplateError(f"a {type(value).__name__} is not a value that a message can show")
+        raise TemplateError(
+            Wording("a {kind} is not a value that a message can show", kind=type(value).__name__)
+        )
 
     def _shown(self, value: datetime | timedelta | Fraction | Whole) -> str:
         if isinstance(value, timedelta):

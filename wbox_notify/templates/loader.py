@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 from jinja2.loaders import split_template_path
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.errors import TemplateError, near
 
 _PARTS = re.compile(
@@ -94,7 +95,9 @@ class Folder(jinja2.BaseLoader):
     def read(self, name: str) -> str:
         """Return what is in a file; TemplateError if it is not in the folder or no UTF-8 text."""
         if self._path is None:
-            raise TemplateError(f"{ABSENT} '{name}': this project has no template folder")
+            raise TemplateError(
+                Wording("there is no template '{name}': this project has no template folder", name=name)
+            )
         try:
             return self._text(self._path, name)
         except UnicodeDecodeError:
@@ -107,17 +110,24 @@ class Folder(jinja2.BaseLoader):
             ValueError,
         ):
             hint = near(name, self.list_templates()) or None
-            raise TemplateError(f"{ABSENT} '{name}' in {self._path}", hint=hint) from None
+            raise TemplateError(
+                Wording("there is no template '{name}' in {path}", name=name, path=self._path), hint=hint
+            ) from None
         except OSError as error:
-            raise TemplateError(f"this file cannot be read: {error.strerror}", name=name) from None
+            raise TemplateError(
+                Wording("this file cannot be read: {reason}", reason=error.strerror), name=name
+            ) from None
 
     def _text(self, folder: Path, name: str) -> str:
         # The folder may be a link, and links in it may lead to other files in it, as in mounts of Kubernetes.
         real = Path(os.path.realpath(folder.joinpath(*split_template_path(name))))
         if not real.is_relative_to(os.path.realpath(folder)):
-            raise TemplateError(f"'{name}' is a link that leads out of {folder}", hint="put a copy there")
+            raise TemplateError(
+                Wording("'{name}' is a link that leads out of {folder}", name=name, folder=folder),
+                hint="put a copy there",
+            )
         if self._is_private(real):
-            raise TemplateError(f"'{name}' holds a key or a secret, so it is no template")
+            raise TemplateError(Wording("'{name}' holds a key or a secret, so it is no template", name=name))
         if not stat.S_ISREG(real.stat().st_mode):  # opening a pipe would wait for its other end
             raise IsADirectoryError
         return real.read_text("utf-8-sig")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.budget import data
 from wbox_notify.templates.dates import language, local, read_duration, read_time
 from wbox_notify.templates.errors import TemplateError, brief
@@ -120,7 +121,9 @@ class Moments:
         if form == "short":
             return duration
         if form != "long":
-            raise TemplateError(f"{brief(form)} is not a form of a duration", hint="write short or long")
+            raise TemplateError(
+                Wording("{value} is not a form of a duration", value=brief(form)), hint="write short or long"
+            )
         return self.show_duration(duration, "long")
 
     def show_duration(self, duration: timedelta, length: Literal["short", "long"] = "short") -> str:
@@ -164,16 +167,16 @@ def check_form(form: Any) -> None:
 
 def check_pattern(pattern: Any) -> None:
     """Raise TemplateError for what is no pattern of strftime, or shows nothing of a time."""
-    what = None
+    problem = None
     if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-        what = "is not a pattern for a time"
+        problem = Wording("{value} is not a pattern for a time")
     elif "%" not in pattern:
-        what = "shows no time"
+        problem = Wording("{value} shows no time")
     elif any(part[1] not in _KNOWN for part in _DIRECTIVE.finditer(pattern)):
-        what = "has a % that means nothing"
-    if what:
+        problem = Wording("{value} has a % that means nothing")
+    if problem:
         hint = "write '%d.%m.%Y %H:%M', or short, medium, long or full"
-        raise TemplateError(f"{brief(pattern)} {what}", hint=hint)
+        raise TemplateError(problem.about(value=brief(pattern)), hint=hint)
 
 
 def _at(moment: date, tz: tzinfo) -> datetime:

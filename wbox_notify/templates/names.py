@@ -8,6 +8,7 @@ from jinja2 import Environment, nodes
 from jinja2.compiler import Frame
 from jinja2.meta import TrackingCodeGenerator
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.arguments import check_exists
 from wbox_notify.templates.calls import METHOD
 from wbox_notify.templates.errors import TemplateError
@@ -55,11 +56,13 @@ def check(environment: Environment, tree: Tree, name: str | None = None) -> None
 def _check_words(tree: Tree, name: str | None) -> None:
     for word in tree.of(nodes.Name):
         if word.name in _OTHER_WORDS:
-            hint = f"write {_OTHER_WORDS[word.name]}"
-            raise TemplateError(f"there is no '{word.name}'", hint=hint, line=word.lineno, name=name)
+            hint = Wording("write {word}", word=_OTHER_WORDS[word.name])
+            raise TemplateError(
+                Wording("there is no '{name}'", name=word.name), hint=hint, line=word.lineno, name=name
+            )
     for field in tree.of(nodes.Getattr):
         if isinstance(field.node, nodes.Name) and field.node.name == "range":
-            hint = "write {% for x in … %} … {% endfor %}"
+            hint = Wording("write {% for x in … %} … {% endfor %}")
             raise TemplateError("range gives numbers", hint=hint, line=field.lineno, name=name)
 
 

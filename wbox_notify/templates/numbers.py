@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.dates import language
 from wbox_notify.templates.errors import TemplateError, brief, kind, near
 
@@ -76,7 +77,8 @@ class Numbers:
         digits = _digits(digits)
         if lang is not None and not language(str(lang)).is_known:
             raise TemplateError(
-                f"{brief(lang)} is not the code of a language", hint="write one like 'tr' or 'en'"
+                Wording("{value} is not the code of a language", value=brief(lang)),
+                hint="write one like 'tr' or 'en'",
             )
         try:
             number = self._read(value, lang)
@@ -102,7 +104,7 @@ class Numbers:
         """Return a number of order: ``3rd``, in Turkish ``3.``, in French ``3e``."""
         number = self._read(value)
         if number != int(number) or number < 0:
-            raise TemplateError(f"ordinal needs a whole number, not {brief(value)}")
+            raise TemplateError(Wording("ordinal needs a whole number, not {value}", value=brief(value)))
         return language(self._lang).ordinal(int(number))
 
     def plural(self, value: Any, one: str, other: str | None = None, **forms: str) -> str:
@@ -114,7 +116,7 @@ class Numbers:
         """Return a number of bytes as people say it: ``512 B``, ``4.7 kB`` (1 kB is 1024 bytes)."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise TemplateError(
-                f"filesize needs a number of bytes, not {brief(value)}",
+                Wording("filesize needs a number of bytes, not {value}", value=brief(value)),
                 hint="a text becomes a number with | number" if isinstance(value, str) else None,
             )
         size, unit = float(value), 0
@@ -153,11 +155,11 @@ class Numbers:
         raise self._no_number(value, "float(0)")
 
     def _no_number(self, value: Any, instead: str = "number(default=0)") -> TemplateError:
-        hint = f"say what to take instead: | {instead}"
+        hint = Wording("say what to take instead: | {instead}", instead=instead)
         if isinstance(value, str) and _written(value, self._written) is not None:
-            hint = "a number as people write it is read with | number"
+            hint = Wording("a number as people write it is read with | number")
         what = kind(value) if value is None else brief(value)
-        return TemplateError(f"{what} is not a number", hint=hint)
+        return TemplateError(Wording("{what} is not a number", what=what), hint=hint)
 
     def _read(self, value: Any, lang: str | None = None) -> Any:
         """Return the number that a value means."""
@@ -173,16 +175,17 @@ def check_currency(code: Any) -> None:
     """Raise TemplateError for what is not the code of a currency."""
     known = language("en").currencies
     if not isinstance(code, str) or code not in known:
-        hint = near(code, known, what="it has a code of three letters")
+        hint = near(code, known, what=Wording("it has a code of three letters: {names}"))
         if str(code) in {"TL", "₺"}:  # the nearest is the lira of before 2005
             hint = "write 'TRY'"
-        raise TemplateError(f"{brief(code)} is not the code of a currency", hint=hint)
+        raise TemplateError(Wording("{value} is not the code of a currency", value=brief(code)), hint=hint)
 
 
 def _digits(number: Any) -> int | None:
     if number is not None and (type(number) is not int or not 0 <= number <= _MOST_DIGITS):
         raise TemplateError(
-            f"{brief(number)} is not a number of digits", hint=f"write a number from 0 to {_MOST_DIGITS}"
+            Wording("{value} is not a number of digits", value=brief(number)),
+            hint=Wording("write a number from 0 to {most}", most=_MOST_DIGITS),
         )
     return number
 
@@ -229,7 +232,8 @@ def _sign_before_fraction(digits: str, lang: str) -> str:
     if language(lang).group == signs[0]:
         return ""
     raise TemplateError(
-        f"'{digits}' can be two numbers", hint="say in which language it is written: | number(lang='de')"
+        Wording("'{digits}' can be two numbers", digits=digits),
+        hint="say in which language it is written: | number(lang='de')",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import re2
 
+from wbox_notify.model.texts import Wording
 from wbox_notify.templates.budget import spend, weigh
 from wbox_notify.templates.errors import TemplateError, brief
 
@@ -104,13 +105,22 @@ def findall_index(text: Any, find: str, index: int = 0, ignorecase: bool = False
     try:
         return matches[index]
     except IndexError:
-        raise TemplateError(f"there is no match {index} of {brief(find)}: there are {len(matches)}") from None
+        raise TemplateError(
+            Wording(
+                "there is no match {index} of {pattern}: there are {number}",
+                index=index,
+                pattern=brief(find),
+                number=len(matches),
+            )
+        ) from None
 
 
 def _bound(number: int) -> None:
     if number > _MOST_MATCHES:
         hint = "look at a part of the text: x[:10000]"
-        raise TemplateError(f"the pattern has more than {_MOST_MATCHES} matches", hint=hint)
+        raise TemplateError(
+            Wording("the pattern has more than {most} matches", most=_MOST_MATCHES), hint=hint
+        )
 
 
 def escape(text: Any) -> str:
@@ -138,13 +148,19 @@ def _ready(pattern: Any, text: Any, ignorecase: bool) -> tuple[Any, str]:  # noq
     # What a group has caught is copied from step to step.
     if compiled.programsize * (1 + compiled.groups / 2) * len(ready.encode()) > _MOST_STEPS:
         hint = "repeat less often, such as .{0,50}, or look at a part: x[:10000]"
-        raise TemplateError(f"this pattern is too large for a text of {len(ready)} characters", hint=hint)
+        raise TemplateError(
+            Wording("this pattern is too large for a text of {number} characters", number=len(ready)),
+            hint=hint,
+        )
     return compiled, ready
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TemplateError(f"a pattern needs a text, not {brief(value)}", hint="make it one with | string")
+        raise TemplateError(
+            Wording("a pattern needs a text, not {value}", value=brief(value)),
+            hint="make it one with | string",
+        )
     spend(len(value))
     return value.encode("utf-8", "replace").decode("utf-8")
 
@@ -153,9 +169,15 @@ def _text(value: Any) -> str:
 def compiled_pattern(pattern: Any) -> Any:
     """Return a pattern that is ready to search; TemplateError where it is none, or could take too long."""
     if not isinstance(pattern, str):
-        raise TemplateError(f"a pattern is a text, not {brief(pattern)}")
+        raise TemplateError(Wording("a pattern is a text, not {value}", value=brief(pattern)))
     if len(pattern) > _LONGEST:
-        raise TemplateError(f"a pattern has at most {_LONGEST} characters, and this one {len(pattern)}")
+        raise TemplateError(
+            Wording(
+                "a pattern has at most {most} characters, and this one {number}",
+                most=_LONGEST,
+                number=len(pattern),
+            )
+        )
     try:
         compiled = re2.compile(pattern, _QUIET)
     except (re2.error, UnicodeError) as error:
@@ -163,7 +185,7 @@ def compiled_pattern(pattern: Any) -> Any:
         if isinstance(error.args[0], bytes):
             reason = error.args[0].decode("utf-8", "replace")
         hint = "look-around and \\1 inside a pattern are not supported here"
-        raise TemplateError(f"this is not a pattern: {reason}", hint=hint) from None
+        raise TemplateError(Wording("this is not a pattern: {reason}", reason=reason), hint=hint) from None
     if compiled.programsize * (compiled.groups + 1) > _MOST_MARKS:
         hint = "(?:…) is a group that is not remembered"
         raise TemplateError("this pattern has too many groups for its length", hint=hint)

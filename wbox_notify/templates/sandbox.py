@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing, object_type_repr
 from jinja2.visitor import NodeTransformer
 
+from wbox_notify.model.texts import Wording, worded
 from wbox_notify.templates import bounded, calls, familiar, patterns
 from wbox_notify.templates.budget import counted, data, spend, weigh, weighed
 from wbox_notify.templates.errors import LONGEST_NAME, TemplateError, kind, near
@@ -56,6 +57,9 @@ REACHED = bounded.METHODS.union(*(names for _, names in _REACH), {"strftime"})
 """All that can be reached with a dot in anything but a map."""
 
 
+_FIELDS = Wording("its fields are: {names}")
+
+
 class Missing(jinja2.StrictUndefined):
     """A name or field that is not there: any use of it is an error with a suggestion."""
 
@@ -70,29 +74,40 @@ class Missing(jinja2.StrictUndefined):
         if self._undefined_hint:
             return self._undefined_hint
         if owner is missing:
-            return f"there is no '{name}' here\n{near(name, data())}"
+            return _hinted(Wording("there is no '{name}' here", name=name), near(name, data()))
         if isinstance(owner, Mapping):
             return _no_field(owner, name)
         if isinstance(owner, list | tuple) and isinstance(name, int):
-            return f"no item {name} in {_where(owner) or 'this list'}, which has {len(owner)}"
+            place = _where(owner) or Wording("this list")
+            return Wording(
+                "no item {name} in {place}, which has {number}", name=name, place=place, number=len(owner)
+            )
         if str(name).startswith("_"):
-            return f"'{name}' is out of reach of a template"
+            return Wording("'{name}' is out of reach of a template", name=name)
         return _no_attribute(owner, name)
 
 
+def _hinted(problem: Wording, hint: str) -> Wording:
+    """Return a problem with its hint on a second line, where ``failure`` finds both."""
+    return Wording("{problem}\n{hint}", problem=problem, hint=worded(hint))
+
+
 def _no_field(owner: Mapping[Any, Any], name: object) -> str:
-    hint = near(name, owner, what="its fields are") or "it is empty"
+    hint = near(name, owner, what=_FIELDS) or "it is empty"
     if name in calls.METHODS:
         hint = "write () after it"
-    return f"no field '{name}' in {_where(owner) or 'this map'}\n{hint}"
+    place = _where(owner) or Wording("this map")
+    return _hinted(Wording("no field '{name}' in {place}", name=name, place=place), hint)
 
 
 def _no_attribute(owner: object, name: object) -> str:
     what = kind(owner)
     if what == "this":
         what = object_type_repr(owner)
-    hint = f"\nwrite x | {name}" if name in FILTERS.keys() - calls.METHODS else ""
-    return f"no field '{name}' in {what}{hint}"
+    problem = Wording("no field '{name}' in {place}", name=name, place=what)
+    if name in FILTERS.keys() - calls.METHODS:
+        return _hinted(problem, Wording("write x | {name}", name=name))
+    return problem
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -171,7 +186,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, datetime) and not args and not kwargs:
             return obj  # now() is what now is
         if not callable(obj):
-            raise TemplateError(f"{kind(obj)} cannot be called", hint="leave out the ()")
+            raise TemplateError(Wording("{kind} cannot be called", kind=kind(obj)), hint="leave out the ()")
         return counted(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's
