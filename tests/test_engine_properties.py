@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.engine.replay import ReplayStore
-from wbox_notify.engine.state import state_of
+from wbox_notify.engine.state import Kept, state_of
 from wbox_notify.model.deliveries import Memory, NextStep, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text, dump
@@ -249,6 +249,16 @@ def test_what_is_remembered_as_objects_says_and_decides_what_stored_values_do(se
     stored.wait_for(43200)
     assert world.messages == stored.messages
     assert world.decisions == stored.decisions
+
+
+def test_a_replay_makes_no_json_of_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would make it of all that waits at each event, and read it again at the next."""
+    made: list[Any] = []
+    monkeypatch.setattr(Kept, "to_json", made.append)
+    world = played(ReplayStore(the_project(), BEGIN), events_of([(20, "p", (n, [])) for n in range(6)] * 9))
+    world.wait_for(43200)
+    assert len(world.messages) > 54
+    assert made == []
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])

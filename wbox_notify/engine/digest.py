@@ -26,7 +26,7 @@ def add(run: RuleRun, how: Digest, item: Item) -> None:
     readers = [*run.people(run.rule.to, about(run, Notification.of(item))), *run.rule.via]
     names = ", ".join(reader.name for reader in readers)
     state = _state(run, how)
-    others = tuple(other for other in state.items if other.identity != item.identity)
+    others = _others(state, item.identity)
     if len(others) >= MOST:
         leave_out(run, how, item, 1)
         detail = Wording(
@@ -36,12 +36,25 @@ def add(run: RuleRun, how: Digest, item: Item) -> None:
         return
     shares = {**state.readers}
     for reader in readers:
-        before = (identity for identity in shares.get(reader.address, ()) if identity != item.identity)
+        before = _without(shares.get(reader.address, ()), item.identity)
         shares[reader.address] = (*before, item.identity)
     state = replace(state, items=(*others, item), readers=shares)
     run.remember(_KEY, state, state.due)
     detail = Wording("number {number} in the digest for {names}", number=len(state.items), names=names)
     run.decide(DigestState.KIND, "waits", detail)
+
+
+def _others(state: DigestState, identity: str) -> tuple[Item, ...]:
+    """Return the other items of a digest: of thousands none is looked at where no share has this one."""
+    if any(identity in share for share in state.readers.values()):
+        return tuple(other for other in state.items if other.identity != identity)
+    return state.items
+
+
+def _without(share: tuple[str, ...], identity: str) -> tuple[str, ...]:
+    if identity in share:
+        return tuple(other for other in share if other != identity)
+    return share
 
 
 def leave_out(run: RuleRun, how: Digest, last: Item, number: int) -> None:

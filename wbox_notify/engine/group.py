@@ -32,7 +32,7 @@ def add(run: RuleRun, how: Group, item: Item) -> None:
     if state is None:
         state = GroupState(opened=item.event_id, since=run.time, due=run.time + how.wait)
     state = _hurried(replace(state, items={**state.items, item.identity: item}), how, item, run.time)
-    if state.last is None and not state.firing:
+    if state.last is None and not state.fires:
         escalate.end(run, state.alert(key))  # it may have begun though nobody could be told
     run.remember(key, state, state.due)
     seconds = round(state.due - run.time)
@@ -79,7 +79,7 @@ def wake(run: RuleRun, how: Group, key: str) -> None:
     state = run.recall(GroupState, key)
     if state is None:
         return
-    if state.firing:
+    if state.fires:
         _speak_or_wait(run, how, key, state)
         return
     if state.told is None:

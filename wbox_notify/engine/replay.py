@@ -1,5 +1,6 @@
 """Rules at work without a store: replays with a clock that is moved by hand, and dry runs."""
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ class ReplayStore:
     below: StateReader | None = None
     _events: set[str] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
+    _taken: list[str] = field(default_factory=list)
+    """The keys of the messages that wbox took, sorted, so that those of a prefix stand together."""
     _forgotten: set[tuple[str, str, str]] = field(default_factory=set)
     _number: int = 0
     _begun: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -51,6 +54,8 @@ class ReplayStore:
     def __post_init__(self) -> None:
         for place, memory in self.memories.items():
             self._keep(place, memory)
+        for _, planned in self.messages:
+            self._hand_over(planned)
 
     def remembered(self, rule: str, kind: str, key: str) -> Mapping[str, Any] | Remembered | None:
         """Return what a rule keeps under a key, or None."""
@@ -63,10 +68,9 @@ class ReplayStore:
 
     def sent(self, prefix: str) -> bool:
         """Return whether wbox took a message whose key begins with a prefix."""
-        for _, planned in self.messages:
-            taken = isinstance(planned.message, WhatsAppMessage) and planned.hold is None
-            if taken and planned.key.startswith(prefix):
-                return True
+        place = bisect_left(self._taken, prefix)
+        if any(key.startswith(prefix) for key in self._taken[place : place + 1]):
+            return True
         return self.below is not None and self.below.sent(prefix)
 
     def happen(self, event: Event) -> None:
@@ -142,9 +146,17 @@ class ReplayStore:
             else:
                 self._keep(place, memory)
         self.decisions += [(self.now, decision) for decision in plan.decisions]
-        self.messages += [(self.now, planned) for planned in self._new(plan.messages)]
+        new = list(self._new(plan.messages))
+        self.messages += [(self.now, planned) for planned in new]
+        for planned in new:
+            self._hand_over(planned)
         if plan.release:
             self.messages = [(at, self._released(planned, plan)) for at, planned in self.messages]
+
+    def _hand_over(self, planned: PlannedMessage) -> None:
+        """Let wbox take a message that waits for nobody."""
+        if isinstance(planned.message, WhatsAppMessage) and planned.hold is None:
+            insort(self._taken, planned.key)
 
     def _keep(self, place: tuple[str, str, str], memory: Memory) -> None:
         self.memories[place] = memory
@@ -155,9 +167,11 @@ class ReplayStore:
 
     def _released(self, planned: PlannedMessage, plan: Plan) -> PlannedMessage:
         mine = planned.rule in plan.release and planned.key.startswith(f"{plan.event_id}:")
-        if mine:
-            return replace(planned, hold=None)
-        return planned
+        if not mine:
+            return planned
+        released = replace(planned, hold=None)
+        self._hand_over(released)
+        return released
 
     def _new(self, messages: Sequence[PlannedMessage]) -> Iterator[PlannedMessage]:
         for planned in messages:

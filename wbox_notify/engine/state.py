@@ -326,9 +326,9 @@ class GroupState(State):
         return len(self.untold)
 
     @property
-    def firing(self) -> list[Item]:
-        """The members that fire."""
-        return [item for item in self.items.values() if not item.is_resolved]
+    def fires(self) -> bool:
+        """Whether any member fires."""
+        return any(not item.is_resolved for item in self.items.values())
 
     @property
     def members(self) -> tuple[Item, ...]:
@@ -338,7 +338,7 @@ class GroupState(State):
     @property
     def untold(self) -> list[Item]:
         """The members that fire and were not told."""
-        return [item for item in self.firing if not self.was_told(item)]
+        return [item for item in self.items.values() if not (item.is_resolved or self.was_told(item))]
 
     @property
     def resolved(self) -> list[Item]:
@@ -406,9 +406,10 @@ class QuietState(State):
 
     def taken(self, newer: Notification) -> tuple[Notification | None, Self]:
         """Return what waits of the same alert, if anything, and the state without it."""
-        same = (newer.alert, newer.step)
-        older = next((held for held in self.held if (held.alert, held.step) == same), None)
-        return older, replace(self, held=tuple(held for held in self.held if held is not older))
+        for held in self.held:
+            if held.alert == newer.alert and held.step == newer.step:
+                return held, replace(self, held=tuple(other for other in self.held if other is not held))
+        return None, self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
