@@ -22,13 +22,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from workplace import until
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.triggers.file import examine
 from wbox_notify.triggers.file.examine import TEXT_LIMIT
-from wbox_notify.triggers.file.opening import has_no_writer
+from wbox_notify.triggers.file.inotify import Inotify
+from wbox_notify.triggers.file.opening import has_no_writer, opened
 from wbox_notify.triggers.file.readers.text import decode
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
@@ -811,6 +813,21 @@ def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -
                 (drop / f"{number}.pdf").write_bytes(b"x")
         inbox.wait_for(*(f"{number}.pdf" for number in range(50)))
         assert len(hints._paths) <= 3
+
+
+def test_a_file_that_was_just_made_awaits_its_closing(drop: Path) -> None:
+    """So it is looked at when it is closed, and not before and after."""
+    hints = Inotify(threading.Event())
+    with opened(str(drop), str(drop), os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        hints.watch(str(drop), descriptor)
+    try:
+        assert not hints.awaits_closing
+        with (drop / "a.pdf").open("wb"):
+            until(lambda: hints.awaits_closing)
+        until(lambda: not hints.awaits_closing)
+        assert hints.take() == {str(drop / "a.pdf")}
+    finally:
+        hints.close()
 
 
 def test_F24_it_goes_on_listing_when_inotify_ends(drop: Path, inbox: Inbox) -> None:

@@ -31,7 +31,7 @@ def digest(descriptor: int, size: int) -> str:
     """
     sha256 = hashlib.sha256()
     if size <= WHOLE:
-        sha256.update(os.pread(descriptor, WHOLE, 0))
+        sha256.update(os.pread(descriptor, size, 0))
     else:
         length = WHOLE // _SAMPLES
         for number in range(_SAMPLES):

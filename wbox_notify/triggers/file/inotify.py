@@ -49,6 +49,7 @@ class Inotify:
         self._lock = threading.Lock()
         self._paths: set[str] = set()
         self._everything = False
+        self._closed = False
         self._watched: dict[WatchDescriptor, _Watched] = {}
         self._by_identity: dict[tuple[int, int], WatchDescriptor] = {}
         self._by_path: dict[str, WatchDescriptor] = {}
@@ -70,8 +71,14 @@ class Inotify:
         """Return the paths that have changed since the last call; None where all may have."""
         with self._lock:
             taken = None if self._everything else self._paths
-            self._paths, self._everything = set(), False
+            self._paths, self._everything, self._closed = set(), False, False
         return taken
+
+    @property
+    def awaits_closing(self) -> bool:
+        """Whether all that has changed was just made, so that it is most likely being written."""
+        with self._lock:
+            return bool(self._paths) and not self._closed
 
     def watch(self, path: str, descriptor: int) -> None:
         """Watch the folder open as ``descriptor``, and report its hints under ``path``. Raises OSError."""
@@ -117,6 +124,7 @@ class Inotify:
             watched = self._watched.get(event.wd)
             if watched is not None:
                 name = os.fsdecode(event.name)
+                self._closed = self._closed or not event.is_create
                 self._note(join(path, name) if name else path for path in watched.paths)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
@@ -127,6 +135,7 @@ class Inotify:
                 del self._by_identity[watched.identity]
                 for path in watched.paths:
                     self._by_path.pop(path, None)
+                self._closed = True
                 self._note(watched.paths)
 
     def on_queue_overflow(self) -> None:

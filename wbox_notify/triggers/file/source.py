@@ -91,14 +91,14 @@ class FileSource(PeriodicThread):
         return self._look(())
 
     def _follow(self) -> float:
+        hints = self._scanner.hints
+        if hints and hints.awaits_closing:  # looked at now, it would be found open, and looked at once more
+            self._news.wait(_BREATH)
         pause = self._look(self._hinted())
         self._listed.set()
-        # The store is left in peace for the whole pause. Otherwise a hint ends it, but not at once, so that
-        # what comes together is looked at together.
-        if self._store.pause:
+        if self._store.pause:  # no hint ends this one: the store is left in peace
             self._stopping.wait(self._store.pause)
             return 0.0
-        self._stopping.wait(min(pause, _BREATH))
         return pause
 
     def _going(self) -> bool:
