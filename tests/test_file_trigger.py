@@ -815,6 +815,25 @@ def test_more_hints_than_are_kept_become_one_listing(drop: Path, inbox: Inbox) -
         assert len(hints._paths) <= 3
 
 
+def test_a_file_that_was_seen_is_not_compared_with_the_patterns_again(drop: Path, inbox: Inbox) -> None:
+    """So a listing of many known files costs as little with many rules."""
+    asked: list[str] = []
+
+    def accepts(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    source = source_of(inbox, watch_of(drop, accepts))
+    for number in range(20):
+        (drop / f"{number}.pdf").write_bytes(b"x")
+    source.sweep()
+    asked.clear()
+    (drop / "7.pdf").write_bytes(b"xx")
+    source.sweep()
+    assert asked == [str(drop / "7.pdf")]
+    assert len(inbox.events) == 21
+
+
 def test_a_file_that_was_just_made_awaits_its_closing(drop: Path) -> None:
     """So it is looked at when it is closed, and not before and after."""
     hints = Inotify(threading.Event())

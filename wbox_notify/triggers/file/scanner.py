@@ -184,16 +184,15 @@ class Scanner:
 
     def _unseen(self, root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> ListedFile | None:
         """Return a file if a watch wants it and its present version was not seen."""
+        if _is_seen(root, path, entry):  # asked before the patterns: most files of a listing are known
+            return None
         watches = [watch for watch in root.watches if watch.accepts(path)]
         if not watches:
             if not root.begun or isinstance(entry, os.stat_result):  # at first, and when a hint names it
                 self._pass_over(root, path)
             return None
         status = _status(entry)
-        folder, name = split(path)
-        if status is None or root.seen.get(folder, {}).get(name) == mark(status):
-            return None
-        return _wanted(root, path, status, watches)
+        return status and _wanted(root, path, status, watches)
 
     def _pass_over(self, root: Root, path: str) -> None:
         """Report a file that a rule nearly takes, once."""
@@ -261,6 +260,16 @@ def _status(entry: os.stat_result | os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
+def _is_seen(root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> bool:
+    """Return whether the present version of a file was seen."""
+    folder, name = split(path)
+    seen = root.seen.get(folder, {}).get(name)
+    if seen is None:
+        return False
+    status = _status(entry)
+    return status is not None and seen == mark(status)
+
+
 def _wanted(root: Root, path: str, status: os.stat_result, watches: Sequence[Watch]) -> ListedFile | None:
     """Return a plain file that is large enough, and does not belong to the daemon."""
     if not stat.S_ISREG(status.st_mode) or any(watch.own(status) for watch in watches):
@@ -277,7 +286,7 @@ def _about(folder: str) -> str:
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 - called for each root at each look
     except OSError:
         return None
     return status.st_dev, status.st_ino
