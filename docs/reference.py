@@ -85,9 +85,9 @@ These variables have no key in the file:
 _JSON_HEAD = """\
 # Commands for programs
 
-Every command but `console` takes `--json`. It prints one line on stdout; only `log`, `run`, `send`, `pair`,
-`demo` and `test --watch` print a line for each event, message or change. An error is one line on stderr, an
-[Error](#error).
+Every command but `console` and `exec` takes `--json`. It prints one line on stdout; only `log`, `run`,
+`send`, `pair`, `demo` and `test --watch` print a line for each event, message or change. An error is one
+line on stderr, an [Error](#error).
 Times are ISO 8601 with a zone; paths and phone numbers are whole. Later versions only add keys.
 `wbox-notify schema output` prints all of this as JSON Schema, and this page is generated from it.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COMPLETE = [
     "README",
-    *(f"docs/{name}" for name in ("tour", "settings", "rows", "webhooks", "troubles", "reminders")),
+    *(f"docs/{name}" for name in ("tour", "settings", "jobs", "rows", "webhooks", "troubles", "reminders")),
 ]
 """The pages whose blocks of YAML are whole files."""
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "run": ("run", "Run the daemon: watch folders, answer webhooks, keep schedules, send."),
     "console": ("console", "Print a link to the pages of the daemon: what goes out, and why."),
     "send": ("send", "Send one message: text, media, event or poll."),
+    "exec": ("exec", "Run a job of cron or systemd, and let rules tell when it fails or hangs."),
     "status": ("status", "Show the daemon, the device and the queue on one screen."),
     "log": ("status", "List the newest events, decisions and messages."),
     "why": ("why", "Explain what became of an event, a file, a message, a rule or a person."),

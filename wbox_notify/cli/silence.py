@@ -2,37 +2,21 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
-from wbox_notify.config.values import parse_duration
+from wbox_notify.cli.times import Duration
 from wbox_notify.dispatch.queue import silencing
-from wbox_notify.errors import ConfigError
 from wbox_notify.model.shown import iso
-from wbox_notify.model.texts import _, spoken, translated
-
-
-class _Duration(click.ParamType[float]):
-    """A duration in seconds; ``off`` is 0."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        try:
-            return 0.0 if value == "off" else parse_duration(value)
-        except ConfigError as error:
-            hint = translated(error.hint or "", spoken.get())
-            self.fail(f"{error}: {hint}", param, ctx)
+from wbox_notify.model.texts import _
 
 
 @click.command("silence")
 @click.argument("rule", shell_complete=complete.rules)
-@click.argument("duration", type=_Duration(), metavar="DURATION|off")
+@click.argument("duration", type=Duration(), metavar="DURATION|off")
 @json_option
 @click.pass_obj
 def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> int:

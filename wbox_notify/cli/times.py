@@ -10,8 +10,9 @@ import click
 
 from wbox_notify.cli.project import folder
 from wbox_notify.config import reading
-from wbox_notify.config.values import parse_moment
+from wbox_notify.config.values import parse_duration, parse_moment
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import spoken, translated
 
 
 class _Time(click.ParamType[float]):
@@ -27,6 +28,20 @@ class _Time(click.ParamType[float]):
             return parse_moment(value, time.time(), _zone)
         except ConfigError as error:
             self.fail(f"{error}: {error.hint}", param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A duration in seconds; ``off`` is 0."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        try:
+            return 0.0 if value == "off" else parse_duration(value)
+        except ConfigError as error:
+            hint = translated(error.hint or "", spoken.get())
+            self.fail(f"{error}: {hint}", param, ctx)
 
 
 def _zone() -> tzinfo:
