@@ -7,9 +7,11 @@ false, none and times. Data is never a template: a field that holds ``{{ 7 * 7 }
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, date, time, timedelta, tzinfo
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from jinja2 import nodes
@@ -18,17 +20,18 @@ from jinja2.runtime import Undefined
 
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.texts import Wording
-from wbox_notify.templates import familiar, patterns
+from wbox_notify.templates import familiar, outlines, patterns
 from wbox_notify.templates.arguments import check_calls, usage
 from wbox_notify.templates.budget import Run
 from wbox_notify.templates.errors import FAILURES, TemplateError, failure, syntax_fault
 from wbox_notify.templates.filters import Locale
 from wbox_notify.templates.loader import ABSENT, Folder, clean, layout
-from wbox_notify.templates.names import check, leaves, literal_call, look, names, pulled
+from wbox_notify.templates.names import Call, check, leaves, literal_call, look, names, pulled
+from wbox_notify.templates.outlines import Outline
 from wbox_notify.templates.sandbox import MOMENT, Sandbox
-from wbox_notify.templates.tree import Code, Tree
+from wbox_notify.templates.tree import Tree
 
-__all__ = ["MOMENT", "Expression", "Template", "TemplateError", "Templates", "words"]
+__all__ = ["MOMENT", "Expression", "Known", "Template", "TemplateError", "Templates", "words"]
 
 _LONGEST_OUTPUT = 64 * 1024
 _BRACES = re.compile(r"(\s*\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
@@ -37,6 +40,26 @@ _LONGEST_TEXT = 200
 _LONGEST_SEARCHED = 2000
 _MOST_PARTS = 10
 _DEEPEST = 3
+
+_Names = Mapping[str, frozenset[str]]
+_Code = Callable[[], jinja2.Template]
+"""The code of a text, compiled when it is first called for: most of many rules never are."""
+
+
+class _Facts(NamedTuple):
+    """What is known of an expression: its names, what it calls, and what it looks at, each with its tree."""
+
+    names: _Names
+    call: Call | None
+    leaves: Mapping[str, nodes.Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of right texts and expressions by their outlines; it is the same for all readers."""
+
+    texts: dict[Outline, _Names] = field(default_factory=dict)
+    expressions: dict[Outline, _Facts] = field(default_factory=dict)
 
 
 class Expression:
@@ -48,18 +71,10 @@ class Expression:
         call: What it calls, where it is no more than a call such as ``rows('list.csv')``.
     """
 
-    def __init__(self, source: str, tree: nodes.Expr, sandbox: Sandbox, seconds: float) -> None:
-        module = nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
-        parts = Tree(tree)
-        check(sandbox, parts)
+    def __init__(self, source: str, facts: _Facts, code: _Code, sandbox: Sandbox, seconds: float) -> None:
         self.source = source
-        self.names = names(sandbox, [parts if parts.is_simple else Tree(module)])
-        self.call = literal_call(tree)
-        if not self.call:  # that one is for who knows the function
-            check_calls(sandbox, {None: parts})
-        self._leaves = dict(leaves(tree))
-        self._sandbox, self._seconds = sandbox, seconds
-        self._code = _code(sandbox, module, parts)
+        self.names, self.call, self._leaves = facts
+        self._code, self._sandbox, self._seconds = code, sandbox, seconds
 
     def value(self, context: Mapping[str, Any]) -> Any:
         """Return the result as plain data; TemplateError if it is undefined, no data, or fails."""
@@ -100,8 +115,8 @@ class Template:
         self,
         source: str,
         name: str | None,
-        code: Callable[[], jinja2.Template],
-        uses: Mapping[str, frozenset[str]],
+        code: _Code,
+        uses: _Names,
         seconds: float,
         finish: Callable[[str], str] = clean,
     ) -> None:
@@ -123,27 +138,37 @@ class Template:
             return self._finish("".join(parts))
 
 
+@dataclass(eq=False)
 class Templates:
     """All expressions and templates of a project: strict, sandboxed, with files from one folder.
 
-    ``tz`` and ``lang`` are those of the readers, and ``home`` has those of the data; ``seconds`` is the CPU
-    time that one evaluation may take; ``is_private`` returns whether a file holds a key.
+    Attributes:
+        folder: The folder of template files.
+        tz: The time zone of the readers.
+        lang: Their language.
+        home: The locale of the data, where it is another.
+        seconds: The CPU time that one evaluation may take.
+        is_private: Returns whether a file holds a key.
+        known: What is known by outlines.
     """
 
-    def __init__(
-        self,
-        folder: Path | None = None,
-        *,
-        tz: tzinfo = UTC,
-        lang: str = "en",
-        home: Locale | None = None,
-        seconds: float = 2.0,
-        is_private: Callable[[Path], bool] = lambda _path: False,
-    ) -> None:
-        self._folder = Folder(folder, is_private)
-        self._locale = Locale(tz, lang, home)
+    folder: Path | None = None
+    _: KW_ONLY
+    tz: tzinfo = UTC
+    lang: str = "en"
+    home: Locale | None = None
+    seconds: float = 2.0
+    is_private: Callable[[Path], bool] = lambda _path: False
+    known: Known = field(default_factory=Known)
+
+    def __post_init__(self) -> None:
+        self._folder = Folder(self.folder, self.is_private)
+        self._locale = Locale(self.tz, self.lang, self.home)
         self._sandbox = Sandbox(self._folder, self._locale)
-        self._seconds = seconds
+
+    def for_readers(self, tz: tzinfo, lang: str) -> "Templates":
+        """Return the same for readers of another language or in another zone."""
+        return replace(self, tz=tz, lang=lang, home=self.home or self._locale)
 
     def expression(self, source: str) -> Expression:
         """Return an expression; ``{{ … }}`` around all of it is taken off. TemplateError if it is wrong."""
@@ -154,15 +179,51 @@ class Templates:
         if not bare.strip():
             raise TemplateError("the expression is empty", hint="write one, such as: file.size > 0")
         with _reading(bare, expression=True):
-            return Expression(source, self._parse_expression(bare), self._sandbox, self._seconds)
+            facts, code = self._read_expression(bare)
+            return Expression(source, facts, code, self._sandbox, self.seconds)
+
+    def _read_expression(self, source: str) -> tuple[_Facts, _Code]:
+        """Return what is known of an expression, and its code, made later where that is sure to work."""
+        outline = outlines.of_expression(source)
+        code: _Code = cache(lambda: self._sandbox.from_string(_module(self._parse_expression(source))))
+        if outline in self.known.expressions:
+            return self.known.expressions[outline], code
+        tree = self._parse_expression(source)
+        parts = Tree(tree)
+        check(self._sandbox, parts)
+        call = literal_call(tree)
+        if not call:  # that one is for who knows the function
+            check_calls(self._sandbox, {None: parts})
+        module = _module(tree)
+        uses = names(self._sandbox, [parts if parts.is_simple else Tree(module)])
+        facts = _Facts(uses, call, dict(leaves(tree)))
+        if not parts.is_simple:
+            code = self._compiled(module)
+        if outline and parts.is_short:
+            self.known.expressions[outline] = facts
+        return facts, code
 
     def text(self, source: str, finish: Callable[[str], str] = clean) -> Template:
         """Return an inline template; TemplateError if it, or a file that it pulls in, is wrong."""
-        root, tree = self._parse(source, None)
-        family = {None: tree, **self._pull(tree, None)}
         with _reading(source):
-            uses = self._uses(family)
-            return Template(source, None, _code(self._sandbox, root, tree), uses, self._seconds, finish)
+            uses, code = self._read(source)
+        return Template(source, None, code, uses, self.seconds, finish)
+
+    def _read(self, source: str) -> tuple[_Names, _Code]:
+        """Return the names that a text uses, and its code, made later where that is sure to work."""
+        written = layout(source)
+        outline = outlines.of_text(written)
+        code: _Code = cache(lambda: self._sandbox.from_string(written))
+        if outline in self.known.texts:
+            return self.known.texts[outline], code
+        root, tree = self._parse(source, None)
+        family = self._pull(tree, None)
+        uses = self._uses({None: tree, **family})
+        if not tree.is_simple:
+            code = self._compiled(root)
+        if outline and tree.is_short and not family:
+            self.known.texts[outline] = uses
+        return uses, code
 
     def moment(self, source: str) -> Template:
         """Return an inline template of a time, which is shown as ISO 8601 in the zone of the readers.
@@ -182,9 +243,9 @@ class Templates:
         _, tree = self._parse(source, name)
         code = self._load(name, source)
         uses = self._uses({name: tree, **self._pull(tree, name)})
-        return Template(source, name, lambda: code, uses, self._seconds)
+        return Template(source, name, lambda: code, uses, self.seconds)
 
-    def _uses(self, family: Mapping[str | None, Tree]) -> Mapping[str, frozenset[str]]:
+    def _uses(self, family: Mapping[str | None, Tree]) -> _Names:
         """Return the names that templates that pull each other in use, when all their calls can work."""
         check_calls(self._sandbox, family)
         return names(self._sandbox, family.values())
@@ -198,6 +259,11 @@ class Templates:
         tree = self._sandbox.rewritten(tree)
         tree.set_environment(self._sandbox)
         return tree
+
+    def _compiled(self, root: nodes.Template) -> _Code:
+        """Return the code of a tree that Python may refuse."""
+        code = self._sandbox.from_string(root)
+        return lambda: code
 
     def _parse(self, source: str, name: str | None) -> tuple[nodes.Template, Tree]:
         with _reading(source):
@@ -230,12 +296,9 @@ class Templates:
             return self._sandbox.get_template(name)
 
 
-def _code(sandbox: Sandbox, root: nodes.Template, tree: Tree) -> Code:
-    """Return the code of a tree; what Python may refuse is compiled at once."""
-    code = Code(sandbox, root)
-    if not tree.is_simple:
-        code()
-    return code
+def _module(tree: nodes.Expr) -> nodes.Template:
+    """Return the template that sets ``result`` to an expression."""
+    return nodes.Template([nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)], lineno=1)
 
 
 @contextmanager

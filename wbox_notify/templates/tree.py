@@ -1,14 +1,10 @@
-"""The tree of a template or an expression: its nodes, and code that is made of it when it is first needed."""
+"""The tree of a template or an expression: its nodes, walked through once."""
 
-import threading
 from typing import TypeVar
 
-import jinja2
 from jinja2 import nodes
 
 N = TypeVar("N", bound=nodes.Node)
-
-_compiling = threading.Lock()
 
 _SIMPLE = frozenset(
     {
@@ -28,23 +24,24 @@ class Tree:
     Attributes:
         root: The node above all others.
         nodes: All nodes; each stands before what is in it.
-        is_simple: Whether it is short, sets no names, and pulls in no files: then its names are those that it
+        is_short: Whether it is short, and nothing in it lies deep.
+        is_simple: Whether it also sets no names and pulls in no files: then its names are those that it
             reads, and Python compiles it for sure.
     """
 
     def __init__(self, root: nodes.Node) -> None:
         self.root = root
         self.nodes: list[nodes.Node] = []
-        self.is_simple = True
+        deepest = 0
         waiting = [(root, 0)]
         while waiting:
             node, depth = waiting.pop()
+            deepest = max(deepest, depth)
             self.nodes.append(node)
-            if self.is_simple:
-                self.is_simple = depth <= _DEEPEST and _is_simple(node)
             inner = [(child, depth + 1) for child in node.iter_child_nodes()]
             waiting += reversed(inner)
-        self.is_simple = self.is_simple and len(self.nodes) <= _MOST
+        self.is_short = deepest <= _DEEPEST and len(self.nodes) <= _MOST
+        self.is_simple = self.is_short and all(map(_is_simple, self.nodes))
 
     def of(self, *kinds: type[N]) -> list[N]:
         """Return the nodes of some kinds, in their order."""
@@ -58,18 +55,3 @@ def _is_simple(node: nodes.Node) -> bool:
         names = {option.key for option in node.kwargs}
         return len(names) == len(node.kwargs) and not node.dyn_args and not node.dyn_kwargs
     return type(node) in _SIMPLE
-
-
-class Code:
-    """The code of a tree, compiled when it is first called for; most of many rules never are."""
-
-    def __init__(self, environment: jinja2.Environment, tree: nodes.Template) -> None:
-        self._environment = environment
-        self._made: nodes.Template | jinja2.Template = tree
-
-    def __call__(self) -> jinja2.Template:
-        """Return the code."""
-        with _compiling:  # to compile a tree changes it
-            if isinstance(self._made, nodes.Template):
-                self._made = self._environment.from_string(self._made)
-            return self._made

@@ -15,7 +15,6 @@ from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.names import Names, unknown
 from wbox_notify.rules.recipients import People
 from wbox_notify.templates import Expression, Template, TemplateError, Templates
-from wbox_notify.templates.filters import Locale
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -42,21 +41,18 @@ class BuildContext:
         self.outlets = OutletBook(secrets, settings.outlets)
         self.problems = problems
         self._copy = copy
-        self._locales: dict[tuple[str, str], Templates] = {}
         self._made: dict[tuple[Callable[[str], Any], str], Any] = {}
-        self.templates = self.templates_for(settings.tz, settings.lang)
+        folder: Path | None = (copy or settings.folder) / "templates"
+        if folder and not folder.is_dir():
+            folder = None
+        self.templates = Templates(folder, tz=settings.tz, lang=settings.lang, is_private=self._is_private)
+        self._locales = {(str(settings.tz), settings.lang): self.templates}
 
     def templates_for(self, zone: ZoneInfo, lang: str) -> Templates:
         """Return the templates for readers of a language in a zone."""
         locale = (str(zone), lang)
         if locale not in self._locales:
-            folder: Path | None = (self._copy or self.settings.folder) / "templates"
-            if folder and not folder.is_dir():
-                folder = None
-            home = Locale(self.settings.tz, self.settings.lang)
-            self._locales[locale] = Templates(
-                folder, tz=zone, lang=lang, home=home, is_private=self._is_private
-            )
+            self._locales[locale] = self.templates.for_readers(zone, lang)
         return self._locales[locale]
 
     def _is_private(self, path: Path) -> bool:
