@@ -45,11 +45,8 @@ soak: $(VENV)/ready ## Inject random faults for MINUTES=30 (SEED=n repeats a run
 reliability: $(VENV)/ready ## Run the tests of the fault catalogue and write docs/reliability.md
 	$(BIN)/pytest --write-reliability
 
-bench: $(VENV)/ready ## Run the benchmarks
-	$(BIN)/python tests/bench/run.py
-	$(BIN)/python tests/bench/history.py
-	$(BIN)/python tests/bench/plan.py
-	$(BIN)/python tests/bench/rows.py
+bench: $(VENV)/ready ## Measure each line of docs/performance.md beside its floor (LINE=name: that one; WRITE=1: into the page)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(WRITE),--write) $(LINE)
 
 wheel: $(VENV)/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --no-isolation --wheel

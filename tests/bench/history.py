@@ -39,28 +39,34 @@ def main() -> None:
 
 def a_store(path: Path, number: int) -> Store:
     """Return a store with so many sent deliveries, all of them over 180 days, and some that wait."""
+    fill(path, number, NOW)
     store = open_store(f"sqlite:///{path}")
-    connection = sqlite3.connect(path)
-    connection.execute("pragma synchronous = off")
-    for table, columns, rows in (
-        ("event", 7, events(number)),
-        ("decision", 7, decisions(number)),
-        ("delivery", 16, deliveries(number)),
-        ("attempt", 7, attempts(number)),
-    ):
-        marks = ", ".join("?" * columns)
-        connection.executemany(f"insert into {table} ({COLUMNS[table]}) values ({marks})", rows)
-    connection.commit()
-    connection.close()
     for place in range(WAITING):
         put_message(store, f"waits{place}", f"90555{place:07}")
     return store
 
 
-def moments(number: int) -> Iterator[tuple[int, float]]:
+def fill(path: Path, number: int, end: float) -> None:
+    """Make a store with so many sent deliveries, all of them over the 180 days before a time."""
+    open_store(f"sqlite:///{path}").close()
+    connection = sqlite3.connect(path)
+    connection.execute("pragma synchronous = off")
+    for table, columns, rows in (
+        ("event", 7, events(number, end)),
+        ("decision", 7, decisions(number, end)),
+        ("delivery", 16, deliveries(number, end)),
+        ("attempt", 7, attempts(number, end)),
+    ):
+        marks = ", ".join("?" * columns)
+        connection.executemany(f"insert into {table} ({COLUMNS[table]}) values ({marks})", rows)
+    connection.commit()
+    connection.close()
+
+
+def moments(number: int, end: float) -> Iterator[tuple[int, float]]:
     """Return places from 1, each with its time, over the last 180 days."""
     step = 180 * DAY / number
-    return ((place, NOW - (number - place + 1) * step) for place in range(1, number + 1))
+    return ((place, end - (number - place + 1) * step) for place in range(1, number + 1))
 
 
 BODY = json.dumps({"method": "POST", "path": "disk", "body": {"disk": "/var", "used": 91, "more": "x" * 200}})
@@ -76,33 +82,33 @@ COLUMNS = {
 }
 
 
-def events(number: int) -> Iterable[tuple[Any, ...]]:
+def events(number: int, end: float) -> Iterable[tuple[Any, ...]]:
     """Return the rows of planned events."""
-    return ((place, name(place), "webhook", at, BODY, at, at) for place, at in moments(number))
+    return ((place, name(place), "webhook", at, BODY, at, at) for place, at in moments(number, end))
 
 
-def decisions(number: int) -> Iterable[tuple[Any, ...]]:
+def decisions(number: int, end: float) -> Iterable[tuple[Any, ...]]:
     """Return a decision for each event."""
     return (
         (place, name(place), "disk", "if", "passed", "body.used >= 90: 91", at)
-        for place, at in moments(number)
+        for place, at in moments(number, end)
     )
 
 
-def deliveries(number: int) -> Iterable[tuple[Any, ...]]:
+def deliveries(number: int, end: float) -> Iterable[tuple[Any, ...]]:
     """Return a sent delivery for each event, over 50 phones."""
     return (
         (
             *(place, f"{place}", name(place), "disk", "", f"9055500000{place % 50:02}", MESSAGE),
             *("sent", at, at, at + DAY, at, 1, 1, 0, ""),
         )
-        for place, at in moments(number)
+        for place, at in moments(number, end)
     )
 
 
-def attempts(number: int) -> Iterable[tuple[Any, ...]]:
+def attempts(number: int, end: float) -> Iterable[tuple[Any, ...]]:
     """Return an attempt for each delivery."""
-    return ((place, 1, at, 0.2, "sent", 200, "ok") for place, at in moments(number))
+    return ((place, 1, at, 0.2, "sent", 200, "ok") for place, at in moments(number, end))
 
 
 def name(place: int) -> str:
