@@ -86,7 +86,7 @@ class Simulator:
         """Return all that was accepted, oldest first, as ``GET /sim/messages`` gives it."""
         return [accepted.entry() for accepted in self._world.accepted()]
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, timeout: float = 30.0) -> list[dict[str, Any]]:
         """Wait for ``count`` messages and return all.
 
         Raises:
