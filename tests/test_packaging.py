@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from wbox_notify.cli import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUN, DEV = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt"))
+RUN, DEV, DOCS = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt", "docs.txt"))
 
 BUILD = PYPROJECT["build-system"]["requires"]
 GROUPS = PYPROJECT["dependency-groups"]
@@ -31,7 +34,7 @@ def pinned(lock: str) -> Iterator[tuple[str, str]]:
             yield canonicalize_name(name), rest.split()[0]
 
 
-@pytest.mark.parametrize("lock", [RUN, DEV], ids=["run", "dev"])
+@pytest.mark.parametrize("lock", [RUN, DEV, DOCS], ids=["run", "dev", "docs"])
 def test_each_line_of_a_lock_is_a_version_with_hashes_from_no_index_of_its_own(lock: str) -> None:
     entries = [entry for entry in re.split(r"\n(?=[^ ])", lock) if not entry.startswith("#")]
     assert len(entries) > 30
@@ -107,3 +110,20 @@ def test_a_command_that_installs_our_name_is_told_from_one_that_installs_a_file(
     text: str, *, wrong: bool
 ) -> None:
     assert bool(BY_NAME.search(text)) is wrong
+
+
+@pytest.mark.parametrize("hook", yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()))
+def test_a_hook_of_pre_commit_runs_a_command_of_ours_when_a_project_changes(hook: dict[str, str]) -> None:
+    program, command = hook["entry"].split()
+    assert program in PYPROJECT["project"]["scripts"]
+    assert command in COMMANDS
+    for path in (
+        "rules/a.yaml",
+        "shop/rules/a.yaml",
+        "templates/a.j2",
+        "wbox-notify.yaml",
+        "shop/wbox-notify.yaml",
+    ):
+        assert re.search(hook["files"], path)
+    for path in ("src/main.py", "my-rules/a.yaml", "wbox-notify.yaml.orig"):
+        assert not re.search(hook["files"], path)
