@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from databases import Postgres
+from databases import Files, Postgres
 from workplace import Workplace
 
 from wbox_notify.model import redaction
@@ -64,3 +64,12 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip(f"NOTHING OF THE STORE ON POSTGRESQL IS TESTED: its server cannot be started: {error}")
     with server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Files | Postgres:
+    """Give stores of each engine in turn: what a test says of one is true of the other."""
+    if request.param == "sqlite":
+        return Files(tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return server

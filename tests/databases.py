@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests of the store: a server on a socket in a folder that goes with it."""
+"""Where tests have stores: files, and a real PostgreSQL on a socket in a folder that goes with it."""
 
 import ctypes
 import itertools
@@ -29,6 +29,18 @@ OPTIONS = {
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Files:
+    """Stores in files, as SQLite has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count(1)
+
+    def fresh(self) -> str:
+        """Return the address of a new store."""
+        return f"sqlite:///{self._folder}/{next(self._numbers)}/wbox-notify.db"
 
 
 class Postgres:

@@ -7,13 +7,18 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from bench.history import NOW, put_message
+from databases import Postgres
 from test_history_size import steps
 
 from wbox_notify.model.deliveries import STUCK, WAITING
 from wbox_notify.store import Store, open_store, statements
+from wbox_notify.store.postgres import Postgres as PostgresDatabase
+from wbox_notify.store.postgres.dialect import _translated
 
 SCHEMA = Path(statements.__file__).with_name("schema.sql")
 
@@ -133,6 +138,95 @@ def test_a_statement_about_the_queue_uses_the_index_that_was_made_for_it(
     assert used == BY[name], steps_
 
 
+# PostgreSQL
+
+HISTORY = """
+insert into event (id, type, at, data, received, planned)
+    select 'e' || n, 'file', n, '{}', n, n from generate_series(1, 10000) n;
+insert into decision (event_id, rule, stage, outcome, detail, at)
+    select 'e' || n, 'r' || n % 20, 'send', 'passed', 'x', n from generate_series(1, 10000) n;
+insert into delivery
+    (key, event_id, rule, device, recipient, message, state, due, created, expires, changed, same)
+    select 'k' || n, 'e' || n, 'r' || n % 20, '', n % 1000, '{}',
+        case n % 50 when 0 then 'queued' when 1 then 'dead' else 'sent' end, n, n, n + 86400, n, 's' || n
+    from generate_series(1, 10000) n;
+insert into attempt (delivery_id, number, started, outcome)
+    select n, 1, n, 'sent' from generate_series(1, 10000) n;
+insert into told select 'e' || n, 'k' || n - 1 from generate_series(1, 10000) n;
+insert into memory (rule, kind, key, value, due, event_id)
+    select 'r' || n % 20, 'k' || n % 10, n, '{}', n, 'e' || n from generate_series(1, 10000) n;
+insert into memory_event select event_id, rule, kind, key from memory;
+insert into file (event_id, path, root, device, inode, size, mtime_ns, fate, changed, looked, gone)
+    select 'e' || n, decode(to_hex(256 + n), 'escape'), decode(to_hex(n % 7), 'escape'), 1, n, n, n,
+        case when n % 100 = 0 then 'open' else 'seen' end, n, n, case when n % 50 = 0 then n end
+    from generate_series(1, 10000) n;
+analyze;
+"""
+
+KINDS = {
+    **dict.fromkeys(("now", "day", "limit", "look", "due"), "double precision"),
+    **dict.fromkeys(("v0", "v1"), "bytea"),
+}
+"""Types of parameters that PostgreSQL cannot tell by their places everywhere."""
+
+EXAMPLES = {"text": '["5", "7"]', "bigint": "5", "integer": "5", "double precision": "9000", "boolean": "f"}
+"""A value of each type that a parameter has; a text is also a list."""
+
+QUEUE = {"delivery_due", "delivery_lane", "delivery_open"}
+"""Indices of the queue alone: what reads one of them from end to end might read any."""
+
+ALSO: Mapping[str, set[str]] = {"OLDEST_WAITING": {"delivery_expiry"}}
+"""What PostgreSQL reads from end to end besides: it counts the queue for the console."""
+
+
+@pytest.fixture(scope="module")
+def planner(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
+    store = open_store(postgres.fresh())
+    database = store._database
+    assert isinstance(database, PostgresDatabase)
+    database._connection.execute(HISTORY)
+    yield database._connection
+    store.close()
+
+
+def postgres_plan(planner: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
+    """Return the steps by which PostgreSQL finds the rows of a statement, as a tree."""
+    names: dict[str, str] = {}
+    text = re.sub(
+        r"%\((\w+)\)s", lambda match: names.setdefault(match[1], f"${len(names) + 1}"), _translated(statement)
+    )
+    kinds = ", ".join(KINDS.get(name, "unknown") for name in names)
+    planner.execute(f"prepare asked{kinds and f'({kinds})'} as {text.replace('%%', '%')}")
+    [row] = planner.execute(
+        "select parameter_types::text[] as types from pg_prepared_statements where name = 'asked'"
+    )
+    values = [f"'{EXAMPLES.get(kind, '5')}'::{kind}" for kind in row["types"]]
+    given = f"({', '.join(values)})" if values else ""
+    [row] = planner.execute(f"explain (format json) execute asked{given}")
+    planner.execute("deallocate asked")
+    tree: dict[str, Any] = row["QUERY PLAN"][0]["Plan"]
+    return tree
+
+
+def whole(tree: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the tables that are read from end to end, or the index by which they are."""
+    kind = tree["Node Type"]
+    if kind == "Seq Scan":
+        yield tree["Relation Name"]
+    elif "Index" in kind and "Index Cond" not in tree and above != "Limit":
+        yield "delivery_expiry" if tree["Index Name"] in QUEUE else tree["Index Name"].removesuffix("_pkey")
+    for part in tree.get("Plans", ()):
+        yield from whole(part, kind)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_finds_its_rows_by_an_index_on_postgresql_too(
+    planner: psycopg.Connection[Any], name: str
+) -> None:
+    allowed = SCANS.get(name, {}).keys() | ALSO.get(name, set())
+    assert {*whole(postgres_plan(planner, STATEMENTS[name]))} - SMALL.keys() <= allowed
+
+
 def test_every_statement_says_what_it_is_for() -> None:
     body = ast.parse(inspect.getsource(statements)).body
     said = {
@@ -147,7 +241,9 @@ def test_every_statement_says_what_it_is_for() -> None:
 
 
 def test_no_statement_stands_outside_of_its_file() -> None:
-    for path in SCHEMA.parent.glob("*.py"):
+    for path in SCHEMA.parent.glob(
+        "*.py"
+    ):  # those that only one engine has stand in the folder of that engine
         if path.stem in {"statements", "migrations"}:
             continue
         text = path.read_text("utf-8")
@@ -156,9 +252,11 @@ def test_no_statement_stands_outside_of_its_file() -> None:
         assert found == known, path.name
 
 
-@pytest.mark.parametrize("path", sorted(SCHEMA.parent.glob("*.py")), ids=lambda path: path.stem)
-def test_only_the_engine_knows_sqlite(path: Path) -> None:
-    assert ("import sqlite3" in path.read_text("utf-8")) == (path.stem == "sqlite")
+@pytest.mark.parametrize("path", sorted(SCHEMA.parent.rglob("*.py")), ids=str)
+def test_only_an_engine_knows_its_database(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert ("import sqlite3" in text) == (path.stem == "sqlite")
+    assert ("import psycopg" in text) == (path.parent.stem == "postgres")
 
 
 def test_the_schema_says_what_the_migrations_make(database: sqlite3.Connection) -> None:

@@ -510,16 +510,16 @@ def test_S17_without_a_file_left_to_open_it_goes_on_with_what_it_has(
 
 
 def test_S18_one_place_opens_the_file_for_writing_and_one_for_reading() -> None:
-    """The spool of media keeps its list in a file of its own, which has no WAL."""
+    """The spool of media keeps its list in a file of its own, which has no WAL; a backup is a new file."""
     found = sorted(
         file.relative_to(SOURCES).as_posix()
         for file in SOURCES.rglob("*.py")
         for line in file.read_text(encoding="utf-8").splitlines()
         if "sqlite3.connect(" in line
     )
-    assert found == ["media/spool.py", "store/sqlite.py", "store/sqlite.py"]
+    assert found == ["media/spool.py", *["store/sqlite.py"] * 3]
     text = (SOURCES / "store" / "sqlite.py").read_text(encoding="utf-8")
-    assert text.count("mode=ro") == 1
+    assert [text.count(way) for way in ("mode=rw", "mode=ro", "connect(target)")] == [1, 1, 1]
     assert text.count("mode=rw") == 1
 
 

@@ -11,9 +11,8 @@ from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import no_store, open_project, usable
 from wbox_notify.errors import Exit
 from wbox_notify.model.texts import Wording, _, plural, spoken, told
+from wbox_notify.store import Reader, faults, open_database, open_reader, sizes
 from wbox_notify.store import copy as copy_rows
-from wbox_notify.store import faults, open_database, open_reader, sizes
-from wbox_notify.store.sqlite import Reader
 
 _FAULTS = {
     "attempt_without_delivery": Wording("attempts without their message"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.config.stores import file_of
 from wbox_notify.daemon.file_intake import watches
 from wbox_notify.errors import ConfigError
 from wbox_notify.rules import Project
@@ -225,8 +226,9 @@ def _read(project: Project) -> Iterator[Path]:
 
 def _written(project: Project, *, own_store: bool) -> Iterator[Path]:
     """Yield the folders that are written to, besides the state folder."""
-    if own_store:
-        yield Path(project.settings.store.removeprefix("sqlite:///")).parent
+    file = file_of(project.settings.store)
+    if own_store and file:
+        yield file.parent
     if project.settings.media.static:
         yield project.settings.media.static.folder
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
+from wbox_notify.config.stores import is_on_server, on_server
 from wbox_notify.config.values import as_path, parse_duration, parse_size
 from wbox_notify.config.yaml.validation import Context, as_list, invalid, not_empty, parse_value, parsed
 from wbox_notify.errors import ConfigError
@@ -110,10 +111,10 @@ def _is_address(text: str) -> bool:
 
 
 def as_store(text: str, context: Context) -> str:
-    """Return the address of a store, with an absolute path."""
+    """Return the address of a store; a file has an absolute path."""
+    if is_on_server(text):
+        return on_server(text)
     scheme, _, path = text.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        raise ConfigError("a PostgreSQL store is not in this version yet", hint="use sqlite:///PATH")
     if scheme != "sqlite" or not path.removeprefix("/") or not path.startswith("/"):
         raise ConfigError("this is not the address of a store", hint="write it as sqlite:///PATH")
     return f"sqlite:///{as_path(path[1:], context.folder)}"

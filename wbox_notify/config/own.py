@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from wbox_notify.config.stores import file_of
 from wbox_notify.model.texts import Wording
 
 ENDPOINT = "daemon.json"
@@ -89,13 +90,10 @@ def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
         store: The address of the store.
         keys: All files and folders that hold a key or a secret.
     """
-    database = store.removeprefix("sqlite:///")
-    data = (
-        data_dir,
-        data_dir / ENDPOINT,
-        data_dir / LINK_KEY,
-        *(Path(database + end) for end in _COMPANIONS),
-    )
+    database = file_of(store)
+    data = [data_dir, data_dir / ENDPOINT, data_dir / LINK_KEY]
+    if database:
+        data += [Path(f"{database}{end}") for end in _COMPANIONS]
     return Own(
         parts=(
             *(Part(path, KEY) for path in dict.fromkeys(keys)),

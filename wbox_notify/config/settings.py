@@ -159,7 +159,10 @@ class Settings:
         "limits.body", "4MiB", Wording("the largest body of a webhook"), "WBOX_LIMITS_BODY"
     )
     store: fields.StoreUrl = at(
-        "store", None, Wording("`sqlite:///PATH`; else a file in the data folder"), "WBOX_STORE"
+        "store",
+        None,
+        Wording("`sqlite:///PATH` or `postgresql://…`; else a file in the data folder"),
+        "WBOX_STORE",
     )
     history: fields.History = at(
         "history", "90d", Wording("how long finished things are kept"), "WBOX_HISTORY"

@@ -7,6 +7,7 @@ from pathlib import Path
 from wbox_notify.config import private
 from wbox_notify.config.own import KEY, Own, Part
 from wbox_notify.config.settings import FILE, Settings
+from wbox_notify.config.stores import file_of
 from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem, Severity
 from wbox_notify.errors import ConfigError
@@ -35,8 +36,8 @@ def exposures(settings: Settings, *, running: bool) -> Iterator[Problem]:
     """
     is_root = os.geteuid() == 0
     tops = {settings.data_dir: [settings.data_dir], settings.folder: _followed(settings)}
-    store = Path(settings.store.removeprefix("sqlite:///"))
-    if not store.is_relative_to(settings.data_dir):
+    store = file_of(settings.store)
+    if store and not store.is_relative_to(settings.data_dir):
         tops[store] = [store]
     for top, paths in tops.items():
         writable = list(filter(None, map(private.writers, paths)))

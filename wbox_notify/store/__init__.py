@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from wbox_notify.config.stores import is_on_server, on_server
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.copies import copy, faults, is_unfinished, sizes
-from wbox_notify.store.database import Database
+from wbox_notify.store.database import Database, Reader
 from wbox_notify.store.integrity import BusyError, UnsoundError
+from wbox_notify.store.migrations import SchemaError
 from wbox_notify.store.queries import Chosen, Queries
-from wbox_notify.store.sqlite import Reader, SchemaError, Sqlite
+from wbox_notify.store.sqlite import Sqlite, SqliteReader
 from wbox_notify.store.store import Store
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Chosen",
     "Database",
     "Queries",
+    "Reader",
     "SchemaError",
     "Store",
     "UnsoundError",
@@ -50,12 +53,17 @@ def open_database(url: str) -> Database:
     """Return the database of a store for reading and writing, as its only owner, made where there is none.
 
     Raises:
-        ConfigError: the address is not ``sqlite:///PATH``.
+        ConfigError: the address is neither ``sqlite:///PATH`` nor ``postgresql://…``.
         BusyError: another process owns it.
         SchemaError: a newer version wrote it.
-        UnsoundError: it is damaged, gone, or on another machine's disk.
-        StoreError: the file cannot be used.
+        UnsoundError: it is damaged, gone, on another machine's disk, or in a database that cannot hold it.
+        StoreError: the file or the database cannot be used.
     """
+    if is_on_server(url):
+        address = on_server(url)
+        from wbox_notify.store.postgres import Postgres  # noqa: PLC0415 - its library is an extra
+
+        return Postgres(address)
     return Sqlite(_path(url))
 
 
@@ -76,12 +84,20 @@ def open_reader(url: str) -> Reader | None:
         ConfigError, StoreError: as ``open_database``.
         SchemaError: another version wrote it; an older store is brought up to date by its next owner.
     """
-    path = _path(url)
-    reader = Reader(path)
-    if path.exists() and reader.has_tables():
+    reader = _reader(url)
+    if reader.has_tables():
         return reader
     reader.close()
     return None
+
+
+def _reader(url: str) -> Reader:
+    if is_on_server(url):
+        address = on_server(url)
+        from wbox_notify.store.postgres import PostgresReader  # noqa: PLC0415 - its library is an extra
+
+        return PostgresReader(address)
+    return SqliteReader(_path(url))
 
 
 def _path(url: str) -> Path:

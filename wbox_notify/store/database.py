@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -44,6 +45,19 @@ class Readable(Protocol):
         """Give the database up."""
 
 
+class Reader(Readable, Protocol):
+    """A database that is read beside its owner, or without one."""
+
+    def has_tables(self) -> bool:
+        """Return whether there are tables; refuse those of another version."""
+
+    def damage(self) -> str:
+        """Return what is wrong with the database itself; empty where it is sound."""
+
+    def back_up(self, target: Path) -> None:
+        """Write all that is committed into a new file. Raises StoreError."""
+
+
 class Database(Readable, Protocol):
     """A database that one owner writes."""
 
@@ -55,3 +69,9 @@ class Database(Readable, Protocol):
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function after each commit that changed something, from the thread that writes."""
+
+
+def asked(values: Row) -> Row:
+    """Return what a query is about; half a character, as in the name of a file, is in no row."""
+    texts = {name: text for name, text in values.items() if isinstance(text, str)}
+    return {**values, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}}

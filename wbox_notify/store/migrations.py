@@ -3,6 +3,16 @@
 ``$key`` stands for each engine's own growing integer key. Times are seconds since the epoch.
 """
 
+from wbox_notify.errors import Exit, StoreError
+
+MADE = "create table if not exists schema_version (version integer not null)"
+"""The table of which migrations were made."""
+
+VERSION = "select coalesce(max(version), 0) as version from schema_version"
+"""Find how many those are; the statement below keeps that one more was."""
+
+NOTE_VERSION = "insert into schema_version values (:version)"
+
 MIGRATIONS = (
     """
     create table event (
@@ -251,3 +261,30 @@ MIGRATIONS = (
     alter table decision add column wording text;
     """,
 )
+
+
+class SchemaError(StoreError):
+    """The store was written by another version of wbox_notify."""
+
+    retry = False
+    exit_code = Exit.INVALID
+
+
+def known(version: int) -> int:
+    """Return the version of a store whose tables are to be brought up to date; refuse a newer one."""
+    if version > len(MIGRATIONS):
+        raise SchemaError(
+            f"the store has schema {version}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
+            hint="a newer wbox_notify wrote it: upgrade, or point WBOX_DATA_DIR at another folder",
+        )
+    return version
+
+
+def made(version: int) -> bool:
+    """Return whether a store that is only read has its tables yet; refuse those of another version."""
+    if 0 < known(version) < len(MIGRATIONS):
+        raise SchemaError(
+            f"the store has schema {version}, this version of wbox_notify needs {len(MIGRATIONS)}",
+            hint="restart wbox-notify run: it brings the store up to date",
+        )
+    return version > 0

@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
 
-from wbox_notify.errors import Exit, StoreError
-from wbox_notify.store.database import Row, T, Transaction, Values
+from wbox_notify.errors import StoreError
+from wbox_notify.store import migrations
+from wbox_notify.store.database import Row, T, Transaction, Values, asked
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.writer import Job, Writer
@@ -19,15 +20,6 @@ from wbox_notify.store.writer import Job, Writer
 _PAGE = 4096
 _USUAL_LOG, _LEAST_LOG, _LOG_OF_DISK = 1000, 16, 16
 """Pages of the log: SQLite's own measure, the least on a small disk, and which part of one it may be."""
-
-_VERSION = "select coalesce(max(version), 0) as version from schema_version"
-
-
-class SchemaError(StoreError):
-    """The store was written by another version of wbox_notify."""
-
-    retry = False
-    exit_code = Exit.INVALID
 
 
 class Sqlite:
@@ -39,7 +31,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reader = Reader(path)
+        self._reader = SqliteReader(path)
         with _explained(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._owner = Owner(path)
@@ -113,13 +105,7 @@ class Sqlite:
             self._broken = False
 
 
-def _asked(values: Row) -> Row:
-    """Return what a query is about; half a character, as in the name of a file, is in no row."""
-    texts = {name: text for name, text in values.items() if isinstance(text, str)}
-    return {**values, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}}
-
-
-class Reader:
+class SqliteReader:
     """Read-only connections to a database file, as many as read at once; works beside a running owner."""
 
     def __init__(self, path: Path) -> None:
@@ -131,7 +117,7 @@ class Reader:
         with _explained(self._path):
             connection = self._connected()
             try:
-                rows = connection.execute(statement, _asked(values or {})).fetchall()
+                rows = connection.execute(statement, asked(values or {})).fetchall()
             except sqlite3.Error:
                 connection.close()
                 raise
@@ -166,17 +152,11 @@ class Reader:
 
     def has_tables(self) -> bool:
         """Return whether there are tables; refuse those of another version."""
-        if not self.read("select 1 from sqlite_master where name = 'schema_version'"):
+        if not self._path.exists() or not self.read(
+            "select 1 from sqlite_master where name = 'schema_version'"
+        ):
             return False
-        version = _known_version(self.read(_VERSION)[0]["version"])
-        if not version:  # its owner is making them
-            return False
-        if version < len(MIGRATIONS):
-            raise SchemaError(
-                f"the store has schema {version}, this version of wbox_notify needs {len(MIGRATIONS)}",
-                hint="restart wbox-notify run: it brings the store up to date",
-            )
-        return True
+        return migrations.made(self.read(migrations.VERSION)[0]["version"])
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -275,20 +255,11 @@ def _most_of_a_log(path: Path) -> int:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to date in one transaction, or refuse what a newer version wrote."""
-    connection.execute("create table if not exists schema_version (version integer not null)")
-    version = _known_version(connection.execute(_VERSION).fetchone()["version"])
+    connection.execute(migrations.MADE)
+    version = migrations.known(connection.execute(migrations.VERSION).fetchone()["version"])
     connection.execute("begin immediate")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         for statement in script.replace("$key", "integer primary key").split(";"):
             connection.execute(statement)
-        connection.execute("insert into schema_version values (:version)", {"version": number})
+        connection.execute(migrations.NOTE_VERSION, {"version": number})
     connection.execute("commit")
-
-
-def _known_version(version: int) -> int:
-    if version > len(MIGRATIONS):
-        raise SchemaError(
-            f"the store has schema {version}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
-            hint="a newer wbox_notify wrote it: upgrade, or point WBOX_DATA_DIR at another folder",
-        )
-    return version

@@ -6,6 +6,13 @@ statement that has its words, so ``OPEN`` and ``CLOSED`` stand wherever deliveri
 
 from collections.abc import Iterable, Mapping, Sequence
 
+
+def _whole(number: str) -> str:
+    """Return the whole number below a number: a cast cuts off in SQLite, and rounds in PostgreSQL."""
+    cast = f"cast({number} as bigint)"
+    return f"{cast} - case when {cast} > {number} then 1 else 0 end"
+
+
 ALL = 2**31 - 1
 """More than a statement ever finds: a limit that is none."""
 
@@ -13,6 +20,8 @@ OPEN = "state in ('queued', 'unknown', 'sending')"
 CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
 _GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
 _STORM = "hold in ('storm', 'rows')"
+# PostgreSQL has the items of a list as texts.
+_IDS = "id in (select cast(value as bigint) from json_each(:ids))"
 _STATES = "state in (select value from json_each(:states))"
 # A cross join keeps its order: each state is looked up alone, where CLOSED would lead through all of them.
 _CLOSED_IN_STATES = f"""
@@ -96,7 +105,8 @@ select e.* from event e join (
 LAST_EVENT = "select coalesce(max(seq), 0) as seq from event"
 """Find the number of the newest event."""
 
-MARK_PLANNED = "update event set planned = :now where id = :id and planned is null"
+# The plain words would lead PostgreSQL through all that is unplanned, of which there may be much.
+MARK_PLANNED = "update event set planned = :now where id = :id and coalesce(planned, -1) = -1"
 """Note that an event has its plan."""
 
 PLAN_AGAIN = "update event set planned = null where id = :id"
@@ -359,9 +369,9 @@ and created <= :before order by id limit 200
 """
 """Find the texts that have waited for one recipient, which go out as one."""
 
-PARTS = """
+PARTS = f"""
 select * from delivery
-where id in (select value from json_each(:ids)) and state in ('queued', 'expired') order by id
+where {_IDS} and state in ('queued', 'expired') order by id
 """
 """Find those of the parts of a merged text that were not decided about meanwhile."""
 
@@ -453,7 +463,7 @@ limit 1
 # What a person does to the queue
 
 DELIVERIES = f"""
-select * from delivery where id in (select value from json_each(:ids)) and {_STATES} order by id
+select * from delivery where {_IDS} and {_STATES} order by id
 """
 """Find deliveries by their ids, of those in some states."""
 
@@ -588,7 +598,7 @@ from json_each(:rules)
 """Find when each rule made its last message, and until when it is silent."""
 
 MADE_BY_RULES = f"""
-select d.rule, cast((d.created - :since) / :slot as integer) as slot, count(*) as many
+select d.rule, {_whole("(d.created - :since) / :slot")} as slot, count(*) as many
 from json_each(:rules) cross join delivery d
 where {_OF_RULE} and d.created >= :since group by d.rule, slot
 """
@@ -634,7 +644,9 @@ where {CLOSED} and state = 'sent' and changed >= :since and changed < :until ord
 """Find how long the newest messages that were sent in a time took from their plan until they were sent."""
 
 WAITING_SINCE = f"""
-select (select count(*) from delivery where {OPEN} and created <= json_each.value) as many
+select (
+    select count(*) from delivery where {OPEN} and created <= cast(json_each.value as double precision)
+) as many
 from json_each(:times) order by json_each.key
 """
 """Count what waits already since each of some times."""
@@ -666,7 +678,7 @@ order by +id limit 50
 
 GIVEN_UP = f"""
 select hour, many, last.* from (
-    select cast(changed as bigint) / 3600 as hour, count(*) as many, max(id) as id from delivery
+    select {_whole("changed / 3600")} as hour, count(*) as many, max(id) as id from delivery
     where {_GIVEN_UP} and changed > :since and device <> 'apprise'
     and coalesce(hold, '') not in ('storm', 'rows')
     group by rule, hour
@@ -703,39 +715,44 @@ FILES = f"select {_FACTS} from file where event_id in (select value from json_ea
 FILES_MOVED = f"""
 select {_FACTS} from file
 where (inode, mtime_ns) in (
-    select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(:facts)
+    select cast(json_extract(value, '$[0]') as bigint), json_extract(value, '$[1]') from json_each(:facts)
 )
 and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by seq
 """
 """Find versions under other paths by inode and time."""
 
-_TELLS_OF_IT = "(d.event_id = {id} or d.key in (select t.delivery from told t where t.event_id = {id}))"
-"""The condition for deliveries that tell of an event, alone or together with others."""
-
-OPEN_FILES = f"""
+# Each part is looked up for one file: of `exists` PostgreSQL might make a list of all deliveries first.
+OPEN_FILES = """
 select f.*,
-    exists (select 1 from event e where e.id = f.event_id and e.planned is not null)
-    and not exists (
+    (select 1 from event e where e.id = f.event_id and e.planned is not null) is not null
+    and (
         select 1 from delivery d
-        where {_TELLS_OF_IT.format(id="f.event_id")}
-        and d.state in ('queued', 'unknown', 'sending', 'held')
-    )
-    and not exists (
+        where d.event_id = f.event_id and d.state in ('queued', 'unknown', 'sending', 'held') limit 1
+    ) is null
+    and (
+        select 1 from told t join delivery d on d.key = t.delivery
+        where t.event_id = f.event_id and d.state in ('queued', 'unknown', 'sending', 'held') limit 1
+    ) is null
+    and (
         select 1 from memory_event m
-        where m.event_id = f.event_id and (m.kind = 'failed' or exists (
+        where m.event_id = f.event_id and (m.kind = 'failed' or (
             select 1 from decision c
             where c.event_id = f.event_id and c.rule = m.rule and c.stage = m.kind and c.outcome = 'waits'
-        ))
-    ) as final
+            limit 1
+        ) is not null)
+        limit 1
+    ) is null as final
 from file f where f.fate = 'open' and f.seq > :after order by f.seq limit :most
 """
 """List files that are still to be put away, and whether anything can still follow from their events."""
 
-FAILED_OF_EVENT = f"""
-select * from delivery d
-where {_TELLS_OF_IT.format(id=":id")} and (
-    d.state in ('dead', 'expired')
-    or d.state = 'cancelled' and coalesce(d.left_out, '') not in ('same_text', 'backlog')
+FAILED_OF_EVENT = """
+select * from delivery where id in (
+    select id from delivery where event_id = :id
+    union select d.id from told t join delivery d on d.key = t.delivery where t.event_id = :id
+) and (
+    state in ('dead', 'expired')
+    or state = 'cancelled' and coalesce(left_out, '') not in ('same_text', 'backlog')
 ) order by id
 """
 """Find the deliveries of an event that failed; one whose recipient has its text otherwise has not."""
@@ -746,7 +763,10 @@ update file set fate = :fate, detail = :detail, moved_to = :moved_to, changed = 
 """Keep what became of a file."""
 
 UNLOOKED = """
-select f.*, (select n.device from file n where n.root = f.root order by n.seq desc limit 1) as newest
+select f.*, (
+    select n.device from file n
+    where (n.root, n.seq) <= (f.root, 9223372036854775807) order by n.root desc, n.seq desc limit 1
+) as newest
 from file f where f.looked < :before and f.fate <> 'open' and f.path is not null
 order by f.looked limit :most
 """
@@ -754,7 +774,7 @@ order by f.looked limit :most
 
 LOOKED = """
 update file
-set looked = :now, gone = case when :gone is null then null else coalesce(gone, :gone) end
+set looked = :now, gone = case when cast(:gone as double precision) is not null then coalesce(gone, :gone) end
 where event_id = :id
 """
 """Note that a file is there, or since when it is gone."""
@@ -769,11 +789,11 @@ _FINISHED = f"{CLOSED} and d.state in ('sent', 'cancelled', 'dead', 'expired')"
 OLD_DELIVERIES = f"""
 select d.id from delivery d
 where d.{_FINISHED} and d.changed <= :before
-and (d.event_id = '' or not exists (
+and not exists (
     select 1 from delivery e
-    where e.event_id = d.event_id
+    where d.event_id <> '' and e.event_id = d.event_id
     and (e.state not in ('sent', 'cancelled', 'dead', 'expired') or e.changed > :before)
-))
+)
 limit :most
 """
 """Find deliveries that are finished for long, with all others of their events."""
@@ -799,7 +819,7 @@ OLD_DECISIONS = """
 delete from decision where seq in (
     select c.seq from decision c
     where c.at <= :before
-    and (c.event_id = '' or not exists (select 1 from delivery d where d.event_id = c.event_id))
+    and not exists (select 1 from delivery d where c.event_id <> '' and d.event_id = c.event_id)
     limit :most
 )
 """
@@ -809,7 +829,7 @@ OLD_EVENTS = """
 select v.seq, v.id from event v
 where v.planned is not null and v.received <= :before and v.planned <= :before
 and not exists (select 1 from delivery d where d.event_id = v.id)
-and not exists (select 1 from file f where f.event_id = v.id and f.fate = 'open')
+and not exists (select 1 from file f where f.event_id = v.id and coalesce(f.fate, '') = 'open')
 limit :most
 """
 """Find events of which nothing is left and whose files were put away."""

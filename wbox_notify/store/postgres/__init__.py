@@ -1,0 +1,181 @@
+"""PostgreSQL as the engine of the store: one session that writes, others that read, one owner."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from wbox_notify.errors import StoreError
+from wbox_notify.model.texts import Wording
+from wbox_notify.store import migrations
+from wbox_notify.store.database import Row, T, Transaction, Values, asked
+from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements, migrate
+from wbox_notify.store.postgres.session import SEEKS, TABLES, Ownership, connect, explained, parameters
+from wbox_notify.store.writer import Job, Writer
+
+_READERS = 8
+_WAIT = 5.0
+"""Seconds after which a reader that gets no session gives up."""
+
+_LONGEST_DOUBT, _PAUSE = 15.0, 0.2
+"""Seconds for which the fate of a commit is looked for whose session was lost, and between two tries."""
+
+_READ_ONLY = "set default_transaction_read_only = on"
+_NUMBER = "select pg_current_xact_id_if_assigned()::text as number"
+_FATE = "select pg_xact_status(:number::xid8) as fate"
+
+
+class Postgres:
+    """A database that this process alone writes.
+
+    As in SQLite all writing goes through one thread, which commits what has gathered as one transaction. Its
+    session holds the lock of the owner, so that who loses the one cannot write without the other.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._ownership = Ownership(url)
+        with explained(url):
+            self._connection = self._ownership.connect()
+            try:
+                migrate(self._connection)
+                self._ownership.note(self._connection)
+            except BaseException:
+                self._connection.close()
+                raise
+        self._reader = PostgresReader(url)
+        self._writer = Writer(self._commit)
+
+    def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
+        """Do some work in a transaction; the future is done when its effect is on disk.
+
+        The future raises StoreError when nothing was written.
+        """
+        return self._writer.write(work, *values)
+
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
+        """Return the rows of a query over what is committed."""
+        return self._reader.read(statement, values)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call a function after each commit that changed something, from the thread that writes."""
+        self._writer.listen(heard)
+
+    def close(self) -> None:
+        """Commit what is queued, then let another process own the database."""
+        self._writer.close()
+        self._reader.close()
+        self._ownership.leave(self._connection)
+
+    def _commit(self, batch: Sequence[Job]) -> bool:
+        with explained(self._url):
+            connection = self._connected()
+            tx = Statements(connection)
+            try:
+                tx.execute("begin")
+                for job in batch:
+                    job.run(tx, fatal=psycopg.OperationalError)
+                number: str | None = tx.one(_NUMBER)["number"]
+                self._end(connection, number)
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                raise
+        return number is not None
+
+    def _end(self, connection: Connection, number: str | None) -> None:
+        """Commit; where the session was lost over it, find out whether it came about."""
+        try:
+            connection.execute("commit")
+        except psycopg.OperationalError:
+            if number is None or not self._came_about(number):
+                raise
+
+    def _came_about(self, number: str) -> bool:
+        """Return whether a transaction is on disk; its session has been ended when that is asked."""
+        deadline = time.monotonic() + _LONGEST_DOUBT
+        while time.monotonic() < deadline:
+            with suppress(StoreError, psycopg.OperationalError):
+                fate = Statements(self._connected()).one(_FATE, {"number": number})["fate"]
+                if fate != "in progress":
+                    return bool(fate == "committed")
+            time.sleep(_PAUSE)
+        return False
+
+    def _connected(self) -> Connection:
+        """Return the session that writes, a new one where it was lost."""
+        if self._connection.closed:
+            self._connection = self._ownership.connect()
+            try:
+                self._ownership.check(self._connection)
+            except BaseException:
+                self._connection.close()
+                raise
+        return self._connection
+
+
+class PostgresReader:
+    """Sessions that only read, as many as read at once; works beside a running owner."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = ConnectionPool(
+            kwargs={**parameters(url), "autocommit": True, "row_factory": dict_row, "context": ADAPTERS},
+            connection_class=Connection,
+            configure=_configure,
+            min_size=0,
+            max_size=_READERS,
+            timeout=_WAIT,
+            open=False,
+        )
+
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
+        """Return the rows of a query over what is committed."""
+        with explained(self._url):
+            self._pool.open()
+            try:
+                return self._rows(statement, asked(values or {}))
+            except PoolTimeout:
+                raise
+            except psycopg.OperationalError:
+                # All sessions may have been cut, as when the server was restarted; those go.
+                self._pool.check()
+                return self._rows(statement, asked(values or {}))
+
+    def has_tables(self) -> bool:
+        """Return whether there are tables; refuse those of another version."""
+        with explained(self._url), connect(self._url) as connection:
+            tx = Statements(connection)
+            if not tx.one(TABLES)["found"]:
+                return False
+            return migrations.made(tx.one(migrations.VERSION)["version"])
+
+    def damage(self) -> str:
+        """Return nothing: PostgreSQL tells of damage when it reads."""
+        return ""
+
+    def back_up(self, target: Path) -> None:
+        """Refuse to write into a file, as PostgreSQL does that better itself."""
+        raise StoreError(
+            Wording("the store {store} is not backed up into {file}", store=self._url, file=target),
+            hint=Wording(
+                "PostgreSQL has tools for that, such as {command}", command="pg_dump -Fc -f FILE NAME"
+            ),
+        )
+
+    def close(self) -> None:
+        """End the sessions."""
+        self._pool.close()
+
+    def _rows(self, statement: str, values: Row) -> list[Row]:
+        with self._pool.connection() as connection:
+            return [*Statements(connection).execute(statement, values)]
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(f"{SEEKS}; {_READ_ONLY}")
