@@ -1,5 +1,6 @@
 """The project folder, its problems, and its queue, in the daemon or in the store."""
 
+import gc
 import http.client
 import json
 import os
@@ -65,6 +66,7 @@ def folder(config: Path | None) -> Path:
 def open_project(config: Path | None) -> Project:
     """Return the project with all its problems; people read its zone and its language from now on."""
     project = load(folder(config), os.environ)
+    gc.freeze()  # it stays to the end of the command, which need not look through it again and again
     zone.set(project.settings.tz)
     spoken.set(_language(project.settings))
     return project

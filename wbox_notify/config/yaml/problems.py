@@ -4,6 +4,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from wbox_notify.config.yaml.masking import masked, starred
@@ -56,20 +57,18 @@ class Problem:
         return {name: getattr(self, name) or None for name in names}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """The lines of a file that problems point into; ``names`` of secrets are shown in them.
-
-    ``safe`` are the lines with stars in place of possible secrets.
-    """
+    """The lines of a file that problems point into; ``names`` of secrets are shown in them."""
 
     file: str
     lines: tuple[str, ...] = field(repr=False)
     names: frozenset[str] = field(default=frozenset(), repr=False)
-    safe: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "safe", masked(self.lines, self.names))
+    @cached_property
+    def safe(self) -> tuple[str, ...]:
+        """The lines with stars in place of possible secrets."""
+        return masked(self.lines, self.names)
 
     def problem(
         self, place: Place, code: str, message: str, *, hint: str | None = None, severity: Severity = "error"
