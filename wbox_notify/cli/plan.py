@@ -4,15 +4,18 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
+from functools import partial
+from itertools import chain, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from wbox_notify.cli.abreast import Step, abreast
 from wbox_notify.cli.lines import target, texts
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import folder, history, open_project, sound
@@ -24,10 +27,12 @@ from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, plural
 from wbox_notify.rules import Project, load
-from wbox_notify.store import Queries, open_history, rows
+from wbox_notify.store import open_history, rows
 from wbox_notify.store.database import Row
 
 _MOST_AHEAD = 10_000
+_STEPS = 100
+"""Of the bar, for each version of the rules."""
 
 
 @click.command("plan")
@@ -53,12 +58,9 @@ def plan(
     if coming:
         return _show_next(project, most, as_json=as_json)
     edited = _moved(path, project) if path else sound(project)
-    past = history(project)
     with TemporaryDirectory() as copy:
         used = restore(project.settings, os.environ, Path(copy))
-        older = _said(used or replace(project, rules=()), past, since)
-    newer = _said(edited, past, since)
-    past.close()
+        older, newer = _both(used or replace(project, rules=()), edited, since)
     difference = compare(older, newer)
     if as_json:
         say_json(_fields(difference, older, newer))
@@ -75,21 +77,33 @@ def _moved(path: Path, project: Project) -> Project:
     return sound(load(project.settings.folder, os.environ, copy=place), place)
 
 
-def _said(project: Project, past: Queries, since: float) -> dict[str, Said]:
-    """Return what a version of the rules says of the events since a time, with a bar for a person."""
-    begin, end = datetime.fromtimestamp(since, UTC), datetime.now(UTC)
-    stored = map(_happening, past.events_from(since))
-    seconds = int((end - begin).total_seconds())
+def _both(used: Project, edited: Project, since: float) -> list[dict[str, Said]]:
+    """Return what two versions of the rules say of the events since a time, with a bar for a person."""
+    span = datetime.fromtimestamp(since, UTC), datetime.now(UTC)
+    works = [partial(_said, version, *span) for version in (used, edited)]
+    label = plural("{number} rule", "{number} rules", len(edited.rules))
     hidden = not sys.stderr.isatty()
-    label = plural("{number} rule", "{number} rules", len(project.rules))
-    with click.progressbar(length=seconds, label=label, file=sys.stderr, hidden=hidden) as bar:
+    length = len(works) * _STEPS
+    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+        return abreast(works, bar.update)
 
-        def shown(happened: Iterator[Happening]) -> Iterator[Happening]:
-            for happening in happened:
-                bar.update(int((happening.at - begin).total_seconds()) - bar.pos)
-                yield happening
 
-        return said(project, shown(happenings(project, stored, begin, end)), begin, end)
+def _said(project: Project, begin: datetime, end: datetime, step: Step) -> dict[str, Said]:
+    with closing(history(project)) as past:
+        stored = takewhile(lambda come: come.at <= end, map(_happening, past.events_from(begin.timestamp())))
+        happened = _shown(happenings(project, stored, begin, end), begin, end, step)
+        return said(project, happened, begin, end)
+
+
+def _shown(happened: Iterator[Happening], begin: datetime, end: datetime, step: Step) -> Iterator[Happening]:
+    """Yield what happened, and tell how much of the time that is."""
+    told = 0
+    for happening in happened:
+        come = int(_STEPS * (happening.at - begin) / (end - begin))
+        if come > told:
+            step(come - told)
+            told = come
+        yield happening
 
 
 def _happening(row: Row) -> Happening:
