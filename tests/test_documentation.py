@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT, page
 
-PAGES = [path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/*.md")))]
+PAGES = [path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md")))]
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 ENGLISH = sorted({path.stem for path in ROOT.glob("docs/*.md")} - {"index", "first-steps.tr"})
 TURKISH = [(f"{name}", f"{name}.tr") for name in ("README", "docs/first-steps")]
