@@ -77,8 +77,12 @@ class Own:
 
 
 def _holding(parts: Iterable[Part], path: Path | str) -> Part | None:
-    real = Path(os.path.realpath(path))
-    return next((part for part in parts if real.is_relative_to(part.real)), None)
+    real = os.path.realpath(path)
+    for part in parts:
+        at = os.path.realpath(part.path)
+        if real == at or real.startswith(f"{at.rstrip('/')}/"):
+            return part
+    return None
 
 
 def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:

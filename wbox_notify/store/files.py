@@ -122,7 +122,7 @@ def pasts(database: Readable, versions: Sequence[FileVersion]) -> Mapping[FileVe
     """Return the past of those versions that have one."""
     ids = {"ids": rows.listed(version.first_id for version in versions)}
     of_id = {row["event_id"]: row for row in database.read(statements.FILES, ids)}
-    taken = {row["id"] for row in database.read(statements.EVENTS, ids)} | of_id.keys()
+    taken = {row["id"] for row in database.read(statements.KNOWN_EVENTS, ids)} | of_id.keys()
     last = _last(database, versions)
     moved = _moved(database, [version for version in versions if not _lies(version, last)])
     found = {}

@@ -40,6 +40,9 @@ on conflict (id) do nothing
 EVENTS = "select * from event where id in (select value from json_each(:ids))"
 """Find events by their ids."""
 
+KNOWN_EVENTS = "select id from event where id in (select value from json_each(:ids))"
+"""Find which ids are those of events; what is in them, such as whole texts, is not read for that."""
+
 UNPLANNED = "select * from event where planned is null and seq > :last order by seq limit :most"
 """Find the oldest events without a plan."""
 

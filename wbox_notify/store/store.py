@@ -66,7 +66,8 @@ class Store(Queries):
 
     def known_events(self, ids: Sequence[str]) -> set[str]:
         """Return those of the event ids that the store has."""
-        return {row["id"] for row in self._database.read(statements.EVENTS, {"ids": rows.listed(ids)})}
+        known = self._database.read(statements.KNOWN_EVENTS, {"ids": rows.listed(ids)})
+        return {row["id"] for row in known}
 
     def unplanned(self, most: int = 200, size: float = math.inf) -> list[Event]:
         """Return events that no plan was made for yet, oldest first.
