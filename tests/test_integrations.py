@@ -1,16 +1,31 @@
 """The integrations: each has a page and files to copy, and its rules do what their tests say."""
 
+import json
+import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from pages import ROOT
+from workplace import Workplace, ended, until
 
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.rules import load
+from wbox_notify.simulator import Simulator
 
 RULES = sorted(ROOT.glob("examples/*/rules.yaml"))
 NAMES = sorted({path.stem for path in ROOT.glob("docs/integrations/*.md")} - {"index"})
+
+SECRET = "a secret that is long enough"
+
+
+def secrets_of(rules: Path) -> dict[str, str]:
+    """Return the environment in which each secret that rules name is set."""
+    names = re.findall(r"secret: ([\w-]+)", rules.read_text(encoding="utf-8"))
+    return {f"WBOX_SECRET_{name.upper().replace('-', '_')}": SECRET for name in names}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,9 +43,93 @@ def test_an_integration_has_files_that_its_page_names(name: str) -> None:
 def test_its_rules_load_without_a_warning_and_do_what_their_tests_say(rules: Path, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     shutil.copy(rules, tmp_path / "rules")
-    secret = f"WBOX_SECRET_{rules.parent.name.upper().replace('-', '_')}"
-    project = load(tmp_path, {secret: "a secret that is long enough"})
+    project = load(tmp_path, secrets_of(rules))
     assert [problem.message for problem in project.problems] == []
     results = list(run_all(project, project.rules))
     assert {result.rule.id for result in results} == {rule.id for rule in project.rules}
     assert [result.complaints for result in results if not result.passed] == []
+
+
+def script_of(name: str) -> tuple[str, dict[str, str]]:
+    """Return the script of a CI's job, and the variables that the CI gives it."""
+    if name == "github-actions":
+        step = yaml.safe_load((ROOT / "examples" / name / "tell.yml").read_text())["jobs"]["tell"]["steps"][0]
+        return step["run"], dict.fromkeys(step["env"], "x") | {
+            "HOOK_TOKEN": SECRET,
+            "URL": "https://ci.example/1",
+        }
+    job = yaml.safe_load((ROOT / "examples" / name / ".gitlab-ci.yml").read_text())["tell"]
+    given = ("PROJECT_PATH", "COMMIT_BRANCH", "COMMIT_SHA")
+    variables = {f"CI_{key}": "x" for key in given} | {"CI_PIPELINE_URL": "https://ci.example/1"}
+    return "\n".join(job["script"]), variables | {"WBOX_HOOK_TOKEN": SECRET}
+
+
+@pytest.mark.parametrize("name", ["github-actions", "gitlab-ci"])
+def test_the_script_of_a_ci_reaches_the_rule(name: str, place: Workplace, wbox: Simulator) -> None:
+    for program in ("curl", "jq"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed: the script of {name} was NOT run")
+    rules = (ROOT / "examples" / name / "rules.yaml").read_text(encoding="utf-8")
+    place.rule(rules.replace("wait: 10s", "wait: 1ms"))
+    place.environment["WBOX_SECRET_CI"] = SECRET
+    daemon = place.start("run")
+    until(place.card.exists)
+    script, variables = script_of(name)
+    variables |= {"PATH": os.environ["PATH"], "HOOK_URL": f"{place.url}/hook/ci"}
+    variables["WBOX_HOOK_URL"] = variables["HOOK_URL"]
+    subprocess.run(["sh", "-euc", script], env=variables, check=True, timeout=60)
+    assert "https://ci.example/1" in wbox.wait_for(1)[0]["body"]["message"]
+    ended(daemon)
+
+
+APPS_SCRIPT = """
+const properties = { HOOK_URL: "https://notify.example.com/hook/form", HOOK_TOKEN: "t" };
+global.PropertiesService = { getScriptProperties: () => ({ getProperty: (name) => properties[name] }) };
+const calls = [];
+global.UrlFetchApp = {
+  fetch: (url, options) => {
+    calls.push([url, options]);
+    return { getResponseCode: () => Number(process.argv[1]) };
+  },
+};
+const item = (title, answer) => ({ getItem: () => ({ getTitle: () => title }), getResponse: () => answer });
+const items = [item("Name", "Ayşe"), item("How many?", "3")];
+const response = { getId: () => "r-1", getItemResponses: () => items };
+const range = { getRow: () => 7, getSheet: () => ({ getSheetId: () => 42 }) };
+eval(require("fs").readFileSync(0, "utf8") + ";global.onFormSubmit = onFormSubmit");
+onFormSubmit({ response });
+onFormSubmit({ range, namedValues: { Name: ["Ayşe"], Colours: ["red", "blue"] } });
+console.log(JSON.stringify(calls));
+"""
+
+
+def apps_script(status: int) -> subprocess.CompletedProcess[str]:
+    """Run the script of Google Forms with what Google gives it; each call is answered with a status."""
+    if not shutil.which("node"):
+        pytest.skip("node is not installed: the script of Google Forms was NOT run")
+    code = (ROOT / "examples" / "google-forms" / "Code.gs").read_text(encoding="utf-8")
+    return subprocess.run(
+        ["node", "-e", APPS_SCRIPT, str(status)],
+        input=code,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_script_of_google_forms_posts_the_answers_of_a_form_and_of_a_sheet() -> None:
+    [form, sheet] = json.loads(apps_script(202).stdout)
+    assert form[0] == "https://notify.example.com/hook/form"
+    assert form[1]["headers"] == {"Authorization": "Bearer t"}
+    assert json.loads(form[1]["payload"]) == {"id": "r-1", "answers": {"Name": "Ayşe", "How many?": "3"}}
+    assert json.loads(sheet[1]["payload"]) == {
+        "id": "42-7",
+        "answers": {"Name": "Ayşe", "Colours": "red, blue"},
+    }
+
+
+def test_the_script_of_google_forms_fails_where_the_daemon_refuses() -> None:
+    ran = apps_script(401)
+    assert ran.returncode != 0
+    assert "the daemon answered 401" in ran.stderr
