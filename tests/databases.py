@@ -128,6 +128,8 @@ class Postgres:
         )
         if made.returncode:
             raise OSError(f"initdb failed: {made.stderr.strip()[-500:]}")
+        access = self.folder / "data" / "pg_hba.conf"
+        access.write_text(f"local all keyed scram-sha-256\n{access.read_text()}")
 
     def _reachable(self, programs: Path) -> Path:
         """Return the programs, or a copy of them where the server's user may not enter their folder."""

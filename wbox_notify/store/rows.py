@@ -166,5 +166,5 @@ def circuit(row: Row) -> Circuit:
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Return a list as the JSON that ``json_each`` in a statement takes."""
-    return json.dumps(list(values))
+    """Return a list as the JSON that ``json_each`` in a statement takes; half a character is in no row."""
+    return json.dumps(list(values), ensure_ascii=False).encode("utf-8", "replace").decode()

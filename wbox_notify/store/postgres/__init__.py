@@ -74,10 +74,9 @@ class Postgres:
 
     def _commit(self, batch: Sequence[Job]) -> bool:
         with explained(self._url):
-            connection = self._connected()
+            connection = self._begun()
             tx = Statements(connection)
             try:
-                tx.execute("begin")
                 for job in batch:
                     job.run(tx, fatal=psycopg.OperationalError)
                 number: str | None = tx.one(_NUMBER)["number"]
@@ -106,6 +105,16 @@ class Postgres:
                     return bool(fate == "committed")
             time.sleep(_PAUSE)
         return False
+
+    def _begun(self) -> Connection:
+        """Return the session that writes, in a new transaction; one that was lost is found out here."""
+        if not self._connection.closed:
+            with suppress(psycopg.OperationalError):
+                self._connection.execute("begin")
+                return self._connection
+            self._connection.close()
+        self._connected().execute("begin")
+        return self._connection
 
     def _connected(self) -> Connection:
         """Return the session that writes, a new one where it was lost."""

@@ -136,7 +136,7 @@ def migrate(connection: Connection) -> None:
     """Bring the tables up to date, or refuse those of a newer version; the lock of the owner is taken."""
     tx = Statements(connection)
     with connection.transaction():
-        tx.execute(migrations.MADE)
+        connection.execute(migrations.MADE)
         version = migrations.known(tx.one(migrations.VERSION)["version"])
         for script in (_OURS, *scripts(version)):
             connection.execute(script)
