@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel reference texts docs lock newest clean
+.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel release reference texts docs lock newest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,8 +48,14 @@ reliability: $(VENV)/ready ## Run the tests of the fault catalogue and write doc
 bench: $(VENV)/ready ## Measure each line of docs/performance.md beside its floor (LINE=name: that one; WRITE=1: into the page)
 	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(WRITE),--write) $(LINE)
 
-wheel: $(VENV)/ready ## Build the wheel into dist/
-	$(BIN)/python -m build --no-isolation --wheel
+wheel: $(VENV)/run ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+release: $(VENV)/publish ## Build wheel, source and list of parts (SBOM) into dist/, and try the wheel on each Python here
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/cyclonedx-py requirements locks/run.txt --pyproject pyproject.toml --mc-type application --output-file dist/sbom.json
+	for version in 3.11 3.12 3.13 3.14; do .ci/try-wheel $$version || exit 1; done
 
 reference: $(VENV)/ready ## Write docs/rules.md, settings.md and json.md from the models
 	$(BIN)/python docs/reference.py
@@ -57,7 +63,7 @@ reference: $(VENV)/ready ## Write docs/rules.md, settings.md and json.md from th
 texts: $(VENV)/ready ## Bring the catalogues of translations up to date, and list what is not translated
 	$(BIN)/python docs/texts.py
 
-docs: $(VENV)/docs ## Make the documentation a site, in site/
+docs: $(VENV)/publish ## Make the documentation a site, in site/
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder dirhtml docs site
 
 lock: $(VENV)/ready ## Write locks/ from pyproject.toml, with the newest releases that it allows
@@ -84,8 +90,8 @@ $(VENV)/ready: $(VENV)/run locks/dev.txt
 	$(INSTALL) --require-hashes --requirement locks/dev.txt
 	touch $@
 
-$(VENV)/docs: $(VENV)/run locks/docs.txt
-	$(INSTALL) --require-hashes --requirement locks/docs.txt
+$(VENV)/publish: $(VENV)/run locks/publish.txt
+	$(INSTALL) --require-hashes --requirement locks/publish.txt
 	touch $@
 
 clean: ## Remove generated files

@@ -14,7 +14,7 @@ from wbox_notify.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUN, DEV, DOCS = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt", "docs.txt"))
+RUN, DEV, PUBLISH = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt", "publish.txt"))
 
 BUILD = PYPROJECT["build-system"]["requires"]
 GROUPS = PYPROJECT["dependency-groups"]
@@ -34,7 +34,7 @@ def pinned(lock: str) -> Iterator[tuple[str, str]]:
             yield canonicalize_name(name), rest.split()[0]
 
 
-@pytest.mark.parametrize("lock", [RUN, DEV, DOCS], ids=["run", "dev", "docs"])
+@pytest.mark.parametrize("lock", [RUN, DEV, PUBLISH], ids=["run", "dev", "publish"])
 def test_each_line_of_a_lock_is_a_version_with_hashes_from_no_index_of_its_own(lock: str) -> None:
     entries = [entry for entry in re.split(r"\n(?=[^ ])", lock) if not entry.startswith("#")]
     assert len(entries) > 30
