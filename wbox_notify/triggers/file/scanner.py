@@ -99,7 +99,8 @@ class Scanner:
                 return set()
             if stat.S_ISDIR(status.st_mode):
                 return (yield from self._tree(root, path))
-            if file := self._unseen(root, path, status):
+            seen = root.seen.get(folder, {}).get(name)
+            if not _is_seen(seen, status) and (file := self._file(root, path, status)):
                 yield file
         return set()
 
@@ -171,21 +172,20 @@ class Scanner:
             for entry in entries:
                 if not self._going():
                     return []
-                path = join(folder, entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(path)
+                if _is_seen(seen.get(entry.name), entry):  # first: most files of a listing are known
+                    gone.discard(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(join(folder, entry.name))
                 elif entry.is_file(follow_symlinks=False):
                     gone.discard(entry.name)
-                    if file := self._unseen(root, path, entry):
+                    if file := self._file(root, join(folder, entry.name), entry):
                         yield file
         for name in gone:
             seen.pop(name, None)
         return [path for path in folders if path not in self._roots]
 
-    def _unseen(self, root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> ListedFile | None:
-        """Return a file if a watch wants it and its present version was not seen."""
-        if _is_seen(root, path, entry):  # asked before the patterns: most files of a listing are known
-            return None
+    def _file(self, root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> ListedFile | None:
+        """Return a file if a watch wants it."""
         watches = [watch for watch in root.watches if watch.accepts(path)]
         if not watches:
             if not root.begun or isinstance(entry, os.stat_result):  # at first, and when a hint names it
@@ -260,10 +260,8 @@ def _status(entry: os.stat_result | os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-def _is_seen(root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> bool:
-    """Return whether the present version of a file was seen."""
-    folder, name = split(path)
-    seen = root.seen.get(folder, {}).get(name)
+def _is_seen(seen: tuple[int, ...] | None, entry: os.stat_result | os.DirEntry[str]) -> bool:
+    """Return whether a file still has the mark that it was seen with."""
     if seen is None:
         return False
     status = _status(entry)
