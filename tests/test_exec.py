@@ -19,6 +19,8 @@ rules:
     to: "+90 555 123 45 67"
     send: {text: "{{ body.name }}"}
 """
+WAITS = "i=0; while [ ! -e '{gate}' ] && [ $i -lt 2000 ]; do sleep 0.05; i=$((i + 1)); done"
+"""What a job waits for; it ends by itself, also where a test has failed."""
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_of_much_output_all_is_printed_and_the_last_is_told(jobs: Workplace) -> 
 
 def test_a_job_that_hangs_is_told_and_goes_on(jobs: Workplace) -> None:
     gate = jobs.folder / "gate"
-    script = f"while [ ! -e '{gate}' ]; do sleep 0.05; done; exit 3"
+    script = f"{WAITS.format(gate=gate)}; exit 3"
     process = jobs.start("exec", "--hangs-after", "1ms", "--", "sh", "-c", script)
     until(jobs.has_store)
     until(lambda: [job["state"] for job in told(jobs)] == ["hangs"])
@@ -99,7 +101,7 @@ def test_a_job_that_hangs_is_told_and_goes_on(jobs: Workplace) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_goes_to_the_job_which_decides(jobs: Workplace, number: signal.Signals) -> None:
-    script = "trap 'echo bye; exit 4' TERM INT HUP; echo ready; while :; do sleep 0.05; done"
+    script = f"trap 'echo bye; exit 4' TERM INT HUP; echo ready; {WAITS.format(gate='/nowhere')}"
     process = jobs.start("exec", "--", "sh", "-c", script)
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
@@ -109,8 +111,7 @@ def test_a_signal_goes_to_the_job_which_decides(jobs: Workplace, number: signal.
 
 def test_a_child_that_keeps_the_output_open_does_not_hold_up_the_end(jobs: Workplace) -> None:
     gate = jobs.folder / "gate"
-    waits = f"while [ ! -e '{gate}' ]; do sleep 0.05; done"
-    process = jobs.start("exec", "--", "sh", "-c", f"({waits}) & echo left; exit 0")
+    process = jobs.start("exec", "--", "sh", "-c", f"({WAITS.format(gate=gate)}) & echo left; exit 0")
     assert process.stdout
     assert process.stdout.readline() == "left\n"
     until(lambda: process.poll() is not None)
