@@ -58,6 +58,13 @@ class Planner(PeriodicThread):
 
     def step(self) -> int:
         """Plan what is due and the oldest events, and store what follows; return how many they were."""
+        try:
+            return self._step()
+        except Exception:
+            self._store.arrivals.doubt()
+            raise
+
+    def _step(self) -> int:
         self._turned()
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)

@@ -42,7 +42,7 @@ class Quarantine:
 
     def next(self, now: float) -> list[Event]:
         """Return the oldest events that no plan was made for; empty when there are none."""
-        events = self._store.unplanned(1 if self._one_by_one else _MOST_AT_ONCE, _TEXT_AT_ONCE)
+        events = self._store.arrivals.take(1 if self._one_by_one else _MOST_AT_ONCE, _TEXT_AT_ONCE)
         if not self._through:
             self._mark(events, now)
             self._through = not events

@@ -37,7 +37,7 @@ _WHOLE_EVENT: Mapping[str, Any] = {"do": "event"}
 
 def put_events(
     tx: Transaction,
-    events: Sequence[Event],
+    events: Sequence[Row],
     now: float,
     memories: Sequence[Memory],
     files: Mapping[FileVersion, FileState],
@@ -45,7 +45,7 @@ def put_events(
     """Keep events with what their source remembers; False marks one known before."""
     _remember(tx, memories)
     see(tx, files, now)
-    return _put_events(tx, events, now)
+    return _put_events(tx, events)
 
 
 def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delivery]:
@@ -55,23 +55,23 @@ def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delive
 
 def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[int]:
     """Keep an event together with its plan; return the ids of its deliveries."""
-    _put_events(tx, [event], now)
+    _put_events(tx, [rows.event_row(event, now)])
     _put_plan(tx, plan, now)
     made = {"id": event.id, "most": statements.ALL}
     return [row["id"] for row in tx.execute(statements.DELIVERIES_OF_EVENT, made).fetchall()]
 
 
-def _put_events(tx: Transaction, events: Sequence[Event], now: float) -> list[bool]:
-    ids = rows.listed(event.id for event in events)
+def _put_events(tx: Transaction, events: Sequence[Row]) -> list[bool]:
+    ids = rows.listed(event["id"] for event in events)
     known = {row["id"] for row in tx.execute(statements.EVENTS, {"ids": ids}).fetchall()}
-    new: list[Event] = []
+    new: list[Row] = []
     marks: list[bool] = []
     for event in events:
-        marks.append(event.id not in known)
+        marks.append(event["id"] not in known)
         if marks[-1]:
-            known.add(event.id)
+            known.add(event["id"])
             new.append(event)
-    tx.executemany(statements.PUT_EVENT, [rows.event_row(event, now) for event in new])
+    tx.executemany(statements.PUT_EVENT, new)
     return marks
 
 

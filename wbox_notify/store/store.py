@@ -16,7 +16,8 @@ from wbox_notify.model.log_subject import about
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import DAY, UNLIMITED, Pace
 from wbox_notify.store import claims, plans, rows, statements
-from wbox_notify.store.database import Database, Row, Transaction
+from wbox_notify.store.arrivals import Arrivals
+from wbox_notify.store.database import Database, Row, T, Transaction
 from wbox_notify.store.files import Files
 from wbox_notify.store.queries import Queries
 
@@ -44,6 +45,7 @@ class Store(Queries):
         super().__init__(database)
         self._database: Database = database
         self.files = Files(database)
+        self.arrivals = Arrivals(self.unplanned)
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function, which must not wait, after each change that is on disk."""
@@ -60,9 +62,17 @@ class Store(Queries):
 
         What their source wants to remember, and the files that they tell of, are kept together with them.
         """
-        kept = self._database.write(plans.put_events, events, now, memories, files)
+        new = [rows.event_row(event, now) for event in events]
+        kept = self._database.write(plans.put_events, new, now, memories, files)
         kept.add_done_callback(partial(_note_kept, events))
-        return kept
+        return _followed(kept, partial(self._arrived, new))
+
+    def _arrived(self, put: Sequence[Row], kept: Future[list[bool]]) -> None:
+        """Let the planner find what is on disk now."""
+        if kept.exception():  # after an error of the disk it can be there all the same
+            self.arrivals.doubt()
+        else:
+            self.arrivals.add(row for row, is_new in zip(put, kept.result(), strict=True) if is_new)
 
     def known_events(self, ids: Sequence[str]) -> set[str]:
         """Return those of the event ids that the store has."""
@@ -200,11 +210,15 @@ class Store(Queries):
 
         Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
-        return self._database.write(plans.requeue, ids, states, now)
+        return self._doubtful(self._database.write(plans.requeue, ids, states, now))
 
     def plan_again(self, ids: Sequence[str]) -> Future[int]:
         """Let events be planned once more; return how many. What they have made already is not made twice."""
-        return self._database.write(plans.plan_again, ids)
+        return self._doubtful(self._database.write(plans.plan_again, ids))
+
+    def _doubtful(self, changed: Future[T]) -> Future[T]:
+        """Let the planner ask the store again: events may have lost their plans."""
+        return _followed(changed, lambda _changed: self.arrivals.doubt())
 
     def release_event(self, event_id: str, now: float) -> Future[int]:
         """Let go all that the storm guard holds of one event; return how many."""
@@ -239,6 +253,21 @@ class Store(Queries):
     def prune(self, before: float, most: int) -> Future[int]:
         """Forget at most ``most`` rows of what was finished by then; return how many, 0 when none is left."""
         return self._database.write(_prune, before, most)
+
+
+def _followed(first: Future[T], then: Callable[[Future[T]], None]) -> Future[T]:
+    """Return a future that ends as another one, when that has been followed: whoever waits finds it done."""
+    second: Future[T] = Future()
+
+    def follow(ended: Future[T]) -> None:
+        then(ended)
+        if error := ended.exception():
+            second.set_exception(error)
+        else:
+            second.set_result(ended.result())
+
+    first.add_done_callback(follow)
+    return second
 
 
 def _note_kept(events: Sequence[Event], kept: Future[list[bool]]) -> None:
