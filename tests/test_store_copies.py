@@ -8,6 +8,7 @@ from pathlib import Path
 import forked
 import pytest
 from bench.history import put_message
+from databases import Postgres
 from workplace import Workplace, until
 
 from wbox_notify.errors import Exit, StoreError
@@ -96,6 +97,18 @@ def test_a_copy_that_was_cut_off_cannot_be_run_and_goes_on(full: Path, tmp_path:
             copy(source, target, nothing)
     open_store(at(new)).close()
     assert rows_of(new) == rows_of(full)
+
+
+def test_a_store_goes_to_postgresql_and_back(full: Path, postgres: Postgres, tmp_path: Path) -> None:
+    url, back = postgres.fresh(), tmp_path / "back.db"
+    for source, target in ((at(full), url), (url, at(back))):
+        ran = forked.run(("store", "copy", source, target), tmp_path, {"HOME": str(tmp_path)})
+        assert ran.returncode == 0, ran.stderr
+    assert rows_of(back) == rows_of(full)
+    with closing(open_store(url)) as store:
+        last = store.last_event()
+        put_message(store, "goes on", PHONE)
+        assert store.last_event() > last
 
 
 def test_a_copy_into_a_store_with_rows_of_its_own_is_refused(full: Path, tmp_path: Path) -> None:
