@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from databases import Files, Postgres
 from rulebook import project, rule_file
 from workplace import a_live
 
@@ -41,8 +42,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+def store(engine: Files | Postgres) -> Iterator[Store]:
+    store = open_store(engine.fresh())
     yield store
     store.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import Files, Postgres
 from hypothesis import given
 from hypothesis import strategies as st
 from workplace import a_live, until
@@ -158,8 +159,8 @@ class Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+def store(engine: Files | Postgres) -> Iterator[Store]:
+    store = open_store(engine.fresh())
     yield store
     store.close()
 
@@ -383,14 +384,15 @@ def test_S02_what_came_of_a_message_is_written_before_anything_else_is_sent(
 ) -> None:
     """S02: the outcome cannot be written, so nothing more is sent; then it is, and nothing was doubled."""
     put(store, TEXT, replace(TEXT, phone="905551234568"))
-    blocked = "create trigger full before update of latency on attempt begin select raise(abort, 'full'); end"
-    store._database.write(lambda connection: connection.execute(blocked)).result()
+    blocked = "alter table attempt rename column latency to hidden"
+    store._database.write(lambda tx: tx.execute(blocked)).result()
     with pytest.raises(StoreError):
         dispatcher.step(client)
     with pytest.raises(StoreError):
         dispatcher.step(client)
     assert len(wbox.messages()) == 1
-    store._database.write(lambda connection: connection.execute("drop trigger full")).result()
+    free = "alter table attempt rename column hidden to latency"
+    store._database.write(lambda tx: tx.execute(free)).result()
     drain(dispatcher, client)
     assert store.counts() == {State.SENT: 2}
     assert len(wbox.messages()) == 2

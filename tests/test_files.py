@@ -2,15 +2,16 @@
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from databases import Files, Postgres
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wbox_notify.engine.item import Item
@@ -34,8 +35,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{path}")
+def store(engine: Files | Postgres) -> Iterator[Store]:
+    store = open_store(engine.fresh())
     yield store
     store.close()
 
@@ -90,11 +91,9 @@ def finals(store: Store) -> list[FileVersion]:
     return [final.version for final in found]
 
 
-def test_a_version_is_known_without_its_event(store: Store, path: Path) -> None:
+def test_a_version_is_known_without_its_event(store: Store) -> None:
     seen(store, a_version())
-    with sqlite3.connect(path) as other:
-        other.execute("delete from event")
-    other.close()
+    store._database.write(lambda tx: tx.execute("delete from event")).result()
     assert known(store, a_version(), a_version("b.pdf")) == {a_version().id}
 
 
@@ -184,18 +183,17 @@ VERSIONS = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # it gives a new store each time
 @given(st.lists(VERSIONS, min_size=1, max_size=20))
 def test_F16_any_name_and_any_number_that_a_file_system_gives_can_be_kept(
-    versions: list[FileVersion],
+    engine: Files | Postgres, versions: list[FileVersion]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store(f"sqlite:///{folder}/a.db")
+    with closing(open_store(engine.fresh())) as store:
         store.files.see(dict.fromkeys(versions, FileState.PUT), 1.0).result()
         store.files.settle(versions[0], FileState.LEFT, 1.0, detail=versions[0].path).result()
         assert known(store, *versions) == {version.id for version in versions}
         kept = {(one.path, one.root) for one in store.files.unlooked(DAY)}
         assert kept <= {(version.path, version.root) for version in versions}
-        store.close()
 
 
 def test_a_file_is_final_when_it_is_planned_and_nothing_came_of_it(store: Store) -> None:
@@ -283,6 +281,7 @@ def test_an_open_file_is_not_looked_for(store: Store) -> None:
     assert store.files.unlooked(9 * DAY) == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_what_is_known_of_a_file_is_found_by_indices_alone(store: Store) -> None:
     versions = [a_version(), a_version("b.pdf")]
     seen(store, *versions)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from databases import Files, Postgres
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +23,8 @@ EVEN = 0.5
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+def store(engine: Files | Postgres) -> Iterator[Store]:
+    store = open_store(engine.fresh())
     yield store
     store.close()
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import Files, Postgres
 from hypothesis import given
 from hypothesis import strategies as st
 from workplace import until
@@ -51,8 +51,8 @@ class Past:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/wbox.db")
+def store(engine: Files | Postgres) -> Iterator[Store]:
+    opened = open_store(engine.fresh())
     yield opened
     opened.close()
 

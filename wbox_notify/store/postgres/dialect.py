@@ -100,9 +100,7 @@ class _refused:  # noqa: N801 - reads as a word
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.OperationalError):
-            problem = error.diag.message_primary or str(
-                error
-            )  # without the row, which is of no use to a reader
+            problem = error.diag.message_primary or str(error)  # without the row that it is about
             raise StoreError(Wording("the store cannot take this: {problem}", problem=problem)) from error
 
 
