@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rulebook import project, rule, rule_file
@@ -24,12 +25,30 @@ from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules.triggers import FileTrigger
-from wbox_notify.store import open_store
+from wbox_notify.store import Store, open_store
+from wbox_notify.store.database import Row
+from wbox_notify.store.sqlite import Sqlite
 from wbox_notify.triggers.file.opening import is_local
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Watch
 
 __all__ = ["drop", "inbox"]
+
+
+class CountingDatabase(Sqlite):
+    """A database that counts how often it is asked and written."""
+
+    def __init__(self, path: Path) -> None:
+        self.reads = self.writes = 0
+        super().__init__(path)
+
+    def read(self, statement: str, values: Row | None = None) -> list[Row]:
+        self.reads += 1
+        return super().read(statement, values)
+
+    def write(self, *job: Any) -> Any:
+        self.writes += 1
+        return super().write(*job)
 
 
 def in_a_namespace(script: str, *arguments: str) -> list[str]:
@@ -360,6 +379,27 @@ def test_a_time_that_no_calendar_or_database_takes_stops_nothing(seconds: int) -
         house.enter()
         assert house.take() == 2
         house.store.close()
+
+
+@pytest.mark.parametrize(("number", "batches"), [(1, 1), (500, 1), (1_200, 3)])
+def test_F01_up_to_500_files_are_taken_with_four_reads_and_one_write(
+    tmp_path: Path, drop: Path, number: int, batches: int
+) -> None:
+    """What is known already is listed again without asking the store."""
+    database = CountingDatabase(tmp_path / "a.db")
+    store = Store(database)
+
+    def emit(events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
+        store.put_events(events, 1.0, files=dict.fromkeys(versions, FileState.SEEN)).result()
+
+    source = FileSource([Watch(drop, pdf)], known=store.files.known, emit=emit, report=lambda _line: None)
+    for count in range(number):
+        (drop / f"{count}.pdf").write_bytes(b"x")
+    for _ in range(2):
+        source.sweep()
+        assert (database.reads, database.writes) == (4 * batches, batches)
+    assert store.last_event() == number
+    store.close()
 
 
 @pytest.mark.slow
