@@ -2,6 +2,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -28,12 +29,12 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Past
 from wbox_notify.triggers.file import examine
-from wbox_notify.triggers.file.examine import TEXT_LIMIT
+from wbox_notify.triggers.file.examine import TEXT_LIMIT, Until
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import has_no_writer, opened
 from wbox_notify.triggers.file.readers.text import decode
-from wbox_notify.triggers.file.source import FileSource
-from wbox_notify.triggers.file.watch import Want, Watch
+from wbox_notify.triggers.file.source import FileSource, Waits
+from wbox_notify.triggers.file.watch import ListedFile, Root, Want, Watch
 
 BOUND = 30
 """Seconds after which a test that waits for something gives up."""
@@ -832,6 +833,44 @@ def test_a_file_that_was_seen_is_not_compared_with_the_patterns_again(drop: Path
     source.sweep()
     assert asked == [str(drop / "7.pdf")]
     assert len(inbox.events) == 21
+
+
+def test_a_marker_lets_its_own_file_be_looked_at_and_no_other_that_waits(drop: Path, inbox: Inbox) -> None:
+    asked: list[str] = []
+
+    def known(versions: Sequence[FileVersion]) -> dict[FileVersion, Past]:
+        asked.extend(version.path for version in versions)
+        return inbox.known(versions)
+
+    watch = watch_of(drop, markers=lambda path: frozenset({f"{path}.ok"}))
+    source = source_of(inbox, watch, known=known)
+    for number in range(50):
+        (drop / f"{number}.pdf").write_bytes(b"x")
+    source.sweep()
+    asked.clear()
+    (drop / "7.pdf.ok").touch()
+    source._look([str(drop / "7.pdf.ok")])
+    assert asked == [str(drop / "7.pdf")]
+    assert inbox.names == ["7.pdf"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([*Until, None]), st.integers(0, 70))))
+def test_files_that_wait_are_looked_at_when_they_are_due(steps: list[tuple[str, Until | None, int]]) -> None:
+    """None stands for a file that waits no longer."""
+    clock, due = Clock(), dict[str, float]()
+    waits = Waits(clock)
+    root = Root("/drop", [])
+    for name, until_, seconds in steps:
+        file = ListedFile(root, name, os.stat_result([0] * 10), Want())
+        if until_ is None:
+            waits.drop(name)
+            due.pop(name, None)
+        else:
+            waits.add(file, until_)
+            due[name] = waits._waits[name].due
+        assert waits.next == min(due.values(), default=math.inf)
+        clock.now += seconds
+        assert {*waits.due()} == {*waits.due()} == {name for name in due if due[name] <= clock.now}
 
 
 def test_a_file_that_was_just_made_awaits_its_closing(drop: Path) -> None:

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import islice
-from posixpath import dirname
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
@@ -201,7 +201,7 @@ class Wait:
         since: Since when it has been the same.
         due: When it is looked at again.
         pause: The last growing pause.
-        until: What it waits for.
+        markers: The other files that must be there before it is finished.
     """
 
     mark: tuple[int, ...]
@@ -209,7 +209,7 @@ class Wait:
     since: float
     due: float
     pause: float
-    until: Until
+    markers: frozenset[str]
 
 
 class Waits:
@@ -218,25 +218,34 @@ class Waits:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._waits: dict[str, Wait] = {}
+        self._order: list[tuple[float, str]] = []  # a heap; of a path that is looked at again, old ones stay
+        self._awaited: dict[str, set[str]] = {}
 
     @property
     def next(self) -> float:
         """When to look at one of them again."""
-        return min((wait.due for wait in self._waits.values()), default=math.inf)
+        while self._order and not self._counts(*self._order[0]):
+            heappop(self._order)
+        return self._order[0][0] if self._order else math.inf
 
     def due(self) -> dict[str, Wait]:
         """Return those to look at now, by path."""
+        due: dict[str, Wait] = {}
         now = self._clock()
-        return {path: wait for path, wait in self._waits.items() if wait.due <= now}
+        while self.next <= now:
+            _, path = heappop(self._order)
+            due[path] = self._waits[path]
+        for path, wait in due.items():  # until they have been looked at
+            heappush(self._order, (wait.due, path))
+        return due
+
+    def _counts(self, due: float, path: str) -> bool:
+        wait = self._waits.get(path)
+        return wait is not None and wait.due == due
 
     def beside(self, paths: Iterable[str]) -> set[str]:
-        """Return those that wait for a change beside them, and lie in the folder of one of the paths."""
-        folders = {dirname(path) for path in paths}
-        return {
-            path
-            for path, wait in self._waits.items()
-            if wait.until is Until.CHANGED and dirname(path) in folders
-        }
+        """Return those that wait until one of the paths is there."""
+        return {path for marker in paths for path in self._awaited.get(marker, ())}
 
     def rested(self, file: ListedFile) -> float:
         """Return for how many seconds a file has been the same."""
@@ -261,7 +270,10 @@ class Waits:
             if last:
                 pause = min(last.pause * 2, _SELDOM)
             due = now + (HINTED if until is Until.CHANGED else pause)
-        self._waits[file.path] = Wait(mark, first, since, due, pause, until)
+        self._waits[file.path] = Wait(mark, first, since, due, pause, file.want.markers)
+        heappush(self._order, (due, file.path))
+        for marker in file.want.markers:
+            self._awaited.setdefault(marker, set()).add(file.path)
 
     def age(self, path: str) -> float:
         """Return for how many seconds a file has been waited for."""
@@ -274,7 +286,11 @@ class Waits:
 
     def drop(self, path: str) -> None:
         """Wait for a file no longer."""
-        self._waits.pop(path, None)
+        wait = self._waits.pop(path, None)
+        for marker in wait.markers if wait else ():
+            self._awaited[marker].discard(path)
+            if not self._awaited[marker]:
+                del self._awaited[marker]
 
 
 def _batches(files: Iterator[ListedFile]) -> Iterator[Sequence[ListedFile]]:
