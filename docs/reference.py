@@ -1,9 +1,10 @@
-"""The reference, made of the models: ``make reference`` writes rules.md, settings.md and json.md."""
+"""The reference, made of the models: ``make reference`` writes its pages and that of the gallery."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wbox_notify.cli import gallery
 from wbox_notify.cli.shapes import output_schema
 from wbox_notify.config.values import duration_text
 from wbox_notify.config.yaml.document import open_document
@@ -95,6 +96,18 @@ Times are ISO 8601 with a zone; paths and phone numbers are whole. Later version
 
 | exit code | meaning |
 |---|---|"""
+_GALLERY_HEAD = """\
+# The gallery
+
+Thirty rules to begin with, each with its tests. A new project begins with one or several of them:
+
+```console
+wbox-notify init shop --from new-order --from low-stock
+wbox-notify test
+```
+
+In a project that is there, copy the file into `rules/`. All send to `me`; change names, times and texts as
+you like. The pictures show what the first test of a rule sends. This page is generated from the files."""
 _KINDS = {
     "string": "text",
     "integer": "a number",
@@ -328,8 +341,31 @@ def _listed(offered: Names) -> str:
     return "; ".join(texts)
 
 
+def gallery_reference() -> str:
+    """Return the page of the gallery."""
+    lines = [_GALLERY_HEAD]
+    area = ""
+    for name, path in gallery.names().items():
+        if path.parent.name != area:
+            area = path.parent.name
+            lines.append(f"\n## {area.replace('-', ' ').capitalize()}\n")
+        what = "\n".join(_comments(path)).replace("\n  ", "\n\n      ")
+        lines.append(f"### [{name}](../examples/gallery/{area}/{name}.yaml)\n\n{what}\n")
+        lines.append(f"![{name}: the messages on the phone](gallery/{name}.png)\n")
+    return "\n".join(lines).rstrip("\n")
+
+
+def _comments(path: Path) -> Iterator[str]:
+    """Yield the lines of the comment at the top of a file."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            return
+        yield line.removeprefix("#").removeprefix(" ")
+
+
 if __name__ == "__main__":
     for name, page in (
+        ("gallery", gallery_reference()),
         ("rules", reference()),
         ("settings", settings_reference()),
         ("json", json_reference()),

@@ -6,6 +6,7 @@ from contextlib import closing
 import click
 from click.shell_completion import CompletionItem
 
+from wbox_notify.cli import gallery as shipped
 from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import moment
 from wbox_notify.cli.project import history, open_project
@@ -78,3 +79,9 @@ events = _completer(_events)
 unsent = _completer(_unsent)
 messages = _completer(_sent)
 anything = _completer(_anything)
+
+
+def gallery(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the rules of the gallery that begin as what is typed."""
+    offers = shipped.names().items()
+    return [CompletionItem(name, help=path.parent.name) for name, path in offers if name.startswith(typed)]

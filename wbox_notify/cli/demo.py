@@ -16,6 +16,7 @@ import click
 
 from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
+from wbox_notify.cli.gallery import gallery
 from wbox_notify.cli.logs import log_to_stderr
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import sound
@@ -59,7 +60,7 @@ def demo(once: bool, keep: Path | None, as_json: bool) -> int:
         try:
             if once:
                 _drop_examples(folder / "drop", simulator.url)
-                body = _gallery() / "examples" / "hooks" / "disk-full.json"
+                body = gallery() / "examples" / "hooks" / "disk-full.json"
                 _call_hook(f"{daemon.url}/hook/disk-full", body.read_bytes())
                 _fire(daemon, "lunch-poll")
                 _wait_for_all(simulator, folder / "data" / "wbox-notify.db")
@@ -89,19 +90,12 @@ def _fill(folder: Path, address: str) -> None:
     try:
         (folder / "drop").mkdir(parents=True, exist_ok=True)
         for part in ("rules", "templates"):
-            shutil.copytree(_gallery() / part, folder / part, dirs_exist_ok=True)
+            shutil.copytree(gallery() / part, folder / part, dirs_exist_ok=True)
         for part in ("rules", "tables"):
-            shutil.copytree(_gallery() / "examples" / part, folder / part, dirs_exist_ok=True)
+            shutil.copytree(gallery() / "examples" / part, folder / part, dirs_exist_ok=True)
         (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
     except OSError as error:
         raise WboxError(f"{folder}: {error.strerror}", hint="choose another folder with --keep") from error
-
-
-def _gallery() -> Path:
-    """Return the folder with ``rules``, ``templates`` and ``examples``, in the wheel or in the checkout."""
-    package = Path(str(importlib.resources.files("wbox_notify")))
-    packaged = package / "gallery"
-    return packaged if packaged.is_dir() else package.parent
 
 
 def _daemon(folder: Path, feed: Feed) -> Daemon:
@@ -132,7 +126,7 @@ def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
 
 def _drop_examples(folder: Path, address: str) -> None:
     """Copy the examples and a picture into a watched folder; the simulator serves the picture they name."""
-    for example in sorted((_gallery() / "examples" / "drop").iterdir()):
+    for example in sorted((gallery() / "examples" / "drop").iterdir()):
         text = example.read_text(encoding="utf-8")
         text = text.replace("https://example.com/harbour.png", f"{address}/sim/sample.png")
         (folder / example.name).write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeVar
 
 import click
 
+from wbox_notify.cli import complete
+from wbox_notify.cli.gallery import rule_file
 from wbox_notify.cli.output import fail, json_option, say, say_json
 from wbox_notify.config import private
 from wbox_notify.config.fields import as_zone
@@ -29,6 +31,7 @@ T = TypeVar("T")
 _KEY_FILE = "api-key"
 _TAKEN = (FILE, "rules", "templates", "schema", _KEY_FILE)
 _IGNORED = (f"/{_KEY_FILE}", "/drop/", "/data/")
+_SCHEMA = "# yaml-language-server: $schema=../schema/rules.json\n"
 _NOBODY = "12025550100"
 """A number that is kept free for examples, so that no stranger gets a message."""
 _KEY_VARIABLES = ("WBOX_API_KEY", "WBOX_API_KEY_FILE")
@@ -45,22 +48,35 @@ class _Answers(NamedTuple):
 
 @click.command("init")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "chosen",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete.gallery,
+    help="Begin with a rule of the gallery; several times for several rules.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
 @json_option
 @click.pass_obj
-def init(config: Path | None, folder: Path | None, yes: bool, as_json: bool) -> int:
+def init(
+    config: Path | None, /, folder: Path | None, *, chosen: Sequence[str], yes: bool, as_json: bool
+) -> int:
     """Write a new project: settings, a rule with tests, a template, and the JSON Schema for your editor.
+
+    The gallery (docs/gallery.md) has thirty rules to begin with: `--from new-order`.
 
     In a terminal it asks for your language, number, time zone and wbox key. FOLDER is by default this one;
     what is there already stays as it is.
     """
     folder = plain(folder or config or Path())
     _refuse_project(folder)
+    rules = {f"rules/{name}.yaml": _SCHEMA + rule_file(name) for name in chosen}
     answers = _Answers(spoken.get(), str(system_zone(os.environ)))
     if sys.stdin.isatty() and not yes and not as_json:
         answers = _asked(answers)
     try:
-        written = _write(folder, _files(answers), answers.key)
+        written = _write(folder, _files(answers, rules), answers.key)
     except OSError as error:
         raise WboxError(f"{error.filename or folder}: {error.strerror}") from error
     steps = _steps(folder)
@@ -131,7 +147,7 @@ def _ask(question: str, read: Callable[[str], T], *, default: str | None = None,
             fail(problem_of(error), error.hint, error.exit_code, as_json=False)
 
 
-def _files(answers: _Answers) -> dict[str, str]:
+def _files(answers: _Answers, rules: Mapping[str, str]) -> dict[str, str]:
     """Return the text of each file by its path; the settings make a folder a project, so they are last."""
     region = answers.phone and region_of(answers.phone)
     known = {
@@ -143,11 +159,11 @@ def _files(answers: _Answers) -> dict[str, str]:
         "no_key": _unless(answers.key),
     }
     project = importlib.resources.files("wbox_notify.cli") / "new_project" / answers.lang
+    own = ("templates/new-file.j2", "rules/new-file.yaml")
     return {
         "schema/rules.json": _json(rule_schema()),
         "schema/settings.json": _json(settings_schema()),
-        "templates/new-file.j2": _text(project / "templates" / "new-file.j2"),
-        "rules/new-file.yaml": _text(project / "rules" / "new-file.yaml"),
+        **(rules or {name: _text(project / name) for name in own}),
         FILE: Template(_text(project / FILE)).safe_substitute(known),
     }
 

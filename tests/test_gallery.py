@@ -1,0 +1,66 @@
+"""The gallery: each rule loads beside the settings of a new project, and does what its tests say."""
+
+from pathlib import Path
+
+import pytest
+from pages import ROOT, page
+from reference import gallery_reference
+from workplace import Workplace
+
+from wbox_notify.cli.gallery import names
+from wbox_notify.engine.rule_tests import run_all
+from wbox_notify.rules import Project, load
+
+SETTINGS = """\
+version: 1
+public_url: https://notify.example.com
+contacts: {me: "+90 555 123 45 67"}
+defaults: {tz: Europe/Istanbul, lang: LANG, region: TR}
+"""
+
+
+def project_of(name: str, folder: Path, lang: str = "en") -> Project:
+    """Return a project with one rule of the gallery."""
+    (folder / "rules").mkdir()
+    (folder / "rules" / f"{name}.yaml").write_bytes(names()[name].read_bytes())
+    (folder / "wbox-notify.yaml").write_text(SETTINGS.replace("LANG", lang), encoding="utf-8")
+    return load(folder, {})
+
+
+def test_there_are_thirty_and_each_name_is_that_of_its_rule() -> None:
+    assert len(names()) == len(list(ROOT.glob("examples/gallery/*/*.yaml"))) >= 30
+    assert [name for name, path in names().items() if f"  - id: {name}\n" not in path.read_text()] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_rule_loads_without_a_warning_and_does_what_its_tests_say(name: str, tmp_path: Path) -> None:
+    project = project_of(name, tmp_path)
+    assert [problem.message for problem in project.problems] == []
+    results = list(run_all(project, project.rules))
+    assert results
+    assert [result.complaints for result in results if not result.passed] == []
+
+
+def test_the_page_is_made_of_the_files_and_shows_a_picture_of_each() -> None:
+    assert page("docs/gallery") == f"{gallery_reference()}\n"
+
+
+def test_a_project_begins_with_rules_of_the_gallery(place: Workplace) -> None:
+    place.folder = place.folder.with_name("new")
+    place.folder.mkdir()
+    made = place.json("init", "--from", "new-order", "--from", "power")["files"]
+    assert {"rules/new-order.yaml", "rules/power.yaml"} <= set(made)
+    assert "rules/new-file.yaml" not in made
+    assert place.run("test").returncode == 0
+    assert (
+        (place.folder / "rules/power.yaml")
+        .read_text()
+        .startswith("# yaml-language-server: $schema=../schema")
+    )
+
+
+def test_a_name_that_the_gallery_has_not_is_an_error_that_writes_nothing(place: Workplace) -> None:
+    ran = place.run("init", str(place.folder / "new"), "--from", "new-ordr")
+    assert ran.returncode == 1
+    assert "did you mean `new-order`?" in ran.stderr
+    assert not (place.folder / "new").exists()
