@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rulebook import whole
 from test_store import a_plan, an_event
 
+from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
+from wbox_notify.rules import Live
 from wbox_notify.store import open_store
 from wbox_notify.store.arrivals import Arrivals
+from wbox_notify.store.database import Row
 from wbox_notify.store.rows import event_row
 
 STEPS = st.lists(
@@ -107,4 +113,41 @@ def test_what_was_put_into_the_store_is_planned_without_asking_it(tmp_path: Path
     store.put_plans([a_plan("a"), a_plan("b"), a_plan("c")], 1.0).result()
     store.plan_again(["b"]).result()
     assert [event.id for event in store.arrivals.take(9, math.inf)] == ["b"], "the store is asked again"
+    store.close()
+
+
+RULES = """
+version: 1
+rules:
+  - id: full
+    trigger: {webhook: {path: disk, open: true}}
+    if: body.used > 90
+    to: "+905551112233"
+    send: {text: "{{ body.disk }} is full"}
+"""
+
+
+def a_call(name: str) -> Event:
+    data = {"path": "disk", "method": "POST", "headers": {}, "query": {}, "body": {"disk": name, "used": 91}}
+    return Event(id=name, type="webhook", at=datetime(2026, 11, 23, 9, tzinfo=UTC), data=data)
+
+
+def test_to_plan_a_call_the_store_is_read_twice_and_once_more_to_see_that_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+    planner = Planner(Live(whole(RULES)), store, clock=lambda: 1.0, steady=lambda: 1.0)
+    while planner.step():
+        pass
+    read, reads = store._database.read, list[str]()
+
+    def counted(statement: str, values: Row | None = None) -> list[Row]:
+        reads.append(statement)
+        return read(statement, values)
+
+    monkeypatch.setattr(store._database, "read", counted)
+    store.put_events([a_call("a")], 1.0).result()
+    assert (planner.step(), len(reads)) == (1, 2), "what is due, and whether the rule is silent"
+    assert (planner.step(), len(reads)) == (0, 3)
+    assert [delivery.event_id for delivery in store.deliveries("a")] == ["a"]
     store.close()

@@ -1,6 +1,7 @@
 """From stored events to stored plans: the thread that feeds the engine."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ class Planner(PeriodicThread):
         self._turned = turned
         self._clock = clock
         self._now = Clock(clock, steady, self._follow_clock)
+        self._due = math.inf
         super().__init__("planner", self._turn, "planning paused")
 
     def step(self) -> int:
@@ -69,7 +71,10 @@ class Planner(PeriodicThread):
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
         driver = Driver(self._live.project, self._store, self._rows, moment)
-        driver.wake(self._store.memories_due(now))
+        due = self._store.next_memory()
+        self._due = math.inf if due is None else due
+        if self._due <= now:
+            driver.wake(self._store.memories_due(now))
         # Only now an event is marked as the one that is planned: it is not to blame for what wakes.
         events = self._quarantine.next(now)
         aside = self._quarantine.aside(events)
@@ -107,8 +112,9 @@ class Planner(PeriodicThread):
         file = f"{event.data['name']}: " if event and event.type == "file" else ""
         for decision in planned.plan.decisions:
             level = logging.WARNING if decision.outcome == "failed" else logging.DEBUG
-            with about(event=event_id, rule=decision.rule):
-                log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, file, decision.detail)
+            if log.isEnabledFor(level):
+                with about(event=event_id, rule=decision.rule):
+                    log.log(level, "%s: %s: %s%s", decision.rule, decision.stage, file, decision.detail)
         if self._observer:
             self._observer(event, planned.plan)
 
@@ -116,8 +122,7 @@ class Planner(PeriodicThread):
         """Plan once; return the seconds until a rule wants to be woken, at most 30: the clock may be set."""
         if self.step():
             return 0.0
-        due = self._store.next_memory()
-        return 30.0 if due is None else min(max(due - self._clock(), 0.0), 30.0)
+        return min(max(self._due - self._clock(), 0.0), 30.0)
 
 
 def _log_fault(error: Exception) -> None:

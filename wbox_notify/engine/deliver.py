@@ -87,22 +87,35 @@ def _deliver(
         if quiet.holds(run, reader, notification, context):
             is_held = not quiet.drops(run)
         else:
-            number += _tell_now(run, reader, notification)
+            number += _tell_now(run, reader, notification, context)
     if number:
         run.decide("send", "passed", messages_of(number))
     _escalate(run, notification, len(run.messages) - before)
     return is_held or number > 0
 
 
-def _tell_now(run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False) -> int:
-    """Make the rule's messages for a reader, also of what still waits of the same alert; return how many."""
+def _tell_now(
+    run: RuleRun,
+    reader: Reader,
+    notification: Notification,
+    context: Mapping[str, Any],
+    *,
+    waited: bool = False,
+) -> int:
+    """Make the rule's messages for a reader, also of what still waits of the same alert; return how many.
+
+    ``context`` are the names that the notification gives.
+    """
+    whole = notification
     if notification.item.status:
         older = quiet.take(run, reader, notification)
         if older:
             notification, waited = older.joined(notification), True
     news = told.news(run, reader, notification, waited=waited)
     if news:
-        return _tell(run, reader, news, about(run, news), told_again(run, news))
+        if news is not whole:
+            context = about(run, news)
+        return _tell(run, reader, news, context, told_again(run, news))
     run.decide("send", "stopped", told.unknown(reader))
     return 0
 
@@ -227,9 +240,9 @@ def _release_first(run: RuleRun, reader: Reader, notification: Notification) -> 
         run.decide(QuietState.KIND, "stopped", Wording("resolved; the rule does not notify of that"))
     elif silence.holds(run, [reader], notification):
         return
-    elif not quiet.holds(run, reader, notification, about(run, notification)):
+    elif not quiet.holds(run, reader, notification, context := about(run, notification)):
         before = len(run.messages)
-        _tell_now(run, reader, notification, waited=True)
+        _tell_now(run, reader, notification, context, waited=True)
         _escalate(run, notification, len(run.messages) - before)
         _note_repeat(run, notification)
 

@@ -87,6 +87,13 @@ def _waits(run: RuleRun, item: Item) -> bool:
     return False
 
 
+def _tells_of_ends(notification: Notification) -> bool:
+    """Return whether a notification tells of ends that somebody may not have heard the beginning of."""
+    if notification.digest or notification.step is not None:
+        return False
+    return any(item.is_resolved for item in notification.items)
+
+
 def news(
     run: RuleRun, reader: Reader, notification: Notification, *, waited: bool = False
 ) -> Notification | None:
@@ -94,7 +101,7 @@ def news(
 
     Where nothing is known of a trouble, its end is told, unless all of it ``waited`` for the reader.
     """
-    if notification.digest or notification.step is not None:
+    if not _tells_of_ends(notification):
         return notification
     state = run.recall(ToldState, short(notification.alert)) or ToldState()
     if reader.address not in state.readers and not waited:

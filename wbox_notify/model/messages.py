@@ -1,7 +1,7 @@
 """Messages: Text, Media, CalendarEvent, Poll, and Notice for other services; checked when made."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -192,7 +192,7 @@ KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text,
 
 def notice_of(message: WhatsAppMessage, outlet: str, title: str) -> Notice:
     """Return a WhatsApp message as a text for another service."""
-    return Notice(outlet=outlet, text=readable(message.kind, asdict(message)), title=title)
+    return Notice(outlet=outlet, text=readable(message.kind, dump(message)), title=title)
 
 
 def readable(kind: str, fields: Mapping[str, Any]) -> str:
@@ -211,12 +211,12 @@ def readable(kind: str, fields: Mapping[str, Any]) -> str:
 
 def dump(message: Message) -> dict[str, Any]:
     """Return a message as JSON values, for the store; ``load`` is its inverse."""
-    return {"kind": message.kind, **asdict(message)}
+    return {"kind": message.kind, **{field.name: getattr(message, field.name) for field in fields(message)}}
 
 
-def load(fields: Mapping[str, Any]) -> Message:
-    """Return the message that ``dump`` gave the fields of."""
-    rest = dict(fields)
+def load(values: Mapping[str, Any]) -> Message:
+    """Return the message that ``dump`` gave the values of."""
+    rest = dict(values)
     kind = rest.pop("kind")
     if kind == Notice.kind:
         return Notice(**rest)

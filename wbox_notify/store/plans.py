@@ -50,13 +50,18 @@ def put_events(
 
 def put_plans(tx: Transaction, plans: Sequence[Plan], now: float) -> list[Delivery]:
     """Keep all that follows from events, with the mark that they are planned; return what is to be sent."""
-    return [delivery for plan in plans for delivery in _put_plan(tx, plan, now)]
+    tx.executemany(statements.MARK_PLANNED, [{"now": now, "id": plan.event_id} for plan in plans])
+    tx.executemany(
+        statements.DECIDE,
+        [rows.decision_row(decision, plan.event_id, now) for plan in plans for decision in plan.decisions],
+    )
+    return [delivery for plan in plans for delivery in _follow_plan(tx, plan, now)]
 
 
 def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[int]:
     """Keep an event together with its plan; return the ids of its deliveries."""
     _put_events(tx, [rows.event_row(event, now)])
-    _put_plan(tx, plan, now)
+    put_plans(tx, [plan], now)
     made = {"id": event.id, "most": statements.ALL}
     return [row["id"] for row in tx.execute(statements.DELIVERIES_OF_EVENT, made).fetchall()]
 
@@ -75,11 +80,8 @@ def _put_events(tx: Transaction, events: Sequence[Row]) -> list[bool]:
     return marks
 
 
-def _put_plan(tx: Transaction, plan: Plan, now: float) -> list[Delivery]:
+def _follow_plan(tx: Transaction, plan: Plan, now: float) -> list[Delivery]:
     """Keep what follows from an event; return the deliveries that it puts into the queue."""
-    tx.execute(statements.MARK_PLANNED, {"now": now, "id": plan.event_id})
-    decided = [rows.decision_row(decision, plan.event_id, now) for decision in plan.decisions]
-    tx.executemany(statements.DECIDE, decided)
     _remember(tx, plan.memories)
     queued = _put_deliveries(tx, plan, now)
     for key in plan.over:
@@ -123,18 +125,19 @@ def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: 
     which one is meant, so the new one waits for a person.
     """
     row = rows.delivery_row(planned, event_id, now)
-    if kept := tx.execute(statements.PUT_DELIVERY, row).fetchone():
+    is_new = tx.execute(statements.PUT_DELIVERY, row).rowcount == 1
+    known = tx.execute(statements.OF_KEY, {"key": planned.key}).fetchone()
+    if is_new:
         if planned.again is not None:
             place = {"rule": planned.rule, "event_id": event_id, "key": planned.key}
             _keep_failure(tx, place, planned.again, None)
-        return rows.new_delivery(planned, kept["id"], row)
-    known = tx.execute(statements.OF_KEY, {"key": planned.key}).fetchone()
+        return rows.new_delivery(planned, known["id"], row)
     if row["message"] is None or known["message"] in {None, row["message"]}:
         return None
     name = hashlib.sha256(row["message"].encode("utf-8", "surrogatepass")).hexdigest()[:20]
     facts = {"delivery": known["id"]}
     other = replace(planned, key=f"{planned.key}:{name}", hold=Hold.SAME_KEY, facts=facts, problem=None)
-    if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).fetchone():
+    if tx.execute(statements.PUT_DELIVERY, rows.delivery_row(other, event_id, now)).rowcount:
         detail = Wording("held: {why}", why=reasons.hold(Hold.SAME_KEY, facts))
         decision = Decision(rule=planned.rule, stage="send", outcome="waits", detail=detail)
         tx.execute(statements.DECIDE, rows.decision_row(decision, event_id, now))

@@ -202,9 +202,9 @@ values
     :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :hold, :facts,
     :now, :now, :now, :expires, :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
-returning id
 """
-"""Keep a delivery. A number that a person has read on a list never becomes that of another delivery."""
+"""Keep a delivery, whose number ``OF_KEY`` finds; ``returning`` costs as much as the insert itself. A number
+that a person has read on a list never becomes that of another delivery."""
 
 KEEP_NUMBER = """
 insert into memory (rule, kind, key, value, due) values ('-', 'number', '', cast(:id as text), null)
