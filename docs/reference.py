@@ -350,7 +350,7 @@ def gallery_reference() -> str:
             area = path.parent.name
             lines.append(f"\n## {area.replace('-', ' ').capitalize()}\n")
         what = "\n".join(_comments(path)).replace("\n  ", "\n\n      ")
-        lines.append(f"### [{name}](../examples/gallery/{area}/{name}.yaml)\n\n{what}\n")
+        lines.append(f"### {name}\n\n{what}\n\n[The rule](../examples/gallery/{area}/{name}.yaml)\n")
         lines.append(f"![{name}: the messages on the phone](gallery/{name}.png)\n")
     return "\n".join(lines).rstrip("\n")
 
