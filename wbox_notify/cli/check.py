@@ -15,7 +15,7 @@ from wbox_notify.daemon.preview import Preview, preview
 from wbox_notify.errors import StoreError
 from wbox_notify.model.file_version import Known
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import _, plural
+from wbox_notify.model.texts import _, plural, spoken
 from wbox_notify.rules import Project
 from wbox_notify.rules.check import check as find_problems
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
@@ -75,7 +75,7 @@ def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> Non
             line += " " + plural("(at least {number} new file)", "(at least {number} new files)", new)
         say(line)
     for folder in files.unwanted:
-        say(f"    {printable(str(folder))}")
+        say(f"    {printable(folder.text.to(spoken.get()))}")
     print_problems(problems)
     wrong = len(errors(problems))
     parts = [

@@ -15,7 +15,7 @@ from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.engine.rule_tests import RuleTestResult, run_all
 from wbox_notify.errors import Exit
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import _
+from wbox_notify.model.texts import _, spoken, translated
 
 
 @click.command("test")
@@ -76,7 +76,7 @@ def _print(results: Sequence[RuleTestResult], seconds: float) -> None:
         if not result.passed:
             say(f"      {result.rule.file}:{result.test.line}")
         for complaint in result.complaints:
-            say(f"      {printable(complaint)}")
+            say(f"      {printable(translated(complaint, spoken.get()))}")
     failed = sum(not result.passed for result in results)
     passed, time_taken = len(results) - failed, lasted(seconds)
     say(_("{passed} passed, {failed} failed in {time}", passed=passed, failed=failed, time=time_taken))

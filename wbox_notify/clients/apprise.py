@@ -15,6 +15,7 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.messages import Notice
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.texts import Wording
 
 _SERVICES = "https://appriseit.com/services/"
 _OURS = "wboxq"
@@ -67,16 +68,19 @@ def check(url: str) -> None:
     scheme = _scheme(url)
     if scheme == _OURS:
         raise ConfigError(
-            f"{_OURS}:// leads back into this queue", hint="name another service: ntfy://TOPIC, mailto://…"
+            Wording("{scheme}:// leads back into this queue", scheme=_OURS),
+            hint="name another service: ntfy://TOPIC, mailto://…",
         )
     known, service = _read(url)
     if service is not None:
         return
     if scheme in known or scheme in {"http", "https"}:
-        hint = f"its service has its own form of address: {_SERVICES}"
-        raise ConfigError(f"Apprise cannot make a service of this {scheme}:// address", hint=hint)
-    hint = did_you_mean(scheme, known) or f"those that it knows: {_SERVICES}"
-    raise ConfigError(f"Apprise knows no service `{scheme}`", hint=hint)
+        hint = Wording("its service has its own form of address: {services}", services=_SERVICES)
+        raise ConfigError(
+            Wording("Apprise cannot make a service of this {scheme}:// address", scheme=scheme), hint=hint
+        )
+    near = did_you_mean(scheme, known) or Wording("those that it knows: {services}", services=_SERVICES)
+    raise ConfigError(Wording("Apprise knows no service `{scheme}`", scheme=scheme), hint=near)
 
 
 class Outlets:

@@ -204,10 +204,14 @@ def folder_of(project: Project, destination: Destination, template: Template, ev
     (item,) = items_of(rule, event)
     text = template.render(context(project, rule, item, event.at))
     if not text.strip("/ ") or _climbs(text) > _climbs(template.source.partition("{")[0]):
-        raise WboxError(f"{text!r} is not a folder for {event.data['name']!r}")
+        raise WboxError(Wording("{text!r} is not a folder for {name!r}", text=text, name=event.data["name"]))
     path = str(as_path(text, destination.trigger.root))
     if part := project.settings.own.closed_at(path):
-        raise WboxError(f"{path!r} belongs to the daemon ({part.what}), so nothing is put there")
+        raise WboxError(
+            Wording(
+                "{path!r} belongs to the daemon ({what}), so nothing is put there", path=path, what=part.what
+            )
+        )
     return path
 
 

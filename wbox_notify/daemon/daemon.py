@@ -32,6 +32,7 @@ from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project, load
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
@@ -366,4 +367,6 @@ def _write(path: Path, content: bytes) -> None:
         hint = "WBOX_DATA_DIR must name a folder that can be written"
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             hint = "free some space"
-        raise StoreError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
+        raise StoreError(
+            Wording("{path} cannot be written: {reason}", path=path, reason=error.strerror), hint=hint
+        ) from error

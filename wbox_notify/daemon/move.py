@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.file_version import FileVersion
+from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.identity import is_still
 from wbox_notify.triggers.file.opening import opened
 
@@ -133,9 +134,9 @@ def _check(version: FileVersion, folder: int) -> None:
     try:
         status = os.stat(basename(version.path), dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        raise ChangedError(f"{version.path!r} is gone") from None
+        raise ChangedError(Wording("{path!r} is gone", path=version.path)) from None
     if not stat.S_ISREG(status.st_mode) or not is_still(version, folder, basename(version.path), status):
-        raise ChangedError(f"{version.path!r} has changed since")
+        raise ChangedError(Wording("{path!r} has changed since", path=version.path))
 
 
 def _copied(version: FileVersion, source: int, shelf: _Shelf) -> str:
@@ -210,7 +211,7 @@ def _source(version: FileVersion) -> Iterator[int]:
     """Give a descriptor of the folder that a file lies in; a root that is away may come back."""
     folder = dirname(version.path)
     if Path(version.root).is_dir() and not os.path.lexists(folder):
-        raise ChangedError(f"{version.path!r} is gone")
+        raise ChangedError(Wording("{path!r} is gone", path=version.path))
     with _opened(version.root, folder) as descriptor:
         yield descriptor
 

@@ -16,6 +16,7 @@ from wbox_notify.daemon.file_intake import watches
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project, Rule
 from wbox_notify.rules.patterns import Miss
 from wbox_notify.rules.triggers import FileTrigger
@@ -39,10 +40,16 @@ class Unwanted(NamedTuple):
     number: int
     names: list[str]
 
-    def __str__(self) -> str:
-        files = "1 file" if self.number == 1 else f"{self.number} files"
-        more = f" and {self.number - len(self.names)} more" if self.number > len(self.names) else ""
-        return f"{files} in {self.folder} that no rule takes: {', '.join(self.names)}{more}"
+    @property
+    def text(self) -> Wording:
+        """How many they are, with some of their names, for any language."""
+        names: str = ", ".join(self.names)
+        if self.number > len(self.names):
+            names = Wording("{names} and {number} more", names=names, number=self.number - len(self.names))
+        text = Wording("{number} files in {folder} that no rule takes: {names}")
+        if self.number == 1:
+            text = Wording("1 file in {folder} that no rule takes: {names}")
+        return text.about(number=self.number, folder=self.folder, names=names)
 
 
 class Preview(NamedTuple):
@@ -76,7 +83,7 @@ def preview(project: Project, known: Known) -> Preview:
     for root, spot in roots.items():
         near, others = _unmatched(triggers, root, deadline)
         if near.number:
-            problems.append(spot.warning("WBX355", str(near)))
+            problems.append(spot.warning("WBX355", near.text))
         if others.number:
             unwanted.append(others)
     return Preview(new, problems, unwanted, time.monotonic() < deadline)
@@ -204,21 +211,30 @@ def _warnings(
     if trigger.existing is None and files > project.settings.storm_guard:
         yield spot.warning(
             "WBX337",
-            f"{files} new files: `{rule.id}` would send {_messages(rule, files)}",
+            Wording(
+                "{files} new files: `{id}` would send {messages}",
+                files=files,
+                id=rule.id,
+                messages=_messages(rule, files),
+            ),
             "`existing: ignore` leaves them out, `existing: process` confirms that you want this",
         )
     if trigger.poll is None and _is_shared(trigger.root):
         yield spot.warning(
             "WBX338",
-            f"{trigger.root} reports no changes: it is listed every {UNHINTED:.0f} seconds",
+            Wording(
+                "{root} reports no changes: it is listed every {seconds:.0f} seconds",
+                root=trigger.root,
+                seconds=UNHINTED,
+            ),
             "it is on a network or special file system; `poll` sets the interval",
         )
 
 
 def _messages(rule: Rule, files: int) -> str:
     if rule.group or rule.digest:
-        return "messages about all of them"
-    return f"{files * len(rule.to) * len(rule.send)} messages"
+        return Wording("messages about all of them")
+    return Wording("{number} messages", number=files * len(rule.to) * len(rule.send))
 
 
 def _is_shared(root: Path) -> bool:

@@ -79,7 +79,7 @@ class Driver:
             rows = self._rows(asked)
         except Exception as error:  # noqa: BLE001 - one file must not stop all others
             fault = error
-            rows = Slice(problem=f"internal error: {error!r}")
+            rows = Slice(problem=Wording("internal error: {error}", error=repr(error)))
         self._room -= min(self._room, len(rows.rows) + 1)
         return rows, fault
 

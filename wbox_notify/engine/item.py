@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.triggers import WebhookTrigger
 from wbox_notify.triggers.file.readers.json_items import value_of
@@ -163,4 +164,6 @@ def _json(file: Mapping[str, Any]) -> Any:
     try:
         return value_of(file["text"])
     except (ValueError, RecursionError) as error:
-        raise WboxError(f"file.json: {file['name']} is not JSON: {error}") from None
+        raise WboxError(
+            Wording("file.json: {name} is not JSON: {error}", name=file["name"], error=error)
+        ) from None

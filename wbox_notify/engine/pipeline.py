@@ -24,6 +24,7 @@ from wbox_notify.engine.state import Notification
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Verdict
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules.names import CALL
 
 
@@ -150,7 +151,9 @@ def _elements(run: RuleRun, items: Iterable[Item]) -> Iterator[Item]:
         name, expression = run.rule.for_each
         elements = expression.value(run.context(item))
         if not isinstance(elements, list):
-            raise WboxError(f"{expression.source} is not a list", hint="for_each takes a list")
+            raise WboxError(
+                Wording("{source} is not a list", source=expression.source), hint="for_each takes a list"
+            )
         for element in json.loads(json.dumps(elements, default=str)):
             yield item._replace(data={**item.data, name: element}, key=None, status=None)
         if not expression.names.keys() & (item.data.keys() - CALL.keys()):

@@ -13,6 +13,7 @@ from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_run import StateReader
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Project
 from wbox_notify.triggers.file.rows import Slice, Wanted
 from wbox_notify.triggers.webhook.hooks import Hook
@@ -49,7 +50,9 @@ def called(hook: Hook, call: Call) -> Event:
     """
     event = hook.event(call)
     if not isinstance(event, Event):
-        raise WboxError(f"such a call only tests the hook, which answers {json.dumps(dict(event))}")
+        raise WboxError(
+            Wording("such a call only tests the hook, which answers {answer}", answer=json.dumps(dict(event)))
+        )
     return replace(event, id=f"webhook:{hook.path}:{uuid.uuid4()}")
 
 

@@ -153,7 +153,12 @@ def _key(how: Remind, context: Mapping[str, Any]) -> str:
     values = values_of(how.key, context)
     for expression, value in zip(how.key, values, strict=True):
         if value is None or value == "":
-            raise WboxError(f"key: {expression.source} is empty, so nothing shows what a new date belongs to")
+            raise WboxError(
+                Wording(
+                    "key: {source} is empty, so nothing shows what a new date belongs to",
+                    source=expression.source,
+                )
+            )
     return key_of(values)
 
 
@@ -161,7 +166,9 @@ def _check_key(state: RemindState, older: RemindState) -> None:
     """Raise WboxError where another row of the same table has the same key, and another date."""
     same = (state.source, state.reading) == (older.source, older.reading)
     if state.source and same and state.item.place != older.item.place:
-        raise WboxError(f"its key is that of row {older.item.place} too, which has another date")
+        raise WboxError(
+            Wording("its key is that of row {place} too, which has another date", place=older.item.place)
+        )
 
 
 def _date(run: RuleRun, how: Remind, context: Mapping[str, Any]) -> datetime:

@@ -16,6 +16,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage, Remembered
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import WhatsAppMessage, notice_of
+from wbox_notify.model.texts import problem_of
 from wbox_notify.rules import Project
 from wbox_notify.triggers.file.rows import Rows, Slice, Wanted
 
@@ -134,7 +135,7 @@ class ReplayStore:
             file = BytesIO(self.contents[asked.path])
             return Rows(file, asked.path, asked.reading).take(asked.start, asked.most)
         except WboxError as error:
-            return Slice(problem=str(error))
+            return Slice(problem=problem_of(error))
 
     def _put(self, plan: Plan) -> None:
         for memory in plan.memories:

@@ -12,7 +12,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage, Verdict
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, worded
 from wbox_notify.rules import Project, Rule
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Reading, Slice, Wanted
@@ -20,6 +20,11 @@ from wbox_notify.triggers.file.rows import Reading, Slice, Wanted
 SLICE = 500
 """How many rows are followed in one plan."""
 
+_NONE = {
+    "rows": Wording("there are no rows in it"),
+    "lines": Wording("there are no lines in it"),
+    "events": Wording("there are no events in it"),
+}
 _LISTED = 1000
 """So many rows of a file that failed are listed and kept as dead messages; of more, the numbers are told."""
 
@@ -195,7 +200,7 @@ def _take(run: RuleRun, state: RowsState, rows: Slice, follow: Follow) -> RowsSt
     state = replace(state, version=state.version or rows.version)
     problem = rows.problem
     if not (rows.rows or problem or state.rows or state.table):  # it may be the wrong file
-        problem = Wording("there are no {what} in it", what=run.rule.reads)
+        problem = _NONE[run.rule.reads or "rows"]
     if problem:
         where = state.name
         if state.next > 1:
@@ -365,7 +370,7 @@ def _place(file: str, row: int) -> Wording:
 
 
 def _at(place: str, text: str) -> Wording:
-    return Wording("{place}: {text}", place=place, text=text)
+    return Wording("{place}: {problem}", place=place, problem=worded(text))
 
 
 def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> list[PlannedMessage]:
@@ -373,7 +378,7 @@ def _placed(messages: Sequence[PlannedMessage], place: str, *, listed: bool) -> 
     placed: list[PlannedMessage] = []
     for planned in messages:
         if planned.problem and listed:
-            placed.append(replace(planned, problem=f"{place}: {planned.problem}"))
+            placed.append(replace(planned, problem=_at(place, planned.problem)))
         elif listed or planned.message:
             placed.append(planned)
     return placed

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from wbox_notify.engine.item import Item, context, key_of, short
 from wbox_notify.engine.state import Retry, State, state_of
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model import reasons
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import (
@@ -23,7 +23,7 @@ from wbox_notify.model.deliveries import (
 from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import one_line
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, problem_with_hint, with_hint, worded
 from wbox_notify.rules import Contact, Project, Rule
 from wbox_notify.rules.recipients import OnCall, Outlet, Person, Reader, distinct
 from wbox_notify.rules.rule import Draft, Translations
@@ -144,19 +144,21 @@ class RuleRun:
             Decision(rule=self.rule.id, stage=stage, outcome=outcome, detail=one_line(detail))
         )
 
-    def fail(self, stage: str, problem: str, origin: str, retry: Retry, *, where: str = "") -> None:
+    def fail(self, stage: str, problem: str, origin: str, retry: Retry, *, names_stage: bool = False) -> None:
         """Note that the rule cannot be followed: that stays in the queue as dead until it is retried.
 
-        ``where`` stands before the problem in the queue, in which nothing else says the stage.
+        With ``names_stage`` it stands before the problem in the queue, in which nothing else says it.
         """
         problem = one_line(problem)
         self.decide(stage, "failed", problem)
+        if names_stage:
+            problem = Wording("{stage}: {problem}", stage=stage, problem=problem)
         self.messages.append(
             PlannedMessage(
                 key=f"{origin}:{self.rule.id}:-",
                 rule=self.rule.id,
                 message=None,
-                problem=f"{where}{problem}",
+                problem=problem,
                 again=retry.again(),
             )
         )
@@ -181,8 +183,7 @@ class RuleRun:
                 else:
                     self.changes[place] = change
             stage = self.stage or stage
-            where = f"{stage}: "  # the error of a message begins with its field, which may be the same word
-            self.fail(stage, error.with_hint.removeprefix(where), origin, retry, where=where)
+            self.fail(stage, _problem_at(stage, error), origin, retry, names_stage=True)
             while self.despite:
                 self.despite.pop()()
             return False
@@ -229,7 +230,13 @@ class RuleRun:
                 if isinstance(message, Media) and message.url:
                     check_public(message.url, self.project.settings.url)
             except WboxError as error:
-                problem = f"send[{number}].{draft.kind} to {reader.name}: {error.with_hint}"
+                problem = Wording(
+                    "send[{number}].{kind} to {name}: {problem}",
+                    number=number,
+                    kind=draft.kind,
+                    name=reader.name,
+                    problem=problem_with_hint(error),
+                )
                 once_more = replace(retry, do="tell", reader=reader.address, draft=number)
                 self.fail("send", problem, f"{origin}:{number}:{reader.address}", once_more)
             else:
@@ -265,6 +272,13 @@ class RuleRun:
     def readers(self, about: Mapping[str, Any]) -> list[Reader]:
         """Return all who are told by the rule: its recipients and its outlets."""
         return [*self.recipients(self.rule.to, about), *self.rule.via]
+
+
+def _problem_at(stage: str, error: WboxError) -> Wording:
+    """Return what an error says at a stage, but for its field where that is the same word."""
+    if isinstance(error, MessageError) and error.field == stage:
+        return with_hint(worded(error.problem), error.hint)
+    return problem_with_hint(error)
 
 
 def memory_of(rule: str, kind: str, key: str, change: Change) -> Memory:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import reduce
 from itertools import zip_longest
 from typing import Any, NoReturn, TypeVar
 
@@ -13,6 +14,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.recipients import shown
 from wbox_notify.rules.rule import Given, RuleTest
@@ -58,7 +60,7 @@ def run(project: Project, rule: Rule, test: RuleTest) -> RuleTestResult:
                 store.happen(event)
         store.wait_for(test.until)
     except WboxError as error:
-        return RuleTestResult(rule, test, (str(error),))
+        return RuleTestResult(rule, test, (problem_of(error),))
     return RuleTestResult(rule, test, tuple(_complaints(store, rule, test)))
 
 
@@ -68,7 +70,7 @@ def _time_of(store: ReplayStore, rule: Rule, given: Given) -> datetime:
     if given.at:
         at = _local(given.at, store.project.settings.tz)
         if at < store.now:
-            message = f"an input at {given.at:%Y-%m-%d %H:%M:%S} comes before the one above it"
+            message = Wording("an input at {at:%Y-%m-%d %H:%M:%S} comes before the one above it", at=given.at)
             raise WboxError(message, hint="put the inputs in the order of their times")
         return at + passed
     at = store.now + passed
@@ -121,7 +123,7 @@ def _put_table(store: ReplayStore, table: Table, given: Given) -> None:
     """Let a table have the contents of an input from now on."""
     name = given.data.get("name", table.path.name)
     if name != table.path.name:
-        raise WboxError(f"the rule reads {table.path.name}, not {name}")
+        raise WboxError(Wording("the rule reads {table}, not {name}", table=table.path.name, name=name))
     store.contents[str(table.path)] = _contents(given, table.reading)
 
 
@@ -164,8 +166,10 @@ def _nominal(store: ReplayStore, rule: Rule, kind: str) -> Iterator[Event]:
         return
     stage, reason = "holiday", next(filter(None, (schedule.skips(now) for schedule in schedules)), "")
     if not reason:
-        zone = schedules[0].zone
-        stage, reason = kind, f"{_said(now, zone)} is none of its times; the next is {_said(due, zone)}"
+        zone, stage = schedules[0].zone, kind
+        reason = Wording(
+            "{at} is none of its times; the next is {due}", at=_said(now, zone), due=_said(due, zone)
+        )
     decision = Decision(rule=rule.id, stage=stage, outcome="stopped", detail=reason)
     store.decisions.append((now, decision))
 
@@ -176,7 +180,9 @@ def _trigger(rule: Rule, kind: type[_T]) -> _T:
 
 
 def _no_trigger(rule: Rule) -> NoReturn:
-    raise WboxError(f"the rule {rule.id} has no such trigger", hint="`when` has to fit `trigger`")
+    raise WboxError(
+        Wording("the rule {id} has no such trigger", id=rule.id), hint="`when` has to fit `trigger`"
+    )
 
 
 def _complaints(store: ReplayStore, rule: Rule, test: RuleTest) -> Iterator[str]:
@@ -192,12 +198,19 @@ def _unlike_messages(store: ReplayStore, test: RuleTest) -> Iterator[str]:
     sent = [(at, planned.message) for at, planned in store.messages if planned.message]
     for number, (expected, got) in enumerate(zip_longest(test.expect, sent), start=1):
         if expected is None and got:
-            yield f"message {number} is not expected: {_shown(store, *got)}"
+            yield Wording(
+                "message {number} is not expected: {message}", number=number, message=_shown(store, *got)
+            )
         elif got is None:
-            yield f"message {number} did not come: {_plain(expected)} ({_stopped(store)})"
+            yield Wording(
+                "message {number} did not come: {parts} ({why})",
+                number=number,
+                parts=_plain(expected),
+                why=_stopped(store),
+            )
         elif differences := list(_differences(store, expected or {}, *got)):
-            yield f"message {number}: {_shown(store, *got)}"
-            yield from (f"  {difference}" for difference in differences)
+            yield Wording("message {number}: {message}", number=number, message=_shown(store, *got))
+            yield from (Wording("  {difference}", difference=difference) for difference in differences)
 
 
 def _not_skipped(store: ReplayStore, by: str) -> Iterator[str]:
@@ -206,13 +219,15 @@ def _not_skipped(store: ReplayStore, by: str) -> Iterator[str]:
         skipped = decision.stage == by or decision.detail.startswith(by)
         if skipped and decision.outcome == "stopped":
             return
-    yield f"expected to be skipped by {by}, but {_stopped(store)}"
+    yield Wording("expected to be skipped by {by}, but {why}", by=by, why=_stopped(store))
 
 
 def _stopped(store: ReplayStore) -> str:
     """Return what stopped the rule, in words."""
     reasons = [decision.detail for _, decision in store.decisions if decision.outcome == "stopped"]
-    return "; ".join(reasons) or "nothing stopped it"
+    if not reasons:
+        return Wording("nothing stopped it")
+    return reduce(lambda some, last: Wording("{some}; {last}", some=some, last=last), reasons)
 
 
 def _differences(
@@ -221,13 +236,13 @@ def _differences(
     parts = dict(expected)
     when, to, via = parts.pop("at", None), parts.pop("to", None), parts.pop("via", None)
     if when is not None and _local(when, store.project.settings.tz) != at.replace(microsecond=0):
-        yield f"expected at {when}"
+        yield Wording("expected at {when}", when=when)
     if to is not None:
         phones = [contact.phone for contact in store.project.recipients(str(to), at)]
         if message.recipient not in phones:
-            yield f"expected to {to}"
+            yield Wording("expected to {to}", to=to)
     if via is not None and (not isinstance(message, Notice) or message.outlet != via):
-        yield f"expected via {via}"
+        yield Wording("expected via {via}", via=via)
     yield from _unlike_parts(parts, message)
 
 
@@ -236,7 +251,7 @@ def _unlike_parts(expected: Mapping[str, Any], message: Message) -> Iterator[str
     own_kind = "text" if isinstance(message, Notice) else message.kind
     for kind, value in expected.items():
         if kind != own_kind:
-            yield f"expected a {kind}"
+            yield Wording("expected a {kind}", kind=kind)
         elif isinstance(value, Mapping) and "contains" not in value:
             for field, part in value.items():
                 yield from _unlike(f"{kind}.{field}", part, parts.get(field))
@@ -271,12 +286,12 @@ def _unlike(what: str, expected: Any, got: Any) -> Iterator[str]:
         parts = expected["contains"]
         for part in parts if isinstance(parts, list) else [parts]:
             if str(part) not in text:
-                yield f"{what} does not contain {str(part)!r}"
+                yield Wording("{what} does not contain {part!r}", what=what, part=str(part))
     elif isinstance(expected, list):
         if list(map(str, expected)) != got:
-            yield f"expected {what} {expected}"
+            yield Wording("expected {what} {value}", what=what, value=expected)
     elif str(expected).strip() != text.strip():
-        yield f"expected {what} {str(expected).strip()!r}"
+        yield Wording("expected {what} {value!r}", what=what, value=str(expected).strip())
 
 
 def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
@@ -285,14 +300,14 @@ def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
     for expected in test.next_runs:
         due = _due_from(schedules, now + timedelta(microseconds=1))
         if due is None or due != _local(expected, zone):
-            yield f"next run: expected {expected}, got {_said(due, zone)}"
+            yield Wording("next run: expected {expected}, got {due}", expected=expected, due=_said(due, zone))
             return
         now = due
 
 
 def _said(moment: datetime | None, zone: tzinfo) -> str:
     if moment is None:
-        return "never"
+        return Wording("never")
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
@@ -305,7 +320,13 @@ def _local(moment: datetime | str | None, zone: tzinfo) -> datetime:
 def _shown(store: ReplayStore, at: datetime, message: Message) -> str:
     local = at.astimezone(store.project.settings.tz)
     reader = shown(store.project.reader_of(message))
-    return f"{local:%Y-%m-%d %H:%M:%S} {message.kind} to {reader} {_plain(_parts(message))}"
+    return Wording(
+        "{at:%Y-%m-%d %H:%M:%S} {kind} to {reader} {parts}",
+        at=local,
+        kind=message.kind,
+        reader=reader,
+        parts=_plain(_parts(message)),
+    )
 
 
 def _plain(parts: Mapping[str, Any] | None) -> str:

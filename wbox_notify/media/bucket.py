@@ -22,6 +22,7 @@ from wbox_notify.config.media import Bucket
 from wbox_notify.media.ingest import MediaError
 from wbox_notify.media.kinds import disposition
 from wbox_notify.media.spool import Item
+from wbox_notify.model.texts import Wording
 
 _TIMEOUT = Timeout(connect=10.0, read=60.0)
 _SERVER_ERROR = 500
@@ -88,13 +89,21 @@ def _client(bucket: Bucket) -> Iterator[Minio]:
     except S3Error as error:
         code = re.sub("[^A-Za-z].*", "", error.code or "", flags=re.DOTALL)[:50]
         retry = error.response.status >= _SERVER_ERROR or code in _PASSING
-        raise MediaError(f"the bucket {bucket.name} refuses: {code}", retry=retry) from None
+        raise MediaError(
+            Wording("the bucket {name} refuses: {code}", name=bucket.name, code=code), retry=retry
+        ) from None
     except (MinioException, ParseError, UnicodeDecodeError):
-        raise MediaError(f"{parts.netloc} does not answer as a bucket does", retry=True) from None
+        raise MediaError(
+            Wording("{host} does not answer as a bucket does", host=parts.netloc), retry=True
+        ) from None
     except HTTPError as error:
-        raise MediaError(f"{parts.netloc} cannot be reached: {cause(error)}", retry=True) from None
+        raise MediaError(
+            Wording("{host} cannot be reached: {reason}", host=parts.netloc, reason=cause(error)), retry=True
+        ) from None
     except ValueError as error:
-        raise MediaError(f"the bucket {bucket.name} cannot be used: {error}") from None
+        raise MediaError(
+            Wording("the bucket {name} cannot be used: {error}", name=bucket.name, error=error)
+        ) from None
     finally:
         pool.clear()
 

@@ -16,6 +16,7 @@ from wbox_notify.media.kinds import HEAD, recognise, safe_name
 from wbox_notify.media.spool import Copy, Spool
 from wbox_notify.model.file_version import is_told
 from wbox_notify.model.text import one_line
+from wbox_notify.model.texts import Wording
 
 _PASSING = frozenset(
     {
@@ -25,7 +26,12 @@ _PASSING = frozenset(
 )
 """Errors of a disk or a system that may pass."""
 
-_WHAT = {"image": "a picture", "video": "a video", "audio": "a sound", "document": "a document"}
+_WHAT = {
+    "image": Wording("a picture"),
+    "video": Wording("a video"),
+    "audio": Wording("a sound"),
+    "document": Wording("a document"),
+}
 _UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
 
 
@@ -63,12 +69,17 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
         # Checked before it is opened: opening a device or a pipe may act on it, or wait for its other end.
         handle = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise MediaError(f"{path} cannot be opened: {_reason(error)}", retry=passes(error)) from None
+        raise MediaError(
+            Wording("{path} cannot be opened: {reason}", path=path, reason=_reason(error)),
+            retry=passes(error),
+        ) from None
     try:
         _check(path, os.fstat(handle), Path(f"/proc/self/fd/{handle}").readlink(), roots, own)
         descriptor = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MediaError(f"{path} cannot be read: {_reason(error)}", retry=passes(error)) from None
+        raise MediaError(
+            Wording("{path} cannot be read: {reason}", path=path, reason=_reason(error)), retry=passes(error)
+        ) from None
     finally:
         os.close(handle)
     try:
@@ -80,23 +91,29 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
 def _check(path: Path, status: os.stat_result, real: Path, roots: Iterable[Path] | None, own: Own) -> None:
     """Refuse what is not a regular file with one name, in an allowed folder and not of the daemon."""
     if stat.S_ISLNK(status.st_mode):
-        raise MediaError(f"{path} is a link, and links are not followed", hint="name the file itself")
+        raise MediaError(
+            Wording("{path} is a link, and links are not followed", path=path), hint="name the file itself"
+        )
     if not stat.S_ISREG(status.st_mode):
-        raise MediaError(f"{path} is not a file")
+        raise MediaError(Wording("{path} is not a file", path=path))
     if status.st_nlink > 1:
         hint = "it may be the file of another user under a second name: copy it instead"
-        raise MediaError(f"{path} has a second name (a hard link)", hint=hint)
+        raise MediaError(Wording("{path} has a second name (a hard link)", path=path), hint=hint)
     if part := own.at(real):
-        raise MediaError(f"{path} belongs to the daemon ({part.what}) and is never sent")
+        raise MediaError(
+            Wording("{path} belongs to the daemon ({what}) and is never sent", path=path, what=part.what)
+        )
     if roots is not None and not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
         hint = "begin `file:` with a folder, as in `file: /srv/charts/{{ body.name }}.png`"
-        raise MediaError(f"{path} is in no folder that the rule watches or names", hint=hint)
+        raise MediaError(
+            Wording("{path} is in no folder that the rule watches or names", path=path), hint=hint
+        )
 
 
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, OSError):
         return str(error.strerror)
-    return "no file can have this name"
+    return Wording("no file can have this name")
 
 
 def take(
@@ -115,7 +132,7 @@ def take(
     """
     with opened(path, allowed, settings.own) as descriptor:
         if told and not any(is_told(descriptor, data) for data in told):
-            raise MediaError(f"{path} has changed since it was reported")
+            raise MediaError(Wording("{path} has changed since it was reported", path=path))
         before = os.fstat(descriptor)
         size = before.st_size
         try:
@@ -128,9 +145,12 @@ def take(
             if _changed(before, after) and spool.copy(descriptor, size) == sha256:
                 before, after = after, os.fstat(descriptor)
         except OSError as error:
-            raise MediaError(f"{path} cannot be copied: {error.strerror}", retry=passes(error)) from None
+            raise MediaError(
+                Wording("{path} cannot be copied: {reason}", path=path, reason=error.strerror),
+                retry=passes(error),
+            ) from None
     if size != after.st_size or _changed(before, after):
-        raise MediaError(f"{path} was changed while it was copied")
+        raise MediaError(Wording("{path} was changed while it was copied", path=path))
     name = safe_name(path.name, kind)
     return Copy(sha256=sha256, name=name, type=kind.type, family=kind.family, size=size)
 
@@ -142,22 +162,37 @@ def _changed(before: os.stat_result, after: os.stat_result) -> bool:
 def _check_size(path: Path, size: int, family: str, media: Media) -> None:
     largest = media.largest[family]
     if size == 0:
-        raise MediaError(f"{path} is empty")
+        raise MediaError(Wording("{path} is empty", path=path))
     if size > largest:
-        hint = f"`media: {{{family}: …}}` in wbox-notify.yaml sets another limit"
+        hint = Wording("`media: {{{family}: …}}` in wbox-notify.yaml sets another limit", family=family)
         raise MediaError(
-            f"{path} has {_shown(size)}, and {_WHAT[family]} may have {_shown(largest)}", hint=hint
+            Wording(
+                "{path} has {size}, and {what} may have {most}",
+                path=path,
+                size=_shown(size),
+                what=_WHAT[family],
+                most=_shown(largest),
+            ),
+            hint=hint,
         )
 
 
 def _check_room(path: Path, size: int, used: int, media: Media) -> None:
     if used + size > media.quota:
-        taken = f"queued files use {_shown(used)} of the quota of {_shown(media.quota)}"
         hint = (
             "make room (wbox-notify queue list, queue drop) or set a larger `media.quota`,"
             " then wbox-notify queue retry"
         )
-        raise FullError(f"there is no room for {path} ({_shown(size)}): {taken}", hint=hint)
+        raise FullError(
+            Wording(
+                "there is no room for {path} ({size}): queued files use {used} of the quota of {quota}",
+                path=path,
+                size=_shown(size),
+                used=_shown(used),
+                quota=_shown(media.quota),
+            ),
+            hint=hint,
+        )
 
 
 def _shown(size: int) -> str:
@@ -165,4 +200,4 @@ def _shown(size: int) -> str:
     for unit, power in _UNITS:
         if size >= power:
             return f"{size / power:.4g} {unit}"
-    return f"{size} bytes"
+    return Wording("{size} bytes", size=size)

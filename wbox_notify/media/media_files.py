@@ -19,6 +19,7 @@ from wbox_notify.model.deliveries import Decision, Delivery, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Media, Message
+from wbox_notify.model.texts import Wording, problem_of, problem_with_hint
 from wbox_notify.rules import Live
 
 log = logging.getLogger(__name__)
@@ -102,14 +103,17 @@ class MediaFiles:
             self._copy([delivery.key], (delivery.rule, message.file, (delivery.event_id,)))
             item = self._spool.of(delivery.key)
         if item is None:
-            raise MediaError(f"the copy of {message.file} is gone", retry=True)
+            raise MediaError(Wording("the copy of {file} is gone", file=message.file), retry=True)
         try:
             now = self._clock()
             ends = int(min(delivery.expires + GRACE, now + LATEST))
             copy = self._spool.path(item.sha256)
             url = publish(self._live.project.settings, item, copy, now, ends, serving=self._serving)
         except OSError as error:
-            raise MediaError(f"{item.name} cannot be published: {error.strerror}", retry=True) from None
+            raise MediaError(
+                Wording("{name} cannot be published: {reason}", name=item.name, reason=error.strerror),
+                retry=True,
+            ) from None
         check_public(url, self._live.project.settings.url)
         return replace(message, file=None, url=url)
 
@@ -194,7 +198,7 @@ class MediaFiles:
                     with about(event=plan.event_id, rule=source[0]):
                         log.warning("%s", error)
                 else:
-                    problem = error.with_hint
+                    problem = problem_with_hint(error)
                     problems |= dict.fromkeys(keys, problem)
         return problems
 
@@ -212,7 +216,7 @@ class MediaFiles:
         try:
             path = as_path(file, settings.folder)
         except ConfigError as error:
-            raise MediaError(str(error)) from None
+            raise MediaError(problem_of(error)) from None
         allowed = None if by_hand else self._allowed(rule_id)
         events = [event.data for event in self._events(event_ids).values()]
         told = [data for data in events if data.get("path") == str(path) and "mtime" in data]

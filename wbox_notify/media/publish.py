@@ -15,6 +15,7 @@ from wbox_notify.media.ingest import MediaError
 from wbox_notify.media.kinds import static_name
 from wbox_notify.media.spool import Item
 from wbox_notify.model import signed_links
+from wbox_notify.model.texts import Wording
 
 LINK = "media"
 """The kind of the links that the daemon serves."""
@@ -28,7 +29,9 @@ def publish(settings: Settings, item: Item, copy: Path, now: float, ends: int, *
         OSError: the copy cannot be read, or not be put where a web server serves it.
     """
     if not copy.is_file() or copy.stat().st_size != item.size:
-        raise MediaError(f"the copy of {item.name} is gone from {copy.parent}")
+        raise MediaError(
+            Wording("the copy of {name} is gone from {parent}", name=item.name, parent=copy.parent)
+        )
     if settings.media.static:
         return _put(settings.media.static, item, copy)
     if settings.media.bucket:
@@ -37,7 +40,7 @@ def publish(settings: Settings, item: Item, copy: Path, now: float, ends: int, *
         return bucket.upload(settings.media.bucket, item, copy, now, ends)
     if not serving or not settings.public_url:
         hint = "start `wbox-notify run`, or set `media.static` or `media.bucket` in wbox-notify.yaml"
-        raise MediaError(f"no server can lend {item.name} to wbox", hint=hint, retry=True)
+        raise MediaError(Wording("no server can lend {name} to wbox", name=item.name), hint=hint, retry=True)
     token = signed_links.token(settings.link_key, LINK, f"{item.id}.{ends}")
     return f"{settings.public_url}/m/{token}/{quote(item.name)}"
 

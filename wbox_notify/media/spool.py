@@ -15,6 +15,7 @@ from wbox_notify.config.private import sync
 from wbox_notify.errors import StoreError
 from wbox_notify.model.deliveries import OPEN, Standing, State
 from wbox_notify.model.file_version import blocks
+from wbox_notify.model.texts import Wording
 
 _PARTIAL = ".part-"
 _DATABASE = "spool.db"
@@ -198,7 +199,9 @@ class Spool:
             with self._lock, self._open() as connection:
                 yield connection
         except sqlite3.Error as error:
-            raise StoreError(f"{self._folder / _DATABASE} cannot be used: {error}") from None
+            raise StoreError(
+                Wording("{path} cannot be used: {error}", path=self._folder / _DATABASE, error=error)
+            ) from None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.texts import Wording, translation
+from wbox_notify.model.texts import Wording, translated, translation
 
 _UNKNOWN = Wording("may have been sent")
 _UNKNOWN_IN = Wording("may have been sent in delivery {delivery}")
@@ -67,7 +67,7 @@ def why(delivery: Delivery, lang: str = "en") -> str:
         parts.append(hold(delivery.hold, delivery.facts).to(lang))
     if delivery.left_out:
         parts.append(left_out(delivery.left_out, delivery.facts).to(lang))
-    return ": ".join(filter(None, (*parts, delivery.reason)))
+    return ": ".join(filter(None, (*parts, translated(delivery.reason, lang))))
 
 
 def hold(code: Hold, facts: Facts) -> Wording:

@@ -7,7 +7,7 @@ import gettext
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Self, TypeVar
 
 from wbox_notify.errors import MessageError, WboxError
@@ -17,6 +17,9 @@ DOMAIN = "messages"
 """The domain of programs that name none: click looks there for its own words."""
 LOCALE = Path(__file__).with_name("locale")
 _T = TypeVar("_T")
+_AS_TEXT = (str, PurePath, BaseException)
+"""The types of facts that are texts, or are shown as one and can hold any character."""
+
 _VARIABLES = ("WBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 spoken: ContextVar[str] = ContextVar("spoken", default="en")
@@ -95,8 +98,8 @@ class Wording(str):
         for name, fact in self.facts.items():
             if isinstance(fact, Wording):
                 facts[name] = fact.each(change)
-            elif isinstance(fact, str):
-                facts[name] = change(fact)
+            elif isinstance(fact, _AS_TEXT):
+                facts[name] = change(str(fact))
         return self.about(**facts)
 
     def to(self, lang: str) -> str:
@@ -130,9 +133,12 @@ def problem_of(error: WboxError) -> Wording:
 
 def problem_with_hint(error: WboxError) -> Wording:
     """Return what an error says and what to do about it on one line, for any language."""
-    if not error.hint:
-        return problem_of(error)
-    return Wording("{problem}; {hint}", problem=problem_of(error), hint=worded(error.hint))
+    return with_hint(problem_of(error), error.hint)
+
+
+def with_hint(problem: Wording, hint: str | None) -> Wording:
+    """Return a problem and what to do about it on one line, for any language."""
+    return Wording("{problem}; {hint}", problem=problem, hint=worded(hint)) if hint else problem
 
 
 def told(value: _T, lang: str) -> _T | str:

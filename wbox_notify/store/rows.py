@@ -23,6 +23,9 @@ from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Row
 
+_PROBLEM = "problem"
+"""The name among the facts of a message of what is wrong with it."""
+
 
 def event_row(event: Event, now: float) -> dict[str, Any]:
     """Return the columns of an event that was received ``now``."""
@@ -57,7 +60,7 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
         "state": _first_state(planned),
         "reason": planned.problem or "",
         "hold": planned.hold,
-        "facts": json.dumps(dict(planned.facts)),
+        "facts": json.dumps(_facts(planned), default=str),
         "now": now,
         "expires": now + planned.terms.expire_after,
         "lifetime": planned.terms.expire_after,
@@ -70,6 +73,13 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
         row["message"] = json.dumps(messages.dump(message))
         row["same"] = _same(message) if planned.terms.once else ""
     return row
+
+
+def _facts(planned: PlannedMessage) -> dict[str, Any]:
+    """Return the facts of texts about a message; what is wrong with it is among them for other languages."""
+    if isinstance(planned.problem, Wording):
+        return {**planned.facts, _PROBLEM: planned.problem.to_json()}
+    return dict(planned.facts)
 
 
 def new_delivery(planned: PlannedMessage, number: int, row: Row) -> Delivery:
@@ -120,13 +130,17 @@ def memory(row: Row) -> Memory:
 def delivery(row: Row) -> Delivery:
     """Return the delivery of a row."""
     fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
-    counts = ("claims", "tries", "unknowns", "failures", "reason", "priority", "on_unknown")
+    counts = ("claims", "tries", "unknowns", "failures", "priority", "on_unknown")
+    facts, reason = json.loads(row["facts"]), row["reason"]
+    if problem := facts.pop(_PROBLEM, None):
+        reason = Wording.from_json(problem)
     return Delivery(
+        reason=reason,
         message=row["message"] and messages.load(json.loads(row["message"])),
         state=State(row["state"]),
         hold=row["hold"] and Hold(row["hold"]),
         left_out=row["left_out"] and LeftOut(row["left_out"]),
-        facts=json.loads(row["facts"]),
+        facts=facts,
         **{name: row[name] for name in (*fields, *counts)},
     )
 

@@ -17,7 +17,7 @@ from wbox_notify.engine import escalate
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.redaction import redacted
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, problem_of, worded
 from wbox_notify.rules import Project
 from wbox_notify.store import rows
 from wbox_notify.store.database import Row
@@ -122,7 +122,7 @@ def all_events(console: Console, asked: Mapping[str, str], lang: str) -> dict[st
     try:
         wanted = _wanted(given, project, console.now())
     except WboxError as error:
-        problem = f"{error}: {error.hint}"
+        problem = Wording("{problem}: {hint}", problem=problem_of(error), hint=worded(error.hint or ""))
     else:
         found, further = console.store.events_before(before, wanted, most=_ON_A_PAGE, looked_at=_LOOKED_AT)
     newest, older, looked_at = None, None, None

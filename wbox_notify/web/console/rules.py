@@ -17,7 +17,7 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.engine import ahead
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.redaction import redacted
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, translated
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet, shown
 from wbox_notify.rules.summary import words
@@ -74,7 +74,7 @@ class _Pages:
         """Show how the tests of the rule end."""
         rule = self._rule(request)
         with self._alone():
-            results = tested(self._console.live.project, rule)
+            results = tested(self._console.live.project, rule, self._console.lang(request))
         return self._page(request, rule, {}, tested=results)
 
     def again(self, request: Request) -> Response:
@@ -158,14 +158,14 @@ def one_rule(console: Console, rule: Rule) -> dict[str, Any]:
     }
 
 
-def tested(project: Project, rule: Rule) -> list[dict[str, Any]]:
+def tested(project: Project, rule: Rule, lang: str) -> list[dict[str, Any]]:
     """Return how the tests of a rule end."""
     return [
         {
             "name": result.test.name,
             "line": result.test.line,
             "passed": result.passed,
-            "complaints": [redacted(complaint) for complaint in result.complaints],
+            "complaints": [redacted(translated(complaint, lang)) for complaint in result.complaints],
         }
         for result in run_all(project, [rule])
     ]

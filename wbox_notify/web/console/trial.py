@@ -197,7 +197,7 @@ def _moment(text: str, project: Project) -> datetime:
     with suppress(ValueError):
         at = datetime.fromisoformat(text)
     if at is None or at.year not in _YEARS:
-        raise WboxError(f"{text!r} is not a time", hint="write it like 2026-12-31T09:00")
+        raise WboxError(Wording("{text!r} is not a time", text=text), hint="write it like 2026-12-31T09:00")
     return (at if at.tzinfo else at.replace(tzinfo=project.settings.tz)).astimezone(UTC)
 
 
@@ -218,7 +218,7 @@ def _message(
     fields: dict[str, Any] = {
         "at": at.isoformat(),
         "later": at - begun > _SOON,
-        "problem": planned.problem and redacted(planned.problem),
+        "problem": planned.problem and redacted(translated(planned.problem, lang)),
         "hold": planned.hold and hold(planned.hold, planned.facts).to(lang),
         "kind": None,
         "to": None,
