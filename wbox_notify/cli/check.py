@@ -67,7 +67,7 @@ def _print_json(project: Project, files: Preview, problems: Sequence[Problem]) -
 
 def _print(project: Project, files: Preview, problems: Sequence[Problem]) -> None:
     for rule in project.rules:
-        line = f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule))}"
+        line = f"{click.style('ok', fg='green')}  {rule.id}   {printable(summary(rule).to(spoken.get()))}"
         new = files.new[rule.id]
         if new and files.complete:
             line += " " + plural("({number} new file)", "({number} new files)", new)

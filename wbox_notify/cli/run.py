@@ -136,7 +136,9 @@ def _introduce(project: Project, daemon: Daemon) -> None:
         )
     )
     for rule in project.rules:
-        say(_("  rule     {rule}: {summary}", rule=rule.id, summary=printable(summary(rule))))
+        say(
+            _("  rule     {rule}: {summary}", rule=rule.id, summary=printable(summary(rule).to(spoken.get())))
+        )
     say(f"  wbox     {settings.url}")
     say(_("  store    {store}", store=settings.store))
     say(_("  address  {address}", address=daemon.url))

@@ -15,10 +15,11 @@ from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.reasons import answer
 from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording, _, spoken
+from wbox_notify.model.texts import Wording, _, spoken, translated
 from wbox_notify.rules import Project
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Queries
@@ -128,7 +129,11 @@ def _misses(project: Project, path: str, *, exists: bool) -> Iterator[str]:
         for trigger in rule.sources():
             if isinstance(trigger, FileTrigger):
                 miss = trigger.miss(path)
-                reason = miss.text if miss else _("takes it; it is not finished, or the daemon does not run")
+                reason = (
+                    translated(miss.text, spoken.get())
+                    if miss
+                    else _("takes it; it is not finished, or the daemon does not run")
+                )
                 yield f"{rule.id}: {printable(reason)}"
 
 
@@ -179,5 +184,5 @@ def _attempt(attempt: Row) -> str:
     if attempt["latency"] is not None:
         words.append(lasted(attempt["latency"]))
     if attempt["detail"]:
-        words.append(printable(attempt["detail"]))
+        words.append(printable(answer(attempt["detail"]).to(spoken.get())))
     return "  ".join(words)

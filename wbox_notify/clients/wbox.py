@@ -20,6 +20,7 @@ from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.phones import masked
 from wbox_notify.model.redaction import Redaction
+from wbox_notify.model.texts import Wording
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,9 @@ _EXIT_CODES = {
     Outcome.NOT_READY: Exit.NOT_YET,
 }
 _HINTS = {
-    Outcome.UNAUTHORIZED: "copy the API key again from wbox: Settings, API Access",
-    Outcome.NOT_SENT: "check the address of wbox and the network",
-    Outcome.NOT_READY: "link the device: wbox-notify pair",
+    Outcome.UNAUTHORIZED: Wording("copy the API key again from wbox: Settings, API Access"),
+    Outcome.NOT_SENT: Wording("check the address of wbox and the network"),
+    Outcome.NOT_READY: Wording("link the device: wbox-notify pair"),
 }
 _NOT_READY = re.compile(r"not[\W_]*ready|(?<![a-z0-9])qr(?:code)?(?![a-z0-9])", re.IGNORECASE)
 _PROXY = re.compile(r"nginx|cloudflare|openresty|varnish|haproxy|envoy|traefik|caddy|apache", re.IGNORECASE)

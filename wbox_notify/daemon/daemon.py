@@ -223,7 +223,7 @@ class Daemon:
     def _what_is_broken(self) -> str:
         first = self._broken[0]
         place = f"{first.file}:{first.line}"
-        return reasons.notice("broken", place=place, message=first.message.rstrip("."))
+        return reasons.notice("broken", place=place, message=first.message)
 
     def _follow(self, project: Project) -> None:
         """Let all parts read another project; what cannot be used is refused before anything stops."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from functools import reduce
 from itertools import zip_longest
 from typing import Any, NoReturn, TypeVar
 
@@ -14,6 +13,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
+from wbox_notify.model.text import SEMICOLON, joined
 from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.recipients import shown
@@ -227,7 +227,7 @@ def _stopped(store: ReplayStore) -> str:
     reasons = [decision.detail for _, decision in store.decisions if decision.outcome == "stopped"]
     if not reasons:
         return Wording("nothing stopped it")
-    return reduce(lambda some, last: Wording("{some}; {last}", some=some, last=last), reasons)
+    return joined(reasons, SEMICOLON)
 
 
 def _differences(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.texts import Wording, translated, translation
+from wbox_notify.model.texts import Wording, patterns, recognised, translation
 
 _UNKNOWN = Wording("may have been sent")
 _UNKNOWN_IN = Wording("may have been sent in delivery {delivery}")
@@ -40,6 +40,30 @@ _CIRCUITS: Mapping[Outcome, Wording] = {
     Outcome.UNKNOWN: Wording("wbox gives no clear answers"),
     Outcome.LIMITED: Wording("wbox asks to wait"),
 }
+_ANSWERS = patterns(
+    Wording("refused while others pass: {answer}"),
+    Wording("wbox could not be reached: {reason}"),
+    Wording("the answer did not come: {reason}"),
+    Wording("no whole answer within {seconds} s"),
+    Wording("this cannot be sent: {reason}"),
+    Wording("HTTP {status}: check the url of wbox, it is redirected to {to}"),
+    Wording("HTTP {status}: {words}, but another server than wbox answered: check the url and any proxy"),
+    Wording("the answer is not wbox's: it is no JSON object"),
+    Wording("the answer does not say success"),
+    Wording("the answer broke off: {reason}"),
+    Wording("the answer is longer than 64 KiB"),
+    Wording("the answer is compressed, and damaged"),
+    Wording("the answer is compressed, which was not asked for"),
+    Wording("wbox says that it did not succeed"),
+    Wording("{words} (but wbox names another recipient: {other})"),
+    Wording("there is no message"),
+    Wording("the copy of {file} is gone"),
+    Wording("no server can lend {name} to wbox"),
+    Wording("{name} cannot be published: {reason}"),
+    Wording("internal error: {error}"),
+)
+"""What an attempt leaves behind in our own words; wbox's are as it has said them."""
+
 _NOTICES: Mapping[str, Wording] = {
     "stopped": Wording("WhatsApp sending has stopped: {why}. Messages waiting: {waiting}."),
     "sent again": Wording("WhatsApp messages are sent again."),
@@ -67,7 +91,17 @@ def why(delivery: Delivery, lang: str = "en") -> str:
         parts.append(hold(delivery.hold, delivery.facts).to(lang))
     if delivery.left_out:
         parts.append(left_out(delivery.left_out, delivery.facts).to(lang))
-    return ": ".join(filter(None, (*parts, translated(delivery.reason, lang))))
+    return ": ".join(filter(None, (*parts, answer(delivery.reason).to(lang))))
+
+
+def answer(detail: str) -> Wording:
+    """Return what was said of an attempt, for any language as far as the words are ours."""
+    if isinstance(detail, Wording):
+        return detail
+    said = recognised(detail, _ANSWERS)
+    if "answer" in said.facts:
+        return said.about(answer=answer(str(said.facts["answer"])))
+    return said
 
 
 def hold(code: Hold, facts: Facts) -> Wording:

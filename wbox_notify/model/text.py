@@ -7,6 +7,12 @@ from functools import reduce
 
 from wbox_notify.model.texts import Wording
 
+AND = Wording("{some} and {last}")
+OR = Wording("{some} or {last}")
+COMMA = Wording("{some}, {last}")
+SEMICOLON = Wording("{some}; {last}")
+"""What may stand between the parts of a list."""
+
 _TAB = " " * 4
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = "\u200c\u200d"
@@ -25,9 +31,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return near and Wording("did you mean `{word}`?", word=near)
 
 
-def both(words: Iterable[str]) -> str:
-    """Return words with an "and" between them."""
-    return reduce(lambda some, last: Wording("{some} and {last}", some=some, last=last), words)
+def joined(parts: Iterable[str], link: Wording) -> str:
+    """Return one or more parts with a link between them, such as ``OR``."""
+    return reduce(lambda some, last: link.about(some=some, last=last), parts)
 
 
 def one_line(text: str) -> str:

@@ -4,6 +4,7 @@
 """
 
 import gettext
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
@@ -17,6 +18,7 @@ DOMAIN = "messages"
 """The domain of programs that name none: click looks there for its own words."""
 LOCALE = Path(__file__).with_name("locale")
 _T = TypeVar("_T")
+Patterns = tuple[tuple[re.Pattern[str], "Wording"], ...]
 _AS_TEXT = (str, PurePath, BaseException)
 """The types of facts that are texts, or are shown as one and can hold any character."""
 
@@ -122,6 +124,20 @@ def worded(text: str) -> Wording:
 def translated(text: str, lang: str) -> str:
     """Return a text of the code in a language: a wording, or what stands in the code without facts."""
     return worded(text).to(lang)
+
+
+def patterns(*wordings: Wording) -> Patterns:
+    """Return texts that come or are kept in English alone, each with the pattern that finds its facts."""
+    texts = [re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(wording.text)) for wording in wordings]
+    return tuple(zip(map(re.compile, texts), wordings, strict=True))
+
+
+def recognised(text: str, known: Patterns) -> Wording:
+    """Return an English text for any language, where it is one of those that are known."""
+    for pattern, wording in known:
+        if match := pattern.fullmatch(text):
+            return wording.about(**match.groupdict())
+    return worded(text)
 
 
 def problem_of(error: WboxError) -> Wording:

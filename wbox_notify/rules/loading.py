@@ -13,7 +13,7 @@ from wbox_notify.config.yaml.document import Document, Location, open_document
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError, MessageError
-from wbox_notify.model.text import both
+from wbox_notify.model.text import AND, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
@@ -214,7 +214,7 @@ class _Loading:
             message = Wording(
                 "the path `{path}` has another {keys} elsewhere",
                 path=hook.path,
-                keys=both(different),
+                keys=joined(different, AND),
             )
             hint = Wording("see {where}: give it the same, or another path", where=earlier.where)
             self._context.report(location.at("path"), "WBX319", message, hint)

@@ -4,6 +4,7 @@ from typing import Any
 
 from wbox_notify.model.deliveries import Decision
 from wbox_notify.model.events import Event
+from wbox_notify.model.reasons import answer
 from wbox_notify.model.shown import content, delivery_fields, iso, subject
 from wbox_notify.model.texts import told
 from wbox_notify.store.database import Row
@@ -44,13 +45,18 @@ def trail_fields(trail: Trail, lang: str) -> dict[str, Any]:
             {
                 **delivery_fields(delivery, lang),
                 "message": content(delivery.message),
-                "attempts": [_attempt_fields(attempt) for attempt in trail.attempts[delivery.id]],
+                "attempts": [_attempt_fields(attempt, lang) for attempt in trail.attempts[delivery.id]],
             }
             for delivery in trail.deliveries
         ],
     }
 
 
-def _attempt_fields(attempt: Row) -> dict[str, Any]:
-    names = ("number", "outcome", "status", "latency", "detail")
-    return {"started": iso(attempt["started"]), **{name: attempt[name] for name in names}}
+def _attempt_fields(attempt: Row, lang: str) -> dict[str, Any]:
+    names = ("number", "outcome", "status", "latency")
+    detail = attempt["detail"] and answer(attempt["detail"]).to(lang)
+    return {
+        "started": iso(attempt["started"]),
+        **{name: attempt[name] for name in names},
+        "detail": detail,
+    }

@@ -10,7 +10,7 @@ import jinja2
 
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import nearest
-from wbox_notify.model.texts import Wording, worded
+from wbox_notify.model.texts import Patterns, Wording, patterns, recognised, worded
 
 # What a template can raise by doing something that does not work. A RecursionError is a RuntimeError; a
 # NameError comes from 1e999, which Jinja writes as inf; a SyntaxError from blocks too deep for Python.
@@ -107,13 +107,7 @@ _HABITS = tuple(
 )
 
 
-def _patterns(*wordings: Wording) -> tuple[tuple[re.Pattern[str], Wording], ...]:
-    """Return wordings of other programs, each with the pattern of its English text."""
-    texts = [re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(wording.text)) for wording in wordings]
-    return tuple(zip(map(re.compile, texts), wordings, strict=True))
-
-
-_OF_JINJA = _patterns(
+_OF_JINJA = patterns(
     Wording("expected token {expected}, got {got}"),
     Wording("expected an expression, got {got}"),
     Wording("unexpected end of template, expected {expected}."),
@@ -133,7 +127,7 @@ _OF_JINJA = _patterns(
     Wording("invalid syntax for function call expression"),
     Wording("can't assign to {what}"),
 )
-_OF_PYTHON = _patterns(
+_OF_PYTHON = patterns(
     Wording("{operator} cannot compare {one} with {other}"),
     Wording("unsupported operand type(s) for {operator}: {one} and {other}"),
     Wording("bad operand type for unary {operator}: {one}"),
@@ -273,13 +267,10 @@ def _in_words(message: str) -> tuple[str, str | None]:
     return known, None
 
 
-def _known(message: str, patterns: Iterable[tuple[re.Pattern[str], Wording]]) -> Wording:
+def _known(message: str, known: Patterns) -> Wording:
     """Return what another program says, with our names of kinds, for any language where it is known."""
-    for pattern, wording in patterns:
-        if match := pattern.fullmatch(message):
-            kinds = {kind.text: kind for kind in _KINDS.values()}
-            return wording.about(**{name: kinds.get(fact, fact) for name, fact in match.groupdict().items()})
-    return Wording(message)
+    wording, kinds = recognised(message, known), {kind.text: kind for kind in _KINDS.values()}
+    return wording.about(**{name: kinds.get(str(fact), fact) for name, fact in wording.facts.items()})
 
 
 def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, SomeStrings, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import both
+from wbox_notify.model.text import AND, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.values import (
     HookPath,
@@ -94,7 +94,7 @@ class ReadSpec(Strict):
                     Wording(
                         "`{name}` is for {kinds}, not for {kind}",
                         name=name,
-                        kinds=both(kinds),
+                        kinds=joined(kinds, AND),
                         kind=self.kind,
                     ),
                 )

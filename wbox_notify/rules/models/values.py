@@ -19,7 +19,7 @@ from pydantic_core import PydanticKnownError
 from wbox_notify.config.fields import Duration, SecretName
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import both, did_you_mean
+from wbox_notify.model.text import AND, did_you_mean, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import DATE, plain
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -103,7 +103,7 @@ class OneKind(Strict):
         if len(given) > 1:
             raise invalid(
                 "WBX211",
-                Wording("{noun} takes one of {keys}", noun=self.noun, keys=both(given)),
+                Wording("{noun} takes one of {keys}", noun=self.noun, keys=joined(given, AND)),
                 self.hints[1],
             )
         return self

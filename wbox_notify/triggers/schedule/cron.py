@@ -14,6 +14,7 @@ from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.phrases import Days, say_days
 from wbox_notify.triggers.schedule.wallclock import day_number, moment, moments
 
+AT = Wording("{days} at {time}")
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -121,16 +122,18 @@ class Cron:
         minute, hour, *_ = self.expression.split()
         return not minute.startswith("*") and not hour.startswith("*")
 
-    def describe(self) -> str:
+    def describe(self) -> Wording:
         """Return words that can be read again: ``Monday to Friday at 09:00``, or the fields with words."""
         minute, hour, *days = self.expression.split()
         phrase = say_days(Days(*days))
         if phrase and minute.isdecimal() and hour.isdecimal():
-            return f"{phrase} at {int(hour):02}:{int(minute):02}"
+            return AT.about(days=phrase, time=f"{int(hour):02}:{int(minute):02}")
         if any(map(_MOVING.fullmatch, days[0].split(","))):
-            return self.expression
+            return Wording(self.expression)
         words = CronSim(self.expression, _START).explain()
-        return f"{self.expression} ({words[0].lower()}{words[1:]})"
+        return Wording(
+            "{expression} ({words})", expression=self.expression, words=words[0].lower() + words[1:]
+        )
 
     def _due(self, reading: datetime, zone: tzinfo) -> list[datetime]:
         if self.is_fixed:
@@ -241,12 +244,13 @@ class Every:
     def __str__(self) -> str:
         return f"every {self.step}"
 
-    def describe(self) -> str:
+    def describe(self) -> Wording:
         """Return it in words, such as ``every 1h30m``."""
         minutes, seconds = divmod(int(self.step.total_seconds()), 60)
         hours, minutes = divmod(minutes, 60)
         counts = {"h": hours, "m": minutes, "s": seconds}
-        return "every " + "".join(f"{count}{unit}" for unit, count in counts.items() if count)
+        step = "".join(f"{count}{unit}" for unit, count in counts.items() if count)
+        return Wording("every {step}", step=step)
 
     def after(self, last: datetime, zone: tzinfo) -> datetime:  # noqa: ARG002 - a cron expression needs the zone
         """Return the first moment (UTC) after ``last`` at which it is due."""

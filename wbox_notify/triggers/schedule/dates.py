@@ -1,13 +1,20 @@
 """Patterns of dates: once, and every other week."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 
-from wbox_notify.triggers.schedule.cron import Cron, Every
+from wbox_notify.model.texts import Wording
+from wbox_notify.triggers.schedule.cron import AT, Cron, Every
 from wbox_notify.triggers.schedule.wallclock import moment
 
 FIRST_WEEK = date(1970, 1, 5)
 """The Monday that every other week is counted from where no date is given."""
+
+
+_OTHER = {"every day": Wording("day")}
+"""Of what the other one is said in other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +26,9 @@ class Once:
     def __str__(self) -> str:
         return f"{self.wall:%Y-%m-%d %H:%M}"
 
-    def describe(self) -> str:
+    def describe(self) -> Wording:
         """Return it in words: ``2026-12-31 at 09:00``."""
-        return f"{self.wall:%Y-%m-%d at %H:%M}"
+        return AT.about(days=f"{self.wall:%Y-%m-%d}", time=f"{self.wall:%H:%M}")
 
     def after(self, last: datetime, zone: tzinfo) -> datetime | None:
         """Return its moment (UTC) if that is after ``last``, else None."""
@@ -41,12 +48,15 @@ class EveryOtherWeek:
     def __str__(self) -> str:
         return f"{self.cron} every other week from {self.start}"
 
-    def describe(self) -> str:
+    def describe(self) -> Wording:
         """Return it in words: ``every other Monday at 09:00 from 2026-12-07``."""
-        words = self.cron.describe().removeprefix("every ")
+        facts: Mapping[str, Any] = self.cron.describe().facts
+        days = facts["days"]
+        days = days.facts.get("days") or _OTHER.get(days, days)
+        text = Wording("every other {days} at {time} from {start}")
         if self.start == FIRST_WEEK:
-            return f"every other {words}"
-        return f"every other {words} from {self.start}"
+            text = Wording("every other {days} at {time}")
+        return text.about(days=days, time=facts["time"], start=self.start)
 
     def after(self, last: datetime, zone: tzinfo) -> datetime | None:
         """Return the first moment (UTC) after ``last`` at which it is due, or None."""

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import AND, COMMA, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import day_number, parse_days, without_every
 
@@ -26,10 +27,27 @@ _DAYS_OF_MONTH = {
         ("last weekday", "last workday", "last working day", "last business day", "son is gunu"), "LW"
     ),
 }
-_SAID = {"1W": "first weekday", "L": "last day", "LW": "last weekday"}
+_SAID = {
+    "*": Wording("every day"),
+    "1W": Wording("first weekday of the month"),
+    "L": Wording("last day of the month"),
+    "LW": Wording("last weekday of the month"),
+}
+_SAID_NTHS = {
+    "#1": Wording("first"),
+    "#2": Wording("second"),
+    "#3": Wording("third"),
+    "#4": Wording("fourth"),
+    "#5": Wording("fifth"),
+    "L": Wording("last"),
+}
+_ENDINGS = {1: Wording("{number}st"), 2: Wording("{number}nd"), 3: Wording("{number}rd")}
+_ENDING = Wording("{number}th")
+EVERY = Wording("every {days}")
 _MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
+    *(Wording("January"), Wording("February"), Wording("March"), Wording("April"), Wording("May")),
+    *(Wording("June"), Wording("July"), Wording("August"), Wording("September"), Wording("October")),
+    *(Wording("November"), Wording("December")),
 )
 _TURKISH_MONTHS = (
     *("ocak", "subat", "mart", "nisan", "mayis", "haziran"),
@@ -49,7 +67,10 @@ _NOT_IN = {
     "month": Wording("`{rest}` is not a day of the month"),
     "year": Wording("`{rest}` is not a day of the year"),
 }
-_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_WEEKDAYS = (
+    *(Wording("Sunday"), Wording("Monday"), Wording("Tuesday"), Wording("Wednesday")),
+    *(Wording("Thursday"), Wording("Friday"), Wording("Saturday")),
+)
 
 _NTH = "|".join(_NTHS)
 _MONTH = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
@@ -223,12 +244,12 @@ def _day_of_year(words: str) -> Days:
     return Days(day=_day_of_month(number), month=str(_MONTH_NUMBERS[month]))
 
 
-def say_days(days: Days) -> str | None:
+def say_days(days: Days) -> Wording | None:
     """Return the phrase for days, which ``read_days`` reads; None where there is none."""
     day, month, weekday = days
     if month != "*":
         if day.isdecimal() and month.isdecimal() and weekday == "*":
-            return f"{day} {_MONTHS[int(month) - 1]}"
+            return Wording("{day} {month}", day=day, month=_MONTHS[int(month) - 1])
         return None
     if weekday == "*":
         return _say_day_of_month(day)
@@ -237,21 +258,19 @@ def say_days(days: Days) -> str | None:
     return None
 
 
-def _say_day_of_month(day: str) -> str | None:
-    if day == "*":
-        return "every day"
+def _say_day_of_month(day: str) -> Wording | None:
     if day in _SAID:
-        return f"{_SAID[day]} of the month"
+        return _SAID[day]
     if re.fullmatch("[0-9,]+", day):
-        return f"{_listed([_ordinal(term) for term in day.split(',')])} of the month"
+        return Wording("{days} of the month", days=_listed([_ordinal(term) for term in day.split(",")]))
     if re.fullmatch("[0-9]+W", day):
-        return f"weekday nearest the {_ordinal(day[:-1])} of the month"
+        return Wording("weekday nearest the {day} of the month", day=_ordinal(day[:-1]))
     if re.fullmatch("L-[0-9]+", day):
-        return f"{day[2:]} days before the last day of the month"
+        return Wording("{number} days before the last day of the month", number=day[2:])
     return None
 
 
-def _say_weekdays(weekday: str) -> str | None:
+def _say_weekdays(weekday: str) -> Wording | None:
     weekday = weekday.replace("1-5", "1,2,3,4,5")
     if not all(map(_WEEKDAY_TERM.fullmatch, weekday.split(","))):
         return None
@@ -262,29 +281,32 @@ def _say_weekdays(weekday: str) -> str | None:
         return _say_week(numbers)
     if len(numbers) > 1 or not all(nths):
         return None
-    words = {nth: word for word, nth in reversed(_NTHS.items())}
-    return f"{_listed([words[nth] for nth in nths])} {_WEEKDAYS[numbers.pop()]} of the month"
+    return Wording(
+        "{nths} {weekday} of the month",
+        nths=_listed([_SAID_NTHS[nth] for nth in nths]),
+        weekday=_WEEKDAYS[numbers.pop()],
+    )
 
 
-def _say_week(numbers: set[int]) -> str:
+def _say_week(numbers: set[int]) -> Wording:
     if len(numbers) == len(_WEEKDAYS):
-        return "every day"
+        return _SAID["*"]
     if numbers == {1, 2, 3, 4, 5}:
-        return "Monday to Friday"
+        return Wording("Monday to Friday")
     from_monday = sorted(numbers, key=lambda number: (number - 1) % 7)
-    return f"every {_listed([_WEEKDAYS[number] for number in from_monday])}"
+    return EVERY.about(days=_listed([_WEEKDAYS[number] for number in from_monday]))
 
 
-def _listed(items: list[str]) -> str:
+def _listed(items: list[Wording]) -> str:
     *most, last = items
     if not most:
         return last
-    return f"{', '.join(most)} and {last}"
+    return AND.about(some=joined(most, COMMA), last=last)
 
 
-def _ordinal(digits: str) -> str:
+def _ordinal(digits: str) -> Wording:
     number = int(digits)
-    ending = "th"
+    ending = _ENDING
     if number not in {11, 12, 13}:
-        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+        ending = _ENDINGS.get(number % 10, _ENDING)
+    return ending.about(number=number)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from wbox_notify.config.fields import Duration
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, parsed
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.text import SEMICOLON, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.dates import Pattern
 from wbox_notify.triggers.schedule.wallclock import DATE, parse_time
@@ -210,7 +211,7 @@ class Schedule:
 
     def describe(self) -> str:
         """Return the schedule in words, such as ``Monday to Friday at 09:00; every 15m``."""
-        return "; ".join(pattern.describe() for pattern in self.patterns)
+        return joined((pattern.describe() for pattern in self.patterns), SEMICOLON)
 
     def _moved_after(self, moment: datetime) -> datetime | None:
         """Return the first time after a moment, where skipped runs move to the next workday."""

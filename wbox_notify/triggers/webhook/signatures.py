@@ -125,11 +125,11 @@ class Scheme:
     @property
     def notes(self) -> tuple[str, ...]:
         """The weaknesses of the proof, in a few words."""
-        notes = []
+        notes: list[str] = []
         if self.algorithm == "sha1":
             notes.append("SHA-1")
         if self.algorithm and b"{timestamp}" not in self.signed:
-            notes.append("no signed time")
+            notes.append(Wording("no signed time"))
         return tuple(notes)
 
     def verify(self, call: Call, now: float) -> None:

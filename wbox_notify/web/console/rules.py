@@ -186,14 +186,14 @@ def _head(rule: Rule) -> dict[str, Any]:
 
 
 def _trigger(rule: Rule, number: int) -> dict[str, Any]:
-    """Return a trigger in English words, and the times of a schedule also as they are written in the file."""
+    """Return a trigger in words, and the times of a schedule also as they are written in the file."""
     kind, text = words(rule.triggers[number])
     written = rule.location.at("trigger", number, "schedule").value if kind == "schedule" else None
     if isinstance(written, dict):
         written = written.get("at") or written.get("cron") or written.get("every")
     if isinstance(written, list):
         written = "; ".join(map(str, written))
-    return {"kind": kind, "text": redacted(text), "written": written}
+    return {"kind": kind, "text": text.each(redacted), "written": written}
 
 
 def _recipient(recipient: Contact | OnCall | Outlet | Template) -> str:
