@@ -47,6 +47,8 @@ from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.model.reasons import why
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.migrations import MIGRATIONS, NOTE_VERSION
+from wbox_notify.store.rows import event_row
+from wbox_notify.store.statements import PUT_EVENT
 
 PHONES = ["905551110001", "905551110002", "905551110003"]
 
@@ -176,6 +178,24 @@ def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> N
     assert store.counts() == {}
     store.put_plans([a_plan("a", PHONES[0])], 3.0).result()
     assert store.counts() == {State.QUEUED: 1}
+
+
+def test_work_that_fails_spoils_nothing_that_is_committed_with_it(store: Store) -> None:
+    gate = threading.Event()
+    store._database.write(lambda _: gate.wait(30))  # what comes meanwhile is gathered
+    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome="x", detail=None),))  # type: ignore[arg-type]
+    kept = store.put_events([an_event("a")], 1.0)
+    broken = store._database.write(lambda tx: [tx.execute(PUT_EVENT, event_row(an_event("b"), 1.0)), 1 / 0])
+    refused = store.put_plans([a_plan("a", PHONES[0]), bad], 1.0)
+    other = store.put_events([an_event("c")], 1.0)
+    gate.set()
+    assert kept.result() == other.result() == [True]
+    with pytest.raises(ZeroDivisionError):
+        broken.result()
+    with pytest.raises(StoreError):
+        refused.result()
+    assert [event.id for event in store.unplanned()] == ["a", "c"]
+    assert store.counts() == {}
 
 
 def test_sending_is_on_disk_before_the_claim_is_answered(store: Store, url: str) -> None:

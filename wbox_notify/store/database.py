@@ -5,10 +5,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
+from wbox_notify.errors import StoreError
+
 T = TypeVar("T")
 Values = TypeVarTuple("Values")
 
 Row = Mapping[str, Any]
+
+
+class RefusedError(StoreError):
+    """The database does not take a statement, which spoils the work that it is of and nothing else."""
 
 
 class Result(Protocol):

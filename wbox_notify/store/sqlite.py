@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wbox_notify.errors import StoreError
 from wbox_notify.store import migrations
-from wbox_notify.store.database import Row, T, Transaction, Values, asked
+from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values, asked
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.writer import Job, Writer
@@ -77,16 +77,16 @@ class Sqlite:
                 before = self._connection.total_changes
                 self._connection.execute("begin immediate")
                 for job in batch:
-                    job.run(self._connection, fatal=sqlite3.Error)
+                    job.run(self._connection)
                 # Before the commit: what callers hear has failed must not be there later.
                 self._identity.check()
                 self._connection.execute("commit")
-        except StoreError as error:
+        except Exception as error:
             self._give_back(error)
             raise
         return self._connection.total_changes > before
 
-    def _give_back(self, error: StoreError) -> None:
+    def _give_back(self, error: Exception) -> None:
         """Undo what was begun; after an error of the disk, the connection cannot be trusted."""
         name = getattr(error.__cause__, "sqlite_errorname", "")
         self._broken = self._broken or name.startswith("SQLITE_IOERR")
@@ -187,9 +187,8 @@ class _explained:  # noqa: N801 - reads as a word
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error | OSError):
             problem = error.strerror if isinstance(error, OSError) else str(error)
-            raise StoreError(
-                f"the store {self._path} cannot be used: {problem}", hint=_hint(error)
-            ) from error
+            kind = RefusedError if isinstance(error, sqlite3.IntegrityError) else StoreError
+            raise kind(f"the store {self._path} cannot be used: {problem}", hint=_hint(error)) from error
 
 
 _SPACE = "free some space; everything that was accepted is kept"

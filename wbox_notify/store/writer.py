@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from wbox_notify.errors import StoreError
-from wbox_notify.store.database import T, Transaction, Values
+from wbox_notify.store.database import RefusedError, T, Transaction, Values
 
 _MOST_IN_ONE_COMMIT = 500
 
@@ -22,24 +22,16 @@ class Job:
     future: Future[Any]
     result: Any = field(default=None, init=False)
 
-    def run(self, tx: Transaction, *, fatal: type[Exception]) -> None:
-        """Do the work; an error of its own spoils it alone, a ``fatal`` one the whole batch."""
-        tx.execute("savepoint job")
-        try:
-            self.result = self.work(tx, *self.values)
-        except fatal:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it from the future
-            tx.execute("rollback to job")
-            self.future.set_exception(error)
-        tx.execute("release job")
+    def run(self, tx: Transaction) -> None:
+        """Do the work, maybe for the second time."""
+        self.result = self.work(tx, *self.values)
 
 
 class Writer:
     """A thread that hands an engine the jobs which have gathered, to be committed together.
 
-    ``commit`` runs the jobs in one transaction and returns whether it changed anything; it raises StoreError
-    when nothing of them is on disk.
+    ``commit`` runs the jobs in one transaction and returns whether it changed anything; whatever it raises,
+    nothing of them is on disk.
     """
 
     def __init__(self, commit: Callable[[Sequence[Job]], bool]) -> None:
@@ -81,13 +73,26 @@ class Writer:
     def _write(self, batch: Sequence[Job]) -> None:
         try:
             changed = self._commit(batch)
-        except StoreError as error:
-            for job in batch:
-                if not job.future.done():
-                    job.future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - it is its caller's, who gets it from the future
+            is_of_all = isinstance(error, StoreError) and not isinstance(error, RefusedError)
+            if is_of_all or len(batch) == 1:
+                self._fail(batch, error)
+            else:
+                self._write_singly(batch)
             return
         for job in batch:
-            if not job.future.done():
+            if not job.future.done():  # its caller may wait no longer
                 job.future.set_result(job.result)
         if changed:
             self._heard()
+
+    def _write_singly(self, batch: Sequence[Job]) -> None:
+        """Give each job a transaction of its own, so that the one that fails spoils no other."""
+        for job in batch:
+            self._write([job])
+
+    @staticmethod
+    def _fail(batch: Sequence[Job], error: Exception) -> None:
+        for job in batch:
+            if not job.future.done():
+                job.future.set_exception(error)

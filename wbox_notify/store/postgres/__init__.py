@@ -78,10 +78,10 @@ class Postgres:
             tx = Statements(connection)
             try:
                 for job in batch:
-                    job.run(tx, fatal=psycopg.OperationalError)
+                    job.run(tx)
                 number: str | None = tx.one(_NUMBER)["number"]
                 self._end(connection, number)
-            except psycopg.Error:
+            except Exception:
                 with suppress(psycopg.Error):
                     connection.rollback()
                 raise

@@ -12,10 +12,9 @@ from psycopg.rows import DictRow
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import migrations
-from wbox_notify.store.database import Row
+from wbox_notify.store.database import RefusedError, Row
 from wbox_notify.store.migrations import MIGRATIONS
 
 Connection = psycopg.Connection[DictRow]
@@ -93,7 +92,7 @@ class Statements:
 
 
 class _refused:  # noqa: N801 - reads as a word
-    """Turn what PostgreSQL says of one statement into a StoreError; what it says of the session stays."""
+    """Turn what PostgreSQL says of one statement into a RefusedError; what it says of the session stays."""
 
     def __enter__(self) -> None:
         return
@@ -101,7 +100,7 @@ class _refused:  # noqa: N801 - reads as a word
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.OperationalError):
             problem = error.diag.message_primary or str(error)  # without the row that it is about
-            raise StoreError(Wording("the store cannot take this: {problem}", problem=problem)) from error
+            raise RefusedError(Wording("the store cannot take this: {problem}", problem=problem)) from error
 
 
 @lru_cache(1024)
