@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import turns
 from rulebook import project, rule_file
 from workplace import Workplace, until
 
@@ -78,11 +79,11 @@ class House:
         return self.store.counts().get(State.QUEUED, 0)
 
     def end(self, state: State = State.SENT) -> None:
-        delivery = self.store.claim(self.now).result()
+        delivery = turns.claim(self.store, self.now)
         assert delivery
         answer = Answer(outcome=Outcome.SENT, detail="", latency=0.1)
         after = NextStep(state=state, due=0.0, tries=1, unknowns=0, reason="no such number")
-        self.store.finish(delivery, answer, after, self.now).result()
+        turns.finish(self.store, delivery, answer, after, self.now)
 
     def after(self) -> float:
         return self.drops._archive.step()
@@ -626,11 +627,11 @@ def test_Q03_a_file_whose_text_was_told_by_another_message_is_done(
     one.now += 100
     pace = Pace(every=0, recipient_every=0, per_hour=0, per_day=0, recipient_per_hour=0)
     pace = replace(pace, backlog=0) if same else replace(pace, same_text=0)
-    delivery = one.store.claim(one.now, pace).result()
+    delivery = turns.claim(one.store, one.now, pace)
     assert delivery
     then = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
-    one.store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), then, one.now).result()
-    assert one.store.claim(one.now, pace).result() is None
+    turns.finish(one.store, delivery, Answer(outcome=Outcome.SENT, detail=""), then, one.now)
+    assert turns.claim(one.store, one.now, pace) is None
     while not one.after():
         pass
     assert len(list((one.drop / "done").iterdir())) == 25

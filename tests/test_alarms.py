@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import turns
 from databases import Files, Postgres
 from rulebook import project, rule_file
 from workplace import a_live
@@ -85,7 +86,7 @@ def notices(store: Store) -> list[tuple[str, str, str]]:
 def dead(store: Store, delivery: Delivery | None, now: float, reason: str = "no such number") -> None:
     assert delivery
     then = NextStep(state=State.DEAD, due=now, tries=1, unknowns=0, reason=reason)
-    store.finish(delivery, Answer(outcome=Outcome.REFUSED, detail=reason), then, now).result()
+    turns.finish(store, delivery, Answer(outcome=Outcome.REFUSED, detail=reason), then, now)
 
 
 def test_N17_the_fallback_hears_once_that_a_device_stopped_and_once_that_it_sends_again(
@@ -156,7 +157,7 @@ def test_what_was_given_up_goes_to_the_fallback_of_its_rule_with_its_text_or_its
     """K07, K11: a message that cannot be made is an alarm that is not lost."""
     alarms = Fallback(store, Live(a_project(tmp_path, own=("mail",))))
     put(store, TEXT, None)
-    dead(store, store.claim(NOW).result(), NOW)
+    dead(store, turns.claim(store, NOW), NOW)
     alarms.sweep(NOW)
     assert [(outlet, text.splitlines()[0]) for outlet, _, text in notices(store)] == [
         ("mail", "the disk is full"),
@@ -171,7 +172,7 @@ def test_of_other_rules_the_common_fallback_hears_once_an_hour_that_messages_wer
     alarms = Fallback(store, Live(a_project(tmp_path)))
     put(store, TEXT, replace(TEXT, phone="905551234568"), replace(TEXT, phone="905551234569"))
     for _ in range(3):
-        dead(store, store.claim(NOW).result(), NOW)
+        dead(store, turns.claim(store, NOW), NOW)
         alarms.sweep(NOW)
     [(outlet, _, text)] = notices(store)
     assert (outlet, "rule a" in text, "no such number" in text) == ("ops", True, True)
@@ -196,9 +197,9 @@ def test_the_owner_hears_of_trouble_and_of_what_was_given_up_but_not_of_messages
     alarms = Fallback(store, Live(project))
     put(store, TEXT)
     for _ in range(2):
-        dead(store, store.claim(NOW).result(), NOW)
+        dead(store, turns.claim(store, NOW), NOW)
         alarms.sweep(NOW)
-    assert store.claim(NOW).result() is None
+    assert turns.claim(store, NOW) is None
     texts = [
         delivery.message.message
         for delivery in store.queue(list(State))

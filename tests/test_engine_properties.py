@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import turns
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -357,9 +358,9 @@ def test_the_daemon_s_planner_on_its_store_sends_what_the_rehearsal_sends(
     def step() -> None:
         while planner.step():
             pass
-        while delivery := store.claim(clock.now).result():
+        while delivery := turns.claim(store, clock.now):
             ended = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
-            store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), ended, clock.now).result()
+            turns.finish(store, delivery, Answer(outcome=Outcome.SENT, detail=""), ended, clock.now)
 
     def advance(until: float) -> None:
         while (due := store.next_memory()) is not None and due <= until:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import turns
 from databases import Files, Postgres
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -78,11 +79,11 @@ def planned(store: Store, version: FileVersion, *phones: str, key: str = "", **a
 
 def end(store: Store, state: State) -> None:
     """Let the next delivery end so."""
-    delivery = store.claim(2.0).result()
+    delivery = turns.claim(store, 2.0)
     assert delivery
     answer = Answer(outcome=Outcome.SENT, detail="", latency=0.1)
     after = NextStep(state=state, due=0.0, tries=1, unknowns=0, reason="why")
-    store.finish(delivery, answer, after, 2.0).result()
+    turns.finish(store, delivery, answer, after, 2.0)
 
 
 def finals(store: Store) -> list[FileVersion]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import turns
 from databases import Files, Postgres
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,12 +48,12 @@ def text(words: str, phone: str = AYSE, device: int | None = None) -> Text:
 def end(store: Store, delivery: Delivery, state: State, now: float, due: float = 0.0) -> None:
     outcome = {State.SENT: Outcome.SENT, State.HELD: Outcome.UNKNOWN}.get(state, Outcome.NOT_SENT)
     then = NextStep(state=state, due=due, tries=1, unknowns=0, reason="")
-    assert store.finish(delivery, Answer(outcome=outcome, detail=""), then, now).result()
+    assert turns.finish(store, delivery, Answer(outcome=outcome, detail=""), then, now)
 
 
 def send(store: Store, now: float, pace: Pace) -> Delivery | None:
     """Send the next one at once, as a wbox that takes no time would."""
-    delivery = store.claim(now, pace, chance=EVEN).result()
+    delivery = turns.claim(store, now, pace, chance=EVEN)
     if delivery:
         end(store, delivery, State.SENT, now)
     return delivery
@@ -65,7 +66,7 @@ def sent_over_time(store: Store, pace: Pace, until: float) -> list[tuple[float, 
         while delivery := send(store, now, pace):
             assert delivery.message
             sent.append((now, delivery.message.recipient))
-        due = store.next_due(now)
+        due = turns.next_due(store, now)
         if due is None or due > until:
             return sent
         assert due > now
@@ -115,11 +116,11 @@ def test_what_is_critical_goes_first_but_not_quicker(store: Store) -> None:
 
 def test_a_retry_keeps_its_place_before_what_came_later(store: Store) -> None:
     first, _ = put(store, "e", text("first"), text("second"))
-    delivery = store.claim(0.0).result()
+    delivery = turns.claim(store, 0.0)
     assert delivery
     end(store, delivery, State.QUEUED, 0.0, due=60.0)
-    assert store.claim(30.0).result() is None
-    retried = store.claim(60.0).result()
+    assert turns.claim(store, 30.0) is None
+    retried = turns.claim(store, 60.0)
     assert retried
     assert retried.id == first
 
@@ -146,7 +147,7 @@ def test_what_a_person_sends_goes_out_though_it_is_the_same(store: Store) -> Non
 
 def test_a_text_that_a_person_lets_go_again_goes_out_though_it_is_the_same(store: Store) -> None:
     [first, _] = put(store, "a", text("hello"), text("hello"))
-    held = store.claim(0.0).result()
+    held = turns.claim(store, 0.0)
     assert held
     end(store, held, State.HELD, 0.0)
     assert send(store, 1.0, Pace())

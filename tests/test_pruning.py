@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import turns
 from databases import Files, Postgres
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,7 +99,7 @@ def bring(store: Store, to: str, state: State, began: float, ended: float) -> No
 
 
 def claimed(store: Store, to: str, at: float) -> Delivery:
-    delivery = store.claim(at, recipient=to).result()
+    delivery = turns.claim(store, at, recipient=to)
     assert delivery
     return delivery
 
@@ -106,7 +107,7 @@ def claimed(store: Store, to: str, at: float) -> Delivery:
 def finish(store: Store, delivery: Delivery, state: State, at: float) -> None:
     answer = Answer(outcome=Outcome.SENT if state is State.SENT else Outcome.FAILED, detail="x")
     after = NextStep(state=state, due=at, tries=1, unknowns=0, reason="x")
-    assert store.finish(delivery, answer, after, at).result()
+    assert turns.finish(store, delivery, answer, after, at)
 
 
 def pruned(store: Store, before: float = NOW - HISTORY, most: int = 500) -> int:
@@ -277,7 +278,7 @@ def told(store: Store) -> dict[str, Any]:
         "counts": store.counts((*OPEN, State.HELD)),
         "sent": store.sent_since(NOW - DAY),
         "oldest": store.oldest_waiting(),
-        "next": store.next_due(NOW),
+        "next": turns.next_due(store, NOW),
         "unplanned": store.unplanned(),
         "interrupted": store.interrupted(),
         "memories": [tuple(row) for row in store._database.read("select * from memory order by key")],
@@ -294,7 +295,7 @@ def to_be_sent(store: Store) -> list[str]:
     keys = []
     later = NOW + 1
     store.requeue(None, WAITING, later).result()
-    while delivery := store.claim(later).result():
+    while delivery := turns.claim(store, later):
         finish(store, delivery, State.SENT, later)
         keys.append(delivery.key)
     return keys

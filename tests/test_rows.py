@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import turns
 from bench.rows import event_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -324,7 +325,7 @@ def test_one_row_too_many_holds_the_first_one_too_and_the_owner_is_asked_once(tm
     place.planner.step()
     assert place.texts() == []
     assert len(place.texts(State.HELD)) == 500
-    assert place.store.claim(place.now).result() is None
+    assert turns.claim(place.store, place.now) is None
     place.plan()
     (question,) = place.texts()
     assert "the rule orders would send 601 messages at once for today.csv" in question

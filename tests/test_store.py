@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import turns
 from databases import Files, Postgres
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def a_plan(event: str, *phones: str, device: int | None = None, critical: bool =
 def ended(store: Store, delivery: Delivery, state: State, now: float, due: float = 0.0) -> bool:
     outcome = {State.SENT: Outcome.SENT, State.DEAD: Outcome.REFUSED}.get(state, Outcome.NOT_SENT)
     after = NextStep(state=state, due=due, tries=delivery.tries + 1, unknowns=0, reason="because")
-    return store.finish(delivery, Answer(outcome=outcome, detail="because", latency=0.1), after, now).result()
+    return turns.finish(store, delivery, Answer(outcome=outcome, detail="because", latency=0.1), after, now)
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_work_that_fails_spoils_nothing_that_is_committed_with_it(store: Store) 
 
 def test_sending_is_on_disk_before_the_claim_is_answered(store: Store, url: str) -> None:
     store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
-    delivery = store.claim(1.0).result()
+    delivery = turns.claim(store, 1.0)
     assert delivery is not None
     history = open_history(url)
     assert history is not None
@@ -211,18 +212,18 @@ def test_sending_is_on_disk_before_the_claim_is_answered(store: Store, url: str)
 
 def test_only_the_oldest_delivery_to_a_phone_can_be_claimed(store: Store) -> None:
     store.put_message(an_event("a"), a_plan("a", PHONES[0], PHONES[0], PHONES[1]), 1.0).result()
-    first, other = store.claim(1.0).result(), store.claim(1.0).result()
+    first, other = turns.claim(store, 1.0), turns.claim(store, 1.0)
     assert first
     assert other
     assert (first.key, other.key) == ("a:0", "a:2")
-    assert store.claim(1.0).result() is None
+    assert turns.claim(store, 1.0) is None
     ended(store, first, State.QUEUED, 2.0, due=50.0)
-    assert store.claim(40.0).result() is None, "a retry keeps its place"
-    assert store.next_due(40.0) == 50.0
-    again = store.claim(50.0).result()
+    assert turns.claim(store, 40.0) is None, "a retry keeps its place"
+    assert turns.next_due(store, 40.0) == 50.0
+    again = turns.claim(store, 50.0)
     assert again
     ended(store, again, State.SENT, 51.0)
-    assert (second := store.claim(51.0).result())
+    assert (second := turns.claim(store, 51.0))
     assert second.key == "a:1"
 
 
@@ -238,7 +239,7 @@ def test_sent_is_what_wbox_took_of_just_these_keys(store: Store) -> None:
     origins = ["a:r:", "a0:r:", "b:r:", "c:r:", "a:%", "a:_:"]
     assert not any(map(store.sent, origins))
     for _, state in told.values():
-        delivery = store.claim(2.0).result()
+        delivery = turns.claim(store, 2.0)
         assert delivery
         if state:
             ended(store, delivery, state, 3.0)
@@ -247,10 +248,10 @@ def test_sent_is_what_wbox_took_of_just_these_keys(store: Store) -> None:
 
 def test_a_late_answer_changes_nothing_of_a_newer_claim(store: Store) -> None:
     store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
-    late = store.claim(1.0).result()
+    late = turns.claim(store, 1.0)
     assert late
     ended(store, late, State.QUEUED, 2.0)
-    newer = store.claim(3.0).result()
+    newer = turns.claim(store, 3.0)
     assert newer
     assert not ended(store, late, State.DEAD, 4.0)
     assert ended(store, newer, State.SENT, 5.0)
@@ -261,16 +262,16 @@ def test_an_open_circuit_holds_its_device_alone(store: Store) -> None:
     store.put_message(an_event("a"), a_plan("a", PHONES[0]), 1.0).result()
     store.put_message(an_event("b"), a_plan("b", PHONES[0], device=2), 1.0).result()
     store.open_circuit("", "not ready", 10.0, 1.0).result()
-    other = store.claim(1.0).result()
+    other = turns.claim(store, 1.0)
     assert other
     assert other.key == "b:0"
-    assert store.claim(1.0).result() is None
-    assert store.next_due(1.0) == 1.0 + 1e9, "it waits for its circuit alone"
+    assert turns.claim(store, 1.0) is None
+    assert turns.next_due(store, 1.0) == 1.0 + 1e9, "it waits for its circuit alone"
     assert [(circuit.device, circuit.until) for circuit in store.circuits()] == [("", 10.0)]
     store.keep_circuit_open("", "not ready", 20.0).result()
     assert [circuit.until for circuit in store.circuits()] == [20.0]
     store.close_circuit("").result()
-    assert (mine := store.claim(11.0).result())
+    assert (mine := turns.claim(store, 11.0))
     assert mine.key == "a:0"
 
 
@@ -281,9 +282,9 @@ def test_what_was_not_sent_in_time_expires(store: Store) -> None:
             event_id=name, messages=(PlannedMessage(key=name, rule="r", message=message, terms=terms),)
         )
         store.put_message(an_event(name), plan, 1.0).result()
-    assert store.next_due(1.0) == 1.0
+    assert turns.next_due(store, 1.0) == 1.0
     assert store.expire(1.0 + 3600).result() == 1
-    assert store.claim(1.0 + LIFETIME).result() is None
+    assert turns.claim(store, 1.0 + LIFETIME) is None
     assert store.expire(1.0 + LIFETIME).result() == 1
     assert store.counts() == {State.EXPIRED: 2}
 
@@ -291,7 +292,7 @@ def test_what_was_not_sent_in_time_expires(store: Store) -> None:
 def test_stuck_deliveries_can_be_requeued_and_dropped(store: Store) -> None:
     ids = store.put_message(an_event("a"), a_plan("a", *PHONES), 1.0).result()
     for state in (State.DEAD, State.HELD):
-        delivery = store.claim(1.0).result()
+        delivery = turns.claim(store, 1.0)
         assert delivery
         ended(store, delivery, state, 2.0)
     assert store.requeue(None, [State.HELD], 3.0).result() == [ids[1]]
@@ -312,7 +313,7 @@ def test_of_a_delivery_without_a_message_what_failed_is_followed_again_and_nothi
     store.put_plans([Plan(event_id="a", messages=(failed({"do": "follow", "place": 3}),))], 1.0).result()
     [dead] = store.queue(STUCK)
     assert (dead.state, dead.message, dead.reason) == (State.DEAD, None, "template: no field x")
-    assert store.claim(2.0).result() is None
+    assert turns.claim(store, 2.0) is None
     assert store.memories_due(3.0) == []
     store.requeue([dead.id], STUCK, 3.0).result()
     assert store.unplanned() == []
@@ -421,7 +422,7 @@ def test_what_the_storm_guard_holds_goes_when_its_event_is_released(store: Store
     held = [replace(planned, hold=Hold.STORM, facts=storm) for planned in a_plan("a", *PHONES).messages]
     store.put_message(an_event("a"), Plan(event_id="a", messages=tuple(held)), 1.0).result()
     assert store.counts() == {State.HELD: 3}
-    assert store.claim(1.0).result() is None
+    assert turns.claim(store, 1.0) is None
     assert store.release_event("other", 2.0).result() == 0
     assert store.release_event("a", 2.0).result() == 3
     assert store.counts() == {State.QUEUED: 3}
@@ -510,8 +511,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=claimed)
     def claim(self) -> object:
-        due = self.store.next_due(self.now)
-        delivery = self.store.claim(self.now, self.pace).result()
+        due = turns.next_due(self.store, self.now)
+        delivery = turns.claim(self.store, self.now, self.pace)
         assert (delivery is not None) == (due is not None and due <= self.now), "it says when there is work"
         if delivery is None:
             return multiple()
@@ -543,7 +544,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def circuit(self) -> None:
         self.store.open_circuit("", "not ready", self.now + 5, self.now).result()
-        assert self.store.claim(self.now).result() is None
+        assert turns.claim(self.store, self.now) is None
         self.store.close_circuit("").result()
 
     @rule()

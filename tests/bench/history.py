@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import turns
+
 from wbox_notify.model.deliveries import OPEN, STUCK, NextStep, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text, dump
@@ -129,11 +131,11 @@ def an_event(key: str) -> Event:
 
 def claim_and_finish(store: Store, _fresh: str) -> None:
     """Take a delivery and put it back."""
-    delivery = store.claim(NOW + 1).result()
+    delivery = turns.claim(store, NOW + 1)
     if delivery is None:
         raise SystemExit("nothing to claim")
     after = NextStep(state=State.QUEUED, due=NOW + 1, tries=0, unknowns=0, reason="")
-    store.finish(delivery, Answer(outcome=Outcome.NOT_SENT, detail=""), after, NOW + 1).result()
+    turns.finish(store, delivery, Answer(outcome=Outcome.NOT_SENT, detail=""), after, NOW + 1)
 
 
 def status(store: Store, _fresh: str) -> None:
@@ -171,7 +173,7 @@ VERBS: dict[str, Work] = {
     "put_events": lambda store, fresh: store.put_events([an_event(fresh)], NOW).result(),
     "put_message": lambda store, fresh: put_message(store, fresh, "905559999999"),
     "claim and finish": claim_and_finish,
-    "next_due": lambda store, _: store.next_due(NOW),
+    "next_due": lambda store, _: turns.next_due(store, NOW),
     "expire (none)": lambda store, _: store.expire(NOW).result(),
     "interrupted (none)": lambda store, _: store.interrupted(),
     "requeue (none)": lambda store, _: store.requeue([1], [State.HELD], NOW).result(),

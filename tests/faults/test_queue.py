@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import turns
 
 from wbox_notify.model.deliveries import (
     OPEN,
@@ -54,7 +55,7 @@ def put(
 
 
 def claimed(store: Store, now: float, pace: Pace = MERGING) -> Delivery:
-    delivery = store.claim(now, pace).result()
+    delivery = turns.claim(store, now, pace)
     assert delivery
     return delivery
 
@@ -69,7 +70,7 @@ def lines(delivery: Delivery) -> int:
 def end(store: Store, delivery: Delivery, state: State, now: float, unknowns: int = 0) -> None:
     outcome = {State.SENT: Outcome.SENT, State.DEAD: Outcome.REFUSED}.get(state, Outcome.UNKNOWN)
     then = NextStep(state=state, due=now + 90, tries=0, unknowns=unknowns, reason="why")
-    assert store.finish(delivery, Answer(outcome=outcome, detail="why"), then, now).result()
+    assert turns.finish(store, delivery, Answer(outcome=outcome, detail="why"), then, now)
 
 
 def test_Q01_texts_on_other_terms_are_not_merged(store: Store) -> None:
@@ -77,7 +78,7 @@ def test_Q01_texts_on_other_terms_are_not_merged(store: Store) -> None:
     put(store, "retry", 30, SendOptions(on_unknown="retry"))
     put(store, "short", 30, SendOptions(on_unknown="retry", expire_after=600))
     sizes = []
-    while delivery := store.claim(100.0, MERGING).result():
+    while delivery := turns.claim(store, 100.0, MERGING):
         sizes.append(lines(delivery))
         end(store, delivery, State.SENT, 100.0)
     assert sizes == [*[1] * 15, 30, 30]
@@ -103,7 +104,7 @@ def test_Q02_what_is_merged_is_told_only_when_wbox_has_taken_it(store: Store) ->
     assert lines(first) == 25
     assert {delivery.state for delivery in store.deliveries("e")} == {State.SENDING, State.QUEUED}
     end(store, first, State.UNKNOWN, 100.0, unknowns=1)
-    assert store.claim(150.0, MERGING).result() is None, "the others wait for what becomes of it"
+    assert turns.claim(store, 150.0, MERGING) is None, "the others wait for what becomes of it"
     again = claimed(store, 200.0)
     assert again.message == first.message, "wbox may know it by its key"
     end(store, again, State.SENT, 200.0, unknowns=1)
@@ -118,7 +119,7 @@ def test_Q02_when_a_merged_message_is_refused_each_goes_by_itself_and_one_alone_
 ) -> None:
     put(store, "e", 25)
     now, sent = 100.0, []
-    while delivery := store.claim(now, MERGING).result():
+    while delivery := turns.claim(store, now, MERGING):
         assert isinstance(delivery.message, Text)
         refused = "e 7" in delivery.message.message.split("\n\n")
         end(store, delivery, State.DEAD if refused else State.SENT, now)

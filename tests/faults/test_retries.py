@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import turns
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -91,9 +92,9 @@ class House:
         assert self.planner
         while self.planner.step():
             pass
-        while delivery := self.store.claim(self.now).result():
+        while delivery := turns.claim(self.store, self.now):
             then = NextStep(state=State.SENT, due=0.0, tries=1, unknowns=0, reason="")
-            self.store.finish(delivery, Answer(outcome=Outcome.SENT, detail=""), then, self.now).result()
+            turns.finish(self.store, delivery, Answer(outcome=Outcome.SENT, detail=""), then, self.now)
 
     def wait(self, seconds: float) -> None:
         until = self.now + seconds

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import turns
 from faults.invariants import check
 from faults.tracing import needs_strace, tracing
 from faults.walks import Calls, Drops, begun, drop, url
@@ -343,7 +344,7 @@ def test_S20_a_claim_that_nobody_has_is_put_back_and_goes_out_once(store_url: st
     dispatcher = Dispatcher(store, a_live(), clock=lambda: now[0], steady=lambda: now[0])
     dispatcher.round(client)
     a_queue(store, 3, now[0])
-    assert store.claim(now[0]).result()
+    assert turns.claim(store, now[0])
     for _ in range(20):
         while not dispatcher.round(client):
             pass
@@ -453,10 +454,10 @@ def test_S13_a_long_history_costs_no_more_steps(store_url: str) -> None:
     def life(name: str) -> None:
         planned = PlannedMessage(key=name, rule="r", message=Text(phone="905551110001", message="hi"))
         store.put_message(an_event(name), Plan(event_id=name, messages=(planned,)), 1.0).result()
-        delivery = store.claim(2.0).result()
+        delivery = turns.claim(store, 2.0)
         assert delivery
         sent = NextStep(state=State.SENT, due=2.0, tries=1, unknowns=0, reason="")
-        store.finish(delivery, Answer(outcome=Outcome.SENT, detail="", latency=0.1), sent, 2.0).result()
+        turns.finish(store, delivery, Answer(outcome=Outcome.SENT, detail="", latency=0.1), sent, 2.0)
         store.expire(2.0).result()
 
     few = steps(store, lambda: life("first"))

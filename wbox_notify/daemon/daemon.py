@@ -107,7 +107,6 @@ class Daemon:
         self._planner = planner.Planner(
             self._live,
             self._store,
-            queued=lambda _deliveries: self._dispatcher.wake(),
             rows=RowFiles(),
             keep=self._media.keep,
             observer=self._planned,

@@ -3,13 +3,13 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from wbox_notify.daemon.quarantine import Quarantine
 from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Delivery, Memory, Plan
+from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
@@ -24,7 +24,7 @@ Observer = Callable[[Event | None, Plan], None]
 
 
 class Planner(PeriodicThread):
-    """Plans each stored event once, in the order of arrival; ``queued`` hears what each batch is to send.
+    """Plans each stored event once, in the order of arrival.
 
     ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
     in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
@@ -37,7 +37,6 @@ class Planner(PeriodicThread):
         live: Live,
         store: Store,
         *,
-        queued: Callable[[Sequence[Delivery]], None] = lambda _deliveries: None,
         rows: Callable[[Wanted], Slice] = lambda _wanted: Slice(problem="nobody reads files here"),
         keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
@@ -48,7 +47,6 @@ class Planner(PeriodicThread):
         self._live = live
         self._store = store
         self._quarantine = Quarantine(store)
-        self._queued = queued
         self._rows = rows
         self._keep = keep
         self._observer = observer
@@ -84,7 +82,7 @@ class Planner(PeriodicThread):
             driver.plan(events)
         if driver.planned:
             batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
-            self._queued(self._store.put_plans([planned.plan for planned in batch], now).result())
+            self._store.put_plans([planned.plan for planned in batch], now).result()
             for planned in batch:
                 self._tell(planned)
         return len(driver.planned)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from wbox_notify.clients.wbox import ApiError, Client
 from wbox_notify.dispatch.fallback import Fallback
+from wbox_notify.dispatch.lanes import ALL
 from wbox_notify.dispatch.retry import probe_pause
 from wbox_notify.model.deliveries import Circuit, Delivery
 from wbox_notify.model.messages import Notice
@@ -14,9 +15,6 @@ from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.store import Store
 
 log = logging.getLogger(__name__)
-
-ALL = "*"
-"""The key of the circuit of all devices: the API key or wbox itself fails."""
 
 FOR_ALL = {Outcome.UNAUTHORIZED, Outcome.NOT_SENT}
 """Outcomes that concern wbox or the key, and so all devices."""
@@ -32,15 +30,15 @@ class Circuits:
     is the one that was tried least, as one that is always refused must not stop the others. ``fallback`` is
     told once of a circuit that stays open for a minute, and once of its end.
 
-    The scheduler calls all methods but ``ask``, which waits for wbox and so belongs to a sender; ``asked`` is
-    the circuit that a sender asks about.
+    The scheduler calls all methods but ``ask``, which waits for wbox and so belongs to a sender. ``open`` are
+    the circuits of the store, which nobody else writes; ``asked`` is the one that a sender asks about.
     """
 
     def __init__(self, store: Store, fallback: Fallback | None, clock: Callable[[], float]) -> None:
         self._store = store
         self._fallback = fallback
         self._clock = clock
-        self._circuits = store.circuits()
+        self.open = store.circuits()
         self._unclear: Counter[str] = Counter()
         self._at_once: set[str] = set()
         self.asked: Circuit | None = None
@@ -65,14 +63,18 @@ class Circuits:
             for circuit in self._tried(device):
                 self._close(circuit)
 
+    def read(self) -> None:
+        """Read the circuits anew from the store."""
+        self.open = self._store.circuits()
+
     def look_at_all(self) -> None:
         """Make all circuits due, whatever their time."""
-        self._at_once = {circuit.device for circuit in self._read()}
+        self._at_once = {circuit.device for circuit in self.open}
 
     def due(self, by: float) -> list[Circuit]:
         """Return the circuits to ask wbox about by a time; end the limits that are over."""
         due = []
-        for circuit in self._read():
+        for circuit in self.open:
             if circuit.trying or circuit == self.asked:
                 continue
             if circuit.reason is Outcome.LIMITED:
@@ -87,7 +89,7 @@ class Circuits:
         """The time when a circuit is due, or a limit ends."""
         if self.asked:
             return math.inf  # its answer wakes the scheduler
-        times = (circuit.until for circuit in self._circuits if not circuit.trying)
+        times = (circuit.until for circuit in self.open if not circuit.trying)
         return min(times, default=math.inf)
 
     def begin(self, circuit: Circuit) -> None:
@@ -113,22 +115,18 @@ class Circuits:
             else:
                 self._keep_open(circuit, outcome)
 
-    def _read(self) -> list[Circuit]:
-        self._circuits = self._store.circuits()
-        return self._circuits
-
     def _tried(self, device: str) -> list[Circuit]:
         """Return the circuits that let one message of a device through, to try it."""
-        return [circuit for circuit in self._circuits if circuit.trying and circuit.device in {device, ALL}]
+        return [circuit for circuit in self.open if circuit.trying and circuit.device in {device, ALL}]
 
     def _open(self, device: str, reason: Outcome, pause: float) -> None:
         now = self._clock()
-        for circuit in self._circuits:
+        for circuit in self.open:
             # wbox says how long a limit lasts; other pauses grow with each failure.
             if circuit.device == device and reason is not Outcome.LIMITED:
                 pause = max(pause, probe_pause(circuit.probes + 1, reason))
         self._store.open_circuit(device, reason, now + pause, now).result()
-        self._read()
+        self.read()
 
     def _keep_open(self, circuit: Circuit, reason: Outcome) -> None:
         now = self._clock()
@@ -137,13 +135,13 @@ class Circuits:
         if self._fallback and not circuit.told and now - circuit.since >= _TELL_AFTER:
             self._fallback.stopped(circuit.device, reason, circuit.since, now)
             self._store.tell_circuit(circuit.device).result()
-        self._read()
+        self.read()
 
     def _try(self, circuit: Circuit) -> None:
         """Let one message show whether a device sends again."""
         if self._store.waiting(circuit.device):
             self._store.try_circuit(circuit.device).result()
-            self._read()
+            self.read()
         else:
             self._close(circuit)
 
@@ -151,7 +149,7 @@ class Circuits:
         if circuit.told and self._fallback:
             self._fallback.sends_again(circuit.device, circuit.since, self._clock())
         self._store.close_circuit(circuit.device).result()
-        self._read()
+        self.read()
         log.info("%s again", _named(circuit.device))
 
 

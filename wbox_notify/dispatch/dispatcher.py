@@ -15,10 +15,11 @@ from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
+from wbox_notify.dispatch.outbox import Outbox
 from wbox_notify.dispatch.retry import after, may_be_its_own
 from wbox_notify.errors import ConfigError, StoreError, WboxError
 from wbox_notify.model.clock import Clock, Step, steady
-from wbox_notify.model.deliveries import Attempt, Delivery, NextStep, State
+from wbox_notify.model.deliveries import WAITING, Attempt, Delivery, NextStep, State
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.messages import Message, Notice
@@ -27,18 +28,18 @@ from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.model.phones import masked
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project
-from wbox_notify.store import Store
+from wbox_notify.store import Change, Store
 
 log = logging.getLogger(__name__)
 
-_SENDERS = 6
+_SENDERS = 24
 _CLOCK_RIGHT_WITHIN = 300.0
 _LOOK_BACK = 60.0
 """Seconds between two checks for silent errors: times in the future, claims without a sender."""
 _LONGEST_REST = 30.0
 _LAST_LOOKS = 0.05
-_BUSY_REST = 1.0
-"""Seconds between two checks for expiry and the fallback while all senders are busy."""
+_SWEEP_REST = 1.0
+"""Seconds between two checks for what is to be told, while messages are sent."""
 
 Publish = Callable[[Delivery, Message], Message]
 """Returns the message of a delivery with a file replaced by its URL; raises WboxError where it cannot."""
@@ -110,25 +111,22 @@ class Dispatcher(PeriodicThread):
         self._observer = observer
         self._turned = turned
         self._circuits = Circuits(store, fallback, clock)
+        self._outbox = Outbox(store)
+        store.follow_queue(self._hear)
         self._lock = threading.Lock()
         self._in_flight: set[int] = set()
         self._reports: SimpleQueue[tuple[Delivery, Answer]] = SimpleQueue()
         self._ended: list[tuple[Delivery, Answer]] = []
         self._lost: set[tuple[int, int]] = set()
-        self._next_look = self._next_expiry = 0.0
+        self._next_look = self._next_sweep = 0.0
         self._requests: SimpleQueue[Request | None] = SimpleQueue()
-        self._senders = [
-            threading.Thread(target=self._send, name=f"sender-{number}", daemon=True)
-            for number in range(_SENDERS)
-        ]
+        self._senders: list[threading.Thread] = []
 
     def start(self) -> None:
         """Settle what the last run left open, then begin to send."""
         self.mind_the_clock()
         self.recover()
         self._circuits.look_at_all()
-        for sender in self._senders:
-            sender.start()
         super().start()
 
     def recover(self) -> None:
@@ -192,8 +190,17 @@ class Dispatcher(PeriodicThread):
                 self._project = self._live.project
             # Handed out before anything else can fail, as each delivery is marked as being sent by now.
             for request in self._due_requests(self.mind_the_clock(), _SENDERS):
-                self._requests.put(request)
+                self._hand_out(request)
             return self._tidy(_SENDERS)
+
+    def _hand_out(self, request: Request) -> None:
+        """Give a request to a sender; one more begins where all of them have something to do."""
+        self._requests.put(request)
+        if len(self._senders) < _SENDERS - self._free(_SENDERS):
+            name = f"sender-{len(self._senders)}"
+            sender = threading.Thread(target=self._send, name=name, daemon=True)
+            sender.start()
+            self._senders.append(sender)
 
     def _run(self) -> None:
         """Schedule until the end; then record how the requests in flight end."""
@@ -248,25 +255,23 @@ class Dispatcher(PeriodicThread):
     def _tidy(self, senders: int) -> float:
         """Give up what is over, tell other services; return the seconds until there is more to do.
 
-        While all senders are busy this is done once a second, as what is due waits for them.
+        While messages are sent others are told once a second, as what is due waits for it.
         """
-        busy, ran = not self._free(senders), self._steady()
-        if busy and ran < self._next_expiry:
-            return _BUSY_REST
-        self._next_expiry = ran + _BUSY_REST
-        now = self._clock()
-        over_after = self._over_after(now, ran - self._began)
-        due = self._store.next_due(now, over_after)
-        if due is not None and due <= now and self._store.expire(now, over_after).result():
+        now, ran = self._clock(), self._steady()
+        if self._outbox.expire(now, self._over_after(now, ran - self._began)):
+            self._next_sweep = ran
             return 0.0
-        if self._fallback and self._fallback.sweep(now):
-            return 0.0
-        if busy:
-            return _BUSY_REST
-        next_due = self._circuits.next_due
-        if due is not None:
-            next_due = min(next_due, due)
-        return min(max(next_due - self._clock(), 0.01), _LONGEST_REST)
+        rest = self._next_sweep - ran
+        if rest <= 0:
+            rest, self._next_sweep = _LONGEST_REST, ran + _SWEEP_REST
+            if self._fallback and self._fallback.sweep(now):
+                self._next_sweep = ran
+                return 0.0
+        if not self._free(senders):
+            return rest
+        outbox = self._outbox
+        next_due = min(self._circuits.next_due, outbox.next_due(now), outbox.next_expiry)
+        return min(max(next_due - self._clock(), 0.01), rest)
 
     def _over_after(self, now: float, ran: float) -> float:
         """Return from when on what is over is given up.
@@ -291,11 +296,13 @@ class Dispatcher(PeriodicThread):
         if recipient:
             pace = UNLIMITED
         chances = [random.random() for _ in range(most)]  # noqa: S311 - spreads load, hides nothing
-        claimed = self._store.finish_and_claim(attempts, now, pace, chances, recipient=recipient).result()
+        claimed = self._outbox.turn_over(attempts, now, pace, chances, self._circuits.open, recipient)
         self._in_flight.update(delivery.id for delivery in claimed)
         self._ended.clear()
         for attempt in attempts:
             self._tell(attempt)
+        if any(attempt.then.state not in {State.SENT, *WAITING} for attempt in attempts):
+            self._next_sweep = 0.0  # it may be for the fallback
         return claimed
 
     def _collect(self) -> None:
@@ -382,6 +389,11 @@ class Dispatcher(PeriodicThread):
         if self._observer:
             self._observer(delivery, answer, then)
 
+    def _hear(self, change: Change) -> None:
+        """Note that others change the queue."""
+        self._outbox.note(change)
+        change.add_done_callback(lambda _change: self.wake())
+
     def _follow_clock(self, step: Step) -> None:
         gap = self._store.bridge_gap(step.now).result() if step.first else 0.0
         if gap:
@@ -389,6 +401,9 @@ class Dispatcher(PeriodicThread):
                 "before the start, the clock may have been behind by %.0f s; what waits keeps its times", gap
             )
         lowered = self._store.clock_was_set(step).result()
+        if gap or step.jump or lowered:
+            self._outbox.doubt()
+            self._circuits.read()
         if step.jump:
             log.warning("the clock was set by %+.0f s; what waits keeps its times", step.jump)
         if lowered:

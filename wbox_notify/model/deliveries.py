@@ -249,6 +249,53 @@ class Delivery:
     priority: int = 0
     on_unknown: OnUnknown | None = None
 
+    @property
+    def recipient(self) -> str:
+        """The phone or outlet that it goes to; empty where there is no message."""
+        return self.message.recipient if self.message else ""
+
+    @property
+    def waiting(self) -> "Waiting":
+        """What decides when it has its turn."""
+        return Waiting(
+            self.id,
+            self.device,
+            self.recipient,
+            self.rule,
+            self.priority,
+            self.due,
+            self.expires,
+            self.claims,
+            self.state,
+        )
+
+
+Place = tuple[int, int]
+"""The place of a delivery in a queue: critical first, then the oldest."""
+
+
+class Waiting(NamedTuple):
+    """What decides when an open delivery has its turn; the names are those of ``Delivery``.
+
+    Attributes:
+        recipient: The phone or outlet that it goes to.
+    """
+
+    id: int
+    device: str
+    recipient: str
+    rule: str
+    priority: int
+    due: float
+    expires: float
+    claims: int
+    state: State
+
+    @property
+    def place(self) -> Place:
+        """Its place in the queue."""
+        return (-self.priority, self.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:

@@ -36,6 +36,20 @@ class Pace:
     backlog: int = 20
     lang: str = "en"
 
+    @property
+    def has_turns(self) -> bool:
+        """Whether a message may have to wait for another by it."""
+        return any(
+            (
+                self.every,
+                self.media_every,
+                self.per_hour,
+                self.per_day,
+                self.recipient_every,
+                self.recipient_per_hour,
+            )
+        )
+
 
 UNLIMITED = Pace(
     every=0.0,

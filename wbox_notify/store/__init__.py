@@ -5,17 +5,22 @@ from pathlib import Path
 from wbox_notify.config.stores import is_on_server, on_server
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording
+from wbox_notify.store.claims import Claim, Claimed
 from wbox_notify.store.copies import copy, faults, is_unfinished, sizes
 from wbox_notify.store.database import Database, Reader
 from wbox_notify.store.integrity import BusyError, UnsoundError
 from wbox_notify.store.migrations import SchemaError
 from wbox_notify.store.queries import Chosen, Queries
 from wbox_notify.store.sqlite import Sqlite, SqliteReader
-from wbox_notify.store.store import Store
+from wbox_notify.store.store import Change, Changed, Store
 
 __all__ = [
     "BusyError",
+    "Change",
+    "Changed",
     "Chosen",
+    "Claim",
+    "Claimed",
     "Database",
     "Queries",
     "Reader",

@@ -1,4 +1,4 @@
-"""Claims: the delivery whose turn it is, what is left out on the way, and how its attempt ends.
+"""Claims: a delivery has its turn, what is left out on the way, and how its attempt ends.
 
 Many texts that have waited for one phone go out as one, and none is given up for it: the others stay in the
 queue behind the delivery that carries them, and are left out only when wbox has taken it.
@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 from typing import Any, NamedTuple, TypeGuard
 
 from wbox_notify.model import messages, reasons
-from wbox_notify.model.deliveries import Attempt, Decision, Delivery, Facts, Hold, LeftOut, State
+from wbox_notify.model.deliveries import Attempt, Decision, Delivery, Facts, Hold, LeftOut, State, Waiting
 from wbox_notify.model.messages import Message, Notice, Text
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.pace import DAY, UNLIMITED, Begun, Pace, digest, next_turns
+from wbox_notify.model.pace import Begun, Pace, digest, next_turns
 from wbox_notify.store import rows, statements
 from wbox_notify.store.database import Row, Transaction
 
@@ -24,52 +24,92 @@ _MERGED = "merged"
 """The kind of memory that holds which texts a delivery carries."""
 
 
-def claim(tx: Transaction, now: float, pace: Pace, recipient: str, chance: float) -> Delivery | None:
-    """Return the delivery whose turn it is, marked as being sent, or None where there is none."""
-    while row := _next(tx, now, recipient):
-        delivery = rows.delivery(row)
-        if _leave_out_same(tx, row, now, pace):
-            continue
+class Claim(NamedTuple):
+    """What is to be claimed, as the claimer knows it.
+
+    Attributes:
+        waiting: the delivery whose turn it is.
+        chance: in [0, 1): where in the jitter of the pace.
+        begun: the earlier attempts of its device in the last day, the newest first.
+        has_backlog: whether there may be more texts behind it than may go out singly.
+    """
+
+    waiting: Waiting
+    chance: float = 0.5
+    begun: Sequence[Begun] = ()
+    has_backlog: bool = True
+
+
+class Claimed(NamedTuple):
+    """What became of a claim.
+
+    Attributes:
+        delivery: as it is now: being sent, or left out; None where it does not wait as the claimer thought.
+        turns: when its device and its recipient have their next turns, where there is a pace.
+    """
+
+    delivery: Delivery | None
+    turns: tuple[float, float] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the delivery is being sent."""
+        return self.delivery is not None and self.delivery.state is State.SENDING
+
+
+class Turnover(NamedTuple):
+    """What was claimed, and the devices of which the claimer is to read anew what waits."""
+
+    claimed: Sequence[Claimed]
+    doubtful: set[str]
+
+
+def turn_over(
+    tx: Transaction, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace
+) -> Turnover:
+    """Keep how attempts ended, and claim what has its turn now."""
+    doubtful = {attempt.delivery.device for attempt in ended if not _finish(tx, attempt, now)}
+    if claims and pace.has_turns:
+        tx.execute(statements.END_TURNS, {"now": now})
+    claimed = [_claim(tx, claim, now, pace) for claim in claims]
+    for claim, done in zip(claims, claimed, strict=True):
+        if done.delivery is None:
+            doubtful.add(claim.waiting.device)
+    return Turnover(claimed, doubtful)
+
+
+def _claim(tx: Transaction, claim: Claim, now: float, pace: Pace) -> Claimed:
+    """Mark a delivery as being sent, or leave it out."""
+    known = {"id": claim.waiting.id, "claims": claim.waiting.claims}
+    row = tx.execute(statements.STILL_WAITS, known).fetchone()
+    if row is None:
+        return Claimed(None)
+    delivery = rows.delivery(row)
+    if _leave_out_same(tx, row, now, pace):
+        return Claimed(replace(delivery, state=State.CANCELLED))
+    message = delivery.message
+    if delivery.claims or claim.has_backlog:
         message = _message(tx, row, delivery, now, pace)
-        return replace(_begin(tx, delivery, now, pace, chance), message=message)
-    return None
-
-
-def _next(tx: Transaction, now: float, recipient: str) -> Row | None:
-    """Return the first delivery of all devices that may send now."""
-    heads = []
-    for device in tx.execute(statements.DEVICES).fetchall():
-        values = {"now": now, "recipient": recipient, "device": device["device"]}
-        due = tx.execute(statements.FIRST_DUE, values).fetchone()["due"]
-        if device["next"] > now or due is None or due > now:
-            continue
-        ways = [statements.NEXT_TO_TRY] if device["tried"] else [statements.NEXT, statements.NEXT_OF_LANES]
-        for statement in ways:
-            if head := tx.execute(statement, values).fetchone():
-                heads.append(head)
-                break
-    return min(heads, key=lambda row: (-row["priority"], row["id"]), default=None)
-
-
-def _begin(tx: Transaction, delivery: Delivery, now: float, pace: Pace, chance: float) -> Delivery:
-    row = tx.execute(statements.BEGIN, {"id": delivery.id, "now": now}).fetchone()
-    begun = rows.delivery(row)
+    if not tx.execute(statements.BEGIN, {**known, "now": now}).rowcount:
+        return Claimed(None)
+    begun = replace(delivery, message=message, state=State.SENDING, claims=delivery.claims + 1)
     tx.execute(statements.BEGIN_ATTEMPT, {"id": begun.id, "claims": begun.claims, "now": now})
-    if pace != UNLIMITED and begun.message and not isinstance(begun.message, Notice):
-        _take_turns(tx, begun.message, begun.device, pace, now, chance)
-    return begun
+    return Claimed(begun, _take_turns(tx, delivery, claim, now, pace))
 
 
 def _take_turns(
-    tx: Transaction, message: Message, device: str, pace: Pace, now: float, chance: float
-) -> None:
-    attempts = tx.execute(statements.BEGUN, {"device": device, "since": now - DAY, "now": now}).fetchall()
-    begun = [Begun(row["started"], row["recipient"]) for row in attempts]
+    tx: Transaction, delivery: Delivery, claim: Claim, now: float, pace: Pace
+) -> tuple[float, float] | None:
+    """Keep when a device and a recipient have their next turns; other services have none."""
+    message = delivery.message
+    if message is None or isinstance(message, Notice) or not pace.has_turns:
+        return None
     recipient = message.recipient
-    turns = next_turns(pace, now, kind=message.kind, recipient=recipient, begun=begun, chance=chance)
-    tx.execute(statements.END_TURNS, {"now": now})
+    begun = (Begun(now, recipient), *claim.begun)
+    turns = next_turns(pace, now, kind=message.kind, recipient=recipient, begun=begun, chance=claim.chance)
     for name, turn in zip(("", recipient), turns, strict=True):
-        tx.execute(statements.TAKE_TURN, {"device": device, "recipient": name, "next": turn})
+        tx.execute(statements.TAKE_TURN, {"device": delivery.device, "recipient": name, "next": turn})
+    return turns
 
 
 def _leave_out_same(tx: Transaction, row: Row, now: float, pace: Pace) -> bool:
@@ -96,36 +136,16 @@ def _leave_out(tx: Transaction, row: Row, code: LeftOut, facts: Facts, now: floa
 # How an attempt ends
 
 
-def finish_and_claim(
-    tx: Transaction,
-    ended: Sequence[Attempt],
-    now: float,
-    pace: Pace,
-    recipient: str,
-    chances: Sequence[float],
-) -> list[Delivery]:
-    """Keep how attempts ended; return one claimed delivery for each of the chances while any is due."""
-    for attempt in ended:
-        finish(tx, attempt, now)
-    claimed: list[Delivery] = []
-    for chance in chances:
-        delivery = claim(tx, now, pace, recipient, chance)
-        if delivery is None:
-            break
-        claimed.append(delivery)
-    return claimed
-
-
-def finish(tx: Transaction, attempt: Attempt, now: float) -> bool:
-    """Keep how an attempt ended and what follows; False where the delivery was claimed again meanwhile."""
+def _finish(tx: Transaction, attempt: Attempt, now: float) -> bool:
+    """Keep how an attempt ended and what follows; False where its delivery is not what the attempt says."""
     delivery, answer, then = attempt
     claim = {"id": delivery.id, "claims": delivery.claims}
     failed = int(then.failed or answer.outcome is Outcome.FAILED)
     result = tx.execute(statements.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})
     tx.execute(statements.FINISH_ATTEMPT, {**asdict(answer), **claim})
-    if result.rowcount:
-        _settle_parts(tx, delivery, then.state, now)
-    return result.rowcount == 1
+    if not result.rowcount:  # it was claimed again meanwhile
+        return False
+    return _settle_parts(tx, delivery, then.state, now)
 
 
 def expire(tx: Transaction, now: float, after: float) -> int:
@@ -200,11 +220,16 @@ def _terms(row: Row) -> tuple[str, float]:
     return row["on_unknown"] or "retry_once", row["lifetime"]
 
 
-def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float) -> None:
-    """Let what a delivery carried follow its end: left out with it, in doubt with it, or by itself again."""
-    merged = _merged(tx, delivery.id)
-    if merged is None or state in {State.QUEUED, State.UNKNOWN}:
-        return
+def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float) -> bool:
+    """Let what a delivery carried follow its end: left out with it, in doubt with it, or by itself again.
+
+    Returns whether it carried nothing that waits otherwise from now on.
+    """
+    merged = None
+    if state not in {State.QUEUED, State.UNKNOWN}:
+        merged = _merged(tx, delivery.id)
+    if merged is None:
+        return True
     parts = _parts(tx, merged)
     if state is State.SENT:
         for part in parts:
@@ -215,6 +240,7 @@ def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float)
         # It was refused as a whole: whose text is to blame shows when each goes by itself.
         tx.execute(statements.ALONE_AGAIN, {"id": delivery.id, "now": now})
     _forget(tx, delivery.id)
+    return False
 
 
 def _give_up(tx: Transaction, row: Row, now: float) -> None:

@@ -16,6 +16,7 @@ from wbox_notify.model.deliveries import (
     Memory,
     PlannedMessage,
     State,
+    Waiting,
 )
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Text
@@ -143,6 +144,11 @@ def delivery(row: Row) -> Delivery:
         facts=facts,
         **{name: row[name] for name in (*fields, *counts)},
     )
+
+
+def waiting(row: Row) -> Waiting:
+    """Return when the delivery of a row has its turn."""
+    return Waiting(**{**row, "state": State(row["state"])})
 
 
 def decision_row(decision: Decision, event_id: str, now: float) -> dict[str, Any]:

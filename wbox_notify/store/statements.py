@@ -241,102 +241,60 @@ FORGET_DELIVERY = "delete from delivery where id = :id"
 
 # Whose turn it is
 
-_MOST_IN_FLIGHT = 4
-"""Of one device, so that one whose answers take their time leaves threads for the others."""
-
-DEVICES = f"""
+WAITING_DEVICES = f"""
 with recursive devices (device) as (
     select min(device) from delivery where {OPEN}
     union all
     select (select min(device) from delivery where {OPEN} and device > devices.device)
     from devices where devices.device is not null
 )
-select devices.device, coalesce(t.next, 0) as next,
-    exists (select 1 from circuit c where c.device in (devices.device, '*') and c.trying = 1) as tried
-from devices left join turn t on t.device = devices.device and t.recipient = ''
-where devices.device is not null
-and {_MOST_IN_FLIGHT} > (
-    select count(*) from delivery s where s.state = 'sending' and s.device = devices.device
-)
-and not exists (
-    select 1 from circuit c
-    where c.device in (devices.device, '*') and devices.device <> 'apprise' and (c.trying = 0 or exists (
-        select 1 from delivery s where s.state = 'sending' and c.device in (s.device, '*')
-    ))
-)
+select device from devices where device is not null
 """
-"""Find the devices that may send, when each has its turn, and whether one message tries it."""
+"""Find the devices that something waits for, each one step into an index."""
 
-_SENDING = "select s.recipient from delivery s where s.state = 'sending' and s.device = :device"
+TURNS = "select recipient, next from turn where device = :device"
+"""Find the next turns of a device and its recipients."""
 
-# The plus sign keeps SQLite from looking there first.
-_HEAD = f"""
-select e.id from delivery e
-where e.device = :device and e.recipient = {{recipient}} and e.{OPEN} and +e.expires > :now
-order by e.priority desc, e.id limit 1
-"""
-"""What is first for one recipient."""
+SENDING = "select id, recipient from delivery where state = 'sending' and device = :device"
+"""Find what is being sent through a device."""
 
-NEXT = f"""
-select d.* from (
-    select id from delivery where {OPEN} and device = :device order by priority desc, id limit 200
-) as first join delivery d on d.id = first.id
-where d.due <= :now and :recipient in ('', d.recipient)
-and d.recipient not in ({_SENDING})
-and d.recipient not in (select t.recipient from turn t where t.device = :device and t.next > :now)
-and d.id = ({_HEAD.format(recipient="d.recipient")})
-order by d.priority desc, d.id limit 1
-"""
-"""Find the delivery of a device whose turn it is, near the head of its queue: critical first, then oldest."""
+_WAITING = "d.id, d.device, d.recipient, d.rule, d.priority, d.due, d.expires, d.claims, d.state"
 
-FIRST_DUE = f"""
-select min(due) as due from delivery where {OPEN} and device = :device and state <> 'sending'
-"""
-"""Find when the first delivery of a device is due; before that none of them has its turn."""
+_QUEUE_OF_DEVICE = f"select id, priority from delivery where {OPEN} and device = :device"
 
-_LANES = f"""
-with recursive lanes (recipient) as (
-    select min(recipient) from delivery where {OPEN} and device = :device
+WAITING_AFTER = f"""
+select {_WAITING} from (
+    select * from (
+        {_QUEUE_OF_DEVICE} and priority = :priority and id > :id order by id limit :most
+    ) as equal
     union all
-    select (
-        select min(recipient) from delivery
-        where {OPEN} and device = :device and recipient > lanes.recipient
-    )
-    from lanes where lanes.recipient is not null
-)
+    select * from (
+        {_QUEUE_OF_DEVICE} and priority < :priority order by priority desc, id limit :most
+    ) as lower
+    order by priority desc, id limit :most
+) as slice join delivery d on d.id = slice.id order by d.priority desc, d.id
 """
-"""The recipients of a device that something waits for, each one step into an index."""
+"""Read on in the queue of a device behind a place: critical first, then the oldest."""
 
-_HEADS = f"""
-from lanes join delivery d on d.id = ({_HEAD.format(recipient="lanes.recipient")})
-left join turn t on t.device = :device and t.recipient = lanes.recipient
-where lanes.recipient not in ({_SENDING})
+WAITING_OF = f"""
+select {_WAITING} from delivery d
+where d.{_IDS} and d.state in ('queued', 'unknown')
 """
-"""What is first for each of them, with its turn."""
-
-_DUE = f"""
-{_LANES} select d.* {_HEADS}
-and :recipient in ('', lanes.recipient) and d.due <= :now and coalesce(t.next, 0) <= :now
-"""
-
-NEXT_OF_LANES = f"{_DUE} order by d.priority desc, d.id limit 1"
-"""Find the same behind the head of the queue, where much waits for a few recipients that are not due."""
-
-NEXT_TO_TRY = f"{_DUE} order by d.claims, d.priority desc, d.id limit 1"
-"""Find what tries a device that could not send: what was tried least, as the fault may be a message's own."""
-
-NEXT_DUE = f"""
-{_LANES} select min(case when d.due >= coalesce(t.next, 0) then d.due else t.next end) as due {_HEADS}
-"""
-"""Find when a device has its next turn."""
+"""Find those of some deliveries that wait."""
 
 NEXT_EXPIRY = f"""
 select min(expires) as due from delivery where {OPEN} and state <> 'sending' and expires > :after
 """
 """Find when the next delivery expires."""
 
+STILL_WAITS = """
+select * from delivery where id = :id and claims = :claims and state in ('queued', 'unknown')
+"""
+"""Read the delivery whose turn it is, unless somebody has changed it meanwhile."""
+
 BEGIN = """
-update delivery set state = 'sending', claims = claims + 1, changed = :now where id = :id returning *
+update delivery set state = 'sending', claims = claims + 1, changed = :now
+where id = :id and claims = :claims and state in ('queued', 'unknown')
 """
 """Mark a delivery as being sent, before the request leaves."""
 

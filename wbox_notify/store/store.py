@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
 from wbox_notify.model.clock import SLACK, Step
-from wbox_notify.model.deliveries import Attempt, Delivery, Memory, NextStep, Plan, State
+from wbox_notify.model.deliveries import Attempt, Delivery, Memory, Place, Plan, State, Waiting
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.log_subject import about
-from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.model.pace import DAY, UNLIMITED, Pace
+from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.pace import DAY, Begun, Pace
 from wbox_notify.store import claims, plans, rows, statements
 from wbox_notify.store.arrivals import Arrivals
+from wbox_notify.store.claims import Claim, Turnover
 from wbox_notify.store.database import Database, Row, T, Transaction
 from wbox_notify.store.files import Files
 from wbox_notify.store.queries import Queries
@@ -35,6 +37,13 @@ _LONGEST_LOOK, _LONGEST_LIMIT = 300.0, 3600.0
 """Seconds after which a device that holds is looked at, and after which what wbox calls a limit ends."""
 
 
+Changed = list[Delivery] | list[int] | int
+"""What was put into the queue; or the ids of what was changed in it; or how many were, whichever."""
+
+Change = Future[list[Delivery]] | Future[list[int]] | Future[int]
+_Change = TypeVar("_Change", bound=Change)
+
+
 class Store(Queries):
     """Where everything lives between the event and the phone, in a database of any kind.
 
@@ -46,6 +55,7 @@ class Store(Queries):
         self._database: Database = database
         self.files = Files(database)
         self.arrivals = Arrivals(self.unplanned)
+        self._heard: Callable[[Change], None] = lambda _change: None
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function, which must not wait, after each change that is on disk."""
@@ -115,47 +125,68 @@ class Store(Queries):
 
         Return the deliveries that it puts into the queue, new ones and those that a storm held until now.
         """
-        return self._database.write(plans.put_plans, made, now)
+        return self._queue(self._database.write(plans.put_plans, made, now))
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
         """Keep an event together with its plan; return the ids of its deliveries."""
-        return self._database.write(plans.put_message, event, plan, now)
+        return self._queue(self._database.write(plans.put_message, event, plan, now))
 
-    def claim(
-        self, now: float, pace: Pace = UNLIMITED, *, recipient: str = "", chance: float = 0.5
-    ) -> Future[Delivery | None]:
-        """Take the delivery whose turn it is; that it is being sent is on disk before the future is done.
+    def follow_queue(self, heard: Callable[[Change], None]) -> None:
+        """Call a function, which must not wait, with each change of the queue but those of a turnover.
 
-        What is critical goes first, else the oldest; never two at a time to one recipient, nothing of a
-        device whose circuit is open, nothing before its turn. What the pace leaves out has a decision.
+        It hears of a change before that is on disk; the result says what to read of the queue.
+        """
+        self._heard = heard
+
+    def _queue(self, change: _Change) -> _Change:
+        self._heard(change)
+        return change
+
+    def waiting_devices(self) -> list[str]:
+        """Return the devices that something waits for."""
+        return [row["device"] for row in self._database.read(statements.WAITING_DEVICES)]
+
+    def turns(self, device: str) -> dict[str, float]:
+        """Return the next turns of a device and its recipients; '' is the device itself."""
+        turns = self._database.read(statements.TURNS, {"device": device})
+        return {row["recipient"]: row["next"] for row in turns}
+
+    def sending(self, device: str) -> list[tuple[int, str]]:
+        """Return the id and the recipient of what is being sent through a device."""
+        sending = self._database.read(statements.SENDING, {"device": device})
+        return [(row["id"], row["recipient"]) for row in sending]
+
+    def waiting_after(self, device: str, place: Place, most: int) -> list[Waiting]:
+        """Return what is open for a device behind a place in its queue, in order."""
+        after = {"device": device, "priority": -place[0], "id": place[1], "most": most}
+        return [rows.waiting(row) for row in self._database.read(statements.WAITING_AFTER, after)]
+
+    def waiting_of(self, ids: Sequence[int]) -> list[Waiting]:
+        """Return those of some deliveries that wait."""
+        found = self._database.read(statements.WAITING_OF, {"ids": rows.listed(ids)})
+        return [rows.waiting(row) for row in found]
+
+    def begun(self, device: str, since: float, until: float) -> list[Begun]:
+        """Return the attempts that a device began in a span of time, the newest first."""
+        span = {"device": device, "since": since, "now": until}
+        attempts = self._database.read(statements.BEGUN, span)
+        return [Begun(row["started"], row["recipient"]) for row in attempts]
+
+    def turn_over(
+        self, ended: Sequence[Attempt], claimed: Sequence[Claim], now: float, pace: Pace
+    ) -> Future[Turnover]:
+        """Record how attempts ended and what follows, and claim deliveries that have their turn.
+
+        It is one transaction: nothing more is sent before the outcome of what has been sent is on disk; that
+        something is being sent is on disk before the future is done. What the pace leaves out has a decision.
 
         Args:
-            now: the time.
+            ended: attempts at deliveries as they were claimed; what was claimed again meanwhile stays.
+            claimed: what has its turn.
+            now: the time of the ends and of the claims.
             pace: how quickly messages may follow each other.
-            recipient: where only what goes there is wanted.
-            chance: in [0, 1): where in the jitter of the pace.
         """
-        return self._database.write(claims.claim, now, pace, recipient, chance)
-
-    def finish(self, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> Future[bool]:
-        """Record how an attempt ended and what follows.
-
-        Args:
-            delivery: as ``claim`` returned it; one that was claimed again meanwhile is left alone.
-            answer: what wbox said.
-            then: what follows it.
-            now: the time of the end.
-        """
-        return self._database.write(claims.finish, Attempt(delivery, answer, then), now)
-
-    def finish_and_claim(
-        self, ended: Sequence[Attempt], now: float, pace: Pace, chances: Sequence[float], recipient: str = ""
-    ) -> Future[list[Delivery]]:
-        """Record how attempts ended, and claim one delivery for each of the ``chances`` while any is due.
-
-        It is one transaction: nothing more is sent before the outcome of what has been sent is on disk.
-        """
-        return self._database.write(claims.finish_and_claim, ended, now, pace, recipient, chances)
+        return self._database.write(claims.turn_over, ended, claimed, now, pace)
 
     def interrupted(self) -> list[Delivery]:
         """Return the deliveries that were being sent when the last owner of the store ended."""
@@ -165,23 +196,10 @@ class Store(Queries):
         """Give up on waiting deliveries whose time was over ``after`` some time; return how many."""
         return self._database.write(claims.expire, now, after)
 
-    def next_due(self, now: float, after: float = -math.inf) -> float | None:
-        """Return when a delivery has its next turn or expires, or None.
-
-        What expires counts as for ``expire``.
-        """
-        times = [row["due"] for row in self._database.read(statements.NEXT_EXPIRY, {"after": after})]
-        for device in self._database.read(statements.DEVICES):
-            if device["next"] > now:
-                times.append(device["next"])
-                continue
-            values = {"device": device["device"], "now": now, "recipient": ""}
-            [first] = self._database.read(statements.FIRST_DUE, values)
-            if first["due"] is not None and first["due"] <= now:
-                turns = self._database.read(statements.NEXT, values)
-                [first] = turns or self._database.read(statements.NEXT_DUE, values)
-            times.append(first["due"])
-        return min((due for due in times if due is not None), default=None)
+    def next_expiry(self, after: float = -math.inf) -> float | None:
+        """Return when the next of what waits expires ``after`` some time, or None."""
+        due: float | None = self._database.read(statements.NEXT_EXPIRY, {"after": after})[0]["due"]
+        return due
 
     def open_circuit(self, device: str, reason: Outcome, until: float, now: float) -> Future[None]:
         """Stop sending through a device and look at it at ``until``; an open circuit stays as it is."""
@@ -210,7 +228,7 @@ class Store(Queries):
 
         Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
-        return self._doubtful(self._database.write(plans.requeue, ids, states, now))
+        return self._queue(self._doubtful(self._database.write(plans.requeue, ids, states, now)))
 
     def plan_again(self, ids: Sequence[str]) -> Future[int]:
         """Let events be planned once more; return how many. What they have made already is not made twice."""
@@ -222,15 +240,15 @@ class Store(Queries):
 
     def release_event(self, event_id: str, now: float) -> Future[int]:
         """Let go all that the storm guard holds of one event; return how many."""
-        return self._database.write(plans.release_event, event_id, now)
+        return self._queue(self._database.write(plans.release_event, event_id, now))
 
     def drop_event(self, event_id: str, now: float) -> Future[int]:
         """Cancel all that the storm guard holds of one event; return how many."""
-        return self._database.write(plans.drop_event, event_id, now)
+        return self._queue(self._database.write(plans.drop_event, event_id, now))
 
     def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
-        return self._database.write(plans.drop, ids, now)
+        return self._queue(self._database.write(plans.drop, ids, now))
 
     def bridge_gap(self, now: float) -> Future[float]:
         """At the start, let what waits not count the time since the last look, where it may not have passed.

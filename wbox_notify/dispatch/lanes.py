@@ -1,0 +1,399 @@
+"""Lanes: what waits, in memory, and whose turn it is. It reads and writes nothing; time is an argument."""
+
+import math
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
+
+from wbox_notify.model.deliveries import Circuit, Place, State, Waiting
+from wbox_notify.model.messages import APPRISE
+from wbox_notify.model.pace import DAY, Begun
+
+ALL = "*"
+"""The key of the circuit of all devices: the API key or wbox itself fails."""
+
+BEGIN: Place = (-(2**31), 0)
+"""The place before all others."""
+END: Place = (1, 0)
+"""The place behind all others."""
+
+_MOST_OF_A_LANE, _MOST_OF_A_DEVICE = 200, 2000
+"""In memory; what comes behind them is left to the store."""
+
+
+class _Lane:
+    """What waits for one recipient of a device, in its order.
+
+    Attributes:
+        turn: When the recipient may get the next message.
+        sending: The ids of what is being sent to them.
+        listed: The place under which the lane is on its device's list of those that are ready.
+        look: When it is to be looked at again.
+        is_cut: Whether more waits in the store behind what is here.
+    """
+
+    __slots__ = ("_waiting", "is_cut", "listed", "look", "sending", "turn")
+
+    def __init__(self) -> None:
+        self._waiting: list[Waiting] = []
+        self.is_cut = False
+        self.turn = 0.0
+        self.sending: set[int] = set()
+        self.listed: Place | None = None
+        self.look = math.inf
+
+    @property
+    def size(self) -> int:
+        """How many wait in it."""
+        return len(self._waiting)
+
+    def add(self, waiting: Waiting) -> bool:
+        """Put a delivery at its place; False where that lies too far behind."""
+        is_last = not self._waiting or waiting.place > self._waiting[-1].place
+        self.is_cut = self.is_cut or (is_last and len(self._waiting) >= _MOST_OF_A_LANE)
+        if self.is_cut and is_last:
+            return False
+        insort(self._waiting, waiting, key=_place)
+        return True
+
+    @property
+    def has_run_out(self) -> bool:
+        """Whether what goes next is in the store alone."""
+        return self.is_cut and not self._waiting
+
+    def remove(self, waiting: Waiting) -> None:
+        """Take a delivery out."""
+        del self._waiting[bisect_left(self._waiting, waiting.place, key=_place)]
+
+    def is_used(self, now: float) -> bool:
+        """Return whether there is anything to keep in mind."""
+        return bool(self._waiting or self.sending or self.turn > now or self.is_cut)
+
+    def ready(self, now: float) -> Waiting | None:
+        """Return what may go now."""
+        if self.sending or self.turn > now:
+            return None
+        first = next(reversed(self._fronts(now)), None)
+        return first if first and first.due <= now else None
+
+    def next_look(self, now: float) -> float:
+        """Return when what may go can change without anything being done."""
+        if self.sending:
+            return math.inf
+        times = (max(min(front.due, front.expires), self.turn) for front in self._fronts(now))
+        return min((time for time in times if time > now), default=math.inf)
+
+    def _fronts(self, now: float) -> list[Waiting]:
+        """Return what is in doubt and waits, and as the last the first that does not, if there is one.
+
+        Behind what may have arrived, only messages of the same rule keep their order: 'all is well' must not
+        come before the repeated 'there is a fire'.
+        """
+        fronts: list[Waiting] = []
+        for waiting in self._waiting:
+            if waiting.expires <= now or any(waiting.rule == front.rule for front in fronts):
+                continue
+            fronts.append(waiting)
+            if waiting.state is not State.UNKNOWN or waiting.due <= now:
+                break
+        return fronts
+
+
+def _place(waiting: Waiting) -> Place:
+    return waiting.place
+
+
+class _Device:
+    """The lanes of a device.
+
+    Attributes:
+        lanes: One for each recipient.
+        turn: When the device may send the next message.
+        sending: How many messages are being sent.
+        waiting: How many wait in the lanes.
+        begun: The attempts of a day up to now, the newest first; None where they are not known.
+        is_new: Whether nothing is known of it yet but its name.
+        end: The place up to which all that waits in the store is in the lanes.
+        last: The last place that has ever been in them.
+        has_run_out: Whether what goes next in a lane is in the store alone.
+    """
+
+    def __init__(self) -> None:
+        self.lanes: dict[str, _Lane] = {}
+        self.turn = 0.0
+        self.sending = self.waiting = 0
+        self.begun: deque[Begun] | None = None
+        self.is_new, self.has_run_out = True, False
+        self.end = self.last = BEGIN
+        self._ready: list[tuple[Place, str]] = []
+        self._looks: list[tuple[float, str]] = []
+        self._most_lanes = _MOST_OF_A_DEVICE
+
+    def lane(self, recipient: str) -> _Lane:
+        """Return the lane of a recipient."""
+        return self.lanes.setdefault(recipient, _Lane())
+
+    def first(self, now: float) -> Waiting | None:
+        """Return what may go now: critical first, then the oldest."""
+        while self.next_look() <= now:
+            _, recipient = heappop(self._looks)
+            self.lane(recipient).look = math.inf
+            self.line_up(recipient, now)
+        while self._ready:
+            place, recipient = self._ready[0]
+            lane = self.lane(recipient)
+            waiting = lane.ready(now)
+            if waiting and waiting.place == place:
+                return waiting
+            heappop(self._ready)
+            if lane.listed == place:
+                lane.listed = None
+                self.line_up(recipient, now)
+        return None
+
+    def first_to_try(self, now: float) -> Waiting | None:
+        """Return what was tried least of what may go now, as the fault may be a message's own."""
+        ready = (waiting for lane in self.lanes.values() if (waiting := lane.ready(now)))
+        return min(ready, key=lambda waiting: (waiting.claims, waiting.place), default=None)
+
+    def next_look(self) -> float:
+        """Return when a lane is to be looked at again."""
+        while self._looks:
+            time, recipient = self._looks[0]
+            if self.lane(recipient).look == time:
+                return time
+            heappop(self._looks)
+        return math.inf
+
+    def line_up(self, recipient: str, now: float) -> None:
+        """Put a lane on the lists, after a change in it."""
+        lane = self.lane(recipient)
+        waiting = lane.ready(now)
+        if waiting and lane.listed != waiting.place:
+            lane.listed = waiting.place
+            heappush(self._ready, (waiting.place, recipient))
+        look = lane.next_look(now)
+        if look not in (math.inf, lane.look):
+            heappush(self._looks, (look, recipient))
+        lane.look = look
+
+    def sweep(self, now: float) -> None:
+        """Forget lanes in which nothing waits, where they have become many."""
+        if len(self.lanes) < self._most_lanes:
+            return
+        used = {name: lane for name, lane in self.lanes.items() if lane.is_used(now)}
+        self.lanes = used
+        self._most_lanes = max(2 * len(used), _MOST_OF_A_DEVICE)
+
+
+class Lanes:
+    """For each device the first of what waits, with the turns of device and recipients.
+
+    Of each device a part of the queue is here, read from the store in slices; what comes behind that part is
+    left there. Where it is doubtful whether the store says the same, a device is forgotten and read anew.
+
+    Attributes:
+        circuits: The devices that cannot send.
+        most: How many messages of one device may be under way.
+        is_new: Whether it is not known which devices there are.
+    """
+
+    def __init__(self) -> None:
+        self.circuits: Sequence[Circuit] = ()
+        self.most = 1
+        self.is_new = True
+        self._devices: dict[str, _Device] = {}
+        self._waiting: dict[int, Waiting] = {}
+
+    # What is known of the store
+
+    def meet(self, names: Iterable[str]) -> None:
+        """Learn which devices something waits for."""
+        self.is_new = False
+        self._devices = {name: _Device() for name in names}
+
+    def learn(self, name: str, turns: Mapping[str, float], sending: Iterable[tuple[int, str]]) -> None:
+        """Learn the turns of a device and its recipients, '' being the device, and what is being sent."""
+        device = self._device(name)
+        device.is_new = False
+        device.turn = turns.get("", 0.0)
+        for recipient, turn in turns.items():
+            device.lane(recipient).turn = turn
+        for number, recipient in sending:
+            device.lane(recipient).sending.add(number)
+            device.sending += 1
+
+    def extend(self, name: str, waiting: Sequence[Waiting], most: int, now: float) -> None:
+        """Add the next slice of what the store holds of a device; one of less than ``most`` is the last."""
+        device = self._device(name)
+        for each in waiting:
+            if each.state is not State.SENDING:
+                self._insert(device, each, now)
+        device.end = waiting[-1].place if len(waiting) == most else END
+
+    def add(self, waiting: Waiting, now: float) -> None:
+        """Add one that was put into the store, unless it is known or lies behind what is here."""
+        device = self._device(waiting.device)
+        if waiting.place > device.end:
+            return
+        if device.end == END and waiting.place > device.last and device.waiting >= _MOST_OF_A_DEVICE:
+            device.end = device.last
+            return
+        self._insert(device, waiting, now)
+
+    def _insert(self, device: _Device, waiting: Waiting, now: float) -> None:
+        lane = device.lane(waiting.recipient)
+        if waiting.id in self._waiting or waiting.id in lane.sending:
+            return
+        device.last = max(device.last, waiting.place)
+        if lane.add(waiting):
+            device.waiting += 1
+            self._waiting[waiting.id] = waiting
+            device.line_up(waiting.recipient, now)
+
+    def remove(self, number: int, now: float) -> None:
+        """Take out one that waits no more."""
+        if waiting := self._waiting.pop(number, None):
+            device = self._device(waiting.device)
+            lane = device.lane(waiting.recipient)
+            device.waiting -= 1
+            lane.remove(waiting)
+            device.line_up(waiting.recipient, now)
+            device.has_run_out = device.has_run_out or lane.has_run_out
+
+    def doubt(self) -> None:
+        """Forget all devices."""
+        self.is_new, self._devices, self._waiting = True, {}, {}
+
+    def doubt_what_ran_out(self) -> None:
+        """Forget devices of which something goes next that is in the store alone."""
+        for name in [name for name, device in self._devices.items() if device.has_run_out]:
+            self.doubt_device(name)
+
+    def doubt_device(self, name: str) -> None:
+        """Forget what is known of a device."""
+        self._devices[name] = _Device()
+        others = {number: other for number, other in self._waiting.items() if other.device != name}
+        self._waiting = others
+
+    def is_doubtful(self, name: str) -> bool:
+        """Return whether a device is to be read anew."""
+        return self.is_new or self._device(name).is_new
+
+    def wanted(self, now: float, recipient: str = "") -> str | None:
+        """Return a device of which more is to be read before it is known whose turn it is."""
+        for name, device in self._open(now):
+            if device.is_new:
+                return name
+            first = self._first_of(name, device, now, recipient)
+            better = first is None or (self._is_tried(name) and first.claims)
+            if device.end != END and better:
+                return name
+        return None
+
+    def read_up_to(self, name: str) -> Place:
+        """Return the place up to which all that waits for a device is here."""
+        return self._device(name).end
+
+    def begun(self, name: str) -> deque[Begun] | None:
+        """Return the attempts of a day of a device, the newest first; None where they are to be read."""
+        return self._device(name).begun
+
+    def remember(self, name: str, begun: deque[Begun] | None) -> None:
+        """Keep the attempts of a day, to be counted from now on; None where they are not counted."""
+        self._device(name).begun = begun
+
+    def may_be_long(self, waiting: Waiting, most: int) -> bool:
+        """Return whether more than so many may wait for a recipient, with this one."""
+        device = self._device(waiting.device)
+        return device.end != END or device.lane(waiting.recipient).size > most
+
+    # Whose turn it is
+
+    def first(self, now: float, recipient: str = "") -> Waiting | None:
+        """Return what goes next of all devices: critical first, then the oldest; to a recipient if named."""
+        firsts = (self._first_of(name, device, now, recipient) for name, device in self._open(now))
+        return min((first for first in firsts if first), key=_place, default=None)
+
+    def next_due(self, now: float) -> float:
+        """Return when a device has its next turn."""
+        times = [max(self._due(device, now), device.turn) for _, device in self._open(math.inf)]
+        return min(times, default=math.inf)
+
+    def begin(self, waiting: Waiting, now: float, *, paced: bool) -> None:
+        """Note that one is claimed; the device waits for ``take_turns`` where there is a pace."""
+        device = self._device(waiting.device)
+        device.lane(waiting.recipient).sending.add(waiting.id)
+        device.sending += 1
+        self.remove(waiting.id, now)
+        if paced:
+            device.turn = math.inf
+
+    def take_turns(self, waiting: Waiting, turns: tuple[float, float] | None, now: float) -> None:
+        """Keep when the device and the recipient of a claim that was written have their next turns."""
+        device = self._device(waiting.device)
+        lane = device.lane(waiting.recipient)
+        device.turn, lane.turn = turns or (0.0, lane.turn)
+        if turns and device.begun is not None:
+            device.begun.appendleft(Begun(now, waiting.recipient))
+            while device.begun[-1].at <= now - DAY:
+                device.begun.pop()
+
+    def end(self, claimed: Waiting, again: Waiting | None, now: float) -> None:
+        """Note that a claim is over; ``again`` is what waits of it."""
+        device = self._device(claimed.device)
+        lane = device.lane(claimed.recipient)
+        if claimed.id in lane.sending:
+            lane.sending.remove(claimed.id)
+            device.sending -= 1
+        if again:
+            self.add(again, now)
+        device.line_up(claimed.recipient, now)
+        device.sweep(now)
+
+    def _device(self, name: str) -> _Device:
+        return self._devices.setdefault(name, _Device())
+
+    def _open(self, now: float) -> list[tuple[str, _Device]]:
+        """Return the devices that may send."""
+        return [
+            (name, device)
+            for name, device in self._devices.items()
+            if device.turn <= now and device.sending < self.most and not self._is_held(name)
+        ]
+
+    def _is_held(self, name: str) -> bool:
+        """Return whether a device cannot send, or is tried by a message that is under way."""
+        return any(
+            not circuit.trying or self._sends(circuit.device)
+            for circuit in self.circuits
+            if _holds(circuit, name)
+        )
+
+    def _sends(self, name: str) -> bool:
+        """Return whether a message of a device, or of any, is under way."""
+        return any(device.sending for other, device in self._devices.items() if name in {other, ALL})
+
+    def _is_tried(self, name: str) -> bool:
+        return any(circuit.trying for circuit in self.circuits if _holds(circuit, name))
+
+    def _first_of(self, name: str, device: _Device, now: float, recipient: str) -> Waiting | None:
+        if recipient:
+            lane = device.lanes.get(recipient)
+            return lane.ready(now) if lane else None
+        if self._is_tried(name):
+            return device.first_to_try(now)
+        return device.first(now)
+
+    @staticmethod
+    def _due(device: _Device, now: float) -> float:
+        if device.first(now):
+            return now
+        if device.end != END:
+            return -math.inf
+        return device.next_look()
+
+
+def _holds(circuit: Circuit, name: str) -> bool:
+    return name != APPRISE and circuit.device in {name, ALL}

@@ -1,0 +1,201 @@
+"""The outbox: whose turn it is of all that waits in the store, and what is written when turns change."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+
+from wbox_notify.dispatch.lanes import Lanes
+from wbox_notify.errors import StoreError
+from wbox_notify.model.deliveries import WAITING, Attempt, Circuit, Delivery, Waiting
+from wbox_notify.model.pace import DAY, Begun, Pace
+from wbox_notify.store import Change, Changed, Claim, Claimed, Store
+
+_SLICE = 200
+_LOOK_AGAIN = 30.0
+_MOST_AT_PACE, _MOST_WITHOUT = 4, 16
+"""Of one device under way, so that one whose answers take their time leaves senders for the others."""
+
+
+class Outbox:
+    """Claims what has its turn and ends what was sent, by lanes that it keeps in memory.
+
+    The store is the truth: a claim is written only where the delivery waits there as the lanes say, and
+    where it does not, the lanes of its device are read anew. One thread at a time may call it, and any
+    ``note``.
+
+    Attributes:
+        next_expiry: No later than this something expires.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lanes = Lanes()
+        self._changes: SimpleQueue[Change] = SimpleQueue()
+        self._coming: deque[Change] = deque()
+        self._claimed: set[int] = set()
+        self.next_expiry = -math.inf
+
+    def note(self, change: Change) -> None:
+        """Hear of a change of the queue that somebody else makes; it counts once it is on disk."""
+        self._changes.put(change)
+
+    def doubt(self) -> None:
+        """Read all anew from the store."""
+        self._lanes.doubt()
+        self._claimed.clear()
+        self.next_expiry = -math.inf
+
+    def turn_over(
+        self,
+        ended: Sequence[Attempt],
+        now: float,
+        pace: Pace,
+        chances: Sequence[float],
+        circuits: Sequence[Circuit] = (),
+        recipient: str = "",
+    ) -> list[Delivery]:
+        """Write down how attempts ended and claim what has its turn, in one transaction.
+
+        Returns what was claimed: one delivery for each of the chances while any is due.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        self._lanes.circuits = circuits
+        self._lanes.most = _MOST_AT_PACE if pace.every else _MOST_WITHOUT
+        try:
+            self._follow_changes(now)
+            self._lanes.doubt_what_ran_out()
+            if any(self._lanes.is_doubtful(attempt.delivery.device) for attempt in ended):
+                # What the store says of them is true only when their end is written.
+                self._write(ended, [], now, pace)
+                ended = ()
+            claimed: list[Delivery] = []
+            while not claimed:
+                for attempt in ended:
+                    self._end(attempt, now)
+                claims = self._claims(now, pace, chances, recipient)
+                if not ended and not claims:
+                    break
+                claimed = self._write(ended, claims, now, pace)
+                ended = ()
+        except StoreError:
+            self.doubt()
+            raise
+        return claimed
+
+    def next_due(self, now: float) -> float:
+        """Return when something has its turn, of what may be sent as things stand."""
+        self._follow_changes(now)
+        self._lanes.doubt_what_ran_out()
+        self._read_on(now)
+        return self._lanes.next_due(now)
+
+    def expire(self, now: float, after: float) -> bool:
+        """Give up what is over since ``after`` some time; return whether there was anything."""
+        self._follow_changes(now)
+        if now < self.next_expiry:
+            return False
+        expiry = self._store.next_expiry(after)
+        if expiry is not None and expiry <= now:
+            return bool(self._store.expire(now, after).result())
+        self.next_expiry = math.inf if expiry is None else expiry
+        if math.isfinite(after):  # what was over before is given up later
+            self.next_expiry = min(self.next_expiry, now + _LOOK_AGAIN)
+        return False
+
+    def _follow_changes(self, now: float) -> None:
+        with suppress(Empty):
+            while True:
+                self._coming.append(self._changes.get_nowait())
+        while self._coming and self._coming[0].done():
+            change = self._coming[0]
+            if not change.exception():
+                self._follow(change.result(), now)
+            self._coming.popleft()
+
+    def _follow(self, changed: Changed, now: float) -> None:
+        if isinstance(changed, int):
+            self.doubt()
+            return
+        queued = [delivery.waiting for delivery in changed if isinstance(delivery, Delivery)]
+        if touched := [number for number in changed if isinstance(number, int)]:
+            queued += self._store.waiting_of(touched)
+        for number in touched:
+            self._lanes.remove(number, now)
+        for waiting in queued:
+            self._add(waiting, now)
+
+    def _add(self, waiting: Waiting, now: float) -> None:
+        self._lanes.add(waiting, now)
+        self.next_expiry = min(self.next_expiry, waiting.expires)
+
+    def _claims(self, now: float, pace: Pace, chances: Sequence[float], recipient: str) -> list[Claim]:
+        """Return what is to be claimed; the lanes take it as claimed."""
+        claims: list[Claim] = []
+        for chance in chances:
+            self._read_on(now, recipient)
+            waiting = self._lanes.first(now, recipient)
+            if waiting is None:
+                break
+            begun = self._begun(waiting.device, now, pace)
+            has_backlog = bool(pace.backlog) and self._lanes.may_be_long(waiting, pace.backlog)
+            claims.append(Claim(waiting, chance, begun, has_backlog))
+            self._lanes.begin(waiting, now, paced=pace.has_turns)
+        return claims
+
+    def _read_on(self, now: float, recipient: str = "") -> None:
+        """Read of the store what is needed to know whose turn it is."""
+        lanes = self._lanes
+        if lanes.is_new:
+            lanes.meet(self._store.waiting_devices())
+        while (name := lanes.wanted(now, recipient)) is not None:
+            if lanes.is_doubtful(name):
+                lanes.learn(name, self._store.turns(name), self._store.sending(name))
+            slice_ = self._store.waiting_after(name, lanes.read_up_to(name), _SLICE)
+            lanes.extend(name, slice_, _SLICE, now)
+
+    def _begun(self, name: str, now: float, pace: Pace) -> Sequence[Begun]:
+        """Return the attempts of a day of a device, by which its pace counts."""
+        begun = self._lanes.begun(name)
+        if begun is None and pace.has_turns:
+            begun = deque(self._store.begun(name, now - DAY, now))
+        if not pace.has_turns:
+            begun = None
+        self._lanes.remember(name, begun)
+        return begun or ()
+
+    def _write(
+        self, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace
+    ) -> list[Delivery]:
+        """Write ends and claims; return what was claimed."""
+        turned = self._store.turn_over(ended, claims, now, pace).result()
+        for claim, claimed in zip(claims, turned.claimed, strict=True):
+            self._settle(claim.waiting, claimed, now, pace)
+        over = {attempt.delivery.id: attempt.delivery.device for attempt in ended}
+        # What was claimed before all was in doubt may wait again by other times than it was claimed with.
+        moved = {device for number, device in over.items() if number not in self._claimed}
+        for name in turned.doubtful | moved:
+            self._lanes.doubt_device(name)
+            self.next_expiry = -math.inf
+        begun = [claimed.delivery for claimed in turned.claimed if claimed.delivery and claimed.has_begun]
+        self._claimed = (self._claimed - over.keys()) | {delivery.id for delivery in begun}
+        return begun
+
+    def _settle(self, waiting: Waiting, claimed: Claimed, now: float, pace: Pace) -> None:
+        """Let the lanes follow what became of a claim."""
+        if not claimed.has_begun:
+            self._lanes.end(waiting, None, now)
+        if pace.has_turns:
+            self._lanes.take_turns(waiting, claimed.turns, now)
+
+    def _end(self, attempt: Attempt, now: float) -> None:
+        delivery, _, then = attempt
+        again = None
+        if then.state in WAITING:
+            again = replace(delivery, state=then.state, due=then.due).waiting
+            self.next_expiry = min(self.next_expiry, delivery.expires)
+        self._lanes.end(delivery.waiting, again, now)
