@@ -33,7 +33,8 @@ from wbox_notify.triggers.file.examine import TEXT_LIMIT, Until
 from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.opening import has_no_writer, opened
 from wbox_notify.triggers.file.readers.text import decode
-from wbox_notify.triggers.file.source import FileSource, Waits
+from wbox_notify.triggers.file.source import FileSource
+from wbox_notify.triggers.file.waits import Waits
 from wbox_notify.triggers.file.watch import ListedFile, Root, Want, Watch
 
 BOUND = 30
