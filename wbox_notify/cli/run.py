@@ -167,12 +167,15 @@ class Feed:
                 decisions = [asdict(step) for step in plan.decisions]
                 say_json({"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions})
                 return
-            if event:
-                say(f"{clock(at)}  {click.style('-->', fg='cyan')} {event.type:<8} {subject(event)}")
-            for line in together(
+            steps = together(
                 decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
-            ):
-                say(f"{clock(at)}      {line}")
+            )
+            lines = [f"{clock(at)}      {step}" for step in steps]
+            if event:
+                arrow = click.style("-->", fg="cyan")
+                lines.insert(0, f"{clock(at)}  {arrow} {event.type:<8} {subject(event)}")
+            if lines:
+                say("\n".join(lines))
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""

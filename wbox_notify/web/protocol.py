@@ -164,8 +164,6 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, part: memoryview) -> None:
         """Hand some bytes to the parser; refuse the request where its head or framing is too large."""
-        if self._in_head and not self._head_deadline.running:
-            self._head_deadline.start(self.head_timeout, self._head_timed_out)
         self._frame_size += len(part)
         self._unset_keepalive_if_required()
         try:
@@ -177,6 +175,8 @@ class Connection(HttpToolsProtocol):
         limit = self.max_head if self._in_head else self.max_framing
         if self._frame_size > limit and not self._closing:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._in_head and self._frame_size and not (self._head_deadline.running or self._closing):
+            self._head_deadline.start(self.head_timeout, self._head_timed_out)
 
     def _ignore_upgrade(self, rest: memoryview) -> None:
         """Parse a head again without its wish for another protocol, which RFC 9110, 7.8 lets us ignore.

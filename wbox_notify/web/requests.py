@@ -1,12 +1,12 @@
 """Requests: bodies within limits of size, time and memory, and events on disk before the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -47,15 +47,11 @@ class BodyMemory:
         self.held = 0
         self._reservations: dict[Reservation, None] = {}
 
-    @contextmanager
-    def reservation(self) -> Iterator["Reservation"]:
-        """Give a body its reservation, for as long as anything of it is in memory."""
+    def reservation(self) -> "Reservation":
+        """Give a body its reservation, in whose ``with`` anything of it is in memory."""
         reservation = Reservation(self)
         self._reservations[reservation] = None
-        try:
-            yield reservation
-        finally:
-            self.release(reservation)
+        return reservation
 
     def allot(self, size: int, to: "Reservation") -> bool:
         """Take so many bytes more for a reservation; False where there is no memory."""
@@ -89,6 +85,12 @@ class Reservation:
         self.held = 0
         self.cancel_read: Callable[[], None] | None = None
         self.evicted = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
+        self._memory.release(self)
 
     def grow(self, size: int) -> bool:
         """Hold a body that has so many bytes by now; False where there is no memory."""
