@@ -62,7 +62,8 @@ class Refusal(NamedTuple):
 class Strict(BaseModel):
     """A map with its own keys only; ``refused`` has better messages for some others than "unknown key"."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Most commands need few of the models, so each is made ready when it is first used.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
 
