@@ -24,6 +24,8 @@ _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GLUED = re.compile(r"\s+(#[^\s#].*)")
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+([eE][-+]?[0-9]{1,2})?|[eE][-+]?[0-9]{1,2})")
+_IN_A_LINE = (yaml.ScalarEvent, yaml.AliasEvent)
+_BEGINS_NUMBER = "-0123456789"
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -150,7 +152,7 @@ class _Reading:
         return node
 
     def _scalar(self, event: Any) -> Node:
-        if _UNFIT.search(event.value):
+        if event.style == '"' and _UNFIT.search(event.value):  # only there a sign can be written as another
             raise self._stopped(event, "WBX104", "the text holds an invalid character", "delete it")
         if event.style:
             return self._placed(event, event.value)
@@ -219,7 +221,8 @@ class _Reading:
 
         ``first`` holds the places of the others, by their names in one form of Unicode.
         """
-        earlier = first.setdefault(unicodedata.normalize("NFC", name), place)
+        form = name if name.isascii() else unicodedata.normalize("NFC", name)
+        earlier = first.setdefault(form, place)
         if name == "<<":
             message = "`<<` (merge) is not part of YAML 1.2"
             self.problems.append(self.source.problem(place, "WBX108", message, hint="write the keys out"))
@@ -257,14 +260,11 @@ class _Reading:
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
-        if (
-            end.line == start.line
-            and end.column > start.column
-            and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent)
-        ):
-            return Place(start.line + 1, start.column + 1, end.column + 1)
-        stop = len(self.source.lines[start.line].rstrip())
-        return Place(start.line + 1, start.column + 1, max(stop, start.column + 1) + 1)
+        line, column = start.line, start.column
+        if end.line == line and end.column > column and isinstance(event, _IN_A_LINE):
+            return Place(line + 1, column + 1, end.column + 1)
+        stop = len(self.source.lines[line].rstrip())
+        return Place(line + 1, column + 1, max(stop, column + 1) + 1)
 
     def _room(self, event: Any, nodes: int, depth: int) -> None:
         self.nodes += nodes
@@ -286,6 +286,8 @@ def _resolved(text: str) -> Any:
     """Return the value of a plain scalar: a boolean, null, a number without a leading 0 or +, else text."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in _BEGINS_NUMBER:
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wbox_notify.config.yaml.masking import masked, starred
 from wbox_notify.model.text import JOINERS, printable
@@ -18,8 +18,7 @@ _WIDEST = 160
 _LONGEST = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A part of one line; all three count from 1, and ``end_column`` is the first column after it."""
 
     line: int
