@@ -9,7 +9,6 @@ import click
 
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import open_project, print_problems
-from wbox_notify.cli.shapes import output_schema
 from wbox_notify.config.yaml.problems import Problem, errors, in_order
 from wbox_notify.daemon.preview import Preview, preview
 from wbox_notify.errors import StoreError
@@ -94,6 +93,8 @@ def schema(which: str, as_json: bool) -> int:
 
     For an editor, save it and write at the top of a rule file: # yaml-language-server: $schema=./schema.json
     """
+    from wbox_notify.cli.shapes import output_schema  # noqa: PLC0415 - `check` needs none of its models
+
     schemas = {"rules": rule_schema, "settings": settings_schema, "output": output_schema}
     document = schemas[which]()
     if as_json:

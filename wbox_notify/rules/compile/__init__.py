@@ -76,17 +76,18 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     """Return a right rule with all that follows from its parts."""
     uses = list(parts(rule))
     items = [rule.for_each[1]] if rule.for_each else []
-    translations = flow.translations(context, spec.send, rule.to, rule.location.at("send"))
-    rule = replace(rule, translations=translations)
+    follows: dict[str, Any] = {
+        "translations": flow.translations(context, spec.send, rule.to, rule.location.at("send"))
+    }
     if rule.for_each and rule.reads == "rows":
-        rule = replace(rule, columns=columns(uses, rule.for_each[0]))
+        follows["columns"] = columns(uses, rule.for_each[0])
     if any(isinstance(source, FileTrigger) for source in rule.sources()):
-        rule = replace(rule, needs=needs([*items, *uses]))
+        follows["needs"] = needs([*items, *uses])
     hooks = list(rule.hooks())
     if hooks:
         ids = [hook.id for hook in hooks if hook.id]
-        rule = replace(rule, unseen=unseen(uses), headers=headers([*items, *uses, *ids]))
-    return rule
+        follows |= {"unseen": unseen(uses), "headers": headers([*items, *uses, *ids])}
+    return replace(rule, **follows)
 
 
 def parts(rule: Rule) -> Iterator[Expression | Template]:

@@ -368,13 +368,14 @@ class _Source(NamedTuple):
 def _sources(context: BuildContext, specs: Sequence[SendSpec], location: Location) -> list[_Source]:
     sources = []
     for index, spec in enumerate(specs):
-        value, at = getattr(spec, spec.kind), location.at(index, spec.kind)
+        kind = spec.kind
+        value, at = getattr(spec, kind), location.at(index, kind)
         if isinstance(value, str):
             texts, locations = {"message": value}, {"message": at}
         else:
             texts = {name: text for name, text in value if text is not None}
             locations = {name: at.at(name) for name in texts}
-        sources.append(_Source(spec.kind, texts, locations, spec.device or context.settings.device_id))
+        sources.append(_Source(kind, texts, locations, spec.device or context.settings.device_id))
     return sources
 
 
