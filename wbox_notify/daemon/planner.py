@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from wbox_notify.daemon.quarantine import Quarantine
+from wbox_notify.daemon.remembered import PlannerMemory
 from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Memory, Plan
@@ -46,6 +47,7 @@ class Planner(PeriodicThread):
     ) -> None:
         self._live = live
         self._store = store
+        self._memory = PlannerMemory(store)
         self._quarantine = Quarantine(store)
         self._rows = rows
         self._keep = keep
@@ -68,7 +70,7 @@ class Planner(PeriodicThread):
         self._turned()
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
-        driver = Driver(self._live.project, self._store, self._rows, moment)
+        driver = Driver(self._live.project, self._memory, self._rows, moment)
         due = self._store.next_memory()
         self._due = math.inf if due is None else due
         if self._due <= now:
@@ -82,7 +84,9 @@ class Planner(PeriodicThread):
             driver.plan(events)
         if driver.planned:
             batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
-            self._store.put_plans([planned.plan for planned in batch], now).result()
+            plans = [planned.plan for planned in batch]
+            self._memory.note(plans)
+            self._store.put_plans(plans, now).result()
             for planned in batch:
                 self._tell(planned)
         return len(driver.planned)
