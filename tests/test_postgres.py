@@ -134,6 +134,7 @@ def test_while_the_database_is_away_calls_are_refused_and_nothing_accepted_is_lo
     code, errors = ended(process)
     assert code == 0
     assert "cannot be used" in errors
+    assert "psycopg" not in errors
     assert texts(wbox) == sorted(expected)
 
 

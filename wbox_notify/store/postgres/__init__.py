@@ -1,5 +1,6 @@
 """PostgreSQL as the engine of the store: one session that writes, others that read, one owner."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,10 @@ _LONGEST_DOUBT, _PAUSE = 15.0, 0.2
 _READ_ONLY = "set default_transaction_read_only = on"
 _NUMBER = "select pg_current_xact_id_if_assigned()::text as number"
 _FATE = "select pg_xact_status(:number::xid8) as fate"
+
+
+# What it warns of reaches whoever asked, as an error that names the store.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 class Postgres:
