@@ -151,3 +151,18 @@ def test_to_plan_a_call_the_store_is_read_once_and_once_more_to_see_that_nothing
     assert (planner.step(), reads) == (0, [statements.NEXT_MEMORY] * 2)
     assert [delivery.event_id for delivery in store.deliveries("a")] == ["a"]
     store.close()
+
+
+def test_a_rule_that_is_silent_stays_so_for_the_next_planner_too(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/wbox.db")
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    silence = Event(id="hush", type="silence", at=at, data={"rule": "full", "until": 100.0})
+    for number, event in enumerate((a_call("before"), silence, a_call("same"), a_call("next"))):
+        store.put_events([event], 1.0).result()
+        if number != 2:
+            planner = Planner(Live(whole(RULES)), store, clock=lambda: 1.0, steady=lambda: 1.0)
+        while planner.step():
+            pass
+    told = {name: len(store.deliveries(name)) for name in ("before", "same", "next")}
+    assert told == {"before": 1, "same": 0, "next": 0}
+    store.close()
