@@ -29,11 +29,6 @@ class Part(NamedTuple):
     path: Path
     what: str
 
-    @property
-    def real(self) -> Path:
-        """Its path without links. Unlike Path.resolve it never raises."""
-        return Path(os.path.realpath(self.path))
-
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -57,10 +52,11 @@ class Own:
 
     def below(self, folder: Path) -> Iterator[tuple[Part, Path]]:
         """Yield the parts in a folder, each with its path relative to that."""
-        real = Path(os.path.realpath(folder))
+        real = os.path.realpath(folder)
         for part in self.parts:
-            if part.real.is_relative_to(real):
-                yield part, part.real.relative_to(real)
+            at = os.path.realpath(part.path)
+            if _is_in(at, real):
+                yield part, Path(at).relative_to(real)
 
     def has(self, status: os.stat_result) -> bool:
         """Return whether a file is a hard link to one of ours."""
@@ -79,10 +75,14 @@ class Own:
 def _holding(parts: Iterable[Part], path: Path | str) -> Part | None:
     real = os.path.realpath(path)
     for part in parts:
-        at = os.path.realpath(part.path)
-        if real == at or real.startswith(f"{at.rstrip('/')}/"):
+        if _is_in(real, os.path.realpath(part.path)):
             return part
     return None
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Return whether a path is a folder or lies in it; both are without links."""
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
 def own(folder: Path, data_dir: Path, store: str, keys: Iterable[Path]) -> Own:
