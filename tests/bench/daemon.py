@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -10,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 from bench.load import SECRET
-from bench.processes import process, until
+from bench.processes import cpu, process, until
 
 RULE = """
 version: 1
@@ -30,14 +32,21 @@ backlog: never
 """
 
 
+class Took(NamedTuple):
+    """The seconds that something took, and those of CPU."""
+
+    wall: float
+    cpu: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A daemon that runs; ``ready`` are the seconds that it took until it answered."""
+    """A daemon that runs; ``ready`` is what it took until it answered."""
 
     pid: int
     port: int
     token: str
-    ready: float
+    ready: Took
 
     def reload(self) -> None:
         """Have it read its rules again, and wait until it has."""
@@ -98,21 +107,26 @@ class Place:
                 pid=started.pid,
                 port=int(told["url"].rpartition(":")[2]),
                 token=told["token"],
-                ready=time.monotonic() - began,
+                ready=Took(time.monotonic() - began, cpu(started.pid)),
             )
 
-    def run(self, *words: str) -> float:
-        """Run a command to its end; return the seconds that it took."""
-        return seconds_of(self.command(*words), self.folder, self.environment)
+    def run(self, *words: str) -> Took:
+        """Run a command to its end; return what it took."""
+        return run(self.command(*words), self.folder, self.environment)
 
 
-def seconds_of(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
-    """Run a command to its end; return the seconds that it took."""
-    began = time.monotonic()
+def run(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Took:
+    """Run a command to its end; return what it took."""
+    began, before = time.monotonic(), _cpu_of_children()
     ran = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{ran.stdout[-1000:]}{ran.stderr[-1000:]}")
-    return time.monotonic() - began
+    return Took(time.monotonic() - began, _cpu_of_children() - before)
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager

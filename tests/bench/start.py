@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.daemon import Place, place, seconds_of
+from bench.daemon import Place, place, run
 from bench.load import Calls, call
 from bench.processes import cpu, memory
 from bench.rounds import FLOOR, OURS, Contender, Row, Size, amount, in_turn, times
@@ -40,21 +40,22 @@ def commands(size: Size) -> Iterator[Row]:
 
 
 def _command(project: Place, words: list[str]) -> Contender:
-    def run() -> dict[str, float]:
-        seconds = [seconds_of(words, project.folder, project.environment) for _ in range(REPEATS)]
-        return {"s": statistics.median(seconds)}
+    def repeated() -> dict[str, float]:
+        taken = [run(words, project.folder, project.environment).wall for _ in range(REPEATS)]
+        return {"s": statistics.median(taken)}
 
-    return run
+    return repeated
 
 
 def ready(size: Size) -> Iterator[Row]:
     """Measure the time from the command to the first answer."""
     with place("http://127.0.0.1:9") as project:
-        seconds = []
+        taken = []
         for _ in range(size.rounds + 1):
             with project.running() as daemon:
-                seconds.append(daemon.ready)
-    yield amount("ready after start", statistics.median(seconds[1:]), 0.5, "s")
+                taken.append(daemon.ready)
+    wall, spent = (statistics.median(one) for one in zip(*taken[1:], strict=True))
+    yield amount("ready after start", wall, 0.5, "s", f"cpu {spent:.2f} s")
 
 
 def idle(size: Size) -> Iterator[Row]:
