@@ -32,7 +32,7 @@ _FATE = "select pg_xact_status(:number::xid8) as fate"
 
 
 # What it warns of reaches whoever asked, as an error that names the store.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class Postgres:
@@ -80,11 +80,12 @@ class Postgres:
     def _commit(self, batch: Sequence[Job]) -> bool:
         with explained(self._url):
             connection = self._begun()
-            tx = Statements(connection)
             try:
-                for job in batch:
-                    job.run(tx)
-                number: str | None = tx.one(_NUMBER)["number"]
+                with connection.pipeline() as pipeline:
+                    tx = Statements(connection, pipeline)
+                    for job in batch:
+                        job.run(tx)
+                    number: str | None = tx.one(_NUMBER)["number"]
                 self._end(connection, number)
             except Exception:
                 with suppress(psycopg.Error):
@@ -188,7 +189,7 @@ class PostgresReader:
 
     def _rows(self, statement: str, values: Row) -> list[Row]:
         with self._pool.connection() as connection:
-            return [*Statements(connection).execute(statement, values)]
+            return [*Statements(connection).execute(statement, values).fetchall()]
 
 
 def _configure(connection: Connection) -> None:

@@ -70,25 +70,55 @@ ADAPTERS.register_dumper(int, Int8Dumper)
 
 
 class Statements:
-    """A connection that takes the statements of the store."""
+    """A connection that takes the statements of the store.
 
-    def __init__(self, connection: Connection) -> None:
+    In a pipeline they are on their way before the one before is answered: only who asks for rows waits.
+    """
+
+    def __init__(self, connection: Connection, pipeline: psycopg.Pipeline | None = None) -> None:
         self._connection = connection
+        self._pipeline = pipeline
 
-    def execute(self, statement: str, values: Row = _NO_VALUES, /) -> psycopg.Cursor[DictRow]:
+    def execute(self, statement: str, values: Row = _NO_VALUES, /) -> "_Result":
         """Run one statement."""
         with _refused():
-            return self._connection.execute(_translated(statement), values)
+            return _Result(self._connection.execute(_translated(statement), values), self._pipeline)
 
     def one(self, statement: str, values: Row = _NO_VALUES) -> DictRow:
         """Return the one row that a statement finds."""
-        [row] = self.execute(statement, values)
+        [row] = self.execute(statement, values).fetchall()
         return row
 
     def executemany(self, statement: str, rows: Iterable[Row], /) -> None:
         """Run a statement once for each row."""
         with _refused(), self._connection.cursor() as cursor:
             cursor.executemany(_translated(statement), rows)
+
+
+class _Result:
+    """What a statement came to, which may still be on its way."""
+
+    def __init__(self, cursor: psycopg.Cursor[DictRow], pipeline: psycopg.Pipeline | None) -> None:
+        self._cursor = cursor
+        self._pipeline = pipeline
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it wrote."""
+        with _refused():
+            if self._pipeline:
+                self._pipeline.sync()
+            return self._cursor.rowcount
+
+    def fetchone(self) -> DictRow | None:
+        """Return the next row, or None."""
+        with _refused():
+            return self._cursor.fetchone()
+
+    def fetchall(self) -> list[DictRow]:
+        """Return all rows."""
+        with _refused():
+            return self._cursor.fetchall()
 
 
 class _refused:  # noqa: N801 - reads as a word
