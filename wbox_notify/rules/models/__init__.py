@@ -113,7 +113,7 @@ SECTIONS = ("contacts", "groups", "on_call", "time_windows")
 Contacts = dict[str, PhoneText | ContactSpec] | None
 Groups = dict[str, PhoneText | list[PhoneText]] | None
 Turns = dict[str, OnCallSpec] | None
-WindowsByName = dict[str, str | list[str]] | None
+WindowsByName = dict[str, str | Annotated[list[str], Field(min_length=1)]] | None
 
 
 def _named_once(items: dict[str, str]) -> dict[str, str]:
