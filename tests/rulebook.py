@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,12 +18,19 @@ from wbox_notify.config.yaml.document import Document
 from wbox_notify.config.yaml.problems import Problem, Source, render
 from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError
+from wbox_notify.model.texts import Wording, translation, worded
 from wbox_notify.rules import People, Project, Rule, load
 from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.directory import Windows
 from wbox_notify.rules.models.triggers import TimesSpec
 from wbox_notify.triggers.schedule import Missed, Schedule
+
+_NO_WORDS = re.compile(r"^(?:mkdir|chmod|chown|pip) .*|^templates/|`[^`]*`|\{\w*[^}]*\}")
+"""Commands, code and places for facts."""
+
+LONGEST = 400
+"""Longer texts of problems are cut, and stay in English."""
 
 PHONE = "905551112233"
 
@@ -33,7 +40,26 @@ def project(folder: Path, files: Mapping[str, str | bytes], **environ: str) -> P
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load(folder, environ)
+    found = load(folder, environ)
+    assert untold(found.problems) == []
+    return found
+
+
+def untold(problems: Iterable[Problem]) -> list[str]:
+    """Return the texts of problems that a Turkish reader is told in English."""
+    texts = [text for problem in problems for text in (problem.message, problem.hint) if text]
+    return [part for text in texts if len(text) <= LONGEST for part in english_parts(text)]
+
+
+def english_parts(text: str) -> list[str]:
+    """Return the texts of a wording, and of the wordings in it, that say something and are not translated."""
+    wording = worded(text)
+    inner = [fact for fact in wording.facts.values() if isinstance(fact, Wording)]
+    parts = [part for fact in inner for part in english_parts(fact)]
+    is_said = re.search("[a-z]{2}", _NO_WORDS.sub("", wording.text))
+    if is_said and translation("tr").gettext(wording.text) == wording.text:
+        parts.append(wording.text)
+    return parts
 
 
 @cache

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from rulebook import untold
 
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.rules import load
@@ -25,7 +26,9 @@ rules:
 def checked(folder: Path, path: str, send: str = "{text: hi}") -> list[Problem]:
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "rules" / "a.yaml").write_text(RULE.format(path=path, send=send), encoding="utf-8")
-    return check(load(folder, {}))
+    problems = check(load(folder, {}))
+    assert untold(problems) == []
+    return problems
 
 
 def warning(problems: list[Problem]) -> tuple[str, int, int, str]:
@@ -194,6 +197,7 @@ def lint(folder: Path, rules: str, settings: str = "", **environ: str) -> list[t
     (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
     problems = check(load(folder, environ))
     assert {problem.severity for problem in problems} <= {"warning"}
+    assert untold(problems) == []
     return [(problem.code, problem.line, problem.message) for problem in problems]
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from rulebook import untold
 
 from wbox_notify.config.fields import as_address, as_store, as_url, as_zone
 from wbox_notify.config.reading import Setup, read
@@ -45,6 +46,7 @@ def key_file(path: Path, key: str = KEY, mode: int = 0o600) -> Path:
 def only(found: Setup) -> Problem:
     (problem,) = found.problems
     assert KEY not in render(problem) + repr(problem)
+    assert untold([problem]) == []
     return problem
 
 

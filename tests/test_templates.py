@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from jinja2 import TemplateSyntaxError
+from rulebook import english_parts
 
 from wbox_notify.model.redaction import learn
 from wbox_notify.templates import TemplateError, Templates
@@ -57,6 +58,7 @@ def refusal(source: str, *, expression: bool = False, **data: Any) -> TemplateEr
 
     with pytest.raises(TemplateError) as caught:
         run()
+    assert english_parts(caught.value.problem) + english_parts(caught.value.hint or "") == []
     return caught.value
 
 

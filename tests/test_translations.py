@@ -9,6 +9,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
+from rulebook import english_parts
 from texts import PACKAGE, as_po, paths, used
 
 from wbox_notify.cli import main
@@ -204,6 +205,15 @@ def test_a_wording_is_english_as_it_stands_and_tells_itself_in_other_languages()
     assert outer.to("de") == outer
     assert translated("move it away first", "tr") == "önce onu başka yere taşıyın"
     assert translated("no text of ours {x}", "tr") == "no text of ours {x}"
+
+
+def test_what_a_reader_of_turkish_would_be_told_in_english_is_found_wherever_it_stands() -> None:
+    told = Wording("unknown key `{name}`", name="in English")
+    assert english_parts(told) == []
+    assert english_parts("no text of ours") == ["no text of ours"]
+    assert english_parts(Wording("{problem}; {hint}", problem=told, hint=Wording("nor {x}", x=1))) == [
+        "nor {x}"
+    ]
 
 
 def test_one_and_many_have_their_own_form_where_the_language_has_it() -> None:

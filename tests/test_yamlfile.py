@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rulebook import untold
 
 from wbox_notify.config.yaml.document import MAX_BYTES, Document, open_document, parse
 from wbox_notify.config.yaml.parser import MAX_NODES
@@ -23,6 +24,7 @@ def read(text: str | bytes) -> Document:
 
 def only(document: Document) -> Problem:
     (problem,) = document.problems
+    assert untold([problem]) == []
     return problem
 
 

@@ -126,6 +126,8 @@ _OF_JINJA = patterns(
     Wording("expected subscript expression"),
     Wording("invalid syntax for function call expression"),
     Wording("can't assign to {what}"),
+    Wording("No first item, sequence was empty."),
+    Wording("No last item, sequence was empty."),
 )
 _OF_PYTHON = patterns(
     Wording("{operator} cannot compare {one} with {other}"),
@@ -233,7 +235,9 @@ def failure(error: BaseException) -> TemplateError:
     if isinstance(error, TemplateError):
         return error.at(name, line)
     if isinstance(error, jinja2.UndefinedError):
-        said = worded(error.args[0])
+        said = error.args[0]
+        if not isinstance(said, Wording):
+            said = _known(str(said), _OF_JINJA)
         parts: Mapping[str, Any] = said.facts
         return TemplateError(parts.get("problem", said), hint=parts.get("hint") or None, name=name, line=line)
     if isinstance(error, RecursionError | SyntaxError):

@@ -155,7 +155,7 @@ def _advised(source: Source, line: int, column: int) -> Problem | None:
     if begin < column and text[column:].strip(" ,}]") and (quote := text[column - 1]) in _INNER:
         place = Place(line + 1, column, column + 1)
         hint = Wording("write {quote} inside of it, or around it", quote=_INNER[quote])
-        return source.problem(place, "WBX105", f"this {quote} ends the value", hint=hint)
+        return source.problem(place, "WBX105", Wording("this {quote} ends the value", quote=quote), hint=hint)
     for start in (column, begin):
         for advice in _ADVICE:
             if text[start : start + 1] in {*advice.signs} and not _is_closed(text[start:]):
