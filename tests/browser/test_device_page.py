@@ -39,7 +39,7 @@ def test_a_device_is_paired_and_sends_what_waited(windows: Windows) -> None:
 
 
 def test_without_scripts_the_page_comes_again_by_itself_until_the_phone_has_scanned(windows: Windows) -> None:
-    house, page = windows.house, windows.page(KINDS[-1])
+    house, page = windows.house, windows.renewed(KINDS[-1])
     house.wbox.unlink(1)
     page.goto(f"{house.url}/device")
     while not page.get_by_role("button", name="Link with a phone").is_visible():

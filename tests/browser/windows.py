@@ -65,7 +65,7 @@ class Windows:
         ``WBOX_TEST_SCREENSHOTS`` a picture of each is left there.
         """
         for kind in KINDS:
-            page = self.page(kind)
+            page = self.renewed(kind)
             answer = page.goto(self.house.url + path)
             assert answer
             assert answer.ok, f"{path}: {answer.status}"
@@ -103,6 +103,17 @@ class Windows:
         page = context.new_page()
         page.goto(self.house.daemon.console_link())
         page.wait_for_url(f"{self.house.url}/")
+        return self._heard(page)
+
+    def renewed(self, kind: Kind) -> Page:
+        """Return the window of a kind; without scripts a new one, as the old may come again by itself."""
+        page = self.page(kind)
+        if not kind.scripts:
+            self._pages[kind] = self._heard(page.context.new_page())
+            page.close()
+        return self._pages[kind]
+
+    def _heard(self, page: Page) -> Page:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         return page
