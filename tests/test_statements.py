@@ -72,6 +72,7 @@ SCANS: Mapping[str, Mapping[str, str]] = {
     "SHIFT_DUE": {"delivery_expiry": "the clock was set, and the queue follows"},
     "SHIFT_OPEN": {"delivery_expiry": "the same"},
     "LOWER_OPEN": {"delivery_expiry": "once a minute, for times of the future; the index alone is read"},
+    "FAILED_EVENTS": {"decision_failed": "what failed is listed, up to a limit; the index alone is read"},
 }
 """What a statement may read from end to end, and why."""
 

@@ -260,6 +260,13 @@ MIGRATIONS = (
     """
     alter table decision add column wording text;
     """,
+    """
+    create index decision_rule on decision (rule);
+    create index decision_failed on decision (event_id) where outcome = 'failed';
+    create index told_delivery on told (delivery);
+    drop index delivery_same;
+    create index delivery_same on delivery (recipient, same, changed);
+    """,
 )
 
 

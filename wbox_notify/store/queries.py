@@ -18,6 +18,15 @@ _PAGE = 1000
 _LAST_NUMBER = 2**62
 _LATEST = 1e12
 """A time after all others."""
+_FEW = 2000
+"""Events that are looked up one by one; more are found on the way through all."""
+_ANY = (False, "", "[]")
+"""What a filter is that leaves out nothing."""
+_CHOSEN_BY = {
+    "failed": statements.FAILED_EVENTS,
+    "recipients": statements.EVENTS_TO,
+    "rule": statements.EVENTS_OF_RULE,
+}
 
 
 class GivenUp(NamedTuple):
@@ -268,16 +277,34 @@ class Queries:
         Only those of a rule, to any of some recipients, or of which something failed, where asked.
         """
         span = {"since": since or 0.0, "until": _LATEST if until is None else until, "after": after}
-        chosen = {"rule": rule, "recipients": rows.listed(recipients), "failed": failed, "most": most}
-        return self._database.read(statements.EVENTS_WHERE, {**span, **chosen})
+        chosen = {"rule": rule, "recipients": rows.listed(recipients), "failed": failed}
+        if after:
+            return self._database.read(statements.EVENTS_AFTER, {**span, **chosen})[-most:]
+        few = self._few(chosen)
+        if few is None:
+            return self._database.read(statements.EVENTS_WHERE, {**span, **chosen, "most": most})
+        place = {**span, "before": _LAST_NUMBER, "ids": rows.listed(few)}
+        return self._database.read(statements.EVENTS_CHOSEN, {**place, **chosen, "most": most})[::-1]
+
+    def _few(self, chosen: Mapping[str, Any]) -> set[str] | None:
+        """Return the ids of events with all that fit among them; None where what is asked for is no rarity.
+
+        Then the newest of all events are soon found by looking at one after the other.
+        """
+        for name, statement in _CHOSEN_BY.items():
+            if chosen[name] not in _ANY:
+                found = self._database.read(statement, {name: chosen[name], "most": _FEW + 1})
+                if len(found) <= _FEW:
+                    return {row["event_id"] for row in found}
+        return None
 
     def events_before(
         self, before: int | None, wanted: Wanted, *, most: int, looked_at: int
     ) -> tuple[list[Row], int | None]:
         """Return the newest ``most`` wanted events before one, newest first, and before which to go on.
 
-        At most ``looked_at`` events are looked at, however few of them are wanted. None stands for the newest
-        and for the end.
+        At most ``looked_at`` events are looked at, unless an index knows the few that are wanted. None stands
+        for the newest and for the end.
         """
         until, since = _LATEST if wanted.until is None else wanted.until, wanted.since or 0.0
         place = {"since": since, "until": until, "before": _LAST_NUMBER}
@@ -285,11 +312,15 @@ class Queries:
             received = self._database.read(statements.RECEIVED, {"seq": before})
             place |= {"until": min(received[0]["received"] if received else 0.0, until), "before": before}
         chosen = {"rule": wanted.rule, "recipients": rows.listed(wanted.recipients), "failed": wanted.failed}
-        found = self._database.read(
-            statements.EVENTS_BEFORE, {**place, **chosen, "most": most, "looked_at": looked_at}
-        )
+        few, asked = self._few(chosen), {**place, **chosen, "most": most}
+        if few is None:
+            found = self._database.read(statements.EVENTS_BEFORE, {**asked, "looked_at": looked_at})
+        else:
+            found = self._database.read(statements.EVENTS_CHOSEN, {**asked, "ids": rows.listed(few)})
         if len(found) == most:
             return found, int(found[-1]["seq"])
+        if few is not None:
+            return found, None
         last = self._database.read(statements.LAST_BEFORE, {**place, "skipped": looked_at - 1})
         return found, int(last[0]["seq"]) if last else None
 

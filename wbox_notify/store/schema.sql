@@ -27,6 +27,8 @@ create table decision (
 );
 create index decision_event on decision (event_id);
 create index decision_at on decision (at);
+create index decision_rule on decision (rule);
+create index decision_failed on decision (event_id) where outcome = 'failed';
 
 -- What rules keep in mind between events, and when they want to be woken with it.
 create table memory (
@@ -80,7 +82,7 @@ create table delivery (
     facts text not null default '{}'         -- JSON: what a text about hold or left_out names
 );
 create index delivery_event on delivery (event_id);
-create index delivery_same on delivery (recipient, same, changed) where same <> '';
+create index delivery_same on delivery (recipient, same, changed);
 create index delivery_sending on delivery (device, recipient) where state = 'sending';
 create index delivery_open on delivery (device, priority desc, id, recipient)
     where state in ('queued', 'unknown', 'sending');
@@ -99,6 +101,7 @@ create table told (
     delivery text not null,                  -- its key
     primary key (event_id, delivery)
 );
+create index told_delivery on told (delivery);
 
 -- One hand-over to wbox.
 create table attempt (

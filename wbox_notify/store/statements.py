@@ -51,18 +51,27 @@ select * from (select * from event where seq > :after order by seq desc limit :m
 """
 """Find the newest events, for ``log``."""
 
-_WANTED = """
-(:rule = '' or exists (select 1 from decision c where c.event_id = e.id and c.rule = :rule)
-    or exists (select 1 from delivery d where d.event_id = e.id and d.rule = :rule))
-and (:recipients = '[]' or exists (select 1 from delivery d
-    where d.event_id = e.id and d.recipient in (select value from json_each(:recipients)))
-    or exists (select 1 from told t join delivery d on d.key = t.delivery
-    where t.event_id = e.id and d.recipient in (select value from json_each(:recipients))))
-and (not :failed or exists (select 1 from decision c where c.event_id = e.id and c.outcome = 'failed')
-    or exists (select 1 from delivery d
-        where d.event_id = e.id and d.state in ('dead', 'held', 'expired'))
-    or exists (select 1 from told t join delivery d on d.key = t.delivery
-        where t.event_id = e.id and d.state in ('dead', 'held', 'expired')))
+
+def _is_there(found: str) -> str:
+    """Return the test whether there is any such row of an event.
+
+    The offset keeps PostgreSQL from gathering those of all events at once.
+    """
+    return f"exists (select 1 from {found} limit 1 offset 0)"
+
+
+_OF_EVENT = "delivery d where d.event_id = e.id"
+_TELLS_OF_EVENT = "told t join delivery d on d.key = t.delivery where t.event_id = e.id"
+_TO_RECIPIENTS = "d.recipient in (select value from json_each(:recipients))"
+_STUCK = "d.state in ('dead', 'held', 'expired')"
+# Of one event all is looked at: the plain words would lead through all that a rule has ever decided or made.
+_WANTED = f"""
+(:rule = '' or {_is_there("decision c where c.event_id = e.id and coalesce(c.rule, '') = :rule")}
+    or {_is_there(f"{_OF_EVENT} and coalesce(d.rule, '') = :rule")})
+and (:recipients = '[]' or {_is_there(f"{_OF_EVENT} and {_TO_RECIPIENTS}")}
+    or {_is_there(f"{_TELLS_OF_EVENT} and {_TO_RECIPIENTS}")})
+and (not :failed or {_is_there("decision c where c.event_id = e.id and c.outcome = 'failed'")}
+    or {_is_there(f"{_OF_EVENT} and {_STUCK}")} or {_is_there(f"{_TELLS_OF_EVENT} and {_STUCK}")})
 """
 
 EVENTS_WHERE = f"""
@@ -73,6 +82,46 @@ select * from (
 ) as newest order by received, seq
 """
 """Find the newest events of a span of time, by rule and recipients where asked, for ``log`` and ``why``."""
+
+EVENTS_CHOSEN = f"""
+select * from event e
+where id in (select value from json_each(:ids)) and planned is not null
+and received >= :since and (received, seq) < (:until, :before) and {_WANTED}
+order by received desc, seq desc limit :most
+"""
+"""Find the newest before one among a few."""
+
+# The plain words would lead both engines through all that is planned, and so through all that came before.
+EVENTS_AFTER = f"""
+select * from event e
+where seq > :after and coalesce(planned, -1) <> -1 and received between :since and :until and {_WANTED}
+order by received, seq
+"""
+"""Find all that came after one, for ``log --follow``."""
+
+FAILED_EVENTS = f"""
+select event_id from decision where outcome = 'failed'
+union all select event_id from delivery where {_GIVEN_UP}
+union all select t.event_id from delivery d join told t on t.delivery = d.key where {_GIVEN_UP}
+limit :most
+"""
+"""Find events of which something failed or waits for a person, as far as there are not too many."""
+
+EVENTS_OF_RULE = """
+select event_id from decision where rule = :rule
+union all select event_id from delivery where rule = :rule and rule <> ''
+limit :most
+"""
+"""Find events that a rule has followed, the same way."""
+
+EVENTS_TO = """
+select d.event_id from json_each(:recipients) cross join delivery d where d.recipient = json_each.value
+union all
+select t.event_id from json_each(:recipients) cross join delivery d join told t on t.delivery = d.key
+where d.recipient = json_each.value
+limit :most
+"""
+"""Find events that recipients were told of, the same way."""
 
 _BEFORE = """
 from event where planned is not null and received >= :since and (received, seq) < (:until, :before)
