@@ -85,14 +85,22 @@ class Matching:
 
 
 def _near_miss(glob: str, below: str) -> Miss | None:
-    if re.fullmatch(path_pattern(glob), below, re.IGNORECASE | re.DOTALL):
+    in_any_case, last, in_any_folder = _near(glob)
+    if in_any_case.fullmatch(below):
         return Miss(Wording("only its capitals differ from `{glob}`", glob=glob), near=True)
-    last = glob.rpartition("/")[2]
-    if last != "**" and re.fullmatch(path_pattern(f"**/{last}", exact=False), below, re.DOTALL):
+    if last != "**" and in_any_folder.fullmatch(below):
         return Miss(
             Wording("`{glob}` takes it in another folder; `**/{last}` takes it in any", glob=glob, last=last)
         )
     return None
+
+
+@lru_cache(maxsize=4096)
+def _near(glob: str) -> tuple[re.Pattern[str], str, re.Pattern[str]]:
+    """Return what matches in any case, the last part, and what matches that in any folder."""
+    last = glob.rpartition("/")[2]
+    in_any_folder = re.compile(path_pattern(f"**/{last}", exact=False), re.DOTALL)
+    return re.compile(path_pattern(glob), re.IGNORECASE | re.DOTALL), last, in_any_folder
 
 
 @lru_cache(maxsize=256)
