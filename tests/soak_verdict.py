@@ -153,16 +153,26 @@ def ends(seen: Seen) -> list[str]:
 
 
 def order(seen: Seen) -> list[str]:
-    """I8: messages to one phone are first handed over in the order in which they were made."""
+    """I8: messages to one phone are first handed over in the order in which they were made.
+
+    Behind one that may have arrived, only those of the same rule wait: the others may pass them.
+    """
     firsts: dict[str, list[tuple[int, Delivery]]] = defaultdict(list)
+    waits: set[tuple[str, str]] = set()
+    passed: set[str] = set()
     for delivery in seen.deliveries:
+        lane = (phone(delivery), delivery.rule)
+        if delivery.unknowns:
+            waits.add(lane)
+        if lane in waits:
+            passed.add(delivery.key)
         if places := seen.places[delivery.key]:
             firsts[phone(delivery)].append((places[0], delivery))
     return [
         f"I8: {told(seen, two)} was handed over before {told(seen, one)}"
         for each in firsts.values()
         for (first, one), (second, two) in pairwise(each)
-        if second < first
+        if second < first and (one.rule == two.rule or one.key not in passed)
     ]
 
 

@@ -267,3 +267,14 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TestLanes = LanesMachine.TestCase
 TestLanes.settings = settings(stateful_step_count=30)
+
+
+def test_what_is_over_hides_nothing_behind_it() -> None:
+    machine = LanesMachine()
+    over = SendOptions(critical=False, expire_after=9.0)
+    machine.begin(pace=Pace(backlog=0))
+    machine.put(device=None, kind="text", owner="r", phones=PHONES[:1] * 3, terms=over, words="")
+    machine.wait(seconds=10.0)
+    machine.put(device=None, kind="text", owner="r", phones=PHONES[:1], terms=over, words="")
+    machine.claim(recipient="")
+    machine.teardown()

@@ -57,10 +57,9 @@ class _Lane:
         insort(self._waiting, waiting, key=_place)
         return True
 
-    @property
-    def has_run_out(self) -> bool:
-        """Whether what goes next is in the store alone."""
-        return self.is_cut and not self._waiting
+    def has_run_out(self, now: float) -> bool:
+        """Return whether what goes next is in the store alone, as all that is here is over."""
+        return self.is_cut and all(waiting.expires <= now for waiting in self._waiting)
 
     def remove(self, waiting: Waiting) -> None:
         """Take a delivery out."""
@@ -116,7 +115,7 @@ class _Device:
         is_new: Whether nothing is known of it yet but its name.
         end: The place up to which all that waits in the store is in the lanes.
         last: The last place that has ever been in them.
-        has_run_out: Whether what goes next in a lane is in the store alone.
+        cut: The recipients of whom more waits in the store than is in their lanes.
     """
 
     def __init__(self) -> None:
@@ -124,7 +123,8 @@ class _Device:
         self.turn = 0.0
         self.sending = self.waiting = 0
         self.begun: deque[Begun] | None = None
-        self.is_new, self.has_run_out = True, False
+        self.is_new = True
+        self.cut: set[str] = set()
         self.end = self.last = BEGIN
         self._ready: list[tuple[Place, str]] = []
         self._looks: list[tuple[float, str]] = []
@@ -247,7 +247,12 @@ class Lanes:
         if waiting.id in self._waiting or waiting.id in lane.sending:
             return
         device.last = max(device.last, waiting.place)
-        if lane.add(waiting):
+        if waiting.expires <= now:  # it goes no more, and must not take the place of what does
+            return
+        added = lane.add(waiting)
+        if lane.is_cut:
+            device.cut.add(waiting.recipient)
+        if added:
             device.waiting += 1
             self._waiting[waiting.id] = waiting
             device.line_up(waiting.recipient, now)
@@ -260,16 +265,16 @@ class Lanes:
             device.waiting -= 1
             lane.remove(waiting)
             device.line_up(waiting.recipient, now)
-            device.has_run_out = device.has_run_out or lane.has_run_out
 
     def doubt(self) -> None:
         """Forget all devices."""
         self.is_new, self._devices, self._waiting = True, {}, {}
 
-    def doubt_what_ran_out(self) -> None:
+    def doubt_what_ran_out(self, now: float) -> None:
         """Forget devices of which something goes next that is in the store alone."""
-        for name in [name for name, device in self._devices.items() if device.has_run_out]:
-            self.doubt_device(name)
+        for name, device in list(self._devices.items()):
+            if any(device.lane(recipient).has_run_out(now) for recipient in device.cut):
+                self.doubt_device(name)
 
     def doubt_device(self, name: str) -> None:
         """Forget what is known of a device."""

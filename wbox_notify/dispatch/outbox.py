@@ -68,7 +68,7 @@ class Outbox:
         self._lanes.most = _MOST_AT_PACE if pace.every else _MOST_WITHOUT
         try:
             self._follow_changes(now)
-            self._lanes.doubt_what_ran_out()
+            self._lanes.doubt_what_ran_out(now)
             if any(self._lanes.is_doubtful(attempt.delivery.device) for attempt in ended):
                 # What the store says of them is true only when their end is written.
                 self._write(ended, [], now, pace)
@@ -90,7 +90,7 @@ class Outbox:
     def next_due(self, now: float) -> float:
         """Return when something has its turn, of what may be sent as things stand."""
         self._follow_changes(now)
-        self._lanes.doubt_what_ran_out()
+        self._lanes.doubt_what_ran_out(now)
         self._read_on(now)
         return self._lanes.next_due(now)
 
