@@ -101,7 +101,10 @@ class Outbox:
             return False
         expiry = self._store.next_expiry(after)
         if expiry is not None and expiry <= now:
-            return bool(self._store.expire(now, after).result())
+            expired = self._store.expire(now, after).result()
+            if expired:  # it may be all that is in memory of a lane that goes on in the store
+                self.doubt()
+            return bool(expired)
         self.next_expiry = math.inf if expiry is None else expiry
         if math.isfinite(after):  # what was over before is given up later
             self.next_expiry = min(self.next_expiry, now + _LOOK_AGAIN)
