@@ -244,7 +244,7 @@ class Lanes:
 
     def _insert(self, device: _Device, waiting: Waiting, now: float) -> None:
         lane = device.lane(waiting.recipient)
-        if waiting.id in self._waiting or waiting.id in lane.sending or waiting.expires <= now:
+        if waiting.id in self._waiting or waiting.id in lane.sending:
             return
         device.last = max(device.last, waiting.place)
         if waiting.expires <= now:  # it goes no more, and must not take the place of what does
