@@ -590,7 +590,7 @@ def test_a_stop_waits_no_longer_than_it_may_and_leaves_the_rest_as_being_sent(
     until(lambda: store.counts() == {State.SENT: 1})
 
 
-def test_one_message_takes_two_transactions_and_two_reads(
+def test_one_message_takes_three_transactions_and_one_read(
     store: Store, wbox: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, TEXT)

@@ -158,7 +158,6 @@ class LanesMachine(RuleBasedStateMachine):
 
     @rule(recipient=st.sampled_from(["", "", "", PHONES[0]]))
     def claim(self, recipient: str) -> None:
-        self.outbox.expire(self.now, -math.inf)
         first = chosen(self.store, self.now, self.most, recipient)
         if not recipient:
             due = self.outbox.next_due(self.now) if self.is_followed else None
@@ -202,9 +201,8 @@ class LanesMachine(RuleBasedStateMachine):
     @rule()
     def wait_for_the_next_turn(self) -> None:
         """Nothing is due before the outbox says so."""
-        self.outbox.expire(self.now, -math.inf)
         self.turn_over([], 0)
-        due = min(self.outbox.next_due(self.now), self.outbox.next_expiry)
+        due = self.outbox.next_due(self.now)
         assert due <= next_turn(self.store, self.now, self.most), "it is never late"
         if math.isfinite(due):
             self.now = max(self.now, due)

@@ -68,7 +68,7 @@ def put_message(tx: Transaction, event: Event, plan: Plan, now: float) -> list[i
 
 def _put_events(tx: Transaction, events: Sequence[Row]) -> list[bool]:
     ids = rows.listed(event["id"] for event in events)
-    known = {row["id"] for row in tx.execute(statements.EVENTS, {"ids": ids}).fetchall()}
+    known = {row["id"] for row in tx.execute(statements.KNOWN_EVENTS, {"ids": ids}).fetchall()}
     new: list[Row] = []
     marks: list[bool] = []
     for event in events:
