@@ -490,6 +490,57 @@ def test_a_note_goes_over_nothing(tmp_path: Path) -> None:
     assert len([*tmp_path.iterdir()]) == 2
 
 
+@pytest.mark.parametrize(
+    ("mode", "below", "elsewhere", "note"),
+    [
+        (0o700, 0o700, 0o700, 0o600),
+        (0o2770, 0o2770, 0o750, 0o660),
+        (0o755, 0o755, 0o755, 0o644),
+        (0o1777, 0o775, 0o755, 0o664),
+    ],
+    ids=oct,
+)
+def test_what_is_made_for_files_is_for_who_may_use_the_watched_folder(
+    tmp_path: Path, mode: int, below: int, elsewhere: int, note: int
+) -> None:
+    drop, far = tmp_path / "drop", tmp_path / "far"
+    drop.mkdir()
+    drop.chmod(mode)
+    before = os.umask(0o077)
+    try:
+        for target in (drop / "done" / "2026", far / "done" / "2026"):
+            (drop / "a.pdf").write_bytes(b"x")
+            path = move(version_of(drop / "a.pdf", drop), str(target), ours)
+            write(str(drop), f"{path}.why.txt", "why", ours)
+        (tmp_path / "own").mkdir()
+    finally:
+        os.umask(before)
+    modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes[Path("drop/done")] == modes[Path("drop/done/2026")] == below
+    assert modes[Path("far")] == modes[Path("far/done")] == modes[Path("far/done/2026")] == elsewhere
+    assert modes[Path("drop/done/2026/a.pdf.why.txt")] == note
+    assert modes[Path("drop/done/2026/a.pdf")] == 0o600, "a file is as it was"
+    assert modes[Path("own")] == 0o700, "what else is made is for the user of the daemon"
+
+
+def test_the_daemon_makes_folders_for_the_group_of_the_folder_that_it_watches(place: Workplace) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder to another group")
+    place.rule(
+        "version: 1\nrules:\n  - id: a\n    trigger: {file: {path: drop, done: done/new}}\n"
+        '    to: "+905551112233"\n    send: {text: "{{ file.name }}"}\n'
+    )
+    os.chown(place.drop, 0, 50)
+    place.drop.chmod(0o2770)
+    place.start("run")
+    (place.drop / "a.pdf").write_bytes(b"x")
+    folder = place.drop / "done" / "new"
+    until((folder / "a.pdf").exists)
+    for path in (folder, folder.parent):
+        assert (path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (50, 0o2770)
+    assert stat.S_IMODE((place.folder / "data/wbox-notify.db").stat().st_mode) == 0o600
+
+
 CRASHES = """
     import os, pathlib, sys
     from wbox_notify.daemon.move import move

@@ -180,8 +180,6 @@ def test_folders_that_files_are_put_away_from_and_to_are_written(place: Workplac
     assert set(values(text, "ReadWritePaths")) == {"-/srv/bad", f"-{outside}", f"-{outside}/ok"}
     assert "-/home/c" in values(text, "BindReadOnlyPaths")
     assert not [path for path in values(text, "BindReadOnlyPaths") if str(inside) in path]
-    assert values(text, "UMask") == ["0007"], "a folder that is made is for those who look into it, too"
-    assert values(unit(place, "--user"), "UMask") == ["0077"]
 
 
 def test_where_files_are_deleted_their_folder_is_written(place: Workplace) -> None:

@@ -41,7 +41,7 @@ KillMode=mixed
 Environment=PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
 LimitNOFILE=8192
 LimitCORE=0
-UMask={umask}
+UMask=0077
 """
 
 _ALWAYS = """\
@@ -123,16 +123,14 @@ class Unit:
         Raises:
             ConfigError: a path cannot stand in a unit.
         """
-        control, target, umask = "systemctl --user", "default.target", "0077"
+        control, target = "systemctl --user", "default.target"
         if self.system:
             control, target = "systemctl", "multi-user.target"
-            if self.moved:
-                umask = "0007"  # the group of a folder may open the folders that the daemon makes in it
         # A `$` is written twice in an argument, but cannot be in the name of the program.
         folder = _path(self.folder).replace("$", "$$")
         command = f"{_path(self.python, unsafe='[$]')} -m wbox_notify -c {folder} run"
         parts = [f"{MARK}; your own changes: {control} edit wbox-notify\n"]
-        parts.append(_START.format(command=command, umask=umask))
+        parts.append(_START.format(command=command))
         for name, path in self.credentials.items():
             parts.append(f"LoadCredential={name}:{_path(path, unsafe=':')}\n")
         if self.system:

@@ -1,4 +1,7 @@
-"""Moving a file to another folder, whole and over nothing; after a crash it is in one of the two."""
+"""Moving a file to another folder, whole and over nothing; after a crash it is in one of the two.
+
+A folder that is made for it is for those who may use the watched folder.
+"""
 
 import ctypes
 import errno
@@ -20,13 +23,17 @@ from wbox_notify.triggers.file.opening import opened
 Announce = Callable[[FileVersion], None]
 """Keeps that a file is ours, on disk, before it appears, so that it sets off no rule."""
 
-_RENAMEAT2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-_NOREPLACE = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RENAMEAT2 = getattr(_LIBC, "renameat2", None)
+_UNSHARE = getattr(_LIBC, "unshare", None)
+_NOREPLACE, _CLONE_FS = 1, 0x200
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _RIGHTS = 0o777  # neither set-uid nor set-gid nor sticky
+_RIGHTS_BELOW = 0o775  # below the root no link is followed, so its group may change what is there
+_RIGHTS_ELSEWHERE = 0o755
 _BLOCK = 1024 * 1024
 _LONGEST, _LONGEST_EXT = 255, 32
 
@@ -74,7 +81,8 @@ def write(root: str, path: str, text: str, announce: Announce) -> None:
     """Write a new file, with a number added to its name where there is one. Raises OSError."""
     with _made(root, dirname(path)) as descriptor:
         shelf = _Shelf(root, dirname(path), descriptor, announce)
-        with shelf.begin(0o666) as file:
+        rights = os.fstat(descriptor).st_mode & 0o664
+        with _exact_modes(), shelf.begin(0o600 | rights) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
         shelf.put(descriptor, shelf.spare, basename(path))
 
@@ -219,13 +227,40 @@ def _source(version: FileVersion) -> Iterator[int]:
 @contextmanager
 def _made(root: str, folder: str) -> Iterator[int]:
     """Give a descriptor of a folder, made where there is none; below the root no link is followed."""
-    if not f"{folder}/".startswith(f"{root.rstrip('/')}/"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        root = folder
+    rights = Path(root).stat().st_mode
+    with _exact_modes():
+        if f"{folder}/".startswith(f"{root.rstrip('/')}/"):
+            _make_below(root, folder, 0o700 | (rights & _RIGHTS_BELOW))
+        else:
+            absent = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
+            for path in reversed(absent):
+                path.mkdir(0o700 | (rights & _RIGHTS_ELSEWHERE), exist_ok=True)
+            root = folder
+    with _opened(root, folder) as descriptor:
+        yield descriptor
+
+
+def _make_below(root: str, folder: str, mode: int) -> None:
     path = root
     for part in relpath(folder, root).split("/"):
         with _opened(root, path) as above, suppress(FileExistsError):
-            os.mkdir(part, dir_fd=above)
+            os.mkdir(part, mode, dir_fd=above)
         path = join(path, part)
-    with _opened(root, folder) as descriptor:
-        yield descriptor
+
+
+@contextmanager
+def _exact_modes() -> Iterator[None]:
+    """Make files and folders with the modes that are asked for.
+
+    The umask of the process keeps all that the daemon makes for its own user. This thread gets one of its
+    own. A chmod afterwards would take set-gid away, by which a folder hands its group on: a unit of systemd
+    lets no process set that.
+    """
+    if _UNSHARE is None or _UNSHARE(_CLONE_FS):
+        yield
+        return
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
