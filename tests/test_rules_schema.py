@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from pages import COMPLETE, blocks
+from pages import PAGES, projects
 from reference import examples, json_reference, models, reference, settings_reference
 from rulebook import project, rule_file
 from test_rules_flow import MISTAKES as FLOW
@@ -22,7 +22,8 @@ from wbox_notify.rules.models.triggers import VerifySpec
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = blocks("yaml", *COMPLETE)
+DOCUMENTED = [project for name in PAGES if name != "docs/cookbook" for project in projects(name)]
+BLOCKS = sorted({text for project in DOCUMENTED for text in project if text})
 RULES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.yaml"))]
 SHORTHANDS = [
     "trigger: {schedule: Mon-Fri 09:00}",

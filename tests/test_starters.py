@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pages import COMPLETE, blocks, page
+from pages import PAGES, blocks, page, projects
 
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run, run_all
@@ -21,7 +21,8 @@ from wbox_notify.triggers.webhook.hooks import KNOWN_HEADERS
 ROOT = Path(__file__).parent.parent
 MORNING = datetime(2026, 11, 23, 7, tzinfo=UTC)
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
-YAML_BLOCKS = blocks("yaml", *COMPLETE)
+DOCUMENTED = [(name, *project) for name in PAGES if name != "docs/cookbook" for project in projects(name)]
+SECRETS = ("GITHUB_SECRET", "WBOX_SECRET_SNS", "WBOX_SECRET_SITE", "OPS_MAIL", "BUCKET_KEY")
 
 
 def events_of_the_examples() -> list[Event]:
@@ -114,19 +115,20 @@ def test_the_page_about_webhooks_lists_the_headers_that_are_kept() -> None:
     assert set(listed.split()) == KNOWN_HEADERS
 
 
-@pytest.mark.parametrize("block", YAML_BLOCKS, ids=map(str, range(len(YAML_BLOCKS))))
-def test_every_yaml_block_of_the_documentation_loads_and_passes_its_tests(block: str, tmp_path: Path) -> None:
-    name = "rules/block.yaml" if "\nrules:" in block else "wbox-notify.yaml"
+@pytest.mark.parametrize(("name", "settings", "rules"), DOCUMENTED)
+def test_every_yaml_block_of_the_documentation_loads_and_passes_its_tests(
+    name: str, settings: str, rules: str, tmp_path: Path
+) -> None:
     (tmp_path / "rules").mkdir()
     key = tmp_path / "key"
     key.write_text("sk_x")
     key.chmod(0o600)
-    (tmp_path / name).write_text(block.replace("/etc/wbox-notify/key", str(key)), encoding="utf-8")
-    project = load(
-        tmp_path, dict.fromkeys(("GITHUB_SECRET", "WBOX_SECRET_SNS"), "a secret that is long enough")
-    )
-    assert [problem.message for problem in project.problems if problem.severity == "error"] == []
-    assert project.rules or name == "wbox-notify.yaml"
+    (tmp_path / "wbox-notify.yaml").write_text(settings.replace("/etc/wbox-notify/key", str(key)))
+    if rules:
+        (tmp_path / "rules" / "block.yaml").write_text(rules, encoding="utf-8")
+    project = load(tmp_path, dict.fromkeys(SECRETS, "json://a-secret-that-is-long-enough"))
+    assert [problem.message for problem in project.problems if problem.severity == "error"] == [], name
+    assert bool(project.rules) == bool(rules)
     assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []
 
 
