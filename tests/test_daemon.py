@@ -191,6 +191,18 @@ def test_trigger_makes_a_call_with_a_form_a_query_and_headers(place: Workplace) 
     assert place.run("trigger", "form", "--form", "name").returncode == 2
 
 
+def test_trigger_without_a_body_is_a_ping_where_the_hook_takes_one(place: Workplace) -> None:
+    place.rule(
+        "version: 1\nrules:\n  - id: ping\n"
+        "    trigger: {webhook: {path: ping, open: true, methods: [GET, POST]}}\n"
+        "    to: '+905551234567'\n    send: {text: '{{ body.job }}'}\n",
+        "rules/ping.yaml",
+    )
+    for given in (("--query", "job=backup"), ("--form", "job=backup"), ("--data", '{"job": "backup"}')):
+        [request] = place.json("trigger", "ping", *given, "--dry-run")["requests"]
+        assert request["body"]["message"] == "backup"
+
+
 def test_trigger_takes_a_file_by_any_path_and_says_why_not(place: Workplace) -> None:
     (place.folder / "a.txt").write_text("hi")
     (place.folder / "link.txt").symlink_to("a.txt")

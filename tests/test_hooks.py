@@ -223,7 +223,7 @@ def test_a_path_may_have_parts_and_letters_of_any_language(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("path", ["push", "open", "nothing"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+@pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "PATCH", "TRACE"])
 def test_other_methods_are_refused_everywhere(running: Doorway, method: str, path: str) -> None:
     answer = requests.request(method, f"{running.url}/hook/{path}", timeout=10)
     assert answer.status_code == 405
@@ -567,7 +567,7 @@ def test_a_body_is_read_as_what_it_says_it_is(
     [
         ({"Content-Encoding": "gzip"}, b"{}", 415),
         ({"Content-Encoding": "identity, gzip"}, b"{}", 415),
-        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--y--", 400),
         ({"Content-Type": "application/octet-stream"}, b"{}", 415),
         ({"Content-Type": "application/json; charset=latin-1"}, b"{}", 415),
         ({"Content-Type": "application/json"}, b"", 400),

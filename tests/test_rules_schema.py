@@ -32,6 +32,7 @@ SHORTHANDS = [
     "trigger: {schedule: {cron: 0 9 * * *, skip: {holidays: TR, days: 2026-12-31}, missed: {run: all}}}",
     "trigger: [{file: {path: x, match: [a, b], ignore: c}}, {webhook: {path: /x/y, open: true, id: body.a}}]",
     "trigger: {webhook: {path: x, secret: [a, b], verify: {scheme: hmac, header: X-A}, preset: github}}",
+    "trigger: {webhook: {path: x, open: true, methods: GET, cors: ['https://a.de'], redirect: 'https://a.de/'}}",
     "trigger: {missing: {of: {file: {path: x}}, by: '07:00', window: 1h 30m, resolved: true}}",
     "trigger: {missing: {of: {file: {path: x}}, by: '07:00', window: 1h, repeat: never, missed: all}}",
     "trigger: {missing: {of: {file: {path: x}}, by: '07:00', window: 1h, missed: {run: last, within: 1d}}}",

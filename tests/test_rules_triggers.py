@@ -226,6 +226,33 @@ MISTAKES = [
     (HOOK + "secret: hook, verify: {scheme: standard}}}", "WBX328", (5, 42), "must be in base64", None),
     (HOOK + "open: true, id: contact.name}}", "WBX308", (5, 50), "no `contact` here", "body, headers, query"),
     (HOOK + "open: true, id: 'body.'}}", "WBX306", (5, 50), "", None),
+    (HOOK + "open: true, methods: DELETE}}", "WBX215", (5, 55), "`DELETE` is not known", "GET, POST"),
+    (HOOK + "open: true, methods: []}}", "WBX215", (5, 55), "the list is empty", None),
+    (
+        HOOK + "secret: hook, preset: github, methods: [GET, POST]}}",
+        "WBX328",
+        (5, 73),
+        "a call by GET has no body to be signed",
+        "scheme: query",
+    ),
+    (
+        HOOK + "open: true, cors: '*'}}",
+        "WBX215",
+        (5, 52),
+        "`*` is not the origin",
+        "https://shop.example.com",
+    ),
+    (HOOK + "open: true, cors: https://a.de/x}}", "WBX215", (5, 52), "is not the origin", "without a path"),
+    (HOOK + "open: true, cors: ['https://A.de']}}", "WBX215", (5, 53), "is not the origin", "small letters"),
+    (HOOK + "open: true, cors: https://a.de:443}}", "WBX215", (5, 52), "is not the origin", None),
+    (HOOK + "open: true, redirect: /thanks}}", "WBX215", (5, 56), "is not the address of a page", "https://"),
+    (
+        HOOK + "open: true, redirect: 'javascript:x'}}",
+        "WBX215",
+        (5, 56),
+        "is not the address of a page",
+        None,
+    ),
     ("trigger: {schedule: tomorrow}", "WBX326", (5, 25), "is not", "Mon-Fri 09:00"),
     ("trigger: {schedule: ['09:00', '25:00']}", "WBX326", (5, 35), "`25:00` is not a time of day", None),
     ("trigger: {schedule: {at: ['09:00', Mno 10:00]}}", "WBX326", (5, 40), "`Mno` is not a day", "`Mon`?"),
@@ -328,6 +355,16 @@ def test_each_trigger_offers_its_own_names(tmp_path: Path, text: str, message: s
     text = text if text.startswith("trigger") else f"trigger: {{webhook: {{path: x, open: true}}}}\n{text}"
     found = project(tmp_path, {"rules/a.yaml": rule_file(text)})
     assert [problem.message for problem in found.problems] == ([message] if message else [])
+
+
+def test_a_webhook_takes_post_and_put_and_no_page_of_others_unless_its_rule_says_so(tmp_path: Path) -> None:
+    found = webhook(tmp_path, "{path: x, secret: hook}")
+    assert (found.methods, found.origins, found.redirect) == (("POST", "PUT"), frozenset(), None)
+    pages = "cors: [https://a.de, 'http://localhost:8080'], redirect: 'https://a.de/danke?x=ş'"
+    found = webhook(tmp_path, f"{{path: x, open: true, methods: GET, {pages}}}")
+    assert found.methods == ("GET",)
+    assert found.origins == {"https://a.de", "http://localhost:8080"}
+    assert found.redirect == "https://a.de/danke?x=ş"
 
 
 def test_rules_share_a_path_with_the_same_sender_only(tmp_path: Path) -> None:

@@ -328,6 +328,8 @@ WRONG: list[tuple[str, list[Any], dict[str, Any], str]] = [
     ("header", ["s"], {}, "needs the option `header`"),
     ("basic", ["s"], {}, "needs the option `user`"),
     ("basic", ["s"], {"user": "a:b"}, "`user`"),
+    ("query", ["s"], {"parameter": "a&b"}, "`parameter`"),
+    ("query", ["s"], {"header": "X"}, "`query` has no option `header`"),
     ("hmac", ["s"], {"header": "X Y"}, "`header`"),
     ("hmac", ["s"], {"header": "İmza"}, "`header`"),
     ("hmac", ["s"], {"header": 7}, "`header` must be text"),

@@ -98,7 +98,7 @@ def _event(project: Project, rule: Rule, path: Path | None, **given: Any) -> Eve
     if path is not None:
         return _dropped(rule, path)
     if isinstance(trigger, WebhookTrigger):
-        return called(project.hooks[trigger.path], _call(trigger.path, **given))
+        return called(project.hooks[trigger.path], _call(trigger, **given))
     if isinstance(trigger, ScheduleTrigger | MissingTrigger):
         kind = "schedule" if isinstance(trigger, ScheduleTrigger) else "missing"
         return due(rule.id, kind, datetime.now(UTC))
@@ -106,16 +106,21 @@ def _event(project: Project, rule: Rule, path: Path | None, **given: Any) -> Eve
 
 
 def _call(
-    path: str, data: str | None, form: Sequence[str], query: Sequence[str], header: Sequence[str]
+    trigger: WebhookTrigger,
+    data: str | None,
+    form: Sequence[str],
+    query: Sequence[str],
+    header: Sequence[str],
 ) -> Call:
+    """Return a call as it was given; without a body it is by GET where the hook takes that."""
     content_type = "application/json"
     body = _body(data)
     if form:
         content_type, body = FORM, urlencode(_pairs("--form", form, "=")).encode()
     headers = [("content-type", content_type), *_pairs("--header", header, ":")]
     return Call(
-        method="POST",
-        path=f"/hook/{path}",
+        method="GET" if "GET" in trigger.methods and data is None and not form else "POST",
+        path=f"/hook/{trigger.path}",
         query=urlencode(_pairs("--query", query, "=")).encode(),
         headers=[(name.lower().encode(), value.strip().encode()) for name, value in headers],
         body=body,

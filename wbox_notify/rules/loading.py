@@ -24,7 +24,7 @@ from wbox_notify.rules.recipients import People, number_problems, recipient_prob
 from wbox_notify.rules.rule import Rule
 
 _SUFFIXES = (".yaml", ".yml")
-_OF_A_HOOK = ("preset", "secret", "verify", "open", "id")
+_OF_A_HOOK = ("preset", "secret", "verify", "open", "id", "methods", "cors", "redirect")
 
 
 @contextmanager

@@ -209,6 +209,9 @@ def _hook(group: Sequence[tuple[WebhookTrigger, Rule]]) -> Hook:
         path=trigger.path,
         scheme=trigger.scheme,
         preset=trigger.preset,
+        methods=trigger.methods,
+        origins=trigger.origins,
+        redirect=trigger.redirect,
         id=trigger.delivery_id if trigger.id else None,
         named=frozenset().union(*(rule.headers for _, rule in group)),
     )

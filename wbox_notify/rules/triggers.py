@@ -115,12 +115,18 @@ class WebhookTrigger:
         preset: The kind of sender.
         scheme: How a call is authenticated; None where ``open: true`` lets anybody call.
         id: The id of a delivery, where that of the sender is not enough.
+        methods: How it may be called.
+        origins: The origins whose pages may call it from a browser.
+        redirect: Where a browser goes from a call that is taken.
     """
 
     path: str
     preset: Preset
     scheme: Scheme | None = None
     id: Expression | None = None
+    methods: tuple[str, ...] = ("POST", "PUT")
+    origins: frozenset[str] = frozenset()
+    redirect: str | None = None
 
     def delivery_id(self, call: Mapping[str, Any]) -> str | None:
         """Return the value of ``id`` for a call; None where the id of the sender counts.

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from wbox_notify.errors import WboxError
@@ -34,7 +34,7 @@ _SMALL = 4 * 1024
 
 _IN_A_PATH = "/@:!$&'()*+,;="
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
-_METHODS = {"POST", "PUT"}
+_METHODS = {"GET", "HEAD", "POST", "PUT"}
 _ALLOW = {"Allow": "POST, PUT"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """Asks for a password, which Amazon SNS, wget and others send only when they are asked for it."""
@@ -69,29 +69,32 @@ class Hooks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
+        hook = self._hook(scope["path"].removeprefix(HOOKS), scope["raw_path"].decode("ascii"))
+        headers = Headers(scope=scope)
         try:
-            response = await self._answer(scope, receive)
+            response = await self._answer(hook, headers, scope, receive)
         except REFUSED as error:
             response = self._refusals.refuse(Request(scope), error)
+        if hook and hook.origins:
+            response.headers.update(_sharing(hook, headers))
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, hook: Hook | None, headers: Headers, scope: Scope, receive: Receive) -> Response:
         if scope["method"] in _METHODS:
-            return await self._receive(scope, receive)
-        if scope["method"] == "OPTIONS":
-            return _handshake(Headers(scope=scope))
-        raise HTTPException(405, headers=_ALLOW)
+            return await self._receive(hook, headers, scope, receive)
+        if scope["method"] != "OPTIONS":
+            raise HTTPException(405, headers=_ALLOW)
+        if hook and "access-control-request-method" in headers and _is_shared(hook, headers):
+            return Response(status_code=204, headers=_preflight(hook))
+        return _handshake(headers)
 
-    async def _receive(self, scope: Scope, receive: Receive) -> Response:
+    async def _receive(self, hook: Hook | None, headers: Headers, scope: Scope, receive: Receive) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
         head = _head(scope)
-        hook = self._hook(scope["path"].removeprefix(HOOKS), head.path)
         proven = None
         if hook:
             scope["state"]["hook"] = hook.path
-            hosts = self._page_hosts
-            if not hook.scheme and is_from_other_site(Headers(scope=scope), hosts, hosts.public_origin):
-                raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
+            self._check_page(hook, headers)
             proven = hook.head_is_proven(head, time.time())
         memory = self._proven if proven else self._unproven
         with memory.reservation() as reservation:
@@ -99,6 +102,13 @@ class Hooks:
             keep = proven is not False
             body = await read_shared(scope, receive, self._limits, reservation, keep=keep)
             return await self._store(hook, replace(head, body=body))
+
+    def _check_page(self, hook: Hook, headers: Headers) -> None:
+        """Refuse a page of another site that calls a hook without a secret, unless the rule names it."""
+        if hook.scheme or _is_shared(hook, headers):
+            return
+        if is_from_other_site(headers, self._page_hosts, self._page_hosts.public_origin):
+            raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
 
     def _hook(self, path: str, raw_path: str) -> Hook | None:
         """Return the hook of a path that is written as its rule writes it; one slash may follow."""
@@ -121,8 +131,9 @@ class Hooks:
             if isinstance(event, Response):
                 return event
             is_new = await self._batches.store(event)
-        if hook and hook.preset.silent:
-            return Response(status_code=200)
+        answer = _answer_to_caller(hook, call)
+        if answer:
+            return answer
         if is_new:
             return JSONResponse({"id": event.id}, 202)
         return JSONResponse({"id": event.id, "duplicate": True})
@@ -156,6 +167,38 @@ class _ParsingBudget:
             self._freed.set()
 
 
+def _is_shared(hook: Hook, headers: Headers) -> bool:
+    """Return whether a page that the hook's rule names sends this call."""
+    origins = headers.getlist("origin")
+    return len(origins) == 1 and origins[0] in hook.origins
+
+
+def _sharing(hook: Hook, headers: Headers) -> dict[str, str]:
+    """Return the headers of an answer that let a page read it, if the hook's rule names the page."""
+    if not _is_shared(hook, headers):
+        return {"Vary": "Origin"}
+    return {"Vary": "Origin", "Access-Control-Allow-Origin": headers["origin"]}
+
+
+def _preflight(hook: Hook) -> dict[str, str]:
+    """Return what a browser wants to know before it lets a page call."""
+    return {
+        "Access-Control-Allow-Methods": ", ".join(hook.methods),
+        "Access-Control-Allow-Headers": "*, Authorization",  # which the star does not name
+        "Access-Control-Max-Age": "600",
+    }
+
+
+def _answer_to_caller(hook: Hook | None, call: Call) -> Response | None:
+    """Return the answer of a hook whose caller wants nothing of ours; None where it wants the id."""
+    if hook and hook.preset.silent:
+        return Response(status_code=200)
+    # A browser asks for HTML where the answer takes the place of its page, as after a form; scripts do not.
+    if hook and hook.redirect and any(b"text/html" in value for value in call.values(b"accept")):
+        return RedirectResponse(hook.redirect, 303)
+    return None
+
+
 def _handshake(headers: Headers) -> Response:
     """Allow a sender to call, as CloudEvents asks before it does; the calls must prove themselves."""
     origin = headers.get("webhook-request-origin", "")
@@ -184,7 +227,11 @@ def _event(hook: Hook | None, call: Call) -> Event | Response:
     if hook and is_ping(call, hook.scheme):
         return Response(status_code=200)
     try:
-        event = verified(hook, call, time.time()).event(call)
+        hook = verified(hook, call, time.time())
+        _check_method(hook, call.method)
+        if call.method == "HEAD":
+            return Response(status_code=200)
+        event = hook.event(call)
     except SignatureError as error:  # its text is for our log alone
         raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised", _CHALLENGE) from error
     except KindError as error:
@@ -194,3 +241,10 @@ def _event(hook: Hook | None, call: Call) -> Event | Response:
     if isinstance(event, Event):
         return event
     return JSONResponse(event)
+
+
+def _check_method(hook: Hook, method: str) -> None:
+    """Refuse a method that the rule of a hook does not name; only who may call it is told so."""
+    methods = [*hook.methods, *(["HEAD"] if "GET" in hook.methods else [])]
+    if method not in methods:
+        raise HTTPException(405, headers={"Allow": ", ".join(methods)})

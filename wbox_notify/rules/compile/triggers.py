@@ -238,9 +238,20 @@ def _webhook(context: BuildContext, spec: WebhookSpec, location: Location) -> We
     before = len(context.problems)
     signature = _signature(context, spec, location)
     delivery_id = context.expression(spec.id, CALL, location.at("id"))
+    if signature and signature.algorithm and "GET" in spec.methods:
+        hint = "use `verify: {scheme: query}` or `{scheme: bearer}`, or leave out GET"
+        context.report(location.at("methods"), "WBX328", "a call by GET has no body to be signed", hint)
     if not context.is_right(before):
         return None
-    return WebhookTrigger(path=spec.path, preset=PRESETS[spec.preset], scheme=signature, id=delivery_id)
+    return WebhookTrigger(
+        path=spec.path,
+        preset=PRESETS[spec.preset],
+        scheme=signature,
+        id=delivery_id,
+        methods=tuple(spec.methods),
+        origins=frozenset(spec.cors),
+        redirect=spec.redirect,
+    )
 
 
 def _signature(context: BuildContext, spec: WebhookSpec, location: Location) -> Scheme | None:

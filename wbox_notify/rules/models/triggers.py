@@ -13,7 +13,10 @@ from wbox_notify.model.text import AND, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.values import (
     HookPath,
+    Methods,
     OneKind,
+    Origins,
+    PageAddress,
     Poll,
     PresetName,
     SecretNames,
@@ -170,7 +173,7 @@ class VerifySpec(Strict):
 
     scheme: str = Field(
         description="one of `standard`, `github`, `stripe`, `slack`, `shopify`, `gitlab`, `pagerduty`, "
-        "`grafana`, `waha`, `hmac`, `bearer`, `header`, `basic`",
+        "`grafana`, `waha`, `hmac`, `bearer`, `header`, `basic`, `query`",
     )
     header: str | None = Field(default=None, description="the header with the signature or the secret")
     timestamp_header: str | None = Field(default=None, description="the header with the signed time")
@@ -179,6 +182,10 @@ class VerifySpec(Strict):
     prefix: str | None = Field(default=None, description="the text before the signature, such as `sha256=`")
     signed: str | None = Field(default=None, description="the signed text, such as `{timestamp}.{body}`")
     user: str | None = Field(default=None, description="the user name of `basic`")
+    parameter: str | None = Field(
+        default=None,
+        description="the parameter of the address with the secret, of `query`; by default `token`",
+    )
 
     def options(self) -> dict[str, str]:
         """Return the options of the scheme."""
@@ -213,6 +220,19 @@ class WebhookSpec(Strict):
         description="an expression: the id of a delivery, a text or a number, by which repeated calls are "
         "recognised; it sees `body`, `headers` and `query`; if it gives none or an empty text, the id of "
         "the sender counts",
+    )
+    methods: Methods = Field(
+        default=["POST", "PUT"],
+        description="how it may be called: `POST`, `PUT` and `GET`; of a call by GET, the parameters of the "
+        "address are the body",
+    )
+    cors: Origins = Field(
+        default=[],
+        description="the web sites whose pages may call it from a browser: `https://shop.example.com`, or a "
+        "list",
+    )
+    redirect: PageAddress | None = Field(
+        default=None, description="the page that a browser is sent to after a form, such as one of thanks"
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from wbox_notify.config.fields import Duration, SecretName
+from wbox_notify.config.fields import Duration, SecretName, matching
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import AND, did_you_mean, joined
@@ -176,6 +176,25 @@ RecipientsOrVia = Annotated[Recipients, WrapValidator(unless_via)]
 HookPath = Annotated[
     str,
     parsed(_hook, schema=Annotated[str, Field(pattern=f"^{_HOOK.pattern}$")]),
+]
+Method = Literal["GET", "POST", "PUT"]
+Methods = Annotated[list[Method], one_or_more(Method)]
+Origin = Annotated[
+    str,
+    matching(
+        r"(?!http:.*:80$|https:.*:443$)https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?",
+        "`{text}` is not the origin of a page as a browser writes it",
+        "write it like https://shop.example.com: in small letters, without a path",
+    ),
+]
+Origins = Annotated[list[Origin], one_or_list(Origin)]
+PageAddress = Annotated[
+    str,
+    matching(
+        r"https?://[^\s/?#@]+([/?#]\S*)?",
+        "`{text}` is not the address of a page",
+        "write it like https://example.com/thanks",
+    ),
 ]
 SecretNames = Annotated[list[SecretName], one_or_more(SecretName)]
 PresetName = Annotated[

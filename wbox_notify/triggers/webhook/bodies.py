@@ -5,10 +5,13 @@ import math
 import re
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qsl
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
+from multipart import parse_options_header as parse_options
 
 from wbox_notify.errors import WboxError
 from wbox_notify.model.texts import Wording
@@ -29,8 +32,10 @@ MAX_TEXT = 256 * 1024
 """How long a body that is plain text may be, in bytes."""
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 JSON = "application/json"
 
+_FORMS = {FORM, MULTIPART}
 _UTF_8 = {"", "utf-8", "utf8", "us-ascii"}
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -55,9 +60,9 @@ def any_body(content_type: str, body: bytes) -> Any:
     """
     kind = _kind(content_type)
     bracketed = _is_bracketed(body)
-    if kind == FORM and not bracketed:
-        return form_body(body)
-    if kind in {JSON, FORM}:
+    if kind in _FORMS and not bracketed:
+        return _fields(content_type, body)
+    if kind in {JSON, *_FORMS}:
         return json_body(body)
     if kind.startswith("text/") and not bracketed:
         return text_body(body)
@@ -74,11 +79,18 @@ def object_body(content_type: str, body: bytes, form: Callable[[dict[str, Any]],
         KindError: As ``any_body``.
         BodyError: The body is neither JSON nor a form of which JSON can be made.
     """
-    if _kind(content_type) != FORM or _is_bracketed(body):
+    if _kind(content_type) not in _FORMS or _is_bracketed(body):
         return json_body(body)
     if form is None:
         raise BodyError("this hook takes JSON and not a form")
-    return form(form_body(body))
+    return form(_fields(content_type, body))
+
+
+def _fields(content_type: str, body: bytes) -> dict[str, Any]:
+    """Return the fields of a form, as either way to write one has them."""
+    if _kind(content_type) == MULTIPART:
+        return multipart_body(content_type, body)
+    return form_body(body)
 
 
 def _kind(content_type: str) -> str:
@@ -90,10 +102,8 @@ def _kind(content_type: str) -> str:
             raise KindError("send the body in UTF-8")
     if kind == JSON or kind.endswith("+json"):
         return JSON
-    if kind in {"", FORM} or kind.startswith("text/"):
+    if kind in {"", *_FORMS} or kind.startswith("text/"):
         return kind
-    if kind == "multipart/form-data":
-        raise KindError(Wording("send the form as {type}, without files", type=FORM))
     raise KindError("send JSON, a form or plain text")
 
 
@@ -135,15 +145,61 @@ def form_body(body: bytes) -> dict[str, Any]:
     Raises:
         BodyError: The form is not in UTF-8, or has too many fields.
     """
-    fields: dict[str, list[str]] = {}
     try:
         pairs = parse_qsl(_decoded(body), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
         raise BodyError("the form is not in UTF-8") from None
     except ValueError:
         raise BodyError(Wording("the form has more than {most} fields", most=MAX_FIELDS)) from None
+    return _gathered((name.removeprefix("\ufeff"), value) for name, value in pairs)
+
+
+def multipart_body(content_type: str, body: bytes) -> dict[str, Any]:
+    """Return the fields of a form (``multipart/form-data``), as ``form_body`` does; no file is taken.
+
+    A browser sends a field for files in which nobody chose one: it is empty text.
+
+    Raises:
+        KindError: The form has a file, or a field that is not in UTF-8.
+        BodyError: It is no such form, not whole, or has too many fields.
+    """
+    boundary = parse_options(content_type)[1].get("boundary", "")
+    try:
+        with PushMultipartParser(boundary, max_segment_count=MAX_FIELDS, strict=True) as parser:
+            return _gathered(_parts(parser.parse(body)))
+    except UnicodeDecodeError:
+        raise BodyError("the form is not in UTF-8") from None
+    except MultipartError as error:
+        raise BodyError(Wording("the form cannot be read: {reason}", reason=error.args[0])) from None
+
+
+def _parts(parsed: Iterable[MultipartSegment | bytes | None]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each field: of each come its head, its bytes, and None."""
+    head, content = MultipartSegment([]), bytearray()
+    for part in parsed:
+        if isinstance(part, MultipartSegment):
+            head, content = part, bytearray()
+        elif part is not None:
+            content += part
+        else:
+            yield head.name or "", _text_of(head, content)
+
+
+def _text_of(head: MultipartSegment, content: bytearray) -> str:
+    if head.filename or (head.filename is not None and content):
+        raise KindError(
+            Wording("there is a file in the field {name}; no files are taken", name=json.dumps(head.name))
+        )
+    if (head.charset or "").lower() not in _UTF_8:
+        raise KindError("send the body in UTF-8")
+    return content.decode()
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return fields by name; one that comes again is a list."""
+    fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        fields.setdefault(_clean(name.removeprefix("\ufeff")), []).append(_clean(value))
+        fields.setdefault(_clean(name), []).append(_clean(value))
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 

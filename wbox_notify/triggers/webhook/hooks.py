@@ -67,6 +67,9 @@ class Hook:
         path: The part after ``/hook/``.
         scheme: How a call proves its sender; None accepts all calls.
         preset: The kind of sender.
+        methods: How it may be called; with GET also by HEAD, which is no event.
+        origins: The origins whose pages may call it from a browser.
+        redirect: Where a browser goes from a call that is taken; None shows it the answer.
         id: Returns what makes two deliveries the same, from ``body``, ``headers`` and ``query``; where it
             gives nothing, the sender's own id counts. A WboxError from it refuses the call.
         named: The headers that rules name, in lower case; rules see them besides ``KNOWN_HEADERS``.
@@ -75,6 +78,9 @@ class Hook:
     path: str
     scheme: Scheme | None
     preset: Preset
+    methods: tuple[str, ...] = ("POST", "PUT")
+    origins: frozenset[str] = frozenset()
+    redirect: str | None = None
     id: Callable[[Mapping[str, Any]], str | None] | None = None
     named: frozenset[str] = frozenset()
 
@@ -96,7 +102,9 @@ class Hook:
         """
         content_type = b",".join(call.values(b"content-type")).decode("latin-1")
         query = form_body(call.query)
-        body = self.preset.read(content_type, call.body)
+        if self.scheme and self.scheme.parameter:
+            query.pop(self.scheme.parameter, None)
+        body = query if call.method == "GET" else self.preset.read(content_type, call.body)
         headers = self._visible_headers(call)
         answer = self.preset.answer(body, headers)
         if answer is not None:

@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qsl
 
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.model.texts import Wording
-from wbox_notify.triggers.webhook.bodies import BodyError, json_body
+from wbox_notify.triggers.webhook.bodies import MAX_FIELDS, BodyError, json_body
 
 SHORT = 24
 """A secret of fewer bytes is weak."""
@@ -52,6 +53,22 @@ class Call:
                 Wording("the header {name} came {number} times", name=name.decode(), number=len(values))
             )
         return values[0]
+
+    def parameter(self, name: str) -> bytes:
+        """Return the value of a parameter in the address that came once; else raise SignatureError."""
+        text = self.query.decode("latin-1")
+        try:
+            pairs = parse_qsl(text, True, errors="surrogateescape", max_num_fields=MAX_FIELDS)
+        except ValueError:
+            raise SignatureError("the address has too many parameters") from None
+        values = [value for parameter, value in pairs if parameter == name]
+        if len(values) != 1:
+            raise SignatureError(
+                Wording(
+                    "the parameter {name} is in the address {number} times", name=name, number=len(values)
+                )
+            )
+        return values[0].encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,7 @@ class Scheme:
         algorithm: The hash of the HMAC; None where the secret itself is the code.
         signed: What the HMAC is over. A time that has no header of its own stands beside the code, as ``t=``.
         user: The text before the secret where the secret is the code.
+        parameter: The parameter of the address that holds the secret, in place of a header.
         base64_key: Whether the secret is the key in base64.
         delivery: Where the sender puts the id of a delivery.
         keys: The keys of the secrets; any of them will do.
@@ -106,6 +124,7 @@ class Scheme:
     algorithm: str | None = "sha256"
     signed: bytes = b"{body}"
     user: bytes = b""
+    parameter: str | None = None
     base64_key: bool = False
     delivery: DeliveryId = DeliveryId(
         ("webhook-id", "idempotency-key", "x-gitea-delivery", "x-amz-sns-message-id")
@@ -135,7 +154,7 @@ class Scheme:
     def verify(self, call: Call, now: float) -> None:
         """Raise SignatureError unless one of the keys made this call, about ``now`` (Unix seconds)."""
         headers = next((headers for headers in self.headers if call.values(headers.code)), self.headers[0])
-        parts = [call.single(headers.code)]
+        parts = [self._shown(call, headers)]
         if self.separator is not None:
             parts = parts[0].split(self.separator)
         fields = {b"body": call.body}
@@ -148,9 +167,19 @@ class Scheme:
         claims = self._claims(parts)
         # All are compared, so that the time tells nothing.
         if not sum(_equal(claim, code) for claim in claims for code in codes):
-            raise SignatureError(
-                Wording("the header {name} does not match our secret", name=headers.code.decode())
+            raise self._mismatch(headers)
+
+    def _shown(self, call: Call, headers: ProofHeaders) -> bytes:
+        return call.parameter(self.parameter) if self.parameter else call.single(headers.code)
+
+    def _mismatch(self, headers: ProofHeaders) -> SignatureError:
+        if self.parameter:
+            return SignatureError(
+                Wording("the parameter {name} of the address does not match our secret", name=self.parameter)
             )
+        return SignatureError(
+            Wording("the header {name} does not match our secret", name=headers.code.decode())
+        )
 
     def _claims(self, parts: list[bytes]) -> list[bytes]:
         """Return the codes that the sender shows; one that is not written as it must be is ignored."""
@@ -242,6 +271,7 @@ _SCHEMES: Mapping[str, Scheme] = {
     "basic": Scheme(
         headers=(ProofHeaders(b"authorization"),), prefix=b"Basic ", encoding="base64", algorithm=None
     ),
+    "query": Scheme(headers=(ProofHeaders(b""),), parameter="token", encoding="plain", algorithm=None),
 }
 
 _OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
@@ -249,6 +279,7 @@ _OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "hmac": ("header", "algorithm", "encoding", "prefix", "signed", "timestamp_header"),
     "header": ("header",),
     "basic": ("user",),
+    "query": ("parameter",),
 }
 _REQUIRED = {"hmac": "header", "header": "header", "basic": "user"}
 
@@ -342,6 +373,14 @@ def _user(text: bytes, name: str) -> bytes:
     return text + b":"
 
 
+def _parameter(text: bytes, name: str) -> str:
+    if not re.fullmatch(rb"[A-Za-z0-9_.-]{1,60}", text):
+        raise ConfigError(
+            Wording("`{name}` has letters, digits, `-`, `_` and `.`", name=name), hint="write it like `token`"
+        )
+    return text.decode()
+
+
 def _one_of(*known: str) -> Callable[[bytes, str], str]:
     def choice(text: bytes, name: str) -> str:
         value = text.decode()
@@ -405,4 +444,5 @@ _OPTIONS: Mapping[str, Callable[[bytes, str], Any]] = {
     "prefix": lambda text, _name: text,
     "signed": _signed,
     "user": _user,
+    "parameter": _parameter,
 }
