@@ -183,9 +183,9 @@ def dispatcher(store: Store, wbox: Simulator, clock: Clock) -> Dispatcher:
     return Dispatcher(store, a_live(wbox.url), clock=clock)
 
 
-def put(store: Store, *messages: Message, event: str = "e") -> list[int]:
+def put(store: Store, *messages: Message, event: str = "e", rule: str = "r") -> list[int]:
     planned = tuple(
-        PlannedMessage(key=f"{event}:{place}", rule="r", message=message)
+        PlannedMessage(key=f"{event}:{place}", rule=rule, message=message)
         for place, message in enumerate(messages)
     )
     at = datetime(2026, 11, 22, tzinfo=UTC)
@@ -521,6 +521,23 @@ def test_what_was_being_sent_when_the_last_run_ended_is_unknown_and_never_just_q
     Dispatcher(store, a_live(wbox.url), clock=clock).recover()
     states = [delivery.state for number in (text, poll) if (delivery := store.delivery(number))]
     assert states == [State.UNKNOWN, State.HELD]
+
+
+def test_C13_behind_an_unknown_message_only_those_of_its_rule_to_that_phone_wait(
+    store: Store, client: Client, wbox: Simulator, clock: Clock
+) -> None:
+    put(store, replace(TEXT, message="in doubt"), event="a")
+    assert turns.claim(store, NOW)
+    dispatcher = Dispatcher(store, a_live(wbox.url), clock=clock)
+    dispatcher.recover()
+    put(store, replace(TEXT, message="of its rule"), event="b")
+    put(store, replace(TEXT, message="of another rule"), event="c", rule="other")
+    put(store, replace(TEXT, phone="905551234568", message="to another phone"), event="d")
+    drain(dispatcher, client)
+    assert texts(wbox) == ["of another rule", "to another phone"]
+    clock.now += 120
+    drain(dispatcher, client)
+    assert texts(wbox)[2:] == ["in doubt", "of its rule"]
 
 
 def test_the_threads_send_what_comes_and_end_when_they_are_told_to(store: Store, wbox: Simulator) -> None:

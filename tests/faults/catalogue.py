@@ -27,6 +27,7 @@ CASES = {
     "C10": "kill -9 at any moment of a reload: the next start has complete rules and lost nothing",
     "C11": "a template uses up memory or time until it is stopped: that event is dead, the daemon survives",
     "C12": "an event that crashes the process each time: it is quarantined after three crashes",
+    "C13": "behind a message whose outcome is unknown only those of its rule to that phone wait",
     "N01": "connection refused: certainly not sent, tried again later, once",
     "N02": "the host name does not resolve, or the resolver hangs: certainly not sent, within the time limit",
     "N03": "a certificate that is expired, of another host or self-signed: not sent, always verified",
