@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -274,11 +275,11 @@ def test_a_503_that_speaks_of_readiness_or_a_qr_code_is_not_ready(body: str) -> 
     ("headers", "latency", "outcome"),
     [
         ({}, 0.9, Outcome.NOT_SENT),
-        ({"Server": "wbox"}, 0.9, Outcome.NOT_SENT),
+        ({"server": "wbox"}, 0.9, Outcome.NOT_SENT),
         ({}, 1.1, Outcome.UNKNOWN),
-        ({"Via": "1.1 edge"}, 0.1, Outcome.UNKNOWN),
-        ({"Server": "nginx/1.27"}, 0.1, Outcome.UNKNOWN),
-        ({"Server": "cloudflare"}, 0.1, Outcome.UNKNOWN),
+        ({"via": "1.1 edge"}, 0.1, Outcome.UNKNOWN),
+        ({"server": "nginx/1.27"}, 0.1, Outcome.UNKNOWN),
+        ({"server": "cloudflare"}, 0.1, Outcome.UNKNOWN),
     ],
 )
 def test_another_503_is_not_sent_only_if_it_came_at_once_and_from_wbox_itself(
@@ -1048,3 +1049,63 @@ def test_no_bytes_raise_and_none_is_sent_without_the_word_success() -> None:
             assert given.outcome is not Outcome.NOT_SENT or b"503" in data
 
         check()
+
+
+NAMES = [b"Content-Length", b"Content-Type", b"Connection", b"Transfer-Encoding", b"Content-Encoding", b"A-b"]
+VALUES = [
+    b"",
+    b"0",
+    b"4",
+    b"keep-alive",
+    b"close",
+    b"chunked",
+    b"gzip",
+    b"text/plain; \xe4",
+    b" x\t ",
+    b"a\rb",
+]
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from([*NAMES, b"A b", b""]), st.sampled_from([b":", b": ", b""]), st.sampled_from(VALUES)
+    ),
+    max_size=5,
+)
+STATUS_LINES = [
+    b"HTTP/1.1 200 OK",
+    b"HTTP/1.1 404",
+    b"HTTP/1.1 204 None",
+    b"HTTP/1.0 200 OK",
+    b"HTTP/1.1 100 On",
+]
+
+
+@given(st.sampled_from(STATUS_LINES), HEADERS, st.binary(max_size=6), st.integers(0, 1))
+def test_an_answer_in_one_piece_is_read_as_http_client_and_urllib3_read_it(
+    line: bytes, lines: list[tuple[bytes, bytes, bytes]], body: bytes, lengths: int
+) -> None:
+    length = [b"Content-Length: %d" % len(body)] * lengths
+    data = b"\r\n".join([line, *length, *map(b"".join, lines), b"", body])
+    if usual := transport._usual(data):
+        ours, other = socket.socketpair()
+        with ours, other:
+            other.close()
+            assert transport._unusual("POST", transport._Rest(data, ours)) == (usual, True)
+
+
+def test_the_answer_of_wbox_is_read_in_one_piece() -> None:
+    assert transport._usual(OK) == Reply(
+        status=200,
+        headers={"content-length": str(len(SUCCESS)), "content-type": "application/json"},
+        body=SUCCESS.encode(),
+    )
+
+
+def test_a_value_that_would_be_two_lines_of_a_head_is_refused_and_nothing_is_written() -> None:
+    with FaultServer(replying(OK)) as server:
+        line = Transport(server.url, {}, connect=3, deadline=15)
+        given = line.exchange("GET", "/", headers={"A": "b\r\nC: d"})
+        line.close()
+    assert given == replace(
+        given, outcome=Outcome.REFUSED, reason="this cannot be sent: no header can hold A"
+    )
+    assert server.connections == 0

@@ -1,28 +1,29 @@
 """One HTTP exchange within a deadline: a whole Reply, or a Silence that knows whether anything was sent."""
 
 import json as json_text
-import logging
 import math
+import re
 import socket
 import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
-from typing import Any, NamedTuple
+from io import BufferedReader, RawIOBase
+from typing import Any
 from urllib.parse import urlencode
 
 import certifi
-from urllib3 import BaseHTTPResponse
+import urllib3
+from urllib3 import HTTPHeaderDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
-from urllib3.util import Url, parse_url
+from urllib3.util import parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from wbox_notify.model.clock import steady
@@ -37,11 +38,18 @@ _GZIP = {"gzip", "x-gzip"}
 _WITH_A_GZIP_HEADER = 16 + zlib.MAX_WBITS
 _CLOCK_FLAWS = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _FAILURES = (HTTPError, HTTPException, OSError, ValueError)
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_USUAL_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*)?\r\n((?:%b:[^\r\n]*\r\n){0,99})\r\n" % _NAME)
+_HEADER = re.compile(rb"(%b):[ \t]*([^\r\n]*?)[ \t]*\r\n" % _NAME)
+_IN_A_HEADER = re.compile(r"[\t -~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer; where its body cannot be read, ``flaw`` says why and the body is empty."""
+    """An answer; where its body cannot be read, ``flaw`` says why and the body is empty.
+
+    The names of the headers are in lower case.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -57,15 +65,6 @@ class Silence:
     outcome: Outcome
     reason: str
     latency: float = 0.0
-
-
-class _Request(NamedTuple):
-    """A request as it is written."""
-
-    method: str
-    target: str
-    body: bytes | None
-    headers: Mapping[str, str]
 
 
 def is_address(url: str) -> bool:
@@ -88,9 +87,10 @@ class Transport:
         deadline: float,
         clock: Callable[[], float] = steady,
     ) -> None:
-        self._base = base
+        self._url = parse_url(base)
         # An encoded body could be a bomb, so none is asked for; one that comes is opened up to the limit.
-        self._headers = {**headers, "Accept-Encoding": "identity"}
+        fixed = {"Host": _host(self._url), "Accept-Encoding": "identity", **headers}
+        self._head = "".join(map(_line, fixed.items()))
         self._connect = connect
         self._deadline = deadline
         self._clock = clock
@@ -108,18 +108,25 @@ class Transport:
     ) -> Reply | Silence:
         """Return what came of one request after at most ``deadline`` seconds; it is never sent twice."""
         began = time.monotonic()
-        all_headers, body = {**self._headers, **(headers or {})}, None
         try:
-            if json is not None:
-                body = json_text.dumps(json, allow_nan=False).encode()
-                all_headers["Content-Type"] = "application/json"
-            url = parse_url(self._base + path + _query(params))
-        except (HTTPError, ValueError) as error:
+            data = self._written(method, path + _query(params), json, headers or {})
+        except ValueError as error:
             return Silence(outcome=Outcome.REFUSED, reason=f"this cannot be sent: {error}")
-        request = _Request(method, url.request_uri, body, all_headers)
-        result = self._exchange(url, request, began + self._deadline)
+        result = self._exchange(method, data, began + self._deadline)
         self._used = self._clock()
         return replace(result, latency=time.monotonic() - began)
+
+    def _written(
+        self, method: str, target: str, json: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return a request as it goes over the wire; in one piece, for one call of the system."""
+        body, length = b"", ""
+        if json is not None:
+            body = json_text.dumps(json, allow_nan=False).encode()
+            length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        own = "".join(map(_line, headers.items()))
+        start = f"{method} {self._url.path or ''}{target} HTTP/1.1\r\n"
+        return f"{start}{self._head}{own}{length}\r\n".encode("ascii") + body
 
     def close(self) -> None:
         """Close the connection that is kept for the next exchange."""
@@ -127,26 +134,36 @@ class Transport:
             self._connection.unplug()
             self._connection = None
 
-    def _exchange(self, url: Url, request: _Request, until: float) -> Reply | Silence:
+    def _exchange(self, method: str, data: bytes, until: float) -> Reply | Silence:
+        connection = self._connected(until)
+        if isinstance(connection, Silence):
+            return connection
+        _watch.cut_at(until, connection)
+        try:
+            result = _converse(connection, method, data)
+        finally:
+            _watch.leave(connection)
+        if connection.is_cut:
+            result = self._late(connection.outcome)
+        if connection.is_cut or not connection.is_whole:
+            self.close()
+        return result
+
+    def _connected(self, until: float) -> "_Connection | Silence":
+        """Return the connection that is kept, or a new one where it cannot be used."""
         if self._clock() - self._used > IDLE or (self._connection and not self._connection.is_usable):
             self.close()
         if self._connection is None:
-            dialled = _Dial(self._new_connection(url)).connection(until)
+            dialled = _Dial(self._new_connection()).connection(until)
             if dialled is None:
                 return self._late(Outcome.NOT_SENT)
             if isinstance(dialled, Silence):
                 return dialled
             self._connection = dialled
-        connection = self._connection
-        with _watch.cutting(connection, until):
-            result = _converse(connection, request)
-        if connection.is_cut:
-            result = self._late(connection.outcome)
-        if not connection.is_usable:
-            self.close()
-        return result
+        return self._connection
 
-    def _new_connection(self, url: Url) -> "_Connection":
+    def _new_connection(self) -> "_Connection":
+        url = self._url
         host, port = str(url.host).strip("[]"), url.port
         if url.scheme == "http":
             return _Connection(host, port, timeout=self._connect)
@@ -165,6 +182,20 @@ class Transport:
 def _query(params: Mapping[str, Any] | None) -> str:
     given = {name: value for name, value in (params or {}).items() if value is not None}
     return f"?{urlencode(given)}" if given else ""
+
+
+def _host(url: urllib3.util.Url) -> str:
+    """Return the header ``Host``: without the zone of an IPv6 address, which means nothing elsewhere."""
+    host = re.sub(r"%[^\]]*", "", str(url.host))
+    return f"{host}:{url.port}" if url.port else host
+
+
+def _line(header: tuple[str, str]) -> str:
+    """Return a header as it is written; ValueError where it would be more than one line of plain letters."""
+    name, value = header
+    if not _IN_A_HEADER.fullmatch(value):
+        raise ValueError(f"no header can hold {name}")
+    return f"{name}: {value}\r\n"
 
 
 class _Response(HTTPResponse):
@@ -187,7 +218,6 @@ class _Connection(HTTPConnection):
         is_whole: Whether the answer to the last request was read to its end.
     """
 
-    response_class = _Response
     is_cut = False
     has_left = False
     is_whole = False
@@ -213,7 +243,7 @@ class _Connection(HTTPConnection):
             if self.is_cut:
                 raise OSError("cut at the deadline")
             self.has_left = True
-        super().send(data)
+        self.sock.sendall(data)
 
     def cut(self) -> None:
         """End what is under way now: an open connection is shut down, and one to come cannot be used."""
@@ -297,18 +327,17 @@ class _Watch:
                 _begin(thread)
                 self._thread = thread
 
-    @contextmanager
-    def cutting(self, connection: _Connection, until: float) -> Iterator[None]:
-        """Cut a connection at a time of the monotonic clock, unless the block ends before."""
+    def cut_at(self, until: float, connection: _Connection) -> None:
+        """Cut a connection at a time of the monotonic clock, unless it leaves before."""
         with self._changed:
             self._deadlines[connection] = until
             if until < self._wakes:
                 self._changed.notify()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._deadlines.pop(connection, None)
+
+    def leave(self, connection: _Connection) -> None:
+        """Cut a connection no more."""
+        with self._changed:
+            self._deadlines.pop(connection, None)
 
     def _run(self) -> None:
         with self._changed:
@@ -330,28 +359,87 @@ def _begin(thread: threading.Thread) -> None:
 
 
 _watch = _Watch()
-_is_ours: ContextVar[bool] = ContextVar("exchange", default=False)
 
 
-def _converse(connection: _Connection, request: _Request) -> Reply | Silence:
+def _converse(connection: _Connection, method: str, data: bytes) -> Reply | Silence:
     """Return the answer to a request, or why there is none."""
     connection.has_left = connection.is_whole = False
-    method, target, body, headers = request
-    token = _is_ours.set(True)
     try:
-        connection.request(
-            method, target, body=body, headers=headers, preload_content=False, decode_content=False
-        )
-        response = connection.getresponse()
-        content, flaw = _read(response)
+        connection.send(data)
+        come = connection.sock.recv(LIMIT)
+        reply = _usual(come)
+        connection.is_whole = reply is not None
+        if reply is None:
+            reply, connection.is_whole = _unusual(method, _Rest(come, connection.sock))
     except _FAILURES as error:
         if connection.has_left:
             return Silence(outcome=Outcome.UNKNOWN, reason=f"the answer did not come: {cause(error)}")
         return _unreached(error)
-    finally:
-        _is_ours.reset(token)
-    connection.is_whole = flaw is None
-    return Reply(status=response.status, headers=response.headers, body=content, flaw=flaw)
+    return reply
+
+
+def _usual(come: bytes) -> Reply | None:
+    """Return the answer that has come in one piece, as most do; None for all others.
+
+    ``http.client`` and urllib3 take ten times as long to read one; what they alone understand is theirs.
+    """
+    head = _USUAL_HEAD.match(come)
+    if head is None:
+        return None
+    found = _HEADER.findall(head[2])
+    headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in found}
+    body, status = come[head.end() :], int(head[1])
+    is_usual = (
+        len(headers) == len(found)
+        and headers.keys().isdisjoint({"transfer-encoding", "content-encoding"})
+        and headers.get("connection", "keep-alive").lower() == "keep-alive"
+        and headers.get("content-length") == str(len(body))
+        and status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+    )
+    return Reply(status=status, headers=headers, body=body) if is_usual else None
+
+
+class _Rest(RawIOBase):
+    """What has come of an answer and then what is still to come, in the form that ``http.client`` reads."""
+
+    def __init__(self, come: bytes, wire: socket.socket) -> None:
+        self._come = come
+        self._wire = wire
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        """Return it as a file."""
+        return BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some of it; return how many bytes."""
+        if not self._come:
+            return self._wire.recv_into(buffer)
+        size = min(len(buffer), len(self._come))
+        buffer[:size], self._come = self._come[:size], self._come[size:]
+        return size
+
+
+def _unusual(method: str, rest: _Rest) -> tuple[Reply, bool]:
+    """Return any other answer, and whether the connection may be used again."""
+    plain = _Response(rest, method=method)  # type: ignore[arg-type]  # of a socket it needs no more
+    plain.begin()
+    response = urllib3.HTTPResponse(
+        plain,
+        HTTPHeaderDict(plain.headers.items()),
+        plain.status,
+        preload_content=False,
+        decode_content=False,
+        original_response=plain,
+        request_method=method,
+    )
+    content, flaw = _read(response)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    reply = Reply(status=plain.status, headers=headers, body=content, flaw=flaw)
+    return reply, flaw is None and not plain.will_close
 
 
 def _unreached(error: Exception) -> Silence:
@@ -361,7 +449,7 @@ def _unreached(error: Exception) -> Silence:
     return Silence(outcome=Outcome.NOT_SENT, reason=f"wbox could not be reached: {cause(error)}")
 
 
-def _read(response: BaseHTTPResponse) -> tuple[bytes, str | None]:
+def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
     """Return the body and None, or nothing and the reason why it cannot be read."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", *_GZIP}:
@@ -405,11 +493,3 @@ def cause(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
-
-
-def _is_public(record: logging.LogRecord) -> bool:
-    """Refuse urllib3's warnings of odd headers: they quote what wbox sent, with a traceback."""
-    return record.levelno < logging.WARNING or not _is_ours.get()
-
-
-logging.getLogger("urllib3.connection").addFilter(_is_public)

@@ -216,15 +216,17 @@ class Client:
     def _answer(self, outcome: Outcome, detail: str, result: Reply | Silence) -> Answer:
         status, wait = None, None
         if isinstance(result, Reply):
-            status, wait = result.status, _retry_after(result.headers.get("Retry-After"), datetime.now(UTC))
+            status, later = result.status, result.headers.get("retry-after")
+            wait = None if later is None else _retry_after(later, datetime.now(UTC))
         return Answer(
             outcome=outcome, detail=self._line(detail), status=status, wait=wait, latency=result.latency
         )
 
     def _line(self, text: str) -> str:
         """Return text as one short line that is safe to print and holds no key."""
-        printable = "".join(char if char.isprintable() else " " for char in text)
-        line = _LINK.sub(r"\1\2***", self._redaction.redacted(" ".join(printable.split())))
+        if not text.isprintable():
+            text = "".join(char if char.isprintable() else " " for char in text)
+        line = _LINK.sub(r"\1\2***", self._redaction.redacted(" ".join(text.split())))
         if len(line) > _LONGEST_DETAIL:
             return f"{line[: _LONGEST_DETAIL - 1]}…"
         return line
@@ -294,14 +296,14 @@ def _is_of_proxy(reply: Reply) -> bool:
 def _unavailable(reply: Reply) -> Outcome:
     if _NOT_READY.search(reply.body.decode(errors="replace")):
         return Outcome.NOT_READY
-    proxied = "Via" in reply.headers or _PROXY.search(reply.headers.get("Server", ""))
+    proxied = "via" in reply.headers or _PROXY.search(reply.headers.get("server", ""))
     return Outcome.UNKNOWN if proxied or reply.latency > _SLOW else Outcome.NOT_SENT
 
 
 def _explain(reply: Reply) -> str:
     """Return a line on an answer whose status is not 200."""
     if 300 <= reply.status < 400:  # noqa: PLR2004  # HTTP's own classes
-        to = reply.headers.get("Location", "nowhere")
+        to = reply.headers.get("location", "nowhere")
         return f"HTTP {reply.status}: check the url of wbox, it is redirected to {to}"
     known = reply.flaw or responses.get(reply.status, "a status that HTTP does not know")
     if not reply.flaw and _judge(reply) is Outcome.NOT_SENT and _is_of_proxy(reply):
@@ -336,19 +338,18 @@ def _quote(body: Mapping[str, Any] | None, otherwise: str) -> str:
 
 def _stray(body: Mapping[str, Any], phone: str) -> str:
     """Return a note if wbox names another recipient than the message."""
-    to = re.sub(r"\D", "", str(body.get("to") or "").partition("@")[0])
+    named = str(body.get("to") or "")
+    to = re.sub(r"\D", "", named.partition("@")[0]) if named else ""
     if to in {"", phone}:
         return ""
     return f" (but wbox names another recipient: {masked(to)})"
 
 
-def _retry_after(value: str | None, now: datetime) -> float | None:
+def _retry_after(value: str, now: datetime) -> float | None:
     """Return the seconds that a ``Retry-After`` asks to wait, at most an hour; None where it asks nothing.
 
     A number of more than a day is a point in time, in seconds or milliseconds since the epoch.
     """
-    if value is None:
-        return None
     if _SECONDS.fullmatch(value.strip()):
         number = float(value)
         if number <= _DAY:
