@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow soak reliability bench wheel release reference texts docs lock newest clean
+.PHONY: help demo test lint types imports tests test-slow test-integrations soak reliability bench wheel release reference texts docs lock newest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ tests: $(VENV)/ready
 test-slow: $(VENV)/ready ## Run the slow tests
 	$(BIN)/pytest -m slow
 	WBOX_TEST_EXAMPLES=1000 $(BIN)/pytest -m "hypothesis and not slow" --timeout 3600
+
+test-integrations: $(VENV)/ready ## Install the programs of the integrations into .venv-integrations, and test with them
+	tests/integrations/install .venv-integrations
+	$(BIN)/pytest tests/integrations
 
 soak: $(VENV)/ready ## Inject random faults for MINUTES=30 (SEED=n repeats a run), then check the guarantees
 	@$(BIN)/python tests/soak.py

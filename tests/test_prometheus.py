@@ -1,15 +1,13 @@
 """A real Prometheus scrapes the daemon, and its alert comes back as a message through a real Alertmanager."""
 
 import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
+from programs import free_port, replaced, running
 from test_dashboard import queries
 from workplace import Workplace, until
 
@@ -41,23 +39,6 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def running(*words: str) -> Iterator[None]:
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def test_an_alert_on_our_own_metrics_becomes_a_message(
     place: Workplace, wbox: Simulator, tmp_path: Path
 ) -> None:
@@ -66,14 +47,12 @@ def test_an_alert_on_our_own_metrics_becomes_a_message(
     until(place.card.exists)
     alertmanager, prometheus = free_port(), free_port()
     address = place.url.removeprefix("http://")
-    config = (EXAMPLES / "prometheus.yml").read_text()
-    for example, ours in (
+    config = replaced(
+        (EXAMPLES / "prometheus.yml").read_text(),
         ("15s", "1s"),
         ("127.0.0.1:8725", address),
         ("127.0.0.1:9093", f"127.0.0.1:{alertmanager}"),
-    ):
-        assert example in config
-        config = config.replace(example, ours)
+    )
     (tmp_path / "prometheus.yml").write_text(config)
     alerts = (EXAMPLES / "wbox-notify-alerts.yml").read_text().replace("for: 1m", "for: 0s")
     (tmp_path / "wbox-notify-alerts.yml").write_text(alerts)
@@ -81,6 +60,7 @@ def test_an_alert_on_our_own_metrics_becomes_a_message(
     with ExitStack() as programs:
         programs.enter_context(
             running(
+                tmp_path / "log",
                 "prometheus-alertmanager",
                 f"--config.file={tmp_path}/alertmanager.yml",
                 f"--storage.path={tmp_path}/alertmanager",
@@ -90,6 +70,7 @@ def test_an_alert_on_our_own_metrics_becomes_a_message(
         )
         programs.enter_context(
             running(
+                tmp_path / "log",
                 "prometheus",
                 f"--config.file={tmp_path}/prometheus.yml",
                 f"--storage.tsdb.path={tmp_path}/prometheus",

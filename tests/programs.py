@@ -1,0 +1,94 @@
+"""Programs of others that tests run: from the PATH, or as `make test-integrations` installs them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from pages import ROOT
+
+PLACE = ROOT / ".venv-integrations"
+
+
+def found(name: str) -> str:
+    """Return where a program of the PATH is; without it the test is skipped."""
+    path = shutil.which(name)
+    if not path:
+        pytest.skip(f"{name} is not installed: what it does with our files was NOT run")
+    return path
+
+
+def installed(name: str) -> Path:
+    """Return the folder of a program of `make test-integrations`; without it the test is skipped."""
+    if not (PLACE / name / "ready").exists():
+        pytest.skip(f"{name} is not installed: it was NOT run; `make test-integrations` installs it")
+    return PLACE / name
+
+
+@contextmanager
+def running(log: Path, *words: str | Path, cwd: Path | None = None, **environment: str) -> Iterator[None]:
+    """Run a program and all that it starts until the end of the block; what it prints is in a file."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"{words[0]} printed:\n{log.read_text(encoding='utf-8', errors='replace')[-4000:]}")
+        raise
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        finally:
+            _end(process.pid)
+
+
+def _end(group: int) -> None:
+    """End what a program has left behind."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Return what asks whether anything answers at an address."""
+
+    def ask() -> bool:
+        try:
+            requests.get(url, timeout=10)
+        except requests.ConnectionError:
+            return False
+        return True
+
+    return ask
+
+
+def replaced(text: str, *pairs: tuple[str, str]) -> str:
+    """Return a file of the examples with what differs here; each part that is replaced must be in it."""
+    for example, ours in pairs:
+        assert example in text, example
+        text = text.replace(example, ours)
+    return text
