@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -355,9 +356,9 @@ def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: 
     assert store.unplanned() == [odd]
 
 
-def test_S10_a_second_owner_is_refused_and_told_who_has_the_store(store: Store, url: str) -> None:
-    assert store
-    with pytest.raises(BusyError, match=r"in use by process \d+"):
+def test_S10_a_second_owner_of_a_file_is_refused_and_told_who_has_the_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/wbox-notify.db"
+    with closing(open_store(url)), pytest.raises(BusyError, match=r"in use by process \d+"):
         open_store(url)
 
 

@@ -22,7 +22,9 @@ def claims(
     store: Store, now: float, pace: Pace, chances: Sequence[float], recipient: str = ""
 ) -> list[Delivery]:
     """Claim one delivery for each of the chances while any has its turn."""
-    return Outbox(store).turn_over([], now, pace, chances, store.circuits(), recipient)
+    outbox = Outbox(store)
+    outbox.look()
+    return outbox.turn_over([], now, pace, chances, store.circuits(), recipient)
 
 
 def finish(store: Store, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> bool:
@@ -35,6 +37,7 @@ def finish(store: Store, delivery: Delivery, answer: Answer, then: NextStep, now
 def next_due(store: Store, now: float, pace: Pace = UNLIMITED) -> float | None:
     """Return when something has its next turn or expires."""
     outbox = Outbox(store)
+    outbox.look()
     outbox.turn_over([], now, pace, [], store.circuits())
     due = min(outbox.next_due(now), store.next_expiry() or math.inf)
     return None if due == math.inf else due

@@ -113,7 +113,10 @@ class Daemon:
             turned=partial(on_turn, "planner"),
         )
         self._housekeeping = Housekeeping(
-            self._store, lambda: self._live.project.settings.history, sweep=self._media.sweep
+            self._store,
+            lambda: self._live.project.settings.history,
+            may=lambda: self._dispatcher.does_chores,
+            sweep=self._media.sweep,
         )
         self._watcher = ProjectWatcher(settings.folder, changed=self.reload_and_log, report=log.warning)
         self._files, self._schedules = self._sources()

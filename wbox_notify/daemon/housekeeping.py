@@ -17,16 +17,18 @@ class Housekeeping(PeriodicThread):
     """Prunes the store; ``history`` returns for how many seconds finished deliveries are kept.
 
     It runs ``every`` so many seconds and deletes up to 50,000 rows, in slices of 500, so that other writers
-    wait for one slice at most. ``sweep`` is called with the time, and deletes copies of files. Nothing is
-    deleted for some minutes after the clock was set, as it may be set once more. ``clock`` returns seconds
-    since the epoch, ``steady`` seconds of a clock that cannot be set.
+    wait for one slice at most, where ``may`` says that no other daemon does. ``sweep`` is called with the
+    time, and deletes copies of files. Nothing is deleted for some minutes after the clock was set, as it may
+    be set once more. ``clock`` returns seconds since the epoch, ``steady`` seconds of a clock that cannot be
+    set.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each neighbour
         self,
         store: Store,
         history: Callable[[], float],
         *,
+        may: Callable[[], bool] = lambda: True,
         sweep: Callable[[float], object] = lambda _now: None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady,
@@ -34,6 +36,7 @@ class Housekeeping(PeriodicThread):
     ) -> None:
         self._store = store
         self._history = history
+        self._may = may
         self._sweep = sweep
         self._clock = clock
         self._steady = steady
@@ -53,7 +56,7 @@ class Housekeeping(PeriodicThread):
             return
         self._sweep(now)
         for _ in range(_SLICES):
-            if not self.step() or self._stopping.wait(_BREATH):
+            if not self._may() or not self.step() or self._stopping.wait(_BREATH):
                 break
 
     def _follow_clock(self, step: Step) -> None:

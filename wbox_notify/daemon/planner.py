@@ -16,9 +16,15 @@ from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.rules import Live
 from wbox_notify.store import Store
+from wbox_notify.store.leases import PLAN, Turn
 from wbox_notify.triggers.file.rows import Slice, Wanted
 
 log = logging.getLogger(__name__)
+
+_AGAIN = 0.05
+"""Seconds after which the planner asks again for its turn, while another daemon has it."""
+_ROUND = 5.0
+"""Seconds from one look at what daemons that ended have left to the next."""
 
 Observer = Callable[[Event | None, Plan], None]
 """Hears of each plan, and of the event that it follows from, if it does from one."""
@@ -56,6 +62,11 @@ class Planner(PeriodicThread):
         self._clock = clock
         self._now = Clock(clock, steady, self._follow_clock)
         self._due = math.inf
+        self._steady = steady
+        self._longest_rest = _ROUND if store.leases.is_shared else 30.0
+        self._next_round = 0.0
+        self._last_turn = 0
+        self._is_kept_waiting = False
         super().__init__("planner", self._turn, "planning paused")
 
     def step(self) -> int:
@@ -68,6 +79,28 @@ class Planner(PeriodicThread):
 
     def _step(self) -> int:
         self._turned()
+        turn = self._store.begin_turn(PLAN)
+        self._is_kept_waiting = turn is None
+        if turn is None:
+            return 0
+        try:
+            return self._plan(turn)
+        finally:
+            self._store.end_turn(turn)
+
+    def _begin(self, turn: Turn) -> None:
+        """Forget what may not be true any more."""
+        if turn.number > self._last_turn + 1:
+            # Others have planned since: some of what waits, and they changed what rules keep in mind.
+            self._memory = PlannerMemory(self._store)
+            self._store.arrivals.doubt()
+        self._last_turn = turn.number
+        if self._longest_rest == _ROUND and self._steady() >= self._next_round:
+            self._store.arrivals.doubt()  # a daemon may have ended that took in more than it planned
+            self._next_round = self._steady() + _ROUND
+
+    def _plan(self, turn: Turn) -> int:
+        self._begin(turn)
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
         driver = Driver(self._live.project, self._memory, self._rows, moment)
@@ -86,7 +119,7 @@ class Planner(PeriodicThread):
             batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
             plans = [planned.plan for planned in batch]
             self._memory.note(plans)
-            self._store.put_plans(plans, now).result()
+            self._store.put_plans(plans, now, turn).result()
             for planned in batch:
                 self._tell(planned)
         return len(driver.planned)
@@ -124,7 +157,9 @@ class Planner(PeriodicThread):
         """Plan once; return the seconds until a rule wants to be woken, at most 30: the clock may be set."""
         if self.step():
             return 0.0
-        return min(max(self._due - self._clock(), 0.0), 30.0)
+        if self._is_kept_waiting:
+            return _AGAIN
+        return min(max(self._due - self._clock(), 0.0), self._longest_rest)
 
 
 def _log_fault(error: Exception) -> None:

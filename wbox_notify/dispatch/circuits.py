@@ -8,6 +8,7 @@ from collections.abc import Callable
 from wbox_notify.clients.wbox import ApiError, Client
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.lanes import ALL
+from wbox_notify.dispatch.ownership import Ownership
 from wbox_notify.dispatch.retry import probe_pause
 from wbox_notify.model.deliveries import Circuit, Delivery
 from wbox_notify.model.messages import Notice
@@ -31,13 +32,21 @@ class Circuits:
     told once of a circuit that stays open for a minute, and once of its end.
 
     The scheduler calls all methods but ``ask``, which waits for wbox and so belongs to a sender. ``open`` are
-    the circuits of the store, which nobody else writes; ``asked`` is the one that a sender asks about.
+    the circuits of the store, where each daemon writes those of its own devices; that of all devices is
+    written by anybody, and asked about by who does the chores. ``asked`` is the one that a sender asks about.
     """
 
-    def __init__(self, store: Store, fallback: Fallback | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fallback: Fallback | None,
+        clock: Callable[[], float],
+        ownership: Ownership,
+    ) -> None:
         self._store = store
         self._fallback = fallback
         self._clock = clock
+        self._ownership = ownership
         self.open = store.circuits()
         self._unclear: Counter[str] = Counter()
         self._at_once: set[str] = set()
@@ -74,7 +83,7 @@ class Circuits:
     def due(self, by: float) -> list[Circuit]:
         """Return the circuits to ask wbox about by a time; end the limits that are over."""
         due = []
-        for circuit in self.open:
+        for circuit in self._ours():
             if circuit.trying or circuit == self.asked:
                 continue
             if circuit.reason is Outcome.LIMITED:
@@ -89,7 +98,7 @@ class Circuits:
         """The time when a circuit is due, or a limit ends."""
         if self.asked:
             return math.inf  # its answer wakes the scheduler
-        times = (circuit.until for circuit in self.open if not circuit.trying)
+        times = (circuit.until for circuit in self._ours() if not circuit.trying)
         return min(times, default=math.inf)
 
     def begin(self, circuit: Circuit) -> None:
@@ -114,6 +123,14 @@ class Circuits:
                 self._try(circuit)
             else:
                 self._keep_open(circuit, outcome)
+
+    def _ours(self) -> list[Circuit]:
+        """Return the circuits that nobody else asks about."""
+        return [
+            circuit
+            for circuit in self.open
+            if (self._ownership.has_chores if circuit.device == ALL else circuit.device in self._ownership)
+        ]
 
     def _tried(self, device: str) -> list[Circuit]:
         """Return the circuits that let one message of a device through, to try it."""

@@ -5,7 +5,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -15,6 +15,7 @@ from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
+from wbox_notify.dispatch.lanes import ALL
 from wbox_notify.dispatch.outbox import Outbox
 from wbox_notify.dispatch.retry import after, may_be_its_own
 from wbox_notify.errors import ConfigError, StoreError, WboxError
@@ -38,11 +39,16 @@ _LOOK_BACK = 60.0
 """Seconds between two checks for silent errors: times in the future, claims without a sender."""
 _LONGEST_REST = 30.0
 _LAST_LOOKS = 0.05
+_ROUND = 1.0
+"""Seconds from one look at the other daemons of the store to the next."""
 _SWEEP_REST = 1.0
 """Seconds between two checks for what is to be told, while messages are sent."""
 
 Publish = Callable[[Delivery, Message], Message]
 """Returns the message of a delivery with a file replaced by its URL; raises WboxError where it cannot."""
+
+_Claim = tuple[int, int]
+"""The id of a delivery, and how often it was claimed."""
 
 Request = Callable[[Client], None]
 """What a sender does with its client; it reports the outcome to the scheduler itself."""
@@ -110,15 +116,16 @@ class Dispatcher(PeriodicThread):
         self._now = Clock(clock, steady, self._follow_clock, _LOOK_BACK)
         self._observer = observer
         self._turned = turned
-        self._circuits = Circuits(store, fallback, clock)
         self._outbox = Outbox(store)
+        self._ownership = self._outbox.ownership
+        self._circuits = Circuits(store, fallback, clock, self._ownership)
         store.follow_queue(self._hear)
         self._lock = threading.Lock()
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[_Claim, Delivery] = {}
         self._reports: SimpleQueue[tuple[Delivery, Answer]] = SimpleQueue()
         self._ended: list[tuple[Delivery, Answer]] = []
-        self._lost: set[tuple[int, int]] = set()
-        self._next_look = self._next_sweep = 0.0
+        self._lost: set[_Claim] = set()
+        self._next_look = self._next_sweep = self._next_round = 0.0
         self._requests: SimpleQueue[Request | None] = SimpleQueue()
         self._senders: list[threading.Thread] = []
 
@@ -131,9 +138,10 @@ class Dispatcher(PeriodicThread):
 
     def recover(self) -> None:
         """Treat what was being sent when the last run ended: its outcome is unknown."""
-        cut = Answer(outcome=Outcome.UNKNOWN, detail="wbox-notify ended during the request")
         with self._lock:
-            self._ended.extend((delivery, cut) for delivery in self._store.interrupted())
+            if not self._ownership.is_shared:
+                self._cut_off(self._store.interrupted())
+            self._look_round()
             self._turn_over(0)
 
     def step(self, client: Client, recipient: str = "") -> bool:
@@ -145,9 +153,11 @@ class Dispatcher(PeriodicThread):
             StoreError: what has been sent cannot be written down; nothing more is sent until it can.
         """
         with self._lock:
+            self._look_round()
             deliveries = self._turn_over(1, recipient)
+            holder = self._ownership.holder
         for delivery in deliveries:
-            self._attempt(delivery, client)
+            self._attempt(delivery, holder, client)
         with self._lock:
             self._turn_over(0)
         return bool(deliveries)
@@ -170,6 +180,11 @@ class Dispatcher(PeriodicThread):
             for circuit in self._circuits.due(by):
                 self._circuits.ask(circuit, client)
             self._circuits.settle()
+
+    @property
+    def does_chores(self) -> bool:
+        """Whether this daemon does what one does for all that share the store."""
+        return self._ownership.has_chores
 
     def probe(self) -> None:
         """Ask wbox now about all devices that cannot send: a person has linked one."""
@@ -241,12 +256,14 @@ class Dispatcher(PeriodicThread):
     def _due_requests(self, now: float, senders: int) -> list[Request]:
         """Return requests for the free ones of so many senders; one of them may ask about a device."""
         self._collect()
+        self._look_round()
         self._put_back_lost_claims()
         self._circuits.settle()
         free = self._free(senders)
         circuits = self._circuits.due(now)[: min(free, 1)]
         deliveries = self._turn_over(free - len(circuits))
-        requests: list[Request] = [partial(self._attempt, delivery) for delivery in deliveries]
+        holder = self._ownership.holder
+        requests: list[Request] = [partial(self._attempt, delivery, holder) for delivery in deliveries]
         for circuit in circuits:
             self._circuits.begin(circuit)
             requests.append(partial(self._circuits.ask, circuit))
@@ -258,20 +275,55 @@ class Dispatcher(PeriodicThread):
         While messages are sent others are told once a second, as what is due waits for it.
         """
         now, ran = self._clock(), self._steady()
+        rest = _LONGEST_REST
+        if self._ownership.is_shared:
+            rest = max(self._next_round - ran, 0.01)
+        if self._ownership.has_chores:
+            rest = min(rest, self._do_chores(now, ran))
+        if not rest or not self._free(senders):
+            return rest
+        next_due = min(self._circuits.next_due, self._outbox.next_due(now))
+        if self._ownership.has_chores:
+            next_due = min(next_due, self._outbox.next_expiry)
+        return min(max(next_due - self._clock(), 0.01), rest)
+
+    def _do_chores(self, now: float, ran: float) -> float:
+        """Do what one daemon does for all; return the seconds until there is more of it, 0 for at once."""
         if self._outbox.expire(now, self._over_after(now, ran - self._began)):
             self._next_sweep = ran
             return 0.0
         rest = self._next_sweep - ran
-        if rest <= 0:
-            rest, self._next_sweep = _LONGEST_REST, ran + _SWEEP_REST
-            if self._fallback and self._fallback.sweep(now):
-                self._next_sweep = ran
-                return 0.0
-        if not self._free(senders):
+        if rest > 0:
             return rest
-        outbox = self._outbox
-        next_due = min(self._circuits.next_due, outbox.next_due(now), outbox.next_expiry)
-        return min(max(next_due - self._clock(), 0.01), rest)
+        self._next_sweep = ran + _SWEEP_REST
+        if self._fallback and self._fallback.sweep(now):
+            self._next_sweep = ran
+            return 0.0
+        return _LONGEST_REST
+
+    def _look_round(self) -> None:
+        """Where several daemons share the store, look once a second which devices are ours."""
+        if not self._ownership.is_shared:
+            return
+        if self._steady() < self._next_round and not self._outbox.misses(self._clock()):
+            return
+        self._next_round = self._steady() + _ROUND
+        self._circuits.read()
+        held = {circuit.device for circuit in self._circuits.open} - {ALL}
+        busy = {
+            delivery.device for delivery in [*self._in_flight.values(), *(each for each, _ in self._ended)]
+        }
+        self._cut_off(self._outbox.look(held, busy))
+
+    def _cut_off(self, deliveries: Iterable[Delivery]) -> None:
+        """Take note of what was being sent by somebody who is gone: its outcome is unknown."""
+        cut = Answer(outcome=Outcome.UNKNOWN, detail="wbox-notify ended during the request")
+        known = self._under_way()
+        self._ended.extend((delivery, cut) for delivery in deliveries if _claim(delivery) not in known)
+
+    def _under_way(self) -> set[_Claim]:
+        """Return what we are sending ourselves."""
+        return {*self._in_flight, *(_claim(delivery) for delivery, _ in self._ended)}
 
     def _over_after(self, now: float, ran: float) -> float:
         """Return from when on what is over is given up.
@@ -297,7 +349,7 @@ class Dispatcher(PeriodicThread):
             pace = UNLIMITED
         chances = [random.random() for _ in range(most)]  # noqa: S311 - spreads load, hides nothing
         claimed = self._outbox.turn_over(attempts, now, pace, chances, self._circuits.open, recipient)
-        self._in_flight.update(delivery.id for delivery in claimed)
+        self._in_flight.update((_claim(delivery), delivery) for delivery in claimed)
         self._ended.clear()
         for attempt in attempts:
             self._tell(attempt)
@@ -310,14 +362,15 @@ class Dispatcher(PeriodicThread):
         with suppress(Empty):
             while True:
                 delivery, answer = self._reports.get_nowait()
-                self._in_flight.discard(delivery.id)
+                self._in_flight.pop(_claim(delivery), None)
                 self._ended.append((delivery, answer))
 
     def _followed(self, delivery: Delivery, answer: Answer, now: float) -> Attempt:
         """Return an attempt with what follows it; its device's circuit is opened or closed."""
         chance = random.random()  # noqa: S311 - spreads load
         then = after(delivery, answer, now, chance, alone=self._is_alone(delivery, answer))
-        self._circuits.note(delivery, answer, then.pause)
+        if delivery.device in self._ownership:  # of others we know what was, and not what is
+            self._circuits.note(delivery, answer, then.pause)
         return Attempt(delivery, answer, then)
 
     def _is_alone(self, delivery: Delivery, answer: Answer) -> bool:
@@ -339,31 +392,31 @@ class Dispatcher(PeriodicThread):
         if self._steady() < self._next_look:
             return
         self._next_look = self._steady() + _LOOK_BACK
-        known = self._in_flight | {delivery.id for delivery, _ in self._ended}
+        known = self._under_way()
         lost = {
-            (delivery.id, delivery.claims): delivery
+            _claim(delivery): delivery
             for delivery in self._store.interrupted()
-            if delivery.id not in known
+            if delivery.device in self._ownership and _claim(delivery) not in known
         }
         why = "the store lost it between its claim and the request"
         unsent = Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False)
         self._ended.extend((lost[claim], unsent) for claim in lost.keys() & self._lost)
         self._lost = set(lost)
 
-    def _attempt(self, delivery: Delivery, client: Client) -> None:
-        """Send a delivery, and report to the scheduler how that ended."""
+    def _attempt(self, delivery: Delivery, holder: str, client: Client) -> None:
+        """Send a delivery, and report to the scheduler how that ended; ``holder`` is who claimed it."""
         with _about(delivery):
-            answer = self._answer(delivery, client)
+            answer = self._answer(delivery, holder, client)
         self._reports.put((delivery, answer))
 
-    def _answer(self, delivery: Delivery, client: Client) -> Answer:
+    def _answer(self, delivery: Delivery, holder: str, client: Client) -> Answer:
         try:
-            return self._request(delivery, client)
+            return self._request(delivery, holder, client)
         except Exception as error:  # noqa: BLE001 - it may have been sent, and must not stay as it is
             log.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - no traceback reaches a user
             return Answer(outcome=Outcome.UNKNOWN, detail=f"internal error: {error!r}")
 
-    def _request(self, delivery: Delivery, client: Client) -> Answer:
+    def _request(self, delivery: Delivery, holder: str, client: Client) -> Answer:
         if delivery.message is None:
             return Answer(outcome=Outcome.REFUSED, detail="there is no message", asked=False)
         try:
@@ -371,6 +424,10 @@ class Dispatcher(PeriodicThread):
         except WboxError as error:
             outcome = Outcome.NOT_SENT if error.retry else Outcome.REFUSED
             return Answer(outcome=outcome, detail=str(error), asked=False)
+        # The last moment: whoever was frozen up to now may have been given up, and somebody else sends.
+        if not self._ownership.may_send(holder):
+            why = "another daemon may send through this device by now"
+            return Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False)
         if isinstance(message, Notice):
             return Outlets(self._live.project.outlets).send(message)
         return client.send(message, idempotency_key=delivery.key)
@@ -410,6 +467,10 @@ class Dispatcher(PeriodicThread):
             log.warning(
                 "%d times were later than now, by a clock that was ahead; they count from now", lowered
             )
+
+
+def _claim(delivery: Delivery) -> _Claim:
+    return delivery.id, delivery.claims
 
 
 def _about(delivery: Delivery) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
 from wbox_notify.model.deliveries import Circuit, Place, State, Waiting
@@ -196,11 +196,13 @@ class Lanes:
     Attributes:
         circuits: The devices that cannot send.
         most: How many messages of one device may be under way.
+        ours: The devices through which we may send; what waits for others stays in the store.
         is_new: Whether it is not known which devices there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ours: Container[str]) -> None:
         self.circuits: Sequence[Circuit] = ()
+        self.ours = ours
         self.most = 1
         self.is_new = True
         self._devices: dict[str, _Device] = {}
@@ -281,6 +283,15 @@ class Lanes:
         self._devices[name] = _Device()
         others = {number: other for number, other in self._waiting.items() if other.device != name}
         self._waiting = others
+
+    def forget_others(self) -> None:
+        """Forget what is known of devices that are not ours."""
+        others = [name for name in self._devices if name not in self.ours]
+        if any(self._devices[name].waiting for name in others):
+            waiting = self._waiting.items()
+            self._waiting = {number: each for number, each in waiting if each.device in self.ours}
+        for name in others:
+            del self._devices[name]
 
     def is_doubtful(self, name: str) -> bool:
         """Return whether a device is to be read anew."""
@@ -365,7 +376,10 @@ class Lanes:
         return [
             (name, device)
             for name, device in self._devices.items()
-            if device.turn <= now and device.sending < self.most and not self._is_held(name)
+            if name in self.ours
+            and device.turn <= now
+            and device.sending < self.most
+            and not self._is_held(name)
         ]
 
     def _is_held(self, name: str) -> bool:

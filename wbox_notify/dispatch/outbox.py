@@ -2,12 +2,13 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from wbox_notify.dispatch.lanes import Lanes
+from wbox_notify.dispatch.ownership import Ownership
 from wbox_notify.errors import StoreError
 from wbox_notify.model.deliveries import WAITING, Attempt, Circuit, Delivery, Waiting
 from wbox_notify.model.pace import DAY, Begun, Pace
@@ -28,11 +29,13 @@ class Outbox:
 
     Attributes:
         next_expiry: No later than this something expires.
+        ownership: The devices that it claims from.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lanes = Lanes()
+        self.ownership = Ownership(store)
+        self._lanes = Lanes(self.ownership)
         self._changes: SimpleQueue[Change] = SimpleQueue()
         self._coming: deque[Change] = deque()
         self._claimed: set[int] = set()
@@ -47,6 +50,24 @@ class Outbox:
         self._lanes.doubt()
         self._claimed.clear()
         self.next_expiry = -math.inf
+
+    def look(self, others: Iterable[str] = (), busy: Collection[str] = ()) -> list[Delivery]:
+        """Where several daemons share the store: take devices over, or leave them; return what was cut off.
+
+        That are deliveries which were being sent by a daemon that had one of these devices. ``others`` and
+        ``busy`` are as for the ownership.
+        """
+        if not self.ownership.is_shared:
+            return []
+        taken = self.ownership.look(others, busy)
+        self.doubt()  # what other daemons queue or change is seen by looking
+        self._lanes.forget_others()
+        return self._store.interrupted_of(taken) if taken else []
+
+    def misses(self, now: float) -> bool:
+        """Return whether there is news of a device that we are to look after and do not have yet."""
+        self._follow_changes(now)
+        return self.ownership.misses
 
     def turn_over(
         self,
@@ -133,6 +154,7 @@ class Outbox:
             self._add(waiting, now)
 
     def _add(self, waiting: Waiting, now: float) -> None:
+        self.ownership.note(waiting.device)
         self._lanes.add(waiting, now)
         self.next_expiry = min(self.next_expiry, waiting.expires)
 
@@ -175,7 +197,8 @@ class Outbox:
         self, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace
     ) -> list[Delivery]:
         """Write ends and claims; return what was claimed."""
-        turned = self._store.turn_over(ended, claims, now, pace).result()
+        turned = self._store.turn_over(ended, claims, now, pace, self.ownership.holder).result()
+        self.ownership.lose(turned.lost)
         for claim, claimed in zip(claims, turned.claimed, strict=True):
             self._settle(claim.waiting, claimed, now, pace)
         over = {attempt.delivery.id: attempt.delivery.device for attempt in ended}

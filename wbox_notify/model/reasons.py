@@ -57,6 +57,7 @@ _ANSWERS = patterns(
     Wording("wbox says that it did not succeed"),
     Wording("{words} (but wbox names another recipient: {other})"),
     Wording("there is no message"),
+    Wording("another daemon may send through this device by now"),
     Wording("the copy of {file} is gone"),
     Wording("no server can lend {name} to wbox"),
     Wording("{name} cannot be published: {reason}"),

@@ -5,7 +5,7 @@ queue behind the delivery that carries them, and are left out only when wbox has
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple, TypeGuard
 
@@ -58,28 +58,41 @@ class Claimed(NamedTuple):
 
 
 class Turnover(NamedTuple):
-    """What was claimed, and the devices of which the claimer is to read anew what waits."""
+    """What was claimed, the devices of which what waits is to be read anew, and those that are not held."""
 
     claimed: Sequence[Claimed]
     doubtful: set[str]
+    lost: set[str]
 
 
 def turn_over(
-    tx: Transaction, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace
+    tx: Transaction,
+    ended: Sequence[Attempt],
+    claims: Sequence[Claim],
+    now: float,
+    pace: Pace,
+    held: Callable[[Transaction, Collection[str]], set[str]],
 ) -> Turnover:
-    """Keep how attempts ended, and claim what has its turn now."""
+    """Keep how attempts ended, and claim what has its turn now, of the devices that are ``held``."""
     doubtful = {attempt.delivery.device for attempt in ended if not _finish(tx, attempt, now)}
-    if claims and pace.has_turns:
-        tx.execute(statements.END_TURNS, {"now": now})
-    claimed = [_claim(tx, claim, now, pace) for claim in claims]
+    if not claims:
+        return Turnover((), doubtful, set())
+    devices = {claim.waiting.device for claim in claims}
+    # Before all else: whoever takes one of them from now on has to wait until this is on disk.
+    ours = held(tx, devices)
+    if pace.has_turns:
+        tx.execute(statements.END_TURNS, {"now": now, "devices": rows.listed(ours)})
+    claimed = [_claim(tx, claim, now, pace, ours) for claim in claims]
     for claim, done in zip(claims, claimed, strict=True):
         if done.delivery is None:
             doubtful.add(claim.waiting.device)
-    return Turnover(claimed, doubtful)
+    return Turnover(claimed, doubtful, devices - ours)
 
 
-def _claim(tx: Transaction, claim: Claim, now: float, pace: Pace) -> Claimed:
+def _claim(tx: Transaction, claim: Claim, now: float, pace: Pace, ours: Container[str]) -> Claimed:
     """Mark a delivery as being sent, or leave it out."""
+    if claim.waiting.device not in ours:
+        return Claimed(None)
     known = {"id": claim.waiting.id, "claims": claim.waiting.claims}
     row = tx.execute(statements.STILL_WAITS, known).fetchone()
     if row is None:

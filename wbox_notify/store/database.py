@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
 from wbox_notify.errors import StoreError
+
+if TYPE_CHECKING:
+    from wbox_notify.store.leases import Leases
 
 T = TypeVar("T")
 Values = TypeVarTuple("Values")
@@ -65,7 +68,11 @@ class Reader(Readable, Protocol):
 
 
 class Database(Readable, Protocol):
-    """A database that one owner writes."""
+    """A database that is written, by this process alone or by several that share it."""
+
+    @property
+    def leases(self) -> "Leases":
+        """Who of them does what."""
 
     def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.

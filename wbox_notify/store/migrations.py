@@ -267,6 +267,21 @@ MIGRATIONS = (
     drop index delivery_same;
     create index delivery_same on delivery (recipient, same, changed);
     """,
+    """
+    create table daemon (
+        id text primary key,
+        host text not null,
+        version text not null,
+        since double precision not null,
+        until double precision not null,
+        link text not null default ''
+    );
+    create table lease (
+        name text primary key,
+        daemon text not null,
+        taken bigint not null default 0
+    );
+    """,
 )
 
 

@@ -160,3 +160,21 @@ create index file_root on file (root, seq);
 create index file_gone on file (gone) where gone is not null;
 create index file_path on file (path, seq);
 create index file_moved on file (inode, mtime_ns);
+
+-- The daemons that share the store, and until when each lives, by the clock of the database. One daemon alone,
+-- as with SQLite, writes nothing here.
+create table daemon (
+    id text primary key,                     -- of one run, or of what follows when its time was over
+    host text not null,
+    version text not null,
+    since double precision not null,
+    until double precision not null,
+    link text not null default ''            -- by what the keys that sign links are told apart
+);
+
+-- What one daemon at a time does, such as sending through a device; held for as long as that daemon lives.
+create table lease (
+    name text primary key,
+    daemon text not null,                    -- empty where it was given back
+    taken bigint not null default 0          -- how often
+);

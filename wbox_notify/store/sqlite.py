@@ -14,6 +14,7 @@ from wbox_notify.errors import StoreError
 from wbox_notify.store import migrations
 from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values, asked
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
+from wbox_notify.store.leases import Alone
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.writer import Job, Writer
 
@@ -47,6 +48,7 @@ class Sqlite:
             raise
         self._broken = False
         self._writer = Writer(self._commit)
+        self.leases = Alone()
 
     def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.

@@ -356,7 +356,9 @@ where a.started > :since and a.started <= :now and d.device = :device order by a
 """
 """Find the attempts of a day, by which the pace of a device counts."""
 
-END_TURNS = "delete from turn where next <= :now"
+END_TURNS = """
+delete from turn where next <= :now and device in (select value from json_each(:devices))
+"""
 """Forget turns that have come."""
 
 TAKE_TURN = """
@@ -387,6 +389,11 @@ where {_IDS} and state in ('queued', 'expired') order by id
 
 INTERRUPTED = "select * from delivery where state = 'sending' order by +id"
 """Find what was being sent when the last owner of the store ended."""
+
+INTERRUPTED_OF = """
+select * from delivery where state = 'sending' and device in (select value from json_each(:devices))
+"""
+"""Find what is being sent through some devices."""
 
 # How an attempt ends
 

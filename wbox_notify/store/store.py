@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import MappingProxyType
@@ -16,11 +16,13 @@ from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import DAY, Begun, Pace
+from wbox_notify.model.texts import Wording
 from wbox_notify.store import claims, plans, rows, statements
 from wbox_notify.store.arrivals import Arrivals
 from wbox_notify.store.claims import Claim, Turnover
 from wbox_notify.store.database import Database, Row, T, Transaction
 from wbox_notify.store.files import Files
+from wbox_notify.store.leases import LateError, Turn, lease_of
 from wbox_notify.store.queries import Queries
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Store(Queries):
         super().__init__(database)
         self._database: Database = database
         self.files = Files(database)
+        self.leases = database.leases
         self.arrivals = Arrivals(self.unplanned)
         self._heard: Callable[[Change], None] = lambda _change: None
 
@@ -120,12 +123,30 @@ class Store(Queries):
         due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
         return due
 
-    def put_plans(self, made: Sequence[Plan], now: float) -> Future[list[Delivery]]:
+    def begin_turn(self, lease: str) -> Turn | None:
+        """Return the turn to do what daemons do one after another; None where another one has it."""
+        holder = self.leases.join()
+        number = self.leases.take(holder, [lease]).get(lease)
+        return None if number is None else Turn(lease, holder, number)
+
+    def end_turn(self, turn: Turn) -> None:
+        """Let another daemon have its turn."""
+        self.leases.give(turn.holder, [turn.lease])
+
+    def put_plans(self, made: Sequence[Plan], now: float, turn: Turn | None = None) -> Future[list[Delivery]]:
         """Keep all that follows from events, in one transaction with the mark that they are planned.
 
         Return the deliveries that it puts into the queue, new ones and those that a storm held until now.
+        The future raises LateError where it is not our ``turn`` any more.
         """
-        return self._queue(self._database.write(plans.put_plans, made, now))
+        return self._queue(self._database.write(self._put_plans, made, now, turn))
+
+    def _put_plans(
+        self, tx: Transaction, made: Sequence[Plan], now: float, turn: Turn | None
+    ) -> list[Delivery]:
+        if turn and not self.leases.held(tx, turn.holder, [turn.lease]):
+            raise LateError(Wording("another daemon took over what was planned here, as this one was late"))
+        return plans.put_plans(tx, made, now)
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
         """Keep an event together with its plan; return the ids of its deliveries."""
@@ -173,7 +194,7 @@ class Store(Queries):
         return [Begun(row["started"], row["recipient"]) for row in attempts]
 
     def turn_over(
-        self, ended: Sequence[Attempt], claimed: Sequence[Claim], now: float, pace: Pace
+        self, ended: Sequence[Attempt], claimed: Sequence[Claim], now: float, pace: Pace, holder: str = ""
     ) -> Future[Turnover]:
         """Record how attempts ended and what follows, and claim deliveries that have their turn.
 
@@ -185,12 +206,22 @@ class Store(Queries):
             claimed: what has its turn.
             now: the time of the ends and of the claims.
             pace: how quickly messages may follow each other.
+            holder: by which id the devices of the claims are held; those that are not are not claimed from.
         """
-        return self._database.write(claims.turn_over, ended, claimed, now, pace)
+        held = partial(self._held, holder)
+        return self._database.write(claims.turn_over, ended, claimed, now, pace, held)
+
+    def _held(self, holder: str, tx: Transaction, devices: Collection[str]) -> set[str]:
+        names = {lease_of(device): device for device in devices}
+        return {names[name] for name in self.leases.held(tx, holder, names)}
 
     def interrupted(self) -> list[Delivery]:
-        """Return the deliveries that were being sent when the last owner of the store ended."""
+        """Return the deliveries that are being sent, or were when the last owner of the store ended."""
         return self._deliveries(statements.INTERRUPTED, {})
+
+    def interrupted_of(self, devices: Iterable[str]) -> list[Delivery]:
+        """Return those of some devices."""
+        return self._deliveries(statements.INTERRUPTED_OF, {"devices": rows.listed(devices)})
 
     def expire(self, now: float, after: float = -math.inf) -> Future[int]:
         """Give up on waiting deliveries whose time was over ``after`` some time; return how many."""

@@ -1,4 +1,4 @@
-"""PostgreSQL as the engine of the store: one session that writes, others that read, one owner."""
+"""PostgreSQL as the engine of the store: one session that writes, others that read."""
 
 import logging
 import time
@@ -15,8 +15,10 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import migrations
 from wbox_notify.store.database import Row, T, Transaction, Values, asked
-from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements, migrate
-from wbox_notify.store.postgres.session import SEEKS, TABLES, Ownership, connect, explained, parameters
+from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements
+from wbox_notify.store.postgres.leases import SharedLeases
+from wbox_notify.store.postgres.session import SEEKS, TABLES, WritingSession, connect, explained, parameters
+from wbox_notify.store.postgres.upgrade import migrate
 from wbox_notify.store.writer import Job, Writer
 
 _READERS = 8
@@ -36,25 +38,25 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class Postgres:
-    """A database that this process alone writes.
+    """A database that several daemons may share; what one of them does alone it has a lease for.
 
-    As in SQLite all writing goes through one thread, which commits what has gathered as one transaction. Its
-    session holds the lock of the owner, so that who loses the one cannot write without the other.
+    As in SQLite all writing of a process goes through one thread, which commits what has gathered as one
+    transaction.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._ownership = Ownership(url)
+        self._session = WritingSession(url)
         with explained(url):
-            self._connection = self._ownership.connect()
+            self._connection = self._session.begin()
             try:
-                migrate(self._connection)
-                self._ownership.note(self._connection)
+                migrate(self._connection, url)
             except BaseException:
                 self._connection.close()
                 raise
         self._reader = PostgresReader(url)
         self._writer = Writer(self._commit)
+        self.leases = SharedLeases(url, self)
 
     def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.
@@ -72,10 +74,11 @@ class Postgres:
         self._writer.listen(heard)
 
     def close(self) -> None:
-        """Commit what is queued, then let another process own the database."""
+        """Commit what is queued, then let others take over."""
         self._writer.close()
+        self.leases.close()
         self._reader.close()
-        self._ownership.leave(self._connection)
+        self._connection.close()
 
     def _commit(self, batch: Sequence[Job]) -> bool:
         with explained(self._url):
@@ -125,12 +128,7 @@ class Postgres:
     def _connected(self) -> Connection:
         """Return the session that writes, a new one where it was lost."""
         if self._connection.closed:
-            self._connection = self._ownership.connect()
-            try:
-                self._ownership.check(self._connection)
-            except BaseException:
-                self._connection.close()
-                raise
+            self._connection = self._session.begin()
         return self._connection
 
 

@@ -1,13 +1,10 @@
 """Sessions with PostgreSQL: how they begin, who may write, and what went wrong in words."""
 
 import os
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import certifi
 import psycopg
@@ -17,7 +14,7 @@ from psycopg.rows import dict_row
 from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Row
-from wbox_notify.store.integrity import BusyError, UnsoundError
+from wbox_notify.store.integrity import UnsoundError
 from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements
 
 _OLDEST = 15
@@ -36,18 +33,8 @@ _USUAL = {
     "target_session_attrs": "read-write",
 }
 
-_LOCK = int.from_bytes(b"wbox") << 32
-"""The advisory locks of stores; each adds the number of its schema."""
-
 TABLES = "select to_regclass('schema_version') is not null as found"
-_NOBODY = "delete from owner"
-_NOTE_OWNER = "insert into owner (id, process, host) values (:id, :process, :host)"
-_LAST_OWNER = "select id, process, host from owner"
 _ENCODING = "select current_setting('server_encoding') as encoding"
-# The session of a process that was just killed may last a moment longer than the process.
-_A_MOMENT = "set local lock_timeout = '200ms'"
-_TAKE_LOCK = "select pg_advisory_lock(:lock + oid::bigint) from pg_namespace where nspname = current_schema()"
-_LEAVE_LOCK = "select pg_advisory_unlock_all()"
 # Off would mean that what was answered with 2xx is not on disk yet.
 _COMMIT_MEANS_DISK = """
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'
@@ -94,68 +81,32 @@ def connect(url: str) -> Connection:
     return connection
 
 
-class Ownership:
-    """The lock that makes this process the only one that writes; it goes with the session that took it."""
+class WritingSession:
+    """The session that writes; only one of a process at a time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._id = uuid4().hex
-        self._session: Row | None = None
+        self._last: Row | None = None
 
-    def connect(self) -> Connection:
-        """Begin a session that has the lock, and end the one before it.
+    def begin(self) -> Connection:
+        """Begin it, and end the one before.
 
         Raises:
-            BusyError: another process has it.
             UnsoundError: the database cannot hold a store.
         """
         connection = connect(self._url)
         try:
-            self._take(connection)
+            _check(connection, self._url)
+            tx = Statements(connection)
+            if self._last:
+                # The database may not know yet that it was cut, and what it did last has to be over.
+                tx.execute(_END_SESSION, self._last)
+            self._last = tx.one(_SESSION)
+            tx.execute(_COMMIT_MEANS_DISK)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _take(self, connection: Connection) -> None:
-        _check(connection, self._url)
-        tx = Statements(connection)
-        if self._session:
-            # The database may not know yet that it was cut, and would keep the lock for it.
-            tx.execute(_END_SESSION, self._session)
-        try:
-            with connection.transaction():
-                tx.execute(_A_MOMENT)
-                tx.execute(_TAKE_LOCK, {"lock": _LOCK})
-        except psycopg.errors.LockNotAvailable:
-            raise BusyError(
-                Wording("the store {store} is in use by {who}", store=self._url, who=_who(_owner(tx))),
-                hint=Wording("one daemon for each store: stop the other one, or name another database"),
-            ) from None
-        self._session = tx.one(_SESSION)
-        tx.execute(_COMMIT_MEANS_DISK)
-
-    def leave(self, connection: Connection) -> None:
-        """Let another process have the lock, at once; it would be free a moment after the session else."""
-        with suppress(psycopg.Error):
-            connection.execute(_LEAVE_LOCK)
-        connection.close()
-
-    def note(self, connection: Connection) -> None:
-        """Keep that this process has the lock."""
-        tx = Statements(connection)
-        with connection.transaction():
-            tx.execute(_NOBODY)
-            tx.execute(_NOTE_OWNER, {"id": self._id, "process": os.getpid(), "host": socket.gethostname()})
-
-    def check(self, connection: Connection) -> None:
-        """Raise a StoreError where another process had the lock: what this one has in mind may be old."""
-        owner = _owner(Statements(connection))
-        if owner.get("id") != self._id:
-            raise StoreError(
-                Wording("{who} has written to the store {store} meanwhile", who=_who(owner), store=self._url),
-                hint=Wording("restart wbox-notify, or stop it if the other one is to go on"),
-            )
 
 
 def _check(connection: Connection, url: str) -> None:
@@ -176,19 +127,6 @@ def _check(connection: Connection, url: str) -> None:
                 "make one that holds all texts: {command}", command="createdb -T template0 -E UTF8 NAME"
             ),
         )
-
-
-def _owner(tx: Statements) -> Row:
-    """Return which process has the lock, or had it last."""
-    if not tx.one(TABLES)["found"]:
-        return {}
-    return tx.execute(_LAST_OWNER).fetchone() or {}
-
-
-def _who(owner: Row) -> Wording:
-    if not owner:
-        return Wording("another process")
-    return Wording("process {process} on {host}", process=owner["process"], host=owner["host"])
 
 
 class explained:  # noqa: N801 - reads as a word

@@ -1,0 +1,120 @@
+"""Leases: what one daemon at a time does, such as sending through a device, where several share a store."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from wbox_notify.errors import StoreError
+from wbox_notify.store.database import Transaction
+
+PLAN = "plan"
+"""The lease of planning: what rules keep in mind is read and written by one daemon at a time."""
+
+CHORES = "chores"
+"""The lease of what one daemon does for all, such as deleting old history."""
+
+
+def lease_of(device: str) -> str:
+    """Return the name of the lease of a device."""
+    return f"device:{device}"
+
+
+class Daemon(NamedTuple):
+    """A daemon that lives.
+
+    Attributes:
+        id: by which it holds leases.
+        host: where it runs.
+        version: of wbox_notify.
+        since: when it began, in seconds since the epoch.
+    """
+
+    id: str
+    host: str
+    version: str
+    since: float
+
+
+class Turn(NamedTuple):
+    """The turn to do what all do one after another.
+
+    Attributes:
+        lease: what that is.
+        holder: who has the turn.
+        number: how many there have been, with this one.
+    """
+
+    lease: str
+    holder: str
+    number: int
+
+
+class LateError(StoreError):
+    """Somebody else may do by now what this daemon was about to do; nothing of it was written."""
+
+
+class Leases(Protocol):
+    """Who does what, of the daemons that share a store."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there may be other daemons at all."""
+
+    def join(self) -> str:
+        """Count as a daemon from now on; return the id by which this one holds leases at this moment.
+
+        Once it could not say in time that it lives, that id is dead, with all that was held by it, and
+        another one follows.
+        """
+
+    def lasts(self, holder: str, /) -> bool:
+        """Return whether what an id holds is certainly held for a moment longer; asks nobody."""
+
+    def living(self) -> list[Daemon]:
+        """Return the daemons that live."""
+
+    def take(self, holder: str, names: Iterable[str], /) -> dict[str, int]:
+        """Take leases that no living daemon has.
+
+        Return those that the id holds then, each with how often it was taken so far.
+        """
+
+    def give(self, holder: str, names: Iterable[str], /) -> None:
+        """Let others take leases."""
+
+    def held(self, tx: Transaction, holder: str, names: Iterable[str], /) -> set[str]:
+        """Return which of some leases an id holds; nobody can take those before the transaction has ended."""
+
+    def close(self) -> None:
+        """Count as a daemon no longer; all leases are free."""
+
+
+class Alone:
+    """The leases of a store that one process alone writes: it holds all of them, and nothing is written."""
+
+    is_shared = False
+
+    def join(self) -> str:
+        """Return the id of the only one."""
+        return ""
+
+    def lasts(self, _holder: str) -> bool:
+        """Return that it does."""
+        return True
+
+    def living(self) -> list[Daemon]:
+        """Return nobody: who is alone is not looked for."""
+        return []
+
+    def take(self, _holder: str, names: Iterable[str]) -> dict[str, int]:
+        """Return that all are held."""
+        return dict.fromkeys(names, 0)
+
+    def give(self, _holder: str, _names: Iterable[str]) -> None:
+        """Do nothing: nobody waits for them."""
+
+    def held(self, _tx: Transaction, _holder: str, names: Iterable[str]) -> set[str]:
+        """Return all of them."""
+        return set(names)
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,203 @@
+"""Leases in PostgreSQL: a row for each daemon, which it renews while it lives, and one for each lease."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NamedTuple
+from uuid import uuid4
+
+import psycopg
+
+from wbox_notify import __version__
+from wbox_notify.errors import StoreError
+from wbox_notify.model.clock import steady
+from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.store.database import Database, Transaction
+from wbox_notify.store.leases import Daemon
+from wbox_notify.store.postgres.dialect import Connection, Statements
+from wbox_notify.store.postgres.session import connect, explained
+from wbox_notify.store.rows import listed
+
+log = logging.getLogger(__name__)
+
+TERM = 6.0
+"""Seconds for which a daemon counts as living after it has said so."""
+
+_EVERY, _AGAIN, _MARGIN = 2.0, 0.5, 0.5
+"""Seconds from one renewal to the next, after one that failed, and for which what is relied on must last."""
+
+_DAY = 86400.0
+
+# Who lives is decided by one clock alone, that of the database.
+_CLOCK = "extract(epoch from clock_timestamp())::double precision"
+_LIVES = f"d.until > {_CLOCK}"
+
+_BEGIN = f"""
+insert into daemon (id, host, version, since, until)
+values (:id, :host, :version, {_CLOCK}, {_CLOCK} + :term)
+"""
+# Who is late does not come back to life: others may hold by now what it held.
+_RENEW = f"update daemon d set until = {_CLOCK} + :term where id = :id and {_LIVES} returning id"
+_END = "delete from daemon where id = :id"
+_FORGET_DEAD = f"delete from daemon where until < {_CLOCK} - :day"
+_LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
+
+_MAKE = """
+insert into lease (name, daemon) select value, '' from json_each(:names) on conflict (name) do nothing
+"""
+# A row that is locked is one that its holder relies on just now, or that another daemon takes: nobody waits
+# for it, as whoever locked it may be frozen.
+_TAKE = f"""
+with free as (
+    select name from lease l
+    where name in (select value from json_each(:names)) and daemon <> :holder
+    and not exists (select 1 from daemon d where d.id = l.daemon and {_LIVES})
+    order by name for update skip locked
+)
+update lease set daemon = :holder, taken = taken + 1 from free where lease.name = free.name
+"""
+_TAKEN = """
+select name, taken from lease where name in (select value from json_each(:names)) and daemon = :holder
+"""
+_GIVE = """
+update lease set daemon = '' where name in (select value from json_each(:names)) and daemon = :holder
+"""
+# The rows stay locked up to the commit: who takes one afterwards finds what this transaction wrote.
+_HELD = f"""
+select name from lease l
+where name in (select value from json_each(:names)) and daemon = :holder
+and exists (select 1 from daemon d where d.id = l.daemon and {_LIVES})
+order by name for share of l
+"""
+
+
+class _Term(NamedTuple):
+    """The id of a daemon, and until when it lives for certain, by the clock that nobody sets."""
+
+    id: str
+    until: float
+
+
+class SharedLeases:
+    """The leases of a store that daemons share; ``steady`` returns seconds of a clock that nobody sets.
+
+    A thread of its own, with a session of its own, says every two seconds that this daemon lives.
+    """
+
+    is_shared = True
+
+    def __init__(self, url: str, database: Database, steady: Callable[[], float] = steady) -> None:
+        self._url = url
+        self._database = database
+        self._steady = steady
+        self._term = _Term("", 0.0)
+        self._joining = threading.Lock()
+        self._session: Connection | None = None
+        self._heart = PeriodicThread("heartbeat", self._beat, "leases are not renewed", delay=_EVERY)
+
+    def join(self) -> str:
+        """Count as a daemon from now on; return the id by which this one holds leases at this moment.
+
+        Raises:
+            StoreError: the database cannot be asked.
+        """
+        with self._joining:
+            if not self._term.id:
+                self.renew()
+                self._heart.start()
+        return self._term.id
+
+    def lasts(self, holder: str) -> bool:
+        """Return whether what an id holds is certainly held for a moment longer; asks nobody."""
+        term = self._term
+        return term.id == holder and self._steady() + _MARGIN < term.until
+
+    def living(self) -> list[Daemon]:
+        """Return the daemons that live."""
+        return [Daemon(**row) for row in self._database.read(_LIVING)]
+
+    def take(self, holder: str, names: Iterable[str]) -> dict[str, int]:
+        """Take leases that no living daemon has.
+
+        Return those that the id holds then, each with how often it was taken so far.
+        """
+        return self._database.write(_take, holder, listed(names)).result()
+
+    def give(self, holder: str, names: Iterable[str]) -> None:
+        """Let others take leases."""
+        self._database.write(_give, holder, listed(names)).result()
+
+    def held(self, tx: Transaction, holder: str, names: Iterable[str]) -> set[str]:
+        """Return which of some leases an id holds; nobody can take those before the transaction has ended."""
+        found = tx.execute(_HELD, {"holder": holder, "names": listed(names)}).fetchall()
+        return {row["name"] for row in found}
+
+    def renew(self) -> None:
+        """Say that this daemon lives; where it is too late for that, live on under another id.
+
+        Raises:
+            StoreError: nobody heard it.
+        """
+        # Counted from before the question, so that the database takes this daemon for dead later than itself.
+        until = self._steady() + TERM
+        with explained(self._url):
+            try:
+                number = self._said(self._term.id)
+            except psycopg.Error:
+                self._hang_up()
+                raise
+        self._term = _Term(number, until)
+
+    def close(self) -> None:
+        """Count as a daemon no longer; all leases are free."""
+        self._heart.stop()
+        if self._term.id:
+            with suppress(psycopg.Error, StoreError):
+                Statements(self._connected()).execute(_END, {"id": self._term.id})
+        self._term = _Term("", 0.0)
+        self._hang_up()
+
+    def _said(self, number: str) -> str:
+        """Return the id that lives from now on."""
+        tx = Statements(self._connected())
+        if number:
+            if tx.execute(_RENEW, {"id": number, "term": TERM}).fetchone():
+                return number
+            log.warning("the database was not reached in time: others may have taken over what was sent here")
+        tx.execute(_FORGET_DEAD, {"day": _DAY})
+        new = {"id": uuid4().hex, "host": socket.gethostname(), "version": __version__, "term": TERM}
+        tx.execute(_BEGIN, new)
+        return str(new["id"])
+
+    def _connected(self) -> Connection:
+        if self._session is None:
+            self._session = connect(self._url)
+            # An answer that comes too late is as good as none, and the next question may have a better way.
+            self._session.execute("set statement_timeout = 2000")
+        return self._session
+
+    def _hang_up(self) -> None:
+        if self._session:
+            self._session.close()
+        self._session = None
+
+    def _beat(self) -> float:
+        try:
+            self.renew()
+        except StoreError as error:
+            log.debug("%s", error)  # whoever writes now tells it aloud
+            return _AGAIN
+        return _EVERY
+
+
+def _take(tx: Transaction, holder: str, names: str) -> dict[str, int]:
+    values = {"holder": holder, "names": names}
+    tx.execute(_MAKE, {"names": names})
+    tx.execute(_TAKE, values)
+    return {row["name"]: row["taken"] for row in tx.execute(_TAKEN, values).fetchall()}
+
+
+def _give(tx: Transaction, holder: str, names: str) -> None:
+    tx.execute(_GIVE, {"holder": holder, "names": names})
