@@ -19,6 +19,7 @@ from wbox_notify.cli.output import zone
 from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT
 from wbox_notify.config.settings import Settings
+from wbox_notify.config.stores import is_on_server
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
 from wbox_notify.dispatch.queue import Action, Control
@@ -242,9 +243,13 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, OpenStore | None]]:
     """Give the queue of the running daemon; without a daemon also the store, opened for this command."""
     settings = project.settings
     os.umask(0o077)  # the files of the daemon are for its own user, whoever makes them first
+    # A store on a server does not say that it is in use: several may have it.
+    served = is_on_server(settings.store) and daemon_answers(settings.data_dir)
     try:
-        store = open_store(settings.store)
+        store = None if served else open_store(settings.store)
     except BusyError:
+        store = None
+    if store is None:
         yield Remote(settings.data_dir), None
         return
     files = MediaFiles(Live(project), store.standings, serving=False, events=store.events_by_id)

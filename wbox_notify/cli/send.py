@@ -169,7 +169,9 @@ def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
 
 
 def _send_here(project: Project, here: OpenStore, planned: list[WhatsAppMessage]) -> None:
-    """Send the due messages of these phones, without a daemon."""
+    """Send the due messages of these phones, unless a daemon that shares the store does."""
+    if here.store.leases.living():
+        return
     dispatcher = Dispatcher(here.store, Live(project), publish=here.files.publish)
     dispatcher.mind_the_clock()
     dispatcher.recover()
