@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from wbox_notify.config.stores import file_of
+from wbox_notify.config.stores import BEFORE_UPGRADE, file_of
 from wbox_notify.model.texts import Wording
 
 ENDPOINT = "daemon.json"
@@ -20,7 +20,7 @@ CONSOLE_PASSWORD = "console.password"  # noqa: S105 - a name
 
 DATA, KEY, SETTINGS = Wording("its own data"), Wording("a key or a secret"), Wording("its settings")
 
-_COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock")
+_COMPANIONS = ("", "-wal", "-shm", "-journal", ".lock", BEFORE_UPGRADE, f"{BEFORE_UPGRADE}.part")
 
 
 class Part(NamedTuple):

@@ -7,6 +7,9 @@ from pathlib import Path
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording
 
+BEFORE_UPGRADE = ".before-upgrade"
+"""The end of the name of the file with a store as it was before its tables were last brought up to date."""
+
 _SERVER = re.compile(r"postgres(?:ql)?://(?:(?P<user>[^@/?#]*)@)?[^#\s]*")
 _PASSWORD = re.compile(r"[?&]password=", re.IGNORECASE)
 _INSTALL = "pip install 'psycopg[binary,pool]>=3.2,<4'"

@@ -297,7 +297,7 @@ def known(version: int) -> int:
     if version > len(MIGRATIONS):
         raise SchemaError(
             f"the store has schema {version}, this version of wbox_notify knows up to {len(MIGRATIONS)}",
-            hint="a newer wbox_notify wrote it: upgrade, or point WBOX_DATA_DIR at another folder",
+            hint="a newer wbox_notify wrote it: upgrade, or go back as docs/install.md says",
         )
     return version
 

@@ -1,6 +1,7 @@
 """SQLite as the engine of the store: one file, one writing connection, one owner."""
 
 import errno
+import logging
 import os
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
 
+from wbox_notify.config.stores import BEFORE_UPGRADE
 from wbox_notify.errors import StoreError
 from wbox_notify.store import migrations
 from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values, asked
@@ -17,6 +19,8 @@ from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspiciou
 from wbox_notify.store.leases import Alone
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.writer import Job, Writer
+
+log = logging.getLogger(__name__)
 
 _PAGE = 4096
 _USUAL_LOG, _LEAST_LOG, _LOG_OF_DISK = 1000, 16, 16
@@ -41,7 +45,7 @@ class Sqlite:
                 self._identity = Identity.of(path, self._owner)
                 self._owner.hold()
                 self._connection = _open_for_writing(path, look=suspicious(path))
-                _migrate(self._connection)
+                self._upgrade()
                 self._owner.made()
         except StoreError:
             self._owner.close()
@@ -71,6 +75,21 @@ class Sqlite:
         self._reader.close()
         self._connection.close()
         self._owner.close()
+
+    def _upgrade(self) -> None:
+        """Bring the tables up to date, or refuse what a newer version wrote.
+
+        The store is kept as it was, for an older version that one may want to go back to.
+        """
+        self._connection.execute(migrations.MADE)
+        version = migrations.known(self._connection.execute(migrations.VERSION).fetchone()["version"])
+        if 0 < version < len(MIGRATIONS):
+            kept = Path(f"{self._path}{BEFORE_UPGRADE}")
+            self._reader.keep(kept)
+            log.warning(
+                "the store goes from schema %d to %d; as it was, it is in %s", version, len(MIGRATIONS), kept
+            )
+        _migrate(self._connection, version)
 
     def _commit(self, batch: Sequence[Job]) -> bool:
         try:
@@ -151,6 +170,17 @@ class SqliteReader:
         except BaseException:
             target.unlink()
             raise
+
+    def keep(self, target: Path) -> None:
+        """Write all that is committed into a file, in place of what it was before, whole or not at all.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        part = target.with_name(f"{target.name}.part")
+        part.unlink(missing_ok=True)  # of a start that was cut off
+        self.back_up(part)
+        part.replace(target)
 
     def has_tables(self) -> bool:
         """Return whether there are tables; refuse those of another version."""
@@ -254,10 +284,8 @@ def _most_of_a_log(path: Path) -> int:
     return max(_LEAST_LOG, min(_USUAL_LOG, shutil.disk_usage(path.parent).total // _PAGE // _LOG_OF_DISK))
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date in one transaction, or refuse what a newer version wrote."""
-    connection.execute(migrations.MADE)
-    version = migrations.known(connection.execute(migrations.VERSION).fetchone()["version"])
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables from a version up to date, in one transaction."""
     connection.execute("begin immediate")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         for statement in script.replace("$key", "integer primary key").split(";"):
