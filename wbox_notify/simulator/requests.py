@@ -14,19 +14,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wbox_notify.simulator.world import World
-from wbox_notify.web.browsers import host_name, is_address, is_from_other_site, with_headers
+from wbox_notify.web.browsers import AddedHeaders, host_name, is_address, is_from_other_site
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.requests import Limits, read
 
 _LIMITS = Limits(body=1024 * 1024)
-_HEADERS = {
-    b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
-    b"connect-src 'self'; img-src * data:; media-src *; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cache-control": b"no-cache",
-}
+_HEADERS = AddedHeaders(
+    {
+        b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
+        b"connect-src 'self'; img-src * data:; media-src *; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"x-content-type-options": b"nosniff",
+        b"referrer-policy": b"no-referrer",
+        b"cache-control": b"no-cache",
+    }
+)
 _ALL_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104 - names, not a bind
 
 
@@ -146,7 +148,7 @@ class Guard:
         elif scope["method"] not in {"GET", "HEAD"} and is_from_other_site(headers, self._names):
             await refusal(403, "This request comes from a page of another site.")(scope, receive, send)
         else:
-            await self._app(scope, receive, with_headers(send, _HEADERS))
+            await self._app(scope, receive, _HEADERS.to(send))
 
 
 def own_names(host: str) -> Container[str]:

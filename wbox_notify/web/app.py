@@ -20,7 +20,7 @@ from wbox_notify.dispatch.queue import Action, Control
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import messages
 from wbox_notify.model.events import event_of
-from wbox_notify.web.browsers import PageHosts, host_name, is_address, with_headers
+from wbox_notify.web.browsers import AddedHeaders, PageHosts, host_name, is_address
 from wbox_notify.web.console import Console, console_routes
 from wbox_notify.web.media import media_routes
 from wbox_notify.web.metrics import Metrics, metrics_route
@@ -37,14 +37,16 @@ _MAX_FORM = 16 * 1024
 _PUBLIC = (HOOKS, "/ack/", "/m/")
 _FOR_PROGRAMS = ("/-/", "/livez", "/readyz", "/metrics")
 _FOREIGN_NAME = "Nothing answers at this name. One of your own stands in the settings as public_url.\n"
-_HEADERS = {
-    b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    b"form-action 'self'; frame-ancestors 'none'",
-    b"x-content-type-options": b"nosniff",
-    b"x-robots-tag": b"noindex",
-    b"referrer-policy": b"no-referrer",
-    b"cache-control": b"no-store",
-}
+_HEADERS = AddedHeaders(
+    {
+        b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        b"form-action 'self'; frame-ancestors 'none'",
+        b"x-content-type-options": b"nosniff",
+        b"x-robots-tag": b"noindex",
+        b"referrer-policy": b"no-referrer",
+        b"cache-control": b"no-store",
+    }
+)
 
 
 def application(  # noqa: PLR0913 - all that the daemon puts together, each by its name
@@ -114,7 +116,7 @@ def application(  # noqa: PLR0913 - all that the daemon puts together, each by i
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = hooks if scope["path"].startswith(HOOKS) else guarded
-        await app(scope, receive, with_headers(send, _HEADERS))
+        await app(scope, receive, _HEADERS.to(send))
 
     return serve
 

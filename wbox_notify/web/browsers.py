@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -76,17 +76,28 @@ def is_from_other_site(headers: Headers, names: Container[str], public_origin: s
     return name not in names and not is_address(name)
 
 
-def with_headers(send: Send, headers: Mapping[bytes, bytes]) -> Send:
-    """Return a ``send`` that adds headers to an answer which does not set them itself."""
+class AddedHeaders:
+    """Headers for each answer that does not set them itself."""
 
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            present = {name for name, _ in message["headers"]}
-            added = [header for header in headers.items() if header[0] not in present]
-            message["headers"] = [*message["headers"], *added]
-        await send(message)
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self._headers = list(headers.items())
+        self._names = frozenset(headers)
 
-    return send_with_headers
+    def to(self, send: Send) -> Send:
+        """Return a ``send`` that adds them."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._missing(message["headers"])]
+            await send(message)
+
+        return send_with_headers
+
+    def _missing(self, present: Iterable[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+        names = {name for name, _ in present}
+        if names.isdisjoint(self._names):
+            return self._headers
+        return [header for header in self._headers if header[0] not in names]
 
 
 def page_templates(folder: Path, lang: str) -> Environment:

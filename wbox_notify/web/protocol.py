@@ -11,6 +11,8 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from wbox_notify.web.requests import WHOLE
+
 Client = tuple[str, int] | None
 """The address and port of a client, where the socket knows them."""
 
@@ -233,6 +235,7 @@ class Connection(HttpToolsProtocol):
             return  # the head is parsed again
         self._in_head = True
         self._frame_size = 0
+        self.cycle.scope[WHOLE] = True  # type: ignore[literal-required] # a name of ours
         super().on_message_complete()
 
     def _stop_parser(self, status: HTTPStatus) -> None:

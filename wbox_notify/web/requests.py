@@ -1,9 +1,9 @@
 """Requests: bodies within limits of size, time and memory, and events on disk before the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Self
@@ -23,8 +23,17 @@ RETRY_SOON = {"Retry-After": "5"}
 FREE_BYTES = 32 * 1024
 """So many bytes of each body are always accepted: the number of connections is bounded too."""
 
-_STORE_TIMEOUT = 10.0
-_NOT_STORED = "the event could not be stored; try again"
+WHOLE = "wbox_notify.whole"
+"""In the scope of a request whose body has arrived: to read it waits for nothing."""
+
+STORE_TIMEOUT = 10.0
+"""Seconds for which a caller waits for the store."""
+
+NOT_STORED = "the event could not be stored; try again"
+"""What any caller may read."""
+
+UNSTORED = (StoreError, TimeoutError, asyncio.CancelledError)
+"""What is raised where an event is not stored; the end of the daemon cancels those who wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,30 +132,25 @@ async def read_shared(
             not as long as announced, 503 if there is no memory for it.
         ClientDisconnect: the sender closed the connection before its end.
     """
-    body = bytearray()
+    if scope.get(WHOLE):
+        return await _read(scope, receive, limits.body, reservation, keep=keep)
     try:
         async with asyncio.timeout(limits.seconds) as deadline:
             reservation.cancel_read = partial(deadline.reschedule, 0)
-            async for part in _parts(scope, receive, limits.body):
-                if not keep:
-                    continue
-                if not reservation.grow(len(body) + len(part)):
-                    raise _no_memory()
-                body += part
+            return await _read(scope, receive, limits.body, reservation, keep=keep)
     except TimeoutError:
         if reservation.evicted:
             raise _no_memory() from None
         raise HTTPException(408, f"the body took longer than {limits.seconds:g} s") from None
     finally:
         reservation.cancel_read = None
-    return bytes(body)
 
 
-async def _parts(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[bytes]:
-    """Yield the parts of a body that is as long as announced, and no longer than the limit."""
+async def _read(scope: Scope, receive: Receive, limit: int, reservation: Reservation, *, keep: bool) -> bytes:
+    """Return a body that is as long as announced, and no longer than the limit."""
     announced = next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
     _check_size(announced or 0, limit)
-    size, is_complete = 0, False
+    body, size, is_complete = bytearray(), 0, False
     while not is_complete:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -154,10 +158,14 @@ async def _parts(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[by
         part = message.get("body", b"")
         size += len(part)
         _check_size(size, limit)
-        yield part
+        if keep:
+            if not reservation.grow(size):
+                raise _no_memory()
+            body += part
         is_complete = not message.get("more_body", False)
     if announced not in {None, size}:
         raise HTTPException(400, f"the body has {size} bytes and not the {announced} announced")
+    return bytes(body)
 
 
 def _check_size(size: int, limit: int) -> None:
@@ -175,25 +183,19 @@ async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:
     Raises:
         StoreError: they are not, in words that any caller may read.
     """
-    async with store_deadline():
-        # The shield: to cancel the future while the store's writer completes it would break the writer.
-        return await asyncio.shield(asyncio.wrap_future(accept(events)))
-
-
-@asynccontextmanager
-async def store_deadline() -> AsyncIterator[None]:
-    """Bound the time for which a caller waits for the store; the end of the daemon ends it too.
-
-    Raises:
-        StoreError: it takes too long, or the store cannot be used, in words that any caller may read.
-    """
     try:
-        async with asyncio.timeout(_STORE_TIMEOUT):
-            yield
-    except StoreError as error:
-        raise StoreError(_NOT_STORED) from error
-    except (TimeoutError, asyncio.CancelledError):
-        raise StoreError(_NOT_STORED) from StoreError("it took too long, or the daemon is stopping")
+        async with asyncio.timeout(STORE_TIMEOUT):
+            # The shield: to cancel the future while the store's writer completes it would break the writer.
+            return await asyncio.shield(asyncio.wrap_future(accept(events)))
+    except UNSTORED as error:
+        raise StoreError(NOT_STORED) from reason(error)
+
+
+def reason(error: BaseException) -> StoreError:
+    """Return why something is not stored, for our log, of one of ``UNSTORED``."""
+    if isinstance(error, StoreError):
+        return error
+    return StoreError("it took too long, or the daemon is stopping")
 
 
 class Batches:
@@ -204,7 +206,7 @@ class Batches:
         self._batch: list[_Arrival] = []
 
     async def store(self, event: Event) -> bool:
-        """Return, once an event is on disk, whether it is new; call it within ``store_deadline``."""
+        """Return, once an event is on disk, whether it is new; raises one of ``UNSTORED``."""
         loop = asyncio.get_running_loop()
         if not self._batch:
             loop.call_soon(self._hand_over, loop)
@@ -219,7 +221,8 @@ class Batches:
         except Exception as error:  # noqa: BLE001 - it is the callers', who get it from the future
             kept = Future()
             kept.set_exception(error)
-        kept.add_done_callback(partial(_tell, loop, batch))
+        timer = loop.call_later(STORE_TIMEOUT, _give_up, batch)
+        kept.add_done_callback(partial(_tell, loop, batch, timer))
 
 
 class _Arrival(NamedTuple):
@@ -229,13 +232,19 @@ class _Arrival(NamedTuple):
     is_new: asyncio.Future[bool]
 
 
-def _tell(loop: asyncio.AbstractEventLoop, batch: Sequence[_Arrival], kept: Future[list[bool]]) -> None:
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    batch: Sequence[_Arrival],
+    timer: asyncio.TimerHandle,
+    kept: Future[list[bool]],
+) -> None:
     """Let the loop hear that a batch is on disk, or that it is not."""
     with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-        loop.call_soon_threadsafe(_settle, batch, kept)
+        loop.call_soon_threadsafe(_settle, batch, timer, kept)
 
 
-def _settle(batch: Sequence[_Arrival], kept: Future[list[bool]]) -> None:
+def _settle(batch: Sequence[_Arrival], timer: asyncio.TimerHandle, kept: Future[list[bool]]) -> None:
+    timer.cancel()
     error = kept.exception()
     for place, (_, is_new) in enumerate(batch):
         if is_new.done():  # its caller waits no longer
@@ -244,3 +253,9 @@ def _settle(batch: Sequence[_Arrival], kept: Future[list[bool]]) -> None:
             is_new.set_exception(error)
         else:
             is_new.set_result(kept.result()[place])
+
+
+def _give_up(batch: Sequence[_Arrival]) -> None:
+    for _, is_new in batch:
+        if not is_new.done():
+            is_new.set_exception(TimeoutError())

@@ -1,13 +1,15 @@
 """The intake of webhooks: a call is verified, read and on disk before it is answered with 2xx."""
 
 import asyncio
+import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -16,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.triggers.webhook.bodies import KindError
 from wbox_notify.triggers.webhook.hooks import Hook, verified
@@ -24,7 +26,17 @@ from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError
 from wbox_notify.web.browsers import PageHosts, is_from_other_site
 from wbox_notify.web.refusals import REFUSED, Refusals
-from wbox_notify.web.requests import Accept, Batches, BodyMemory, Limits, read_shared, store_deadline
+from wbox_notify.web.requests import (
+    NOT_STORED,
+    STORE_TIMEOUT,
+    UNSTORED,
+    Accept,
+    Batches,
+    BodyMemory,
+    Limits,
+    read_shared,
+    reason,
+)
 
 _BODIES = 4
 _PARSED_AT_ONCE = 1 << 20
@@ -32,6 +44,7 @@ _THREADS = 8
 _SMALL = 4 * 1024
 """A body of so few bytes is parsed in less than a millisecond; to hand it to a thread would take as long."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _IN_A_PATH = "/@:!$&'()*+,;="
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _METHODS = {"GET", "HEAD", "POST", "PUT"}
@@ -115,28 +128,60 @@ class Hooks:
         hook = self._hook_of(path) or self._hook_of(path.removesuffix("/"))
         if hook is None:
             return None
-        written = quote(f"/hook/{hook.path}", safe=_IN_A_PATH)
-        if raw_path.removesuffix("/") != written.removesuffix("/"):
+        if raw_path.removesuffix("/") != _written(hook.path):
             return None
         return hook
 
     async def _store(self, hook: Hook | None, call: Call) -> Response:
         """Return the answer to a call, once its event is on disk."""
-        async with store_deadline(), self._parsing.slot(len(call.body)):
-            if len(call.body) <= _SMALL and not (hook and hook.id):
-                event = _event(hook, call)
+        size = len(call.body)
+        is_quick = size <= _SMALL and not (hook and hook.id) and self._parsing.take(size)
+        try:
+            if is_quick:
+                response = await self._keep(hook, call, _event(hook, call))
             else:
-                loop = asyncio.get_running_loop()
-                event = await loop.run_in_executor(self._threads, _event, hook, call)
-            if isinstance(event, Response):
-                return event
-            is_new = await self._batches.store(event)
+                async with asyncio.timeout(STORE_TIMEOUT):
+                    response = await self._store_large(hook, call)
+        except UNSTORED as error:
+            raise StoreError(NOT_STORED) from reason(error)
+        finally:
+            if is_quick:
+                self._parsing.give_back(size)
+        return response
+
+    async def _store_large(self, hook: Hook | None, call: Call) -> Response:
+        """Store a call that is parsed in a thread, or waits for its turn to be."""
+        size = len(call.body)
+        await self._parsing.wait(size)
+        try:
+            loop = asyncio.get_running_loop()
+            event = await loop.run_in_executor(self._threads, _event, hook, call)
+            return await self._keep(hook, call, event)
+        finally:
+            self._parsing.give_back(size)
+
+    async def _keep(self, hook: Hook | None, call: Call, event: Event | Response) -> Response:
+        """Return the answer to a call that is this event, once that is on disk."""
+        if isinstance(event, Response):
+            return event
+        is_new = await self._batches.store(event)
         answer = _answer_to_caller(hook, call)
         if answer:
             return answer
         if is_new:
-            return JSONResponse({"id": event.id}, 202)
-        return JSONResponse({"id": event.id, "duplicate": True})
+            return _taken({"id": event.id}, 202)
+        return _taken({"id": event.id, "duplicate": True}, 200)
+
+
+@lru_cache(1000)
+def _written(path: str) -> str:
+    """Return the path of a hook as callers write it, without a slash at its end."""
+    return quote(f"/hook/{path}", safe=_IN_A_PATH).removesuffix("/")
+
+
+def _taken(answer: Mapping[str, Any], status: int) -> Response:
+    """Return an answer in JSON, for which Starlette makes an encoder each time."""
+    return Response(_ENCODER.encode(answer), status, media_type="application/json")
 
 
 class _ParsingBudget:
@@ -151,20 +196,26 @@ class _ParsingBudget:
         self._queue = asyncio.Lock()
         self._freed = asyncio.Event()
 
-    @asynccontextmanager
-    async def slot(self, size: int) -> AsyncIterator[None]:
-        """Wait for a slot of so many bytes; first come, first served, or large bodies would wait for ever."""
+    def take(self, size: int) -> bool:
+        """Take room for so many bytes, to be given back; False where there is none, or others wait."""
+        if self._queue.locked() or self._used + size > self._size:
+            return False
+        self._used += size
+        return True
+
+    async def wait(self, size: int) -> None:
+        """Take room once there is some; first come, first served, or large bodies would wait for ever."""
         size = min(size, self._size)
         async with self._queue:
             while self._used + size > self._size:
                 self._freed.clear()
                 await self._freed.wait()
             self._used += size
-        try:
-            yield
-        finally:
-            self._used -= size
-            self._freed.set()
+
+    def give_back(self, size: int) -> None:
+        """Free the room for others."""
+        self._used -= min(size, self._size)
+        self._freed.set()
 
 
 def _is_shared(hook: Hook, headers: Headers) -> bool:
@@ -217,7 +268,7 @@ def _head(scope: Scope) -> Call:
         headers=tuple(scope["headers"]),
         body=b"",
     )
-    if {encoding.strip().lower() for encoding in head.values(b"content-encoding")} - {b"identity", b""}:
+    if any(one.strip().lower() not in {b"identity", b""} for one in head.values(b"content-encoding")):
         raise HTTPException(415, "send the body without Content-Encoding")
     return head
 

@@ -3,11 +3,12 @@
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 from wbox_notify.model.events import Event
@@ -59,6 +60,11 @@ class Headers(dict[str, str]):
         return super().__contains__(str(name).lower())
 
 
+def _new_ids() -> Iterator[str]:
+    """Return ids that nothing else has; each question to the system would let other threads go first."""
+    return map(f"{uuid.uuid4()}-{{}}".format, count())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hook:
     """One path and how it is guarded.
@@ -83,6 +89,7 @@ class Hook:
     redirect: str | None = None
     id: Callable[[Mapping[str, Any]], str | None] | None = None
     named: frozenset[str] = frozenset()
+    _fresh: Iterator[str] = field(default_factory=_new_ids, init=False, repr=False, compare=False)
 
     def head_is_proven(self, head: Call, now: float) -> bool | None:
         """Return whether the head of a call shows the secret; None where the proof takes its body too."""
@@ -101,7 +108,7 @@ class Hook:
             WboxError: It cannot be used; what the preset could not read later is refused now.
         """
         content_type = b",".join(call.values(b"content-type")).decode("latin-1")
-        query = form_body(call.query)
+        query = form_body(call.query) if call.query else {}
         if self.scheme and self.scheme.parameter:
             query.pop(self.scheme.parameter, None)
         body = query if call.method == "GET" else self.preset.read(content_type, call.body)
@@ -123,10 +130,11 @@ class Hook:
         secret = self.scheme.secret_headers if self.scheme else frozenset()
         visible: dict[str, str] = {}
         for raw_name, value in call.headers:
-            name, text = raw_name.decode("latin-1"), value.decode("latin-1")
+            name = raw_name.decode("latin-1")
             asked_for = name in KNOWN_HEADERS or (name in self.named and not may_be_secret(name))
             if not asked_for or raw_name in secret:
                 continue
+            text = value.decode("latin-1")
             if name in visible:
                 text = f"{visible[name]}, {text}"
             visible[name] = text
@@ -141,7 +149,7 @@ class Hook:
             delivery = self.scheme.delivery_id(call)
         if not delivery:
             delivery = self.preset.delivery_id(values["body"], values["headers"])
-        event_id = f"webhook:{self.path}:{delivery or uuid.uuid4()}"
+        event_id = f"webhook:{self.path}:{delivery or next(self._fresh)}"
         if len(event_id) <= _MAX_ID and event_id.isprintable():
             return event_id
         return f"webhook:{sha256(event_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
