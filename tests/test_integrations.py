@@ -133,3 +133,59 @@ def test_the_script_of_google_forms_fails_where_the_daemon_refuses() -> None:
     ran = apps_script(401)
     assert ran.returncode != 0
     assert "the daemon answered 401" in ran.stderr
+
+
+DOCUMENT = {
+    "DOCUMENT_ID": "17",
+    "DOCUMENT_ORIGINAL_FILENAME": "scan; $(touch gone) 'x'.pdf",
+    "DOCUMENT_CORRESPONDENT": "Stadtwerke Köln",
+    "DOCUMENT_TAGS": "@unpaid,house",
+}
+
+
+def test_the_script_of_paperless_tells_of_a_document_and_shows_its_secret_to_nobody(
+    place: Workplace, wbox: Simulator, tmp_path: Path
+) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed: the script of Paperless was NOT run")
+    folder = ROOT / "examples" / "paperless-ngx"
+    rules = (folder / "rules.yaml").read_text(encoding="utf-8")
+    place.rule(rules.replace("done: /srv/paperless/consume", "done: consume"))
+    place.environment["WBOX_SECRET_PAPERLESS"] = SECRET
+    daemon = place.start("run")
+    until(place.card.exists)
+    script = Path(shutil.copy(folder / "post-consume.sh", tmp_path))
+    (tmp_path / "wbox-notify.header").write_text(f"Authorization: Bearer {SECRET}\n")
+    variables = {"PATH": os.environ["PATH"], "WBOX_HOOK": f"{place.url}/hook/paperless", **DOCUMENT}
+    ran = subprocess.run([script], env=variables, check=True, capture_output=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == (b"", b"")
+    message = wbox.wait_for(1)[0]["body"]["message"]
+    assert message.startswith("📄 *scan; $(touch gone) 'x'.pdf* from Stadtwerke Köln\nTags: @unpaid,house\n")
+    assert SECRET not in script.read_text()
+    (place.folder / "scans").mkdir(exist_ok=True)
+    (place.folder / "scans" / "scan-0042.pdf").write_bytes(b"%PDF")
+    assert wbox.wait_for(2)[1]["body"]["message"] == "🖨 scan-0042.pdf goes to Paperless."
+    until((place.folder / "scans" / "consume" / "scan-0042.pdf").exists)
+    ended(daemon)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "name"), [("sh -c 'exit 7'", 7, "sh"), ("/bin/true # x", 0, "true")]
+)
+def test_the_shell_of_a_crontab_runs_its_jobs_as_sh_does_and_calls_each_by_its_program(
+    tmp_path: Path, line: str, code: int, name: str
+) -> None:
+    """With a stand-in for our command, which prints how it was called and does what it is told to."""
+    stand_in = tmp_path / "wbox-notify"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >&2\nshift 8\nexec "$@"\n')
+    stand_in.chmod(0o755)
+    ran = subprocess.run(
+        [ROOT / "examples" / "cron" / "tell-cron", "-c", line],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = f"-c /etc/wbox-notify exec --hook cron --name {name} -- /bin/sh -c {line}\n"
+    assert (ran.returncode, ran.stderr) == (code, said)
