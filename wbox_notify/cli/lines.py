@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import click
 
@@ -43,6 +44,7 @@ def texts(message: Message | None) -> dict[str, str]:
     return {name: ", ".join(text) if isinstance(text, list) else text for name, text in said.items()}
 
 
+@cache
 def coloured(state: State) -> str:
     """Return a state in its colour."""
     return click.style(f"{state.value:<7}", fg=_STATES.get(state, "yellow"))

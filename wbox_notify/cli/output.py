@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, tzinfo
@@ -65,7 +66,7 @@ def _shown(text: str) -> str:
 
 def clock(seconds: float) -> str:
     """Return a time of day for a line: ``09:04:02``."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def moment(seconds: float) -> str:

@@ -146,6 +146,9 @@ def _introduce(project: Project, daemon: Daemon) -> None:
         say(_("  console  {address}", address=daemon.console_link()))
 
 
+_IN, _BACK = click.style("-->", fg="cyan"), click.style("<--", fg="green")
+
+
 class Feed:
     """Prints events, decisions and attempts as they happen, as lines or as NDJSON.
 
@@ -155,6 +158,7 @@ class Feed:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._lang = spoken.get()
+        self._is_plain = not sys.stdout.isatty()
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event with the decisions of the rules; None for a memory that became due."""
@@ -172,10 +176,9 @@ class Feed:
             )
             lines = [f"{clock(at)}      {step}" for step in steps]
             if event:
-                arrow = click.style("-->", fg="cyan")
-                lines.insert(0, f"{clock(at)}  {arrow} {event.type:<8} {subject(event)}")
+                lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
             if lines:
-                say("\n".join(lines))
+                self._say("\n".join(lines))
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
@@ -184,12 +187,19 @@ class Feed:
             if self._as_json:
                 say_json(_attempt_fields(delivery, answer, then))
                 return
-            line = f"{clock(then.due)}  {click.style('<--', fg='green')} {delivery.id:>6}   "
+            line = f"{clock(then.due)}  {_BACK} {delivery.id:>6}   "
             line += f"{target(delivery.message)}  {coloured(then.state)}  "
             line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
             if answer.outcome is not Outcome.SENT:
                 line += f"    {printable(answer.detail)}"
-            say(line)
+            self._say(line)
+
+    def _say(self, lines: str) -> None:
+        """Print lines; click's own ``echo`` would find out each time whether they may be in colour."""
+        try:
+            print(click.unstyle(lines) if self._is_plain else lines, flush=True)  # noqa: T201 - it is output
+        except UnicodeEncodeError:  # click knows what to do
+            say(lines)
 
 
 def _attempt_fields(delivery: Delivery, answer: Answer, then: NextStep) -> dict[str, object]:

@@ -434,15 +434,14 @@ class Dispatcher(PeriodicThread):
 
     def _tell(self, attempt: Attempt) -> None:
         delivery, answer, then = attempt
-        recipient = delivery.message.recipient if delivery.message else ""
-        if not isinstance(delivery.message, Notice):
-            recipient = masked(recipient)
-        level = logging.WARNING
-        if then.state is State.SENT:
-            level = logging.INFO
-        text = "delivery %d to %s: %s: %s"
-        with _about(delivery):
-            log.log(level, text, delivery.id, recipient, answer.outcome, answer.detail)
+        level = logging.INFO if then.state is State.SENT else logging.WARNING
+        if log.isEnabledFor(level):
+            recipient = delivery.recipient
+            if not isinstance(delivery.message, Notice):
+                recipient = masked(recipient)
+            text = "delivery %d to %s: %s: %s"
+            with _about(delivery):
+                log.log(level, text, delivery.id, recipient, answer.outcome, answer.detail)
         if self._observer:
             self._observer(delivery, answer, then)
 

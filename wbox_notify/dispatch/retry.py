@@ -58,6 +58,14 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alon
     pause = None
     if answer.outcome in _PAUSE and not isinstance(delivery.message, Notice):
         pause = answer.wait or probe_pause(0)
+    if answer.outcome is Outcome.SENT:
+        return NextStep(
+            state=State.SENT,
+            due=now,
+            tries=delivery.tries + 1,
+            unknowns=delivery.unknowns,
+            reason=answer.detail,
+        )
     stay = NextStep(
         state=State.QUEUED,
         due=now,
@@ -71,8 +79,6 @@ def after(delivery: Delivery, answer: Answer, now: float, chance: float, *, alon
     if answer.outcome is Outcome.UNKNOWN:
         return _after_unknown(delivery, stay, chance)
     tries = delivery.tries + 1
-    if answer.outcome is Outcome.SENT:
-        return replace(stay, state=State.SENT, tries=tries)
     if _is_final(delivery, answer):
         return replace(stay, state=State.DEAD, tries=tries)
     return replace(stay, tries=tries, due=now + back_off(tries, chance))

@@ -1,7 +1,6 @@
 """The subject of lines in the log: the event, the rule and the delivery that the code is at work on."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 _subject: ContextVar[Mapping[str, str | int]] = ContextVar("subject", default={})  # noqa: B039 - never changed
@@ -12,11 +11,17 @@ def subject() -> Mapping[str, str | int]:
     return _subject.get()
 
 
-@contextmanager
-def about(**subject: str | int) -> Iterator[None]:
+class about:  # noqa: N801 - reads as a word
     """Name the subject of all lines that are logged meanwhile; what is empty names nothing."""
-    token = _subject.set({**_subject.get(), **{kind: name for kind, name in subject.items() if name}})
-    try:
-        yield
-    finally:
-        _subject.reset(token)
+
+    __slots__ = ("_named", "_token")
+
+    def __init__(self, **subject: str | int) -> None:
+        self._named = subject
+
+    def __enter__(self) -> None:
+        named = {kind: name for kind, name in self._named.items() if name}
+        self._token = _subject.set({**_subject.get(), **named})
+
+    def __exit__(self, *_error: object) -> None:
+        _subject.reset(self._token)

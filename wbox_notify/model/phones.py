@@ -97,6 +97,21 @@ def international(number: str) -> str:
     Raises:
         MessageError: with the field ``phone`` when no number of that country is like it.
     """
+    if len(number) <= _LONGEST and number.isascii() and number.isdigit() and _stays(number):
+        return number
+    return _read_international(number)
+
+
+@lru_cache(4096)
+def _stays(digits: str) -> bool:
+    """Return whether digits are a number as we write it, which is read again and again."""
+    try:
+        return _read_international(digits) == digits
+    except MessageError:
+        return False
+
+
+def _read_international(number: str) -> str:
     text = _cleaned(number)
     if not text.startswith("+"):
         text = f"+{text.removeprefix('00')}"

@@ -6,11 +6,21 @@ queue behind the delivery that carries them, and are left out only when wbox has
 
 import json
 from collections.abc import Callable, Collection, Container, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
 from wbox_notify.model import messages, reasons
-from wbox_notify.model.deliveries import Attempt, Decision, Delivery, Facts, Hold, LeftOut, State, Waiting
+from wbox_notify.model.deliveries import (
+    WAITING,
+    Attempt,
+    Decision,
+    Delivery,
+    Facts,
+    Hold,
+    LeftOut,
+    State,
+    Waiting,
+)
 from wbox_notify.model.messages import Message, Notice, Text
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import Begun, Pace, digest, next_turns
@@ -74,7 +84,7 @@ def turn_over(
     held: Callable[[Transaction, Collection[str]], set[str]],
 ) -> Turnover:
     """Keep how attempts ended, and claim what has its turn now, of the devices that are ``held``."""
-    doubtful = {attempt.delivery.device for attempt in ended if not _finish(tx, attempt, now)}
+    doubtful = _finish(tx, ended, now)
     if not claims:
         return Turnover((), doubtful, set())
     devices = {claim.waiting.device for claim in claims}
@@ -149,16 +159,54 @@ def _leave_out(tx: Transaction, row: Row, code: LeftOut, facts: Facts, now: floa
 # How an attempt ends
 
 
-def _finish(tx: Transaction, attempt: Attempt, now: float) -> bool:
-    """Keep how an attempt ended and what follows; False where its delivery is not what the attempt says."""
+def _finish(tx: Transaction, ended: Sequence[Attempt], now: float) -> set[str]:
+    """Keep how attempts ended and what follows.
+
+    Returns the devices of deliveries that are not what their attempt says, or with which others wait again.
+    """
+    doubtful = set()
+    carried = _carried_by(tx, [attempt.delivery for attempt in ended if attempt.then.state not in WAITING])
+    for attempt in ended:
+        delivery, then = attempt.delivery, attempt.then
+        result = tx.execute(statements.FINISH, _end(attempt, now))
+        if not result.rowcount:  # it was claimed again meanwhile
+            doubtful.add(delivery.device)
+        elif merged := carried.get(delivery.id):
+            _settle_parts(tx, delivery, merged, then.state, now)
+            doubtful.add(delivery.device)
+    if ended:
+        tx.executemany(statements.FINISH_ATTEMPT, [_end_of_attempt(attempt) for attempt in ended])
+    return doubtful
+
+
+def _end(attempt: Attempt, now: float) -> Row:
+    """Return what of a delivery changes with the end of an attempt."""
     delivery, answer, then = attempt
-    claim = {"id": delivery.id, "claims": delivery.claims}
-    failed = int(then.failed or answer.outcome is Outcome.FAILED)
-    result = tx.execute(statements.FINISH, {**asdict(then), **claim, "failed": failed, "now": now})
-    tx.execute(statements.FINISH_ATTEMPT, {**asdict(answer), **claim})
-    if not result.rowcount:  # it was claimed again meanwhile
-        return False
-    return _settle_parts(tx, delivery, then.state, now)
+    return {
+        "id": delivery.id,
+        "claims": delivery.claims,
+        "state": then.state.value,
+        "due": then.due,
+        "tries": then.tries,
+        "unknowns": then.unknowns,
+        "failed": int(then.failed or answer.outcome is Outcome.FAILED),
+        "reason": then.reason,
+        "hold": then.hold and then.hold.value,
+        "left_out": then.left_out and then.left_out.value,
+        "now": now,
+    }
+
+
+def _end_of_attempt(attempt: Attempt) -> Row:
+    delivery, answer, _ = attempt
+    return {
+        "id": delivery.id,
+        "claims": delivery.claims,
+        "latency": answer.latency,
+        "outcome": answer.outcome.value,
+        "status": answer.status,
+        "detail": answer.detail,
+    }
 
 
 def expire(tx: Transaction, now: float, after: float) -> int:
@@ -233,16 +281,10 @@ def _terms(row: Row) -> tuple[str, float]:
     return row["on_unknown"] or "retry_once", row["lifetime"]
 
 
-def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float) -> bool:
-    """Let what a delivery carried follow its end: left out with it, in doubt with it, or by itself again.
-
-    Returns whether it carried nothing that waits otherwise from now on.
-    """
-    merged = None
-    if state not in {State.QUEUED, State.UNKNOWN}:
-        merged = _merged(tx, delivery.id)
-    if merged is None:
-        return True
+def _settle_parts(
+    tx: Transaction, delivery: Delivery, merged: dict[str, Any], state: State, now: float
+) -> None:
+    """Let what a delivery carried follow its end: left out with it, in doubt with it, or by itself again."""
     parts = _parts(tx, merged)
     if state is State.SENT:
         for part in parts:
@@ -253,7 +295,6 @@ def _settle_parts(tx: Transaction, delivery: Delivery, state: State, now: float)
         # It was refused as a whole: whose text is to blame shows when each goes by itself.
         tx.execute(statements.ALONE_AGAIN, {"id": delivery.id, "now": now})
     _forget(tx, delivery.id)
-    return False
 
 
 def _give_up(tx: Transaction, row: Row, now: float) -> None:
@@ -277,6 +318,15 @@ def _doubt(tx: Transaction, parts: Sequence[Row], number: int, state: State, now
 def _parts(tx: Transaction, merged: dict[str, Any]) -> Sequence[Row]:
     """Return those of the parts that were not decided about meanwhile."""
     return tx.execute(statements.PARTS, {"ids": rows.listed(merged["parts"])}).fetchall()
+
+
+def _carried_by(tx: Transaction, deliveries: Sequence[Delivery]) -> dict[int, dict[str, Any]]:
+    """Return the messages and the other parts that some deliveries carry, by their ids."""
+    if not deliveries:
+        return {}
+    keys = rows.listed(str(delivery.id) for delivery in deliveries)
+    found = tx.execute(statements.CARRIED, {"keys": keys}).fetchall()
+    return {int(row["key"]): json.loads(row["value"]) for row in found}
 
 
 def _merged(tx: Transaction, number: int) -> dict[str, Any] | None:

@@ -130,19 +130,30 @@ def memory(row: Row) -> Memory:
 
 def delivery(row: Row) -> Delivery:
     """Return the delivery of a row."""
-    fields = ("id", "key", "event_id", "rule", "device", "due", "created", "expires")
-    counts = ("claims", "tries", "unknowns", "failures", "priority", "on_unknown")
     facts, reason = json.loads(row["facts"]), row["reason"]
     if problem := facts.pop(_PROBLEM, None):
         reason = Wording.from_json(problem)
     return Delivery(
-        reason=reason,
+        id=row["id"],
+        key=row["key"],
+        event_id=row["event_id"],
+        rule=row["rule"],
+        device=row["device"],
         message=row["message"] and messages.load(json.loads(row["message"])),
         state=State(row["state"]),
+        due=row["due"],
+        created=row["created"],
+        expires=row["expires"],
+        claims=row["claims"],
+        tries=row["tries"],
+        unknowns=row["unknowns"],
+        failures=row["failures"],
+        reason=reason,
         hold=row["hold"] and Hold(row["hold"]),
         left_out=row["left_out"] and LeftOut(row["left_out"]),
         facts=facts,
-        **{name: row[name] for name in (*fields, *counts)},
+        priority=row["priority"],
+        on_unknown=row["on_unknown"],
     )
 
 

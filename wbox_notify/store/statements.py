@@ -411,6 +411,12 @@ where delivery_id = :id and number = :claims
 """
 """Keep how an attempt ended."""
 
+CARRIED = """
+select key, value from memory
+where rule = '-' and kind = 'merged' and key in (select value from json_each(:keys))
+"""
+"""Find which of some deliveries carry the texts of others, and which ones."""
+
 LEAVE_OUT = """
 update delivery
 set state = 'cancelled', changed = :now, left_out = :left_out, facts = :facts, hold = null, reason = ''

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from ipaddress import ip_address
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -69,23 +70,24 @@ class Metrics(Collector):
             registry=registry,
         )
         registry.register(self)
+        self._labelled = cache(lambda metric, *labels: metric.labels(*labels))
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Count an event and the decisions of a plan."""
         if event:
-            self._events.labels(event.type).inc()
+            self._labelled(self._events, event.type).inc()
         for decision in plan.decisions:
             stage = decision.stage.partition("[")[0]
-            self._decisions.labels(decision.rule, stage, decision.outcome).inc()
-            self._fired.labels(decision.rule).set(self._clock())
+            self._labelled(self._decisions, decision.rule, stage, decision.outcome).inc()
+            self._labelled(self._fired, decision.rule).set(self._clock())
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Count an attempt, and the delivery if it is over."""
         kind = delivery.message.kind if delivery.message else "none"
-        self._attempts.labels(kind, answer.outcome.value, str(answer.status or "")).inc()
-        self._latency.labels(kind).observe(answer.latency)
+        self._labelled(self._attempts, kind, answer.outcome, answer.status or "").inc()
+        self._labelled(self._latency, kind).observe(answer.latency)
         if then.state not in OPEN:
-            self._deliveries.labels(delivery.rule, kind, then.state.value).inc()
+            self._labelled(self._deliveries, delivery.rule, kind, then.state).inc()
         if then.state is State.SENT:
             self._until_sent.observe(max(self._clock() - delivery.created, 0.0))
 
