@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 import requests
@@ -14,8 +15,10 @@ from doorway import SECRET, Doorway
 from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3.filepost import encode_multipart_formdata
+from workplace import Workplace, until
 
 from wbox_notify.model.events import Event
+from wbox_notify.simulator import Simulator
 from wbox_notify.triggers.webhook.bodies import BodyError, KindError, any_body, multipart_body, object_body
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
@@ -91,6 +94,29 @@ def test_a_ping_without_the_secret_is_refused_as_one_of_a_path_that_is_no_hook(
     assert door.events() == []
     assert TOKEN not in caplog.text
     assert TOKEN not in " ".join(door.refusals())
+
+
+def test_a_ping_to_the_daemon_leaves_the_secret_in_no_file(place: Workplace, wbox: Simulator) -> None:
+    place.rule(
+        "version: 1\nrules:\n  - id: ping\n    trigger:\n      webhook: "
+        "{path: backup, methods: GET, secret: ping, verify: {scheme: query}}\n"
+        "    to: '+905551234567'\n    send: {text: 'Backup of {{ body.disk }}'}\n"
+    )
+    place.environment |= {"WBOX_SECRET_PING": TOKEN, "WBOX_LOG_LEVEL": "debug"}
+    with (place.folder / "log").open("wb") as log:
+        daemon = place.start("run", log=log)
+        until(place.card.exists)
+        for token in (TOKEN, TOKEN[:-1]):
+            requests.get(f"{place.url}/hook/backup", {"token": token, "disk": "a"}, timeout=20)
+        requests.post(f"{place.url}/hook/backup", params={"token": TOKEN, "disk": "b"}, timeout=20)
+        assert [one["body"]["message"] for one in wbox.wait_for(1)] == ["Backup of a"]
+        daemon.terminate()
+        daemon.wait(20)
+    files = [path for path in place.folder.rglob("*") if path.is_file()]
+    kept = b"".join(path.read_bytes() for path in files)
+    assert b"/hook/backup from 127.0.0.1 is refused with 405" in kept
+    assert quote_plus(TOKEN[:-1]).encode() not in kept
+    assert TOKEN[:-1].encode() not in kept
 
 
 def test_a_preset_reads_a_ping_whose_parameters_are_what_it_wants(door: Doorway) -> None:

@@ -194,10 +194,8 @@ FOREIGN = ["null", "https://evil.example", "http://127.0.0.1:3000", "file://", "
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_a_page_of_another_site_can_not_call_an_open_hook(door: Doorway, origin: str) -> None:
     answer = door.post("/hook/open", {}, Host="127.0.0.1:8725", Origin=origin)
-    assert (answer.status_code, answer.json()) == (
-        403,
-        {"error": "this hook does not accept calls from pages of other web sites"},
-    )
+    assert answer.status_code == 403
+    assert answer.json()["error"].startswith("this hook does not accept calls from pages of other web sites")
     assert door.events() == []
 
 

@@ -52,6 +52,10 @@ _ALLOW = {"Allow": "POST, PUT"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """Asks for a password, which Amazon SNS, wget and others send only when they are asked for it."""
 
+_OF_OTHERS = (
+    "this hook does not accept calls from pages of other web sites, unless its rule names them in `cors`"
+)
+
 HookOf = Callable[[str], Hook | None]
 """Returns the hook that is served now at exactly this path."""
 
@@ -63,7 +67,7 @@ HOOKS = "/hook/"
 class Hooks:
     """The ASGI application of all hooks: calls on their way to the disk, without the layers of pages.
 
-    Pages of ``page_hosts`` alone may call a hook without a secret.
+    Pages of ``page_hosts``, and of the sites that its rule names, alone may call a hook without a secret.
     """
 
     def __init__(
@@ -121,7 +125,7 @@ class Hooks:
         if hook.scheme or _is_shared(hook, headers):
             return
         if is_from_other_site(headers, self._page_hosts, self._page_hosts.public_origin):
-            raise HTTPException(403, "this hook does not accept calls from pages of other web sites")
+            raise HTTPException(403, _OF_OTHERS)
 
     def _hook(self, path: str, raw_path: str) -> Hook | None:
         """Return the hook of a path that is written as its rule writes it; one slash may follow."""
