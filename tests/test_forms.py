@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import parse_qs, quote_plus, urlencode
 
 import pytest
 import requests
@@ -22,7 +22,7 @@ from wbox_notify.simulator import Simulator
 from wbox_notify.triggers.webhook.bodies import BodyError, KindError, any_body, multipart_body, object_body
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.presets import PRESETS
-from wbox_notify.triggers.webhook.signatures import scheme
+from wbox_notify.triggers.webhook.signatures import Call, SignatureError, scheme
 
 SHOP = "https://shop.example.com"
 THANKS = "https://shop.example.com/thanks"
@@ -117,6 +117,25 @@ def test_a_ping_to_the_daemon_leaves_the_secret_in_no_file(place: Workplace, wbo
     assert b"/hook/backup from 127.0.0.1 is refused with 405" in kept
     assert quote_plus(TOKEN[:-1]).encode() not in kept
     assert TOKEN[:-1].encode() not in kept
+
+
+def ping(query: bytes) -> Call:
+    return Call(method="GET", path="/hook/x", query=query, headers=(), body=b"")
+
+
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(SECRETS.filter(lambda text: text.encode() == text.encode().strip()), st.binary(max_size=9))
+def test_a_secret_of_any_characters_is_known_in_an_address_and_nothing_else_is(
+    secret: str, other: bytes
+) -> None:
+    guard = scheme("query", [secret], {})
+    guard.verify(ping(urlencode({"a": "token=", "token": secret, "b": "&"}).encode()), 0.0)
+    for query in (other, b"token=" + other, urlencode({"token": secret + "x", "Token": secret}).encode()):
+        if parse_qs(query.decode("latin-1")).get("token") != [secret]:
+            with pytest.raises(SignatureError):
+                guard.verify(ping(query), 0.0)
 
 
 def test_a_preset_reads_a_ping_whose_parameters_are_what_it_wants(door: Doorway) -> None:
