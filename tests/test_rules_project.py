@@ -74,6 +74,40 @@ def test_the_rules_that_await_something_are_found_by_it(tmp_path: Path) -> None:
     assert ids(rules.awaiting(event("schedule", rule="no-file"))) == []
 
 
+def test_a_rule_is_asked_for_itself_whether_an_event_sets_it_off(tmp_path: Path) -> None:
+    rules = found(tmp_path)
+    paths = ("/srv/in/a.pdf", "/srv/inn/a.pdf", "/else", "/srv/.hidden")
+    for happened in (
+        *(event("file", path=path) for path in paths),
+        *(event("webhook", path=path) for path in ("a/b", "a")),
+        *(event(kind, rule=rule.id) for kind in ("schedule", "missing") for rule in rules.rules),
+        event("send"),
+    ):
+        one_by_one = [rule for rule in rules.rules if rules.sets_off(happened, rule)]
+        assert ids(one_by_one) == ids(rules.rules_for(happened))
+
+
+def test_a_rule_has_links_where_a_text_names_one(tmp_path: Path) -> None:
+    linked = """
+version: 1
+rules:
+  - id: plain
+    trigger: &hook {webhook: {path: a, open: true}}
+    to: &me "+905551112233"
+    send: &hi {text: hi}
+  - {id: named, trigger: *hook, to: *me, send: &link {text: "{{ ack_url }}"}}
+  - {id: step, trigger: *hook, to: *me, send: *hi, escalate: {after: 5m, to: *me, send: *link}}
+  - {id: pulled, trigger: *hook, to: *me, send: {text: "{% include 'x.txt' %}"}}
+"""
+    made = project(tmp_path, {"rules/a.yaml": linked, "templates/x.txt": "{{ ack_url }}"})
+    assert {rule.id: rule.has_links for rule in made.rules} == {
+        "plain": False,
+        "named": True,
+        "step": True,
+        "pulled": True,
+    }
+
+
 def test_a_project_can_be_narrowed_to_one_rule(tmp_path: Path) -> None:
     rules = found(tmp_path)
     hook = rules.rule("hook")

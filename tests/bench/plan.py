@@ -33,6 +33,9 @@ RULES = {
     "dedupe": "    dedupe: {key: body.disk, for: 1h}\n",
     "throttle": "    throttle: {max: 3, per: 1h}\n",
     "group": "    group: {by: body.host, wait: 30s, interval: 1h}\n",
+    "digest": "    digest: {at: '18:00'}\n",
+    "queue": "    throttle: {max: 3, per: 1h, overflow: queue}\n",
+    "escalate": "    escalate: {after: 15m, to: mert, send: {text: '{{ ack_url }}'}}\n",
 }
 
 
@@ -55,7 +58,10 @@ def a_project(folder: Path) -> Project:
     (folder / "rules").mkdir()
     text = HEAD + "".join(RULE % name + line for name, line in RULES.items())
     (folder / "rules" / "all.yaml").write_text(text)
-    return load(folder, {})
+    project = load(folder, {})
+    if project.problems:
+        raise SystemExit(str(project.problems))
+    return project
 
 
 def a_history(folder: Path, number: int, end: datetime) -> Queries:

@@ -24,7 +24,8 @@ def about(run: RuleRun, notification: Notification) -> dict[str, Any]:
         names["group"] = _group_names(run, key, notification)
     if notification.digest or run.rule.digest:
         names["events"] = [run.context(item) for item in notification.items]
-    names["ack_url"] = _ack_url(run, notification.alert)
+    if run.rule.has_links:
+        names["ack_url"] = _ack_url(run, notification.alert)
     return names
 
 

@@ -63,12 +63,12 @@ def go_on(run: RuleRun, stage: str, items: Iterable[Item]) -> None:
 
 
 def _pass_on(run: RuleRun, first: str, item: Item) -> None:
-    names = list(STAGES)
-    passed: Item | None = item
-    for name in names[names.index(first) :]:
-        if passed:
-            run.stage = name
-            passed = STAGES[name](run, passed)
+    for name, stage in _FROM[first]:
+        run.stage = name
+        passed = stage(run, item)
+        if passed is None:
+            return
+        item = passed
 
 
 def _conditions_hold(run: RuleRun, item: Item) -> bool:
@@ -125,6 +125,10 @@ STAGES: Mapping[str, _Stage] = {
 """The stages in their order; where one gives nothing, the item goes no further, for now or for good."""
 
 
+_FROM = {name: [*STAGES.items()][place:] for place, name in enumerate(STAGES)}
+"""The stages from each of them on."""
+
+
 def items(run: RuleRun, event: Event) -> Iterator[Item]:
     """Yield the items of an event that the rule follows, one for each of ``for_each``, by their places."""
     return _each(run, _found(run, event))
@@ -137,8 +141,10 @@ def still_missing(run: RuleRun, told: int) -> None:
 
 def _each(run: RuleRun, items: Iterable[Item], first: int = 0) -> Iterator[Item]:
     for place, item in enumerate(_elements(run, items), start=first):
-        # Each of thousands of alerts would carry the whole call along, into a state of its own.
-        data = {name: value for name, value in item.data.items() if name not in run.rule.unseen}
+        data = item.data
+        if run.rule.unseen:
+            # Each of thousands of alerts would carry the whole call along, into a state of its own.
+            data = {name: value for name, value in data.items() if name not in run.rule.unseen}
         yield item._replace(place=place, data=data)
 
 
@@ -165,5 +171,5 @@ def _found(run: RuleRun, event: Event) -> Iterator[Item]:
     awaited = missing.awaited(run)
     if awaited:
         yield from missing.items(run, awaited, event)
-    if event.type != "missing" and run.rule in run.project.rules_for(event):
+    if event.type != "missing" and run.project.sets_off(event, run.rule):
         yield from items_of(run.rule, event)

@@ -39,6 +39,8 @@ _INTERNATIONAL = 11
 """Digits of a number with its country code; one with fewer may be a national number."""
 
 _LONGEST = 15
+_WRITTEN = 30
+"""Characters with which most people write a number."""
 
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
@@ -68,6 +70,18 @@ def normalise(number: str, region: str | None = None) -> str:
     Raises:
         MessageError: with the field ``phone`` when this cannot be a phone number.
     """
+    if len(number) <= _WRITTEN:
+        return _remembered(number, region)
+    return _normalised(number, region)
+
+
+@lru_cache(4096)
+def _remembered(number: str, region: str | None) -> str:
+    """Return the same of a short text: those who are told are told again."""
+    return _normalised(number, region)
+
+
+def _normalised(number: str, region: str | None) -> str:
     shown, text = number.strip(), _cleaned(number)
     if text.startswith("+"):
         return _international(shown, text)

@@ -231,6 +231,11 @@ def headers(parts: Iterable[Expression | Template]) -> frozenset[str]:
     return frozenset(name.lower() for name in used)
 
 
+def has_links(parts: Iterable[Expression | Template]) -> bool:
+    """Return whether any of these uses ``ack_url``, also in a file that it pulls in."""
+    return any("ack_url" in part.names for part in parts)
+
+
 def unseen(parts: Iterable[Expression | Template]) -> frozenset[str]:
     """Return the names of a call that none of these uses, so that no rule has to keep their values."""
     used: set[str] = set()

@@ -31,14 +31,15 @@ class _Sources:
     def __init__(self) -> None:
         self._folders: dict[str, list[tuple[int, Rule, FileTrigger]]] = {}
         self._hooks: dict[str, dict[int, Rule]] = {}
+        self._of_rules: dict[str, list[FileTrigger | WebhookTrigger]] = {}
 
     def add(self, index: int, rule: Rule, source: FileTrigger | WebhookTrigger) -> None:
         """Take a rule in; ``index`` is its place among all."""
+        self._of_rules.setdefault(rule.id, []).append(source)
         if isinstance(source, WebhookTrigger):
             self._hooks.setdefault(source.path, {})[index] = rule
         else:
-            root = str(source.root).rstrip("/")
-            self._folders.setdefault(root, []).append((index, rule, source))
+            self._folders.setdefault(_folder(source), []).append((index, rule, source))
 
     def find(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order."""
@@ -51,6 +52,18 @@ class _Sources:
             if source.takes(event.data)
         }
         return tuple(rules[index] for index in sorted(rules))
+
+    def sets_off(self, event: Event, rule: Rule) -> bool:
+        """Return whether an event sets off a rule; the others cost nothing."""
+        sources = self._of_rules.get(rule.id, ())
+        path = event.data.get("path", "")
+        if event.type != "file":
+            return any(isinstance(source, WebhookTrigger) and source.path == path for source in sources)
+        folders = {*_above(path)}
+        return any(
+            isinstance(source, FileTrigger) and _folder(source) in folders and source.takes(event.data)
+            for source in sources
+        )
 
 
 class Ground(NamedTuple):
@@ -169,6 +182,12 @@ class Project:
             return (rule,) if rule else ()
         return self._started.find(event)
 
+    def sets_off(self, event: Event, rule: Rule) -> bool:
+        """Return whether a rule is among ``rules_for`` an event."""
+        if event.type in {"schedule", "missing"}:
+            return (event.type, rule.id) in self._timed and event.data["rule"] == rule.id
+        return self._started.sets_off(event, rule)
+
     def awaiting(self, event: Event) -> Sequence[Rule]:
         """Return the rules that await an event, in their order."""
         if event.type in {"schedule", "missing"}:
@@ -215,6 +234,10 @@ def _hook(group: Sequence[tuple[WebhookTrigger, Rule]]) -> Hook:
         id=trigger.delivery_id if trigger.id else None,
         named=frozenset().union(*(rule.headers for _, rule in group)),
     )
+
+
+def _folder(source: FileTrigger) -> str:
+    return str(source.root).rstrip("/")
 
 
 def _above(path: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -169,7 +170,8 @@ class People:
             raise MessageError("to", Wording("`{name}` cannot be used: its entry has an error", name=name))
         if name.startswith(TAG):
             return tagged(name, self.contacts.values())
-        return (numbered(name, self.region, [*self.contacts, *self.groups, *self.on_call], self.contacts),)
+        names = chain(self.contacts, self.groups, self.on_call)
+        return (numbered(name, self.region, names, self.contacts),)
 
 
 def shown(person: Person | Outlet) -> str:

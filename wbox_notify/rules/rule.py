@@ -240,6 +240,7 @@ class Rule:
         needs: The facts of a file to read: ``sha256``, ``text``, ``json`` (never without ``text``).
         headers: The headers of a call that it may use, in lower case.
         unseen: The names of a call (``body``, ``headers``, ``query``) that at most ``for_each`` uses.
+        has_links: Whether it uses ``ack_url``.
         file: The rule file; the rule begins at ``line``.
         location: The place in the file, for problems that are found later.
     """
@@ -271,6 +272,7 @@ class Rule:
     needs: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
+    has_links: bool = False
     file: str
     line: int
     location: Location = field(repr=False, compare=False)

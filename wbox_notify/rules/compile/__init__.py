@@ -13,7 +13,7 @@ from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import trigger
 from wbox_notify.rules.models import RuleSpec
 from wbox_notify.rules.models.tests import ExpectSpec, GivenSpec, RuleTestSpec
-from wbox_notify.rules.names import columns, headers, needs, scope, unseen
+from wbox_notify.rules.names import columns, has_links, headers, needs, scope, unseen
 from wbox_notify.rules.rule import Given, Rule, RuleTest, Step
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger
 from wbox_notify.templates import Expression, Template
@@ -77,7 +77,8 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
     uses = list(parts(rule))
     items = [rule.for_each[1]] if rule.for_each else []
     follows: dict[str, Any] = {
-        "translations": flow.translations(context, spec.send, rule.to, rule.location.at("send"))
+        "translations": flow.translations(context, spec.send, rule.to, rule.location.at("send")),
+        "has_links": has_links(uses),
     }
     if rule.for_each and rule.reads == "rows":
         follows["columns"] = columns(uses, rule.for_each[0])
