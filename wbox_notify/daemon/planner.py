@@ -4,11 +4,13 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from wbox_notify.daemon.quarantine import Quarantine
 from wbox_notify.daemon.remembered import PlannerMemory
 from wbox_notify.engine import KINDS, Driver, Overlay, Planned, reset
+from wbox_notify.errors import StoreError
 from wbox_notify.model.clock import Clock, Step, steady
 from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
@@ -21,7 +23,7 @@ from wbox_notify.triggers.file.rows import Slice, Wanted
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 0.05
+_AGAIN = 0.02
 """Seconds after which the planner asks again for its turn, while another daemon has it."""
 _ROUND = 5.0
 """Seconds from one look at what daemons that ended have left to the next."""
@@ -63,7 +65,8 @@ class Planner(PeriodicThread):
         self._now = Clock(clock, steady, self._follow_clock)
         self._due = math.inf
         self._steady = steady
-        self._longest_rest = _ROUND if store.leases.is_shared else 30.0
+        self._shares = store.leases.is_shared
+        self._longest_rest = _ROUND if self._shares else 30.0
         self._next_round = 0.0
         self._last_turn = 0
         self._is_kept_waiting = False
@@ -79,14 +82,41 @@ class Planner(PeriodicThread):
 
     def _step(self) -> int:
         self._turned()
-        turn = self._store.begin_turn(PLAN)
-        self._is_kept_waiting = turn is None
+        if self._shares:
+            return self._plan_in_turn()
+        return self._plan()
+
+    def _plan_in_turn(self) -> int:
+        """Plan, where several daemons share the store, when none of the others does."""
+        self._is_kept_waiting = False
+        if not self._is_wanted():
+            return 0
+        turn = self._store.leases.begin(PLAN)
         if turn is None:
+            self._is_kept_waiting = True
             return 0
         try:
-            return self._plan(turn)
-        finally:
-            self._store.end_turn(turn)
+            self._begin(turn)
+            made = self._plan(turn)
+        except Exception:
+            with suppress(StoreError):
+                self._store.leases.give(turn.holder, [PLAN])
+            raise
+        if not made:  # somebody else has done it meanwhile
+            self._store.put_plans([], self._clock(), turn).result()
+        return made
+
+    def _is_wanted(self) -> bool:
+        """Return whether there is anything to plan, as far as can be seen without a turn."""
+        if self._steady() >= self._next_round:
+            self._store.arrivals.doubt()  # a daemon may have ended that took in more than it planned
+            self._next_round = self._steady() + _ROUND
+        return self._next_due() <= self._now() or self._store.arrivals.wait()
+
+    def _next_due(self) -> float:
+        due = self._store.next_memory()
+        self._due = math.inf if due is None else due
+        return self._due
 
     def _begin(self, turn: Turn) -> None:
         """Forget what may not be true any more."""
@@ -95,18 +125,12 @@ class Planner(PeriodicThread):
             self._memory = PlannerMemory(self._store)
             self._store.arrivals.doubt()
         self._last_turn = turn.number
-        if self._longest_rest == _ROUND and self._steady() >= self._next_round:
-            self._store.arrivals.doubt()  # a daemon may have ended that took in more than it planned
-            self._next_round = self._steady() + _ROUND
 
-    def _plan(self, turn: Turn) -> int:
-        self._begin(turn)
+    def _plan(self, turn: Turn | None = None) -> int:
         now = self._now()
         moment = datetime.fromtimestamp(now, UTC)
         driver = Driver(self._live.project, self._memory, self._rows, moment)
-        due = self._store.next_memory()
-        self._due = math.inf if due is None else due
-        if self._due <= now:
+        if self._next_due() <= now:
             driver.wake(self._store.memories_due(now))
         # Only now an event is marked as the one that is planned: it is not to blame for what wakes.
         events = self._quarantine.next(now)

@@ -116,7 +116,7 @@ class Dispatcher(PeriodicThread):
         self._now = Clock(clock, steady, self._follow_clock, _LOOK_BACK)
         self._observer = observer
         self._turned = turned
-        self._outbox = Outbox(store)
+        self._outbox = Outbox(store, steady)
         self._ownership = self._outbox.ownership
         self._circuits = Circuits(store, fallback, clock, self._ownership)
         store.follow_queue(self._hear)

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from wbox_notify.dispatch.lanes import Lanes
 from wbox_notify.dispatch.ownership import Ownership
 from wbox_notify.errors import StoreError
+from wbox_notify.model.clock import steady
 from wbox_notify.model.deliveries import WAITING, Attempt, Circuit, Delivery, Waiting
 from wbox_notify.model.pace import DAY, Begun, Pace
 from wbox_notify.store import Change, Changed, Claim, Claimed, Store
@@ -32,9 +33,9 @@ class Outbox:
         ownership: The devices that it claims from.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, steady: Callable[[], float] = steady) -> None:
         self._store = store
-        self.ownership = Ownership(store)
+        self.ownership = Ownership(store, steady)
         self._lanes = Lanes(self.ownership)
         self._changes: SimpleQueue[Change] = SimpleQueue()
         self._coming: deque[Change] = deque()

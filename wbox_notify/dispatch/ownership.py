@@ -1,10 +1,14 @@
 """Ownership: the devices that this daemon sends through, where several share a store."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
 
+from wbox_notify.model.clock import steady
 from wbox_notify.store import Store
-from wbox_notify.store.leases import CHORES, lease_of
+from wbox_notify.store.leases import CHORES, lease_of, run_of
+
+_MODEST = 3.0
+"""Seconds for which a daemon that was late takes only what it had before."""
 
 
 class Ownership:
@@ -19,8 +23,11 @@ class Ownership:
         misses: whether something waits for a device that is to be ours and is not yet.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, steady: Callable[[], float] = steady) -> None:
         self._store = store
+        self._steady = steady
+        self._modest_until = 0.0
+        self._before: set[str] = set()
         self._leases = store.leases
         self.is_shared = store.leases.is_shared
         self.holder = ""
@@ -43,14 +50,17 @@ class Ownership:
         """
         holder = self._leases.join()
         if holder != self.holder:
-            self.holder, self._ours, self._leaving, self.has_chores = holder, set(), set(), False
+            self._lose_all(holder)
         self.misses = False
-        self._living = [daemon.id for daemon in self._leases.living()]
-        if holder not in self._living:  # the next renewal finds out
-            self._ours.clear()
+        living = self._leases.living()
+        self._living = [daemon.run for daemon in living]
+        if all(daemon.id != holder for daemon in living):  # the next renewal finds out
+            self.lose([*self._ours])
             return set()
         names = {*self._store.waiting_devices(), *others, *self._ours}
         wanted = set(filter(self._is_to_be_ours, names))
+        if self._steady() < self._modest_until:
+            wanted &= self._before
         self._give_back(wanted, busy)
         return self._take(wanted)
 
@@ -61,7 +71,8 @@ class Ownership:
 
     def lose(self, devices: Iterable[str]) -> None:
         """Note that devices are not ours after all."""
-        self._ours.difference_update(devices)
+        self._leaving.update(devices)
+        self._ours -= self._leaving
 
     def may_send(self, holder: str) -> bool:
         """Return whether what was ours under an id still is; asks nobody."""
@@ -70,10 +81,20 @@ class Ownership:
     def _is_to_be_ours(self, device: str) -> bool:
         """Return whether we come first for a device, by a number that all daemons find alike."""
 
-        def number(daemon: str) -> bytes:
-            return blake2b(f"{device}\0{daemon}".encode()).digest()
+        def number(run: str) -> bytes:
+            return blake2b(f"{device}\0{run}".encode()).digest()
 
-        return max(self._living, key=number, default=None) == self.holder
+        return max(self._living, key=number, default=None) == run_of(self.holder)
+
+    def _lose_all(self, holder: str) -> None:
+        """Begin again under another id.
+
+        When the database was away all daemons begin again, and each had requests under way: for a moment
+        nobody takes more than was his, or what others are about to write down would be given up.
+        """
+        self._before = self._ours | self._leaving
+        self._modest_until = self._steady() + _MODEST if self.holder else 0.0
+        self.holder, self._ours, self._leaving, self.has_chores = holder, set(), set(), False
 
     def _give_back(self, wanted: Collection[str], busy: Collection[str]) -> None:
         self._leaving = (self._leaving | self._ours).difference(wanted)

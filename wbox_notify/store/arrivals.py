@@ -48,6 +48,18 @@ class Arrivals:
             self._sure = False
             self._forget()
 
+    def wait(self) -> bool:
+        """Return whether there may be any."""
+        with self._lock:
+            if self._sure:
+                return bool(self._rows)
+            doubts = self._doubts
+        any_waits = bool(self._unplanned(1, 1))
+        with self._lock:
+            if not any_waits and doubts == self._doubts:
+                self._sure = True
+        return any_waits
+
     def take(self, most: int, size: float) -> list[Event]:
         """Return the oldest events, each once; whoever does not plan them must ``doubt``."""
         with self._lock:

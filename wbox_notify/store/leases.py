@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from wbox_notify.errors import StoreError
+from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Transaction
 
 PLAN = "plan"
@@ -22,7 +23,7 @@ class Daemon(NamedTuple):
     """A daemon that lives.
 
     Attributes:
-        id: by which it holds leases.
+        id: by which it holds leases: that of its run, and a number.
         host: where it runs.
         version: of wbox_notify.
         since: when it began, in seconds since the epoch.
@@ -32,6 +33,16 @@ class Daemon(NamedTuple):
     host: str
     version: str
     since: float
+
+    @property
+    def run(self) -> str:
+        """What stays the same for as long as it runs, also when it lived on under another id."""
+        return run_of(self.id)
+
+
+def run_of(holder: str) -> str:
+    """Return the run of a daemon that an id is of."""
+    return holder.partition(".")[0]
 
 
 class Turn(NamedTuple):
@@ -49,7 +60,12 @@ class Turn(NamedTuple):
 
 
 class LateError(StoreError):
-    """Somebody else may do by now what this daemon was about to do; nothing of it was written."""
+    """Another daemon may do by now what this one was about to do; nothing of it was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Wording("another daemon took over what was planned here, as this one was late"),
+        )
 
 
 class Leases(Protocol):
@@ -72,17 +88,20 @@ class Leases(Protocol):
     def living(self) -> list[Daemon]:
         """Return the daemons that live."""
 
-    def take(self, holder: str, names: Iterable[str], /) -> dict[str, int]:
-        """Take leases that no living daemon has.
-
-        Return those that the id holds then, each with how often it was taken so far.
-        """
+    def take(self, holder: str, names: Iterable[str], /) -> set[str]:
+        """Take leases that no living daemon has; return those that the id holds then."""
 
     def give(self, holder: str, names: Iterable[str], /) -> None:
         """Let others take leases."""
 
     def held(self, tx: Transaction, holder: str, names: Iterable[str], /) -> set[str]:
         """Return which of some leases an id holds; nobody can take those before the transaction has ended."""
+
+    def begin(self, name: str, /) -> Turn | None:
+        """Take one lease for a turn; where another daemon has it, queue for it, and return None."""
+
+    def end(self, tx: Transaction, turn: Turn, /) -> None:
+        """Let the next one have its turn. Raises LateError where this was not ours any more."""
 
     def close(self) -> None:
         """Count as a daemon no longer; all leases are free."""
@@ -105,9 +124,9 @@ class Alone:
         """Return nobody: who is alone is not looked for."""
         return []
 
-    def take(self, _holder: str, names: Iterable[str]) -> dict[str, int]:
-        """Return that all are held."""
-        return dict.fromkeys(names, 0)
+    def take(self, _holder: str, names: Iterable[str]) -> set[str]:
+        """Return all of them."""
+        return set(names)
 
     def give(self, _holder: str, _names: Iterable[str]) -> None:
         """Do nothing: nobody waits for them."""
@@ -115,6 +134,13 @@ class Alone:
     def held(self, _tx: Transaction, _holder: str, names: Iterable[str]) -> set[str]:
         """Return all of them."""
         return set(names)
+
+    def begin(self, name: str) -> Turn:
+        """Return the only turn."""
+        return Turn(name, "", 0)
+
+    def end(self, _tx: Transaction, _turn: Turn) -> None:
+        """Do nothing: it goes on."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -274,6 +274,7 @@ MIGRATIONS = (
         version text not null,
         since double precision not null,
         until double precision not null,
+        waits double precision,
         link text not null default ''
     );
     create table lease (

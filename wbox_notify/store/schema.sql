@@ -164,11 +164,12 @@ create index file_moved on file (inode, mtime_ns);
 -- The daemons that share the store, and until when each lives, by the clock of the database. One daemon alone,
 -- as with SQLite, writes nothing here.
 create table daemon (
-    id text primary key,                     -- of one run, or of what follows when its time was over
+    id text primary key,                     -- of one run, and a number that grows when its time was over
     host text not null,
     version text not null,
     since double precision not null,
     until double precision not null,
+    waits double precision,                  -- since when for its turn to plan
     link text not null default ''            -- by what the keys that sign links are told apart
 );
 

@@ -401,15 +401,17 @@ FINISH = """
 update delivery
 set state = :state, due = :due, tries = :tries, unknowns = :unknowns, failures = failures + :failed,
     reason = :reason, hold = :hold, left_out = :left_out, facts = '{}', changed = :now
-where id = :id and claims = :claims and state = 'sending'
+where id = :id and claims = :claims
+and (state = 'sending' or :state = 'sent' and unknowns > 0 and (state = 'unknown' or hold = 'unknown'))
 """
-"""Keep what follows an attempt, unless the delivery was claimed again meanwhile."""
+"""Keep what follows an attempt, unless the delivery was claimed again meanwhile. Who was taken for dead too
+early may still know that it was sent, where all others could only say that they do not know."""
 
 FINISH_ATTEMPT = """
 update attempt set latency = :latency, outcome = :outcome, status = :status, detail = :detail
-where delivery_id = :id and number = :claims
+where delivery_id = :id and number = :claims and outcome is null
 """
-"""Keep how an attempt ended."""
+"""Keep how an attempt ended, once: that it was in doubt stays written."""
 
 CARRIED = """
 select key, value from memory

@@ -16,13 +16,12 @@ from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import DAY, Begun, Pace
-from wbox_notify.model.texts import Wording
 from wbox_notify.store import claims, plans, rows, statements
 from wbox_notify.store.arrivals import Arrivals
 from wbox_notify.store.claims import Claim, Turnover
 from wbox_notify.store.database import Database, Row, T, Transaction
 from wbox_notify.store.files import Files
-from wbox_notify.store.leases import LateError, Turn, lease_of
+from wbox_notify.store.leases import Turn, lease_of
 from wbox_notify.store.queries import Queries
 
 log = logging.getLogger(__name__)
@@ -123,29 +122,19 @@ class Store(Queries):
         due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
         return due
 
-    def begin_turn(self, lease: str) -> Turn | None:
-        """Return the turn to do what daemons do one after another; None where another one has it."""
-        holder = self.leases.join()
-        number = self.leases.take(holder, [lease]).get(lease)
-        return None if number is None else Turn(lease, holder, number)
-
-    def end_turn(self, turn: Turn) -> None:
-        """Let another daemon have its turn."""
-        self.leases.give(turn.holder, [turn.lease])
-
     def put_plans(self, made: Sequence[Plan], now: float, turn: Turn | None = None) -> Future[list[Delivery]]:
         """Keep all that follows from events, in one transaction with the mark that they are planned.
 
         Return the deliveries that it puts into the queue, new ones and those that a storm held until now.
-        The future raises LateError where it is not our ``turn`` any more.
+        With it ends the ``turn`` of the planner; the future raises LateError where it had ended before.
         """
         return self._queue(self._database.write(self._put_plans, made, now, turn))
 
     def _put_plans(
         self, tx: Transaction, made: Sequence[Plan], now: float, turn: Turn | None
     ) -> list[Delivery]:
-        if turn and not self.leases.held(tx, turn.holder, [turn.lease]):
-            raise LateError(Wording("another daemon took over what was planned here, as this one was late"))
+        if turn:
+            self.leases.end(tx, turn)
         return plans.put_plans(tx, made, now)
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:

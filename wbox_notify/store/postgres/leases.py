@@ -1,9 +1,10 @@
 """Leases in PostgreSQL: a row for each daemon, which it renews while it lives, and one for each lease."""
 
+import itertools
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from uuid import uuid4
@@ -14,8 +15,8 @@ from wbox_notify import __version__
 from wbox_notify.errors import StoreError
 from wbox_notify.model.clock import steady
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.store.database import Database, Transaction
-from wbox_notify.store.leases import Daemon
+from wbox_notify.store.database import Database, Row, Transaction
+from wbox_notify.store.leases import Daemon, LateError, Turn
 from wbox_notify.store.postgres.dialect import Connection, Statements
 from wbox_notify.store.postgres.session import connect, explained
 from wbox_notify.store.rows import listed
@@ -61,6 +62,21 @@ update lease set daemon = :holder, taken = taken + 1 from free where lease.name 
 _TAKEN = """
 select name, taken from lease where name in (select value from json_each(:names)) and daemon = :holder
 """
+_WAIT = f"update daemon set waits = {_CLOCK} where id = :holder and waits is null"
+_WAIT_NO_MORE = "update daemon set waits = null where id = :holder and waits is not null"
+# It goes on to who has waited longest, so that all have their turn, however busy one of them is.
+_PASS_ON = f"""
+with next as (
+    select coalesce((
+        select d.id from daemon d where d.waits is not null and d.id <> :holder and {_LIVES}
+        order by d.waits, d.id limit 1
+    ), '') as id
+)
+update lease l set daemon = next.id, taken = taken + case when next.id = '' then 0 else 1 end
+from next
+where l.name = :name and l.daemon = :holder
+and exists (select 1 from daemon d where d.id = l.daemon and {_LIVES})
+"""
 _GIVE = """
 update lease set daemon = '' where name in (select value from json_each(:names)) and daemon = :holder
 """
@@ -92,6 +108,8 @@ class SharedLeases:
         self._url = url
         self._database = database
         self._steady = steady
+        self._run = uuid4().hex
+        self._numbers = itertools.count(1)
         self._term = _Term("", 0.0)
         self._joining = threading.Lock()
         self._session: Connection | None = None
@@ -118,11 +136,8 @@ class SharedLeases:
         """Return the daemons that live."""
         return [Daemon(**row) for row in self._database.read(_LIVING)]
 
-    def take(self, holder: str, names: Iterable[str]) -> dict[str, int]:
-        """Take leases that no living daemon has.
-
-        Return those that the id holds then, each with how often it was taken so far.
-        """
+    def take(self, holder: str, names: Iterable[str]) -> set[str]:
+        """Take leases that no living daemon has; return those that the id holds then."""
         return self._database.write(_take, holder, listed(names)).result()
 
     def give(self, holder: str, names: Iterable[str]) -> None:
@@ -133,6 +148,15 @@ class SharedLeases:
         """Return which of some leases an id holds; nobody can take those before the transaction has ended."""
         found = tx.execute(_HELD, {"holder": holder, "names": listed(names)}).fetchall()
         return {row["name"] for row in found}
+
+    def begin(self, name: str) -> Turn | None:
+        """Take one lease for a turn; where another daemon has it, queue for it, and return None."""
+        return self._database.write(_begin, name, self.join()).result()
+
+    def end(self, tx: Transaction, turn: Turn) -> None:
+        """Let the next one have its turn. Raises LateError where this was not ours any more."""
+        if not tx.execute(_PASS_ON, {"name": turn.lease, "holder": turn.holder}).rowcount:
+            raise LateError
 
     def renew(self) -> None:
         """Say that this daemon lives; where it is too late for that, live on under another id.
@@ -167,9 +191,10 @@ class SharedLeases:
                 return number
             log.warning("the database was not reached in time: others may have taken over what was sent here")
         tx.execute(_FORGET_DEAD, {"day": _DAY})
-        new = {"id": uuid4().hex, "host": socket.gethostname(), "version": __version__, "term": TERM}
-        tx.execute(_BEGIN, new)
-        return str(new["id"])
+        new = f"{self._run}.{next(self._numbers)}"
+        about = {"host": socket.gethostname(), "version": __version__, "term": TERM}
+        tx.execute(_BEGIN, {**about, "id": new})
+        return new
 
     def _connected(self) -> Connection:
         if self._session is None:
@@ -192,11 +217,22 @@ class SharedLeases:
         return _EVERY
 
 
-def _take(tx: Transaction, holder: str, names: str) -> dict[str, int]:
+def _take(tx: Transaction, holder: str, names: str) -> set[str]:
+    return {row["name"] for row in _taken(tx, holder, names)}
+
+
+def _begin(tx: Transaction, name: str, holder: str) -> Turn | None:
+    found = _taken(tx, holder, listed([name]))
+    tx.execute(_WAIT_NO_MORE if found else _WAIT, {"holder": holder})
+    return Turn(name, holder, found[0]["taken"]) if found else None
+
+
+def _taken(tx: Transaction, holder: str, names: str) -> Sequence[Row]:
+    """Take what is free; return what is held then."""
     values = {"holder": holder, "names": names}
     tx.execute(_MAKE, {"names": names})
     tx.execute(_TAKE, values)
-    return {row["name"]: row["taken"] for row in tx.execute(_TAKEN, values).fetchall()}
+    return tx.execute(_TAKEN, values).fetchall()
 
 
 def _give(tx: Transaction, holder: str, names: str) -> None:

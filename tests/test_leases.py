@@ -1,0 +1,122 @@
+"""Leases: whoever freezes, dies or wakes, no two daemons send through a device, and no late one writes."""
+
+from typing import ClassVar
+
+from conftest import EXAMPLES
+from databases import Postgres
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from members import Member, Time
+from test_ownership import put
+
+from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.outcomes import Outcome
+from wbox_notify.simulator import Simulator
+
+NUMBER = st.integers(0, 2)
+LIVING = """
+select l.daemon from lease l join daemon d on d.id = l.daemon
+where l.name = 'device:' || %s and d.until > extract(epoch from clock_timestamp())
+"""
+
+
+class LeasesMachine(RuleBasedStateMachine):
+    """Three daemons that look, freeze, die and wake, each at any point between a claim and its answer."""
+
+    postgres: ClassVar[Postgres]
+    wbox: ClassVar[Simulator]
+
+    @initialize()
+    def begin(self) -> None:
+        self.wbox.clear()
+        self.time = Time(self.postgres)
+        self.members = [Member(self.time, self.wbox.url) for _ in range(3)]
+        self.claimed: list[list[tuple[Delivery, str]]] = [[], [], []]
+        self.events = 0
+
+    @rule(devices=st.sets(st.integers(1, 4), min_size=1), number=NUMBER)
+    def put(self, devices: set[int], number: int) -> None:
+        self.events += 1
+        put(self.members[number].store, f"e{self.events}", self.time(), devices)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 3.0, 7.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.time.go(seconds)
+
+    @rule(number=NUMBER)
+    def look(self, number: int) -> None:
+        self.members[number].look()
+
+    @rule(number=NUMBER)
+    def claim(self, number: int) -> None:
+        member = self.members[number]
+        if not member.leases._term.id:
+            return
+        delivery = member.claim()
+        if delivery:
+            holder = member.outbox.ownership.holder
+            [(lessee,)] = self.time.rows(LIVING, (delivery.device,))
+            assert lessee == holder, "nothing is claimed by who is late"
+            self.claimed[number].append((delivery, holder))
+
+    @rule(number=NUMBER)
+    def request(self, number: int) -> None:
+        if self.claimed[number]:
+            delivery, holder = self.claimed[number].pop(0)
+            before = len(self.wbox.messages())
+            self.members[number].request(delivery, holder)
+            if len(self.wbox.messages()) > before:
+                others = [each for each in self.members if each is not self.members[number]]
+                assert not any(each.has(delivery.device) for each in others)
+
+    @rule(number=NUMBER)
+    def write_down(self, number: int) -> None:
+        self.members[number].dispatcher._turn_over(0)
+
+    @rule(number=NUMBER)
+    def die(self, number: int) -> None:
+        self.members[number].die()
+        self.claimed[number].clear()
+        self.members[number] = Member(self.time, self.wbox.url)
+
+    @invariant()
+    def a_device_is_one_daemon_s(self) -> None:
+        for device in "1234":
+            assert sum(member.has(device) for member in self.members) <= 1
+
+    def teardown(self) -> None:
+        if not hasattr(self, "members"):
+            return
+        for number, claimed in enumerate(self.claimed):
+            for delivery, holder in claimed:
+                self.members[number].request(delivery, holder)
+        self.go_on_until_all_is_over()
+        keys = [message["idempotency_key"] for message in self.wbox.messages()]
+        store = self.members[0].store
+        for delivery in store.queue([*State]):
+            doubts = [row["outcome"] for row in store.attempts(delivery.id)].count(Outcome.UNKNOWN)
+            assert delivery.state is State.SENT or (delivery.state is State.HELD and doubts)
+            assert keys.count(delivery.key) <= 1 + doubts
+            assert keys.count(delivery.key) or doubts
+        for member in self.members:
+            member.close()
+        self.time.close()
+
+    def go_on_until_all_is_over(self) -> None:
+        for _ in range(200):
+            self.time.go(5.0)
+            for member in self.members:
+                member.look()
+                member.send()
+            if self.members[0].store.counts().keys() <= {State.SENT, State.HELD}:
+                break
+
+
+def test_however_daemons_freeze_die_and_wake_a_device_is_one_daemon_s(
+    postgres: Postgres, wbox: Simulator
+) -> None:
+    LeasesMachine.postgres, LeasesMachine.wbox = postgres, wbox
+    run_state_machine_as_test(
+        LeasesMachine, settings=settings(max_examples=max(EXAMPLES // 8, 5), stateful_step_count=30)
+    )

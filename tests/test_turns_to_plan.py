@@ -1,0 +1,180 @@
+"""Several daemons on one PostgreSQL plan in turns, each knowing what the others let rules keep in mind."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from databases import Postgres
+from members import Member, Time
+from rulebook import whole
+
+from wbox_notify.daemon.planner import Planner
+from wbox_notify.errors import StoreError
+from wbox_notify.model.events import Event
+from wbox_notify.rules import Live
+from wbox_notify.store.leases import PLAN, LateError
+
+RULES = """
+version: 1
+rules:
+  - id: disk
+    trigger: {webhook: {path: disk, open: true}}
+    dedupe: {key: body.name, for: 1h}
+    to: "+905551112233"
+    send: {text: "{{ body.name }}"}
+  - id: many
+    trigger: {webhook: {path: many, open: true}}
+    group: {by: body.name, wait: 10s}
+    to: "+905551112244"
+    send: {text: "{{ group.items | length }} of {{ body.name }}"}
+"""
+
+
+class Thinker(Member):
+    """A daemon that plans when it is told to."""
+
+    def __init__(self, time: Time) -> None:
+        super().__init__(time, "http://127.0.0.1:9")
+        self.live = Live(whole(RULES))
+        self.planner = Planner(self.live, self.store, clock=time, steady=time)
+
+    def take_in(self, name: str, path: str = "disk", body: str = "a") -> None:
+        data = {"path": path, "method": "POST", "headers": {}, "query": {}, "body": {"name": body}}
+        at = datetime.fromtimestamp(self.time(), UTC)
+        event = Event(id=name, type="webhook", at=at, data=data)
+        self.store.put_events([event], self.time()).result()
+
+    def plan(self) -> None:
+        while self.planner.step():
+            pass
+
+
+@pytest.fixture
+def time(postgres: Postgres) -> Iterator[Time]:
+    with closing(Time(postgres)) as time:
+        yield time
+
+
+@pytest.fixture
+def thinker(time: Time) -> Iterator[Callable[[], Thinker]]:
+    thinkers: list[Thinker] = []
+
+    def begun() -> Thinker:
+        thinkers.append(Thinker(time))
+        thinkers[-1].look()
+        return thinkers[-1]
+
+    yield begun
+    for each in thinkers:
+        each.close()
+
+
+def sent(of: Thinker) -> list[str]:
+    return [delivery.message.message for delivery in of.store.queue(["queued"])]  # type: ignore[union-attr,arg-type]
+
+
+def planned(time: Time) -> list[tuple[str, int]]:
+    """Return how often each event was decided about by the last stage."""
+    return time.rows(
+        "select event_id, count(*) from decision where stage = 'send' group by event_id order by event_id"
+    )
+
+
+def test_what_one_daemon_planned_the_other_one_knows(thinker: Callable[[], Thinker]) -> None:
+    one, two = thinker(), thinker()
+    one.take_in("first")
+    one.plan()
+    two.take_in("second")
+    two.plan()
+    one.take_in("third", body="b")
+    one.plan()
+    assert sent(one) == ["a", "b"]
+
+
+def test_calls_to_two_daemons_are_one_group_which_is_told_once(
+    time: Time, thinker: Callable[[], Thinker]
+) -> None:
+    one, two = thinker(), thinker()
+    for number in range(6):
+        each = (one, two)[number % 2]
+        each.take_in(f"e{number}", path="many")
+        each.plan()
+    for each in (two, one, two):
+        time.go(5.0)
+        one.look()
+        two.look()
+        each.plan()
+    assert sent(one) == ["6 of a"]
+
+
+def test_what_a_daemon_took_in_before_it_was_killed_is_planned_once_by_another_one(
+    time: Time, thinker: Callable[[], Thinker]
+) -> None:
+    dead, other = thinker(), thinker()
+    dead.take_in("left")
+    other.take_in("own", body="b")
+    assert dead.leases.begin(PLAN)
+    other.plan()
+    assert sent(other) == [], "the dead one could be planning"
+    for _ in range(4):
+        time.go(2.0)
+        other.look()
+        other.plan()
+    assert sorted(sent(other)) == ["a", "b"]
+    assert planned(time) == [("left", 1), ("own", 1)]
+
+
+def test_who_was_frozen_while_planning_writes_nothing_and_goes_on_with_what_is_left(
+    time: Time, thinker: Callable[[], Thinker]
+) -> None:
+    frozen, other = thinker(), thinker()
+    frozen.take_in("first")
+    keep = frozen.planner._keep
+
+    def freeze(plan: object) -> object:
+        for _ in range(4):
+            time.go(2.0)
+            other.look()
+            other.plan()
+        other.take_in("second", body="b")
+        return plan
+
+    frozen.planner._keep = freeze  # type: ignore[assignment] # in the middle of its work
+    with pytest.raises(LateError):
+        frozen.planner.step()
+    frozen.planner._keep = keep
+    assert planned(time) == [("first", 1)]
+    frozen.look()
+    frozen.plan()
+    assert planned(time) == [("first", 1), ("second", 1)]
+
+
+def test_the_turn_goes_on_to_who_has_waited_longest_however_busy_one_is(
+    time: Time, thinker: Callable[[], Thinker]
+) -> None:
+    busy, one, two = thinker(), thinker(), thinker()
+    turn = busy.leases.begin(PLAN)
+    for each in (two, one):
+        assert each.leases.begin(PLAN) is None
+        time.go(0.1)
+    for last, following in ((busy, two), (two, one), (one, busy)):
+        last.store.put_plans([], time(), turn).result()
+        assert last.leases.begin(PLAN) is None, "it has just had its turn"
+        time.go(0.1)
+        turn = following.leases.begin(PLAN)
+    assert turn
+    assert turn.number == 4
+
+
+def test_a_turn_whose_planning_fails_goes_to_the_next(thinker: Callable[[], Thinker]) -> None:
+    one, two = thinker(), thinker()
+    one.take_in("first")
+
+    def fail(_plan: object) -> object:
+        raise StoreError("the bucket is away")
+
+    one.planner._keep = fail  # type: ignore[assignment] # as a bucket that cannot be reached
+    with pytest.raises(StoreError, match="bucket"):
+        one.planner.step()
+    assert two.leases.begin(PLAN)
