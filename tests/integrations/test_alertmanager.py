@@ -1,45 +1,18 @@
 """A real Prometheus watches a machine by our files, and a real Alertmanager tells us of it."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from pages import ROOT
-from programs import found, free_port, replaced, running
+from programs import found, free_port, replaced, running, website
 from workplace import Workplace, until
 
 from wbox_notify.simulator import Simulator
 
 EXAMPLES = ROOT / "examples" / "alertmanager"
 TOKEN = "a token that is long enough"
-
-
-class Exporter(BaseHTTPRequestHandler):
-    """A machine that has nothing to report."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.end_headers()
-
-    def log_message(self, *_args: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def machine(port: int) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", port), Exporter)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -108,7 +81,7 @@ def test_a_machine_that_goes_and_comes_is_told_twice_and_the_watchdog_is_heard(
     address = f"127.0.0.1:{target}"
     down = wbox.wait_for(1, 60)[0]["body"]["message"].rstrip()
     assert down == f"🔥 *InstanceDown*\n• {address} does not answer"
-    with machine(target):
+    with website(target):
         up = wbox.wait_for(2, 60)[1]["body"]["message"].rstrip()
     assert up == f"✅ *InstanceDown*\n• {address} does not answer"
     until(lambda: "/hook/alertmanager-watchdog" in place.run("log", "--json").stdout)
