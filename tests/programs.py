@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -52,19 +52,16 @@ def running(log: Path, *words: str | Path, cwd: Path | None = None, **environmen
         error.add_note(f"{words[0]} printed:\n{log.read_text(encoding='utf-8', errors='replace')[-4000:]}")
         raise
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        finally:
-            _end(process.pid)
+        _signal(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        _signal(process.pid, signal.SIGKILL)  # what is slow to end, and what it has left behind
+        process.wait(10)
 
 
-def _end(group: int) -> None:
-    """End what a program has left behind."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _signal(group: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
 
 
 def free_port() -> int:
