@@ -78,7 +78,7 @@ def answers(url: str) -> Callable[[], bool]:
     def ask() -> bool:
         try:
             requests.get(url, timeout=10)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
         return True
 
