@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import yaml
 from pages import ROOT
 from workplace import Workplace, ended, until
@@ -189,3 +191,78 @@ def test_the_shell_of_a_crontab_runs_its_jobs_as_sh_does_and_calls_each_by_its_p
     )
     said = f"-c /etc/wbox-notify exec --hook cron --name {name} -- /bin/sh -c {line}\n"
     assert (ran.returncode, ran.stderr) == (code, said)
+
+
+N8N = """
+const workflow = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const node = workflow.nodes.find((node) => node.name === "wbox-notify");
+const expression = node.parameters.jsonBody.replace(/^=\\{\\{/, "").replace(/\\}\\}$/, "");
+const [$json, $execution] = JSON.parse(process.argv[1]);
+process.stdout.write(eval(expression));
+"""
+EXAMPLE = {
+    "execution": {
+        "id": 231,
+        "url": "https://n8n.example.com/231",
+        "retryOf": "34",
+        "error": {"message": "Example Error Message", "stack": "Stacktrace"},
+        "lastNodeExecuted": "Node With Error",
+        "mode": "manual",
+    },
+    "workflow": {"id": "1", "name": 'The "Orders"'},
+}
+"""What the error trigger of n8n sends, by the source of its node."""
+UNSAVED = {
+    "trigger": {"error": {"message": "cannot start"}, "mode": "trigger"},
+    "workflow": {"id": "1", "name": "Orders"},
+}
+"""What it sends of a workflow whose trigger failed, by its documents."""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            EXAMPLE,
+            '❌ *The "Orders"* failed\nNode With Error: Example Error Message\nhttps://n8n.example.com/231',
+        ),
+        (UNSAVED, "❌ *Orders* failed\ncannot start"),
+    ],
+    ids=["execution", "trigger"],
+)
+def test_what_the_workflow_of_n8n_sends_is_told(
+    given: dict[str, Any], said: str, place: Workplace, wbox: Simulator
+) -> None:
+    if not shutil.which("node"):
+        pytest.skip("node is not installed: the expression of the workflow of n8n was NOT run")
+    body = subprocess.run(
+        ["node", "-e", N8N, json.dumps([given, {"id": "17"}])],
+        input=(ROOT / "examples" / "n8n" / "workflow.json").read_bytes(),
+        capture_output=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    rules = (ROOT / "examples" / "n8n" / "rules.yaml").read_text(encoding="utf-8")
+    place.rule(rules.replace("wait: 10s", "wait: 1ms"))
+    place.environment["WBOX_SECRET_N8N"] = SECRET
+    place.start("run")
+    until(place.card.exists)
+    headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
+    for status in (202, 200):  # it tries again where it gets no answer
+        answer = requests.post(f"{place.url}/hook/n8n", body, headers=headers, timeout=30)
+        assert answer.status_code == status
+    assert wbox.wait_for(1)[0]["body"]["message"].rstrip() == said
+
+
+@pytest.mark.parametrize("kind", ["json", "data"])
+def test_a_zap_or_a_scenario_may_send_json_or_a_form(kind: str, place: Workplace, wbox: Simulator) -> None:
+    place.rule((ROOT / "examples" / "zapier" / "rules.yaml").read_text(encoding="utf-8"))
+    place.environment["WBOX_SECRET_ZAP"] = SECRET
+    place.start("run")
+    until(place.card.exists)
+    fields = {"id": "1", "to": "sales", "text": 'Ayşe said "hi"'}
+    headers = {"X-Hook-Token": SECRET}
+    answer = requests.post(f"{place.url}/hook/zap", headers=headers, timeout=30, **{kind: fields})
+    assert answer.status_code == 202
+    sent = wbox.wait_for(1)[0]["body"]
+    assert (sent["phone"], sent["message"]) == ("905551112233", 'Ayşe said "hi"')

@@ -60,6 +60,13 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str, asked: list[str]) -> No
         assert all(wanted.specifier.contains(version) for version in held), f"{wanted}: {held} is locked"
 
 
+@pytest.mark.parametrize("wanted", DECLARED)
+def test_the_page_on_installing_says_what_each_library_is_for(wanted: str) -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    name = Requirement(wanted).name
+    assert f"`{name.removesuffix('-core')}`" in page
+
+
 def test_a_developer_runs_the_same_releases_as_a_user() -> None:
     assert set(pinned(RUN)) <= set(pinned(DEV))
 
