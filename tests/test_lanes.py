@@ -16,12 +16,14 @@ from wbox_notify.model.deliveries import (
     STUCK,
     WAITING,
     Attempt,
+    Circuit,
     Delivery,
     NextStep,
     Plan,
     PlannedMessage,
     SendOptions,
     State,
+    Waiting,
 )
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Media, Message, Notice, Text
@@ -278,3 +280,54 @@ def test_what_is_over_hides_nothing_behind_it() -> None:
     machine.put(device=None, kind="text", owner="r", phones=PHONES[:1], terms=over, words="")
     machine.claim(recipient="")
     machine.teardown()
+
+
+class Asked(frozenset[str]):
+    """Devices that count how often one of them is looked at."""
+
+    times = 0
+
+    def __contains__(self, device: object) -> bool:
+        self.times += 1
+        return super().__contains__(device)
+
+
+@pytest.mark.parametrize("troubled", [[], ["7"]])
+def test_a_claim_looks_at_no_more_devices_where_there_are_a_thousand(troubled: list[str]) -> None:
+    ours = Asked(str(number) for number in range(1000))
+    many = lanes.Lanes(ours)
+    many.most = 16
+    many.meet(ours)
+    many.circuits = [
+        Circuit(
+            device=name,
+            reason=Outcome.NOT_READY,
+            since=0.0,
+            until=math.inf,
+            probes=1,
+            trying=False,
+            told=False,
+        )
+        for name in troubled
+    ]
+    while (name := many.wanted(1.0)) is not None:
+        many.learn(name, {}, [])
+        many.extend(name, [a_waiting(int(name), name)], 200, 1.0)
+    many.first(1.0)
+    ours.times = 0
+    claimed = []
+    for _ in range(100):
+        assert many.wanted(1.0) is None
+        waiting = many.first(1.0)
+        assert waiting
+        many.begin(waiting, 1.0, paced=True)
+        many.take_turns(waiting, (2.0 + len(claimed), 0.0), 1.0)
+        many.end(waiting, None, 1.0)
+        claimed.append(waiting.id)
+        assert many.next_due(1.0) == 1.0
+    assert claimed == [number for number in range(102) if str(number) not in troubled][:100]
+    assert ours.times < 10 * len(claimed)
+
+
+def a_waiting(number: int, device: str) -> Waiting:
+    return Waiting(number, device, PHONES[0], "r", 0, 0.0, math.inf, 0, State.QUEUED)

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from wbox_notify.model.deliveries import Circuit, Place, State, Waiting
@@ -116,6 +116,8 @@ class _Device:
         end: The place up to which all that waits in the store is in the lanes.
         last: The last place that has ever been in them.
         cut: The recipients of whom more waits in the store than is in their lanes.
+        listed: The place under which it is on the list of devices that have something to send.
+        look: When it is to be looked at again.
     """
 
     def __init__(self) -> None:
@@ -126,6 +128,8 @@ class _Device:
         self.is_new = True
         self.cut: set[str] = set()
         self.end = self.last = BEGIN
+        self.listed: Place | None = None
+        self.look = math.inf
         self._ready: list[tuple[Place, str]] = []
         self._looks: list[tuple[float, str]] = []
         self._most_lanes = _MOST_OF_A_DEVICE
@@ -151,6 +155,10 @@ class _Device:
                 lane.listed = None
                 self.line_up(recipient, now)
         return None
+
+    def may_send(self, now: float, most: int) -> bool:
+        """Return whether it may send by its turn and with no more than so many messages under way."""
+        return self.turn <= now and self.sending < most
 
     def first_to_try(self, now: float) -> Waiting | None:
         """Return what was tried least of what may go now, as the fault may be a message's own."""
@@ -194,26 +202,50 @@ class Lanes:
     left there. Where it is doubtful whether the store says the same, a device is forgotten and read anew.
 
     Attributes:
-        circuits: The devices that cannot send.
-        most: How many messages of one device may be under way.
         ours: The devices through which we may send; what waits for others stays in the store.
         is_new: Whether it is not known which devices there are.
     """
 
     def __init__(self, ours: Container[str]) -> None:
-        self.circuits: Sequence[Circuit] = ()
         self.ours = ours
-        self.most = 1
         self.is_new = True
+        self._circuits: Sequence[Circuit] = ()
+        self._most = 1
         self._devices: dict[str, _Device] = {}
         self._waiting: dict[int, Waiting] = {}
+        self._cut: set[str] = set()
+        # A thousand devices are not looked at for each message: these lists have those that it may be about.
+        self._ready: list[tuple[Place, str]] = []
+        self._looks: list[tuple[float, str]] = []
+        self._short: dict[str, None] = {}
+        self._are_listed = True
+
+    @property
+    def circuits(self) -> Sequence[Circuit]:
+        """The devices that cannot send."""
+        return self._circuits
+
+    @circuits.setter
+    def circuits(self, circuits: Sequence[Circuit]) -> None:
+        self._are_listed = self._are_listed and self._circuits == circuits
+        self._circuits = circuits
+
+    @property
+    def most(self) -> int:
+        """How many messages of one device may be under way."""
+        return self._most
+
+    @most.setter
+    def most(self, most: int) -> None:
+        self._are_listed = self._are_listed and self._most == most
+        self._most = most
 
     # What is known of the store
 
     def meet(self, names: Iterable[str]) -> None:
         """Learn which devices something waits for."""
         self.is_new = False
-        self._devices = {name: _Device() for name in names}
+        self._begin_with({name: _Device() for name in names})
 
     def learn(self, name: str, turns: Mapping[str, float], sending: Iterable[tuple[int, str]]) -> None:
         """Learn the turns of a device and its recipients, '' being the device, and what is being sent."""
@@ -233,6 +265,7 @@ class Lanes:
             if each.state is not State.SENDING:
                 self._insert(device, each, now)
         device.end = waiting[-1].place if len(waiting) == most else END
+        self._line_up(name, now)
 
     def add(self, waiting: Waiting, now: float) -> None:
         """Add one that was put into the store, unless it is known or lies behind what is here."""
@@ -241,8 +274,9 @@ class Lanes:
             return
         if device.end == END and waiting.place > device.last and device.waiting >= _MOST_OF_A_DEVICE:
             device.end = device.last
-            return
-        self._insert(device, waiting, now)
+        else:
+            self._insert(device, waiting, now)
+        self._line_up(waiting.device, now)
 
     def _insert(self, device: _Device, waiting: Waiting, now: float) -> None:
         lane = device.lane(waiting.recipient)
@@ -254,6 +288,7 @@ class Lanes:
         added = lane.add(waiting)
         if lane.is_cut:
             device.cut.add(waiting.recipient)
+            self._cut.add(waiting.device)
         if added:
             device.waiting += 1
             self._waiting[waiting.id] = waiting
@@ -267,20 +302,25 @@ class Lanes:
             device.waiting -= 1
             lane.remove(waiting)
             device.line_up(waiting.recipient, now)
+            self._line_up(waiting.device, now)
 
     def doubt(self) -> None:
         """Forget all devices."""
-        self.is_new, self._devices, self._waiting = True, {}, {}
+        self.is_new, self._waiting = True, {}
+        self._begin_with({})
 
     def doubt_what_ran_out(self, now: float) -> None:
         """Forget devices of which something goes next that is in the store alone."""
-        for name, device in list(self._devices.items()):
+        for name in list(self._cut):
+            device = self._device(name)
             if any(device.lane(recipient).has_run_out(now) for recipient in device.cut):
                 self.doubt_device(name)
 
     def doubt_device(self, name: str) -> None:
         """Forget what is known of a device."""
         self._devices[name] = _Device()
+        self._short[name] = None
+        self._cut.discard(name)
         others = {number: other for number, other in self._waiting.items() if other.device != name}
         self._waiting = others
 
@@ -292,6 +332,8 @@ class Lanes:
             self._waiting = {number: each for number, each in waiting if each.device in self.ours}
         for name in others:
             del self._devices[name]
+            self._cut.discard(name)
+        self._are_listed = False
 
     def is_doubtful(self, name: str) -> bool:
         """Return whether a device is to be read anew."""
@@ -299,7 +341,9 @@ class Lanes:
 
     def wanted(self, now: float, recipient: str = "") -> str | None:
         """Return a device of which more is to be read before it is known whose turn it is."""
-        for name, device in self._open(now):
+        self._line_up_due(now)
+        names = self._devices if recipient else [*self._short, *self._troubled()]
+        for name, device in self._open(names, now):
             if device.is_new:
                 return name
             first = self._first_of(name, device, now, recipient)
@@ -329,22 +373,30 @@ class Lanes:
 
     def first(self, now: float, recipient: str = "") -> Waiting | None:
         """Return what goes next of all devices: critical first, then the oldest; to a recipient if named."""
-        firsts = (self._first_of(name, device, now, recipient) for name, device in self._open(now))
+        self._line_up_due(now)
+        names = self._devices if recipient else self._troubled()
+        firsts = [self._first_of(name, device, now, recipient) for name, device in self._open(names, now)]
+        if not recipient:
+            firsts.append(self._first_listed(now))
         return min((first for first in firsts if first), key=_place, default=None)
 
     def next_due(self, now: float) -> float:
         """Return when a device has its next turn."""
-        times = [max(self._due(device, now), device.turn) for _, device in self._open(math.inf)]
-        return min(times, default=math.inf)
+        self._line_up_due(now)
+        if self._first_listed(now):
+            return now
+        open_ = self._open([*self._short, *self._troubled()], math.inf)
+        times = [max(self._due(device, now), device.turn) for _, device in open_]
+        return min([*times, self._next_look()])
 
     def begin(self, waiting: Waiting, now: float, *, paced: bool) -> None:
         """Note that one is claimed; the device waits for ``take_turns`` where there is a pace."""
         device = self._device(waiting.device)
         device.lane(waiting.recipient).sending.add(waiting.id)
         device.sending += 1
-        self.remove(waiting.id, now)
         if paced:
             device.turn = math.inf
+        self.remove(waiting.id, now)
 
     def take_turns(self, waiting: Waiting, turns: tuple[float, float] | None, now: float) -> None:
         """Keep when the device and the recipient of a claim that was written have their next turns."""
@@ -355,6 +407,7 @@ class Lanes:
             device.begun.appendleft(Begun(now, waiting.recipient))
             while device.begun[-1].at <= now - DAY:
                 device.begun.pop()
+        self._line_up(waiting.device, now)
 
     def end(self, claimed: Waiting, again: Waiting | None, now: float) -> None:
         """Note that a claim is over; ``again`` is what waits of it."""
@@ -367,26 +420,108 @@ class Lanes:
             self.add(again, now)
         device.line_up(claimed.recipient, now)
         device.sweep(now)
+        self._line_up(claimed.device, now)
 
     def _device(self, name: str) -> _Device:
-        return self._devices.setdefault(name, _Device())
+        if name not in self._devices:
+            self._devices[name] = _Device()
+            self._short[name] = None
+        return self._devices[name]
 
-    def _open(self, now: float) -> list[tuple[str, _Device]]:
-        """Return the devices that may send."""
-        return [
-            (name, device)
-            for name, device in self._devices.items()
-            if name in self.ours
-            and device.turn <= now
-            and device.sending < self.most
-            and not self._is_held(name)
-        ]
+    def _open(self, names: Iterable[str], now: float) -> Iterator[tuple[str, _Device]]:
+        """Yield those of some devices that may send."""
+        for name in names:
+            device = self._devices[name]
+            if name in self.ours and device.may_send(now, self._most) and not self._is_held(name):
+                yield name, device
+
+    # The lists of devices
+
+    def _begin_with(self, devices: dict[str, _Device]) -> None:
+        """Know these devices and nothing of them."""
+        self._devices = devices
+        self._short = dict.fromkeys(devices)
+        self._cut, self._ready, self._looks = set(), [], []
+
+    def _troubled(self) -> Collection[str]:
+        """Return the devices that a circuit is about, which are not on the lists."""
+        named = {circuit.device for circuit in self._circuits}
+        return self._devices.keys() if ALL in named else self._devices.keys() & named
+
+    def _line_up(self, name: str, now: float) -> None:
+        """Put a device on the lists, after a change in it."""
+        device = self._devices[name]
+        may_send = device.may_send(now, self._most)
+        first = device.first(now) if may_send else None
+        if may_send and first is None and device.end != END:
+            self._short[name] = None
+        else:
+            self._short.pop(name, None)
+        if first and device.listed != first.place:
+            heappush(self._ready, (first.place, name))
+        device.listed = first.place if first else None
+        look = self._look_of(device, now)
+        if look not in (math.inf, device.look):
+            heappush(self._looks, (look, name))
+        device.look = look
+
+    def _look_of(self, device: _Device, now: float) -> float:
+        """Return when what a device may send can change without anything being done."""
+        if device.sending >= self._most:
+            return math.inf
+        if device.turn > now:
+            return max(self._due(device, now), device.turn)
+        return device.next_look()
+
+    def _line_up_due(self, now: float) -> None:
+        """Bring the lists up to now."""
+        if not self._are_listed:
+            self._are_listed = True
+            self._ready, self._looks, self._short = [], [], {}
+            for name, device in self._devices.items():
+                device.listed, device.look = None, math.inf
+                self._line_up(name, now)
+        while self._next_look() <= now:
+            _, name = heappop(self._looks)
+            self._devices[name].look = math.inf
+            self._line_up(name, now)
+
+    def _next_look(self) -> float:
+        """Return when a device that no circuit is about is to be looked at again."""
+        while self._looks:
+            time, name = self._looks[0]
+            device = self._devices.get(name)
+            if device and device.look == time and self._is_free(name):
+                return time
+            heappop(self._looks)
+        return math.inf
+
+    def _first_listed(self, now: float) -> Waiting | None:
+        """Return what goes next of the devices that no circuit is about."""
+        while self._ready:
+            place, name = self._ready[0]
+            device = self._devices.get(name)
+            first = device.first(now) if device and device.may_send(now, self._most) else None
+            if first and first.place == place and self._is_free(name):
+                return first
+            heappop(self._ready)
+            if device and device.listed == place:
+                device.listed = None
+                if self._is_free(name):
+                    self._line_up(name, now)
+        return None
+
+    def _is_free(self, name: str) -> bool:
+        """Return whether a device is ours and no circuit is about it."""
+        return name in self.ours and not any(_holds(circuit, name) for circuit in self._circuits)
+
+    # Circuits
 
     def _is_held(self, name: str) -> bool:
         """Return whether a device cannot send, or is tried by a message that is under way."""
         return any(
             not circuit.trying or self._sends(circuit.device)
-            for circuit in self.circuits
+            for circuit in self._circuits
             if _holds(circuit, name)
         )
 
@@ -395,7 +530,7 @@ class Lanes:
         return any(device.sending for other, device in self._devices.items() if name in {other, ALL})
 
     def _is_tried(self, name: str) -> bool:
-        return any(circuit.trying for circuit in self.circuits if _holds(circuit, name))
+        return any(circuit.trying for circuit in self._circuits if _holds(circuit, name))
 
     def _first_of(self, name: str, device: _Device, now: float, recipient: str) -> Waiting | None:
         if recipient:
