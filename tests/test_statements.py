@@ -64,6 +64,7 @@ SCANS: Mapping[str, Mapping[str, str]] = {
     "WAITING": {"delivery_expiry": "the queue is counted when a device is probed, for a message about it"},
     "COUNTS": {"delivery_expiry": "the queue is counted for `status`; the index alone is read"},
     "QUEUE": {"delivery_expiry": "the queue is listed; the index alone is read to the end"},
+    "ALL_IN_STATES": {"delivery_expiry": "the same"},
     "QUEUE_IDS": {"delivery_expiry": "the same"},
     "QUEUE_COUNT": {"delivery_expiry": "the same"},
     "QUEUE_BY_RULE": {"delivery_expiry": "the queue is counted for a person"},

@@ -186,7 +186,7 @@ def _chosen(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State])
     if ids is not None:
         return tx.execute(statements.DELIVERIES, {"ids": rows.listed(ids), "states": listed}).fetchall()
     values = {"states": listed, "rule": "", "event": "", "recipients": "[]", "after": 0}
-    return tx.execute(statements.QUEUE, {**values, "most": statements.ALL}).fetchall()
+    return tx.execute(statements.ALL_IN_STATES, values).fetchall()
 
 
 def _answer_storms(tx: Transaction, then: str, event_id: str, now: float) -> None:

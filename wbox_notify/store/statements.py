@@ -19,6 +19,9 @@ ALL = 2**31 - 1
 OPEN = "state in ('queued', 'unknown', 'sending')"
 CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
 _GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
+# Of several daemons no other one changes the rows that were found before this one has committed; SQLite has
+# one writer, and reads a comment.
+_LOCKED = "/* for update */"
 _STORM = "hold in ('storm', 'rows')"
 # PostgreSQL has the items of a list as texts.
 _IDS = "id in (select cast(value as bigint) from json_each(:ids))"
@@ -31,11 +34,8 @@ where d.{CLOSED} and d.state = json_each.value
 
 # Events and decisions
 
-PUT_EVENT = """
-insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)
-on conflict (id) do nothing
-"""
-"""Keep an event, unless it is known."""
+PUT_EVENT = "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
+"""Keep an event that is not known. Where another daemon has just put it, the whole transaction is done again."""
 
 EVENTS = "select * from event where id in (select value from json_each(:ids))"
 """Find events by their ids."""
@@ -236,24 +236,26 @@ MEMORIES = "select * from memory where kind in (select value from json_each(:kin
 
 # Deliveries as plans make them
 
-PUT_DELIVERY = """
+NEXT_NUMBER = """
+select max(number) + 1 from (
+    select coalesce(max(id), 0) as number from delivery
+    union all
+    select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
+) as used
+"""
+"""Find the number of the next delivery. One that a person has read on a list never becomes that of another."""
+
+PUT_DELIVERY = f"""
 insert into delivery
     (id, key, event_id, rule, device, recipient, message, state, reason, hold, facts,
     due, created, changed, expires, lifetime, priority, on_unknown, same)
 values
-    ((
-        select max(number) + 1 from (
-            select coalesce(max(id), 0) as number from delivery
-            union all
-            select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
-        ) as used
-    ),
+    (({NEXT_NUMBER}),
     :key, :event_id, :rule, :device, :recipient, :message, :state, :reason, :hold, :facts,
     :now, :now, :now, :expires, :lifetime, :priority, :on_unknown, :same)
 on conflict (key) do nothing
 """
-"""Keep a delivery, whose number ``OF_KEY`` finds; ``returning`` costs as much as the insert itself. A number
-that a person has read on a list never becomes that of another delivery."""
+"""Keep a delivery, whose number ``OF_KEY`` finds; ``returning`` costs as much as the insert itself."""
 
 KEEP_NUMBER = """
 insert into memory (rule, kind, key, value, due) values ('-', 'number', '', cast(:id as text), null)
@@ -336,8 +338,8 @@ select min(expires) as due from delivery where {OPEN} and state <> 'sending' and
 """
 """Find when the next delivery expires."""
 
-STILL_WAITS = """
-select * from delivery where id = :id and claims = :claims and state in ('queued', 'unknown')
+STILL_WAITS = f"""
+select * from delivery where id = :id and claims = :claims and state in ('queued', 'unknown') {_LOCKED}
 """
 """Read the delivery whose turn it is, unless somebody has changed it meanwhile."""
 
@@ -383,7 +385,7 @@ and created <= :before order by id limit 200
 
 PARTS = f"""
 select * from delivery
-where {_IDS} and state in ('queued', 'expired') order by id
+where {_IDS} and state in ('queued', 'expired') order by id {_LOCKED}
 """
 """Find those of the parts of a merged text that were not decided about meanwhile."""
 
@@ -440,7 +442,7 @@ update delivery set state = 'queued', due = :now, tries = 0, failures = 0, chang
 
 _EXPIRED = f"{OPEN} and state <> 'sending' and expires <= :now and expires > :after"
 
-EXPIRES_IN_DOUBT = f"select id, unknowns from delivery where {_EXPIRED} and unknowns > 0"
+EXPIRES_IN_DOUBT = f"select id, unknowns from delivery where {_EXPIRED} and unknowns > 0 {_LOCKED}"
 """Find what expires and may have been sent."""
 
 EXPIRE = f"update delivery set state = 'expired', changed = :now where {_EXPIRED}"
@@ -488,9 +490,9 @@ limit 1
 # What a person does to the queue
 
 DELIVERIES = f"""
-select * from delivery where {_IDS} and {_STATES} order by id
+select * from delivery where {_IDS} and {_STATES} order by id {_LOCKED}
 """
-"""Find deliveries by their ids, of those in some states."""
+"""Find deliveries by their ids, of those in some states, which a person changes."""
 
 _IN_STATES = f"""
 id in (
@@ -503,6 +505,9 @@ and (:recipients = '[]' or recipient in (select value from json_each(:recipients
 
 QUEUE = f"select * from delivery where {_IN_STATES} order by id limit :most"
 """List the deliveries in some states, oldest first, of one rule, one event or some recipients if named."""
+
+ALL_IN_STATES = f"select * from delivery where {_IN_STATES} order by id {_LOCKED}"
+"""Find all of them, which a person changes."""
 
 QUEUE_IDS = f"select id from delivery where {_IN_STATES} order by id"
 """Find the ids of the same."""
@@ -526,7 +531,9 @@ where {CLOSED} and state = 'held' and {_STORM} group by event_id, rule order by 
 """
 """Find the events of which the storm guard holds messages, oldest first."""
 
-OF_STORM = f"select * from delivery where event_id = :id and state = 'held' and {_STORM} order by id"
+OF_STORM = f"""
+select * from delivery where event_id = :id and state = 'held' and {_STORM} order by id {_LOCKED}
+"""
 """Find what the storm guard holds of an event."""
 
 REQUEUE = """

@@ -1,6 +1,7 @@
 """PostgreSQL as the engine of the store: one session that writes, others that read."""
 
 import logging
+import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import migrations
-from wbox_notify.store.database import Row, T, Transaction, Values, asked
+from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values, asked
 from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements
 from wbox_notify.store.postgres.leases import SharedLeases
 from wbox_notify.store.postgres.session import SEEKS, TABLES, WritingSession, connect, explained, parameters
@@ -27,6 +28,16 @@ _WAIT = 5.0
 
 _LONGEST_DOUBT, _PAUSE = 15.0, 0.2
 """Seconds for which the fate of a commit is looked for whose session was lost, and between two tries."""
+
+_TRIES, _BREATH = 5, 0.1
+"""How often a transaction is tried that others are in the way of, and the longest pause between two tries."""
+
+_IN_THE_WAY = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,  # what was looked for in vain was put there a moment later
+    psycopg.errors.IdleInTransactionSessionTimeout,  # this process was frozen
+)
 
 _READ_ONLY = "set default_transaction_read_only = on"
 _NUMBER = "select pg_current_xact_id_if_assigned()::text as number"
@@ -82,24 +93,44 @@ class Postgres:
 
     def _commit(self, batch: Sequence[Job]) -> bool:
         with explained(self._url):
-            connection = self._begun()
-            try:
-                with connection.pipeline() as pipeline:
-                    tx = Statements(connection, pipeline)
-                    for job in batch:
-                        job.run(tx)
-                    number: str | None = tx.one(_NUMBER)["number"]
-                self._end(connection, number)
-            except Exception:
-                with suppress(psycopg.Error):
-                    connection.rollback()
-                raise
+            number = self._done(batch)
+            self._end(number)
         return number is not None
 
-    def _end(self, connection: Connection, number: str | None) -> None:
+    def _done(self, batch: Sequence[Job]) -> str | None:
+        """Do the jobs in a transaction that is still open; return its number, None where nothing changed.
+
+        Where another process was in the way, nothing is left of a transaction, and all is done once more.
+        """
+        left = _TRIES
+        while True:
+            left -= 1
+            connection = self._begun()
+            try:
+                return self._try(connection, batch)
+            except (RefusedError, psycopg.Error) as error:
+                if not left or not _may_go_well(error, connection):
+                    raise
+            time.sleep(random.uniform(0.0, _BREATH))  # noqa: S311 - so that two go apart that have met
+
+    @staticmethod
+    def _try(connection: Connection, batch: Sequence[Job]) -> str | None:
+        try:
+            with connection.pipeline() as pipeline:
+                tx = Statements(connection, pipeline)
+                for job in batch:
+                    job.run(tx)
+                number: str | None = tx.one(_NUMBER)["number"]
+        except Exception:
+            with suppress(psycopg.Error):
+                connection.rollback()
+            raise
+        return number
+
+    def _end(self, number: str | None) -> None:
         """Commit; where the session was lost over it, find out whether it came about."""
         try:
-            connection.execute("commit")
+            self._connection.execute("commit")
         except psycopg.OperationalError:
             if number is None or not self._came_about(number):
                 raise
@@ -188,6 +219,12 @@ class PostgresReader:
     def _rows(self, statement: str, values: Row) -> list[Row]:
         with self._pool.connection() as connection:
             return [*Statements(connection).execute(statement, values).fetchall()]
+
+
+def _may_go_well(error: Exception, connection: Connection) -> bool:
+    """Return whether a transaction that was not committed may go well when all of it is done again."""
+    cause = error.__cause__ if isinstance(error, RefusedError) else error
+    return connection.closed or isinstance(cause, _IN_THE_WAY)
 
 
 def _configure(connection: Connection) -> None:

@@ -39,6 +39,11 @@ _ENCODING = "select current_setting('server_encoding') as encoding"
 _COMMIT_MEANS_DISK = """
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'
 """
+# A process that is frozen within a transaction must not keep rows locked that others wait for.
+_LONGEST_PAUSE = """
+select set_config('idle_in_transaction_session_timeout', '5s', false)
+where current_setting('idle_in_transaction_session_timeout') = '0'
+"""
 _SESSION = "select pid, backend_start as begun from pg_stat_activity where pid = pg_backend_pid()"
 _END_SESSION = """
 select pg_terminate_backend(pid, 5000) from pg_stat_activity where pid = :pid and backend_start = :begun
@@ -103,6 +108,7 @@ class WritingSession:
                 tx.execute(_END_SESSION, self._last)
             self._last = tx.one(_SESSION)
             tx.execute(_COMMIT_MEANS_DISK)
+            tx.execute(_LONGEST_PAUSE)
         except BaseException:
             connection.close()
             raise
