@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
-import turns
 from databases import Postgres
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.model.deliveries import STUCK, WAITING, Hold, Plan, PlannedMessage, State
+from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State, Waiting
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Outcome
@@ -88,6 +87,7 @@ def test_an_event_that_several_put_at_once_is_new_for_exactly_one(
 
 def test_who_reads_on_in_the_queue_while_several_write_it_misses_nothing(stores: list[Store]) -> None:
     written = threading.Event()
+
     def read() -> list[int]:
         found: list[int] = []
         while True:
@@ -120,11 +120,11 @@ def test_a_message_that_several_put_under_one_key_is_one_and_another_one_waits_f
         plans = {id(store): a_plan(name, name, text) for store, text in zip(stores, "aab", strict=True)}
         queued = at_once(stores, lambda store, plans=plans: store.put_plans([plans[id(store)]], 1.0).result())  # type: ignore[misc]
         assert sorted(map(len, queued)) == [0, 0, 1]
-        deliveries = stores[0].deliveries_of_event(name)
+        deliveries = stores[0].deliveries(name)
         assert [delivery.hold for delivery in deliveries] == [None, Hold.SAME_KEY]
-        assert {delivery.message.message for delivery in deliveries if isinstance(delivery.message, Text)} == {
-            *"ab"
-        }
+        assert {
+            delivery.message.message for delivery in deliveries if isinstance(delivery.message, Text)
+        } == {*"ab"}
 
 
 def test_what_one_claims_while_another_drops_it_is_either_sent_or_dropped(stores: list[Store]) -> None:
@@ -134,7 +134,7 @@ def test_what_one_claims_while_another_drops_it_is_either_sent_or_dropped(stores
         [number] = claimer.put_message(an_event(name), a_plan(name, name), 1.0).result()
         [waiting] = claimer.waiting_of([number])
 
-        def change(store: Store, number: int = number, waiting=waiting) -> bool:  # type: ignore[no-untyped-def]
+        def change(store: Store, number: int = number, waiting: Waiting = waiting) -> bool:
             if store is dropper:
                 return bool(store.drop([number], 2.0).result())
             [claimed] = store.turn_over([], [Claim(waiting)], 2.0, UNLIMITED).result().claimed
@@ -158,7 +158,10 @@ def test_two_that_wait_for_each_other_both_come_through(stores: list[Store]) -> 
     def open_both(tx: Transaction, *devices: str) -> None:
         runs.append(devices[0])
         for place, device in enumerate(devices):
-            tx.execute(statements.OPEN_CIRCUIT, {"device": device, "reason": Outcome.NOT_READY, "until": 9.0, "now": 1.0})
+            tx.execute(
+                statements.OPEN_CIRCUIT,
+                {"device": device, "reason": Outcome.NOT_READY, "until": 9.0, "now": 1.0},
+            )
             tx.execute(statements.TRY_CIRCUIT, {"device": device}).rowcount  # noqa: B018 - is done when that is known
             if not place and runs.count(devices[0]) == 1:
                 both.wait(30)

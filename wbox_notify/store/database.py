@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
 from wbox_notify.errors import StoreError
+from wbox_notify.store.news import News
 
 if TYPE_CHECKING:
     from wbox_notify.store.leases import Leases
@@ -42,6 +43,9 @@ class Transaction(Protocol):
 
     def executemany(self, statement: str, rows: Iterable[Row], /) -> object:
         """Run a statement once for each row."""
+
+    def tell(self, news: News, /) -> None:
+        """Let other daemons hear what has changed, once it is committed."""
 
 
 class Readable(Protocol):
@@ -82,6 +86,13 @@ class Database(Readable, Protocol):
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function after each commit that changed something, from the thread that writes."""
+
+    def follow(self, heard: Callable[[News], None]) -> None:
+        """Call a function, which must not wait, with what other daemons have changed from now on."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which all daemons of the store go: it gives seconds since the epoch."""
 
 
 def asked(values: Row) -> Row:

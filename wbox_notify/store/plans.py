@@ -27,6 +27,7 @@ from wbox_notify.model.texts import Wording
 from wbox_notify.store import claims, rows, statements
 from wbox_notify.store.database import Row, Transaction
 from wbox_notify.store.files import see
+from wbox_notify.store.news import News
 
 _STORM_ANSWERED = 90 * 86400.0
 """Seconds for which the answer to a storm holds, also for rows that are tried again."""
@@ -149,6 +150,7 @@ def _put_delivery(tx: Transaction, planned: PlannedMessage, event_id: str, now: 
 
 def requeue(tx: Transaction, ids: Sequence[int] | None, states: Sequence[State], now: float) -> list[int]:
     """Put deliveries in the given states back into the queue; all of them where ids is None."""
+    tx.tell(News(events=True))  # some may lose their plans
     chosen = _chosen(tx, ids, states)
     if ids is None and State.HELD in states:
         _answer_storms(tx, "released", "", now)
@@ -204,6 +206,7 @@ def _requeue(tx: Transaction, row: Row, now: float) -> bool:
 
 def plan_again(tx: Transaction, ids: Sequence[str]) -> int:
     """Let events be planned once more; return how many there are."""
+    tx.tell(News(events=True))
     return sum(tx.execute(statements.PLAN_AGAIN, {"id": event_id}).rowcount for event_id in ids)
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values
 from wbox_notify.store.integrity import Identity, Owner, UnsoundError, suspicious
 from wbox_notify.store.leases import Alone
 from wbox_notify.store.migrations import MIGRATIONS
+from wbox_notify.store.news import News
 from wbox_notify.store.writer import Job, Writer
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,14 @@ class Sqlite:
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function after each commit that changed something, from the thread that writes."""
         self._writer.listen(heard)
+
+    def follow(self, heard: Callable[[News], None]) -> None:
+        """Do nothing: there are no others."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """That of the machine."""
+        return time.time
 
     def close(self) -> None:
         """Commit what is queued, then give up the file."""
@@ -124,6 +134,13 @@ class Sqlite:
             self._connection.close()
             self._connection = _open_for_writing(self._path, look=True)
             self._broken = False
+
+
+class _Writing(sqlite3.Connection):
+    """A connection that writes."""
+
+    def tell(self, news: News, /) -> None:
+        """Tell nobody: there are no others."""
 
 
 class SqliteReader:
@@ -247,10 +264,14 @@ def _hint(error: sqlite3.Error | OSError) -> str | None:
     return next((hint for code, hint in _HINTS.items() if name.startswith(code)), None)
 
 
-def _open_for_writing(path: Path, *, look: bool) -> sqlite3.Connection:
+def _open_for_writing(path: Path, *, look: bool) -> _Writing:
     """Open the file that is there; ``look`` reads the whole of it first."""
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=_Writing,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("pragma journal_mode = wal")

@@ -35,7 +35,7 @@ where d.{CLOSED} and d.state = json_each.value
 # Events and decisions
 
 PUT_EVENT = "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
-"""Keep an event that is not known. Where another daemon has just put it, the whole transaction is done again."""
+"""Keep an event that is not known; where another daemon has just put it, the transaction is done again."""
 
 EVENTS = "select * from event where id in (select value from json_each(:ids))"
 """Find events by their ids."""
@@ -243,7 +243,7 @@ select max(number) + 1 from (
     select cast(value as bigint) from memory where rule = '-' and kind = 'number' and key = ''
 ) as used
 """
-"""Find the number of the next delivery. One that a person has read on a list never becomes that of another."""
+"""Find the next number of a delivery. One that a person has read on a list never becomes that of another."""
 
 PUT_DELIVERY = f"""
 insert into delivery

@@ -19,9 +19,10 @@ from wbox_notify.model.pace import DAY, Begun, Pace
 from wbox_notify.store import claims, plans, rows, statements
 from wbox_notify.store.arrivals import Arrivals
 from wbox_notify.store.claims import Claim, Turnover
-from wbox_notify.store.database import Database, Row, T, Transaction
+from wbox_notify.store.database import Database, Row, T, Transaction, Values
 from wbox_notify.store.files import Files
 from wbox_notify.store.leases import Turn, lease_of
+from wbox_notify.store.news import NOTHING, News
 from wbox_notify.store.queries import Queries
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ Changed = list[Delivery] | list[int] | int
 """What was put into the queue; or the ids of what was changed in it; or how many were, whichever."""
 
 Change = Future[list[Delivery]] | Future[list[int]] | Future[int]
-_Change = TypeVar("_Change", bound=Change)
+_Changed = TypeVar("_Changed", list[Delivery], list[int], int)
 
 
 class Store(Queries):
@@ -58,10 +59,32 @@ class Store(Queries):
         self.leases = database.leases
         self.arrivals = Arrivals(self.unplanned)
         self._heard: Callable[[Change], None] = lambda _change: None
+        self._seen: Callable[[], None] = lambda: None
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which all daemons of the store go: it gives seconds since the epoch."""
+        return self._database.clock
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function, which must not wait, after each change that is on disk."""
+        self._seen = heard
         self._database.listen(heard)
+
+    def follow_others(self, wake: Callable[[], None]) -> None:
+        """Take note from now on of what other daemons change, and wake those who wait for changes."""
+        self._database.follow(partial(self._hear, wake))
+
+    def _hear(self, wake: Callable[[], None], news: News) -> None:
+        if news.events:
+            self.arrivals.doubt()
+        if news.queue is None:
+            self._heard(_done(0))
+        elif news.queue:
+            self._heard(_done(sorted(news.queue)))
+        if news != NOTHING:
+            wake()
+        self._seen()
 
     def put_events(
         self,
@@ -128,7 +151,7 @@ class Store(Queries):
         Return the deliveries that it puts into the queue, new ones and those that a storm held until now.
         With it ends the ``turn`` of the planner; the future raises LateError where it had ended before.
         """
-        return self._queue(self._database.write(self._put_plans, made, now, turn))
+        return self._queue(self._put_plans, made, now, turn)
 
     def _put_plans(
         self, tx: Transaction, made: Sequence[Plan], now: float, turn: Turn | None
@@ -139,7 +162,7 @@ class Store(Queries):
 
     def put_message(self, event: Event, plan: Plan, now: float) -> Future[list[int]]:
         """Keep an event together with its plan; return the ids of its deliveries."""
-        return self._queue(self._database.write(plans.put_message, event, plan, now))
+        return self._queue(plans.put_message, event, plan, now)
 
     def follow_queue(self, heard: Callable[[Change], None]) -> None:
         """Call a function, which must not wait, with each change of the queue but those of a turnover.
@@ -148,7 +171,9 @@ class Store(Queries):
         """
         self._heard = heard
 
-    def _queue(self, change: _Change) -> _Change:
+    def _queue(self, work: Callable[[Transaction, *Values], _Changed], *values: *Values) -> Future[_Changed]:
+        """Change the queue, and let those hear of it who follow it, here and elsewhere."""
+        change = self._database.write(_told, work, *values)
         self._heard(change)
         return change
 
@@ -248,7 +273,7 @@ class Store(Queries):
 
         Where one has no message, since its rule failed, the rule follows again what failed, and that alone.
         """
-        return self._queue(self._doubtful(self._database.write(plans.requeue, ids, states, now)))
+        return self._doubtful(self._queue(plans.requeue, ids, states, now))
 
     def plan_again(self, ids: Sequence[str]) -> Future[int]:
         """Let events be planned once more; return how many. What they have made already is not made twice."""
@@ -260,15 +285,15 @@ class Store(Queries):
 
     def release_event(self, event_id: str, now: float) -> Future[int]:
         """Let go all that the storm guard holds of one event; return how many."""
-        return self._queue(self._database.write(plans.release_event, event_id, now))
+        return self._queue(plans.release_event, event_id, now)
 
     def drop_event(self, event_id: str, now: float) -> Future[int]:
         """Cancel all that the storm guard holds of one event; return how many."""
-        return self._queue(self._database.write(plans.drop_event, event_id, now))
+        return self._queue(plans.drop_event, event_id, now)
 
     def drop(self, ids: Sequence[int] | None, now: float) -> Future[list[int]]:
         """Cancel deliveries that are waiting or stuck; all of them where ids is None."""
-        return self._queue(self._database.write(plans.drop, ids, now))
+        return self._queue(plans.drop, ids, now)
 
     def bridge_gap(self, now: float) -> Future[float]:
         """At the start, let what waits not count the time since the last look, where it may not have passed.
@@ -306,6 +331,26 @@ def _followed(first: Future[T], then: Callable[[Future[T]], None]) -> Future[T]:
 
     first.add_done_callback(follow)
     return second
+
+
+def _done(result: T) -> Future[T]:
+    done: Future[T] = Future()
+    done.set_result(result)
+    return done
+
+
+def _told(tx: Transaction, work: Callable[[Transaction, *Values], _Changed], *values: *Values) -> _Changed:
+    """Do some work that changes the queue, and tell other daemons of it."""
+    changed = work(tx, *values)
+    if changed:
+        tx.tell(News(_ids(changed)))
+    return changed
+
+
+def _ids(changed: Changed) -> frozenset[int] | None:
+    if isinstance(changed, int):
+        return None
+    return frozenset(change if isinstance(change, int) else change.id for change in changed)
 
 
 def _note_kept(events: Sequence[Event], kept: Future[list[bool]]) -> None:

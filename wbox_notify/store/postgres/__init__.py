@@ -16,7 +16,10 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import migrations
 from wbox_notify.store.database import RefusedError, Row, T, Transaction, Values, asked
+from wbox_notify.store.news import News, together
+from wbox_notify.store.postgres.clock import ServerClock
 from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements
+from wbox_notify.store.postgres.hearing import Hearing
 from wbox_notify.store.postgres.leases import SharedLeases
 from wbox_notify.store.postgres.session import SEEKS, TABLES, WritingSession, connect, explained, parameters
 from wbox_notify.store.postgres.upgrade import migrate
@@ -65,6 +68,10 @@ class Postgres:
             except BaseException:
                 self._connection.close()
                 raise
+        self.clock = ServerClock()
+        with explained(url):
+            self.clock.look(self._connection)
+        self._hearing = Hearing(url, self.clock)
         self._reader = PostgresReader(url)
         self._writer = Writer(self._commit)
         self.leases = SharedLeases(url, self)
@@ -82,12 +89,22 @@ class Postgres:
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call a function after each commit that changed something, from the thread that writes."""
-        self._writer.listen(heard)
+
+        def changed() -> None:
+            self._hearing.changed()
+            heard()
+
+        self._writer.listen(changed)
+
+    def follow(self, heard: Callable[[News], None]) -> None:
+        """Call a function, which must not wait, with what other daemons have changed from now on."""
+        self._hearing.start(heard)
 
     def close(self) -> None:
         """Commit what is queued, then let others take over."""
         self._writer.close()
         self.leases.close()
+        self._hearing.close()
         self._reader.close()
         self._connection.close()
 
@@ -113,13 +130,14 @@ class Postgres:
                     raise
             time.sleep(random.uniform(0.0, _BREATH))  # noqa: S311 - so that two go apart that have met
 
-    @staticmethod
-    def _try(connection: Connection, batch: Sequence[Job]) -> str | None:
+    def _try(self, connection: Connection, batch: Sequence[Job]) -> str | None:
         try:
             with connection.pipeline() as pipeline:
                 tx = Statements(connection, pipeline)
                 for job in batch:
                     job.run(tx)
+                if tx.news:
+                    self._hearing.tell(tx, together(tx.news))
                 number: str | None = tx.one(_NUMBER)["number"]
         except Exception:
             with suppress(psycopg.Error):

@@ -16,6 +16,7 @@ from wbox_notify.model.texts import Wording
 from wbox_notify.store import statements
 from wbox_notify.store.database import RefusedError, Row
 from wbox_notify.store.migrations import MIGRATIONS
+from wbox_notify.store.news import News
 
 Connection = psycopg.Connection[DictRow]
 
@@ -78,11 +79,19 @@ class Statements:
     """A connection that takes the statements of the store.
 
     In a pipeline they are on their way before the one before is answered: only who asks for rows waits.
+
+    Attributes:
+        news: What other daemons are to hear when all is committed.
     """
 
     def __init__(self, connection: Connection, pipeline: psycopg.Pipeline | None = None) -> None:
+        self.news: list[News] = []
         self._connection = connection
         self._pipeline = pipeline
+
+    def tell(self, news: News) -> None:
+        """Let other daemons hear what has changed, once it is committed."""
+        self.news.append(news)
 
     def execute(self, statement: str, values: Row = _NO_VALUES, /) -> "_Result":
         """Run one statement."""
