@@ -86,10 +86,15 @@ class Daemon:
         self._endpoint_file = settings.data_dir / ENDPOINT
         self._reloading = threading.Lock()
         self._live = Live(project)
+        self._clock = self._store.clock
         self._media = MediaFiles(
-            self._live, self._store.standings, serving=True, events=self._store.events_by_id
+            self._live,
+            self._store.standings,
+            serving=True,
+            events=self._store.events_by_id,
+            clock=self._clock,
         )
-        self._metrics = Metrics(self._live, self._store)
+        self._metrics = Metrics(self._live, self._store, self._clock)
         self.control = Control(self._store, self._wake, self._media.keep)
         self._devices = Devices(self._live, linked=self._probe)
         self._unwanted = UnwantedFiles(self._live)
@@ -101,6 +106,7 @@ class Daemon:
             self._live,
             publish=self._media.publish,
             fallback=self._fallback,
+            clock=self._clock,
             observer=self._attempted,
             turned=partial(on_turn, "dispatch"),
         )
@@ -109,6 +115,7 @@ class Daemon:
             self._store,
             rows=RowFiles(),
             keep=self._media.keep,
+            clock=self._clock,
             observer=self._planned,
             turned=partial(on_turn, "planner"),
         )
@@ -117,6 +124,7 @@ class Daemon:
             lambda: self._live.project.settings.history,
             may=lambda: self._dispatcher.does_chores,
             sweep=self._media.sweep,
+            clock=self._clock,
         )
         self._watcher = ProjectWatcher(settings.folder, changed=self.reload_and_log, report=log.warning)
         self._files, self._schedules = self._sources()
@@ -133,6 +141,7 @@ class Daemon:
     def start(self) -> None:
         """Begin with what is open, then take what comes."""
         self._write_endpoint()
+        self._store.follow_others(self._wake)
         self._dispatcher.start()
         self._planner.start()
         self._devices.start()
@@ -145,7 +154,7 @@ class Daemon:
         self._unwanted.start()
         self._housekeeping.start()
         if self._broken:
-            self._fallback.trouble(_PROJECT, self._what_is_broken(), time.time())
+            self._fallback.trouble(_PROJECT, self._what_is_broken(), self._clock())
         else:
             self._keep()
 
@@ -212,7 +221,7 @@ class Daemon:
     def _mend(self) -> None:
         """Take note that no file of the project has an error."""
         if self._broken:
-            self._fallback.trouble(_PROJECT, reasons.notice("mended"), time.time())
+            self._fallback.trouble(_PROJECT, reasons.notice("mended"), self._clock())
         self._broken = ()
         self._keep()
 
@@ -250,17 +259,21 @@ class Daemon:
             self._live.project, self._store, wake=self._planner.wake, report=log.warning, alarm=self._alarm
         )
         schedules = ScheduleSource(
-            self._live.project.timetables(), last=self._last, emit=self._accept_times, report=log.warning
+            self._live.project.timetables(),
+            last=self._last,
+            emit=self._accept_times,
+            report=log.warning,
+            clock=self._clock,
         )
         return files, schedules
 
     def _alarm(self, about: str, problem: str | None) -> None:
-        self._fallback.trouble(about, problem, time.time())
+        self._fallback.trouble(about, problem, self._clock())
 
     def _serve(self, settings: Settings, *, needed: bool) -> Server:
         """Return the server; where its address is taken and no webhook is needed there, at a free port."""
         host, port = settings.listen
-        refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, time.time()))
+        refusals = Refusals(lambda event, plan: self._store.put_message(event, plan, self._clock()))
         names = ("127.0.0.1", "localhost", "[::1]", host)
         hosts = PageHosts(names, lambda: self._live.project.settings.public_url)
         self._door = Door(settings.data_dir / CONSOLE_PASSWORD, hosts)
@@ -273,6 +286,7 @@ class Daemon:
             problems=lambda: self._problems,
             unwanted=lambda: [folder._asdict() for folder in self._unwanted.found()],
             refusals=refusals,
+            clock=self._clock,
         )
         app = application(
             control=self.control,
@@ -302,7 +316,7 @@ class Daemon:
         return self._live.project.hooks.get(path)
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
-        on_disk = self._store.put_events(events, time.time())
+        on_disk = self._store.put_events(events, self._clock())
         on_disk.add_done_callback(lambda _done: self._planner.wake())
         return on_disk
 
@@ -310,7 +324,7 @@ class Daemon:
         memories = [
             Memory(rule=rule, kind=_MARK, key="", value=mark._asdict()) for rule, mark in marks.items()
         ]
-        self._store.put_events(events, time.time(), memories).result()
+        self._store.put_events(events, self._clock(), memories).result()
         self._planner.wake()
 
     def _last(self, rule: str) -> Mark | None:

@@ -1,6 +1,5 @@
 """File intake: what comes into the watched folders is kept in the store, and archived afterwards."""
 
-import time
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
@@ -41,7 +40,7 @@ class FileIntake:
         self._source = FileSource(
             watches(project, self), known=store.files.known, emit=self._keep, report=report, alarm=alarm
         )
-        self._archive = Archive(project, store.files, report=report, alarm=alarm)
+        self._archive = Archive(project, store.files, report=report, alarm=alarm, clock=store.clock)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -63,7 +62,7 @@ class FileIntake:
 
     def begun(self, rules: Sequence[str], root: Path) -> None:
         """Note that these rules have listed a folder now. Raises StoreError."""
-        now = time.time()
+        now = self._store.clock()
         memories = [Memory(rule=rule, kind=_BEGUN, key=str(root), value={"at": now}) for rule in rules]
         if memories:
             self._store.put_events([], now, memories).result()
@@ -75,7 +74,7 @@ class FileIntake:
             for event in events
         }
         states = {version: by_id.get(version.id, FileState.IGNORED) for version in versions}
-        self._store.put_events(events, time.time(), files=states).result()
+        self._store.put_events(events, self._store.clock(), files=states).result()
         self._wake()
 
 

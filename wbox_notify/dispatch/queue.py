@@ -1,6 +1,5 @@
 """Actions on the queue, with or without a running daemon."""
 
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -87,7 +86,7 @@ class Control:
 
     def queue(self, action: Action, ids: Sequence[int] | None) -> list[int]:
         """Apply an action to deliveries, to all that it fits where ids is None; return the ids it changed."""
-        now = time.time()
+        now = self._store.clock()
         if action is Action.DROP:
             changed = self._store.drop(ids, now).result()
         else:
@@ -97,13 +96,13 @@ class Control:
 
     def release_event(self, event_id: str) -> int:
         """Release what the storm guard holds of one event; return how many messages."""
-        released = self._store.release_event(event_id, time.time()).result()
+        released = self._store.release_event(event_id, self._store.clock()).result()
         self._wake()
         return released
 
     def drop_event(self, event_id: str) -> int:
         """Drop what the storm guard holds of one event; return how many messages."""
-        dropped = self._store.drop_event(event_id, time.time()).result()
+        dropped = self._store.drop_event(event_id, self._store.clock()).result()
         self._wake()
         return dropped
 
@@ -115,7 +114,7 @@ class Control:
 
     def accept(self, event: Event) -> bool:
         """Keep an event; False if it was known before."""
-        [new] = self._store.put_events([event], time.time()).result()
+        [new] = self._store.put_events([event], self._store.clock()).result()
         self._wake()
         return new
 
@@ -127,7 +126,7 @@ class Control:
         Raises:
             MessageError: its file cannot be sent.
         """
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(self._store.clock(), UTC)
         event = Event(id=f"send:{uuid.uuid4().hex}", type="send", at=now, data=dump(message))
         planned = PlannedMessage(
             key=f"{event.id}:send:0:{message.recipient}",

@@ -300,8 +300,10 @@ class Store(Queries):
 
         A clock that was behind then may have been set right while nothing ran. It counts as behind from when
         it goes back until it shows again what it had shown, or has run for a day. Returns the seconds that
-        do not count.
+        do not count. The clock that several daemons share is right, and nothing follows it.
         """
+        if self.leases.is_shared:
+            return _done(0.0)
         return self._database.write(_bridge_gap, now)
 
     def clock_was_set(self, step: Step) -> Future[int]:
@@ -309,8 +311,10 @@ class Store(Queries):
 
         What an earlier clock wrote that was ahead counts from now; returns how many rows that were. A row
         tells by its own stamp by which clock it was written, so that rows from before and after a step can
-        stand side by side.
+        stand side by side. The clock that several daemons share is right, and nothing follows it.
         """
+        if self.leases.is_shared:
+            return _done(0)
         return self._database.write(_follow_clock, step)
 
     def prune(self, before: float, most: int) -> Future[int]:
