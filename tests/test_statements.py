@@ -55,6 +55,7 @@ GIVEN = {
 """What a statement makes itself, of rows that it has found."""
 
 SMALL = {
+    "daemon": "a row for each daemon of a day",
     "circuit": "a row for each device that cannot send",
     "turn": "a row for each recipient within its pace",
     "delivery_sending": "four deliveries for each device at most",
@@ -258,7 +259,7 @@ def test_no_statement_stands_outside_of_its_file() -> None:
 def test_only_an_engine_knows_its_database(path: Path) -> None:
     text = path.read_text("utf-8")
     assert ("import sqlite3" in text) == (path.stem == "sqlite")
-    assert ("import psycopg" in text) == (path.parent.stem == "postgres")
+    assert "import psycopg" not in text or path.parent.stem == "postgres"
 
 
 def test_the_schema_says_what_the_migrations_make(database: sqlite3.Connection) -> None:

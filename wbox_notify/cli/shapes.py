@@ -228,11 +228,24 @@ class Unwanted(Shape):
     """the names of some"""
 
 
+class Sharing(Shape):
+    """A daemon that shares the store with others."""
+
+    host: str
+    """the machine that it runs on"""
+    version: str
+    """its version of wbox_notify"""
+    since: datetime
+    """since when it runs"""
+
+
 class Status(Shape):
     """The daemon, the device and the queue."""
 
     daemon: bool
     """whether the daemon answers"""
+    daemons: list[Sharing]
+    """the daemons that live and share the store; none where a store has one alone"""
     rules: int
     """rules in use"""
     errors: int

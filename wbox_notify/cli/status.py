@@ -48,16 +48,20 @@ def status(config: Path | None, as_json: bool) -> int:
     project = usable(open_project(config))
     running = daemon_answers(project.settings.data_dir)
     device, code = _device(project, running=running)
-    queue = _queue(project)
+    queue, daemons = _stored(project)
     files = unwanted(project, _FILES_WITHIN)
     wrong = len(errors(project.problems))
     if as_json:
         rules = {"rules": len(project.rules), "errors": wrong}
         folders = [folder._asdict() for folder in files]
-        say_json({"daemon": running, **rules, "device": device, "queue": queue, "unwanted": folders})
+        what = {"daemon": running, "daemons": daemons, **rules}
+        say_json({**what, "device": device, "queue": queue, "unwanted": folders})
     else:
         state = _("running") if running else _("not running: start it with wbox-notify run")
         _say(_("daemon"), state)
+        if daemons:
+            named = ", ".join(f"{printable(daemon['host'])} ({daemon['version']})" for daemon in daemons)
+            _say(_("shared by"), named)
         _say(_("rules"), _("{number} in {folder}", number=len(project.rules), folder=project.settings.folder))
         if wrong:
             broken = plural("{number} error", "{number} errors", wrong)
@@ -87,11 +91,12 @@ def _device(project: Project, *, running: bool) -> tuple[dict[str, Any], int]:
     return {"ready": sight["ready"], "text": text}, sight["exit"]
 
 
-def _queue(project: Project) -> dict[str, Any]:
+def _stored(project: Project) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what is in the queue, and the daemons that share the store."""
     past = open_history(project.settings.store)
     if past is None:
         nothing = {"waiting": 0, "stuck": {}, "sent_24h": 0, "repeated_24h": 0, "oldest": None}
-        return {**nothing, "circuits": [], "silent": {}}
+        return {**nothing, "circuits": [], "silent": {}}, []
     counts, yesterday = past.counts((*OPEN, *STUCK)), time.time() - _DAY
     oldest = past.oldest_waiting()
     queue = {
@@ -106,8 +111,9 @@ def _queue(project: Project) -> dict[str, Any]:
         ],
         "silent": {memory.rule: iso(memory.due or 0.0) for memory in past.memories([SilenceState.KIND])},
     }
+    daemons = [{**row, "since": iso(row["since"])} for row in past.daemons()]
     past.close()
-    return queue
+    return queue, daemons
 
 
 def _print_queue(queue: dict[str, Any]) -> None:

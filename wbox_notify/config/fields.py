@@ -43,6 +43,16 @@ def matching(pattern: str, message: str, hint: str) -> BeforeValidator:
     return parsed(read, schema=Annotated[str, Field(pattern=f"^{pattern}$")])
 
 
+HostName = Annotated[
+    str,
+    matching(
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,253}",
+        "{text} cannot be the name of a machine",
+        "it has letters, digits, `.`, `_` and `-`",
+    ),
+]
+
+
 def _contextual(read: Callable[[str, Context], Any]) -> BeforeValidator:
     """Return the validator of a text that a function reads in its context."""
 

@@ -1,6 +1,7 @@
 """Settings: one line each, with its type, its key in ``wbox-notify.yaml``, its default and its variable."""
 
 import dataclasses
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,6 +165,12 @@ class Settings:
         Wording("`sqlite:///PATH` or `postgresql://…`; else a file in the data folder"),
         "WBOX_STORE",
     )
+    host: fields.HostName | None = at(
+        "host",
+        None,
+        Wording("the name of this machine among those that share a store; else its own"),
+        "WBOX_HOST",
+    )
     history: fields.History = at(
         "history", "90d", Wording("how long finished things are kept"), "WBOX_HISTORY"
     )
@@ -194,6 +201,11 @@ class Settings:
     link_key: bytes = field(default=b"", repr=False)
     own: Own = field(default_factory=Own, repr=False)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def host_name(self) -> str:
+        """The name of this machine among those that share a store."""
+        return self.host or socket.gethostname()
 
     @property
     def lends_files(self) -> bool:

@@ -28,7 +28,7 @@ from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
-from wbox_notify.model import reasons
+from wbox_notify.model import reasons, signed_links
 from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer
@@ -83,6 +83,7 @@ class Daemon:
         self._store = open_store(settings.store)
         self._token = secrets.token_urlsafe(24)
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
+        self._store.leases.introduce(settings.host_name, signed_links.fingerprint(self._link_key))
         self._endpoint_file = settings.data_dir / ENDPOINT
         self._reloading = threading.Lock()
         self._live = Live(project)
@@ -140,6 +141,7 @@ class Daemon:
 
     def start(self) -> None:
         """Begin with what is open, then take what comes."""
+        self._store.leases.join()
         self._write_endpoint()
         self._store.follow_others(self._wake)
         self._dispatcher.start()

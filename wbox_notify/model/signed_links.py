@@ -28,6 +28,11 @@ def token(key: bytes, kind: str, value: str) -> str:
     return base64.b32encode(signature + content).decode("ascii").rstrip("=").lower()
 
 
+def fingerprint(key: bytes) -> str:
+    """Return by what keys are told apart; it says nothing of the key itself."""
+    return hmac.digest(key, b"fingerprint", "sha256")[:_SIGNATURE_SIZE].hex()
+
+
 def read(key: bytes, text: str) -> tuple[str, str] | None:
     """Return the kind and the value of a token, or None unless it was made with this key."""
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from wbox_notify.errors import StoreError
+from wbox_notify.errors import Exit, StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Transaction
 
@@ -59,6 +59,13 @@ class Turn(NamedTuple):
     number: int
 
 
+class StrangerError(StoreError):
+    """A daemon cannot join the others: it would not understand what they sign."""
+
+    retry = False
+    exit_code = Exit.INVALID
+
+
 class LateError(StoreError):
     """Another daemon may do by now what this one was about to do; nothing of it was written."""
 
@@ -74,6 +81,9 @@ class Leases(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether there may be other daemons at all."""
+
+    def introduce(self, host: str, link: str, /) -> None:
+        """Say, before this daemon joins, on which host it runs and by what its key of links is told apart."""
 
     def join(self) -> str:
         """Count as a daemon from now on; return the id by which this one holds leases at this moment.
@@ -111,6 +121,9 @@ class Alone:
     """The leases of a store that one process alone writes: it holds all of them, and nothing is written."""
 
     is_shared = False
+
+    def introduce(self, _host: str, _link: str) -> None:
+        """Tell nobody."""
 
     def join(self) -> str:
         """Return the id of the only one."""

@@ -253,6 +253,10 @@ class Queries:
         """Return the devices that cannot send."""
         return [rows.circuit(row) for row in self._database.read(statements.CIRCUITS)]
 
+    def daemons(self) -> list[Row]:
+        """Return host, version and beginning of the daemons that share the store; none where one is alone."""
+        return self._database.read(statements.DAEMONS)
+
     def last_event(self) -> int:
         """Return the number of the newest event, 0 where there is none."""
         return int(self._database.read(statements.LAST_EVENT)[0]["seq"])

@@ -979,6 +979,14 @@ LOWER = (
     LOWER_EVENTS,
 )
 
+# Daemons
+
+DAEMONS = """
+select host, version, since from daemon where until > (julianday('now') - 2440587.5) * 86400.0
+order by since, id
+"""
+"""Find the daemons that share the store and live, for ``status``."""
+
 # A whole store
 
 TABLES: Mapping[str, Sequence[str]] = {

@@ -15,8 +15,9 @@ from wbox_notify import __version__
 from wbox_notify.errors import StoreError
 from wbox_notify.model.clock import steady
 from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Database, Row, Transaction
-from wbox_notify.store.leases import Daemon, LateError, Turn
+from wbox_notify.store.leases import Daemon, LateError, StrangerError, Turn
 from wbox_notify.store.postgres.dialect import Connection, Statements
 from wbox_notify.store.postgres.session import connect, explained
 from wbox_notify.store.rows import listed
@@ -36,13 +37,16 @@ _CLOCK = "extract(epoch from clock_timestamp())::double precision"
 _LIVES = f"d.until > {_CLOCK}"
 
 _BEGIN = f"""
-insert into daemon (id, host, version, since, until)
-values (:id, :host, :version, {_CLOCK}, {_CLOCK} + :term)
+insert into daemon (id, host, version, since, until, link)
+values (:id, :host, :version, {_CLOCK}, {_CLOCK} + :term, :link)
 """
 # Who is late does not come back to life: others may hold by now what it held.
 _RENEW = f"update daemon d set until = {_CLOCK} + :term where id = :id and {_LIVES} returning id"
 _END = "delete from daemon where id = :id"
 _FORGET_DEAD = f"delete from daemon where until < {_CLOCK} - :day"
+_STRANGER = f"""
+select host from daemon d where {_LIVES} and link not in ('', :link) and :link <> '' order by since limit 1
+"""
 _LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
 
 _MAKE = """
@@ -110,16 +114,22 @@ class SharedLeases:
         self._steady = steady
         self._run = uuid4().hex
         self._numbers = itertools.count(1)
+        self._host, self._link = socket.gethostname(), ""
         self._term = _Term("", 0.0)
         self._joining = threading.Lock()
         self._session: Connection | None = None
         self._heart = PeriodicThread("heartbeat", self._beat, "leases are not renewed", delay=_EVERY)
+
+    def introduce(self, host: str, link: str) -> None:
+        """Say, before this daemon joins, on which host it runs and by what its key of links is told apart."""
+        self._host, self._link = host, link
 
     def join(self) -> str:
         """Count as a daemon from now on; return the id by which this one holds leases at this moment.
 
         Raises:
             StoreError: the database cannot be asked.
+            StrangerError: the daemons that live have another key.
         """
         with self._joining:
             if not self._term.id:
@@ -192,9 +202,21 @@ class SharedLeases:
             log.warning("the database was not reached in time: others may have taken over what was sent here")
         tx.execute(_FORGET_DEAD, {"day": _DAY})
         new = f"{self._run}.{next(self._numbers)}"
-        about = {"host": socket.gethostname(), "version": __version__, "term": TERM}
+        about = {"host": self._host, "version": __version__, "term": TERM, "link": self._link}
         tx.execute(_BEGIN, {**about, "id": new})
+        self._check_link(tx, new)
         return new
+
+    def _check_link(self, tx: Statements, number: str) -> None:
+        """Leave again where others live that have another key: of two that come at once, both may leave."""
+        stranger = tx.execute(_STRANGER, {"link": self._link}).fetchone()
+        if stranger is None:
+            return
+        tx.execute(_END, {"id": number})
+        raise StrangerError(
+            Wording("the daemon on {host} has another key for its links", host=stranger["host"]),
+            hint="all daemons of a store need the same one: copy link.key from its data folder to this one",
+        )
 
     def _connected(self) -> Connection:
         if self._session is None:
