@@ -66,6 +66,8 @@ SCANS: Mapping[str, Mapping[str, str]] = {
     "COUNTS": {"delivery_expiry": "the queue is counted for `status`; the index alone is read"},
     "QUEUE": {"delivery_expiry": "the queue is listed; the index alone is read to the end"},
     "ALL_IN_STATES": {"delivery_expiry": "the same"},
+    "ADOPT": {"event_unplanned": "what waits for its plan is looked through for what others have left"},
+    "LEFT_FILES": {"event_unplanned": "the same", "file_open": "and what is to be put away"},
     "QUEUE_IDS": {"delivery_expiry": "the same"},
     "QUEUE_COUNT": {"delivery_expiry": "the same"},
     "QUEUE_BY_RULE": {"delivery_expiry": "the queue is counted for a person"},

@@ -37,7 +37,10 @@ _ONE_AT_WORK = threading.Lock()
 
 
 class Archive(PeriodicThread):
-    """Moves or deletes files whose event is final, and forgets those that are gone for a month."""
+    """Moves or deletes files whose event is final, and forgets those that are gone for a month.
+
+    ``may`` says whether no other daemon on this machine does.
+    """
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class Archive(PeriodicThread):
         *,
         report: Callable[[str], None],
         alarm: Alarm = no_alarm,
+        may: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("archive", self.step, "files are not put away")
         self._project = project
         self._files = files
         self._report = report
+        self._may = may
         self._clock = clock
         self._health = HealthReporter(report, alarm)
         self._at = 0
@@ -74,6 +79,8 @@ class Archive(PeriodicThread):
         return pause
 
     def _put_some_away(self) -> float:
+        if not self._may():
+            return _EVERY
         finals, self._at = self._files.finals(self._at)
         all_put = True
         for final in finals:

@@ -19,6 +19,7 @@ from wbox_notify.config.own import CONSOLE_PASSWORD, ENDPOINT, LINK_KEY
 from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import last_good, planner
+from wbox_notify.daemon.adoption import Adoption
 from wbox_notify.daemon.file_intake import FileIntake
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.preview import UnwantedFiles
@@ -80,7 +81,7 @@ class Daemon:
         self._problems = broken or project.problems
         self._on_plan, self._on_attempt = on_plan, on_attempt
         dispatch.connect(project).close()
-        self._store = open_store(settings.store)
+        self._store = open_store(settings.store, settings.host_name)
         self._token = secrets.token_urlsafe(24)
         self._link_key = _own_key(settings.data_dir / LINK_KEY)
         self._store.leases.introduce(settings.host_name, signed_links.fingerprint(self._link_key))
@@ -127,6 +128,7 @@ class Daemon:
             sweep=self._media.sweep,
             clock=self._clock,
         )
+        self._adoption = Adoption(self._store, self._planner.wake)
         self._watcher = ProjectWatcher(settings.folder, changed=self.reload_and_log, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -155,6 +157,8 @@ class Daemon:
         self._watcher.start()
         self._unwanted.start()
         self._housekeeping.start()
+        if self._store.leases.is_shared:
+            self._adoption.start()
         if self._broken:
             self._fallback.trouble(_PROJECT, self._what_is_broken(), self._clock())
         else:
@@ -167,6 +171,7 @@ class Daemon:
         """
         deadline = time.monotonic() + _STOP_WITHIN
         self._housekeeping.stop()
+        self._adoption.stop()
         self._unwanted.stop(0.0)
         self._watcher.stop()
         self._files.stop()

@@ -40,7 +40,9 @@ class FileIntake:
         self._source = FileSource(
             watches(project, self), known=store.files.known, emit=self._keep, report=report, alarm=alarm
         )
-        self._archive = Archive(project, store.files, report=report, alarm=alarm, clock=store.clock)
+        self._archive = Archive(
+            project, store.files, report=report, alarm=alarm, may=self._may_put_away, clock=store.clock
+        )
 
     def start(self) -> None:
         """Begin to watch."""
@@ -66,6 +68,14 @@ class FileIntake:
         memories = [Memory(rule=rule, kind=_BEGUN, key=str(root), value={"at": now}) for rule in rules]
         if memories:
             self._store.put_events([], now, memories).result()
+
+    def _may_put_away(self) -> bool:
+        """Return whether no other daemon on this machine puts files away."""
+        leases = self._store.leases
+        if not leases.is_shared:
+            return True
+        name = f"files:{self._store.host}"
+        return name in leases.take(leases.join(), [name])
 
     def _keep(self, events: Sequence[Event], versions: Sequence[FileVersion]) -> None:
         """Keep events, and versions as known; once this returns they are on disk."""

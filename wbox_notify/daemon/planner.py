@@ -56,7 +56,7 @@ class Planner(PeriodicThread):
         self._live = live
         self._store = store
         self._memory = PlannerMemory(store)
-        self._quarantine = Quarantine(store)
+        self._quarantine = Quarantine(store, store.host)
         self._rows = rows
         self._keep = keep
         self._observer = observer

@@ -30,12 +30,14 @@ class Quarantine:
     """Hands out the events that wait for their plan.
 
     Until those of before the start are through, what is about to be planned is marked in the store. A mark
-    that is found at the start means that the last run ended there: then they are handed out one by one.
+    that is found at the start means that the last run ended there: then they are handed out one by one. Each
+    ``host`` of those that share a store has its own mark.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, host: str = "") -> None:
         self._store = store
-        value: Mapping[str, Any] | None = store.remembered(NO_RULE, _KIND, "")
+        self._host = host
+        value: Mapping[str, Any] | None = store.remembered(NO_RULE, _KIND, host)
         self._found = _Mark(**value) if value else None
         self._one_by_one = self._marked = self._found is not None
         self._through = False
@@ -74,6 +76,6 @@ class Quarantine:
         if events:
             mark = _Mark(events[0].id, alone=len(events) == 1, begun=self._begun(events[0]) + 1)
             value = asdict(mark)
-        memory = Memory(rule=NO_RULE, kind=_KIND, key="", value=value)
+        memory = Memory(rule=NO_RULE, kind=_KIND, key=self._host, value=value)
         self._store.put_plans([Plan(event_id="", memories=(memory,))], now).result()
         self._marked = bool(events)

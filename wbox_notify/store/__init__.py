@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 
-def open_store(url: str) -> Store:
-    """Return the store at ``url`` for reading and writing, as its only owner.
+def open_store(url: str, host: str = "") -> Store:
+    """Return the store at ``url`` for reading and writing, for a machine with a name.
 
     Raises:
         UnsoundError: also where a copy into it has not come to its end.
@@ -51,7 +51,7 @@ def open_store(url: str) -> Store:
             Wording("a copy into the store {store} was begun and is not whole", store=url),
             hint="end it with the same wbox-notify store copy",
         )
-    return Store(database)
+    return Store(database, host)
 
 
 def open_database(url: str) -> Database:

@@ -41,8 +41,9 @@ class Final:
 class Files:
     """The files of the store; every ``now`` is in seconds since the epoch."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, host: str = "") -> None:
         self._database = database
+        self._host = host
 
     def known(self, versions: Sequence[FileVersion]) -> Mapping[FileVersion, Past]:
         """Return the past of those versions that have one."""
@@ -50,14 +51,14 @@ class Files:
 
     def see(self, versions: Mapping[FileVersion, FileState], now: float) -> Future[None]:
         """Keep versions that no event tells of."""
-        return self._database.write(see, versions, now)
+        return self._database.write(see, versions, now, self._host)
 
     def finals(self, after: int, most: int = 500) -> tuple[list[Final], int]:
         """Look through so many of the open files; return those that are final, and where to go on.
 
         ``after`` is where the last call ended; 0 begins with the oldest, and is returned at the end.
         """
-        files = self._database.read(statements.OPEN_FILES, {"after": after, "most": most})
+        files = self._database.read(statements.OPEN_FILES, {"after": after, "host": self._host, "most": most})
         finals = [self._final(row) for row in files if row["final"]]
         return finals, files[-1]["seq"] if len(files) == most else 0
 
@@ -91,8 +92,16 @@ class Files:
 
         Each has the device that the newest file of its root was on.
         """
-        files = self._database.read(statements.UNLOOKED, {"before": before, "most": most})
+        files = self._database.read(statements.UNLOOKED, {"before": before, "host": self._host, "most": most})
         return [_version({**row, "device": row["newest"]}) for row in files]
+
+    def left(self) -> list[FileVersion]:
+        """Return the files of machines without a living daemon of which something is still to follow."""
+        return [_version(row) for row in self._database.read(statements.LEFT_FILES, {"host": self._host})]
+
+    def adopt(self, versions: Iterable[FileVersion]) -> Future[None]:
+        """Look after such files from now on, on this machine."""
+        return self._database.write(_adopt, [{"id": version.id, "host": self._host} for version in versions])
 
     def look(
         self, there: Iterable[FileVersion], gone: Iterable[FileVersion], now: float, forget: float
@@ -103,14 +112,19 @@ class Files:
         return self._database.write(_look, looked, forget)
 
 
-def see(tx: Transaction, versions: Mapping[FileVersion, FileState], now: float) -> None:
+def see(tx: Transaction, versions: Mapping[FileVersion, FileState], now: float, host: str) -> None:
     """Keep versions, in the transaction of their events."""
-    seen = [{**_facts(version), "fate": fate, "now": now} for version, fate in versions.items()]
+    seen = [{**_facts(version), "fate": fate, "now": now, "host": host} for version, fate in versions.items()]
     tx.executemany(statements.SEE_FILE, seen)
 
 
 def _settle(tx: Transaction, settled: Row) -> None:
     tx.execute(statements.SETTLE_FILE, settled)
+
+
+def _adopt(tx: Transaction, files: Sequence[Row]) -> None:
+    tx.executemany(statements.ADOPT_FILE, files)
+    tx.executemany(statements.ADOPT_EVENT_OF_FILE, files)
 
 
 def _look(tx: Transaction, looked: Sequence[Row], forget: float) -> None:

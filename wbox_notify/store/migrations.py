@@ -268,6 +268,8 @@ MIGRATIONS = (
     create index delivery_same on delivery (recipient, same, changed);
     """,
     """
+    alter table event add column host text not null default '';
+    alter table file add column host text not null default '';
     create table daemon (
         id text primary key,
         host text not null,

@@ -42,10 +42,11 @@ def put_events(
     now: float,
     memories: Sequence[Memory],
     files: Mapping[FileVersion, FileState],
+    host: str,
 ) -> list[bool]:
     """Keep events with what their source remembers; False marks one known before."""
     _remember(tx, memories)
-    see(tx, files, now)
+    see(tx, files, now, host)
     return _put_events(tx, events)
 
 

@@ -28,14 +28,15 @@ _PROBLEM = "problem"
 """The name among the facts of a message of what is wrong with it."""
 
 
-def event_row(event: Event, now: float) -> dict[str, Any]:
-    """Return the columns of an event that was received ``now``."""
+def event_row(event: Event, now: float, host: str = "") -> dict[str, Any]:
+    """Return the columns of an event that a machine received ``now``."""
     return {
         "id": event.id,
         "type": event.type,
         "at": event.at.timestamp(),
         "data": json.dumps(dict(event.data)),
         "received": now,
+        "host": host,
     }
 
 

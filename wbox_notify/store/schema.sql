@@ -9,7 +9,8 @@ create table event (
     at double precision not null,
     data text not null,                      -- JSON
     received double precision not null,
-    planned double precision
+    planned double precision,
+    host text not null default ''            -- the machine that took it in; empty where any may plan it
 );
 create index event_unplanned on event (seq) where planned is null;
 create index event_planned on event (received) where planned is not null;
@@ -152,7 +153,8 @@ create table file (
     gone double precision,                   -- since when it is not there
     ctime_ns text,
     digest text not null default '',
-    moved_to bytea                           -- where it was put
+    moved_to bytea,                          -- where it was put
+    host text not null default ''            -- the machine that saw it; empty where any may look after it
 );
 create index file_open on file (seq) where fate = 'open';
 create index file_looked on file (looked) where path is not null and fate <> 'open';

@@ -34,7 +34,9 @@ where d.{CLOSED} and d.state = json_each.value
 
 # Events and decisions
 
-PUT_EVENT = "insert into event (id, type, at, data, received) values (:id, :type, :at, :data, :received)"
+PUT_EVENT = """
+insert into event (id, type, at, data, received, host) values (:id, :type, :at, :data, :received, :host)
+"""
 """Keep an event that is not known; where another daemon has just put it, the transaction is done again."""
 
 EVENTS = "select * from event where id in (select value from json_each(:ids))"
@@ -43,8 +45,10 @@ EVENTS = "select * from event where id in (select value from json_each(:ids))"
 KNOWN_EVENTS = "select id from event where id in (select value from json_each(:ids))"
 """Find which ids are those of events; what is in them, such as whole texts, is not read for that."""
 
-UNPLANNED = "select * from event where planned is null and seq > :last order by seq limit :most"
-"""Find the oldest events without a plan."""
+UNPLANNED = """
+select * from event where planned is null and seq > :last and host in ('', :host) order by seq limit :most
+"""
+"""Find the oldest events without a plan that a machine took in."""
 
 EVENTS_SINCE = """
 select * from (select * from event where seq > :after order by seq desc limit :most) as newest order by seq
@@ -220,16 +224,23 @@ where e.event_id = :id order by m.due, m.rule, m.kind
 """
 """Find what rules keep in mind about an event, for ``why``."""
 
-MEMORIES_DUE = "select * from memory where due <= :now order by due, seq limit :most"
-"""Find what rules want to be woken with now; of one instant what began first comes first."""
+# The rows of a file are read where it is.
+_HERE = """
+(kind <> 'rows' or not exists (
+    select 1 from event e where e.id = memory.key and e.host not in ('', :host) limit 1 offset 0
+))
+"""
+
+MEMORIES_DUE = f"select * from memory where due <= :now and {_HERE} order by due, seq limit :most"
+"""Find what rules want to be woken with now, on a machine; of one instant what began first comes first."""
 
 MEMORIES_AHEAD = """
 select * from memory where kind = :kind and due is not null order by due, seq limit :most
 """
 """Find what of one kind rules want to be woken with first."""
 
-NEXT_MEMORY = "select min(due) as due from memory where due is not null"
-"""Find when the next rule wants to be woken."""
+NEXT_MEMORY = f"select due from memory where due is not null and {_HERE} order by due limit 1"
+"""Find when the next rule wants to be woken on a machine."""
 
 MEMORIES = "select * from memory where kind in (select value from json_each(:kinds))"
 """Find all memories of some kinds."""
@@ -724,9 +735,9 @@ _FACTS = "event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest,
 
 SEE_FILE = """
 insert into file
-    (event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate, changed, looked)
+    (event_id, path, root, device, inode, size, mtime_ns, ctime_ns, digest, fate, changed, looked, host)
 values
-    (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :ctime_ns, :digest, :fate, :now, :now)
+    (:event_id, :path, :root, :device, :inode, :size, :mtime_ns, :ctime_ns, :digest, :fate, :now, :now, :host)
 on conflict (event_id) do update set
     seq = (select max(seq) + 1 from file),
     path = excluded.path, root = excluded.root, device = excluded.device, inode = excluded.inode,
@@ -774,9 +785,9 @@ select f.*,
         ) is not null)
         limit 1
     ) is null as final
-from file f where f.fate = 'open' and f.seq > :after order by f.seq limit :most
+from file f where f.fate = 'open' and f.host in ('', :host) and f.seq > :after order by f.seq limit :most
 """
-"""List files that are still to be put away, and whether anything can still follow from their events."""
+"""List files of a machine that are still to be put away, and whether anything can still follow from them."""
 
 FAILED_OF_EVENT = """
 select * from delivery where id in (
@@ -799,10 +810,13 @@ select f.*, (
     select n.device from file n
     where (n.root, n.seq) <= (f.root, 9223372036854775807) order by n.root desc, n.seq desc limit 1
 ) as newest
-from file f where f.looked < :before and f.fate <> 'open' and f.path is not null
+from file f where f.looked < :before and f.fate <> 'open' and f.path is not null and f.host in ('', :host)
 order by f.looked limit :most
 """
-"""Find settled files that were not looked for since a time, with the device of the newest of their root."""
+"""Find settled files of a machine that were not looked for since a time.
+
+Each has the device of the newest of its root.
+"""
 
 LOOKED = """
 update file
@@ -979,12 +993,29 @@ LOWER = (
     LOWER_EVENTS,
 )
 
-# Daemons
+# Daemons, who tell by the clock of the database who lives
 
-DAEMONS = """
-select host, version, since from daemon where until > (julianday('now') - 2440587.5) * 86400.0
-order by since, id
+_LIVES = "until > (julianday('now') - 2440587.5) * 86400.0"
+_LEFT = f"host not in ('', :host) and host not in (select host from daemon where {_LIVES})"
+_GOES_ON = "select id from event where planned is null union select key from memory where kind = 'rows'"
+
+ADOPT = f"update event set host = :host where id in ({_GOES_ON}) and type <> 'file' and {_LEFT}"
+"""Take over the events of machines on which no daemon lives any more, but those of their files."""
+
+LEFT_FILES = f"""
+select {_FACTS} from file
+where event_id in ({_GOES_ON} union select event_id from file where fate = 'open')
+and {_LEFT}
 """
+"""Find the files of such machines of which something is still to follow."""
+
+ADOPT_FILE = f"update file set host = :host where event_id = :id and {_LEFT}"
+"""Take over a file that is seen from here."""
+
+ADOPT_EVENT_OF_FILE = f"update event set host = :host where id = :id and {_LEFT}"
+"""Take over its event."""
+
+DAEMONS = f"select host, version, since from daemon where {_LIVES} order by since, id"
 """Find the daemons that share the store and live, for ``status``."""
 
 # A whole store

@@ -50,12 +50,19 @@ class Store(Queries):
     """Where everything lives between the event and the phone, in a database of any kind.
 
     Every time argument ``now`` is in seconds since the epoch.
+
+    Attributes:
+        files: The files that were seen.
+        arrivals: The events that wait for their plan.
+        leases: Who does what, of the daemons that share the store.
+        host: The name of this machine among those that share the store; empty where one daemon has it alone.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, host: str = "") -> None:
         super().__init__(database)
         self._database: Database = database
-        self.files = Files(database)
+        self.host = host if database.leases.is_shared else ""
+        self.files = Files(database, self.host)
         self.leases = database.leases
         self.arrivals = Arrivals(self.unplanned)
         self._heard: Callable[[Change], None] = lambda _change: None
@@ -97,8 +104,8 @@ class Store(Queries):
 
         What their source wants to remember, and the files that they tell of, are kept together with them.
         """
-        new = [rows.event_row(event, now) for event in events]
-        kept = self._database.write(plans.put_events, new, now, memories, files)
+        new = [rows.event_row(event, now, self.host) for event in events]
+        kept = self._database.write(plans.put_events, new, now, memories, files, self.host)
         kept.add_done_callback(partial(_note_kept, events))
         return _followed(kept, partial(self._arrived, new))
 
@@ -125,7 +132,9 @@ class Store(Queries):
         last = 0
         while len(events) < most and size > 0:
             at_once = min(_ROWS_AT_ONCE, most - len(events))
-            unplanned = self._database.read(statements.UNPLANNED, {"last": last, "most": at_once})
+            unplanned = self._database.read(
+                statements.UNPLANNED, {"last": last, "host": self.host, "most": at_once}
+            )
             for row in unplanned:
                 if size > 0:
                     events.append(rows.event(row))
@@ -137,13 +146,24 @@ class Store(Queries):
 
     def memories_due(self, now: float, most: int = 200) -> list[Memory]:
         """Return what rules want to be woken with now, the earliest first."""
-        due = self._database.read(statements.MEMORIES_DUE, {"now": now, "most": most})
+        due = self._database.read(statements.MEMORIES_DUE, {"now": now, "host": self.host, "most": most})
         return [rows.memory(row) for row in due]
 
     def next_memory(self) -> float | None:
         """Return when the next rule wants to be woken, or None."""
-        due: float | None = self._database.read(statements.NEXT_MEMORY)[0]["due"]
-        return due
+        found = self._database.read(statements.NEXT_MEMORY, {"host": self.host})
+        return found[0]["due"] if found else None
+
+    def adopt(self) -> Future[int]:
+        """Take over the events of machines on which no daemon lives any more, but those of their files.
+
+        Returns how many that were.
+        """
+        return self._doubtful(self._database.write(_adopt, self.host))
+
+    def adopt_files(self, versions: Sequence[FileVersion]) -> Future[None]:
+        """Take over files that such machines have left and that are seen here, with their events."""
+        return self._doubtful(self.files.adopt(versions))
 
     def put_plans(self, made: Sequence[Plan], now: float, turn: Turn | None = None) -> Future[list[Delivery]]:
         """Keep all that follows from events, in one transaction with the mark that they are planned.
@@ -364,6 +384,10 @@ def _note_kept(events: Sequence[Event], kept: Future[list[bool]]) -> None:
     for event, is_new in zip(events, kept.result(), strict=True):
         with about(event=event.id):
             log.info("%s event %s", event.type, "kept" if is_new else "known before")
+
+
+def _adopt(tx: Transaction, host: str) -> int:
+    return tx.execute(statements.ADOPT, {"host": host}).rowcount
 
 
 def _run(tx: Transaction, statement: str, values: Row) -> None:
