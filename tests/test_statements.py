@@ -84,7 +84,7 @@ BY: Mapping[str, set[str]] = {
     "EXPIRE": {"delivery_expiry"},
     "EXPIRES_IN_DOUBT": {"delivery_expiry"},
     "NEXT_EXPIRY": {"delivery_expiry"},
-    "WAITING_DEVICES": {"delivery_due"},
+    "WAITING_DEVICES": {"delivery_lane"},
     "WAITING_AFTER": {"delivery_open"},
     "SENDING": {"delivery_sending"},
     "BACKLOG": {"delivery_lane"},
@@ -177,7 +177,7 @@ KINDS = {
 EXAMPLES = {"text": '["5", "7"]', "bigint": "5", "integer": "5", "double precision": "9000", "boolean": "f"}
 """A value of each type that a parameter has; a text is also a list."""
 
-QUEUE = {"delivery_due", "delivery_lane", "delivery_open"}
+QUEUE = {"delivery_lane", "delivery_open"}
 """Indices of the queue alone: what reads one of them from end to end might read any."""
 
 ALSO: Mapping[str, set[str]] = {"OLDEST_WAITING": {"delivery_expiry"}}

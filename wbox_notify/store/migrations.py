@@ -285,6 +285,26 @@ MIGRATIONS = (
         taken bigint not null default 0
     );
     """,
+    """
+    drop index delivery_due;
+    drop index delivery_same;
+    drop index delivery_open;
+    drop index delivery_lane;
+    drop index delivery_expiry;
+    drop index delivery_closed;
+    create index delivery_recipient on delivery (recipient);
+    create index delivery_same on delivery (recipient, same, changed) where state = 'sent' and same <> '';
+    create index delivery_open on delivery (device, priority desc, id, recipient)
+        where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
+    create index delivery_lane on delivery (device, recipient, priority desc, id)
+        where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
+    create index delivery_expiry on delivery (expires, state, created, changed)
+        where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
+    create index delivery_closed on delivery (state, changed)
+        where (
+            state = 'sent' or state = 'held' or state = 'dead' or state = 'expired' or state = 'cancelled'
+        ) is true;
+    """,
 )
 
 

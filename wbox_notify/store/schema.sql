@@ -83,17 +83,19 @@ create table delivery (
     facts text not null default '{}'         -- JSON: what a text about hold or left_out names
 );
 create index delivery_event on delivery (event_id);
-create index delivery_same on delivery (recipient, same, changed);
+create index delivery_recipient on delivery (recipient);
+create index delivery_same on delivery (recipient, same, changed) where state = 'sent' and same <> '';
 create index delivery_sending on delivery (device, recipient) where state = 'sending';
 create index delivery_open on delivery (device, priority desc, id, recipient)
-    where state in ('queued', 'unknown', 'sending');
+    where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
 create index delivery_lane on delivery (device, recipient, priority desc, id)
-    where state in ('queued', 'unknown', 'sending');
-create index delivery_due on delivery (device, due) where state in ('queued', 'unknown', 'sending');
+    where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
 create index delivery_expiry on delivery (expires, state, created, changed)
-    where state in ('queued', 'unknown', 'sending');
+    where (state = 'queued' or state = 'unknown' or state = 'sending') is true;
 create index delivery_closed on delivery (state, changed)
-    where state in ('sent', 'held', 'dead', 'expired', 'cancelled');
+    where (
+        state = 'sent' or state = 'held' or state = 'dead' or state = 'expired' or state = 'cancelled'
+    ) is true;
 create index delivery_of_rule on delivery (rule, created, recipient) where rule <> '';
 
 -- Which other events a delivery tells of, as one of a group or a digest does.

@@ -16,8 +16,13 @@ def _whole(number: str) -> str:
 ALL = 2**31 - 1
 """More than a statement ever finds: a limit that is none."""
 
-OPEN = "state in ('queued', 'unknown', 'sending')"
-CLOSED = "state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
+# SQLite would build a list anew for each index and each row that is written. ``is true`` keeps it from taking
+# such an index where one of the states alone is asked for, for which there is a better one.
+OPEN = "(state = 'queued' or state = 'unknown' or state = 'sending') is true"
+CLOSED = """(
+    state = 'sent' or state = 'held' or state = 'dead' or state = 'expired' or state = 'cancelled'
+) is true"""
+_EACH_CLOSED = f"{CLOSED} and state in ('sent', 'held', 'dead', 'expired', 'cancelled')"
 _GIVEN_UP = f"{CLOSED} and state in ('held', 'dead', 'expired')"
 # Of several daemons no other one changes the rows that were found before this one has committed; SQLite has
 # one writer, and reads a comment.
@@ -29,7 +34,7 @@ _STATES = "state in (select value from json_each(:states))"
 # A cross join keeps its order: each state is looked up alone, where CLOSED would lead through all of them.
 _CLOSED_IN_STATES = f"""
 select d.id, d.state from json_each(:states) cross join delivery d
-where d.{CLOSED} and d.state = json_each.value
+where {CLOSED} and d.state = json_each.value
 """
 
 # Events and decisions
@@ -488,7 +493,7 @@ CLOSE_CIRCUIT = "delete from circuit where device = :device"
 
 OTHERS_PASSED = f"""
 select 1 from delivery d
-where d.{CLOSED} and d.state = 'sent' and d.id <> :id and d.device <> 'apprise'
+where {CLOSED} and d.state = 'sent' and d.id <> :id and d.device <> 'apprise'
 and (:everywhere = 1 or d.device = :device)
 and d.changed > (
     select a.started from attempt a
@@ -531,7 +536,7 @@ select rule, state, count(*) as many from (
     select rule, state from delivery where {OPEN} and {_STATES}
     union all
     select d.rule, d.state from json_each(:states) cross join delivery d
-    where d.{CLOSED} and d.state = json_each.value
+    where {CLOSED} and d.state = json_each.value
 ) as counted group by rule, state order by rule, state
 """
 """Count the deliveries in some states by rule."""
@@ -672,7 +677,7 @@ with recursive slots (slot) as (
 )
 select * from (
     select slot, json_each.value as state, (
-        select count(*) from delivery d where d.{CLOSED} and d.state = json_each.value
+        select count(*) from delivery d where {CLOSED} and d.state = json_each.value
         and d.changed >= slot * :seconds and d.changed < (slot + 1) * :seconds
     ) as many
     from slots cross join json_each(:states)
@@ -706,11 +711,11 @@ where {OPEN} and state <> 'sending' and device <> 'apprise' and :device in (devi
 UNHEARD = f"""
 select * from (
     select d.* from delivery d
-    where d.{_GIVEN_UP} and d.changed > :since and coalesce(d.hold, '') not in ('storm', 'rows')
+    where {_GIVEN_UP} and d.changed > :since and coalesce(d.hold, '') not in ('storm', 'rows')
     union all
     select * from delivery where id in (
         select d.id from circuit cross join delivery d
-        where told = 1 and d.{OPEN} and d.state <> 'sending' and circuit.device in (d.device, '*')
+        where told = 1 and {OPEN} and d.state <> 'sending' and circuit.device in (d.device, '*')
     )
 ) as unheard
 where rule in (select value from json_each(:rules)) and device <> 'apprise'
@@ -834,7 +839,7 @@ _FINISHED = f"{CLOSED} and d.state in ('sent', 'cancelled', 'dead', 'expired')"
 
 OLD_DELIVERIES = f"""
 select d.id from delivery d
-where d.{_FINISHED} and d.changed <= :before
+where {_FINISHED} and d.changed <= :before
 and not exists (
     select 1 from delivery e
     where d.event_id <> '' and e.event_id = d.event_id
@@ -902,7 +907,7 @@ where {OPEN} and (changed > :until or changed < :since and :jump > 0)
 
 SHIFT_CLOSED = f"""
 update delivery set changed = changed + :jump
-where {CLOSED} and changed > :recent and not changed between :since and :until
+where {_EACH_CLOSED} and changed > :recent and not changed between :since and :until
 """
 """Let what was just sent keep its distance, by which the same text is known."""
 
@@ -954,7 +959,7 @@ where {OPEN} and changed > :ahead
 """
 """Let what waits since a time of the future wait from now on."""
 
-LOWER_CLOSED = f"update delivery set changed = :now, same = '' where {CLOSED} and changed > :ahead"
+LOWER_CLOSED = f"update delivery set changed = :now, same = '' where {_EACH_CLOSED} and changed > :ahead"
 """The same for the rest; as its true time is unknown, nothing is left out for having just been sent."""
 
 LOWER_LONG_TURNS = "update turn set next = :now + :day where next > :now + :day"
