@@ -18,7 +18,8 @@ from wbox_notify.templates import Template
 
 MARK = "# written by wbox-notify install service"
 
-# The planner sleeps for 30 seconds at most, and a commit on a slow disk takes its time.
+# An upgrade copies the store before it is ready. The planner sleeps for 30 seconds at most, and a commit on a
+# slow disk takes its time.
 _START = """\
 [Unit]
 Description=wbox-notify: WhatsApp messages from files, webhooks and clocks
@@ -36,6 +37,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=2
 RestartPreventExitStatus=78
+TimeoutStartSec=900
 TimeoutStopSec=15
 KillMode=mixed
 Environment=PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
