@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +145,7 @@ class Line:
     def __init__(self, server: Path) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.lose: Literal["commit", "answer"] | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
         self._server = str(server / NAME)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(f"{self.folder.name}/{NAME}")
@@ -167,6 +168,8 @@ class Line:
                     if lost == "answer":
                         server.sendall(data)
                         server.recv(65536)
+                    if lost:
+                        self.meanwhile()
                     if lost or not data:
                         self.lose = None if lost else self.lose
                         return
@@ -197,6 +200,34 @@ def test_whether_a_commit_came_about_is_known_also_when_its_session_is_lost(
     assert store.put_events([an_event("a"), an_event("c")], 1.0).result() == [False, True]
     assert [event.id for event in store.unplanned()] == ["a", "c"]
     store.close()
+
+
+def test_what_a_crash_of_the_server_undid_is_not_taken_for_what_another_wrote_under_its_number(
+    url: str, line: Line, postgres: Postgres
+) -> None:
+    store = open_store(url.replace(str(postgres.folder), line.folder.name))
+    store.put_events([an_event("a")], 1.0).result()
+
+    on_its_way, crashed = threading.Event(), threading.Event()
+    line.meanwhile = lambda: (on_its_way.set(), crashed.wait(30))
+    line.lose = "commit"
+    kept = store.put_events([an_event("b")], 1.0)
+    assert on_its_way.wait(30)
+    postgres.stop()
+    postgres.start()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(100):
+            connection.execute("select pg_current_xact_id()")
+    crashed.set()
+    with pytest.raises(StoreError, match="cannot be used"):
+        kept.result()
+    line.meanwhile = lambda: None
+    line.lose = "answer"
+    assert store.put_events([an_event("b")], 1.0).result() == [True]
+    assert [event.id for event in store.unplanned()] == ["a", "b"]
+    store.close()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select count(*) from written").fetchone() == (0,)
 
 
 def cut(url: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 from psycopg.rows import dict_row
@@ -43,8 +44,15 @@ _IN_THE_WAY = (
 )
 
 _READ_ONLY = "set default_transaction_read_only = on"
-_NUMBER = "select pg_current_xact_id_if_assigned()::text as number"
-_FATE = "select pg_xact_status(:number::xid8) as fate"
+_CHANGED = "select pg_current_xact_id_if_assigned() is not null as changed"
+# What a session was about when it was lost is found in this row. The number of a transaction would not tell:
+# a server that crashed gives the numbers of what was not committed to others.
+_WRITE_DOWN = """
+insert into written (id, number, at) values (:id, :number, extract(epoch from clock_timestamp()))
+on conflict (id) do update set number = excluded.number, at = excluded.at
+"""
+_WRITTEN = "select number from written where id = :id"
+_FORGET_WRITTEN = "delete from written where id = :id"
 
 
 # What it warns of reaches whoever asked, as an error that names the store.
@@ -68,6 +76,7 @@ class Postgres:
             except BaseException:
                 self._connection.close()
                 raise
+        self._id, self._number = uuid4().hex, 0
         self.clock = ServerClock()
         with explained(url):
             self.clock.look(self._connection)
@@ -106,16 +115,18 @@ class Postgres:
         self.leases.close()
         self._hearing.close()
         self._reader.close()
+        with suppress(psycopg.Error):
+            Statements(self._connection).execute(_FORGET_WRITTEN, {"id": self._id})
         self._connection.close()
 
     def _commit(self, batch: Sequence[Job]) -> bool:
         with explained(self._url):
-            number = self._done(batch)
-            self._end(number)
-        return number is not None
+            changed = self._done(batch)
+            self._end(changed=changed)
+        return changed
 
-    def _done(self, batch: Sequence[Job]) -> str | None:
-        """Do the jobs in a transaction that is still open; return its number, None where nothing changed.
+    def _done(self, batch: Sequence[Job]) -> bool:
+        """Do the jobs in a transaction that is still open; return whether it changed anything.
 
         Where another process was in the way, nothing is left of a transaction, and all is done once more.
         """
@@ -130,7 +141,7 @@ class Postgres:
                     raise
             time.sleep(random.uniform(0.0, _BREATH))  # noqa: S311 - so that two go apart that have met
 
-    def _try(self, connection: Connection, batch: Sequence[Job]) -> str | None:
+    def _try(self, connection: Connection, batch: Sequence[Job]) -> bool:
         try:
             with connection.pipeline() as pipeline:
                 tx = Statements(connection, pipeline)
@@ -138,29 +149,31 @@ class Postgres:
                     job.run(tx)
                 if tx.news:
                     self._hearing.tell(tx, together(tx.news))
-                number: str | None = tx.one(_NUMBER)["number"]
+                changed: bool = tx.one(_CHANGED)["changed"]
+                if changed:
+                    self._number += 1
+                    tx.execute(_WRITE_DOWN, {"id": self._id, "number": self._number})
         except Exception:
             with suppress(psycopg.Error):
                 connection.rollback()
             raise
-        return number
+        return changed
 
-    def _end(self, number: str | None) -> None:
+    def _end(self, *, changed: bool) -> None:
         """Commit; where the session was lost over it, find out whether it came about."""
         try:
             self._connection.execute("commit")
         except psycopg.OperationalError:
-            if number is None or not self._came_about(number):
+            if not changed or not self._came_about():
                 raise
 
-    def _came_about(self, number: str) -> bool:
-        """Return whether a transaction is on disk; its session has been ended when that is asked."""
+    def _came_about(self) -> bool:
+        """Return whether the last transaction is on disk; its session has been ended when that is asked."""
         deadline = time.monotonic() + _LONGEST_DOUBT
         while time.monotonic() < deadline:
             with suppress(StoreError, psycopg.OperationalError):
-                fate = Statements(self._connected()).one(_FATE, {"number": number})["fate"]
-                if fate != "in progress":
-                    return bool(fate == "committed")
+                row = Statements(self._connected()).execute(_WRITTEN, {"id": self._id}).fetchone()
+                return row is not None and row["number"] == self._number
             time.sleep(_PAUSE)
         return False
 

@@ -18,6 +18,14 @@ select pg_advisory_xact_lock(:lock + oid::bigint) from pg_namespace where nspnam
 """
 _NO_PATIENCE = "set local lock_timeout = 0"
 
+# Only here: the last transaction of each process that writes. What one that was killed has left goes later.
+_WRITTEN = """
+create table if not exists written (
+    id text collate "C" primary key, number bigint not null, at double precision not null
+);
+delete from written where at < extract(epoch from clock_timestamp()) - 86400;
+"""
+
 _NUMBERED = ("event", "decision", "memory", "file")
 """The tables whose rows are numbered by PostgreSQL."""
 
@@ -49,7 +57,7 @@ def migrate(connection: Connection, url: str) -> None:
         tx.execute(_NO_PATIENCE)
         connection.execute(migrations.MADE)
         version = migrations.known(tx.one(migrations.VERSION)["version"])
-        for script in (FUNCTIONS, *scripts(version)):
+        for script in (_WRITTEN, FUNCTIONS, *scripts(version)):
             connection.execute(script)
         for table in _NUMBERED:
             tx.execute(_GO_ON.format(table=table))
