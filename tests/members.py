@@ -80,8 +80,7 @@ class Member:
         return device in self.outbox.ownership and self.leases.lasts(self.outbox.ownership.holder)
 
     def claim(self) -> Delivery | None:
-        """Claim what has its turn, and stop before the request."""
-        self.dispatcher._look_round()
+        """Claim what has its turn of what it had when it looked last, and stop before the request."""
         claimed = self.outbox.turn_over([], self.time(), UNLIMITED, [0.5], self.dispatcher._circuits.open)
         for delivery in claimed:
             self.dispatcher._in_flight[delivery.id, delivery.claims] = delivery

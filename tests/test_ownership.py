@@ -75,6 +75,7 @@ def devices_of(member: Member) -> set[int]:
 
 def claimed(member: Member) -> Delivery:
     """Let a member claim what has its turn, as if it were frozen before the request."""
+    member.dispatcher._look_round()
     delivery = member.claim()
     assert delivery
     return delivery
