@@ -84,6 +84,31 @@ def test_the_script_of_a_ci_reaches_the_rule(name: str, place: Workplace, wbox: 
     ended(daemon)
 
 
+def test_the_contact_point_of_grafana_calls_the_hook_of_its_rule_and_proves_itself_as_that_asks(
+    place: Workplace, wbox: Simulator
+) -> None:
+    folder = ROOT / "examples" / "grafana"
+    rules = (folder / "rules.yaml").read_text(encoding="utf-8")
+    place.rule(rules.replace("wait: 10s", "wait: 1ms"))
+    place.environment["WBOX_SECRET_GRAFANA"] = SECRET
+    daemon = place.start("run")
+    until(place.card.exists)
+    [point] = yaml.safe_load((folder / "contact-point.yaml").read_text())["contactPoints"]
+    settings = point["receivers"][0]["settings"]
+    credentials = settings["authorization_credentials"].replace("$WBOX_TOKEN", SECRET)
+    body = yaml.safe_load(rules)["rules"][0]["tests"][0]["when"][0]["webhook"]["body"]
+    answer = requests.request(
+        settings["httpMethod"],
+        settings["url"].replace("http://127.0.0.1:8725", place.url),
+        headers={"Authorization": f"{settings['authorization_scheme']} {credentials}"},
+        json=body,
+        timeout=30,
+    )
+    assert answer.status_code == 202
+    assert wbox.wait_for(1)[0]["body"]["message"].startswith("🔥 *High memory usage*")
+    ended(daemon)
+
+
 APPS_SCRIPT = """
 const properties = { HOOK_URL: "https://notify.example.com/hook/form", HOOK_TOKEN: "t" };
 global.PropertiesService = { getScriptProperties: () => ({ getProperty: (name) => properties[name] }) };
