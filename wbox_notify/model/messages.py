@@ -188,6 +188,9 @@ class Notice:
 WhatsAppMessage = Text | Media | CalendarEvent | Poll
 Message = WhatsAppMessage | Notice
 KINDS: Mapping[str, type[WhatsAppMessage]] = {kind.kind: kind for kind in (Text, Media, CalendarEvent, Poll)}
+_NAMES: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (*KINDS.values(), Notice)
+}
 
 
 def notice_of(message: WhatsAppMessage, outlet: str, title: str) -> Notice:
@@ -211,7 +214,7 @@ def readable(kind: str, fields: Mapping[str, Any]) -> str:
 
 def dump(message: Message) -> dict[str, Any]:
     """Return a message as JSON values, for the store; ``load`` is its inverse."""
-    return {"kind": message.kind, **{field.name: getattr(message, field.name) for field in fields(message)}}
+    return {"kind": message.kind, **{name: getattr(message, name) for name in _NAMES[type(message)]}}
 
 
 def load(values: Mapping[str, Any]) -> Message:

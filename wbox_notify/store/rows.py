@@ -59,9 +59,9 @@ def delivery_row(planned: PlannedMessage, event_id: str, now: float) -> dict[str
         "device": "",
         "recipient": "",
         "message": None,
-        "state": _first_state(planned),
+        "state": _first_state(planned).value,
         "reason": planned.problem or "",
-        "hold": planned.hold,
+        "hold": planned.hold and planned.hold.value,
         "facts": json.dumps(_facts(planned), default=str),
         "now": now,
         "expires": now + planned.terms.expire_after,
@@ -86,15 +86,22 @@ def _facts(planned: PlannedMessage) -> dict[str, Any]:
 
 def new_delivery(planned: PlannedMessage, number: int, row: Row) -> Delivery:
     """Return a delivery as it was just kept with these columns, under a number."""
-    fields = ("key", "event_id", "rule", "device", "state", "expires", "reason", "priority", "on_unknown")
     return Delivery(
         id=number,
+        key=row["key"],
+        event_id=row["event_id"],
+        rule=row["rule"],
+        device=row["device"],
         message=planned.message,
+        state=State(row["state"]),
         due=row["now"],
         created=row["now"],
+        expires=row["expires"],
+        reason=row["reason"],
         hold=planned.hold,
         facts=planned.facts,
-        **{name: row[name] for name in fields},
+        priority=row["priority"],
+        on_unknown=row["on_unknown"],
     )
 
 
@@ -173,7 +180,7 @@ def decision_row(decision: Decision, event_id: str, now: float) -> dict[str, Any
         "rule": decision.rule,
         "stage": decision.stage,
         "outcome": decision.outcome,
-        "detail": decision.detail,
+        "detail": str(decision.detail),  # SQLite looks long at what is not plain text
         "wording": wording,
         "at": now,
     }
