@@ -46,6 +46,7 @@ def server(place: Workplace, wbox: Simulator, tmp_path: Path) -> Iterator[str]:
         f"--bind=127.0.0.1:{port}",
         "core.wsgi:application",
         cwd=folder / "source" / "apprise_api",
+        HOME=str(tmp_path),  # where gunicorn keeps a socket
         APPRISE_WORKER_COUNT="1",
         APPRISE_CONFIG_DIR=str(tmp_path / "config"),
         APPRISE_ATTACH_DIR=str(tmp_path / "attach"),
