@@ -37,6 +37,9 @@ class Miss(NamedTuple):
     purpose: bool = False
 
 
+_NO_MATCH = Miss("no pattern matches")
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
     """The patterns of a file trigger, for paths below its folder.
@@ -62,13 +65,14 @@ class Matching:
     def takes(self, below: str) -> bool:
         """Return whether a path below the folder is taken."""
         below = _composed(below)
-        hidden = self._passing.fullmatch(below) or self._ignoring.fullmatch(below)
-        return not hidden and self._matching.fullmatch(below) is not None
+        if not self._matching.fullmatch(below):  # first: most files are for other rules
+            return False
+        return not (self._passing.fullmatch(below) or self._ignoring.fullmatch(below))
 
     def miss(self, below: str) -> Miss | None:
         """Return why a path below the folder is not taken, or None if it is."""
         below = _composed(below)
-        if self._ignoring.fullmatch(below):
+        if self.ignore and self._ignoring.fullmatch(below):
             return Miss("`ignore` excludes it", purpose=True)
         if self._passing.fullmatch(below):
             text = Wording(
@@ -81,7 +85,7 @@ class Matching:
             near = _near_miss(_composed(glob), below)
             if near:
                 return near
-        return Miss("no pattern matches")
+        return _NO_MATCH
 
 
 def _near_miss(glob: str, below: str) -> Miss | None:
@@ -117,6 +121,8 @@ def _names(match: Iterable[str], name: str) -> bool:
 
 
 def _composed(text: str) -> str:
+    if text.isascii():
+        return text
     return unicodedata.normalize("NFC", text)
 
 

@@ -67,9 +67,11 @@ class FileTrigger:
     read: Reading = field(default_factory=Reading)
     burst: Burst | None = None
     _matching: Matching = field(init=False, repr=False, compare=False)
+    _folder: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_matching", Matching(self.match, self.ignore, self.exact))
+        object.__setattr__(self, "_folder", f"{str(self.root).rstrip('/')}/")
 
     def accepts(self, path: str) -> bool:
         """Return whether a file at this absolute path sets off the rule."""
@@ -84,9 +86,8 @@ class FileTrigger:
         return self._matching.miss(below)
 
     def _below(self, path: str) -> str | None:
-        root = f"{str(self.root).rstrip('/')}/"
-        if path.startswith(root):
-            return path.removeprefix(root)
+        if path.startswith(self._folder):
+            return path.removeprefix(self._folder)
         return None
 
     def takes(self, file: Mapping[str, Any]) -> bool:

@@ -186,7 +186,7 @@ class Scanner:
 
     def _file(self, root: Root, path: str, entry: os.stat_result | os.DirEntry[str]) -> ListedFile | None:
         """Return a file if a watch wants it."""
-        watches = [watch for watch in root.watches if watch.accepts(path)]
+        watches = root.accepting(path)
         if not watches:
             if not root.begun or isinstance(entry, os.stat_result):  # at first, and when a hint names it
                 self._pass_over(root, path)

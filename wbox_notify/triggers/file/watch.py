@@ -12,6 +12,8 @@ from wbox_notify.model.file_version import FileVersion
 _DOWNLOADS = (".part", ".partial", ".crdownload", ".opdownload", ".download", ".filepart", ".aria2")
 """Endings that browsers and other programs add to the name of a file while they download it."""
 
+_MOST_PASSED = 100_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
@@ -88,6 +90,7 @@ class Root:
         listed: Whether its last listing was complete.
         begun: Whether all that was there at first is kept.
         seen: The marks of the files that were seen, by folder and name.
+        passed: Paths that no watch accepts, so that it is asked once; it is emptied when there are too many.
     """
 
     path: str
@@ -99,11 +102,23 @@ class Root:
     listed: bool = False
     begun: bool = False
     seen: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
 
     @property
     def poll(self) -> float | None:
         """Seconds between two listings, if a watch sets them."""
         return min((watch.poll for watch in self.watches if watch.poll is not None), default=None)
+
+    def accepting(self, path: str) -> list[Watch]:
+        """Return the watches that accept a path."""
+        if path in self.passed:
+            return []
+        watches = [watch for watch in self.watches if watch.accepts(path)]
+        if not watches:
+            if len(self.passed) >= _MOST_PASSED:
+                self.passed.clear()
+            self.passed.add(path)
+        return watches
 
     def begin(self) -> None:
         """Note that all that was there at first is kept."""
