@@ -1,6 +1,7 @@
 """Machines that share a store: each plans what it took in and looks after its own files, until it is gone."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from wbox_notify.daemon.adoption import Adoption
 from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
-from wbox_notify.store import Store, open_store
+from wbox_notify.store import Store, copy, open_database, open_store
 
 
 @pytest.fixture
@@ -69,6 +70,25 @@ def test_who_is_alone_plans_all_whatever_the_machine_is_called(engine: Files | P
     store = open_store(url, "another")
     store.put_events([an_event("b")], 1.0).result()
     assert waiting(store) == ["a", "b"]
+    store.close()
+
+
+def test_what_is_copied_out_of_a_shared_store_waits_for_nobody_else(
+    there: Store, url: str, tmp_path: Path
+) -> None:
+    version = a_file(tmp_path, "a")
+    take_in(there, version)
+    rows = Memory(rule="r", kind="rows", key=version.id, value={"next": 1}, due=5.0)
+    there.put_plans([Plan(event_id="", memories=(rows,))], 2.0).result()
+    there.close()
+    alone = f"sqlite:///{tmp_path}/alone.db"
+    with closing(open_database(url)) as source, closing(open_database(alone)) as target:
+        copy(source, target, lambda _rows: None)
+    store = open_store(alone, "here")
+    assert waiting(store) == [version.id]
+    assert [memory.key for memory in store.memories_due(9.0)] == [version.id]
+    store.put_plans([Plan(event_id=version.id)], 2.0).result()
+    assert len(store.files.finals(0)[0]) == 1
     store.close()
 
 

@@ -1,10 +1,16 @@
 """Daemons that share a store: who may join the others, and how they are shown."""
 
 import signal
+from contextlib import closing
 from pathlib import Path
 
-from test_postgres import called, office, running, url
+import pytest
+from test_postgres import an_event, called, office, running, url
 from workplace import Workplace, ended, until
+
+from wbox_notify.store import BusyError, SchemaError, copy, migrations, open_database, open_store, sizes
+from wbox_notify.store.migrations import MIGRATIONS
+from wbox_notify.store.postgres import dialect, upgrade
 
 __all__ = ["office", "url"]
 
@@ -38,3 +44,44 @@ def test_daemons_of_one_store_have_one_key_for_their_links_and_are_shown_togethe
     until(lambda: len(office.json("status")["daemons"]) == 1)
     ended(first)
     assert office.json("status")["daemons"] == []
+
+
+def test_tables_that_daemons_of_an_older_version_use_are_not_changed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(url)
+    store.leases.introduce("there", "")
+    store.leases.join()
+    newer = (*MIGRATIONS, "create table more (n integer)")
+    for module in (migrations, dialect, upgrade):
+        monkeypatch.setattr(module, "MIGRATIONS", newer)
+    with pytest.raises(BusyError, match=r"older version use the store .*: on there") as refused:
+        open_store(url)
+    assert "stop the daemons" in str(refused.value.hint)
+    store.leases.close()
+    open_store(url).close()
+    monkeypatch.undo()
+    with pytest.raises(SchemaError, match="knows up to"):
+        open_store(url)
+    store.close()
+
+
+def test_a_store_that_daemons_share_is_not_copied(url: str, tmp_path: Path) -> None:
+    full = open_store(f"sqlite:///{tmp_path}/full.db")
+    full.put_events([an_event("a")], 1.0).result()
+    full.close()
+    store = open_store(url)
+    store.leases.introduce("there", "")
+    store.leases.join()
+    with (
+        closing(open_database(f"sqlite:///{tmp_path}/full.db")) as source,
+        closing(open_database(url)) as target,
+    ):
+        for one, other in ((source, target), (target, source)):
+            with pytest.raises(BusyError, match="in use by daemons on there"):
+                copy(one, other, lambda _rows: None)
+        assert sizes(target)["event"] == 0
+        store.leases.close()
+        copy(source, target, lambda _rows: None)
+        assert sizes(target)["event"] == 1
+    store.close()

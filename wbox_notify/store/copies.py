@@ -7,6 +7,7 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import statements
 from wbox_notify.store.database import Database, Readable, Row, Transaction
+from wbox_notify.store.integrity import BusyError
 
 _AT_ONCE = 500
 _DIGEST = 16
@@ -26,8 +27,11 @@ def copy(source: Readable, target: Database, moved: Moved) -> None:
     Until all rows are there and are the same, the target is marked, and nobody can run with it.
 
     Raises:
+        BusyError: daemons run with one of them.
         StoreError: the target has rows that are not of the source.
     """
+    for database in (source, target):
+        _check_nobody_runs(database)
     if any(sizes(target).values()) and not is_unfinished(target):
         raise StoreError(
             Wording("the store that is to be filled is not empty"), hint="copy into one that is new"
@@ -49,6 +53,16 @@ def copy(source: Readable, target: Database, moved: Moved) -> None:
                 hint="the first one was used since the copy was begun: copy again, into one that is new",
             )
     target.write(_finish).result()
+
+
+def _check_nobody_runs(database: Readable) -> None:
+    """Refuse a store that daemons share; one that a daemon has alone cannot be opened beside it."""
+    hosts = {row["host"] for row in database.read(statements.DAEMONS)}
+    if hosts:
+        raise BusyError(
+            Wording("the store is in use by daemons on {hosts}", hosts=", ".join(sorted(hosts))),
+            hint="stop all of them first; one that was killed counts for some seconds more",
+        )
 
 
 def is_unfinished(database: Readable) -> bool:

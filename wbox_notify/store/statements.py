@@ -50,8 +50,11 @@ EVENTS = "select * from event where id in (select value from json_each(:ids))"
 KNOWN_EVENTS = "select id from event where id in (select value from json_each(:ids))"
 """Find which ids are those of events; what is in them, such as whole texts, is not read for that."""
 
-UNPLANNED = """
-select * from event where planned is null and seq > :last and host in ('', :host) order by seq limit :most
+# Who has a store alone has no name, and all is theirs.
+_OURS = "(:host = '' or host in ('', :host))"
+
+UNPLANNED = f"""
+select * from event where planned is null and seq > :last and {_OURS} order by seq limit :most
 """
 """Find the oldest events without a plan that a machine took in."""
 
@@ -231,7 +234,7 @@ where e.event_id = :id order by m.due, m.rule, m.kind
 
 # The rows of a file are read where it is.
 _HERE = """
-(kind <> 'rows' or not exists (
+(kind <> 'rows' or :host = '' or not exists (
     select 1 from event e where e.id = memory.key and e.host not in ('', :host) limit 1 offset 0
 ))
 """
@@ -770,7 +773,7 @@ and path is not null and fate in ('seen', 'ignored', 'open', 'left') order by se
 """Find versions under other paths by inode and time."""
 
 # Each part is looked up for one file: of `exists` PostgreSQL might make a list of all deliveries first.
-OPEN_FILES = """
+OPEN_FILES = f"""
 select f.*,
     (select 1 from event e where e.id = f.event_id and e.planned is not null) is not null
     and (
@@ -790,7 +793,7 @@ select f.*,
         ) is not null)
         limit 1
     ) is null as final
-from file f where f.fate = 'open' and f.host in ('', :host) and f.seq > :after order by f.seq limit :most
+from file f where f.fate = 'open' and {_OURS} and f.seq > :after order by f.seq limit :most
 """
 """List files of a machine that are still to be put away, and whether anything can still follow from them."""
 
@@ -810,12 +813,12 @@ update file set fate = :fate, detail = :detail, moved_to = :moved_to, changed = 
 """
 """Keep what became of a file."""
 
-UNLOOKED = """
+UNLOOKED = f"""
 select f.*, (
     select n.device from file n
     where (n.root, n.seq) <= (f.root, 9223372036854775807) order by n.root desc, n.seq desc limit 1
 ) as newest
-from file f where f.looked < :before and f.fate <> 'open' and f.path is not null and f.host in ('', :host)
+from file f where f.looked < :before and f.fate <> 'open' and f.path is not null and {_OURS}
 order by f.looked limit :most
 """
 """Find settled files of a machine that were not looked for since a time.

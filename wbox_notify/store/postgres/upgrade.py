@@ -26,6 +26,10 @@ create table if not exists written (
 delete from written where at < extract(epoch from clock_timestamp()) - 86400;
 """
 
+_FIRST_SHARED = 14
+"""The first schema that several daemons may share."""
+_HOSTS = "select distinct host from daemon where until > extract(epoch from clock_timestamp()) order by host"
+
 _NUMBERED = ("event", "decision", "memory", "file")
 """The tables whose rows are numbered by PostgreSQL."""
 
@@ -41,7 +45,7 @@ def migrate(connection: Connection, url: str) -> None:
     """Bring the tables up to date.
 
     Raises:
-        BusyError: a daemon of a version that had to be alone runs.
+        BusyError: daemons of an older version run.
         SchemaError: a newer version wrote them.
     """
     tx = Statements(connection)
@@ -57,9 +61,25 @@ def migrate(connection: Connection, url: str) -> None:
         tx.execute(_NO_PATIENCE)
         connection.execute(migrations.MADE)
         version = migrations.known(tx.one(migrations.VERSION)["version"])
+        if _FIRST_SHARED <= version < len(MIGRATIONS):
+            _check_nobody_runs(tx, url)
         for script in (_WRITTEN, FUNCTIONS, *scripts(version)):
             connection.execute(script)
         for table in _NUMBERED:
             tx.execute(_GO_ON.format(table=table))
         if version < len(MIGRATIONS):
             tx.execute(migrations.NOTE_VERSION, {"version": len(MIGRATIONS)})
+
+
+def _check_nobody_runs(tx: Statements, url: str) -> None:
+    """Refuse to change tables that daemons of an older version use."""
+    hosts = [row["host"] for row in tx.execute(_HOSTS).fetchall()]
+    if hosts:
+        raise BusyError(
+            Wording(
+                "daemons of an older version use the store {store}: on {hosts}",
+                store=url,
+                hosts=", ".join(hosts),
+            ),
+            hint=Wording("stop the daemons of the older version, then start those of this one"),
+        )
