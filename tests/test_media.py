@@ -597,6 +597,55 @@ def test_a_static_folder_is_given_the_file_and_loses_it_after_its_use(tmp_path: 
     desk.files.close()
 
 
+def test_where_daemons_share_a_store_a_message_carries_the_address_of_its_copy(tmp_path: Path) -> None:
+    static = tmp_path / "www"
+    settings = f"media: {{static: {{folder: {static}, url: https://files.example.com/m/}}}}\n"
+    desk = Desk(tmp_path, settings=settings)
+    shared = MediaFiles(
+        Live(desk.project), desk._standings, serving=True, clock=lambda: desk.now, shared=True
+    )
+    planned = PlannedMessage(
+        key="0", rule="a", message=Media(phone=PHONE, file=str(desk.put("a.png")), caption="c")
+    )
+    plan = Plan(event_id="e", messages=(planned,))
+    assert shared.keep(plan) == plan, "as long as the folder is away, whoever sends it tries again"
+    static.mkdir()
+    [kept] = shared.keep(plan).messages
+    message = kept.message
+    assert isinstance(message, Media)
+    assert (message.file, message.caption) == (None, "c")
+    assert message.url
+    assert message.url.startswith("https://files.example.com/m/")
+    [copy] = static.iterdir()
+    assert message.url.endswith(copy.name)
+    assert copy.read_bytes() == PNG
+    assert desk.files.publish(desk.delivery(), message) == message
+    desk.standings = {"0": Standing(State.SENT, NOW)}
+    assert shared.sweep(NOW + HOUR) == 1
+    assert list(static.iterdir()) == []
+    shared.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "problems"),
+    [
+        ({}, ["WBX340"]),
+        ({"WBOX_STORE": "sqlite:////tmp/wbox.db"}, []),
+        ({"WBOX_API_URL": "http://127.0.0.1:1"}, []),
+        ({"static": "media: {static: {folder: /srv/www, url: https://files.example.com}}\n"}, []),
+    ],
+)
+def test_a_file_is_lent_from_where_all_daemons_see_it_once_they_may_share_the_store(
+    tmp_path: Path, more: dict[str, str], problems: list[str]
+) -> None:
+    settings = PUBLIC + more.pop("static", "")
+    (tmp_path / "drop").mkdir()
+    environ = {"WBOX_STORE": "postgresql://db.example.com/wbox", "WBOX_DATA_DIR": str(tmp_path / "data")}
+    files = {"rules/a.yaml": rule_file(RULE), "wbox-notify.yaml": settings}
+    found = project(tmp_path, files, **{**environ, **more})
+    assert [problem.code for problem in found.problems if problem.severity == "error"] == problems
+
+
 def test_a_static_folder_that_is_away_is_tried_again(tmp_path: Path) -> None:
     settings = f"media: {{static: {{folder: {tmp_path}/away, url: https://files.example.com}}}}\n"
     desk = Desk(tmp_path, settings=settings)

@@ -95,6 +95,7 @@ class Daemon:
             serving=True,
             events=self._store.events_by_id,
             clock=self._clock,
+            shared=self._store.leases.is_shared,
         )
         self._metrics = Metrics(self._live, self._store, self._clock)
         self.control = Control(self._store, self._wake, self._media.keep)

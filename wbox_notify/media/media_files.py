@@ -1,6 +1,7 @@
 """Files that messages carry: copied when a message is planned, lent by a link, deleted in the end."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from wbox_notify.media.publish import LINK, publish, withdraw
 from wbox_notify.media.spool import GRACE, LATEST, Copy, Item, Spool, Standings
 from wbox_notify.model import signed_links
 from wbox_notify.model.addresses import check_public
-from wbox_notify.model.deliveries import Decision, Delivery, Plan
+from wbox_notify.model.deliveries import Decision, Delivery, Plan, PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Media, Message
@@ -51,6 +52,7 @@ class MediaFiles:
         serving: Whether the daemon answers at ``public_url``.
         events: Returns events by their ids: a file is sent only while it is what its event told of.
         clock: The time in seconds since the epoch.
+        shared: Whether another daemon, on another machine, may hand the message over.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class MediaFiles:
         serving: bool,
         events: Callable[[Sequence[str]], Mapping[str, Event]] = lambda _ids: {},
         clock: Callable[[], float] = time.time,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared
         self._events = events
         self._live = live
         self._spool = Spool(live.project.settings.data_dir / "media")
@@ -75,7 +79,17 @@ class MediaFiles:
         self._spool.close()
 
     def keep(self, plan: Plan) -> Plan:
-        """Copy the files that a plan names; a file that cannot be sent becomes its message's problem."""
+        """Copy the files that a plan names; a file that cannot be sent becomes its message's problem.
+
+        Where daemons share a store, the message carries the address of a copy that lies elsewhere: whoever
+        hands it over may not have the file.
+        """
+        plan = self._without_problems(plan)
+        if self._shared and self._live.project.settings.media.elsewhere:
+            return replace(plan, messages=tuple(map(self._lent_elsewhere, plan.messages)))
+        return plan
+
+    def _without_problems(self, plan: Plan) -> Plan:
         problems = self._copy_all(plan)
         if not problems:
             return plan
@@ -104,9 +118,28 @@ class MediaFiles:
             item = self._spool.of(delivery.key)
         if item is None:
             raise MediaError(Wording("the copy of {file} is gone", file=message.file), retry=True)
+        return replace(message, file=None, url=self._lend(item, delivery.expires + GRACE))
+
+    def _lent_elsewhere(self, planned: PlannedMessage) -> PlannedMessage:
+        """Return a message with the address of its copy; as it is where that cannot be said yet."""
+        message = planned.message
+        if not isinstance(message, Media) or message.file is None or planned.problem:
+            return planned
+        item = self._spool.of(planned.key)
+        if item is None:
+            return planned
+        try:
+            url = self._lend(item, math.inf)
+        except WboxError as error:  # it is lent when the message is about to be sent
+            log.warning("%s", error)
+            return planned
+        return replace(planned, message=replace(message, file=None, url=url))
+
+    def _lend(self, item: Item, until: float) -> str:
+        """Return the address of a copy, which works until then, but a week at most. Raises WboxError."""
         try:
             now = self._clock()
-            ends = int(min(delivery.expires + GRACE, now + LATEST))
+            ends = int(min(until, now + LATEST))
             copy = self._spool.path(item.sha256)
             url = publish(self._live.project.settings, item, copy, now, ends, serving=self._serving)
         except OSError as error:
@@ -115,7 +148,7 @@ class MediaFiles:
                 retry=True,
             ) from None
         check_public(url, self._live.project.settings.url)
-        return replace(message, file=None, url=url)
+        return url
 
     def open(self, token: str, name: str) -> Opened | None:
         """Return the copy that a link leads to; None for a link that is not ours, is over or was changed."""
