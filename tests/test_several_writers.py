@@ -19,6 +19,7 @@ from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.store import Claim, Store, open_store, statements
 from wbox_notify.store.database import RefusedError, Transaction
+from wbox_notify.store.leases import LateError, Turn
 
 T = TypeVar("T")
 
@@ -193,6 +194,23 @@ def test_what_cannot_go_well_is_refused_in_the_end_and_spoils_nothing_else(store
         refused.result(30)
     assert [future.result(30) for future in futures] == [[True], [True]]
     assert 5 <= runs <= 10
+
+
+def test_who_is_late_with_a_plan_spoils_nothing_that_is_written_with_it(stores: list[Store]) -> None:
+    one, other = _some(2)
+    gathered = threading.Event()
+    waits = stores[0]._database.write(lambda _tx: gathered.wait(30))
+    kept = stores[0].put_events([an_event(one)], 1.0)
+    late = stores[0].put_plans([a_plan(one, one)], 1.0, Turn("plan", "nobody", 1))
+    sent = stores[0].put_message(an_event(other), a_plan(other, other), 1.0)
+    gathered.set()
+    assert waits.result(30)
+    with pytest.raises(LateError):
+        late.result(30)
+    assert kept.result(30) == [True]
+    assert len(sent.result(30)) == 1
+    assert stores[0].deliveries(one) == []
+    assert stores[0].event(one)["planned"] is None  # type: ignore[index]
 
 
 def test_a_frozen_writer_keeps_no_row_locked_and_does_its_work_when_it_wakes(postgres: Postgres) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from wbox_notify.errors import Exit, StoreError
 from wbox_notify.model.texts import Wording
-from wbox_notify.store.database import Transaction
+from wbox_notify.store.database import RefusedError, Transaction
 
 PLAN = "plan"
 """The lease of planning: what rules keep in mind is read and written by one daemon at a time."""
@@ -66,8 +66,8 @@ class StrangerError(StoreError):
     exit_code = Exit.INVALID
 
 
-class LateError(StoreError):
-    """Another daemon may do by now what this one was about to do; nothing of it was written."""
+class LateError(RefusedError):
+    """Another daemon may do by now what this one was about to do; nothing of that was written."""
 
     def __init__(self) -> None:
         super().__init__(
