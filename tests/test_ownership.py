@@ -290,3 +290,19 @@ def test_only_who_has_a_device_asks_about_it_and_what_holds_all_is_asked_about_b
     pass_time(6, one, two)
     assert [bool(each.dispatcher._circuits.due(time())) for each in (one, two)].count(True) == 1
     assert [each.dispatcher.does_chores for each in (one, two)].count(True) == 1
+
+
+def test_what_another_daemon_queued_before_goes_before_one_s_own(
+    time: Time, member: Callable[..., Member], wbox: Simulator
+) -> None:
+    one, two = member(), member()
+    for each in (one, two):
+        each.store.follow_others(lambda: None)
+    for number in range(8):
+        put(two.store, f"{number} a", time())
+        put(one.store, f"{number} b", time())
+        until(lambda: one.send() or two.send() or one.store.counts().keys() == {State.SENT})
+    for device in DEVICES:
+        said = [text.removesuffix(f" {device}") for text in texts(wbox) if text.endswith(f" {device}")]
+        assert said == sorted(said)
+        assert len(said) == 16

@@ -398,10 +398,17 @@ class Dispatcher(PeriodicThread):
             for delivery in self._store.interrupted()
             if delivery.device in self._ownership and _claim(delivery) not in known
         }
-        why = "the store lost it between its claim and the request"
-        unsent = Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False)
-        self._ended.extend((lost[claim], unsent) for claim in lost.keys() & self._lost)
+        self._ended.extend((lost[claim], self._lost_answer(claim)) for claim in lost.keys() & self._lost)
         self._lost = set(lost)
+
+    def _lost_answer(self, claim: _Claim) -> Answer:
+        """Return what is known of a claim of ours that nobody works at."""
+        if not self._ownership.is_shared or claim in self._outbox.doubtful_claims:
+            self._outbox.doubtful_claims.discard(claim)
+            why = "the store lost it between its claim and the request"
+            return Answer(outcome=Outcome.NOT_SENT, detail=why, asked=False)
+        # It was handed to a sender, and its end was lost, as by a server that forgot what it had committed.
+        return Answer(outcome=Outcome.UNKNOWN, detail="the store lost how it ended")
 
     def _attempt(self, delivery: Delivery, holder: str, client: Client) -> None:
         """Send a delivery, and report to the scheduler how that ended; ``holder`` is who claimed it."""

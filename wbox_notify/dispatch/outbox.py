@@ -14,6 +14,7 @@ from wbox_notify.model.clock import steady
 from wbox_notify.model.deliveries import WAITING, Attempt, Circuit, Delivery, Waiting
 from wbox_notify.model.pace import DAY, Begun, Pace
 from wbox_notify.store import Change, Changed, Claim, Claimed, Store
+from wbox_notify.store.claims import Turnover
 
 _SLICE = 200
 _LOOK_AGAIN = 30.0
@@ -31,10 +32,15 @@ class Outbox:
     Attributes:
         next_expiry: No later than this something expires.
         ownership: The devices that it claims from.
+        doubtful_claims: Claims that may be in the store though their writing failed: the id of each delivery,
+            and how often it was claimed with it.
     """
 
     def __init__(self, store: Store, steady: Callable[[], float] = steady) -> None:
         self._store = store
+        self._steady = steady
+        self._next_doubt = 0.0
+        self.doubtful_claims: set[tuple[int, int]] = set()
         self.ownership = Ownership(store, steady)
         self._lanes = Lanes(self.ownership)
         self._changes: SimpleQueue[Change] = SimpleQueue()
@@ -61,7 +67,12 @@ class Outbox:
         if not self.ownership.is_shared:
             return []
         taken = self.ownership.look(others, busy)
-        self.doubt()  # what other daemons queue or change is seen by looking
+        now = self._steady()
+        if now >= self._next_doubt or not self._store.hears_others:
+            self.doubt()  # what is told saves looking, and is not relied on for ever
+            self._next_doubt = now + _LOOK_AGAIN
+        for device in taken:
+            self._lanes.doubt_device(device)
         self._lanes.forget_others()
         return self._store.interrupted_of(taken) if taken else []
 
@@ -198,7 +209,7 @@ class Outbox:
         self, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace
     ) -> list[Delivery]:
         """Write ends and claims; return what was claimed."""
-        turned = self._store.turn_over(ended, claims, now, pace, self.ownership.holder).result()
+        turned = self._turned(ended, claims, now, pace)
         self.ownership.lose(turned.lost)
         for claim, claimed in zip(claims, turned.claimed, strict=True):
             self._settle(claim.waiting, claimed, now, pace)
@@ -211,6 +222,13 @@ class Outbox:
         begun = [claimed.delivery for claimed in turned.claimed if claimed.delivery and claimed.has_begun]
         self._claimed = (self._claimed - over.keys()) | {delivery.id for delivery in begun}
         return begun
+
+    def _turned(self, ended: Sequence[Attempt], claims: Sequence[Claim], now: float, pace: Pace) -> Turnover:
+        try:
+            return self._store.turn_over(ended, claims, now, pace, self.ownership.holder).result()
+        except StoreError:
+            self.doubtful_claims.update((claim.waiting.id, claim.waiting.claims + 1) for claim in claims)
+            raise
 
     def _settle(self, waiting: Waiting, claimed: Claimed, now: float, pace: Pace) -> None:
         """Let the lanes follow what became of a claim."""

@@ -65,6 +65,7 @@ class Store(Queries):
         self.files = Files(database, self.host)
         self.leases = database.leases
         self.arrivals = Arrivals(self.unplanned)
+        self.hears_others = False
         self._heard: Callable[[Change], None] = lambda _change: None
         self._seen: Callable[[], None] = lambda: None
 
@@ -80,6 +81,7 @@ class Store(Queries):
 
     def follow_others(self, wake: Callable[[], None]) -> None:
         """Take note from now on of what other daemons change, and wake those who wait for changes."""
+        self.hears_others = self.leases.is_shared
         self._database.follow(partial(self._hear, wake))
 
     def _hear(self, wake: Callable[[], None], news: News) -> None:
@@ -194,7 +196,10 @@ class Store(Queries):
     def _queue(self, work: Callable[[Transaction, *Values], _Changed], *values: *Values) -> Future[_Changed]:
         """Change the queue, and let those hear of it who follow it, here and elsewhere."""
         change = self._database.write(_told, work, *values)
-        self._heard(change)
+        # Where others are heard this one comes back among theirs, in the order of commits: what was committed
+        # before it by another daemon may go first.
+        if not self.hears_others:
+            self._heard(change)
         return change
 
     def waiting_devices(self) -> list[str]:
