@@ -31,9 +31,10 @@ from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.store import Store, open_store, statements
 
-_HEAD = f"""
+_HEAD = """
 select e.id from delivery e
-where e.device = :device and e.recipient = lanes.recipient and e.{statements.OPEN} and e.expires > :now
+where e.device = :device and e.recipient = lanes.recipient and e.expires > :now
+and e.state in ('queued', 'unknown', 'sending')
 and not (e.state = 'unknown' and e.due > :now)
 and not exists (
     select 1 from delivery u
