@@ -20,6 +20,7 @@ from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.store import Claim, Store, open_store, statements
 from wbox_notify.store.database import RefusedError, Transaction
 from wbox_notify.store.leases import LateError, Turn
+from wbox_notify.store.rows import event_row
 
 T = TypeVar("T")
 
@@ -180,7 +181,7 @@ def test_two_that_wait_for_each_other_both_come_through(stores: list[Store]) -> 
 
 def test_what_cannot_go_well_is_refused_in_the_end_and_spoils_nothing_else(stores: list[Store]) -> None:
     [name] = _some(1)
-    row = {"id": name, "type": "webhook", "at": 1.0, "data": "{}", "received": 1.0}
+    row = event_row(an_event(name), 1.0)
     runs = 0
 
     def twice(tx: Transaction) -> None:
