@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --upgrade --universal --pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports tests test-slow test-integrations soak reliability bench wheel release reference texts docs lock newest clean
+.PHONY: help demo test lint types imports tests test-slow test-integrations soak chaos reliability bench wheel release reference texts docs lock newest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test-integrations: $(VENV)/ready ## Install the programs of the integrations int
 
 soak: $(VENV)/ready ## Inject random faults for MINUTES=30 (SEED=n repeats a run), then check the guarantees
 	@$(BIN)/python tests/soak.py
+
+chaos: $(VENV)/ready ## Do the same to three daemons on one PostgreSQL, which comes and goes (MINUTES=30, SEED=n)
+	@$(BIN)/python tests/chaos.py
 
 reliability: $(VENV)/ready ## Run the tests of the fault catalogue and write docs/reliability.md
 	$(BIN)/pytest --write-reliability

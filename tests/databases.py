@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -49,7 +51,8 @@ class Postgres:
     Its programs are those in the folder ``WBOX_TEST_POSTGRES``, else those of a package for tests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
+        self._options = options
         self.folder = Path(tempfile.mkdtemp(prefix="wbox-postgres-"))
         self._as_user = _another_user()
         self._numbers = itertools.count(1)
@@ -75,7 +78,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server, also after it was stopped; it answers when this returns."""
-        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options],
@@ -95,11 +98,17 @@ class Postgres:
             self.process.send_signal(sent)
         self.process.wait(30)
 
-    def fresh(self) -> str:
-        """Return the address of a new, empty database."""
+    @property
+    def log(self) -> str:
+        """What the server has printed."""
+        return self._log.read_text(errors="replace")
+
+    def fresh(self, like: str = "") -> str:
+        """Return the address of a new database: an empty one, or a copy of one that nobody uses."""
         name = f"store_{next(self._numbers)}"
+        template = urlsplit(like).path.strip("/") or "template_wbox"
         # The quickest way with a small template, as nothing has to be on disk.
-        self._execute(f"create database {name} template template_wbox strategy file_copy")
+        self._execute(f"create database {name} template {template} strategy file_copy")
         return f"postgresql://wbox@/{name}?host={self.folder}"
 
     def _execute(self, statement: str) -> None:

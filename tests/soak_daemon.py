@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 CANARY = "sk_canary_of_the_soak"
@@ -104,34 +105,62 @@ defaults: {tz: UTC}
 
 LAUNCHER = Path(__file__).with_name("soak_run.py")
 
-STARTS_WITHIN = 30.0
-ENDS_WITHIN = 10.0
+STARTS_WITHIN = 90.0
+ENDS_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What several daemons have in common; each has a project folder of its own."""
+
+    store: str
+    drop: Path
+    rules: str
+    settings: str
+    link_key: bytes
 
 
 class RunningDaemon:
     """``wbox-notify run`` in a project of its own; what it prints goes into a file."""
 
-    def __init__(self, folder: Path, wbox: str) -> None:
+    def __init__(self, folder: Path, wbox: str, shared: Shared | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
-        self.drop = folder / "drop"
         self.log = folder / "daemon.log"
         self.database = folder / "data" / "wbox-notify.db"
         self.store = f"sqlite:///{self.database}"
+        self.drop = folder / "drop"
+        rules, settings = RULES, SETTINGS
+        if shared:
+            self.store, self.drop = shared.store, shared.drop
+            rules, settings = shared.rules, shared.settings
+            self._share_key(shared.link_key)
         self.url = f"http://127.0.0.1:{_free_port()}"
         self.broken: list[str] = []
         self.most: dict[str, int] = {}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self.drop.mkdir(parents=True)
+        self.drop.mkdir(parents=True, exist_ok=True)
         (folder / "rules").mkdir()
         self.rules = folder / "rules" / "soak.yaml"
-        self.rules.write_text(RULES, encoding="utf-8")
-        (folder / "wbox-notify.yaml").write_text(SETTINGS, encoding="utf-8")
+        self.rules.write_text(rules, encoding="utf-8")
+        (folder / "wbox-notify.yaml").write_text(settings, encoding="utf-8")
         clock = folder / "clock"
         clock.touch()
         self._clock = os.open(clock, os.O_WRONLY)
         self.set_clock(0.0)
-        self._environment = {**_environment(folder, wbox, self.url), "SOAK_CLOCK": str(clock)}
+        self._environment = {
+            **_environment(folder, wbox, self.url),
+            "WBOX_STORE": self.store,
+            "WBOX_HOST": folder.name,
+            "SOAK_CLOCK": str(clock),
+        }
+
+    def _share_key(self, key: bytes) -> None:
+        (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
+        file = self.folder / "data" / "link.key"
+        file.touch(0o600)
+        file.write_bytes(key)
 
     def set_clock(self, ahead: float) -> None:
         """Let its clock be so many seconds ahead of ours."""

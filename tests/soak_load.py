@@ -3,8 +3,10 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -21,10 +23,13 @@ PICTURE = Path(wbox_notify.simulator.__file__).with_name("pages") / "sample.png"
 PICTURES_TO = "905559990002"
 ACKNOWLEDGED = {200, 202}
 
+AT_ONCE = 0.2
+"""The share of calls that reach two daemons at once, where there are several."""
+
 
 @dataclass
 class Load:
-    """What was sent to a daemon: what it acknowledged, by mark, and where that is to go.
+    """What was sent to daemons: what they acknowledged, by mark, and where that is to go.
 
     Attributes:
         kept: Phones by mark, of each webhook that was answered with 2xx and each file that was dropped.
@@ -32,7 +37,7 @@ class Load:
         ending: Set when the load is to end.
     """
 
-    daemon: RunningDaemon
+    daemons: Sequence[RunningDaemon]
     kept: dict[str, str] = field(default_factory=dict)
     offered: dict[str, str] = field(default_factory=dict)
     repeated: int = 0
@@ -57,26 +62,25 @@ class Load:
         mark = self.mark(kind, phone)
         until = time.monotonic() + within
         while time.monotonic() < until:
-            if self._post(kind, mark, phone, mark):
+            if self._post(kind, mark, phone, mark, chance):
                 self.kept[mark] = phone
                 if chance.random() < 0.1:
                     self.repeated += 1
-                    self._post(kind, mark, phone, mark)
+                    self._post(kind, mark, phone, mark, chance)
                 if kind == "dedupe":
-                    self._post(kind, mark, phone, f"{mark} again")
+                    self._post(kind, mark, phone, f"{mark} again", chance)
                 return True
             threading.Event().wait(chance.uniform(0.05, 0.5))
         return False
 
-    def _post(self, kind: str, mark: str, phone: str, key: str) -> bool:
+    def _post(self, kind: str, mark: str, phone: str, key: str, chance: random.Random) -> bool:
+        """Call one of the daemons, of several now and then two at once; return whether one acknowledged."""
+        number = min(len(self.daemons), 2 if chance.random() < AT_ONCE else 1)
+        called = [f"{daemon.url}/hook/{kind}" for daemon in chance.sample(self.daemons, number)]
         headers = {"Authorization": f"Bearer {HOOK_SECRET}", "Idempotency-Key": key}
-        try:
-            answer = requests.post(
-                f"{self.daemon.url}/hook/{kind}", json={"mark": mark, "to": phone}, headers=headers, timeout=6
-            )
-        except requests.RequestException:
-            return False
-        return answer.status_code in ACKNOWLEDGED
+        call = partial(_acknowledged, body={"mark": mark, "to": phone}, headers=headers)
+        with ThreadPoolExecutor(number) as callers:
+            return any([*callers.map(call, called)])
 
     def drop(self, chance: random.Random) -> None:
         """Drop a file: written in place, or moved in when it is complete; now and then a picture."""
@@ -85,7 +89,7 @@ class Load:
             return
         phone = chance.choice(PHONES)
         mark = self.mark("file", phone)
-        path = self.daemon.drop / f"{mark}.txt"
+        path = self.daemons[0].drop / f"{mark}.txt"
         if chance.random() < 0.5:
             aside = path.with_suffix(".part")
             aside.write_text(phone)
@@ -96,10 +100,17 @@ class Load:
 
     def _drop_picture(self) -> None:
         mark = self.mark("picture", PICTURES_TO)
-        aside = self.daemon.drop / f"{mark}.part"
+        aside = self.daemons[0].drop / f"{mark}.part"
         aside.write_bytes(PICTURE.read_bytes())
         aside.rename(aside.with_suffix(".png"))
         self.kept[mark] = PICTURES_TO
+
+
+def _acknowledged(url: str, body: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    try:
+        return requests.post(url, json=body, headers=headers, timeout=6).status_code in ACKNOWLEDGED
+    except requests.RequestException:
+        return False
 
 
 Feed = Callable[["Load", random.Random], None]

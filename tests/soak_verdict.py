@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from soak_daemon import CANARY, HOOK_SECRET, RunningDaemon
@@ -29,6 +29,8 @@ POLICY = {"media": "hold", "picture": "hold", "poll": "hold", "retry": "retry", 
 
 GIVEN_UP_AFTER = 3
 
+SCHEDULED = "schedule:"
+
 
 @dataclass
 class Findings:
@@ -38,9 +40,12 @@ class Findings:
     broken: list[str] = field(default_factory=list)
 
 
-def examine(daemon: RunningDaemon, load: Load, ledger: Sequence[Mapping[str, Any]]) -> Findings:
-    """Return what a soak shows, once its daemon has ended."""
-    history = open_history(daemon.store)
+def examine(load: Load, ledger: Sequence[Mapping[str, Any]], least: float) -> Findings:
+    """Return what a soak shows, once its daemons have ended.
+
+    ``least`` is how many seconds pass between messages of a device.
+    """
+    history = open_history(load.daemons[0].store)
     if history is None:
         return Findings(broken=["there is no store"])
     seen = Seen(history, ledger)
@@ -50,13 +55,14 @@ def examine(daemon: RunningDaemon, load: Load, ledger: Sequence[Mapping[str, Any
         *hand_overs(seen),
         *ends(seen),
         *order(seen),
-        *secrets_told(daemon),
-        *store_is_sound(daemon),
-        *[f"I6: {name}: {most}" for name, most in daemon.most.items() if most > BOUNDS[name]],
+        *pace(seen, least),
+        *schedules(seen),
+        *chain.from_iterable(secrets_told(daemon) for daemon in load.daemons),
+        *store_is_sound(load.daemons[0]),
     ]
-    return Findings(
-        {**seen.counts(load), **{f"most {name}": most for name, most in daemon.most.items()}}, broken
-    )
+    most = {name: max(daemon.most.get(name, 0) for daemon in load.daemons) for name in BOUNDS}
+    broken += [f"I6: {name}: {number}" for name, number in most.items() if number > BOUNDS[name]]
+    return Findings({**seen.counts(load), **{f"most {name}": most[name] for name in most}}, broken)
 
 
 class Seen:
@@ -65,10 +71,8 @@ class Seen:
     def __init__(self, history: Queries, ledger: Sequence[Mapping[str, Any]]) -> None:
         self.deliveries = history.queue([*State], ALL)
         self.events = {row["id"]: row["planned"] is not None for row in history.events(most=ALL)}
-        self.outcomes = {
-            delivery.key: [row["outcome"] for row in history.attempts(delivery.id)]
-            for delivery in self.deliveries
-        }
+        self.attempts = {delivery.key: history.attempts(delivery.id) for delivery in self.deliveries}
+        self.outcomes = {key: [row["outcome"] for row in rows] for key, rows in self.attempts.items()}
         self.places: dict[str, list[int]] = defaultdict(list)
         for place, entry in enumerate(ledger):
             self.places[entry["idempotency_key"]].append(place)
@@ -134,7 +138,7 @@ def hand_overs(seen: Seen) -> list[str]:
 def ends(seen: Seen) -> list[str]:
     """I2 and nothing lost: each delivery arrived, or it says truly why it did not or when it will."""
     broken, now = [], time.time()
-    heads: dict[str, Delivery] = {}
+    heads: dict[tuple[str, str], Delivery] = {}
     for delivery in seen.deliveries:
         outcomes = seen.outcomes[delivery.key]
         true = {
@@ -145,35 +149,56 @@ def ends(seen: Seen) -> list[str]:
         }.get(delivery.state, delivery.state in OPEN)
         if not true or None in outcomes:
             broken.append(f"I2: {told(seen, delivery)} is not what its attempts say")
-        if delivery.state in OPEN and delivery.due < now and phone(delivery) not in heads:
+        lane = (delivery.device, phone(delivery))
+        if delivery.state in OPEN and delivery.due < now and lane not in heads:
             broken.append(f"I2: {told(seen, delivery)} was due {now - delivery.due:.0f} s ago")
         if delivery.state in OPEN:
-            heads.setdefault(phone(delivery), delivery)
+            heads.setdefault(lane, delivery)
     return broken
 
 
 def order(seen: Seen) -> list[str]:
-    """I8: messages to one phone are first handed over in the order in which they were made.
+    """I8: messages of one device to one phone are first handed over in the order in which they were made.
 
     Behind one that may have arrived, only those of the same rule wait: the others may pass them.
     """
-    firsts: dict[str, list[tuple[int, Delivery]]] = defaultdict(list)
-    waits: set[tuple[str, str]] = set()
+    firsts: dict[tuple[str, str], list[tuple[int, Delivery]]] = defaultdict(list)
+    waits: set[tuple[str, ...]] = set()
     passed: set[str] = set()
     for delivery in seen.deliveries:
-        lane = (phone(delivery), delivery.rule)
+        lane = (delivery.device, phone(delivery))
         if delivery.unknowns:
-            waits.add(lane)
-        if lane in waits:
+            waits.add((*lane, delivery.rule))
+        if (*lane, delivery.rule) in waits:
             passed.add(delivery.key)
         if places := seen.places[delivery.key]:
-            firsts[phone(delivery)].append((places[0], delivery))
+            firsts[lane].append((places[0], delivery))
     return [
         f"I8: {told(seen, two)} was handed over before {told(seen, one)}"
         for each in firsts.values()
         for (first, one), (second, two) in pairwise(each)
         if second < first and (one.rule == two.rule or one.key not in passed)
     ]
+
+
+def pace(seen: Seen, least: float) -> list[str]:
+    """I8: from one message of a device to its next pass so many seconds, whoever sends it."""
+    begun: dict[str, list[float]] = defaultdict(list)
+    for delivery in seen.deliveries:
+        begun[delivery.device] += [row["started"] for row in seen.attempts[delivery.key]]
+    return [
+        f"I8: device {device} began at {one:.3f} and {two - one:.3f} s later"
+        for device, times in begun.items()
+        for one, two in pairwise(sorted(times))
+        if two - one < least
+    ]
+
+
+def schedules(seen: Seen) -> list[str]:
+    """I1: each time of a schedule is one event, which became one message."""
+    made = Counter(delivery.event_id for delivery in seen.deliveries if delivery.rule == "clock")
+    fired = [name for name in seen.events if name.startswith(SCHEDULED)]
+    return [f"I1: {name} became {made[name]} messages" for name in fired if made[name] != 1]
 
 
 def secrets_told(daemon: RunningDaemon) -> list[str]:
@@ -187,7 +212,10 @@ def secrets_told(daemon: RunningDaemon) -> list[str]:
 
 
 def store_is_sound(daemon: RunningDaemon) -> list[str]:
-    """I5: SQLite finds nothing wrong with the store."""
+    """I5: SQLite finds nothing wrong with the store; what PostgreSQL holds is checked by our own command."""
+    if not daemon.database.exists():
+        said = daemon.command("store", "check")
+        return [] if said.returncode == 0 else [f"I5: {said.stderr}"]
     connection = sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True)
     said = [row[0] for row in connection.execute("pragma integrity_check")]
     connection.close()

@@ -1,4 +1,4 @@
-"""The soak, for a minute."""
+"""The soak and the chaos, for a minute."""
 
 import os
 import subprocess
@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_P09_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
+def run(name: str) -> None:
     ran = subprocess.run(
-        [sys.executable, Path(__file__).with_name("soak.py")],
+        [sys.executable, Path(__file__).with_name(f"{name}.py")],
         env={**os.environ, "MINUTES": "0.7"},
         capture_output=True,
         text=True,
@@ -20,3 +18,15 @@ def test_P09_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "events acknowledged" in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_P09_a_minute_of_random_faults_and_kills_breaks_no_promise() -> None:
+    run("soak")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_M07_a_minute_of_chaos_among_three_daemons_breaks_no_promise() -> None:
+    run("chaos")
