@@ -118,7 +118,7 @@ def test_beside_a_daemon_of_a_version_that_had_to_be_alone_nothing_is_written(ur
     open_store(url).close()
 
 
-def test_while_the_database_is_away_calls_are_refused_and_nothing_accepted_is_lost(
+def test_M06_while_the_database_is_away_calls_are_refused_and_nothing_accepted_is_lost(
     office: Workplace, wbox: Simulator, postgres: Postgres
 ) -> None:
     process = running(office)

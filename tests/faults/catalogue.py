@@ -12,6 +12,7 @@ GROUPS = {
     "U": "Pages and secrets",
     "G": "Devices and pace",
     "Q": "The queue, and retries",
+    "M": "Several daemons on one PostgreSQL",
 }
 
 CASES = {
@@ -188,6 +189,13 @@ CASES = {
     "Q11": "the disk refuses a copy of a file for now: the message waits and is tried again",
     "Q12": "quiet hours that end in an hour that comes twice: over at the second end",
     "Q13": "rules break, disappear and return, and a person retries, at random: all is sent once",
+    "M01": "the time of a schedule that several daemons keep: one message",
+    "M02": "a webhook that reaches two daemons at once: one event",
+    "M03": "a file on a folder that two daemons watch: one event",
+    "M04": "a daemon is killed: others send its messages within 10 seconds, what it was sending is unknown",
+    "M05": "a daemon is frozen for longer than it owns a device: when it wakes it sends nothing of it",
+    "M06": "the database is away: calls get 503, work continues by itself, nothing accepted is lost",
+    "M07": "kills, freezes, cuts and a database that comes and goes, at random: all invariants hold",
 }
 
 NOT_HERE: dict[str, str] = {
