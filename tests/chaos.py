@@ -25,6 +25,8 @@ PACE = "every: 200ms, media_every: 200ms"
 LEAST = 0.1
 """Seconds between two messages of a device: by that pace 0.12, and a little for clocks that differ."""
 
+MEDIA = "media: {{static: {{folder: {folder}/media, url: https://media.example.com}}}}"
+
 LEASE = 6.0
 
 
@@ -39,7 +41,7 @@ class Chaos(Course):
             drop=folder / "drop",
             rules=_by_devices(RULES.replace("file: {path: drop", f"file: {{path: {folder / 'drop'}")),
             link_key=secrets.token_bytes(32),
-            settings=SETTINGS.replace("every: 50ms, media_every: 100ms", PACE),
+            settings=SETTINGS.replace("every: 50ms, media_every: 100ms", PACE) + MEDIA.format(folder=folder),
         )
         daemons = [RunningDaemon(folder / f"{number}", wbox.url, shared) for number in range(DAEMONS)]
         super().__init__(wbox, seed, daemons, TROUBLES, LEAST)

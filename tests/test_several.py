@@ -84,7 +84,7 @@ class Several:
     def call(self, place: Workplace, number: int, to: str = "1234568") -> int:
         """Return what a daemon answers to a call, which comes again under the same name."""
         said = {"n": number, "to": to}
-        headers = {"X-Request-Id": f"call-{number}"}
+        headers = {"Idempotency-Key": f"call-{number}"}
         return requests.post(f"{place.url}/hook/hook", json=said, headers=headers, timeout=30).status_code
 
     def texts(self, rule_of: str = "") -> list[str]:

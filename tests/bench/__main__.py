@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import files, intake, rules, start, way_out
+from bench import files, intake, rules, several, start, way_out
 from bench.rounds import HEAD, Row, Size
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -18,6 +18,7 @@ LINES: dict[str, Callable[[Size], Iterator[Row]]] = {
     "paced": way_out.paced,
     "file": files.one_by_one,
     "burst": files.at_once,
+    "several": several.several,
     "history": way_out.history,
     "rules": rules.events,
     "reading": rules.reading,

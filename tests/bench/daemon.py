@@ -61,7 +61,12 @@ class Place:
     """A project folder whose messages go to a port of this machine."""
 
     def __init__(
-        self, folder: Path, wbox: str, rules: Mapping[str, str] | str = RULE, settings: str = ""
+        self,
+        folder: Path,
+        wbox: str,
+        rules: Mapping[str, str] | str = RULE,
+        settings: str = "",
+        store: str = "",
     ) -> None:
         self.folder = folder
         self.drop = folder / "drop"
@@ -80,10 +85,17 @@ class Place:
             "WBOX_API_URL": wbox,
             "WBOX_API_KEY": "sk_bench",
             "WBOX_DATA_DIR": str(folder / "data"),
+            "WBOX_STORE": store or f"sqlite:///{self.database}",
             "WBOX_PACE": "unlimited",
             "WBOX_LISTEN": "127.0.0.1:0",
             "WBOX_SECRET_BENCH": SECRET,
         }
+
+    def link_key(self, key: bytes) -> None:
+        """Let its links be signed with a key that other daemons have too."""
+        file = self.folder / "data" / "link.key"
+        file.touch(0o600)
+        file.write_bytes(key)
 
     def command(self, *words: str) -> list[str]:
         """Return a command of the project."""
@@ -130,7 +142,9 @@ def _cpu_of_children() -> float:
 
 
 @contextmanager
-def place(wbox: str, rules: Mapping[str, str] | str = RULE, settings: str = "") -> Iterator[Place]:
+def place(
+    wbox: str, rules: Mapping[str, str] | str = RULE, settings: str = "", store: str = ""
+) -> Iterator[Place]:
     """Give a project in a folder of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Place(Path(folder), wbox, rules, settings)
+        yield Place(Path(folder), wbox, rules, settings, store)

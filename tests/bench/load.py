@@ -28,13 +28,14 @@ class Calls:
 
     Attributes:
         port: Where it is, on this machine.
-        path: The path of the webhook.
+        path: The path of the webhook, in which ``%(device)s`` is the number of a device.
         number: How many calls there are at most.
         connections: How many of them are under way at once.
         seconds: After which no more are begun.
         every: Seconds from the beginning of one call to that of the next; 0 lets each follow an answer.
         body: The body of a call, of which ``%(mark)s`` and ``%(phone)s`` are its own.
         phones: How many phones they are for.
+        devices: How many devices they are for.
         letter: The first letter of their marks.
     """
 
@@ -46,6 +47,7 @@ class Calls:
     every: float = 0.0
     body: str = BODY
     phones: int = PHONES
+    devices: int = 1
     letter: str = "m"
 
 
@@ -93,8 +95,9 @@ def _requests(calls: Calls) -> Iterator[tuple[str, bytes]]:
         phone = f"90555{place % calls.phones:07}"
         body = (calls.body % {"mark": f"#{mark}#", "phone": phone}).encode()
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        path = calls.path % {"device": place % calls.devices + 1}
         head = (
-            f"POST {calls.path} HTTP/1.1\r\nHost: 127.0.0.1:{calls.port}\r\nUser-Agent: GitHub-Hookshot/1\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{calls.port}\r\nUser-Agent: GitHub-Hookshot/1\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             f"X-Hub-Signature-256: sha256={signature}\r\n\r\n"
         )

@@ -86,6 +86,12 @@ def cpu(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICKS
 
 
+def cpu_of_all(pid: int) -> float:
+    """Return the seconds of CPU of a process and its children, ended or not."""
+    living = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu(pid) + sum(map(cpu, map(int, living)))
+
+
 def memory(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024

@@ -26,14 +26,18 @@ def a_queue(number: int) -> Iterator[Path]:
         yield path
 
 
-def fill(store: Store, number: int) -> None:
-    """Put so many texts into the queue."""
+def fill(store: Store, number: int, devices: int = 0) -> None:
+    """Put so many texts into the queue, by turns for each of some devices."""
     now = time.time()
     at = datetime.fromtimestamp(now, UTC)
     kept = []
     for place in range(number):
         event = Event(id=f"queued:{place}", type="webhook", at=at, data={"path": "queued", "body": {}})
-        message = Text(phone=f"90555{place % PHONES:07}", message=f"#q{place}# has waited")
+        message = Text(
+            phone=f"90555{place % PHONES:07}",
+            message=f"#q{place}# has waited",
+            device_id=place % devices + 1 if devices else None,
+        )
         planned = PlannedMessage(key=event.id, rule="call", message=message)
         kept.append(store.put_message(event, Plan(event_id=event.id, messages=(planned,)), now))
     for one in kept:
