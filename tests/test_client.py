@@ -35,6 +35,10 @@ PHONE = "905551234567"
 HELLO = Text(phone=PHONE, message="Hello from API!")
 SUCCESS = json.dumps({"success": True, "message": "Message sent successfully", "to": PHONE})
 OK = answer(200, SUCCESS, "Content-Type: application/json")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+    len(SUCCESS),
+    SUCCESS.encode(),
+)
 PNG = b"\x89PNG\r\n\x1a\n and the rest of the image"
 
 
@@ -467,8 +471,7 @@ def test_an_answer_that_does_not_come_whole_is_unknown(script: Script) -> None:
     [
         SUCCESS.encode().join([b"HTTP/1.1 200 OK\r\n\r\n", b""]),
         b"HTTP/1.0 200 OK\r\nContent-Encoding: identity\r\n\r\n" + SUCCESS.encode(),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
-        % (len(SUCCESS), SUCCESS.encode()),
+        CHUNKED,
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
         b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n" + OK,
         b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 9\r\n\r\n" + SUCCESS.encode(),
@@ -555,6 +558,38 @@ def test_N19_a_flood_is_read_up_to_64_kib_and_then_hung_up_on(head: bytes, outco
         given = send(server.url)
         assert server.left.wait(PATIENCE)
     assert (given.outcome, given.status) == (outcome, int(head.split()[1]))
+
+
+@pytest.mark.parametrize("begun", [0, 1, len(OK) - 1])
+def test_an_answer_may_take_longer_than_a_connection(begun: int) -> None:
+    def play(visit: Visit) -> None:
+        while visit.request():
+            visit.say(OK[:begun])
+            visit.server.stopping.wait(0.3)
+            visit.say(OK[begun:])
+
+    with FaultServer(play) as server, closing(Client(server.url, KEY, connect=0.1)) as client:
+        assert [client.send(HELLO).outcome for _ in range(2)] == [Outcome.SENT, Outcome.SENT]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("length", range(len(OK)))
+def test_an_answer_that_is_cut_at_any_byte_is_unknown_and_the_message_is_not_handed_over_again(
+    length: int,
+) -> None:
+    with FaultServer(saying(OK[:length])) as server:
+        assert send(server.url).outcome is Outcome.UNKNOWN
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("behind", [OK, b"\r\n", OK[:30]])
+@pytest.mark.parametrize("whole", [OK, CHUNKED, b"HTTP/1.1 204 No Content\r\n\r\n"])
+def test_what_comes_behind_an_answer_is_no_answer_to_the_next_message(whole: bytes, behind: bytes) -> None:
+    with FaultServer(replying(whole + behind)) as server, closing(Client(server.url, KEY)) as client:
+        client.send(HELLO)
+        server.script = replying(answer(400, '{"success": false, "message": "the second"}'))
+        assert client.send(HELLO).detail == "HTTP 400: the second"
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 def test_a_client_goes_on_after_a_deadline() -> None:

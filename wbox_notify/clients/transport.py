@@ -15,7 +15,7 @@ from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import certifi
@@ -305,8 +305,8 @@ class _Dial:
             connection.unplug()
             self._result = _unreached(error)
             return
-        # Once connected there is no limit to one read: the deadline ends them all.
-        connection.timeout = None
+        # Once connected there is no limit to one read or write: the deadline ends them all.
+        connection.sock.settimeout(None)
         self._result = connection
 
 
@@ -399,16 +399,41 @@ def _usual(come: bytes) -> Reply | None:
     return Reply(status=status, headers=headers, body=body) if is_usual else None
 
 
-class _Rest(RawIOBase):
-    """What has come of an answer and then what is still to come, in the form that ``http.client`` reads."""
+class _Rest(BufferedReader):
+    """What has come of an answer and then what is still to come, in the form that ``http.client`` reads.
+
+    Attributes:
+        is_used_up: Whether nothing had come behind the answer when it was read; before that False.
+    """
+
+    is_used_up = False
+
+    def __init__(self, come: bytes, wire: socket.socket) -> None:
+        self._source = _Source(come, wire)
+        super().__init__(self._source)
+
+    def makefile(self, _mode: str) -> Self:
+        """Return it as a file."""
+        return self
+
+    def close(self) -> None:
+        """Read nothing more, as ``http.client`` does at the end of an answer."""
+        if not self.closed:
+            self._source.end()
+            self.is_used_up = not self.peek()
+        super().close()
+
+
+class _Source(RawIOBase):
+    """Bytes that have come, and then those of a connection until it is to be read no more."""
 
     def __init__(self, come: bytes, wire: socket.socket) -> None:
         self._come = come
-        self._wire = wire
+        self._wire: socket.socket | None = wire
 
-    def makefile(self, _mode: str) -> BufferedReader:
-        """Return it as a file."""
-        return BufferedReader(self)
+    def end(self) -> None:
+        """Read no more of the connection."""
+        self._wire = None
 
     def readable(self) -> bool:
         """Return True."""
@@ -416,11 +441,11 @@ class _Rest(RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read some of it; return how many bytes."""
-        if not self._come:
-            return self._wire.recv_into(buffer)
-        size = min(len(buffer), len(self._come))
-        buffer[:size], self._come = self._come[:size], self._come[size:]
-        return size
+        if self._come:
+            size = min(len(buffer), len(self._come))
+            buffer[:size], self._come = self._come[:size], self._come[size:]
+            return size
+        return self._wire.recv_into(buffer) if self._wire else 0
 
 
 def _unusual(method: str, rest: _Rest) -> tuple[Reply, bool]:
@@ -439,7 +464,9 @@ def _unusual(method: str, rest: _Rest) -> tuple[Reply, bool]:
     content, flaw = _read(response)
     headers = {name.lower(): value for name, value in response.headers.items()}
     reply = Reply(status=plain.status, headers=headers, body=content, flaw=flaw)
-    return reply, flaw is None and not plain.will_close
+    rest.close()
+    # What came behind an answer would be read as the answer to the next request.
+    return reply, flaw is None and not plain.will_close and rest.is_used_up
 
 
 def _unreached(error: Exception) -> Silence:
