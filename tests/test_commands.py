@@ -178,6 +178,30 @@ def test_an_unreachable_wbox_keeps_the_message(place: Workplace) -> None:
     assert "Connection refused" in ran.stdout
     assert place.json("queue", "list")[0]["state"] == "queued"
     assert place.run("status", WBOX_API_URL="http://127.0.0.1:9").returncode == 69
+    turkish = {"WBOX_API_URL": "http://127.0.0.1:9", "WBOX_LANG": "tr"}
+    assert "wbox'a ulaşılamadı: Connection refused" in place.run("status", **turkish).stdout
+    waiting = place.run("queue", "counts", **turkish).stdout.splitlines()[-1]
+    assert waiting.startswith("tümü "), waiting
+    assert "en eskisi şu zamandan beri bekliyor: " in waiting
+    place.run("queue", "drop", "1")
+    assert place.run("queue", "counts", **turkish).stdout == "Kuyruk boş.\n"
+
+
+def test_outside_of_a_project_a_missing_key_is_told_with_the_folder(place: Workplace) -> None:
+    shutil.rmtree(place.folder / "rules")
+    ran = place.run("send", "text", PHONE, "hi", WBOX_API_KEY="")
+    assert ran.returncode == 78
+    assert f"there is no project in {place.folder}: go to the folder of yours" in ran.stderr
+    (place.folder / "wbox-notify.yaml").write_text("version: 1\n")
+    in_project = place.run("send", "text", PHONE, "hi", WBOX_API_KEY="").stderr
+    assert "set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml" in in_project
+
+
+def test_the_demo_names_a_command_that_the_shell_finds(place: Workplace) -> None:
+    unknown = place.run("demo", "--once", PATH="/usr/bin:/bin").stdout
+    assert f" {Path(sys.executable).with_name('wbox-notify')} -c " in unknown
+    known = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    assert " wbox-notify -c " in place.run("demo", "--once", PATH=known).stdout
 
 
 def test_a_refused_key_is_said_with_77_and_keeps_the_message(place: Workplace) -> None:

@@ -743,7 +743,7 @@ def test_a_name_is_given_once_in_all_files(tmp_path: Path) -> None:
         {"wbox-notify.yaml": PEOPLE, "rules/a.yaml": "version: 1\n\ncontacts:\n  ayse: 905551112233\n"},
     ).problems
     assert (problem.file, problem.code, problem.line) == ("rules/a.yaml", "WBX304", 4)
-    assert problem.hint == "it is given at wbox-notify.yaml:3"
+    assert problem.hint == "it is given at wbox-notify.yaml:3: remove one of the two"
 
 
 def test_who_names_a_broken_contact_is_told_and_not_sent_half(tmp_path: Path) -> None:

@@ -120,8 +120,14 @@ def _introduce(simulator: Simulator, folder: Path, daemon: Daemon) -> None:
     say(f"  cp PICTURE.jpg {drop}/")
     say(f'  echo "Tea or coffee?" > {drop}/tea.poll.txt')
     say(f'  curl -d \'{{"disk": "/var", "used": 91}}\' {daemon.url}/hook/disk-full')
-    say(f"  WBOX_DATA_DIR={folder / 'data'} wbox-notify -c {folder} why\n")
+    say(f"  WBOX_DATA_DIR={folder / 'data'} {_command()} -c {folder} why\n")
     say(_("Ctrl-C stops the demo and removes the folder (--keep DIR keeps it).") + "\n")
+
+
+def _command() -> str:
+    """Return how a shell calls this program, which need not be in its PATH (``make demo``)."""
+    here = Path(sys.executable).with_name("wbox-notify")
+    return "wbox-notify" if shutil.which("wbox-notify") or not here.is_file() else str(here)
 
 
 def _drop_examples(folder: Path, address: str) -> None:

@@ -178,10 +178,10 @@ def counts(config: Path | None, *, as_json: bool) -> int:
     for name, of_rule in by_rule.items():
         say(f"{name:<24} {_numbers(of_rule)}")
     if not states:
-        say("The queue is empty.")
+        say(_("The queue is empty."))
         return 0
-    since = "" if oldest is None else f"   the oldest waits since {moment(oldest)}"
-    say(f"{'all':<24} {_numbers(states)}{since}")
+    since = "" if oldest is None else "   " + _("the oldest waits since {time}", time=moment(oldest))
+    say(f"{_('all'):<24} {_numbers(states)}{since}")
     return 0
 
 

@@ -21,10 +21,11 @@ from wbox_notify.dispatch.devices import look_once
 from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import Exit
 from wbox_notify.model.deliveries import OPEN, STUCK, State
+from wbox_notify.model.reasons import answer
 from wbox_notify.model.reasons import circuit as reason_of
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording, _, plural, spoken, translated
+from wbox_notify.model.texts import Wording, _, plural, spoken
 from wbox_notify.rules import Project
 from wbox_notify.store import Queries, open_history, rows, statements
 from wbox_notify.store.database import Row
@@ -67,7 +68,7 @@ def status(config: Path | None, as_json: bool) -> int:
             broken = plural("{number} error", "{number} errors", wrong)
             then = _("see wbox-notify check; a daemon keeps the previous version")
             _say(_("broken"), f"{broken}: {then}")
-        _say(_("device"), f"{printable(translated(device['text'], spoken.get()))}   {project.settings.url}")
+        _say(_("device"), f"{printable(answer(device['text']).to(spoken.get()))}   {project.settings.url}")
         _print_queue(queue)
         for folder in files:
             _say(_("files"), printable(_files(folder)))

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
+from wbox_notify.config.settings import FILE
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.lanes import ALL
@@ -61,11 +62,19 @@ def connect(project: Project, deadline: float = 15.0) -> Client:
         ConfigError: there is no key, or the address or the key cannot be used.
     """
     if not project.settings.api_key:
-        raise ConfigError(
-            Wording("there is no wbox key"),
-            hint="set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml",
-        )
+        raise ConfigError(Wording("there is no wbox key"), hint=_where_to_put_a_key(project))
     return Client(project.settings.url, project.settings.api_key, deadline=deadline)
+
+
+def _where_to_put_a_key(project: Project) -> str:
+    folder = project.settings.folder
+    if project.rules or (folder / FILE).is_file():
+        return "set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml"
+    return Wording(
+        "there is no project in {folder}: go to the folder of yours, or name it by wbox-notify -c FOLDER;"
+        " without a project, set WBOX_API_KEY",
+        folder=folder,
+    )
 
 
 class Observer(Protocol):

@@ -97,7 +97,7 @@ def _empty(project: Project) -> Iterator[Problem]:
         yield Problem(file="wbox-notify.yml", code="WBX356", message=message, hint=hint, severity="warning")
     if project.rules or project.problems:
         return
-    hint = "a project has its rules in rules/*.yaml"
+    hint = "a project has its rules in rules/*.yaml; wbox-notify init writes a new project"
     if folder.name == "rules":
         hint = Wording("the project is the folder above: {folder}", folder=folder.parent)
     yield Problem(file=str(folder), code="WBX353", message="there are no rules here", hint=hint)

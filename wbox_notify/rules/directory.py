@@ -269,7 +269,7 @@ class _Directory:
 
 
 def _taken(name: str, location: Location, earlier: Location) -> Problem:
-    hint = Wording("it is given at {where}", where=earlier.where)
+    hint = Wording("it is given at {where}: remove one of the two", where=earlier.where)
     return location.key_problem("WBX304", Wording("the name `{name}` is taken", name=name), hint=hint)
 
 
