@@ -173,7 +173,7 @@ def test_a_plan_returns_what_it_puts_into_the_queue_and_nothing_else(store: Stor
 
 def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> None:
     store.put_events([an_event("a")], 1.0).result()
-    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome="x", detail=None),))  # type: ignore[arg-type]
+    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome=None, detail="x"),))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match=r"(?i)not.null"):
         store.put_plans([a_plan("a", PHONES[0]), bad], 2.0).result()
     assert [event.id for event in store.unplanned()] == ["a"]
@@ -185,7 +185,7 @@ def test_a_plan_that_can_not_be_written_leaves_nothing_behind(store: Store) -> N
 def test_work_that_fails_spoils_nothing_that_is_committed_with_it(store: Store) -> None:
     gate = threading.Event()
     store._database.write(lambda _: gate.wait(30))  # what comes meanwhile is gathered
-    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome="x", detail=None),))  # type: ignore[arg-type]
+    bad = Plan(event_id="a", decisions=(Decision(rule="r", stage="if", outcome=None, detail="x"),))  # type: ignore[arg-type]
     kept = store.put_events([an_event("a")], 1.0)
     broken = store._database.write(lambda tx: [tx.execute(PUT_EVENT, event_row(an_event("b"), 1.0)), 1 / 0])
     refused = store.put_plans([a_plan("a", PHONES[0]), bad], 1.0)
