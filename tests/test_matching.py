@@ -1,9 +1,12 @@
 """Which files a rule takes: endings, accents, names that are passed over, and what is said of the others."""
 
+import re
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rulebook import project, rule_file
 from test_afterwards import House
 from workplace import Workplace
@@ -12,6 +15,7 @@ from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.preview import preview
 from wbox_notify.rules.check import check
 from wbox_notify.rules.patterns import PASSED_OVER, Matching
+from wbox_notify.rules.triggers import FileTrigger, Nearness
 
 
 @pytest.mark.parametrize(
@@ -128,6 +132,43 @@ def test_why_a_file_is_not_taken_is_said(matching: Matching, name: str, words: s
     assert words in miss.text
     assert miss.near is near
     assert (miss is None) is matching.takes(name)
+
+
+_PIECES = st.sampled_from(
+    ["a", "B", "İ", "é", "e\u0301", "ß", "*", "?", "[a-c]", "[!a]", "[!B-D]", ".", ".b"]
+)
+_GLOBS = st.builds(
+    "/".join,
+    st.lists(st.just("**") | st.lists(_PIECES, min_size=1, max_size=4).map("".join), min_size=1, max_size=3),
+).filter(
+    lambda glob: (
+        "**" not in re.sub(r"(?<![^/])\*\*(?![^/])", "", glob) and not {".", ".."} & {*glob.split("/")}
+    )
+)
+_NAMES = st.lists(st.text("aAbBcCiİıéÉe\u0301ßẞ.", min_size=1, max_size=4), min_size=1, max_size=3).map(
+    "/".join
+)
+
+
+@given(globs=st.lists(_GLOBS, min_size=1, max_size=4), name=_NAMES, exact=st.booleans())
+def test_asked_at_once_no_pattern_hides_what_one_takes_or_nearly_takes(
+    globs: list[str], name: str, *, exact: bool
+) -> None:
+    triggers = [FileTrigger(root=Path("/in"), match=(glob,), exact=exact) for glob in globs]
+    misses = [trigger.miss(f"/in/{name}") for trigger in triggers]
+    if any(miss is None or miss.near for miss in misses):
+        assert f"/in/{name}" in Nearness(triggers)
+
+
+def test_asked_at_once_patterns_leave_out_what_none_nearly_takes() -> None:
+    nearness = Nearness(
+        [FileTrigger(root=Path("/in"), match=("*.pdf", "INV-*")), FileTrigger(root=Path("/"))]
+    )
+    assert [path in nearness for path in ("/in/a.PDF", "/in/inv-1", "/in/a.txt", "/b")] == [True] * 4
+    nearness = Nearness([FileTrigger(root=Path("/in"), match=("*.pdf", "INV-*"))])
+    assert [path in nearness for path in ("/in/a.PDF", "/in/inv-1", "/in/a.txt", "/b")] == [True] * 2 + [
+        False
+    ] * 2
 
 
 def problems(folder: Path, trigger: str) -> list[Problem]:

@@ -13,7 +13,7 @@ from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.rules import Project, Rule
-from wbox_notify.rules.triggers import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger, Nearness
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch
@@ -122,10 +122,6 @@ def _watch(
         ]
         return reduce(or_, wants)
 
-    def near_miss(path: str) -> str | None:
-        misses = (trigger.miss(path) for trigger, _ in watching)
-        return next((miss.text for miss in misses if miss and miss.near), None)
-
     def begun() -> None:
         if intake:
             intake.begun(beginners, root)
@@ -135,10 +131,23 @@ def _watch(
         accepts=accepts,
         want=want,
         own=settings.own.has,
-        miss=near_miss,
+        miss=_near_misses([trigger for trigger, _ in watching]),
         poll=min((trigger.poll for trigger, _ in watching if trigger.poll is not None), default=None),
         begun=begun,
     )
+
+
+def _near_misses(triggers: Sequence[FileTrigger]) -> Callable[[str], str | None]:
+    """Return what says why no trigger takes a path, where one nearly does."""
+    nearness = Nearness(triggers)
+
+    def near_miss(path: str) -> str | None:
+        if path not in nearness:
+            return None
+        misses = (trigger.miss(path) for trigger in triggers)
+        return next((miss.text for miss in misses if miss and miss.near), None)
+
+    return near_miss
 
 
 def _want(trigger: FileTrigger, rule: Rule, path: str, *, history: bool) -> Want:

@@ -19,7 +19,7 @@ from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules import Live, Project, Rule
 from wbox_notify.rules.patterns import Miss
-from wbox_notify.rules.triggers import FileTrigger
+from wbox_notify.rules.triggers import FileTrigger, Nearness
 from wbox_notify.triggers.file.identity import Candidate
 from wbox_notify.triggers.file.opening import is_local
 from wbox_notify.triggers.file.scanner import UNHINTED, Scanner
@@ -167,8 +167,9 @@ def _file_triggers(rule: Rule) -> Iterator[tuple[FileTrigger, Location]]:
 def _unmatched(triggers: Sequence[FileTrigger], root: Path, deadline: float) -> tuple[Unwanted, Unwanted]:
     """Return the files below a folder that rules nearly match, and those that they do not match at all."""
     near, others = [], []
+    nearness = Nearness(triggers)
     for path in islice(_files(root, deadline), _MOST):
-        misses = _misses(path, root, triggers)
+        misses = _misses(path, root, triggers, nearness)
         if all(miss.purpose for miss in misses):
             continue
         name = os.path.relpath(path, root)
@@ -180,14 +181,25 @@ def _unmatched(triggers: Sequence[FileTrigger], root: Path, deadline: float) -> 
     return _unwanted(root, near), _unwanted(root, others)
 
 
-def _misses(path: str, root: Path, triggers: Sequence[FileTrigger]) -> list[Miss]:
-    """Return why each trigger does not take a file; nothing where one does, or may have put it away there."""
-    watching = [trigger for trigger in triggers if path.startswith(f"{str(trigger.root).rstrip('/')}/")]
+def _misses(path: str, root: Path, triggers: Sequence[FileTrigger], nearness: Nearness) -> list[Miss]:
+    """Return why each trigger does not take a file; nothing where one does, or may have put it away there.
+
+    Of a file that no trigger nearly takes, it is one miss that is not on purpose, if there is one.
+    """
+    misses = (trigger.miss(path) for trigger in _watching(path, root, triggers))
+    if path not in nearness:
+        return list(islice((miss for miss in misses if miss and not miss.purpose), 1))
+    told = list(misses)
+    return [] if None in told else [miss for miss in told if miss]
+
+
+def _watching(path: str, root: Path, triggers: Sequence[FileTrigger]) -> list[FileTrigger]:
+    """Return the triggers that watch for a file; none where one may have put it away."""
+    watching = [trigger for trigger in triggers if path.startswith(trigger.folder)]
     below = os.path.dirname(path) != str(root)  # noqa: PTH120 - names of files may be no text
     if below and any(any(trigger.targets) for trigger in watching):
         return []
-    misses = [trigger.miss(path) for trigger in watching]
-    return [] if None in misses else [miss for miss in misses if miss]
+    return watching
 
 
 def _unwanted(root: Path, names: Sequence[str]) -> Unwanted:

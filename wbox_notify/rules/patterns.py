@@ -56,22 +56,22 @@ class Matching:
     _passing: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        match = [path_pattern(_composed(glob), exact=self.exact) for glob in self.match]
-        ignore = [ignore_pattern(_composed(glob), exact=self.exact) for glob in self.ignore]
+        match = [path_pattern(composed(glob), exact=self.exact) for glob in self.match]
+        ignore = [ignore_pattern(composed(glob), exact=self.exact) for glob in self.ignore]
         object.__setattr__(self, "_matching", _any(match))
         object.__setattr__(self, "_ignoring", _any(ignore))
         object.__setattr__(self, "_passing", _passing(self.match))
 
     def takes(self, below: str) -> bool:
         """Return whether a path below the folder is taken."""
-        below = _composed(below)
+        below = composed(below)
         if not self._matching.fullmatch(below):  # first: most files are for other rules
             return False
         return not (self._passing.fullmatch(below) or self._ignoring.fullmatch(below))
 
     def miss(self, below: str) -> Miss | None:
         """Return why a path below the folder is not taken, or None if it is."""
-        below = _composed(below)
+        below = composed(below)
         if self.ignore and self._ignoring.fullmatch(below):
             return Miss("`ignore` excludes it", purpose=True)
         if self._passing.fullmatch(below):
@@ -82,7 +82,7 @@ class Matching:
         if self._matching.fullmatch(below):
             return None
         for glob in self.match:
-            near = _near_miss(_composed(glob), below)
+            near = _near_miss(composed(glob), below)
             if near:
                 return near
         return _NO_MATCH
@@ -107,6 +107,17 @@ def _near(glob: str) -> tuple[re.Pattern[str], str, re.Pattern[str]]:
     return re.compile(path_pattern(glob), re.IGNORECASE | re.DOTALL), last, in_any_folder
 
 
+@lru_cache(maxsize=64)
+def any_nearly(globs: frozenset[str]) -> re.Pattern[str]:
+    """Return what matches each path that one of the globs takes or nearly takes, and few others."""
+    patterns = []
+    for glob in map(composed, globs):
+        patterns.append(f"(?i:{path_pattern(glob)})")
+        if "[" in glob:  # in any case `[!a]` takes less
+            patterns += [path_pattern(glob), path_pattern(glob, exact=False)]
+    return _any(patterns)
+
+
 @lru_cache(maxsize=256)
 def _passing(match: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern of the names that are passed over; many rules have the same ``match``."""
@@ -120,7 +131,8 @@ def _names(match: Iterable[str], name: str) -> bool:
     return any(pattern.fullmatch(segment) for glob in match for segment in glob.split("/"))
 
 
-def _composed(text: str) -> str:
+def composed(text: str) -> str:
+    """Return a text with each accent in its letter, as names are compared."""
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", text)

@@ -1,7 +1,7 @@
 """Triggers of a rule: files, webhooks, schedules, and files or calls that did not come in time."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from wbox_notify.config.values import as_path
 from wbox_notify.errors import ConfigError, WboxError
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.triggers import Burst
-from wbox_notify.rules.patterns import Matching, Miss
+from wbox_notify.rules.patterns import Matching, Miss, any_nearly, composed
 from wbox_notify.templates import Expression, Template
 from wbox_notify.triggers.file.rows import Reading
 from wbox_notify.triggers.schedule import Missed, Schedule
@@ -47,6 +47,7 @@ class FileTrigger:
         duplicate: The same when it is a duplicate.
         read: How to read its rows.
         burst: When many files get one message, if ever.
+        folder: What the path of each file below the root begins with.
 
     Raises:
         ConfigError: for a bad glob.
@@ -67,11 +68,11 @@ class FileTrigger:
     read: Reading = field(default_factory=Reading)
     burst: Burst | None = None
     _matching: Matching = field(init=False, repr=False, compare=False)
-    _folder: str = field(init=False, repr=False, compare=False)
+    folder: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_matching", Matching(self.match, self.ignore, self.exact))
-        object.__setattr__(self, "_folder", f"{str(self.root).rstrip('/')}/")
+        object.__setattr__(self, "folder", f"{str(self.root).rstrip('/')}/")
 
     def accepts(self, path: str) -> bool:
         """Return whether a file at this absolute path sets off the rule."""
@@ -86,8 +87,8 @@ class FileTrigger:
         return self._matching.miss(below)
 
     def _below(self, path: str) -> str | None:
-        if path.startswith(self._folder):
-            return path.removeprefix(self._folder)
+        if path.startswith(self.folder):
+            return path.removeprefix(self.folder)
         return None
 
     def takes(self, file: Mapping[str, Any]) -> bool:
@@ -105,6 +106,24 @@ class FileTrigger:
     def targets(self) -> tuple[Target, Target, Target]:
         """The targets of a file that is done, has failed, or is a duplicate."""
         return self.done, self.failed, self.duplicate
+
+
+class Nearness:
+    """Many file triggers, asked at once: most files in a folder with many rules are for none of them."""
+
+    def __init__(self, triggers: Iterable[FileTrigger]) -> None:
+        globs: dict[str, set[str]] = {}
+        for trigger in triggers:
+            globs.setdefault(trigger.folder, set()).update(trigger.match)
+        self._globs = [(folder, frozenset(those)) for folder, those in globs.items()]
+
+    def __contains__(self, path: str) -> bool:
+        """Return whether a trigger takes a path or nearly does; where it says no, none does."""
+        return any(
+            any_nearly(globs).fullmatch(composed(path.removeprefix(folder))) is not None
+            for folder, globs in self._globs
+            if path.startswith(folder)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
