@@ -1,9 +1,11 @@
 """Bodies: JSON, forms and text from anybody, as data that is safe to keep."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import example, given
@@ -137,6 +139,42 @@ def test_a_form_gives_its_fields() -> None:
 def test_a_form_that_is_no_text_or_has_too_many_fields_is_refused(body: bytes, words: str) -> None:
     with pytest.raises(BodyError, match=words):
         form_body(body)
+
+
+SIGNS = st.sampled_from(["%", "%C3%BC", "%c3", "%f", "41", "+", "=", "&", ";", "a", "ş", "%00", "%EF%BB%BF"])
+
+
+@given(st.sampled_from([0, *range(65530, 65540)]), st.lists(SIGNS, max_size=20).map("".join))
+def test_a_form_is_read_as_the_standard_library_reads_it_wherever_a_block_ends(
+    before: int, rest: str
+) -> None:
+    text = f"a={'x' * before}{rest}"
+    try:
+        fields = parse_qs(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(BodyError, match="UTF-8"):
+            form_body(text.encode())
+        return
+    expected: dict[str, list[str]] = {}
+    for name, values in fields.items():
+        clean = [value.replace("\0", "\ufffd") for value in values]
+        expected.setdefault(name.removeprefix("\ufeff").replace("\0", "\ufffd"), []).extend(clean)
+    read = form_body(text.encode())
+    lists = {name: value if isinstance(value, list) else [value] for name, value in read.items()}
+    assert {name: sorted(values) for name, values in lists.items()} == {
+        name: sorted(values) for name, values in expected.items()
+    }
+
+
+@pytest.mark.parametrize("escapes", [b"%41", b"%41xx"])
+def test_a_form_that_is_all_escapes_takes_a_few_times_its_own_memory(escapes: bytes) -> None:
+    body = b"a=" + escapes * (1_000_000 // len(escapes))
+    tracemalloc.start()
+    try:
+        form_body(body)
+        assert tracemalloc.get_traced_memory()[1] < 15 * len(body)
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_mark_of_utf_8_is_no_part_of_a_form_or_a_text() -> None:
