@@ -314,7 +314,8 @@ class Dispatcher(PeriodicThread):
         """Where several daemons share the store, look once a second which devices are ours."""
         if not self._ownership.is_shared:
             return
-        if self._steady() < self._next_round and not self._outbox.misses(self._clock()):
+        if self._steady() < self._next_round:
+            self._cut_off(self._outbox.take_missed(self._clock()))
             return
         self._next_round = self._steady() + _ROUND
         self._circuits.read()

@@ -245,7 +245,7 @@ class Lanes:
     def meet(self, names: Iterable[str]) -> None:
         """Learn which devices something waits for."""
         self.is_new = False
-        self._begin_with({name: _Device() for name in names})
+        self._begin_with({name: _Device() for name in names if name in self.ours})
 
     def learn(self, name: str, turns: Mapping[str, float], sending: Iterable[tuple[int, str]]) -> None:
         """Learn the turns of a device and its recipients, '' being the device, and what is being sent."""
@@ -318,11 +318,12 @@ class Lanes:
 
     def doubt_device(self, name: str) -> None:
         """Forget what is known of a device."""
+        if self._device(name).waiting:
+            others = {number: other for number, other in self._waiting.items() if other.device != name}
+            self._waiting = others
         self._devices[name] = _Device()
         self._short[name] = None
         self._cut.discard(name)
-        others = {number: other for number, other in self._waiting.items() if other.device != name}
-        self._waiting = others
 
     def forget_others(self) -> None:
         """Forget what is known of devices that are not ours."""

@@ -71,15 +71,19 @@ class Outbox:
         if now >= self._next_doubt or not self._store.hears_others:
             self.doubt()  # what is told saves looking, and is not relied on for ever
             self._next_doubt = now + _LOOK_AGAIN
-        for device in taken:
-            self._lanes.doubt_device(device)
         self._lanes.forget_others()
-        return self._store.interrupted_of(taken) if taken else []
+        return self._taken(taken)
 
-    def misses(self, now: float) -> bool:
-        """Return whether there is news of a device that we are to look after and do not have yet."""
+    def _taken(self, devices: Collection[str]) -> list[Delivery]:
+        """Read devices anew that were somebody else's; return what was being sent through them."""
+        for device in devices:
+            self._lanes.doubt_device(device)
+        return self._store.interrupted_of(devices) if devices else []
+
+    def take_missed(self, now: float) -> list[Delivery]:
+        """Take devices that there is news of, where they are to be ours; return what was cut off of them."""
         self._follow_changes(now)
-        return self.ownership.misses
+        return self._taken(self.ownership.take_missed())
 
     def turn_over(
         self,
@@ -167,7 +171,8 @@ class Outbox:
 
     def _add(self, waiting: Waiting, now: float) -> None:
         self.ownership.note(waiting.device)
-        self._lanes.add(waiting, now)
+        if waiting.device in self.ownership:
+            self._lanes.add(waiting, now)
         self.next_expiry = min(self.next_expiry, waiting.expires)
 
     def _claims(self, now: float, pace: Pace, chances: Sequence[float], recipient: str) -> list[Claim]:

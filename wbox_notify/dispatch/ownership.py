@@ -20,7 +20,7 @@ class Ownership:
     Attributes:
         holder: the id by which they are held.
         has_chores: whether we do what one daemon does for all.
-        misses: whether something waits for a device that is to be ours and is not yet.
+        missed: devices that something waits for, and that are to be ours and are not yet.
     """
 
     def __init__(self, store: Store, steady: Callable[[], float] = steady) -> None:
@@ -32,7 +32,7 @@ class Ownership:
         self.is_shared = store.leases.is_shared
         self.holder = ""
         self.has_chores = not self.is_shared
-        self.misses = False
+        self.missed: set[str] = set()
         self._living: list[str] = []
         self._ours: set[str] = set()
         self._leaving: set[str] = set()
@@ -51,7 +51,7 @@ class Ownership:
         holder = self._leases.join()
         if holder != self.holder:
             self._lose_all(holder)
-        self.misses = False
+        self.missed = set()
         living = self._leases.living()
         self._living = [daemon.run for daemon in living]
         if all(daemon.id != holder for daemon in living):  # the next renewal finds out
@@ -66,8 +66,17 @@ class Ownership:
 
     def note(self, device: str) -> None:
         """Note that something waits for a device."""
-        if device not in self and not self.misses:
-            self.misses = self._is_to_be_ours(device)
+        if device not in self and self._is_to_be_ours(device):
+            self.missed.add(device)
+
+    def take_missed(self) -> set[str]:
+        """Take missed devices that nobody has, without looking at all others; return what was taken."""
+        missed, self.missed = self.missed, set()
+        if not missed or self._leases.join() != self.holder:
+            return set()
+        if self._steady() < self._modest_until:
+            missed &= self._before
+        return self._take(missed)
 
     def lose(self, devices: Iterable[str]) -> None:
         """Note that devices are not ours after all."""
