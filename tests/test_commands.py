@@ -25,15 +25,25 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 def test_help_names_every_command_and_loads_none_of_them() -> None:
     script = (
-        "import sys; from wbox_notify.cli import group\n"
-        "group.main(['--help'], standalone_mode=False)\n"
-        "heavy = {'pydantic', 'requests', 'jinja2', 'starlette', 'watchdog', 'sqlite3'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "import atexit, sys; from wbox_notify.cli import main\n"
+        "heavy = {'pydantic', 'requests', 'jinja2', 'starlette', 'watchdog', 'sqlite3', 'shutil'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
+        "main(['--help'])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
     for command in COMMANDS:
         assert f"  {command} " in ran.stdout
+
+
+@pytest.mark.parametrize("columns", ["", "0", "30", "64", "200", "wide"])
+def test_help_is_as_wide_as_click_would_make_it(place: Workplace, columns: str) -> None:
+    script = "from wbox_notify.cli import group; group.main(['--help'], prog_name='wbox-notify')"
+    environment = {**place.environment, "COLUMNS": columns}
+    theirs = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
+    )
+    assert place.run("--help", COLUMNS=columns).stdout == theirs.stdout
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _ensure_home()
     _speak("en" if as_json else language_of(os.environ))
     try:
-        code = translated(group).main(list(arguments), prog_name="wbox-notify", standalone_mode=False)
+        code = translated(group).main(
+            list(arguments), prog_name="wbox-notify", standalone_mode=False, terminal_width=_width()
+        )
     except click.ClickException as error:
         if as_json:
             fail(error.format_message(), None, error.exit_code, as_json=True)
@@ -125,6 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _width() -> int:
+    """Return the width of the help that click would choose; to find out, it loads what else no help needs."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else 0
+    if not width:
+        with suppress(OSError, ValueError, AttributeError):  # no terminal; a closed output; none
+            width = os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    return max(min(width or 80, 80) - 2, 50)
 
 
 def _speak(lang: str) -> None:
