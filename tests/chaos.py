@@ -36,6 +36,7 @@ class Chaos(Course):
     def __init__(self, postgres: Postgres, folder: Path, wbox: Simulator, seed: str) -> None:
         self.postgres = postgres
         self.store = postgres.fresh()
+        (folder / "media").mkdir()
         shared = Shared(
             store=self.store,
             drop=folder / "drop",
