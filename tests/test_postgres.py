@@ -340,9 +340,17 @@ def test_a_database_that_cannot_hold_a_store_is_refused_with_the_way_out(
 ) -> None:
     with postgres.connect() as connection:
         connection.execute("create role poor login")
+        connection.execute("create role clerk login")
         connection.execute("create database narrow encoding 'SQL_ASCII' template template0")
+    made = postgres.fresh()
+    open_store(made).close()
+    with psycopg.connect(made) as owner:
+        owner.execute("grant create on schema public to clerk")
+        owner.execute("grant all on all tables in schema public to clerk")
+        owner.execute("grant all on all sequences in schema public to clerk")
     for address, problem, hint in (
         (url.replace("wbox@", "poor@"), "permission denied", "grant create on schema public"),
+        (made.replace("wbox@", "clerk@"), "must be owner", "one user"),
         (re.sub("/store_[0-9]+", "/narrow", url), "encoding SQL_ASCII", "-E UTF8"),
         (re.sub("/store_[0-9]+", "/nowhere", url), "does not exist", "createdb"),
         (f"{url}/elsewhere", "No such file", "whether PostgreSQL runs"),

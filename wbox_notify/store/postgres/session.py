@@ -169,6 +169,7 @@ _HINTS: Mapping[str, Wording] = {
     "permission denied": Wording(
         "let the user make tables: {command}", command="grant create on schema public to USER"
     ),
+    "must be owner": Wording("let all daemons of a store log in as one user, the one who made its tables"),
     "No space left": Wording(
         "free some space on the disk of the database; everything that was accepted is kept"
     ),
