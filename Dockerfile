@@ -4,8 +4,8 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv --without-pip /app
 # First what changes seldom. All is compiled here, for the file system of the container is read-only.
-COPY locks/run.txt locks/
-RUN pip --python /app/bin/python install --no-cache-dir --require-hashes --requirement locks/run.txt
+COPY locks/image.txt locks/
+RUN pip --python /app/bin/python install --no-cache-dir --require-hashes --requirement locks/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY rules rules
 COPY templates templates

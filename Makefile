@@ -76,6 +76,7 @@ docs: $(VENV)/publish ## Make the documentation a site, in site/
 
 lock: $(VENV)/ready ## Write locks/ from pyproject.toml, with the newest releases that it allows
 	$(COMPILE) --group build --output-file locks/run.txt
+	$(COMPILE) --group build --extra s3 --extra postgres --constraint locks/run.txt --output-file locks/image.txt
 	$(COMPILE) --group dev --extra s3 --extra postgres --constraint locks/run.txt --output-file locks/dev.txt
 
 newest: ## Test with the newest releases in place of the locked ones; lists what an upper bound holds back

@@ -14,7 +14,8 @@ from wbox_notify.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUN, DEV, PUBLISH = ((ROOT / "locks" / name).read_text() for name in ("run.txt", "dev.txt", "publish.txt"))
+LOCKS = ("run", "image", "dev", "publish")
+RUN, IMAGE, DEV, PUBLISH = ((ROOT / "locks" / f"{name}.txt").read_text() for name in LOCKS)
 
 BUILD = PYPROJECT["build-system"]["requires"]
 GROUPS = PYPROJECT["dependency-groups"]
@@ -34,7 +35,7 @@ def pinned(lock: str) -> Iterator[tuple[str, str]]:
             yield canonicalize_name(name), rest.split()[0]
 
 
-@pytest.mark.parametrize("lock", [RUN, DEV, PUBLISH], ids=["run", "dev", "publish"])
+@pytest.mark.parametrize("lock", [RUN, IMAGE, DEV, PUBLISH], ids=LOCKS)
 def test_each_line_of_a_lock_is_a_version_with_hashes_from_no_index_of_its_own(lock: str) -> None:
     entries = [entry for entry in re.split(r"\n(?=[^ ])", lock) if not entry.startswith("#")]
     assert len(entries) > 30
@@ -47,9 +48,10 @@ def test_each_line_of_a_lock_is_a_version_with_hashes_from_no_index_of_its_own(l
     ("lock", "asked"),
     [
         (RUN, [*DECLARED, *BUILD]),
+        (IMAGE, [*DECLARED, *BUILD, *EXTRA]),
         (DEV, [*DECLARED, *BUILD, *EXTRA, *(each for each in GROUPS["dev"] if isinstance(each, str))]),
     ],
-    ids=["run", "dev"],
+    ids=["run", "image", "dev"],
 )
 def test_a_lock_holds_what_pyproject_asks_for(lock: str, asked: list[str]) -> None:
     """If this fails, `make lock` was forgotten."""
