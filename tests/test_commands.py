@@ -315,7 +315,7 @@ def test_run_prints_each_step_and_log_and_status_tell_it_again(place: Workplace,
     log = place.run("log").stdout
     assert log.startswith(datetime.now().astimezone().strftime("%Y-%m-%d "))
     assert "\x1b" not in log
-    assert "a\\x1b[31m.txt (5 bytes)" in log
+    assert "a\\x1b[31m.txt (5 B)" in log
     assert "stopped never if: if[0] file.size > 999 (file.size = 5)" in log
     assert "text  to +90555***4567  sent" in log
     assert "sent in 24 h: 1" in place.run("status").stdout

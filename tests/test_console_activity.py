@@ -132,7 +132,7 @@ def events_of(visitor: Visitor, query: str = "") -> set[str]:
     model = visitor.get(f"/activity.json{query}").json()
     assert model["problem"] is None
     abouts = {event["about"].rpartition("/")[2] for event in model["events"]}
-    return abouts & {"A.pdf (3 bytes)", "alarm"}
+    return abouts & {"A.pdf (3 B)", "alarm"}
 
 
 def trail_of(visitor: Visitor, event: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -148,8 +148,8 @@ def trail_of(visitor: Visitor, event: str, is_there: Callable[[dict[str, Any]], 
 
 
 def test_the_list_has_the_filters_of_the_log(reader: Visitor) -> None:
-    assert events_of(reader) == {"A.pdf (3 bytes)", "alarm"}
-    assert events_of(reader, "?rule=large") == {"A.pdf (3 bytes)"}
+    assert events_of(reader) == {"A.pdf (3 B)", "alarm"}
+    assert events_of(reader, "?rule=large") == {"A.pdf (3 B)"}
     assert events_of(reader, "?rule=alarm&to=ayse&since=2h") == {"alarm"}
     assert events_of(reader, "?until=2h") == set()
     assert events_of(reader, "?failed=1") == set()

@@ -59,6 +59,14 @@ def test_a_project_begins_with_rules_of_the_gallery(place: Workplace) -> None:
     )
 
 
+def test_only_the_rule_that_watches_drop_is_begun_by_a_file_in_drop(place: Workplace) -> None:
+    said = [
+        place.run("init", str(place.folder / f"new{number}"), *words).stdout
+        for number, words in enumerate([(), ("--from", "recall")])
+    ]
+    assert ["drop/\n" in text for text in said] == [True, False]
+
+
 def test_a_name_that_the_gallery_has_not_is_an_error_that_writes_nothing(place: Workplace) -> None:
     ran = place.run("init", str(place.folder / "new"), "--from", "new-ordr")
     assert ran.returncode == 1

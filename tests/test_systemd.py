@@ -204,6 +204,13 @@ def test_folders_for_files_that_are_put_away_are_for_a_group_that_may_write(plac
     assert step in steps
 
 
+def test_a_unit_in_another_folder_is_first_put_where_systemd_looks(place: Workplace) -> None:
+    target = place.folder / "units" / "wbox-notify.service"
+    steps = place.json("install", "service", "--system", "--to", "units")["next"]
+    step = f"sudo install -D -m 644 {target} /etc/systemd/system/wbox-notify.service"
+    assert steps.index(step) < steps.index("sudo systemctl daemon-reload")
+
+
 def test_the_unit_says_how_its_own_kind_is_changed(place: Workplace) -> None:
     assert unit(place, "--user").startswith(
         "# written by wbox-notify install service; your own changes: systemctl --user edit wbox-notify\n"

@@ -70,12 +70,19 @@ def test_a_turkish_sentence_begins_with_a_turkish_letter() -> None:
 def test_a_file_that_was_told_shows_each_step_of_each_rule(told: Workplace) -> None:
     printed = told.run("why", str(told.drop / "A.pdf")).stdout
     lines = [line.strip() for line in printed.splitlines()]
-    assert "A.pdf (3 bytes)" in lines[0]
+    assert "A.pdf (3 B)" in lines[0]
     assert {"invoice", "large"} <= set(lines)
     assert "stopped if: if[0] file.size > 999 (file.size = 3)" in lines
     assert "message: Invoice A.pdf" in lines
     assert any(line.startswith("attempt 1 ") and "sent  HTTP 200" in line for line in lines)
     assert told.run("why", str(told.drop / "archive" / "A.pdf")).stdout == printed, "also where it lies now"
+
+
+def test_a_turkish_reader_is_told_outcomes_and_states_in_turkish(told: Workplace) -> None:
+    printed = told.run("why", str(told.drop / "A.pdf"), WBOX_LANG="tr").stdout
+    lines = [line.strip() for line in printed.splitlines()]
+    assert any(line.startswith("durdu   if: ") for line in lines), printed
+    assert any("  gönderildi" in line for line in lines), printed
 
 
 def test_both_members_of_a_group_lead_to_its_message(told: Workplace) -> None:

@@ -29,7 +29,7 @@ COMMANDS = {
     "test": ("test", "Run the tests of the rules."),
     "trigger": ("trigger", "Trigger one rule by hand, or show what it would do."),
     "plan": ("plan", "Compare what edited rules would have sent with the rules in use."),
-    "schema": ("check", "Print the JSON Schema of rule files, for an editor."),
+    "schema": ("check", "Print the JSON Schema of rules, settings or output."),
     "run": ("run", "Run the daemon: watch folders, answer webhooks, keep schedules, send."),
     "console": ("console", "Print a link to the pages of the daemon: what goes out, and why."),
     "send": ("send", "Send one message: text, media, event or poll."),

@@ -79,7 +79,7 @@ def init(
         written = _write(folder, _files(answers, rules), answers.key)
     except OSError as error:
         raise WboxError(f"{error.filename or folder}: {error.strerror}") from error
-    steps = _steps(folder)
+    steps = _steps(folder, own=not rules)
     if as_json:
         say_json({"folder": str(folder), "files": written, "next": [*steps]})
     else:
@@ -95,12 +95,13 @@ def _refuse_project(folder: Path) -> None:
             raise WboxError(Wording("{folder} has {name} already", folder=folder, name=name), hint=hint)
 
 
-def _steps(folder: Path) -> dict[str, str]:
-    """Return the commands that come next, each with its purpose."""
+def _steps(folder: Path, *, own: bool) -> dict[str, str]:
+    """Return the commands that come next, each with its purpose; ``own`` is the rule that watches drop/."""
+    start = _("start; then put a file into drop/") if own else _("start; what it waits for, the rule says")
     steps = {
         "wbox-notify test": _("run the tests of the rule"),
         "wbox-notify pair": _("link the phone"),
-        "wbox-notify run": _("start; then put a file into drop/"),
+        "wbox-notify run": start,
     }
     if folder != Path.cwd():
         steps = {f"cd {shlex.quote(os.path.relpath(folder))}": "", **steps}

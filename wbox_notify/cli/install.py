@@ -257,7 +257,7 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
         if options["on_screen"]:
             return _show(target, content, as_json=options["as_json"])
         done = _write_unit(target, content)
-        steps = _steps_after_writing(content)
+        steps = [*_steps_elsewhere(target, options["to"], content), *_steps_after_writing(content)]
     if options["as_json"]:
         say_json({"path": str(target), "done": done, "next": steps})
     else:
@@ -288,6 +288,15 @@ def _write_unit(target: Path, content: Unit) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     return "written"
+
+
+def _steps_elsewhere(target: Path, to: Path | None, content: Unit) -> list[str]:
+    """Return the step that brings a unit from another folder to where systemd looks."""
+    folder = _unit_folder(system=content.system)
+    if not to or to.absolute() == folder:
+        return []
+    sudo = "sudo " if content.system else ""
+    return [f"{sudo}install -D -m 644 {_quoted(target.absolute())} {_quoted(folder / _UNIT)}"]
 
 
 def _steps_after_writing(content: Unit) -> list[str]:

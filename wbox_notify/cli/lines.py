@@ -18,10 +18,28 @@ _OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed"
 _STATES = {State.SENT: "green", State.DEAD: "red"}
 
 
+def _names() -> dict[str, str]:
+    """Return what outcomes and states are called; in English as `--state` and JSON call them."""
+    return {
+        "passed": _("passed"),
+        "stopped": _("stopped"),
+        "waits": _("waits"),
+        "failed": _("failed"),
+        "queued": _("queued"),
+        "sending": _("sending"),
+        "sent": _("sent"),
+        "unknown": _("unknown"),
+        "held": _("held"),
+        "dead": _("dead"),
+        "expired": _("expired"),
+        "cancelled": _("cancelled"),
+    }
+
+
 def decision(step: str, outcome: str, detail: str) -> str:
     """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
     detail = printable(told(detail, spoken.get()))
-    return f"{click.style(f'{outcome:<7}', fg=_OUTCOMES.get(outcome))} {step}: {detail}"
+    return f"{_styled(outcome, spoken.get(), _OUTCOMES.get(outcome))} {step}: {detail}"
 
 
 def together(decisions: Iterable[str]) -> Iterator[str]:
@@ -44,10 +62,15 @@ def texts(message: Message | None) -> dict[str, str]:
     return {name: ", ".join(text) if isinstance(text, list) else text for name, text in said.items()}
 
 
-@cache
 def coloured(state: State) -> str:
-    """Return a state in its colour."""
-    return click.style(f"{state.value:<7}", fg=_STATES.get(state, "yellow"))
+    """Return a state in its colour, in the language of who reads."""
+    return _styled(state.value, spoken.get(), _STATES.get(state, "yellow"))
+
+
+@cache
+def _styled(name: str, _lang: str, colour: str | None) -> str:
+    """Return the name of an outcome or a state in its colour; the language is there for the cache."""
+    return click.style(f"{_names().get(name, name):<7}", fg=colour)
 
 
 def delivery_line(delivery: Delivery, lang: str) -> str:

@@ -22,7 +22,7 @@ def subject(event: Event) -> str:
     """Return what an event is about, such as the file's path and size."""
     match event.type:
         case "file":
-            return f"{printable(event.data['path'])} ({event.data['size']} bytes)"
+            return f"{printable(event.data['path'])} ({event.data['size']} B)"
         case "webhook":
             return f"/hook/{printable(event.data['path'])}"
         case "refused":
