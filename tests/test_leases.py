@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from conftest import EXAMPLES
 from databases import Postgres
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -126,7 +125,7 @@ def test_however_daemons_freeze_die_and_wake_a_device_is_one_daemon_s(
     run_state_machine_as_test(
         LeasesMachine,
         settings=settings(
-            max_examples=max(EXAMPLES // 8, 5),
+            max_examples=max(settings().max_examples // 8, 5),
             stateful_step_count=30,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each step is many statements
         ),

@@ -18,6 +18,7 @@ from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
+from wbox_notify.store.database import Transaction
 from wbox_notify.store.news import News
 
 DEVICES = range(1, 9)
@@ -184,6 +185,35 @@ def test_a_frozen_daemon_that_wakes_sends_nothing_and_writes_nothing(
     frozen.look()
     assert frozen.outbox.ownership.holder != holder
     assert not devices_of(frozen) & devices_of(other)
+
+
+def test_a_daemon_that_is_frozen_in_a_transaction_holds_nobody_up(
+    time: Time, member: Callable[..., Member]
+) -> None:
+    frozen = member()
+    put(frozen.store, "e", time(), range(1, 2))
+    frozen.look()
+    holder = frozen.outbox.ownership.holder
+    begun, woken = threading.Event(), threading.Event()
+
+    def claim(tx: Transaction) -> set[str]:
+        held = frozen.leases.held(tx, holder, ["device:1"])
+        begun.set()
+        woken.wait(60)
+        return held
+
+    written = frozen.store._database.write(claim)
+    assert begun.wait(10)
+    other = member()
+    pass_time(TERM, other)
+
+    def has_taken_over() -> bool:
+        other.look()
+        return devices_of(other) == {1}
+
+    until(has_taken_over)
+    woken.set()
+    assert written.result(30) == set(), "when it wakes, it does again what was undone"
 
 
 def test_a_daemon_that_was_frozen_over_its_answer_still_tells_that_the_message_was_sent(

@@ -21,7 +21,7 @@ from wbox_notify.store.news import News, together
 from wbox_notify.store.postgres.clock import ServerClock
 from wbox_notify.store.postgres.dialect import ADAPTERS, Connection, Statements
 from wbox_notify.store.postgres.hearing import Hearing
-from wbox_notify.store.postgres.leases import SharedLeases
+from wbox_notify.store.postgres.leases import SharedLeases, session_of
 from wbox_notify.store.postgres.session import SEEKS, TABLES, WritingSession, connect, explained, parameters
 from wbox_notify.store.postgres.upgrade import migrate
 from wbox_notify.store.writer import Job, Writer
@@ -68,7 +68,8 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._session = WritingSession(url)
+        self._id, self._number = uuid4().hex, 0
+        self._session = WritingSession(url, session_of(self._id))
         with explained(url):
             self._connection = self._session.begin()
             try:
@@ -76,14 +77,13 @@ class Postgres:
             except BaseException:
                 self._connection.close()
                 raise
-        self._id, self._number = uuid4().hex, 0
         self.clock = ServerClock()
         with explained(url):
             self.clock.look(self._connection)
         self._hearing = Hearing(url, self.clock)
         self._reader = PostgresReader(url)
         self._writer = Writer(self._commit)
-        self.leases = SharedLeases(url, self)
+        self.leases = SharedLeases(url, self, self._id)
 
     def write(self, work: Callable[[Transaction, *Values], T], *values: *Values) -> Future[T]:
         """Do some work in a transaction; the future is done when its effect is on disk.

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
-from uuid import uuid4
 
 import psycopg
 
@@ -48,6 +47,18 @@ _STRANGER = f"""
 select host from daemon d where {_LIVES} and link not in ('', :link) and :link <> '' order by since limit 1
 """
 _LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
+
+# A daemon that is frozen in a transaction keeps rows and locks that all others need, and the server waits for
+# its next word for as long as its machine is there (no time-out counts within a pipeline). What it did is
+# undone; should it wake, it does it again.
+_END_SESSIONS = f"""
+select pg_terminate_backend(a.pid)
+from pg_stat_activity a
+where a.datname = current_database() and a.usename = current_user and a.application_name in (
+    select 'wbox-notify ' || split_part(d.id, '.', 1) from daemon d
+    group by split_part(d.id, '.', 1) having not bool_or({_LIVES})
+)
+"""
 
 _MAKE = """
 insert into lease (name, daemon) select value, '' from json_each(:names) on conflict (name) do nothing
@@ -100,6 +111,11 @@ class _Term(NamedTuple):
     until: float
 
 
+def session_of(run: str) -> str:
+    """Return what the session that writes for a run of a daemon is known by."""
+    return f"wbox-notify {run}"
+
+
 class SharedLeases:
     """The leases of a store that daemons share; ``steady`` returns seconds of a clock that nobody sets.
 
@@ -108,11 +124,11 @@ class SharedLeases:
 
     is_shared = True
 
-    def __init__(self, url: str, database: Database, steady: Callable[[], float] = steady) -> None:
+    def __init__(self, url: str, database: Database, run: str, steady: Callable[[], float] = steady) -> None:
         self._url = url
         self._database = database
         self._steady = steady
-        self._run = uuid4().hex
+        self._run = run
         self._numbers = itertools.count(1)
         self._host, self._link = socket.gethostname(), ""
         self._term = _Term("", 0.0)
@@ -179,6 +195,7 @@ class SharedLeases:
         with explained(self._url):
             try:
                 number = self._said(self._term.id)
+                Statements(self._connected()).execute(_END_SESSIONS)
             except psycopg.Error:
                 self._hang_up()
                 raise

@@ -86,11 +86,15 @@ def connect(url: str) -> Connection:
     return connection
 
 
-class WritingSession:
-    """The session that writes; only one of a process at a time."""
+_BE_KNOWN = "select set_config('application_name', :name, false)"
 
-    def __init__(self, url: str) -> None:
+
+class WritingSession:
+    """The session that writes; only one of a process at a time. ``name`` is what it is known by."""
+
+    def __init__(self, url: str, name: str) -> None:
         self._url = url
+        self._name = name
         self._last: Row | None = None
 
     def begin(self) -> Connection:
@@ -107,6 +111,7 @@ class WritingSession:
                 # The database may not know yet that it was cut, and what it did last has to be over.
                 tx.execute(_END_SESSION, self._last)
             self._last = tx.one(_SESSION)
+            tx.execute(_BE_KNOWN, {"name": self._name})
             tx.execute(_COMMIT_MEANS_DISK)
             tx.execute(_LONGEST_PAUSE)
         except BaseException:
