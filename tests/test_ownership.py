@@ -347,6 +347,18 @@ def test_what_another_daemon_queued_before_goes_before_one_s_own(
         assert len(said) == 4
 
 
+def test_who_is_dead_stays_dead_when_the_clock_of_the_database_is_put_back(
+    time: Time, member: Callable[..., Member]
+) -> None:
+    one, two = member(), member()
+    put(one.store, "e", time())
+    two.die()
+    pass_time(34, one)
+    time.rows("update moment set now = now - 3600 returning now")
+    one.leases.renew()
+    assert [daemon.id for daemon in one.leases.living()] == [one.leases.join()]
+
+
 def follow_when(hears: threading.Event, store: Store) -> None:
     """Let a store listen to what is changed from now on, and hear of it later."""
     database = store._database

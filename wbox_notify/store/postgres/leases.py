@@ -33,7 +33,8 @@ _DAY = 86400.0
 
 # Who lives is decided by one clock alone, that of the database.
 _CLOCK = "extract(epoch from clock_timestamp())::double precision"
-_LIVES = f"d.until > {_CLOCK}"
+# What lies further ahead than anybody says was written before that clock was put back, maybe by who is dead.
+_LIVES = f"(d.until > {_CLOCK} and d.until < {_CLOCK} + {2 * TERM})"
 
 _BEGIN = f"""
 insert into daemon (id, host, version, since, until, link)
