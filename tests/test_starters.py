@@ -1,6 +1,7 @@
 """What ships is what is tested: the starter rules, and every block of YAML in the documentation."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 MORNING = datetime(2026, 11, 23, 7, tzinfo=UTC)
 STARTERS = load(ROOT, {"WBOX_API_KEY": "sk_x"})
 DOCUMENTED = [(name, *project) for name in PAGES if name != "docs/cookbook" for project in projects(name)]
-SECRETS = ("GITHUB_SECRET", "WBOX_SECRET_SNS", "WBOX_SECRET_SITE", "OPS_MAIL", "BUCKET_KEY")
+SECRETS = ("GITHUB_SECRET", "OPS_MAIL", "BUCKET_KEY")
 
 
 def events_of_the_examples() -> list[Event]:
@@ -120,13 +121,16 @@ def test_every_yaml_block_of_the_documentation_loads_and_passes_its_tests(
     name: str, settings: str, rules: str, tmp_path: Path
 ) -> None:
     (tmp_path / "rules").mkdir()
-    key = tmp_path / "key"
-    key.write_text("sk_x")
-    key.chmod(0o600)
-    (tmp_path / "wbox-notify.yaml").write_text(settings.replace("/etc/wbox-notify/key", str(key)))
+    settings = settings.replace("/etc/wbox-notify/", "secrets/")
+    (tmp_path / "wbox-notify.yaml").write_text(settings)
+    for secret in re.findall(r"secrets/[\w-]+", settings):
+        (tmp_path / "secrets").mkdir(exist_ok=True)
+        (tmp_path / secret).write_text("sk_x")
+        (tmp_path / secret).chmod(0o600)
     if rules:
         (tmp_path / "rules" / "block.yaml").write_text(rules, encoding="utf-8")
-    project = load(tmp_path, dict.fromkeys(SECRETS, "json://a-secret-that-is-long-enough"))
+    named = [f"WBOX_SECRET_{name.upper()}" for name in re.findall(r"secret: (\w+)", rules)]
+    project = load(tmp_path, dict.fromkeys([*SECRETS, *named], "json://a-secret-that-is-long-enough"))
     assert [problem.message for problem in project.problems if problem.severity == "error"] == [], name
     assert bool(project.rules) == bool(rules)
     assert [trial.complaints for trial in run_all(project, project.rules) if not trial.passed] == []
