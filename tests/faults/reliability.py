@@ -8,6 +8,8 @@ import pytest
 from faults.catalogue import CASES, GROUPS, NOT_HERE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+LONG_RUNS = Path(__file__).with_name("long_runs.md")
+"""What soak and chaos counted, as it stands at the end of the page."""
 
 _ID = re.compile(rf"(?<![A-Za-z0-9])[{''.join(GROUPS)}]\d\d(?![A-Za-z0-9])")
 _WORST = ("failed", "passed", "skipped")
@@ -83,7 +85,7 @@ def _title(case: str, name: str) -> str:
 
 def page(results: Mapping[str, Mapping[str, Iterable[str]]]) -> str:
     """Return the page: the same text for the same results."""
-    parts = [_INTRODUCTION, *(_group(letter, results) for letter in GROUPS)]
+    parts = [_INTRODUCTION, *(_group(letter, results) for letter in GROUPS), LONG_RUNS.read_text("utf-8")]
     return "\n".join(parts)
 
 

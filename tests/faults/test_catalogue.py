@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faults.catalogue import CASES, GROUPS, NOT_HERE
-from faults.reliability import DOCUMENT, ids, listed
+from faults.reliability import DOCUMENT, LONG_RUNS, ids, listed
 
 _TESTS = Path(__file__).parents[1]
 _PARAMETER = re.compile(r"[A-Z]\d\d( .*)?", re.DOTALL)
@@ -54,3 +54,7 @@ def test_the_page_lists_each_case_with_tests_that_there_are() -> None:
             assert result == f"left out: {NOT_HERE[case]}", f"{case}: make reliability"
         elif case in proved:
             assert result in {"passed", "skipped"}, f"{case}: make reliability"
+
+
+def test_the_page_ends_with_the_long_runs() -> None:
+    assert DOCUMENT.read_text("utf-8").endswith(f"\n\n{LONG_RUNS.read_text('utf-8')}"), "make reliability"
