@@ -19,6 +19,9 @@ ENDS = {"&&", "||", "|", ";", ">", ">>", "2>", "<", "&", "\\|"}
 
 def calls(text: str) -> Iterator[list[str]]:
     """Return the words behind each call of the command in a text, as a shell would give them."""
+    text = re.sub(
+        r"(?<=-t|ec) wbox-notify\b", " NAME", text
+    )  # of an image or a service: docker build -t, exec
     for call in re.findall(r"(?:^|[\s/=\"'(])wbox-notify ((?:[^\n\\]|\\\n)+)", text):
         lexer = shlex.shlex(call.replace("\\\n", ""), posix=True, punctuation_chars="|&;<>")
         lexer.whitespace_split = True

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 from pages import ROOT
 from programs import found, replaced, running
 from workplace import Workplace, until
@@ -31,6 +32,13 @@ def shell(place: Workplace, tmp_path: Path) -> dict[str, str]:
     return {**place.environment, "PATH": f"{tmp_path}:{OURS}:{os.environ['PATH']}"}
 
 
+def follow(place: Workplace, rules: str) -> None:
+    """Let the daemon follow other rules; it does when this returns."""
+    place.rule(rules)
+    token = {"Authorization": f"Bearer {json.loads(place.card.read_text())['token']}"}
+    assert requests.post(f"{place.url}/-/reload", headers=token, timeout=60).json() == {"problems": []}
+
+
 def job(line: str, shell: dict[str, str]) -> int:
     """Run a job as cron does; return its exit code."""
     return subprocess.run(["sh", "-c", line], env=shell, check=False, timeout=120).returncode
@@ -49,7 +57,7 @@ def states(place: Workplace) -> list[tuple[str, str]]:
 def backups(place: Workplace, shell: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Give the two jobs of the example by their names, with folders of this test."""
     rules = (EXAMPLES / "restic" / "rules.yaml").read_text(encoding="utf-8")
-    place.rule(replaced(rules, ('by: "07:00"', "by: 2099-12-31 09:00")))  # no deadline passes meanwhile
+    follow(place, replaced(rules, ('by: "07:00"', "by: 2099-12-31 09:00")))  # no deadline passes meanwhile
     assert place.run("check").returncode == 0
     (tmp_path / "srv").mkdir()
     (tmp_path / "srv" / "a.txt").write_text("a")
@@ -107,7 +115,7 @@ def test_cron_runs_the_jobs_of_a_crontab_and_each_that_fails_is_told(
     cron, unshare = found("cron"), found("unshare")
     if os.geteuid() != 0:
         pytest.skip("only root may start cron: it was NOT run")
-    place.rule((EXAMPLES / "cron" / "rules.yaml").read_text(encoding="utf-8"))
+    follow(place, (EXAMPLES / "cron" / "rules.yaml").read_text(encoding="utf-8"))
     assert place.run("check").returncode == 0
     environment = "".join(
         f"{name}={value}\n" for name, value in shell.items() if name.startswith(("WBOX", "HOME"))
@@ -166,7 +174,7 @@ def test_what_the_unit_for_failures_starts_tells_what_systemctl_says(
     place: Workplace, wbox: Simulator, shell: dict[str, str], tmp_path: Path
 ) -> None:
     """With a stand-in for systemctl, as no systemd runs in a test."""
-    place.rule((EXAMPLES / "onfailure" / "rules.yaml").read_text(encoding="utf-8"))
+    follow(place, (EXAMPLES / "onfailure" / "rules.yaml").read_text(encoding="utf-8"))
     assert place.run("check").returncode == 0
     stand_in = tmp_path / "systemctl"
     stand_in.write_text('#!/bin/sh\necho "x $6: failed (Result: exit-code)"\nexit 3\n')
