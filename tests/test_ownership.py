@@ -357,6 +357,7 @@ def test_who_is_dead_stays_dead_when_the_clock_of_the_database_is_put_back(
     time.rows("update moment set now = now - 3600 returning now")
     one.leases.renew()
     assert [daemon.id for daemon in one.leases.living()] == [one.leases.join()]
+    assert len(one.store.daemons()) == 1, "nor is it shown"
 
 
 def follow_when(hears: threading.Event, store: Store) -> None:

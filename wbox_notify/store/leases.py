@@ -14,6 +14,18 @@ CHORES = "chores"
 """The lease of what one daemon does for all, such as deleting old history."""
 
 
+TERM = 6.0
+"""Seconds for which a daemon counts as living after it has said so."""
+
+
+def lives(clock: str) -> str:
+    """Return the condition for the row of a daemon that lives, by what SQL tells the time with.
+
+    What lies further ahead than anybody says was written before the clock was put back, maybe by who is dead.
+    """
+    return f"(until > {clock} and until < {clock} + {2 * TERM})"
+
+
 def lease_of(device: str) -> str:
     """Return the name of the lease of a device."""
     return f"device:{device}"

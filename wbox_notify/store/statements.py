@@ -6,6 +6,8 @@ statement that has its words, so ``OPEN`` and ``CLOSED`` stand wherever deliveri
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from wbox_notify.store.leases import lives
+
 
 def _whole(number: str) -> str:
     """Return the whole number below a number: a cast cuts off in SQLite, and rounds in PostgreSQL."""
@@ -1003,7 +1005,7 @@ LOWER = (
 
 # Daemons, who tell by the clock of the database who lives
 
-_LIVES = "until > (julianday('now') - 2440587.5) * 86400.0"
+_LIVES = lives("(julianday('now') - 2440587.5) * 86400.0")
 _LEFT = f"host not in ('', :host) and host not in (select host from daemon where {_LIVES})"
 _GOES_ON = "select id from event where planned is null union select key from memory where kind = 'rows'"
 

@@ -16,15 +16,12 @@ from wbox_notify.model.clock import steady
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Database, Row, Transaction
-from wbox_notify.store.leases import Daemon, LateError, StrangerError, Turn
+from wbox_notify.store.leases import TERM, Daemon, LateError, StrangerError, Turn, lives
 from wbox_notify.store.postgres.dialect import Connection, Statements
 from wbox_notify.store.postgres.session import connect, explained
 from wbox_notify.store.rows import listed
 
 log = logging.getLogger(__name__)
-
-TERM = 6.0
-"""Seconds for which a daemon counts as living after it has said so."""
 
 _EVERY, _AGAIN, _MARGIN = 2.0, 0.5, 0.5
 """Seconds from one renewal to the next, after one that failed, and for which what is relied on must last."""
@@ -33,8 +30,7 @@ _DAY = 86400.0
 
 # Who lives is decided by one clock alone, that of the database.
 _CLOCK = "extract(epoch from clock_timestamp())::double precision"
-# What lies further ahead than anybody says was written before that clock was put back, maybe by who is dead.
-_LIVES = f"(d.until > {_CLOCK} and d.until < {_CLOCK} + {2 * TERM})"
+_LIVES = lives(_CLOCK)
 
 _BEGIN = f"""
 insert into daemon (id, host, version, since, until, link)
@@ -49,6 +45,12 @@ select host from daemon d where {_LIVES} and link not in ('', :link) and :link <
 """
 _LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
 
+
+def session_of(run: str) -> str:
+    """Return what the session that writes for a run of a daemon is known by."""
+    return f"wbox-notify {run}"
+
+
 # A daemon that is frozen in a transaction keeps rows and locks that all others need, and the server waits for
 # its next word for as long as its machine is there (no time-out counts within a pipeline). What it did is
 # undone; should it wake, it does it again.
@@ -56,7 +58,7 @@ _END_SESSIONS = f"""
 select pg_terminate_backend(a.pid)
 from pg_stat_activity a
 where a.datname = current_database() and a.usename = current_user and a.application_name in (
-    select 'wbox-notify ' || split_part(d.id, '.', 1) from daemon d
+    select '{session_of("")}' || split_part(d.id, '.', 1) from daemon d
     group by split_part(d.id, '.', 1) having not bool_or({_LIVES})
 )
 """
@@ -110,11 +112,6 @@ class _Term(NamedTuple):
 
     id: str
     until: float
-
-
-def session_of(run: str) -> str:
-    """Return what the session that writes for a run of a daemon is known by."""
-    return f"wbox-notify {run}"
 
 
 class SharedLeases:

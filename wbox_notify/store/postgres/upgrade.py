@@ -3,7 +3,7 @@
 import psycopg
 
 from wbox_notify.model.texts import Wording
-from wbox_notify.store import migrations
+from wbox_notify.store import migrations, statements
 from wbox_notify.store.integrity import BusyError
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.postgres.dialect import FUNCTIONS, Connection, Statements, scripts
@@ -28,7 +28,6 @@ delete from written where at < extract(epoch from clock_timestamp()) - 86400;
 
 _FIRST_SHARED = 14
 """The first schema that several daemons may share."""
-_HOSTS = "select distinct host from daemon where until > extract(epoch from clock_timestamp()) order by host"
 
 _NUMBERED = ("event", "decision", "memory", "file")
 """The tables whose rows are numbered by PostgreSQL."""
@@ -73,7 +72,7 @@ def migrate(connection: Connection, url: str) -> None:
 
 def _check_nobody_runs(tx: Statements, url: str) -> None:
     """Refuse to change tables that daemons of an older version use."""
-    hosts = [row["host"] for row in tx.execute(_HOSTS).fetchall()]
+    hosts = sorted({row["host"] for row in tx.execute(statements.DAEMONS).fetchall()})
     if hosts:
         raise BusyError(
             Wording(
