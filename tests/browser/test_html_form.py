@@ -39,15 +39,20 @@ def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
+def run_for(place: Workplace, address: str) -> None:
+    """Start a daemon with the rules of the example, for the pages of a web site."""
+    rules = (EXAMPLES / "rules.yaml").read_text(encoding="utf-8")
+    place.rule(replaced(rules, ("https://www.example.com", address)))
+    place.start("run")
+    until(place.card.exists)
+
+
 @pytest.mark.parametrize("encoding", ["application/x-www-form-urlencoded", "multipart/form-data"])
 def test_who_fills_in_the_form_is_thanked_and_the_office_is_told(
     place: Workplace, wbox: Simulator, site: tuple[str, Path], open_page: OpenPage, encoding: str
 ) -> None:
     address, folder = site
-    rules = (EXAMPLES / "rules.yaml").read_text(encoding="utf-8")
-    place.rule(replaced(rules, ("https://www.example.com", address)))
-    place.start("run")
-    until(place.card.exists)
+    run_for(place, address)
     form = (EXAMPLES / "contact.html").read_text(encoding="utf-8")
     here = ("https://notify.example.com", place.url), ('method="post"', f'method="post" enctype="{encoding}"')
     (folder / "contact.html").write_text(replaced(form, *here), encoding="utf-8")
@@ -69,10 +74,7 @@ def test_a_script_of_the_page_reads_the_answer_and_one_of_another_page_does_not(
     place: Workplace, site: tuple[str, Path], open_page: OpenPage, complaints: list[str]
 ) -> None:
     address, folder = site
-    rules = (EXAMPLES / "rules.yaml").read_text(encoding="utf-8")
-    place.rule(replaced(rules, ("https://www.example.com", address)))
-    place.start("run")
-    until(place.card.exists)
+    run_for(place, address)
     (folder / "empty.html").write_text("<!doctype html><title>x</title>")
     (folder / "favicon.ico").touch()
     call = """url => fetch(url, {

@@ -72,8 +72,6 @@ class FileIntake:
     def _may_put_away(self) -> bool:
         """Return whether no other daemon on this machine puts files away."""
         leases = self._store.leases
-        if not leases.is_shared:
-            return True
         name = f"files:{self._store.host}"
         return name in leases.take(leases.join(), [name])
 

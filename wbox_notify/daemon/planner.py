@@ -150,7 +150,7 @@ class Planner(PeriodicThread):
 
     def _follow_clock(self, step: Step) -> None:
         """Let nothing that rules remember wait longer for a clock that was set, or was ahead once."""
-        if self._store.leases.is_shared:
+        if self._shares:
             return
         changed: list[Memory] = []
         for memory in self._store.memories(KINDS):

@@ -39,7 +39,7 @@ class _Sources:
         if isinstance(source, WebhookTrigger):
             self._hooks.setdefault(source.path, {})[index] = rule
         else:
-            self._folders.setdefault(_folder(source), []).append((index, rule, source))
+            self._folders.setdefault(source.folder[:-1], []).append((index, rule, source))
 
     def find(self, event: Event) -> Sequence[Rule]:
         """Return the rules that an event sets off, in their order."""
@@ -61,7 +61,7 @@ class _Sources:
             return any(isinstance(source, WebhookTrigger) and source.path == path for source in sources)
         folders = {*_above(path)}
         return any(
-            isinstance(source, FileTrigger) and _folder(source) in folders and source.takes(event.data)
+            isinstance(source, FileTrigger) and source.folder[:-1] in folders and source.takes(event.data)
             for source in sources
         )
 
@@ -234,10 +234,6 @@ def _hook(group: Sequence[tuple[WebhookTrigger, Rule]]) -> Hook:
         id=trigger.delivery_id if trigger.id else None,
         named=frozenset().union(*(rule.headers for _, rule in group)),
     )
-
-
-def _folder(source: FileTrigger) -> str:
-    return str(source.root).rstrip("/")
 
 
 def _above(path: str) -> Iterator[str]:
