@@ -1,13 +1,17 @@
 """Phone numbers as wbox takes them: digits with the country code, such as 905551234567."""
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Concatenate, ParamSpec
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from wbox_notify.errors import MessageError
 from wbox_notify.model.texts import Wording
+
+_P = ParamSpec("_P")
 
 _STRIPPED = (
     # Invisible characters, which copied numbers are full of.
@@ -55,6 +59,20 @@ _WITHOUT_WHATSAPP = {
 """The types of numbers that cannot register; landlines, VoIP and toll-free numbers of businesses can."""
 
 
+def _remembering(read: Callable[Concatenate[str, _P], str]) -> Callable[Concatenate[str, _P], str]:
+    """Return a reading that knows what it has read of short texts: those who are told are told again."""
+    known = lru_cache(4096)(read)
+
+    @wraps(read)
+    def reading(number: str, /, *args: _P.args, **kwargs: _P.kwargs) -> str:
+        if len(number) > _WRITTEN:
+            return read(number, *args, **kwargs)
+        return known(number, *args, **kwargs)  # type: ignore[arg-type] # a region is hashable
+
+    return reading
+
+
+@_remembering
 def normalise(number: str, region: str | None = None) -> str:
     """Return ``number`` as digits with its country code, as ``905551234567``.
 
@@ -70,18 +88,6 @@ def normalise(number: str, region: str | None = None) -> str:
     Raises:
         MessageError: with the field ``phone`` when this cannot be a phone number.
     """
-    if len(number) <= _WRITTEN:
-        return _remembered(number, region)
-    return _normalised(number, region)
-
-
-@lru_cache(4096)
-def _remembered(number: str, region: str | None) -> str:
-    """Return the same of a short text: those who are told are told again."""
-    return _normalised(number, region)
-
-
-def _normalised(number: str, region: str | None) -> str:
     shown, text = number.strip(), _cleaned(number)
     if text.startswith("+"):
         return _international(shown, text)
@@ -105,27 +111,13 @@ def _normalised(number: str, region: str | None) -> str:
     )
 
 
+@_remembering
 def international(number: str) -> str:
     """Return a number that begins with its country code, with or without ``+``, as digits.
 
     Raises:
         MessageError: with the field ``phone`` when no number of that country is like it.
     """
-    if len(number) <= _LONGEST and number.isascii() and number.isdigit() and _stays(number):
-        return number
-    return _read_international(number)
-
-
-@lru_cache(4096)
-def _stays(digits: str) -> bool:
-    """Return whether digits are a number as we write it, which is read again and again."""
-    try:
-        return _read_international(digits) == digits
-    except MessageError:
-        return False
-
-
-def _read_international(number: str) -> str:
     text = _cleaned(number)
     if not text.startswith("+"):
         text = f"+{text.removeprefix('00')}"
