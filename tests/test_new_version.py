@@ -3,10 +3,13 @@
 import logging
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from faults.tracing import needs_strace
 from workplace import Workplace, ended, until
 
 from wbox_notify.config.stores import BEFORE_UPGRADE
@@ -92,6 +95,22 @@ def test_a_daemon_goes_on_with_the_store_of_0_1_0(place: Workplace, wbox: Simula
     assert f"it is in {kept(path)}" in said
     assert dump(kept(path)) == before
     assert stat.S_IMODE(kept(path).stat().st_mode) == 0o600
+
+
+def test_the_kept_store_has_its_name_on_disk_before_the_tables_change(tmp_path: Path) -> None:
+    needs_strace()
+    path = old_store(tmp_path / "data" / "wbox-notify.db")
+    log = tmp_path / "calls"
+    opening = f"from wbox_notify.store import open_store; open_store('sqlite:///{path}').close()"
+    traced = ["strace", "-f", "-y", "-o", str(log), "-e", "trace=rename,fsync,pwrite64", "--"]
+    subprocess.run([*traced, sys.executable, "-c", opening], check=True, capture_output=True, timeout=60)
+    calls = log.read_text()
+    _, named, after = calls.partition(f'.part", "{kept(path)}") = 0')
+    assert named
+    synced, _, changed = after.partition(f"<{path.parent}>) = 0")
+    assert "fsync(" in synced
+    assert "pwrite64" not in synced
+    assert f"<{path}-wal>" in changed
 
 
 def test_the_store_of_an_older_version_is_kept_once_for_each_upgrade(

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
 
+from wbox_notify.config.private import sync
 from wbox_notify.config.stores import BEFORE_UPGRADE
 from wbox_notify.errors import StoreError
 from wbox_notify.store import migrations
@@ -197,7 +198,9 @@ class SqliteReader:
         part = target.with_name(f"{target.name}.part")
         part.unlink(missing_ok=True)  # of a start that was cut off
         self.back_up(part)
-        part.replace(target)
+        with _explained(target):
+            part.replace(target)
+            sync(target.parent)
 
     def has_tables(self) -> bool:
         """Return whether there are tables; refuse those of another version."""
