@@ -1,6 +1,7 @@
 """The commands as a person types them: what they print, their exit codes, and bad input."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -360,6 +361,21 @@ def test_times_are_those_of_the_project_wherever_its_machine_is(place: Workplace
     shown = f"{received.astimezone(ZoneInfo('Pacific/Kiritimati')):%Y-%m-%d %H:%M:%S}"
     for words in (["log"], ["why"], ["log", "--since", shown]):
         assert place.run(*words).stdout.startswith(shown)
+
+
+def test_a_daemon_prints_and_logs_the_time_of_the_project(place: Workplace, wbox: Simulator) -> None:
+    place.rule("defaults: {tz: Pacific/Kiritimati}\n", "wbox-notify.yaml")
+    daemon = place.start("run")
+    until(place.card.exists)
+    assert requests.post(f"{place.url}/hook/nothing", timeout=10).status_code == 401
+    (place.drop / "a.txt").write_text("hi")
+    wbox.wait_for(1)
+    daemon.terminate()
+    printed, logged = daemon.communicate(timeout=10)
+    hour = f"{datetime.now(ZoneInfo('Pacific/Kiritimati')):%H}"
+    times = [line[:8] for line in (printed + logged).splitlines() if re.match(r"\d\d:", line)]
+    assert len(times) >= len(["event", "decision", "attempt", "refused"])
+    assert {time[:2] for time in times} <= {hour, f"{(int(hour) - 1) % 24:02}"}
 
 
 def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> None:

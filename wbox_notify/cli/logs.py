@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from wbox_notify.cli.output import clock
+from wbox_notify.cli.output import clock, zone
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.log_subject import subject
 from wbox_notify.model.redaction import redacted
@@ -64,7 +64,12 @@ class _Once(logging.Filter):
 class _Text(logging.Formatter):
     """A record on one line for people, with what it is about at its end, and no traceback."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._zone = zone.get()
+
     def format(self, record: logging.LogRecord) -> str:
+        zone.set(self._zone)  # each thread begins with that of the machine
         at = clock(record.created)
         line = f"{at}  {record.levelname}  {record.getMessage()}"
         about = " ".join(f"{kind}={name}" for kind, name in subject().items())

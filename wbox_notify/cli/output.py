@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, tzinfo
@@ -65,8 +64,8 @@ def _shown(text: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return a time of day for a line: ``09:04:02``."""
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+    """Return a time of day in the zone of the project: ``09:04:02``."""
+    return datetime.fromtimestamp(seconds, zone.get()).strftime("%H:%M:%S")
 
 
 def moment(seconds: float) -> str:

@@ -18,7 +18,7 @@ from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, target, together
 from wbox_notify.cli.logs import log_to_stderr
-from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
+from wbox_notify.cli.output import clock, json_option, lasted, say, say_json, zone
 from wbox_notify.cli.project import open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
@@ -157,12 +157,12 @@ class Feed:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._lang = spoken.get()
+        self._lang, self._zone = spoken.get(), zone.get()
         self._is_plain = not sys.stdout.isatty()
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event with the decisions of the rules; None for a memory that became due."""
-        spoken.set(self._lang)  # each thread begins in English
+        self._speak()
         at, kind = time.time(), "due"
         if event:
             at, kind = event.at.timestamp(), event.type
@@ -182,7 +182,7 @@ class Feed:
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
-        spoken.set(self._lang)
+        self._speak()
         with suppress(OSError):
             if self._as_json:
                 say_json(_attempt_fields(delivery, answer, then))
@@ -193,6 +193,11 @@ class Feed:
             if answer.outcome is not Outcome.SENT:
                 line += f"    {printable(answer.detail)}"
             self._say(line)
+
+    def _speak(self) -> None:
+        """Print in the language and the zone of the project: each thread begins with those of the machine."""
+        spoken.set(self._lang)
+        zone.set(self._zone)
 
     def _say(self, lines: str) -> None:
         """Print lines; click's own ``echo`` would find out each time whether they may be in colour."""
