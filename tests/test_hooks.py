@@ -222,12 +222,12 @@ def test_a_path_may_have_parts_and_letters_of_any_language(tmp_path: Path) -> No
         assert kept(door, door.post("/hook/fabrika/ışık")).data["path"] == "fabrika/ışık"
 
 
-@pytest.mark.parametrize("path", ["push", "open", "nothing"])
+@pytest.mark.parametrize(("path", "status"), [("push", 401), ("open", 405), ("nothing", 401)])
 @pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "PATCH", "TRACE"])
-def test_other_methods_are_refused_everywhere(running: Doorway, method: str, path: str) -> None:
+def test_other_methods_are_refused_everywhere(running: Doorway, method: str, path: str, status: int) -> None:
     answer = requests.request(method, f"{running.url}/hook/{path}", timeout=10)
-    assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == {"POST", "PUT"}
+    assert answer.status_code == status
+    assert answer.headers.get("allow") == ("POST, PUT" if status == 405 else None)
 
 
 def standard(body: bytes, delivery: str, at: float) -> dict[str, str]:

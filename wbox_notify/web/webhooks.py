@@ -47,8 +47,6 @@ _SMALL = 4 * 1024
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _IN_A_PATH = "/@:!$&'()*+,;="
 _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
-_METHODS = {"GET", "HEAD", "POST", "PUT"}
-_ALLOW = {"Allow": "POST, PUT"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """Asks for a password, which Amazon SNS, wget and others send only when they are asked for it."""
 
@@ -97,13 +95,12 @@ class Hooks:
         await response(scope, receive, send)
 
     async def _answer(self, hook: Hook | None, headers: Headers, scope: Scope, receive: Receive) -> Response:
-        if scope["method"] in _METHODS:
-            return await self._receive(hook, headers, scope, receive)
-        if scope["method"] != "OPTIONS":
-            raise HTTPException(405, headers=_ALLOW)
-        if hook and "access-control-request-method" in headers and _is_shared(hook, headers):
-            return Response(status_code=204, headers=_preflight(hook))
-        return _handshake(headers)
+        if scope["method"] == "OPTIONS":
+            if hook and "access-control-request-method" in headers and _is_shared(hook, headers):
+                return Response(status_code=204, headers=_preflight(hook))
+            if _ORIGIN.fullmatch(headers.get("webhook-request-origin", "")):
+                return _handshake(headers)
+        return await self._receive(hook, headers, scope, receive)
 
     async def _receive(self, hook: Hook | None, headers: Headers, scope: Scope, receive: Receive) -> Response:
         """Answer 202 for a new event and 200 for one that is known, once it is on disk."""
@@ -256,11 +253,8 @@ def _answer_to_caller(hook: Hook | None, call: Call) -> Response | None:
 
 def _handshake(headers: Headers) -> Response:
     """Allow a sender to call, as CloudEvents asks before it does; the calls must prove themselves."""
-    origin = headers.get("webhook-request-origin", "")
-    if not _ORIGIN.fullmatch(origin):
-        raise HTTPException(405, headers=_ALLOW)
-    allowed = {**_ALLOW, "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
-    return Response(status_code=200, headers=allowed)
+    allowed = {"WebHook-Allowed-Origin": headers["webhook-request-origin"], "WebHook-Allowed-Rate": "*"}
+    return Response(status_code=200, headers={"Allow": "POST, PUT", **allowed})
 
 
 def _head(scope: Scope) -> Call:
