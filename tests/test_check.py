@@ -362,6 +362,14 @@ def test_a_door_that_is_open_to_other_machines_is_a_warning(
     assert [code for code, _, _ in found] == codes
 
 
+def test_an_open_hook_that_takes_get_is_a_warning(tmp_path: Path) -> None:
+    found = lint(tmp_path, hook("open: true, methods: [POST, GET]") + TEST)
+    assert found == [("WBX364", 4, "whatever opens the address, such as a preview, calls the path `x`")]
+    assert lint(tmp_path, hook("open: true, methods: [POST]") + TEST) == []
+    guarded = hook("secret: k, verify: {scheme: query}, methods: GET") + TEST
+    assert lint(tmp_path, guarded, WBOX_SECRET_K="canary" * 8) == []
+
+
 def test_a_rule_that_watches_the_daemons_own_folder_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "data" / "below").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "data")

@@ -118,7 +118,7 @@ def _untested(project: Project) -> Iterator[Problem]:
 
 
 def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Problem]:
-    """Yield a warning for a hook with a weak secret, or for an open one that other machines can reach."""
+    """Yield a warning for a hook with a weak secret, and for an open one that others or links can set off."""
     if hook.scheme and hook.scheme.weak:
         message = Wording("a secret of the path `{path}` is short enough to be guessed", path=hook.path)
         hint = "make a longer one: openssl rand -hex 32"
@@ -131,6 +131,12 @@ def _hook(hook: WebhookTrigger, location: Location, host: str) -> Iterator[Probl
         )
         hint = "give it a `secret`, or let the daemon listen at 127.0.0.1"
         yield location.at("webhook", "open").warning("WBX335", message, hint)
+    if hook.scheme is None and "GET" in hook.methods:
+        message = Wording(
+            "whatever opens the address, such as a preview, calls the path `{path}`", path=hook.path
+        )
+        hint = "give it a `secret`, or leave GET out of `methods`"
+        yield location.at("webhook", "methods").warning("WBX364", message, hint)
 
 
 def _folder(root: Path, location: Location) -> Iterator[Problem]:
