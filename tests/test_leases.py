@@ -1,17 +1,23 @@
 """Leases: whoever freezes, dies or wakes, no two daemons send through a device, and no late one writes."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import ClassVar
+from urllib.parse import quote
 
+import psycopg
 from databases import Postgres
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from members import Member, Time
 from test_ownership import put
+from workplace import until
 
 from wbox_notify.model.deliveries import Delivery, State
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.simulator import Simulator
+from wbox_notify.store import open_store
 
 NUMBER = st.integers(0, 2)
 LIVING = """
@@ -130,3 +136,34 @@ def test_however_daemons_freeze_die_and_wake_a_device_is_one_daemon_s(
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each step is many statements
         ),
     )
+
+
+SLOW_CLOCK = """
+create function clock_timestamp() returns timestamptz language plpgsql as
+$$ begin perform pg_advisory_xact_lock_shared(1); return pg_catalog.clock_timestamp(); end $$
+"""
+DEAD = """
+insert into daemon (id, host, version, since, until) values ('dead', '', '', 0, extract(epoch from now()))
+"""
+WAITS = "select 1 from pg_locks where locktype = 'advisory' and objid = 1 and not granted"
+
+
+def test_a_lease_is_not_taken_from_who_joined_and_took_it_while_it_was_looked_at(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    slow_url = f"{url}&options={quote('-csearch_path=public,pg_catalog')}"  # its clock is the one in public
+    with (
+        closing(open_store(url)) as other,
+        closing(open_store(slow_url)) as slow,
+        psycopg.connect(url, autocommit=True) as session,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        session.execute(DEAD)
+        session.execute("insert into lease (name, daemon) values ('device:1', 'dead')")
+        session.execute(SLOW_CLOCK)
+        holder = slow.leases.join()
+        session.execute("select pg_advisory_lock(1)")
+        taking = pool.submit(slow.leases.take, holder, ["device:1"])
+        until(lambda: session.execute(WAITS).fetchone())
+        assert other.leases.take(other.leases.join(), ["device:1"]) == {"device:1"}
+        session.execute("select pg_advisory_unlock(1)")
+        assert taking.result() == set()

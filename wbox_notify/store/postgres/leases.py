@@ -67,15 +67,17 @@ _MAKE = """
 insert into lease (name, daemon) select value, '' from json_each(:names) on conflict (name) do nothing
 """
 # A row that is locked is one that its holder relies on just now, or that another daemon takes: nobody waits
-# for it, as whoever locked it may be frozen.
+# for it, as whoever locked it may be frozen. Where `free` finds that a row has another holder since this
+# statement began, it may be one that joined since, and is not seen: so the row must be the one that was seen.
 _TAKE = f"""
 with free as (
-    select name from lease l
+    select name, taken from lease l
     where name in (select value from json_each(:names)) and daemon <> :holder
     and not exists (select 1 from daemon d where d.id = l.daemon and {_LIVES})
     order by name for update skip locked
 )
-update lease set daemon = :holder, taken = taken + 1 from free where lease.name = free.name
+update lease set daemon = :holder, taken = lease.taken + 1
+from free where lease.name = free.name and lease.taken = free.taken
 """
 _TAKEN = """
 select name, taken from lease where name in (select value from json_each(:names)) and daemon = :holder
