@@ -37,6 +37,19 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
         assert f"  {command} " in ran.stdout
 
 
+def test_what_a_command_is_made_of_is_never_looked_through_for_garbage() -> None:
+    script = (
+        "import gc; from wbox_notify.cli import group; looks = []\n"
+        "gc.callbacks.append(lambda *look: looks.append(look))\n"
+        "group.get_command(None, 'send'); many = len(looks)\n"
+        "print(many, gc.isenabled(), len(gc.get_objects()) < 1000 < gc.get_freeze_count())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    looks, goes_on, stays = ran.stdout.split()
+    assert int(looks) <= 2  # it begins and ends one, of what has been made since
+    assert (goes_on, stays) == ("True", "True")
+
+
 @pytest.mark.parametrize("columns", ["", "0", "30", "64", "200", "wide"])
 def test_help_is_as_wide_as_click_would_make_it(place: Workplace, columns: str) -> None:
     script = "from wbox_notify.cli import group; group.main(['--help'], prog_name='wbox-notify')"

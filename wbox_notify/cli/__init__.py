@@ -1,13 +1,14 @@
 """The ``wbox-notify`` command; each subcommand is imported when it is called, so that ``--help`` is quick."""
 
+import gc
 import gettext
 import importlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -48,6 +49,17 @@ COMMANDS = {
 """The commands in the order of the help, each with its module and its line there."""
 
 
+@contextmanager
+def staying() -> Iterator[None]:
+    """Make what stays to the end of the command: nobody looks through it for what is used no more."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class _Commands(click.Group):
     """Commands that are imported when they are called."""
 
@@ -62,7 +74,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"wbox_notify.cli.{module}"), cmd_name)
+        with staying():
+            command: click.Command = getattr(importlib.import_module(f"wbox_notify.cli.{module}"), cmd_name)
         return translated(command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

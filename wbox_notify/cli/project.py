@@ -1,6 +1,5 @@
 """The project folder, its problems, and its queue, in the daemon or in the store."""
 
-import gc
 import http.client
 import json
 import os
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from platformdirs import site_config_path, user_config_path
 
+from wbox_notify.cli import staying
 from wbox_notify.cli.output import zone
 from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT
@@ -66,8 +66,8 @@ def folder(config: Path | None) -> Path:
 
 def open_project(config: Path | None) -> Project:
     """Return the project with all its problems; people read its zone and its language from now on."""
-    project = load(folder(config), os.environ)
-    gc.freeze()  # it stays to the end of the command, which need not look through it again and again
+    with staying():
+        project = load(folder(config), os.environ)
     zone.set(project.settings.tz)
     spoken.set(_language(project.settings))
     return project
