@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import segno
-
 from wbox_notify.clients.wbox import PNG, ApiError, Client, SessionStatus
 from wbox_notify.errors import WboxError
 from wbox_notify.model.outcomes import Outcome
@@ -121,6 +119,8 @@ def picture_of(code: str | bytes) -> bytes:
 
 
 def _drawn(text: str) -> bytes:
+    import segno  # noqa: PLC0415 - a daemon whose devices are linked never draws one
+
     try:
         made = segno.make(text, error="l", micro=False)
     except ValueError as error:

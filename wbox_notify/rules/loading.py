@@ -60,6 +60,7 @@ def load(
     if before and before.ground != ground:
         known = {}
     loading = _Loading(context)
+    RuleSpec.model_rebuild()  # first: a RuleFile would make it ready for itself, and it once more
     for document in documents:
         loading.read(document, known.get(document.source.file))
     problems += _owner_problems(settings.owner, people, setup.document.at("owner"))

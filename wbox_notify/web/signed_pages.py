@@ -49,7 +49,7 @@ class _SignedPages:
         self._link_key = link_key
         self._limits = limits
         self._refusals = refusals
-        self._templates = {lang: page_templates(_PAGES, lang).get_template("page.html") for lang in LANGUAGES}
+        self._templates = {lang: page_templates(_PAGES, lang) for lang in LANGUAGES}
 
     async def show(self, request: Request) -> Response:
         """Show the button; act only where it was pressed, since chats open links to preview them."""
@@ -83,6 +83,6 @@ class _SignedPages:
         await commit(self._accept, [acknowledgement(rule, key, digest)])
 
     def _page(self, request: Request, state: str, *, status: int = 200, **shown: Any) -> Response:
-        template = self._templates[wanted_language(request.headers.get("accept-language", ""))]
-        html = template.render(state=state, once=uuid.uuid4().hex, shown=shown)
+        templates = self._templates[wanted_language(request.headers.get("accept-language", ""))]
+        html = templates.get_template("page.html").render(state=state, once=uuid.uuid4().hex, shown=shown)
         return HTMLResponse(html.encode("utf-8", "replace"), status, headers={"vary": "accept-language"})
