@@ -63,6 +63,7 @@ class Several:
         key = secrets.token_bytes(32)
         for place in self.places:
             place.environment["WBOX_STORE"] = place.store = url
+            place.environment["WBOX_HOST"] = place.folder.name
             place.rule(RULES.format(drop=self.drop))
             place.card.parent.mkdir(mode=0o700)
             file = place.card.with_name("link.key")
@@ -128,7 +129,7 @@ def test_M02_a_call_that_reaches_two_daemons_at_once_is_one_event(several: Sever
     assert [sorted(answer) for answer in answers] == [[200, 202]] * len(numbers)
     until(lambda: len({*several.texts("call")}) == len(numbers))
     several.end()
-    assert several.texts("call") == [f"call {number}" for number in numbers]
+    assert Counter(several.texts("call")) == Counter(f"call {number}" for number in numbers)
 
 
 def test_M03_a_file_on_a_folder_that_two_daemons_watch_is_one_event(several: Several) -> None:

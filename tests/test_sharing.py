@@ -1,16 +1,27 @@
 """Daemons that share a store: who may join the others, and how they are shown."""
 
 import signal
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from test_postgres import an_event, called, office, running, url
+from test_several_writers import at_once
 from workplace import Workplace, ended, until
 
-from wbox_notify.store import BusyError, SchemaError, copy, migrations, open_database, open_store, sizes
+from wbox_notify.store import (
+    BusyError,
+    SchemaError,
+    Store,
+    copy,
+    migrations,
+    open_database,
+    open_store,
+    sizes,
+)
 from wbox_notify.store.migrations import MIGRATIONS
-from wbox_notify.store.postgres import dialect, upgrade
+from wbox_notify.store.postgres import dialect, leases, upgrade
 
 __all__ = ["office", "url"]
 
@@ -44,6 +55,58 @@ def test_daemons_of_one_store_have_one_key_for_their_links_and_are_shown_togethe
     until(lambda: len(office.json("status")["daemons"]) == 1)
     ended(first)
     assert office.json("status")["daemons"] == []
+
+
+def named(url: str, host: str) -> Store:
+    """Return a store whose daemon has not joined the others yet."""
+    store = open_store(url)
+    store.leases.introduce(host, "key")
+    return store
+
+
+def test_of_two_daemons_with_one_name_the_second_is_refused_with_the_way_out(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_PATIENCE", 0.0)
+    with closing(named(url, "one")) as first, closing(named(url, "one")) as second:
+        first.leases.join()
+        with pytest.raises(BusyError, match="another machine named one uses the store") as refused:
+            second.leases.join()
+        assert "`host:` (WBOX_HOST)" in str(refused.value.hint)
+        assert refused.value.exit_code == 75
+        assert [daemon.id for daemon in first.leases.living()] == [first.leases.join()]
+        first.leases.close()
+        assert second.leases.join()
+
+
+def test_of_daemons_with_one_name_that_begin_at_once_one_stays(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_PATIENCE", 1.0)
+    monkeypatch.setattr(leases, "_AGAIN", 0.05)
+    stores = [named(url, "one") for _ in range(4)]
+
+    def joins(store: Store) -> bool:
+        with suppress(BusyError):
+            return bool(store.leases.join())
+        return False
+
+    assert sum(at_once(stores, joins)) == 1
+    for store in stores:
+        store.close()
+
+
+def test_a_daemon_waits_for_the_end_of_the_one_that_it_follows(url: str) -> None:
+    with (
+        closing(named(url, "one")) as first,
+        closing(named(url, "one")) as second,
+        ThreadPoolExecutor() as pool,
+    ):
+        first.leases.join()
+        joining = pool.submit(second.leases.join)
+        assert not wait([joining], 0.1).done
+        first.leases.close()
+        assert joining.result(10)
 
 
 def test_tables_that_daemons_of_an_older_version_use_are_not_changed(

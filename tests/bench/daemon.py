@@ -85,6 +85,7 @@ class Place:
             "WBOX_API_URL": wbox,
             "WBOX_API_KEY": "sk_bench",
             "WBOX_DATA_DIR": str(folder / "data"),
+            "WBOX_HOST": folder.name,
             "WBOX_STORE": store or f"sqlite:///{self.database}",
             "WBOX_PACE": "unlimited",
             "WBOX_LISTEN": "127.0.0.1:0",

@@ -2,8 +2,10 @@
 
 import itertools
 import logging
+import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from wbox_notify.model.clock import steady
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.texts import Wording
 from wbox_notify.store.database import Database, Row, Transaction
+from wbox_notify.store.integrity import BusyError
 from wbox_notify.store.leases import TERM, Daemon, LateError, StrangerError, Turn, lives
 from wbox_notify.store.postgres.dialect import Connection, Statements
 from wbox_notify.store.postgres.session import connect, explained
@@ -25,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _EVERY, _AGAIN, _MARGIN = 2.0, 0.5, 0.5
 """Seconds from one renewal to the next, after one that failed, and for which what is relied on must last."""
+
+_PATIENCE = 2 * TERM
+"""Seconds in which the daemon that this one follows comes to its end, or is taken for dead."""
 
 _DAY = 86400.0
 
@@ -42,6 +48,12 @@ _END = "delete from daemon where id = :id"
 _FORGET_DEAD = f"delete from daemon where until < {_CLOCK} - :day"
 _STRANGER = f"""
 select host from daemon d where {_LIVES} and link not in ('', :link) and :link <> '' order by since limit 1
+"""
+# What a machine took in is known by its name. A command that sends has no key of links, and takes nothing in.
+_NAMESAKE = f"""
+select 1 from daemon d
+where {_LIVES} and host = :host and link <> '' and :link <> '' and split_part(id, '.', 1) <> :run
+limit 1
 """
 _LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
 
@@ -67,8 +79,8 @@ _MAKE = """
 insert into lease (name, daemon) select value, '' from json_each(:names) on conflict (name) do nothing
 """
 # A row that is locked is one that its holder relies on just now, or that another daemon takes: nobody waits
-# for it, as whoever locked it may be frozen. Where `free` finds that a row has another holder since this
-# statement began, it may be one that joined since, and is not seen: so the row must be the one that was seen.
+# for it, as whoever locked it may be frozen. One that was taken since this statement began may be held
+# by a daemon that joined since, which is not seen here.
 _TAKE = f"""
 with free as (
     select name, taken from lease l
@@ -145,11 +157,12 @@ class SharedLeases:
 
         Raises:
             StoreError: the database cannot be asked.
+            BusyError: a daemon that lives has the same name.
             StrangerError: the daemons that live have another key.
         """
         with self._joining:
             if not self._term.id:
-                self.renew()
+                self._begin()
                 self._heart.start()
         return self._term.id
 
@@ -210,6 +223,17 @@ class SharedLeases:
         self._term = _Term("", 0.0)
         self._hang_up()
 
+    def _begin(self) -> None:
+        """Say for the first time that this daemon lives, when the one that it follows has ended."""
+        deadline = self._steady() + _PATIENCE
+        while True:
+            try:
+                return self.renew()
+            except BusyError:
+                if self._steady() > deadline:
+                    raise
+            time.sleep(random.uniform(0.0, _AGAIN))  # noqa: S311 - so that two go apart that have met
+
     def _said(self, number: str) -> str:
         """Return the id that lives from now on."""
         tx = Statements(self._connected())
@@ -220,16 +244,31 @@ class SharedLeases:
         tx.execute(_FORGET_DEAD, {"day": _DAY})
         new = f"{self._run}.{next(self._numbers)}"
         about = {"host": self._host, "version": __version__, "term": TERM, "link": self._link}
+        self._check_name(tx)
         tx.execute(_BEGIN, {**about, "id": new})
-        self._check_link(tx, new)
+        try:
+            self._check_name(tx)
+            self._check_link(tx)
+        except StoreError:
+            tx.execute(_END, {"id": new})
+            raise
         return new
 
-    def _check_link(self, tx: Statements, number: str) -> None:
-        """Leave again where others live that have another key: of two that come at once, both may leave."""
+    def _check_name(self, tx: Statements) -> None:
+        """Refuse to live beside another machine of this name; of two that come at once, both may leave."""
+        about = {"host": self._host, "link": self._link, "run": self._run}
+        if tx.execute(_NAMESAKE, about).fetchone() is None:
+            return
+        raise BusyError(
+            Wording("another machine named {host} uses the store {store}", host=self._host, store=self._url),
+            hint="files are known by the machine that took them in: name each one in `host:` (WBOX_HOST)",
+        )
+
+    def _check_link(self, tx: Statements) -> None:
+        """Refuse to live beside daemons that have another key; of two that come at once, both may leave."""
         stranger = tx.execute(_STRANGER, {"link": self._link}).fetchone()
         if stranger is None:
             return
-        tx.execute(_END, {"id": number})
         raise StrangerError(
             Wording("the daemon on {host} has another key for its links", host=stranger["host"]),
             hint="all daemons of a store need the same one: copy link.key from its data folder to this one",
@@ -250,6 +289,9 @@ class SharedLeases:
     def _beat(self) -> float:
         try:
             self.renew()
+        except (BusyError, StrangerError) as error:
+            log.error("%s", error.with_hint)  # noqa: TRY400 - no traceback reaches a user
+            return _AGAIN
         except StoreError as error:
             log.debug("%s", error)  # whoever writes now tells it aloud
             return _AGAIN
