@@ -70,8 +70,10 @@ def test_where_no_process_can_be_forked_the_work_is_done_here(monkeypatch: pytes
 
 
 LASTING = """
-import os, sys, threading
+import os, signal, sys, threading
 from wbox_notify.cli.abreast import abreast
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
 
 def work(step):
     os.write(1, b"begun\\n")  # at once, as both may write at the same moment

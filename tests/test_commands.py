@@ -528,6 +528,18 @@ def test_a_user_without_a_home_is_told_what_to_set(place: Workplace) -> None:
     assert "internal error" not in ran.stderr
 
 
+def test_sending_goes_on_where_nobody_reads_what_run_prints(place: Workplace, wbox: Simulator) -> None:
+    """As in a terminal that was stopped: a pipe holds 64 KiB."""
+    place.rule(TEXT_RULE)
+    name = "a" * 200
+    with place.start("run", "--json") as process:
+        for number in range(300):
+            (place.drop / f"{name}-{number}").write_text("x")
+        until(lambda: len(wbox.messages()) == 300)
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 def test_demo_and_simulate_stop_when_they_are_told_to(place: Workplace) -> None:
     for words in (["demo", "--json"], ["simulate", "--port", "0", "--json"]):
         process = place.start(*words)

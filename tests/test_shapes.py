@@ -128,11 +128,9 @@ def test_a_new_project_and_the_plugin_say_where_they_are(command: Command, tmp_p
 
 
 def test_what_run_prints_is_a_line_for_each_plan_and_each_attempt(capsys: pytest.CaptureFixture[str]) -> None:
-    feed, now = Feed(as_json=True), datetime.now(UTC)
+    now = datetime.now(UTC)
     event = Event(id="e", type="webhook", at=now, data={"path": "call"})
     decision = Decision(rule="r", stage="if", outcome="passed", detail="")
-    feed.planned(event, Plan(event_id="e", decisions=(decision,)))
-    feed.planned(None, Plan(event_id="e"))
     delivery = Delivery(
         id=1,
         event_id="e",
@@ -146,7 +144,10 @@ def test_what_run_prints_is_a_line_for_each_plan_and_each_attempt(capsys: pytest
         expires=2.0,
     )
     then = NextStep(state=State.SENT, due=1.0, tries=1, unknowns=0, reason="")
-    feed.attempted(delivery, Answer(outcome=Outcome.SENT, detail="ok", status=200), then)
+    with Feed(as_json=True) as feed:
+        feed.planned(event, Plan(event_id="e", decisions=(decision,)))
+        feed.planned(None, Plan(event_id="e"))
+        feed.attempted(delivery, Answer(outcome=Outcome.SENT, detail="ok", status=200), then)
     lines = capsys.readouterr().out.splitlines()
     assert [in_shape(line, "run")["event"] for line in lines] == ["e"] * 3
 

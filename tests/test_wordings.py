@@ -85,10 +85,10 @@ def test_the_feed_of_run_is_in_the_language_of_the_project_in_each_of_its_thread
         spoken.set("tr")
         return Feed(as_json=False)
 
-    feed = copy_context().run(made)
-    thread = Thread(target=feed.planned, args=(None, a_plan(HELD)))
-    thread.start()
-    thread.join()
+    with copy_context().run(made) as feed:
+        thread = Thread(target=feed.planned, args=(None, a_plan(HELD)))
+        thread.start()
+        thread.join()
     assert f"bekliyor r quiet_hours: {IN_TURKISH}" in unstyle(capsys.readouterr().out)
 
 

@@ -169,7 +169,7 @@ def _ensure_home() -> None:
 
 def _flush() -> None:
     """Print the rest of the output; an output that is closed must not change the exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError:

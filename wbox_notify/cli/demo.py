@@ -51,8 +51,11 @@ def demo(once: bool, keep: Path | None, as_json: bool) -> int:
     """
     log_to_stderr()
     stop = stop_on_signals()
-    feed = Feed(as_json=as_json)
-    with Simulator(fetch_media=True) as simulator, _project_folder(keep, simulator.url) as folder:
+    with (
+        Feed(as_json=as_json) as feed,
+        Simulator(fetch_media=True) as simulator,
+        _project_folder(keep, simulator.url) as folder,
+    ):
         daemon = _daemon(folder, feed)
         daemon.start()
         if not as_json:

@@ -7,10 +7,15 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from queue import Full, Queue
+from threading import Thread
+from typing import Self
 
 import click
 
@@ -18,7 +23,7 @@ from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, target, together
 from wbox_notify.cli.logs import log_to_stderr
-from wbox_notify.cli.output import clock, json_option, lasted, say, say_json, zone
+from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
 from wbox_notify.cli.project import open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
@@ -59,32 +64,32 @@ def run(config: Path | None, as_json: bool) -> int:
             Wording("there are no rules in {folder}", folder=project.settings.folder / "rules"),
             hint="write one (README shows how), or try wbox-notify demo",
         )
-    feed = Feed(as_json=as_json)
     systemd = Systemd(os.environ, ["planner", "dispatch"])
-    daemon = Daemon(
-        project,
-        os.environ,
-        broken=broken,
-        on_plan=feed.planned,
-        on_attempt=feed.attempted,
-        on_turn=systemd.turned,
-    )
-    # A plain list: a signal can interrupt the handler of another, and the lock of an event would block both.
-    reloads: list[int] = []
-    signal.signal(signal.SIGHUP, lambda number, _frame: reloads.append(number))
-    daemon.start()
-    if not as_json:
-        with suppress(OSError):
-            _introduce(project, daemon)
-    systemd.tell("READY=1")
-    while not stop.wait(0.2):
-        if reloads:
-            reloads.clear()
-            systemd.tell("RELOADING=1")
-            daemon.reload_and_log()
-            systemd.tell("READY=1")
-    systemd.tell("STOPPING=1")
-    daemon.stop()
+    with Feed(as_json=as_json) as feed:
+        daemon = Daemon(
+            project,
+            os.environ,
+            broken=broken,
+            on_plan=feed.planned,
+            on_attempt=feed.attempted,
+            on_turn=systemd.turned,
+        )
+        # A plain list: a signal can interrupt the handler of another, and an event's lock would block both.
+        reloads: list[int] = []
+        signal.signal(signal.SIGHUP, lambda number, _frame: reloads.append(number))
+        daemon.start()
+        if not as_json:
+            with suppress(OSError):
+                _introduce(project, daemon)
+        systemd.tell("READY=1")
+        while not stop.wait(0.2):
+            if reloads:
+                reloads.clear()
+                systemd.tell("RELOADING=1")
+                daemon.reload_and_log()
+                systemd.tell("READY=1")
+        systemd.tell("STOPPING=1")
+        daemon.stop()
     return 0
 
 
@@ -146,58 +151,80 @@ def _introduce(project: Project, daemon: Daemon) -> None:
         say(_("  console  {address}", address=daemon.console_link()))
 
 
+_MOST_UNREAD = 10_000
+_LAST_WORDS = 1.0  # seconds, of the five in which the daemon ends
 _IN, _BACK = click.style("-->", fg="cyan"), click.style("<--", fg="green")
 
 
 class Feed:
-    """Prints events, decisions and attempts as they happen, as lines or as NDJSON.
+    """Prints events, decisions and attempts as they happen, as lines or as NDJSON, in a thread of its own.
 
-    Where the output is closed, nothing is printed, and the work goes on.
+    Where nobody reads on, as in a terminal that was stopped, or the output is closed, lines are left out, and
+    the work goes on. As a context manager it prints what is left at the end.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._lang, self._zone = spoken.get(), zone.get()
         self._is_plain = not sys.stdout.isatty()
+        self._lines: Queue[Callable[[], None] | None] = Queue(_MOST_UNREAD)
+        # In our context: that of a new thread knows neither the language nor the zone.
+        self._printer = Thread(target=copy_context().run, args=(self._print,), name="feed", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._printer.start()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        with suppress(Full):
+            self._lines.put(None, timeout=_LAST_WORDS)
+        self._printer.join(_LAST_WORDS)
+        if self._printer.is_alive():
+            sys.stdout = None  # else Python would wait for it once more, and abort
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event with the decisions of the rules; None for a memory that became due."""
-        self._speak()
-        at, kind = time.time(), "due"
-        if event:
-            at, kind = event.at.timestamp(), event.type
-        with suppress(OSError):
-            if self._as_json:
-                decisions = [asdict(step) for step in plan.decisions]
-                say_json({"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions})
-                return
-            steps = together(
-                decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
-            )
-            lines = [f"{clock(at)}      {step}" for step in steps]
-            if event:
-                lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
-            if lines:
-                self._say("\n".join(lines))
+        self._later(partial(self._planned, event, plan, time.time()))
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
-        self._speak()
-        with suppress(OSError):
-            if self._as_json:
-                say_json(_attempt_fields(delivery, answer, then))
-                return
-            line = f"{clock(then.due)}  {_BACK} {delivery.id:>6}   "
-            line += f"{target(delivery.message)}  {coloured(then.state)}  "
-            line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
-            if answer.outcome is not Outcome.SENT:
-                line += f"    {printable(answer.detail)}"
-            self._say(line)
+        self._later(partial(self._attempted, delivery, answer, then))
 
-    def _speak(self) -> None:
-        """Print in the language and the zone of the project: each thread begins with those of the machine."""
-        spoken.set(self._lang)
-        zone.set(self._zone)
+    def _later(self, line: Callable[[], None]) -> None:
+        with suppress(Full):
+            self._lines.put_nowait(line)
+
+    def _print(self) -> None:
+        while line := self._lines.get():
+            with suppress(OSError):
+                line()
+
+    def _planned(self, event: Event | None, plan: Plan, now: float) -> None:
+        at, kind = now, "due"
+        if event:
+            at, kind = event.at.timestamp(), event.type
+        if self._as_json:
+            decisions = [asdict(step) for step in plan.decisions]
+            say_json({"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions})
+            return
+        steps = together(
+            decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
+        )
+        lines = [f"{clock(at)}      {step}" for step in steps]
+        if event:
+            lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
+        if lines:
+            self._say("\n".join(lines))
+
+    def _attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
+        if self._as_json:
+            say_json(_attempt_fields(delivery, answer, then))
+            return
+        line = f"{clock(then.due)}  {_BACK} {delivery.id:>6}   "
+        line += f"{target(delivery.message)}  {coloured(then.state)}  "
+        line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
+        if answer.outcome is not Outcome.SENT:
+            line += f"    {printable(answer.detail)}"
+        self._say(line)
 
     def _say(self, lines: str) -> None:
         """Print lines; click's own ``echo`` would find out each time whether they may be in colour."""
