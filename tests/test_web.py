@@ -23,6 +23,7 @@ from wbox_notify.model import signed_links
 from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
+from wbox_notify.web import server
 from wbox_notify.web.browsers import host_name, wanted_language
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.requests import Limits
@@ -363,6 +364,15 @@ def test_a_bad_request_behind_another_is_looked_at_when_that_is_answered(tmp_pat
 
 def test_there_are_files_left_for_ourselves() -> None:
     assert 0 < Connection.max_connections <= 512
+
+
+def test_a_server_that_looks_at_the_clock_once_an_hour_stops_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_TICK", 3600.0)
+    with Doorway(tmp_path) as running:
+        assert get(running, "/livez").status_code == 200
+    assert not running.server._thread.is_alive()
 
 
 def test_stopping_waits_for_no_client_that_is_still_sending(tmp_path: Path) -> None:

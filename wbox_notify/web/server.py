@@ -6,6 +6,8 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
@@ -14,6 +16,8 @@ from wbox_notify.errors import Exit, WboxError
 from wbox_notify.web.protocol import Connection
 
 _STOP_TIMEOUT = 5.0
+_TICK = 1.0
+"""Seconds for which the time in the headers of answers stays."""
 _MAX_PORT = 65535
 _BACKLOG = 512
 _MAX_ACCEPTS = 100
@@ -83,7 +87,7 @@ class Server:
 
     def stop(self) -> None:
         """Answer the complete requests, then close, within seconds whatever clients do."""
-        self._server.should_exit = True
+        self._server.end()
         if self._thread.is_alive():
             self._thread.join(_STOP_TIMEOUT)
         self._socket.close()
@@ -91,6 +95,23 @@ class Server:
 
 class _Server(uvicorn.Server):
     """Lets more connections wait than it accepts at once; for asyncio both are one number."""
+
+    _wake: Callable[[], object] = staticmethod(lambda: None)
+
+    def end(self) -> None:
+        """Stop, in the server's own thread."""
+        self.should_exit = True
+        with suppress(RuntimeError):  # its loop has ended
+            self._wake()
+
+    async def main_loop(self) -> None:
+        """Look at the clock once a second, and not ten times to see whether to stop."""
+        woken = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK):
+                    await woken.wait()
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Listen."""
