@@ -6,8 +6,10 @@ import threading
 import pytest
 from workplace import until
 
+from wbox_notify.errors import StoreError
 from wbox_notify.model import loop
 from wbox_notify.model.loop import PeriodicThread
+from wbox_notify.store.leases import LateError
 
 
 def test_a_wake_cuts_the_pause_short_and_one_during_a_step_is_not_lost() -> None:
@@ -50,7 +52,35 @@ def test_an_error_is_told_and_ends_nothing(
     assert thread.alive
     assert thread.stop(10)
     assert not thread.alive
-    assert "testing paused: by nought" in caplog.text
+    assert {(record.levelname, record.getMessage()) for record in caplog.records} == {
+        ("ERROR", "testing paused: by nought")
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (StoreError("the database is away"), "the database is away"),
+        (LateError(), "another daemon took over what was planned here, as this one was late"),
+    ],
+)
+def test_an_error_that_passes_by_itself_is_a_warning(
+    error: Exception, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_PAUSE", 0.01)
+    steps: list[int] = []
+
+    def step() -> float:
+        steps.append(1)
+        raise error
+
+    thread = PeriodicThread("test", step, "planning paused")
+    thread.start()
+    until(lambda: len(steps) > 2)
+    thread.stop(10)
+    assert {(record.levelname, record.getMessage()) for record in caplog.records} == {
+        ("WARNING", f"planning paused: {text}; it is tried again")
+    }
 
 
 def test_a_stop_waits_for_the_step_in_hand_but_no_longer_than_it_may() -> None:

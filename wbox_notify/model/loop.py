@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from wbox_notify.errors import WboxError
+
 log = logging.getLogger(__name__)
 
 _PAUSE = 5.0
@@ -12,7 +14,8 @@ _PAUSE = 5.0
 class PeriodicThread:
     """Calls ``step`` again and again; it returns the seconds until the next call, which ``wake`` cuts short.
 
-    An error that a step raises goes to the log and ends nothing: the next call comes five seconds later.
+    An error that a step raises goes to the log and ends nothing: the next call comes five seconds later. One
+    that passes by itself is a warning there, such as a database that is away.
 
     Args:
         name: The name of the thread.
@@ -58,7 +61,15 @@ class PeriodicThread:
             try:
                 pause = self._call()
             except Exception as error:  # noqa: BLE001 - nothing may end the loop
-                log.error("%s: %s", self._trouble, error)  # noqa: TRY400 - no traceback reaches a user
+                _report(self._trouble, error)
                 pause = _PAUSE
             if pause and not self._stopping.is_set():
                 self._news.wait(pause)
+
+
+def _report(trouble: str, error: Exception) -> None:
+    """Log an error, without its traceback, which would reach a user."""
+    if isinstance(error, WboxError) and error.retry:
+        log.warning("%s: %s; it is tried again", trouble, error)
+    else:
+        log.error("%s: %s", trouble, error)
