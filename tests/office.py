@@ -21,6 +21,7 @@ rules:
     # secret: s3cret-token-4711-abcdefgh
     trigger: {webhook: {path: disk, open: true}}
     if: body.used >= 90
+    quiet_hours: ignore
     to: duty
     send:
       text: "{{ body.disk }}: {{ body.used }} % #full"
