@@ -62,6 +62,7 @@ _PLACES = {
     "_stopped": (2, 3),
     "_stray": (3, 4),
     "_unreadable": (2,),
+    "_writing": (1,),
     "invalid": (1, 2),
     "key_problem": (1,),
     "matching": (1, 2),

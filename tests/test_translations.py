@@ -1,23 +1,31 @@
 """The texts that people read: the catalogues have them all, and commands speak the language of the reader."""
 
+import ast
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import requests
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 from rulebook import english_parts
 from texts import PACKAGE, as_po, paths, used
+from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.cli import main
+from wbox_notify.model.outcomes import Outcome
+from wbox_notify.model.reasons import outcome
 from wbox_notify.model.texts import Wording, language_of, translated, translation
+from wbox_notify.simulator import Simulator
 
 TEMPLATES = sorted(PACKAGE.rglob("*.html"))
 SHOWN = {"alt", "aria-label", "placeholder", "title"}
 """The attributes whose value is shown or read out."""
+NAMES_AND_COMMANDS = {"wbox", "data", "why", "body", "phone", "received"}
 SAME_EVERYWHERE = {"wbox-notify", "YAML", "JSON", "HTTP", "ms"}
 
 
@@ -126,6 +134,60 @@ def test_a_template_has_no_words_but_those_that_are_translated(template: Path) -
     bare = Bare()
     bare.feed(re.sub(r"<(/?)_", r"<\1x", page))
     assert bare.words == []
+
+
+def printed(node: ast.AST, *, inside: bool = False) -> Iterator[str]:
+    """Yield the texts that a module of a command prints as they stand."""
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name in {"_", "plural", "Wording"}:
+            return
+        if name in {"say", "style"}:
+            for argument in node.args:
+                yield from printed(argument, inside=True)
+            return
+    if inside and isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from printed(child, inside=inside)
+
+
+@pytest.mark.parametrize("module", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda file: file.stem)
+def test_a_command_prints_no_words_but_those_that_are_translated(module: Path) -> None:
+    texts = printed(ast.parse(module.read_text("utf-8")))
+    texts = [text for text in texts if not re.search(r"[/=]|^  (cp|echo) ", text)]
+    words = [word for text in texts for word in re.findall("[A-Za-z]{3,}", text)]
+    assert {*words} <= NAMES_AND_COMMANDS
+
+
+@pytest.mark.parametrize("ended", Outcome)
+def test_how_an_attempt_ended_is_told_in_the_language_of_the_reader(ended: Outcome) -> None:
+    assert outcome(ended).to("tr") != outcome(ended)
+
+
+def test_the_screens_of_a_project_in_turkish_are_in_turkish(place: Workplace, wbox: Simulator) -> None:
+    place.rule("defaults: {lang: tr}\n", "wbox-notify.yaml")
+    tests = "    tests: [{name: ad, when: {file: {name: a.txt, text: b}}, expect: {text: '%s'}}]\n"
+    place.rule(TEXT_RULE + tests % "a.txt: b")
+    assert "GEÇTİ  new-file: ad" in place.run("test").stdout
+    wbox.fault(status=400)
+    daemon = place.start("run")
+    until(place.card.exists)
+    assert requests.post(f"{place.url}/hook/nothing", timeout=10).status_code == 401
+    (place.drop / "a.txt").write_text("b")
+    until(lambda: "gönderilemedi" in place.run("queue", "list").stdout)
+    told = place.run("why").stdout
+    assert "mesaj: a.txt: b" in told
+    assert "401, hiçbir kuralda bu yol yok" in told
+    assert re.search(r"deneme 1  \S+ \S+  reddedildi  HTTP 400  \d+ ms", told)
+    assert "1 gönderilemedi" in place.run("status").stdout
+    assert "1 gönderilemedi" in place.run("queue", "counts").stdout
+    ended(daemon)
+    assert "0 eklendi, 0 kalktı, 0 değişti" in place.run("plan").stdout
+    steps = place.run("install", "service", "--user", "--to", str(place.folder)).stdout
+    assert steps.startswith("yazıldı: ")
+    assert "Sırada:" in steps
+    assert "    # oturumunuz kapalıyken de çalışsın diye" in steps
 
 
 @pytest.mark.parametrize(

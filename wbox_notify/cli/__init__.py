@@ -137,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail(problem_of(error), error.hint, error.exit_code, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outermost: a person sees a sentence, not a traceback
         problem = f"internal error: {type(error).__name__}: {error}"
-        code = fail(problem, "please report this, with the command", Exit.INTERNAL, as_json=as_json)
+        hint = "please report this, with the command"
+        code = fail(problem, hint, Exit.INTERNAL, as_json=as_json)
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -28,13 +28,14 @@ from wbox_notify.cli.unit import Unit, unit
 from wbox_notify.config.reading import read
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import _
+from wbox_notify.model.texts import Wording, _, problem_of, spoken, translated
 
 _PLUGIN = "wbox.py"
 _UNIT = "wbox-notify.service"
 _MARK = "# written by wbox-notify install apprise"
 _PACKAGE = "wbox_notify_apprise"
 _PARTS = ("apprise_hook.py", "apprise_plugin.py")
+_INSTALLED = Wording("installed")
 _OLDEST_APPRISE = (1, 9, 1)
 
 # It runs in whichever Python that is: 3.9 or newer can load the provider.
@@ -86,7 +87,7 @@ def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -
     """
     if to and python:
         raise click.UsageError(_("--to and --python cannot be combined"))
-    done: dict[Path, str] = {}
+    done: dict[Path, Wording] = {}
     if not python:
         done.update(_change_folder(to, remove=remove))
     if not to:
@@ -96,13 +97,14 @@ def apprise(to: Path | None, python: Path | None, remove: bool, as_json: bool) -
         everything = {str(path): result for path, result in done.items()}
         say_json({"path": str(path), "done": done[path], "all": everything})
     else:
-        say("\n".join(f"{result}: {path}" for path, result in done.items()))
-        if "installed" in done.values() and not python:
-            say('Try it: apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"')
+        for path, result in done.items():
+            _tell(result, path)
+        if _INSTALLED in done.values() and not python:
+            say(_("Try it: {command}", command='apprise -b "Merhaba" "wbox://YOUR_KEY/905551234567"'))
     return 0
 
 
-def _change_folder(to: Path | None, *, remove: bool) -> dict[Path, str]:
+def _change_folder(to: Path | None, *, remove: bool) -> dict[Path, Wording]:
     """Install the provider into a plugin folder, or remove it; return the result by file."""
     target = (to or _plugin_folder()) / _PLUGIN
     with _writing(target, "use an account that may write there, or another folder with --to"):
@@ -115,12 +117,12 @@ def _change_folder(to: Path | None, *, remove: bool) -> dict[Path, str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if to:
             shutil.copyfile(spec.origin, target)
-            return {target: "copied"}
+            return {target: Wording("copied")}
         # Run by its path: the apprise command may live in an environment that has no wbox_notify.
         path = repr(spec.origin)
         line = f'exec(compile(open({path}, encoding="utf-8").read(), {path}, "exec"))  {_MARK}\n'
         target.write_text(line, encoding="utf-8")
-        return {target: "installed"}
+        return {target: _INSTALLED}
 
 
 def _plugin_folder() -> Path:
@@ -130,7 +132,7 @@ def _plugin_folder() -> Path:
     return Path.home() / ".config" / "apprise" / "plugins"
 
 
-def _change_environment(python: Path | None, *, remove: bool) -> dict[Path, str]:
+def _change_environment(python: Path | None, *, remove: bool) -> dict[Path, Wording]:
     """Install the provider into an environment, or remove it; return the result by file.
 
     This user may not be allowed to write into our own, and few need it there: that is no error.
@@ -145,7 +147,7 @@ def _change_environment(python: Path | None, *, remove: bool) -> dict[Path, str]
     except WboxError as error:
         if python:
             raise
-        return {environment.link: f"not written ({error})"}
+        return {environment.link: Wording("not written ({reason})", reason=problem_of(error))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +174,24 @@ class _Environment:
     def check(self) -> None:
         """Raise WboxError if the provider cannot work there."""
         if self.version < (3, 9):
-            raise WboxError(f"{self.python} is older than Python 3.9", hint="use apprise-api beside it")
+            problem = Wording("{python} is older than Python 3.9", python=self.python)
+            raise WboxError(problem, hint="use apprise-api beside it")
         version = tuple(int(part) for part in re.findall(r"\d+", self.apprise or "")[:3])
         if version < _OLDEST_APPRISE:
-            present = "has no Apprise"
+            problem = Wording("{python} has no Apprise; wbox:// needs 1.9.1 or newer", python=self.python)
             if self.apprise:
-                present = f"has Apprise {self.apprise}"
-            hint = f"{self.python} -m pip install 'apprise>=1.9.1', or name the Python of your program"
-            raise WboxError(f"{self.python} {present}; wbox:// needs 1.9.1 or newer", hint=hint)
+                problem = Wording(
+                    "{python} has Apprise {version}; wbox:// needs 1.9.1 or newer",
+                    python=self.python,
+                    version=self.apprise,
+                )
+            hint = Wording(
+                "{command}, or name the Python of your program",
+                command=f"{self.python} -m pip install 'apprise>=1.9.1'",
+            )
+            raise WboxError(problem, hint=hint)
 
-    def install(self) -> str:
+    def install(self) -> Wording:
         """Copy the provider there; return the result. Raises OSError."""
         folder = self._our_folder()
         folder.mkdir(parents=True, exist_ok=True)
@@ -190,9 +200,9 @@ class _Environment:
         (folder / "__init__.py").write_text(_INIT, encoding="utf-8")
         # Last: from here on each start of that Python imports it.
         self.link.write_text(f"{_MARK}\nimport {_PACKAGE}\n", encoding="utf-8")
-        return "installed"
+        return _INSTALLED
 
-    def remove(self) -> str:
+    def remove(self) -> Wording:
         """Remove the provider from there; return the result. Raises OSError."""
         folder = self._our_folder()
         done = _unlink(self.link)
@@ -205,7 +215,7 @@ class _Environment:
         folder = self.packages / _PACKAGE
         start = folder / "__init__.py"
         if folder.exists() and not (start.exists() and _MARK in start.read_text(encoding="utf-8")):
-            raise WboxError(f"{folder} is not ours", hint="move it away first")
+            raise WboxError(Wording("{path} is not ours", path=folder), hint="move it away first")
         return folder
 
 
@@ -226,7 +236,7 @@ def _environment(python: Path) -> _Environment:
         return _Environment(path, Path(facts["packages"]), tuple(facts["python"]), facts["apprise"])
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         hint = "name the python of the environment, such as /opt/borgmatic/bin/python"
-        raise WboxError(f"{python} is not a working Python", hint=hint) from error
+        raise WboxError(Wording("{python} is not a working Python", python=python), hint=hint) from error
 
 
 @install.command("service")
@@ -261,9 +271,15 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
     if options["as_json"]:
         say_json({"path": str(target), "done": done, "next": steps})
     else:
-        say(f"{done}: {target}")
-        say("\n".join(("Next:", *(f"  {printable(step)}" for step in steps))))
+        _tell(done, target)
+        say(_("Next:"))
+        for step in steps:
+            say(f"  {printable(translated(step, spoken.get()))}")
     return 0
+
+
+def _tell(result: Wording, path: Path) -> None:
+    say(f"{result.to(spoken.get())}: {path}")
 
 
 def _show(target: Path, content: Unit, *, as_json: bool) -> int:
@@ -281,13 +297,13 @@ def _unit_folder(*, system: bool) -> Path:
     return Path.home() / ".config" / "systemd" / "user"
 
 
-def _write_unit(target: Path, content: Unit) -> str:
+def _write_unit(target: Path, content: Unit) -> Wording:
     _check_ours(target, MARK_UNIT)
     text = content.text()
     with _writing(target, "use sudo, --user for your own user, or another folder with --to"):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    return "written"
+    return Wording("written")
 
 
 def _steps_elsewhere(target: Path, to: Path | None, content: Unit) -> list[str]:
@@ -301,17 +317,27 @@ def _steps_elsewhere(target: Path, to: Path | None, content: Unit) -> list[str]:
 
 def _steps_after_writing(content: Unit) -> list[str]:
     """Return the remaining steps, each a command where it is one."""
-    sudo, state, linger = "", "", ["loginctl enable-linger    # to keep it running while you are logged out"]
+    sudo, state = "", ""
+    linger = [
+        Wording(
+            "{command}    # to keep it running while you are logged out", command="loginctl enable-linger"
+        )
+    ]
     if content.system:
         sudo, state, linger = "sudo ", "sudo WBOX_DATA_DIR=/var/lib/wbox-notify ", []
     control = _systemctl(system=content.system)
     keys = [path for path in content.credentials.values() if not path.exists()]
-    steps = [
-        f"{sudo}install -D -m 600 /dev/stdin {_quoted(path)}    # paste it, then Ctrl-D" for path in keys
+    steps: list[str] = [
+        Wording(
+            "{command}    # paste it, then Ctrl-D",
+            command=f"{sudo}install -D -m 600 /dev/stdin {_quoted(path)}",
+        )
+        for path in keys
     ]
     steps += _steps_for_folders(content)
     steps += [
-        f"give the secret `{name}` a file in wbox-notify.yaml, and install again" for name in content.lost
+        Wording("give the secret `{name}` a file in wbox-notify.yaml, and install again", name=name)
+        for name in content.lost
     ]
     steps += [f"{control} daemon-reload", f"{control} enable --now wbox-notify"]
     steps += linger
@@ -322,13 +348,22 @@ def _steps_after_writing(content: Unit) -> list[str]:
 def _steps_for_folders(content: Unit) -> list[str]:
     """Return the permissions that the daemon's own user lacks."""
     return [
-        *(f"let a group read {path}: the daemon runs as a user of its own" for path in content.barred()),
         *(
-            f"let a group write {path} (chmod g+rwxs): the daemon moves files there as a user of its own"
+            Wording("let a group read {path}: the daemon runs as a user of its own", path=path)
+            for path in content.barred()
+        ),
+        *(
+            Wording(
+                "let a group write {path} (chmod g+rwxs): the daemon moves files there as a user of its own",
+                path=path,
+            )
             for path in content.locked()
         ),
         *(
-            f"make the folder {path}, and let a group write it (chmod g+rwxs): the daemon moves files there"
+            Wording(
+                "make the folder {path}, and let a group write it (chmod g+rwxs): files are moved there",
+                path=path,
+            )
             for path in content.missing()
         ),
     ]
@@ -355,17 +390,17 @@ def _writing(target: Path, hint: str) -> Iterator[None]:
         raise WboxError(f"{target}: {error.strerror}", hint=hint) from error
 
 
-def _remove(target: Path, mark: str) -> str:
+def _remove(target: Path, mark: str) -> Wording:
     _check_ours(target, mark)
     return _unlink(target)
 
 
-def _unlink(target: Path) -> str:
+def _unlink(target: Path) -> Wording:
     try:
         target.unlink()
     except FileNotFoundError:
-        return "not there"
-    return "removed"
+        return Wording("not there")
+    return Wording("removed")
 
 
 def _check_ours(target: Path, mark: str) -> None:
@@ -374,4 +409,4 @@ def _check_ours(target: Path, mark: str) -> None:
         return
     text = target.read_text(encoding="utf-8", errors="replace")
     if mark not in text and "class NotifyWbox(" not in text:
-        raise WboxError(f"{target} is not ours", hint="move it away first")
+        raise WboxError(Wording("{path} is not ours", path=target), hint="move it away first")

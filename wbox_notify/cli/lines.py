@@ -36,6 +36,27 @@ def _names() -> dict[str, str]:
     }
 
 
+def _parts() -> dict[str, str]:
+    """Return what the parts of a message are called; in English as JSON calls them."""
+    return {
+        "message": _("message"),
+        "caption": _("caption"),
+        "url": _("url"),
+        "file": _("file"),
+        "title": _("title"),
+        "description": _("description"),
+        "start": _("start"),
+        "question": _("question"),
+        "options": _("options"),
+        "text": _("text"),
+    }
+
+
+def named(state: State) -> str:
+    """Return what a state is called, in the language of who reads."""
+    return _names()[state.value]
+
+
 def decision(step: str, outcome: str, detail: str) -> str:
     """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
     detail = printable(told(detail, spoken.get()))
@@ -52,14 +73,21 @@ def target(message: Message | None) -> str:
     """Return a message's kind and masked phone, or its outlet."""
     if message is None:
         return _("no message could be made")
-    recipient = message.outlet if isinstance(message, Notice) else masked(message.phone)
-    return _("{kind:<5} to {recipient}", kind=message.kind, recipient=recipient)
+    return _("{kind:<5} to {recipient}", kind=message.kind, recipient=recipient(message))
+
+
+def recipient(message: Message) -> str:
+    """Return a message's masked phone, or its outlet."""
+    return message.outlet if isinstance(message, Notice) else masked(message.phone)
 
 
 def texts(message: Message | None) -> dict[str, str]:
-    """Return what a message says as texts."""
-    said = content(message)
-    return {name: ", ".join(text) if isinstance(text, list) else text for name, text in said.items()}
+    """Return what a message says as texts, by what its parts are called."""
+    said, names = content(message), _parts()
+    return {
+        names.get(part, part): ", ".join(text) if isinstance(text, list) else text
+        for part, text in said.items()
+    }
 
 
 def coloured(state: State) -> str:

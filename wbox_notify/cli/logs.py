@@ -13,6 +13,7 @@ from wbox_notify.model.log_subject import subject
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.shown import iso
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,10 @@ def log_to_stderr(form: str = "text") -> None:
     """
     level = os.environ.get("WBOX_LOG_LEVEL", "").strip().lower() or "warning"
     if level not in _LEVELS:
-        raise ConfigError(f"WBOX_LOG_LEVEL: unknown level {level}", hint=f"one of {', '.join(_LEVELS)}")
+        raise ConfigError(
+            Wording("WBOX_LOG_LEVEL: unknown level {level}", level=level),
+            hint=Wording("one of {levels}", levels=", ".join(_LEVELS)),
+        )
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_Json() if form == "json" else _Text())
     stream.addFilter(_Once())

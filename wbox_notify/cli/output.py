@@ -76,8 +76,9 @@ def moment(seconds: float) -> str:
 def lasted(seconds: float) -> str:
     """Return a duration for a person: ``9 ms``, ``4.2 s``, ``3 min``, ``2 h``."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        return _("{number} ms", number=round(seconds * 1000))
+    for size, text in ((86400, _("{number} d")), (3600, _("{number} h")), (60, _("{number} min"))):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s"
+            return text.format(number=round(seconds / size))
+    whole, _point, tenth = f"{seconds:.1f}".partition(".")
+    return _("{whole}.{tenth} s", whole=whole, tenth=tenth)

@@ -45,7 +45,8 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
         except KeyboardInterrupt:
             screen.close()
             problem = Wording("the device is not linked yet")
-            return fail(problem, "run wbox-notify pair again", Exit.INTERRUPTED, as_json=as_json)
+            hint = "run wbox-notify pair again"
+            return fail(problem, hint, Exit.INTERRUPTED, as_json=as_json)
     with suppress(WboxError):  # without a daemon nobody waits
         Remote(project.settings.data_dir).probe()
     if as_json:

@@ -16,16 +16,17 @@ from typing import Any
 import click
 
 from wbox_notify.cli.abreast import Step, abreast
-from wbox_notify.cli.lines import target, texts
+from wbox_notify.cli.lines import recipient, target, texts
 from wbox_notify.cli.output import json_option, moment, say, say_json
 from wbox_notify.cli.project import folder, history, open_project, sound
 from wbox_notify.cli.times import since_option
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.engine import ahead
 from wbox_notify.engine.backtest import Difference, Happening, Said, compare, happenings, said
+from wbox_notify.model.reasons import hold
 from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import _, plural
+from wbox_notify.model.texts import _, plural, spoken, translated
 from wbox_notify.rules import Project, load
 from wbox_notify.store import open_history, rows
 from wbox_notify.store.database import Row
@@ -142,12 +143,13 @@ def _print(difference: Difference, older: Mapping[str, Said], newer: Mapping[str
     if len(lines) > most:
         say(_("… and {more} more: -n {all} shows all", more=len(lines) - most, all=len(lines)))
     differ = [*difference.added, *difference.gone, *chain.from_iterable(difference.changed)]
-    for name, of in _GROUPS.items():
+    for name, of in ((_("rule"), _rule), (_("to"), _recipient)):
         before, after = Counter(map(of, older.values())), Counter(map(of, newer.values()))
         for key in sorted(set(map(of, differ))):
-            say(f"{name} {key:<24} {before[key]:>6} -> {after[key]}")
-    numbers = ", ".join(
-        f"{len(part)} {name}" for name, part in zip(Difference._fields, difference, strict=True)
+            say(f"{name:<4} {key:<24} {before[key]:>6} -> {after[key]}")
+    numbers = _(
+        "{added} added, {gone} gone, {changed} changed",
+        **{name: len(part) for name, part in difference._asdict().items()},
     )
     messages = plural("{number} message", "{number} messages", len(newer))
     say(_("{messages}: {numbers}; nothing was sent", messages=messages, numbers=numbers))
@@ -165,7 +167,8 @@ def _lines(difference: Difference) -> Iterator[str]:
 def _line(message: Said) -> str:
     planned = message.planned
     words = [moment(message.at.timestamp()), planned.rule, target(planned.message)]
-    words += [*texts(planned.message).values(), planned.problem or "", planned.hold or ""]
+    words += [*texts(planned.message).values(), translated(planned.problem or "", spoken.get())]
+    words.append(hold(planned.hold, planned.facts).to(spoken.get()) if planned.hold else "")
     return "  ".join(printable(word.replace("\n", " / ")) for word in words if word)
 
 
@@ -174,10 +177,7 @@ def _rule(message: Said) -> str:
 
 
 def _recipient(message: Said) -> str:
-    return target(message.planned.message).partition(" to ")[2] or "nobody"
-
-
-_GROUPS = {"rule": _rule, "to  ": _recipient}
+    return recipient(message.planned.message) if message.planned.message else _("nobody")
 
 
 def _fields(difference: Difference, older: Mapping[str, Said], newer: Mapping[str, Said]) -> dict[str, Any]:

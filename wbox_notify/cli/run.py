@@ -33,6 +33,7 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.deliveries import Delivery, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer, Outcome
+from wbox_notify.model.reasons import answer as told
 from wbox_notify.model.shown import iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken
@@ -187,7 +188,7 @@ class Feed:
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
-        self._later(partial(self._attempted, delivery, answer, then))
+        self._later(partial(self._attempted, delivery, answer, then, time.time()))
 
     def _later(self, line: Callable[[], None]) -> None:
         with suppress(Full):
@@ -215,15 +216,15 @@ class Feed:
         if lines:
             self._say("\n".join(lines))
 
-    def _attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
+    def _attempted(self, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> None:
         if self._as_json:
             say_json(_attempt_fields(delivery, answer, then))
             return
-        line = f"{clock(then.due)}  {_BACK} {delivery.id:>6}   "
+        line = f"{clock(now)}  {_BACK} {delivery.id:>6}   "
         line += f"{target(delivery.message)}  {coloured(then.state)}  "
         line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
         if answer.outcome is not Outcome.SENT:
-            line += f"    {printable(answer.detail)}"
+            line += f"    {printable(told(answer.detail).to(spoken.get()))}"
         self._say(line)
 
     def _say(self, lines: str) -> None:

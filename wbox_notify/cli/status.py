@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete, stop_on_signals
-from wbox_notify.cli.lines import decision, delivery_line, together
+from wbox_notify.cli.lines import decision, delivery_line, named, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import Remote, daemon_answers, history, open_project, phones, usable
 from wbox_notify.cli.times import since_option, until_option
@@ -124,7 +124,7 @@ def _print_queue(queue: dict[str, Any]) -> None:
     if queue["repeated_24h"]:
         _say(_("repeated"), _("{number} texts in 24 h, each sent once", number=queue["repeated_24h"]))
     if queue["stuck"]:
-        stuck = ", ".join(f"{number} {State(state).value}" for state, number in queue["stuck"].items())
+        stuck = ", ".join(f"{number} {named(State(state))}" for state, number in queue["stuck"].items())
         _say(_("stuck"), _("{stuck}: see wbox-notify queue list", stuck=stuck))
     for circuit in queue["circuits"]:
         device = circuit["device"] or _("first device")

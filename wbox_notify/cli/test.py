@@ -69,9 +69,9 @@ def _run(config: Path | None, name: str, *, as_json: bool) -> int:
 
 def _print(results: Sequence[RuleTestResult], seconds: float) -> None:
     for result in results:
-        word = click.style("FAIL", fg="red", bold=True)
+        word = click.style(_("FAIL"), fg="red", bold=True)
         if result.passed:
-            word = click.style("PASS", fg="green")
+            word = click.style(_("PASS"), fg="green")
         say(f"{word}  {result.rule.id}: {printable(result.test.name)}")
         if not result.passed:
             say(f"      {result.rule.file}:{result.test.line}")

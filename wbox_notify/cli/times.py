@@ -12,7 +12,7 @@ from wbox_notify.cli.project import folder
 from wbox_notify.config import reading
 from wbox_notify.config.values import parse_duration, parse_moment
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.texts import spoken, translated
+from wbox_notify.model.texts import problem_with_hint, spoken
 
 
 class _Time(click.ParamType[float]):
@@ -27,7 +27,7 @@ class _Time(click.ParamType[float]):
         try:
             return parse_moment(value, time.time(), _zone)
         except ConfigError as error:
-            self.fail(f"{error}: {error.hint}", param, ctx)
+            self.fail(problem_with_hint(error).to(spoken.get()), param, ctx)
 
 
 class Duration(click.ParamType[float]):
@@ -40,8 +40,7 @@ class Duration(click.ParamType[float]):
         try:
             return 0.0 if value == "off" else parse_duration(value)
         except ConfigError as error:
-            hint = translated(error.hint or "", spoken.get())
-            self.fail(f"{error}: {hint}", param, ctx)
+            self.fail(problem_with_hint(error).to(spoken.get()), param, ctx)
 
 
 def _zone() -> tzinfo:

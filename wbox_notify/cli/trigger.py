@@ -148,7 +148,7 @@ def _body(data: str | None) -> bytes:
     except OSError as error:
         raise WboxError(f"--data: {data[1:]}: {error.strerror}") from None
     except ValueError as error:
-        raise WboxError(f"--data is not JSON: {error}") from None
+        raise WboxError(Wording("--data is not JSON: {error}", error=error)) from None
     return body
 
 

@@ -15,7 +15,7 @@ from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
-from wbox_notify.model.reasons import answer
+from wbox_notify.model.reasons import answer, kind, outcome
 from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
@@ -159,7 +159,8 @@ def _steps(trail: Trail, rule: str) -> Iterator[str]:
         yield f"    {line}"
     for memory in trail.waiting:
         if memory.rule == rule:
-            yield "    " + _("{kind} goes on at {at}", kind=memory.kind, at=moment(memory.due or 0.0))
+            held = kind(memory.kind).to(spoken.get())
+            yield "    " + _("{kind} goes on at {at}", kind=held, at=moment(memory.due or 0.0))
 
 
 def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> Iterator[str]:
@@ -178,7 +179,8 @@ def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> I
 
 def _attempt(attempt: Row) -> str:
     name = _("attempt {number}", number=attempt["number"])
-    words = [name, moment(attempt["started"]), attempt["outcome"] or _("under way")]
+    ended = outcome(attempt["outcome"]).to(spoken.get()) if attempt["outcome"] else _("under way")
+    words = [name, moment(attempt["started"]), ended]
     if attempt["status"]:
         words.append(f"HTTP {attempt['status']}")
     if attempt["latency"] is not None:

@@ -33,6 +33,16 @@ _KINDS: Mapping[str, Wording] = {
     "escalate": Wording("escalation"),
     "remind": Wording("reminders"),
 }
+_OUTCOMES: Mapping[str, Wording] = {
+    Outcome.SENT: Wording("sent"),
+    Outcome.NOT_SENT: Wording("did not reach wbox"),
+    Outcome.LIMITED: Wording("limited"),
+    Outcome.NOT_READY: Wording("not ready"),
+    Outcome.UNAUTHORIZED: Wording("unauthorized"),
+    Outcome.FAILED: Wording("failed"),
+    Outcome.REFUSED: Wording("refused"),
+    Outcome.UNKNOWN: Wording("unknown"),
+}
 _CIRCUITS: Mapping[Outcome, Wording] = {
     Outcome.NOT_READY: Wording("the phone is not linked; scan the QR code again (wbox-notify pair)"),
     Outcome.UNAUTHORIZED: Wording("wbox refuses the API key"),
@@ -133,6 +143,11 @@ def left_out(code: LeftOut, facts: Facts) -> Wording:
 def kind(name: str) -> Wording:
     """Return what holds something, by the kind of its memory."""
     return _KINDS.get(name) or Wording(name)
+
+
+def outcome(name: str) -> Wording:
+    """Return how an attempt ended."""
+    return _OUTCOMES.get(name) or Wording(name)
 
 
 def circuit(reason: Outcome, lang: str = "en") -> str:

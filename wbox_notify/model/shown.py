@@ -29,6 +29,8 @@ def subject(event: Event) -> str:
             return printable(str(event.data["call"]))
         case "send":
             return printable(str(event.data["kind"]))
+        case "alarm":
+            return printable(str(event.data["text"]))
     return printable(str(event.data.get("rule", "")))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from wbox_notify.errors import Exit, StoreError
+from wbox_notify.model.texts import Wording
 
 _MADE = "made"
 _QUICKLY_READ = 32 << 20
@@ -113,10 +114,13 @@ class Identity:
                 hint="what is written there can be lost; name a folder on a disk of this machine",
             )
         if owner.had_store and not (path.exists() and path.stat().st_size):
-            raise UnsoundError(
-                f"the store {path} was here before and is {'empty' if path.exists() else 'gone'} now",
-                hint=f"put it back from a backup; to begin with an empty one, remove {path}.lock",
+            problem = Wording("the store {path} was here before and is gone now", path=path)
+            if path.exists():
+                problem = Wording("the store {path} was here before and is empty now", path=path)
+            hint = Wording(
+                "put it back from a backup; to begin with an empty one, remove {path}.lock", path=path
             )
+            raise UnsoundError(problem, hint=hint)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         return cls(path)
 
@@ -127,9 +131,14 @@ class Identity:
         except FileNotFoundError:
             now = None
         if now != self._at_first:
-            what = "replaced by another file" if now else "removed or moved away"
-            hint = "stop wbox-notify, put the file back, start it again"
-            raise StoreError(f"the store {self._path} was {what} while wbox-notify ran", hint=hint)
+            problem = Wording(
+                "the store {path} was removed or moved away while wbox-notify ran", path=self._path
+            )
+            if now:
+                problem = Wording(
+                    "the store {path} was replaced by another file while wbox-notify ran", path=self._path
+                )
+            raise StoreError(problem, hint="stop wbox-notify, put the file back, start it again")
 
     def _now(self) -> tuple[int, int]:
         status = self._path.stat()

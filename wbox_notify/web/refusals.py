@@ -20,6 +20,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.redaction import redacted
+from wbox_notify.model.texts import Wording, worded
 from wbox_notify.web.requests import RETRY_SOON
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,8 @@ class Refusals:
         event_id = f"refused:{uuid.uuid4().hex}"
         data = {"call": redacted(call), "status": status}
         event = Event(id=event_id, type="refused", at=datetime.now(UTC), data=data)
-        decision = Decision(rule="-", stage="webhook", outcome="failed", detail=f"{status}, {reason}")
+        detail = Wording("{status}, {reason}", status=status, reason=worded(reason))
+        decision = Decision(rule="-", stage="webhook", outcome="failed", detail=detail)
         if kept := self._keep(event, Plan(event_id=event_id, decisions=(decision,))):
             kept.add_done_callback(_tell_if_lost)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from wbox_notify.model import shown
 from wbox_notify.model.phones import masked
+from wbox_notify.model.reasons import outcome
 from wbox_notify.model.texts import translation
 from wbox_notify.templates.dates import language
 from wbox_notify.web.browsers import html
@@ -120,7 +121,8 @@ class Show:
     def state(self, name: str) -> str:
         """Return a state as a pill with its name."""
         mark = _MARKS.get(name, "plain")
-        return html('<span class="pill {}">{}</span>').format(mark, self._states.get(name, name))
+        shown = self._states.get(name) or outcome(name).to(self._lang)
+        return html('<span class="pill {}">{}</span>').format(mark, shown)
 
     def sentence(self, text: str) -> str:
         """Return a text as a sentence; the capital of a Turkish i has a dot."""
