@@ -52,9 +52,9 @@ class Time:
 class Member:
     """A daemon's store and its way out. It lives, looks and sends when it is told to."""
 
-    def __init__(self, time: Time, wbox: str, pace: Pace = UNLIMITED) -> None:
+    def __init__(self, time: Time, wbox: str, pace: Pace = UNLIMITED, host: str = "") -> None:
         self.time = time
-        self.store = open_store(time.url)
+        self.store = open_store(time.url, host)
         assert isinstance(self.store.leases, SharedLeases)
         self.leases = self.store.leases
         self.leases._steady = time

@@ -1,16 +1,20 @@
 """Several daemons on one PostgreSQL plan in turns, each knowing what the others let rules keep in mind."""
 
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from databases import Postgres
 from members import Member, Time
-from rulebook import whole
+from rulebook import project, whole
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.errors import StoreError
+from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event
 from wbox_notify.rules import Live
 from wbox_notify.store.leases import PLAN, LateError
@@ -34,8 +38,8 @@ rules:
 class Thinker(Member):
     """A daemon that plans when it is told to."""
 
-    def __init__(self, time: Time) -> None:
-        super().__init__(time, "http://127.0.0.1:9")
+    def __init__(self, time: Time, host: str) -> None:
+        super().__init__(time, "http://127.0.0.1:9", host=host)
         self.live = Live(whole(RULES))
         self.planner = Planner(self.live, self.store, clock=time, steady=time)
 
@@ -60,8 +64,8 @@ def time(postgres: Postgres) -> Iterator[Time]:
 def thinker(time: Time) -> Iterator[Callable[[], Thinker]]:
     thinkers: list[Thinker] = []
 
-    def begun() -> Thinker:
-        thinkers.append(Thinker(time))
+    def begun(host: str = "") -> Thinker:
+        thinkers.append(Thinker(time, host))
         thinkers[-1].look()
         return thinkers[-1]
 
@@ -178,3 +182,50 @@ def test_a_turn_whose_planning_fails_goes_to_the_next(thinker: Callable[[], Thin
     with pytest.raises(StoreError, match="bucket"):
         one.planner.step()
     assert two.leases.begin(PLAN)
+
+
+PICTURE = """
+version: 1
+rules:
+  - id: picture
+    trigger: {webhook: {path: picture, open: true}}
+    to: "+905551112255"
+    send: {media: {file: "drop/{{ body.name }}.png"}}
+"""
+HANGS = """
+media: {{bucket: {{name: pictures, endpoint: "http://127.0.0.1:{port}", region: r, key_id: k, secret: s}}}}
+secrets: {{s: {{env: BUCKET_KEY}}}}
+"""
+
+
+def test_while_the_bucket_of_one_daemon_hangs_the_others_plan(
+    time: Time, thinker: Callable[[str], Thinker], tmp_path: Path
+) -> None:
+    one, two = thinker("one"), thinker("two")
+    with socket.create_server(("127.0.0.1", 0)) as bucket, ThreadPoolExecutor(1) as pool:
+        files = {"rules/a.yaml": PICTURE, "wbox-notify.yaml": HANGS.format(port=bucket.getsockname()[1])}
+        found = project(tmp_path, files, BUCKET_KEY="x" * 24, WBOX_DATA_DIR=str(tmp_path / "data"))
+        assert found.problems == ()
+        (tmp_path / "drop").mkdir()
+        (tmp_path / "drop" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        media = MediaFiles(Live(found), one.store.standings, serving=True, shared=True)
+        one.planner = Planner(
+            Live(found),
+            one.store,
+            is_copied=media.is_copied,
+            copy=media.copy,
+            keep=media.keep,
+            clock=time,
+            steady=time,
+        )
+        one.take_in("slow", path="picture")
+        planning = pool.submit(one.plan)
+        upload, _ = bucket.accept()
+        two.take_in("quick")
+        two.plan()
+        assert planned(time) == [("quick", 1)]
+        upload.close()
+        bucket.close()
+        planning.result(30)
+    assert planned(time) == [("quick", 1), ("slow", 1)]
+    media.close()

@@ -117,6 +117,8 @@ class Daemon:
             self._live,
             self._store,
             rows=RowFiles(),
+            is_copied=self._media.is_copied,
+            copy=self._media.copy,
             keep=self._media.keep,
             clock=self._clock,
             observer=self._planned,

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -36,9 +36,9 @@ class Planner(PeriodicThread):
     """Plans each stored event once, in the order of arrival.
 
     ``rows`` reads the rows of a file, some hundreds of which are followed in one step at most. ``keep`` takes
-    in the files that a plan names, before it is stored. ``turned`` is called whenever the loop has turned,
-    which is every 30 seconds at least. ``clock`` gives seconds since the epoch; ``steady`` those that nobody
-    sets.
+    in the files that a plan names, before it is stored; it does so at once where ``is_copied`` says so, as
+    after ``copy``. ``turned`` is called whenever the loop has turned, which is every 30 seconds at least.
+    ``clock`` gives seconds since the epoch; ``steady`` those that nobody sets.
     """
 
     def __init__(  # noqa: PLR0913 - one for each neighbour
@@ -47,6 +47,8 @@ class Planner(PeriodicThread):
         store: Store,
         *,
         rows: Callable[[Wanted], Slice] = lambda _wanted: Slice(problem="nobody reads files here"),
+        is_copied: Callable[[Plan], bool] = lambda _plan: True,
+        copy: Callable[[Plan], None] = lambda _plan: None,
         keep: Callable[[Plan], Plan] = lambda plan: plan,
         observer: Observer | None = None,
         turned: Callable[[], None] = lambda: None,
@@ -58,7 +60,7 @@ class Planner(PeriodicThread):
         self._memory = PlannerMemory(store)
         self._quarantine = Quarantine(store, store.host)
         self._rows = rows
-        self._keep = keep
+        self._is_copied, self._copy, self._keep = is_copied, copy, keep
         self._observer = observer
         self._turned = turned
         self._clock = clock
@@ -97,14 +99,25 @@ class Planner(PeriodicThread):
             return 0
         try:
             self._begin(turn)
-            made = self._plan(turn)
+            now = self._now()
+            planned = self._followed(now)
+            uncopied = [each.plan for each in planned if not self._is_copied(each.plan)]
+            if not uncopied:
+                self._put(planned, now, turn)
         except Exception:
             with suppress(StoreError):
                 self._store.leases.give(turn.holder, [PLAN])
             raise
-        if not made:  # somebody else has done it meanwhile
-            self._store.put_plans([], self._clock(), turn).result()
-        return made
+        if uncopied:
+            self._copy_meanwhile(uncopied, turn)
+        return len(planned)
+
+    def _copy_meanwhile(self, plans: Sequence[Plan], turn: Turn) -> None:
+        """Copy files, which may take long, while others have the turn; then all is planned once more."""
+        self._store.arrivals.doubt()
+        self._store.leases.give(turn.holder, [PLAN])
+        for plan in plans:
+            self._copy(plan)
 
     def _is_wanted(self) -> bool:
         """Return whether there is anything to plan, as far as can be seen without a turn."""
@@ -126,8 +139,15 @@ class Planner(PeriodicThread):
             self._store.arrivals.doubt()
         self._last_turn = turn.number
 
-    def _plan(self, turn: Turn | None = None) -> int:
+    def _plan(self) -> int:
         now = self._now()
+        planned = self._followed(now)
+        if planned:
+            self._put(planned, now)
+        return len(planned)
+
+    def _followed(self, now: float) -> Sequence[Planned]:
+        """Return the plans of what is due and of the oldest events."""
         moment = datetime.fromtimestamp(now, UTC)
         driver = Driver(self._live.project, self._memory, self._rows, moment)
         if self._next_due() <= now:
@@ -139,14 +159,16 @@ class Planner(PeriodicThread):
             driver.planned.append(aside)
         else:
             driver.plan(events)
-        if driver.planned:
-            batch = [planned._replace(plan=self._keep(planned.plan)) for planned in driver.planned]
-            plans = [planned.plan for planned in batch]
-            self._memory.note(plans)
-            self._store.put_plans(plans, now, turn).result()
-            for planned in batch:
-                self._tell(planned)
-        return len(driver.planned)
+        return driver.planned
+
+    def _put(self, planned: Sequence[Planned], now: float, turn: Turn | None = None) -> None:
+        """Store plans; with them the turn ends."""
+        kept = [each._replace(plan=self._keep(each.plan)) for each in planned]
+        plans = [each.plan for each in kept]
+        self._memory.note(plans)
+        self._store.put_plans(plans, now, turn).result()
+        for each in kept:
+            self._tell(each)
 
     def _follow_clock(self, step: Step) -> None:
         """Let nothing that rules remember wait longer for a clock that was set, or was ahead once."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from wbox_notify.config.values import as_path
 from wbox_notify.errors import ConfigError, StoreError, WboxError
@@ -30,6 +31,13 @@ _BY_HAND = "send:"
 
 _Source = tuple[str, str, tuple[str, ...]]
 """A file that messages name: the rule, its path, and the events that told of it."""
+
+
+class _Kept(NamedTuple):
+    """What became of a file: the message's problem, or the address elsewhere; neither where it lies here."""
+
+    problem: str | None
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +81,50 @@ class MediaFiles:
         self._serving = serving
         self._clock = clock
         self._lock = threading.RLock()
+        self._kept: dict[tuple[str, str], _Kept] = {}
 
     def close(self) -> None:
         """Close the database."""
         self._spool.close()
 
-    def keep(self, plan: Plan) -> Plan:
-        """Copy the files that a plan names; a file that cannot be sent becomes its message's problem.
+    def is_copied(self, plan: Plan) -> bool:
+        """Return whether ``keep`` of a plan is done at once, since ``copy`` has been called."""
+        return all((planned.key, file) in self._kept for planned, file in _files(plan))
 
-        Where daemons share a store, the message carries the address of a copy that lies elsewhere: whoever
-        hands it over may not have the file.
+    def copy(self, plan: Plan) -> None:
+        """Copy the files that a plan names, which may take long.
+
+        Where daemons share a store, the message is to carry the address of a copy that lies elsewhere:
+        whoever hands it over may not have the file.
         """
-        plan = self._without_problems(plan)
-        if self._shared and self._live.project.settings.media.elsewhere:
-            return replace(plan, messages=tuple(map(self._lent_elsewhere, plan.messages)))
-        return plan
-
-    def _without_problems(self, plan: Plan) -> Plan:
         problems = self._copy_all(plan)
-        if not problems:
+        for planned, file in _files(plan):
+            problem = problems.get(planned.key)
+            url = None if problem else self._address_elsewhere(planned.key)
+            self._kept[planned.key, file] = _Kept(problem, url)
+
+    def keep(self, plan: Plan) -> Plan:
+        """Return a plan with its files copied; a file that cannot be sent becomes its message's problem."""
+        if not _files(plan):
             return plan
-        messages = [
-            replace(planned, problem=problems.get(planned.key, planned.problem)) for planned in plan.messages
-        ]
+        if not self.is_copied(plan):
+            self.copy(plan)
+        messages = tuple(map(self._with_its_copy, plan.messages))
         failures = [
-            Decision(rule=planned.rule, stage="send", outcome="failed", detail=problems[planned.key])
-            for planned in messages
-            if planned.key in problems
+            Decision(rule=after.rule, stage="send", outcome="failed", detail=after.problem)
+            for before, after in zip(plan.messages, messages, strict=True)
+            if after.problem and not before.problem
         ]
-        return replace(plan, messages=tuple(messages), decisions=(*plan.decisions, *dict.fromkeys(failures)))
+        return replace(plan, messages=messages, decisions=(*plan.decisions, *dict.fromkeys(failures)))
+
+    def _with_its_copy(self, planned: PlannedMessage) -> PlannedMessage:
+        message = planned.message
+        if not isinstance(message, Media) or not message.file or planned.problem is not None:
+            return planned
+        problem, url = self._kept.pop((planned.key, message.file))
+        if url:
+            return replace(planned, message=replace(message, file=None, url=url))
+        return replace(planned, problem=problem)
 
     def publish(self, delivery: Delivery, message: Message) -> Message:
         """Return a message of a delivery as wbox can take it, with an address in place of a file.
@@ -120,20 +143,16 @@ class MediaFiles:
             raise MediaError(Wording("the copy of {file} is gone", file=message.file), retry=True)
         return replace(message, file=None, url=self._lend(item, delivery.expires + GRACE))
 
-    def _lent_elsewhere(self, planned: PlannedMessage) -> PlannedMessage:
-        """Return a message with the address of its copy; as it is where that cannot be said yet."""
-        message = planned.message
-        if not isinstance(message, Media) or message.file is None or planned.problem:
-            return planned
-        item = self._spool.of(planned.key)
-        if item is None:
-            return planned
+    def _address_elsewhere(self, key: str) -> str | None:
+        """Return where all daemons of a store lend a message's copy; None where they cannot yet."""
+        if not self._shared or not self._live.project.settings.media.elsewhere:
+            return None
+        item = self._spool.of(key)
         try:
-            url = self._lend(item, math.inf)
+            return self._lend(item, math.inf) if item else None
         except WboxError as error:  # it is lent when the message is about to be sent
             log.warning("%s", error)
-            return planned
-        return replace(planned, message=replace(message, file=None, url=url))
+            return None
 
     def _lend(self, item: Item, until: float) -> str:
         """Return the address of a copy, which works until then, but a week at most. Raises WboxError."""
@@ -218,10 +237,9 @@ class MediaFiles:
     def _copy_all(self, plan: Plan) -> dict[str, str]:
         """Copy the files that a plan names; return the problems of messages by their keys."""
         keys_by_source: dict[_Source, list[str]] = {}
-        for planned in plan.messages:
-            if isinstance(planned.message, Media) and planned.message.file and planned.problem is None:
-                source = (planned.rule, planned.message.file, planned.events or (plan.event_id,))
-                keys_by_source.setdefault(source, []).append(planned.key)
+        for planned, file in _files(plan):
+            source = (planned.rule, file, planned.events or (plan.event_id,))
+            keys_by_source.setdefault(source, []).append(planned.key)
         problems: dict[str, str] = {}
         for source, keys in keys_by_source.items():
             try:
@@ -264,3 +282,12 @@ class MediaFiles:
         """Return the folders of which a rule may send files."""
         rule = self._live.project.rule(rule_id)
         return list(rule.roots(self._live.project.settings.folder)) if rule else []
+
+
+def _files(plan: Plan) -> list[tuple[PlannedMessage, str]]:
+    """Return the messages of a plan that carry files of this machine, each with its file."""
+    return [
+        (planned, planned.message.file)
+        for planned in plan.messages
+        if isinstance(planned.message, Media) and planned.message.file and planned.problem is None
+    ]
