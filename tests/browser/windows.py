@@ -13,6 +13,11 @@ SCREENSHOTS = os.environ.get("WBOX_TEST_SCREENSHOTS", "")
 
 _AXE = Axe()
 _SERIOUS = {"serious", "critical"}
+_ROOM_OF_FACTS = """
+    Math.min(1, ...[...document.querySelectorAll('.facts')].map(
+        list => list.querySelector('dd').offsetWidth / list.offsetWidth))
+"""
+"""The least part of a list of facts that its values have beside their names."""
 
 
 class Kind(NamedTuple):
@@ -61,8 +66,8 @@ class Windows:
     def look(self, path: str, name: str = "") -> None:
         """Open a path in each kind of window: nothing may be wrong with it.
 
-        There is no error on the console, axe finds nothing serious, nothing is wider than the window. With
-        ``WBOX_TEST_SCREENSHOTS`` a picture of each is left there.
+        There is no error on the console, axe finds nothing serious, nothing is wider than the window and no
+        fact is squeezed. With ``WBOX_TEST_SCREENSHOTS`` a picture of each is left there.
         """
         for kind in KINDS:
             page = self.renewed(kind)
@@ -81,6 +86,7 @@ class Windows:
         assert page.locator("html").get_attribute("lang") == kind.lang
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= kind.width, f"{name} is {width} px wide in {kind}"
+        assert page.evaluate(_ROOM_OF_FACTS) > 0.4, f"facts of {name} are squeezed in {kind}"
         if kind.scripts:
             found = _AXE.run(page, options={"resultTypes": ["violations"]}).response["violations"]
             serious = [_told(each) for each in found if each["impact"] in _SERIOUS]
