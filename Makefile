@@ -34,7 +34,7 @@ imports: $(VENV)/ready
 	$(BIN)/lint-imports
 
 tests: $(VENV)/ready
-	$(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -m "not slow" --numprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/ready ## Run the slow tests
 	$(BIN)/pytest -m slow

@@ -179,7 +179,7 @@ def ended(
     """Send a signal; return the exit code and what was printed on stderr."""
     process.send_signal(number)
     _, errors = process.communicate(timeout=within)
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors
     return process.returncode, errors
 
 

@@ -56,5 +56,5 @@ def _escaped(character: str) -> str:
     if character == "\t":
         return _TAB
     if unicodedata.category(character) in _UNSEEN and character not in JOINERS:
-        return character.encode("unicode_escape").decode("ascii")
+        return ascii(character)[1:-1]  # as `unicode_escape`, which is read from disk when it is first needed
     return character
