@@ -20,6 +20,7 @@ from wbox_notify.store import (
     open_store,
     sizes,
 )
+from wbox_notify.store.leases import lease_of
 from wbox_notify.store.migrations import MIGRATIONS
 from wbox_notify.store.postgres import dialect, leases, upgrade
 
@@ -121,12 +122,31 @@ def test_tables_that_daemons_of_an_older_version_use_are_not_changed(
     with pytest.raises(BusyError, match=r"older version use the store .*: on there") as refused:
         open_store(url)
     assert "stop the daemons" in str(refused.value.hint)
+    assert refused.value.exit_code == 75
     store.leases.close()
     open_store(url).close()
     monkeypatch.undo()
     with pytest.raises(SchemaError, match="knows up to"):
         open_store(url)
     store.close()
+
+
+def test_versions_with_the_same_tables_share_a_store(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(named(url, "one")) as older, closing(named(url, "two")) as newer:
+        for store, version in ((older, "0.2.0"), (newer, "0.3.0")):
+            monkeypatch.setattr(leases, "__version__", version)
+            store.leases.join()
+        assert [(row["host"], row["version"]) for row in older.daemons()] == [
+            ("one", "0.2.0"),
+            ("two", "0.3.0"),
+        ]
+        assert older.put_events([an_event("a")], 1.0).result() == [True]
+        assert newer.put_events([an_event("a"), an_event("b")], 1.0).result() == [False, True]
+        device = lease_of("1")
+        assert older.leases.take(older.leases.join(), [device]) == {device}
+        assert newer.leases.take(newer.leases.join(), [device]) == set()
+        older.leases.close()
+        assert newer.leases.take(newer.leases.join(), [device]) == {device}
 
 
 def test_a_store_that_daemons_share_is_not_copied(url: str, tmp_path: Path) -> None:
