@@ -1,5 +1,6 @@
 """The store on PostgreSQL: what is true of this engine alone."""
 
+import os
 import re
 import select
 import socket
@@ -16,6 +17,9 @@ import psycopg
 import pytest
 import requests
 from databases import Postgres
+from programs import found
+from programs import running as program
+from psycopg.conninfo import conninfo_to_dict
 from workplace import Workplace, ended, until
 
 from wbox_notify.errors import ConfigError, StoreError
@@ -23,7 +27,7 @@ from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.texts import told
 from wbox_notify.simulator import Simulator
-from wbox_notify.store import BusyError, Store, open_history, open_store
+from wbox_notify.store import BusyError, Store, UnsoundError, open_history, open_store
 from wbox_notify.store.postgres.session import parameters
 
 NAME = ".s.PGSQL.5432"
@@ -333,6 +337,44 @@ def test_a_password_comes_from_a_file_and_is_in_no_message(
     for with_password in (url.replace("wbox@", "keyed:open-sesame@"), f"{url}&password=open-sesame"):
         with pytest.raises(ConfigError, match="does not belong in the address"):
             open_store(with_password)
+
+
+POOL = """
+[databases]
+* = host={folder} user=wbox
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = {mode}
+"""
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_a_pool_has_a_session_for_each_of_ours_or_is_refused(
+    mode: str, url: str, postgres: Postgres, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = tmp_path / "pgbouncer.ini"
+    settings.write_text(POOL.format(folder=postgres.folder, port=port, mode=mode))
+    as_user = [] if os.geteuid() else ["-u", "nobody"]
+    pooled = f"postgresql://wbox@127.0.0.1:{port}/{conninfo_to_dict(url)['dbname']}"
+    with program(tmp_path / "log", found("pgbouncer"), *as_user, settings):
+        until(lambda: is_open(port))
+        if mode == "session":
+            store = open_store(pooled)
+            assert store.put_events([an_event("a")], 1.0).result() == [True]
+            store.close()
+        else:
+            with pytest.raises(UnsoundError, match="shares its sessions out"):
+                open_store(pooled)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_database_that_cannot_hold_a_store_is_refused_with_the_way_out(

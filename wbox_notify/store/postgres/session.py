@@ -106,6 +106,7 @@ class WritingSession:
         connection = connect(self._url)
         try:
             _check(connection, self._url)
+            _check_pool(connection, self._url)
             tx = Statements(connection)
             if self._last:
                 # The database may not know yet that it was cut, and what it did last has to be over.
@@ -137,6 +138,20 @@ def _check(connection: Connection, url: str) -> None:
             hint=Wording(
                 "make one that holds all texts: {command}", command="createdb -T template0 -E UTF8 NAME"
             ),
+        )
+
+
+def _check_pool(connection: Connection, url: str) -> None:
+    """Refuse a pool that gives the sessions of the server to others between two transactions."""
+    pid = Statements(connection).one(_SESSION)["pid"]
+    if pid == connection.info.backend_pid:  # nobody is in between
+        return
+    with connect(url) as other:
+        pids = [Statements(each).one(_SESSION)["pid"] for each in (connection, other) * 3]
+    if pids[0] == pids[1] or pids != pids[:2] * 3:
+        raise UnsoundError(
+            Wording("between here and the store {store} is a pool that shares its sessions out", store=url),
+            hint="let it keep one for each of ours (`pool_mode = session` in PgBouncer), or go without it",
         )
 
 
