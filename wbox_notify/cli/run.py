@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, target, together
 from wbox_notify.cli.logs import log_to_stderr
-from wbox_notify.cli.output import clock, json_option, lasted, say, say_json
+from wbox_notify.cli.output import clock, json_option, lasted, say, say_json, zone
 from wbox_notify.cli.project import open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
@@ -166,10 +165,10 @@ class Feed:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self._lang, self._zone = spoken.get(), zone.get()
         self._is_plain = not sys.stdout.isatty()
         self._lines: Queue[Callable[[], None] | None] = Queue(_MOST_UNREAD)
-        # In our context: that of a new thread knows neither the language nor the zone.
-        self._printer = Thread(target=copy_context().run, args=(self._print,), name="feed", daemon=True)
+        self._printer = Thread(target=self._print, name="feed", daemon=True)
 
     def __enter__(self) -> Self:
         self._printer.start()
@@ -184,11 +183,41 @@ class Feed:
 
     def planned(self, event: Event | None, plan: Plan) -> None:
         """Print an event with the decisions of the rules; None for a memory that became due."""
-        self._later(partial(self._planned, event, plan, time.time()))
+        self._speak()
+        at, kind = time.time(), "due"
+        if event:
+            at, kind = event.at.timestamp(), event.type
+        if self._as_json:
+            decisions = [asdict(step) for step in plan.decisions]
+            fields = {"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions}
+            self._later(partial(say_json, fields))
+            return
+        steps = together(
+            decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
+        )
+        lines = [f"{clock(at)}      {step}" for step in steps]
+        if event:
+            lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
+        if lines:
+            self._later(partial(self._say, "\n".join(lines)))
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
-        self._later(partial(self._attempted, delivery, answer, then, time.time()))
+        self._speak()
+        if self._as_json:
+            self._later(partial(say_json, _attempt_fields(delivery, answer, then)))
+            return
+        line = f"{clock(time.time())}  {_BACK} {delivery.id:>6}   "
+        line += f"{target(delivery.message)}  {coloured(then.state)}  "
+        line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
+        if answer.outcome is not Outcome.SENT:
+            line += f"    {printable(told(answer.detail).to(spoken.get()))}"
+        self._later(partial(self._say, line))
+
+    def _speak(self) -> None:
+        """Print in the language and the zone of the project: each thread begins with those of the machine."""
+        spoken.set(self._lang)
+        zone.set(self._zone)
 
     def _later(self, line: Callable[[], None]) -> None:
         with suppress(Full):
@@ -198,34 +227,6 @@ class Feed:
         while line := self._lines.get():
             with suppress(OSError):
                 line()
-
-    def _planned(self, event: Event | None, plan: Plan, now: float) -> None:
-        at, kind = now, "due"
-        if event:
-            at, kind = event.at.timestamp(), event.type
-        if self._as_json:
-            decisions = [asdict(step) for step in plan.decisions]
-            say_json({"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions})
-            return
-        steps = together(
-            decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
-        )
-        lines = [f"{clock(at)}      {step}" for step in steps]
-        if event:
-            lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
-        if lines:
-            self._say("\n".join(lines))
-
-    def _attempted(self, delivery: Delivery, answer: Answer, then: NextStep, now: float) -> None:
-        if self._as_json:
-            say_json(_attempt_fields(delivery, answer, then))
-            return
-        line = f"{clock(now)}  {_BACK} {delivery.id:>6}   "
-        line += f"{target(delivery.message)}  {coloured(then.state)}  "
-        line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
-        if answer.outcome is not Outcome.SENT:
-            line += f"    {printable(told(answer.detail).to(spoken.get()))}"
-        self._say(line)
 
     def _say(self, lines: str) -> None:
         """Print lines; click's own ``echo`` would find out each time whether they may be in colour."""
