@@ -446,7 +446,7 @@ def run(script: str) -> list[str]:
         import encodings.utf_8_sig, os, pathlib, resource, shutil, tempfile
         from wbox_notify.triggers.file.source import FileSource
         from wbox_notify.triggers.file.watch import Want, Watch
-        from wbox_notify.triggers.file import opening
+        from wbox_notify.triggers.file import inotify, opening
     """
     command = [sys.executable, "-c", textwrap.dedent(prelude) + textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 _LIBC = ctypes.CDLL(None)
 _PATH_MAX = 4096
-_PASS_THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+"""The flags to open a folder by which others are reached; only Linux can without the right to read it."""
 
 # The numbers of statfs(2) for file systems whose writers are all known to this kernel. On any other (NFS,
 # CIFS, 9p, FUSE ...) another machine may be writing, and neither lease nor inotify shows it.
@@ -35,10 +36,10 @@ def opened(root: str, path: str, flags: int) -> Iterator[int]:
     if len(os.fsencode(path)) >= _PATH_MAX:  # it cannot be opened by its name
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     *folders, name = (path.removeprefix(root).strip("/") or ".").split("/")
-    descriptor = os.open(root, _PASS_THROUGH)
+    descriptor = os.open(root, PASSING | os.O_CLOEXEC)
     for folder in folders:
-        descriptor = _step(descriptor, folder, _PASS_THROUGH)
-    descriptor = _step(descriptor, name, flags | os.O_CLOEXEC)
+        descriptor = _step(descriptor, folder, PASSING)
+    descriptor = _step(descriptor, name, flags)
     try:
         yield descriptor
     finally:
@@ -48,7 +49,7 @@ def opened(root: str, path: str, flags: int) -> Iterator[int]:
 def _step(folder: int, name: str, flags: int) -> int:
     """Open one name below a folder's descriptor, which is used up by it."""
     try:
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     finally:
         os.close(folder)
 
@@ -58,6 +59,8 @@ def has_no_writer(descriptor: int) -> bool | None:
 
     It takes a read lease, which the kernel grants only then, and returns it at once.
     """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return None
     try:
         # A writer that comes at this very moment breaks the lease with a signal: SIGURG is ignored unless
         # asked for, while the usual SIGIO would end the process.

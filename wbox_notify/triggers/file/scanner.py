@@ -9,10 +9,10 @@ from functools import reduce
 from operator import or_
 from pathlib import Path
 from posixpath import dirname, join, split
+from typing import Protocol
 
 from wbox_notify.model.texts import Wording
-from wbox_notify.triggers.file.inotify import Inotify
-from wbox_notify.triggers.file.opening import is_local, opened
+from wbox_notify.triggers.file.opening import PASSING, is_local, opened
 from wbox_notify.triggers.file.watch import ListedFile, Root, Watch, mark
 from wbox_notify.triggers.health import HealthReporter
 
@@ -28,10 +28,34 @@ _MISSES = 100
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
+class Hints(Protocol):
+    """What tells of changes in folders, so that they are looked at before their time."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether hints still come."""
+
+    @property
+    def awaits_closing(self) -> bool:
+        """Whether all that has changed was just made, so that it is most likely being written."""
+
+    def watch(self, path: str, descriptor: int) -> None:
+        """Watch the folder open as ``descriptor``. Raises OSError."""
+
+    def leave(self, paths: Iterable[str]) -> None:
+        """Stop watching these folders."""
+
+    def take(self) -> set[str] | None:
+        """Return the paths that have changed since the last call; None where all may have."""
+
+    def close(self) -> None:
+        """Stop listening."""
+
+
 class Scanner:
     """All files below the roots whose present version is not marked as seen."""
 
-    hints: Inotify | None = None
+    hints: Hints | None = None
 
     def __init__(
         self,
@@ -92,7 +116,7 @@ class Scanner:
             self._roots[path].due = -math.inf
         elif root is not None:
             try:
-                with opened(root.path, folder, os.O_PATH | os.O_DIRECTORY) as descriptor:
+                with opened(root.path, folder, PASSING) as descriptor:
                     status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             except OSError:
                 root.seen.get(folder, {}).pop(name, None)

@@ -11,7 +11,6 @@ from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.triggers.file.examine import Finished, Unfinished, examine
 from wbox_notify.triggers.file.identity import Candidate
-from wbox_notify.triggers.file.inotify import Inotify
 from wbox_notify.triggers.file.scanner import UNHINTED, Scanner
 from wbox_notify.triggers.file.waits import Waits
 from wbox_notify.triggers.file.watch import ListedFile, Watch
@@ -63,6 +62,8 @@ class FileSource(PeriodicThread):
     def start(self) -> None:
         """Begin to watch, in a thread of its own."""
         try:
+            from wbox_notify.triggers.file.inotify import Inotify  # noqa: PLC0415 - commands work without it
+
             self._scanner.hints = Inotify(self._news)
         except OSError as error:
             self._without_hints(str(error.strerror))
