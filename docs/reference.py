@@ -12,7 +12,7 @@ from wbox_notify.config.yaml.validation import Strict, as_list
 from wbox_notify.errors import Exit
 from wbox_notify.rules import names
 from wbox_notify.rules.json_schema import SettingsOfProject
-from wbox_notify.rules.models import RuleFile
+from wbox_notify.rules.models.rules import RuleFile
 from wbox_notify.rules.names import Names
 from wbox_notify.templates import words
 from wbox_notify.triggers.webhook.presets import PRESETS

@@ -9,7 +9,7 @@ import requests
 from workplace import TEXT_RULE, settings_for
 
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 WITHIN = 20.0

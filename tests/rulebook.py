@@ -19,12 +19,15 @@ from wbox_notify.config.yaml.problems import Problem, Source, render
 from wbox_notify.config.yaml.validation import validate
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording, translation, worded
-from wbox_notify.rules import People, Project, Rule, load
 from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import times
 from wbox_notify.rules.directory import Windows
+from wbox_notify.rules.loading import load
 from wbox_notify.rules.models.triggers import TimesSpec
-from wbox_notify.triggers.schedule import Missed, Schedule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import People
+from wbox_notify.rules.rule import Rule
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule
 
 _NO_WORDS = re.compile(r"^(?:mkdir|chmod|chown|pip) .*|^templates/|`[^`]*`|\{\w*[^}]*\}")
 """Commands, code and places for facts."""

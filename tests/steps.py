@@ -11,7 +11,8 @@ from wbox_notify.dispatch import Dispatcher
 from wbox_notify.model.deliveries import OPEN, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.pace import Pace
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
 

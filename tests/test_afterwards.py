@@ -27,7 +27,7 @@ from wbox_notify.model.deliveries import NextStep, State
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import Pace
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_history, open_store
 

@@ -21,7 +21,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, Poll, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import Store, open_store
 

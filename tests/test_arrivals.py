@@ -13,7 +13,7 @@ from test_store import a_plan, an_event
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store import open_store, statements
 from wbox_notify.store.arrivals import Arrivals
 from wbox_notify.store.database import Row

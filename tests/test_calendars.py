@@ -14,7 +14,7 @@ from test_readers import OWN_ZONE
 
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.errors import WboxError
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.triggers.file.readers import calendar
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Reading, rows

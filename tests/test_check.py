@@ -7,8 +7,8 @@ import pytest
 from rulebook import untold
 
 from wbox_notify.config.yaml.problems import Problem
-from wbox_notify.rules import load
 from wbox_notify.rules.check import check
+from wbox_notify.rules.loading import load
 from wbox_notify.rules.summary import summary
 
 RULE = """\

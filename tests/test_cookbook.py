@@ -5,7 +5,8 @@ from pathlib import Path
 from textwrap import indent
 
 from wbox_notify.engine.rule_tests import run_all
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 PAGE = (Path(__file__).parent.parent / "docs" / "cookbook.md").read_text(encoding="utf-8")
 SETTINGS, *RULES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -15,7 +15,7 @@ from wbox_notify.model.deliveries import Decision, Delivery, NextStep, Plan, Sta
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store import open_store
 from wbox_notify.web.metrics import Metrics
 

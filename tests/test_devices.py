@@ -7,7 +7,7 @@ from wbox_notify.clients.wbox import ApiError
 from wbox_notify.dispatch.devices import Devices, look_once
 from wbox_notify.errors import Exit
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.simulator import Simulator
 
 

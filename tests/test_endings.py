@@ -8,8 +8,9 @@ import pytest
 from rulebook import project, rule_file
 
 from wbox_notify.engine.rule_tests import run
-from wbox_notify.rules import Project, load
 from wbox_notify.rules.check import check
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 RULES = """
 version: 1

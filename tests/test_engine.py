@@ -15,7 +15,8 @@ from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Poll, Text
 from wbox_notify.model.redaction import learn
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -22,7 +22,8 @@ from wbox_notify.model.deliveries import Memory, NextStep, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text, dump
 from wbox_notify.model.outcomes import Answer, Outcome
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import open_store
 
 pytestmark = pytest.mark.timeout(600)  # of one test on a busy machine

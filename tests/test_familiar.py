@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tests.rulebook import mistake
 from wbox_notify.engine.rule_tests import run
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.templates import TemplateError, Templates, familiar
 from wbox_notify.templates.filters import Locale
 

@@ -15,7 +15,8 @@ from wbox_notify.model.deliveries import Hold, Memory
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.signed_links import read
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 RULES = """
 version: 1

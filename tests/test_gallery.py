@@ -9,7 +9,8 @@ from workplace import Workplace
 
 from wbox_notify.cli.gallery import names
 from wbox_notify.engine.rule_tests import run_all
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 SETTINGS = """\
 version: 1

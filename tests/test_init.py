@@ -13,7 +13,7 @@ from workplace import Workplace, until
 
 from wbox_notify.cli.init import _likely_zone
 from wbox_notify.config.reading import read
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 FILES = [

@@ -15,7 +15,7 @@ from pages import ROOT
 from workplace import Workplace, ended, until
 
 from wbox_notify.engine.rule_tests import run_all
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 RULES = sorted(ROOT.glob("examples/*/rules.yaml"))

@@ -11,7 +11,7 @@ from workplace import running, settings_for
 
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.last_good import keep, restore
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 RULES = """

@@ -35,7 +35,7 @@ from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standin
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import digest
 from wbox_notify.model.messages import Media, Text
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.examine import describe

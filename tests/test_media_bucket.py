@@ -21,8 +21,8 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.media.bucket import _client as talking
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
-from wbox_notify.rules import Live, Project
 from wbox_notify.rules.check import check
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

@@ -20,7 +20,7 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.media.kinds import disposition
 from wbox_notify.model.deliveries import Delivery, Plan, PlannedMessage, Standing, State
 from wbox_notify.model.messages import Media
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.web.media import byte_range
 from wbox_notify.web.protocol import Connection
 

@@ -21,7 +21,8 @@ from wbox_notify.model.deliveries import AGAIN
 from wbox_notify.model.deliveries import Memory as Kept
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.triggers.schedule.source import Timetable
 
 RULES = """

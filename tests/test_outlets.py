@@ -21,7 +21,7 @@ from wbox_notify.clients.apprise import Outlets, _reason, name_of
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.messages import CalendarEvent, Media, Notice, Poll, Text, notice_of
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 PHONE = "905551234567"
@@ -128,7 +128,7 @@ def test_apprise_is_loaded_only_where_there_is_an_outlet(tmp_path: Path) -> None
     (tmp_path / "rules").mkdir()
     program = (
         "import sys; from pathlib import Path; import wbox_notify.daemon.daemon;"
-        "from wbox_notify.rules import load;"
+        "from wbox_notify.rules.loading import load;"
         "found = load(Path(sys.argv[1]), {});"
         "print([one.code for one in found.problems], 'apprise' in sys.modules)"
     )

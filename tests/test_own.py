@@ -14,8 +14,9 @@ from wbox_notify.media import MediaError
 from wbox_notify.media.ingest import opened
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState
-from wbox_notify.rules import Project, load
 from wbox_notify.rules.check import check
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.templates import Template
 from wbox_notify.triggers.file.scanner import Scanner

@@ -12,7 +12,7 @@ from workplace import TEXT_RULE, Workplace, until
 
 from wbox_notify.config.values import as_path, plain
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.rules.triggers import FileTrigger
 
 

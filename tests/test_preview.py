@@ -9,7 +9,7 @@ from workplace import Workplace, until
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.daemon.preview import UnwantedFiles, preview, unwanted
 from wbox_notify.model.file_version import FileVersion, Past
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 
 
 def nothing(_: object) -> dict[FileVersion, Past]:

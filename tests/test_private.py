@@ -17,8 +17,8 @@ from wbox_notify.cli.project import Remote, UnreachableError
 from wbox_notify.config import private
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.daemon.daemon import _own_key
-from wbox_notify.rules import load
 from wbox_notify.rules.exposure import exposures
+from wbox_notify.rules.loading import load
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534

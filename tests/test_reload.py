@@ -10,7 +10,7 @@ import requests
 from workplace import running, settings_for, until
 
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.simulator import Simulator
 
 RULES = """

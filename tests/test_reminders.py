@@ -29,7 +29,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.reasons import why
 from wbox_notify.model.shown import iso
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Given
 from wbox_notify.store import open_store
 

@@ -23,8 +23,9 @@ from wbox_notify.model.deliveries import Delivery, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Live, Project, load
 from wbox_notify.rules.check import check
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import Store, open_store
 from wbox_notify.triggers.file.rows import Reading, RowFiles
 

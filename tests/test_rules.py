@@ -17,8 +17,10 @@ from rulebook import project, rule, rule_file, sane
 from wbox_notify.config.yaml.problems import Problem, render
 from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.messages import CalendarEvent, Media, Poll, Text
-from wbox_notify.rules import Contact, FileTrigger, load
+from wbox_notify.rules.loading import load
 from wbox_notify.rules.patterns import path_pattern
+from wbox_notify.rules.recipients import Contact
+from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.templates import Template, TemplateError
 
 UNTIMED = settings(deadline=None)

@@ -8,8 +8,7 @@ import pytest
 from rulebook import PHONE, mistake, parse_schedule, project, rule, rule_file
 
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Contact
-from wbox_notify.rules.recipients import OnCall
+from wbox_notify.rules.recipients import Contact, OnCall
 from wbox_notify.rules.rule import Group, Rule
 from wbox_notify.triggers.schedule.windows import Window
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rulebook import project, rule_file
 
 from wbox_notify.errors import MessageError
-from wbox_notify.rules import Contact, Project
-from wbox_notify.rules.recipients import OnCall
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import Contact, OnCall
 from wbox_notify.triggers.schedule.wallclock import moment
 from wbox_notify.triggers.schedule.windows import Window
 

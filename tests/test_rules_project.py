@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from rulebook import project
 
 from wbox_notify.model.events import Event
-from wbox_notify.rules import FileTrigger, Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
+from wbox_notify.rules.triggers import FileTrigger
 
 RULES = """\
 version: 1

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wbox_notify.rules import Project, load
 from wbox_notify.rules.compile import parts
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 OPEN, SECRET = "open: true", "secret: {env: HOOK_SECRET}"
 ENVIRON = {"HOOK_SECRET": "s3cret-of-the-hook"}

@@ -16,9 +16,9 @@ from test_rules_triggers import MISTAKES as TRIGGERS
 from wbox_notify.config import settings
 from wbox_notify.config.yaml.document import parse
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules import Project
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
 from wbox_notify.rules.models.triggers import VerifySpec
+from wbox_notify.rules.project import Project
 from wbox_notify.triggers.webhook.signatures import scheme
 
 ROOT = Path(__file__).parent.parent

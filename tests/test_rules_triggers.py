@@ -8,9 +8,8 @@ import pytest
 from rulebook import missed_runs, mistake, parse_schedule, project, rule, rule_file
 
 from wbox_notify.errors import WboxError
-from wbox_notify.rules import FileTrigger
-from wbox_notify.rules.triggers import MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
-from wbox_notify.triggers.schedule import Missed
+from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Trigger, WebhookTrigger
+from wbox_notify.triggers.schedule.schedule import Missed
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import scheme
 

@@ -16,8 +16,7 @@ from rulebook import missed_runs, parse_schedule, runs
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
-from wbox_notify.triggers.schedule import Missed
-from wbox_notify.triggers.schedule.schedule import ON_TIME
+from wbox_notify.triggers.schedule.schedule import ON_TIME, Missed
 from wbox_notify.triggers.schedule.source import LONGEST_PAUSE, Mark, ScheduleSource, Timetable
 
 BOUND = 30

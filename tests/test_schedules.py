@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rulebook import missed_runs, parse_schedule, runs
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.triggers.schedule import Missed, Schedule, nominal_id
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule, nominal_id
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 CRON_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")

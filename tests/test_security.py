@@ -13,7 +13,7 @@ from packaging.version import Version
 from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.daemon.file_intake import watches
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 
 ROOT = Path(__file__).parents[1]

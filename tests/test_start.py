@@ -5,7 +5,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from workplace import TEXT_RULE
+from workplace import TEXT_RULE, Workplace
+
+from wbox_notify.simulator import Simulator
 
 COUNTED = """
 import sys
@@ -30,6 +32,27 @@ def test_the_code_of_the_daemon_brings_no_library_that_few_need(tmp_path: Path) 
     modules = python("import wbox_notify.cli.run; print(*sys.modules)", tmp_path)
     rare = {"apprise", "babel", "holidays", "icalendar", "minio", "openpyxl", "PIL", "psycopg", "segno"}
     assert rare & set(modules) == set()
+
+
+def test_a_message_is_sent_by_hand_without_the_language_of_rules(place: Workplace, wbox: Simulator) -> None:
+    """Whose number it is may stand beside rules, which nobody reads here: with a mistake they are as good."""
+    people = "contacts: {ayse: '+90 555 123 45 67'}"
+    place.rule(f"version: 1\n{people}\nrules: [{{id: x, nonsense: true}}]\n")
+    script = """
+import sys
+from wbox_notify.cli import main
+try:
+    main(["send", "text", "ayse", "hello"])
+finally:
+    print(*sys.modules)
+"""
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(
+        command, cwd=place.folder, env=place.environment, capture_output=True, text=True, check=True
+    )
+    brought = {"jinja2", "wbox_notify.templates", "wbox_notify.rules.compile", "wbox_notify.engine"}
+    assert brought & set(ran.stdout.split()) == set()
+    assert [message["body"]["message"] for message in wbox.messages()] == ["hello"]
 
 
 def test_reading_rules_makes_the_model_of_a_rule_ready_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from wbox_notify.engine.rule_tests import run, run_all
 from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import KINDS
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.rules.rule import Given, RuleTest
 from wbox_notify.triggers.file.source import FileSource
 from wbox_notify.triggers.file.watch import Want, Watch

@@ -14,7 +14,8 @@ from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 RULES = """
 version: 1

@@ -262,7 +262,7 @@ def test_the_languages_are_loaded_when_they_are_needed(tmp_path: Path) -> None:
     (tmp_path / "rules" / "a.yaml").write_text(rules)
     program = f"""
 import sys, pathlib
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.templates import Templates
 print(len(load(pathlib.Path({str(tmp_path)!r}), {{}}).rules), 'babel' in sys.modules)
 template = Templates().text("{{{{ 0 | time }}}} {{{{ 0 | date('%d.%m.%Y') }}}}")

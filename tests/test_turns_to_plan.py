@@ -16,7 +16,7 @@ from wbox_notify.daemon.planner import Planner
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store.leases import PLAN, LateError
 
 RULES = """

@@ -26,7 +26,7 @@ from test_rows import Place
 
 from wbox_notify.engine.rule_tests import run
 from wbox_notify.errors import WboxError
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Reading, Rows, rows
 

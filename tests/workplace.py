@@ -22,7 +22,8 @@ from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.daemon.last_good import restore
 from wbox_notify.model.pace import UNLIMITED, Pace
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

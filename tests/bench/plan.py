@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify.engine.backtest import Happening, happenings, said
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.store import Queries, open_history, open_store, rows
 
 EVENTS = 100_000

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Live, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.file.source import FileSource

@@ -17,7 +17,8 @@ from bench.sink import sink
 from wbox_notify.engine import Overlay, plan
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 FEW, A_FILE, EVENTS = 10, 100, 100
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -15,7 +15,7 @@ from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.engine.rule_tests import _BEGINNING, _events, _local, _time_of
 from wbox_notify.model.messages import Media, WhatsAppMessage
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.simulator import Simulator
 
 OpenPage = Callable[..., Page]

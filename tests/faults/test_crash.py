@@ -404,7 +404,8 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from wbox_notify.daemon.planner import Planner
-from wbox_notify.rules import Live, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live
 from wbox_notify.store import open_store
 
 class Deadly:

@@ -36,7 +36,7 @@ rules:
 AT_DEBUG_LEVEL = """
 import logging, os, pathlib, sys
 from wbox_notify.daemon.daemon import Daemon
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 daemon = Daemon(load(pathlib.Path("."), os.environ), os.environ)
 daemon.start()

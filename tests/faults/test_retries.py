@@ -22,7 +22,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.reasons import why
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import open_store
 
 BEGIN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()

@@ -15,9 +15,9 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.file_version import Known
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, plural, spoken
-from wbox_notify.rules import Project
 from wbox_notify.rules.check import check as find_problems
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.summary import summary
 from wbox_notify.store import open_history
 

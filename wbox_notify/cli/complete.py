@@ -13,7 +13,7 @@ from wbox_notify.cli.project import history, open_project
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK
 from wbox_notify.model.shown import subject
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.store import rows
 
 _MOST = 50

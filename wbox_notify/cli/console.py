@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import say
-from wbox_notify.cli.project import Remote, UnreachableError, daemon_answers, open_project, usable
+from wbox_notify.cli.project import Remote, UnreachableError, daemon_answers, open_without_rules, usable
 from wbox_notify.config import private
 from wbox_notify.config.own import CONSOLE_PASSWORD
 from wbox_notify.config.passwords import LEAST, hashed
@@ -29,7 +29,7 @@ def console(config: Path | None, opens: bool, set_password: bool) -> int:
     Without a password the pages are open on this machine only. A new password is read from the terminal, or
     else from the first line of stdin; it logs out everybody.
     """
-    settings = usable(open_project(config)).settings
+    settings = usable(open_without_rules(config)).settings
     if set_password:
         _keep(_password(), settings.data_dir / CONSOLE_PASSWORD)
         say(_("The console has a new password. Whoever was logged in is logged out."))

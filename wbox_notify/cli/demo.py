@@ -26,7 +26,7 @@ from wbox_notify.engine.rehearsal import due
 from wbox_notify.errors import WboxError
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _
-from wbox_notify.rules import load
+from wbox_notify.rules.loading import load
 from wbox_notify.simulator import Simulator
 from wbox_notify.store import open_history
 

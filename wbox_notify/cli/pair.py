@@ -13,7 +13,7 @@ import click
 
 from wbox_notify.cli import qr
 from wbox_notify.cli.output import fail, json_option, say, say_json
-from wbox_notify.cli.project import Remote, open_project, usable
+from wbox_notify.cli.project import Remote, open_without_rules, usable
 from wbox_notify.cli.send import device_option
 from wbox_notify.clients.pairing import ASK_EVERY, Pairing
 from wbox_notify.clients.wbox import Client
@@ -37,7 +37,7 @@ def pair(config: Path | None, device: int | None, as_json: bool) -> int:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that nothing is left of the code
-    project = usable(open_project(config))
+    project = usable(open_without_rules(config))
     screen = _Screen(project.settings.data_dir / "qr.png", as_json=as_json)
     with closing(connect(project)) as client, closing(screen):
         try:

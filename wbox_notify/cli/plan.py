@@ -27,7 +27,8 @@ from wbox_notify.model.reasons import hold
 from wbox_notify.model.shown import content, iso
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, plural, spoken, translated
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 from wbox_notify.store import open_history, rows
 from wbox_notify.store.database import Row
 

@@ -30,7 +30,8 @@ from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.model.texts import Wording, known, language_of, spoken
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.folder import without_rules
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
 _SETTINGS = "wbox-notify.yaml"
@@ -67,7 +68,18 @@ def folder(config: Path | None) -> Path:
 def open_project(config: Path | None) -> Project:
     """Return the project with all its problems; people read its zone and its language from now on."""
     with staying():
-        project = load(folder(config), os.environ)
+        from wbox_notify.rules.loading import load  # noqa: PLC0415 - the language takes long to load
+
+        return _opened(load(folder(config), os.environ))
+
+
+def open_without_rules(config: Path | None) -> Project:
+    """Return the project, for a command that needs its settings and its people alone."""
+    with staying():
+        return _opened(without_rules(folder(config), os.environ))
+
+
+def _opened(project: Project) -> Project:
     zone.set(project.settings.tz)
     spoken.set(_language(project.settings))
     return project

@@ -11,7 +11,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, named, target
 from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
-from wbox_notify.cli.project import history, open_project, open_queue, phones, usable
+from wbox_notify.cli.project import history, open_queue, open_without_rules, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
@@ -22,7 +22,7 @@ from wbox_notify.model.reasons import why
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.store import Chosen, Queries
 
 _MOST_IDS = 20
@@ -74,7 +74,7 @@ def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool
     Then come the reminders of rules that wait for a date, the next one first.
     """
     states = [State(state)] if state else [*OPEN, *STUCK]
-    project = open_project(config)
+    project = open_without_rules(config)
     past, lang = history(project), spoken.get()
     chosen = _chosen(project, **filters)
     deliveries = past.queue(states, most, chosen)
@@ -168,7 +168,7 @@ def _fields(delivery: Delivery, event: Event | None) -> dict[str, Any]:
 @click.pass_obj
 def counts(config: Path | None, *, as_json: bool) -> int:
     """Count the deliveries that wait, are held or could not be sent, by state and by rule."""
-    past = history(open_project(config))
+    past = history(open_without_rules(config))
     by_rule, oldest = past.queue_by_rule([*OPEN, *STUCK]), past.oldest_waiting()
     past.close()
     states = sum((Counter(of_rule) for of_rule in by_rule.values()), Counter[State]())
@@ -200,7 +200,7 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
 
     It comes again if its date is changed later. Exits with 3 when there is none.
     """
-    project = usable(open_project(config))
+    project = usable(open_without_rules(config))
     past = history(project)
     reminders = remind.waiting(past.memories(remind.KINDS))
     past.close()
@@ -248,7 +248,7 @@ def _add_command(action: Action, text: str) -> None:
             raise click.UsageError(
                 _("give the numbers that `queue list` shows; or --rule, --event, --state, --to; or --all")
             )
-        project = usable(open_project(config))
+        project = usable(open_without_rules(config))
         past, chosen = history(project), _chosen(project, **filters)
         numbers = _checked(past, ids) if ids else _matching(past, action, state, chosen)
         past.close()

@@ -36,8 +36,8 @@ from wbox_notify.model.reasons import answer as told
 from wbox_notify.model.shown import iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken
-from wbox_notify.rules import Project
 from wbox_notify.rules.exposure import exposures
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.summary import summary
 
 log = logging.getLogger(__name__)

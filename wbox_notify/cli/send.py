@@ -13,7 +13,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import OpenStore, daemon_answers, history, open_project, open_queue, usable
+from wbox_notify.cli.project import OpenStore, daemon_answers, history, open_queue, open_without_rules, usable
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
@@ -26,10 +26,9 @@ from wbox_notify.model.reasons import circuit, why
 from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, spoken
-from wbox_notify.rules import Live, Project
-from wbox_notify.rules.exposure import check_lending
+from wbox_notify.rules.lending import check_lending
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import Queries
-from wbox_notify.templates.filters import Locale
 
 device_option = click.option("--device", type=int, help="The wbox device; else the first one.")
 wait_option = click.option(
@@ -117,7 +116,7 @@ def _send(
     device: int | None,
     **options: Any,
 ) -> int:
-    project = usable(open_project(config))
+    project = usable(open_without_rules(config))
     if device is None:
         device = project.settings.device_id
     if fields.get("start"):
@@ -144,6 +143,8 @@ def _check_all(project: Project, planned: list[WhatsAppMessage]) -> None:
 
 
 def _start(project: Project, text: str) -> str:
+    from wbox_notify.templates.filters import Locale  # noqa: PLC0415 - only an event needs it
+
     try:
         return Locale(project.settings.tz, project.settings.lang).iso(text)
     except ConfigError as error:

@@ -12,7 +12,15 @@ import click
 from wbox_notify.cli import complete, stop_on_signals
 from wbox_notify.cli.lines import decision, delivery_line, named, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
-from wbox_notify.cli.project import Remote, daemon_answers, history, open_project, phones, usable
+from wbox_notify.cli.project import (
+    Remote,
+    daemon_answers,
+    history,
+    open_project,
+    open_without_rules,
+    phones,
+    usable,
+)
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.yaml.problems import errors
 from wbox_notify.daemon.preview import Unwanted, unwanted
@@ -26,7 +34,7 @@ from wbox_notify.model.reasons import circuit as reason_of
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.store import Queries, open_history, rows, statements
 from wbox_notify.store.database import Row
 from wbox_notify.store.trails import decision_fields, event_fields
@@ -168,7 +176,7 @@ def _say(name: str, text: str) -> None:
 @click.pass_obj
 def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bool, **chosen: Any) -> int:
     """List the newest events, with the decisions of each rule and the state of the messages."""
-    project = open_project(config)
+    project = open_without_rules(config)
     past, lang = history(project), spoken.get()
     look = past.events
     if to or any(chosen.values()):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import no_store, open_project, usable
+from wbox_notify.cli.project import no_store, open_without_rules, usable
 from wbox_notify.errors import Exit
 from wbox_notify.model.texts import Wording, _, plural, spoken, told
 from wbox_notify.store import Reader, faults, open_database, open_reader, sizes
@@ -36,7 +36,7 @@ def check(config: Path | None, as_json: bool) -> int:
 
     Exits with 0 when it is sound, else with 1.
     """
-    with closing(_open(usable(open_project(config)).settings.store)) as reader:
+    with closing(_open(usable(open_without_rules(config)).settings.store)) as reader:
         damage, found, rows = reader.damage(), dict(faults(reader)), sizes(reader)
     if as_json:
         say_json({"rows": rows, "damage": damage, "faults": found})
@@ -60,7 +60,7 @@ def backup(config: Path | None, file: Path, as_json: bool) -> int:
     To restore it, stop the daemon, remove the store with its -wal and -shm files, put FILE in its place, and
     start the daemon. What waited when the backup was made, and was sent since, is sent again.
     """
-    with closing(_open(usable(open_project(config)).settings.store)) as reader:
+    with closing(_open(usable(open_without_rules(config)).settings.store)) as reader:
         reader.back_up(file)
     size = file.stat().st_size
     if as_json:

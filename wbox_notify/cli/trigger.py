@@ -26,7 +26,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice, WhatsAppMessage
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, WebhookTrigger
 from wbox_notify.store import open_history
 from wbox_notify.triggers.file.rows import RowFiles

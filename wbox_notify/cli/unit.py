@@ -12,7 +12,7 @@ from typing import Any
 from wbox_notify.config.stores import file_of
 from wbox_notify.daemon.file_intake import watches
 from wbox_notify.errors import ConfigError
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.triggers import FileTrigger, literal_path
 from wbox_notify.templates import Template
 

@@ -20,7 +20,7 @@ from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, spoken, translated
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.store import Queries
 from wbox_notify.store.database import Row

@@ -20,7 +20,8 @@ from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, Target
 from wbox_notify.store.files import Files, Final
 from wbox_notify.templates import Template

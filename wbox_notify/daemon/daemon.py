@@ -35,7 +35,8 @@ from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Live, Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import open_store
 from wbox_notify.triggers.file.rows import RowFiles
 from wbox_notify.triggers.schedule.source import Mark, ScheduleSource

@@ -12,7 +12,8 @@ from wbox_notify.daemon.archive import Archive, is_archived
 from wbox_notify.model.deliveries import Memory
 from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileState, FileVersion
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, Nearness
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.source import FileSource

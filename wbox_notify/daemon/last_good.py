@@ -10,7 +10,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from wbox_notify.config import private
 from wbox_notify.config.settings import FILE, Settings
 from wbox_notify.config.yaml.problems import errors
-from wbox_notify.rules import Project, load
+from wbox_notify.rules.loading import load
+from wbox_notify.rules.project import Project
 
 log = logging.getLogger(__name__)
 

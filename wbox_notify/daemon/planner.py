@@ -16,7 +16,7 @@ from wbox_notify.model.deliveries import Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store import Store
 from wbox_notify.store.leases import PLAN, Turn
 from wbox_notify.triggers.file.rows import Slice, Wanted

@@ -17,8 +17,9 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.file_version import FileVersion, Known, Past
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Live, Project, Rule
 from wbox_notify.rules.patterns import Miss
+from wbox_notify.rules.project import Live, Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, Nearness
 from wbox_notify.triggers.file.identity import Candidate
 from wbox_notify.triggers.file.opening import is_local

@@ -12,7 +12,7 @@ from wbox_notify.clients.wbox import ApiError, Client
 from wbox_notify.dispatch.dispatcher import connect
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.loop import PeriodicThread
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules.project import Live, Project
 
 _WATCHED = 30.0
 """Seconds for which wbox is asked again and again after somebody has looked."""

@@ -29,7 +29,7 @@ from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED
 from wbox_notify.model.phones import masked
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Live, Project
+from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import Change, Store
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def connect(project: Project, deadline: float = 15.0) -> Client:
 
 def _where_to_put_a_key(project: Project) -> str:
     folder = project.settings.folder
-    if project.rules or (folder / FILE).is_file():
+    if (folder / "rules").is_dir() or (folder / FILE).is_file():
         return "set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml"
     return Wording(
         "there is no project in {folder}: go to the folder of yours, or name it by wbox-notify -c FOLDER;"

@@ -13,7 +13,7 @@ from wbox_notify.model.messages import Message, Notice, Text, notice_of
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
 from wbox_notify.model.texts import translated
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store import Store
 from wbox_notify.store.queries import GivenUp
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wbox_notify.engine.state import STATES, SilenceState, State, state_of
 from wbox_notify.model.deliveries import Memory
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 
 KINDS = tuple(
     kind for kind, state in STATES.items() if state is SilenceState or state.waiting is not State.waiting

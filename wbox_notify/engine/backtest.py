@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wbox_notify.engine.replay import ReplayStore
 from wbox_notify.model.deliveries import PlannedMessage
 from wbox_notify.model.events import Event
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 
 _TIMED = ("schedule", "missing")
 _MOVED = timedelta(minutes=1)

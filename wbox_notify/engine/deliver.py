@@ -15,8 +15,7 @@ from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model.deliveries import Hold, PlannedMessage
 from wbox_notify.model.messages import Message, Text
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Contact
-from wbox_notify.rules.recipients import OnCall, Reader
+from wbox_notify.rules.recipients import Contact, OnCall, Reader
 from wbox_notify.rules.rule import Step
 from wbox_notify.templates import Template
 

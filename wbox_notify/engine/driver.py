@@ -15,7 +15,7 @@ from wbox_notify.engine.rule_run import Overlay, StateReader
 from wbox_notify.model.deliveries import Decision, Memory, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.triggers.file.rows import Slice, Wanted
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import WebhookTrigger
 from wbox_notify.triggers.file.readers.json_items import value_of
 from wbox_notify.triggers.webhook.hooks import Headers

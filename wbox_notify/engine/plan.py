@@ -51,7 +51,8 @@ from wbox_notify.model.reasons import hold, kind
 from wbox_notify.model.signed_links import RELEASE, page_url
 from wbox_notify.model.text import one_line
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger
 from wbox_notify.triggers.file.rows import Slice
 

@@ -14,7 +14,7 @@ from wbox_notify.engine.rule_run import StateReader
 from wbox_notify.errors import WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.triggers.file.rows import Slice, Wanted
 from wbox_notify.triggers.webhook.hooks import Hook
 from wbox_notify.triggers.webhook.signatures import Call

@@ -17,7 +17,7 @@ from wbox_notify.model.deliveries import Decision, Memory, Plan, PlannedMessage,
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import WhatsAppMessage, notice_of
 from wbox_notify.model.texts import problem_of
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.triggers.file.rows import Rows, Slice, Wanted
 
 _MOST_WAKES = 1000

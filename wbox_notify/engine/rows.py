@@ -13,7 +13,8 @@ from wbox_notify.model.deliveries import Decision, Hold, Memory, PlannedMessage,
 from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Text
 from wbox_notify.model.texts import Wording, worded
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.rule import Rule
 from wbox_notify.triggers.file.readers.text import Row
 from wbox_notify.triggers.file.rows import Reading, Slice, Wanted
 

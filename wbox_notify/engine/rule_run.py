@@ -24,9 +24,9 @@ from wbox_notify.model.messages import Media, Message, Notice, Text
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import one_line
 from wbox_notify.model.texts import Wording, problem_with_hint, with_hint, worded
-from wbox_notify.rules import Contact, Project, Rule
-from wbox_notify.rules.recipients import OnCall, Outlet, Person, Reader, distinct
-from wbox_notify.rules.rule import Draft, Translations
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.recipients import Contact, OnCall, Outlet, Person, Reader, distinct
+from wbox_notify.rules.rule import Draft, Rule, Translations
 from wbox_notify.templates import Expression, Template
 
 _S = TypeVar("_S", bound=State)

@@ -15,12 +15,12 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import CalendarEvent, Media, Message, Notice, Poll, Text
 from wbox_notify.model.text import SEMICOLON, joined
 from wbox_notify.model.texts import Wording, problem_of
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import shown
-from wbox_notify.rules.rule import Given, RuleTest
+from wbox_notify.rules.rule import Given, Rule, RuleTest
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, ScheduleTrigger, Table, WebhookTrigger
 from wbox_notify.triggers.file.rows import Reading, workbook_of
-from wbox_notify.triggers.schedule import Schedule
+from wbox_notify.triggers.schedule.schedule import Schedule
 
 _BEGINNING = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a Monday morning, in the zone of the project
 _T = TypeVar("_T", FileTrigger, WebhookTrigger)

@@ -22,7 +22,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.messages import Media, Message
 from wbox_notify.model.texts import Wording, problem_of, problem_with_hint
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 
 log = logging.getLogger(__name__)
 

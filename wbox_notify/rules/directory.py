@@ -12,7 +12,7 @@ from wbox_notify.errors import ConfigError, MessageError
 from wbox_notify.model.phones import normalise
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.model.texts import Wording, problem_of
-from wbox_notify.rules.models import ContactSpec, GroupMembersSpec, OnCallSpec, WindowSpec, as_contact
+from wbox_notify.rules.models.people import ContactSpec, GroupMembersSpec, OnCallSpec, WindowSpec, as_contact
 from wbox_notify.rules.recipients import (
     TAG,
     Contact,

@@ -6,7 +6,8 @@ from pydantic import Field, create_model
 
 from wbox_notify.config.settings import SettingsFile
 from wbox_notify.config.yaml.validation import Strict
-from wbox_notify.rules.models import Contacts, Groups, RuleFile, Turns, WindowsByName
+from wbox_notify.rules.models.people import Contacts, Groups, Turns, WindowsByName
+from wbox_notify.rules.models.rules import RuleFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from wbox_notify.config import reading
-from wbox_notify.config.yaml.document import Document, Location, open_document
-from wbox_notify.config.yaml.problems import Problem, errors, in_order
+from wbox_notify.config.yaml.document import Document, Location
+from wbox_notify.config.yaml.problems import errors, in_order
 from wbox_notify.config.yaml.validation import validate
-from wbox_notify.errors import ConfigError, MessageError
+from wbox_notify.errors import ConfigError
 from wbox_notify.model.text import AND, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.compile import BuildContext, build
 from wbox_notify.rules.directory import gather
-from wbox_notify.rules.models import SECTIONS, RuleFile, RuleSpec
+from wbox_notify.rules.folder import owner_problems, rule_documents
+from wbox_notify.rules.models.people import SECTIONS
+from wbox_notify.rules.models.rules import RuleFile, RuleSpec
 from wbox_notify.rules.models.triggers import WebhookSpec
-from wbox_notify.rules.project import Built, Ground, Project, Reading
-from wbox_notify.rules.recipients import People, number_problems, recipient_problem
+from wbox_notify.rules.project import Project
+from wbox_notify.rules.reading import Built, Ground, Reading
 from wbox_notify.rules.rule import Rule
 
-_SUFFIXES = (".yaml", ".yml")
 _OF_A_HOOK = ("preset", "secret", "verify", "open", "id", "methods", "cors", "redirect")
 
 
@@ -51,7 +52,8 @@ def load(
     setup = reading.read(folder, environ, copy or folder)
     settings = setup.settings
     known = before.files if before else {}
-    documents, problems = _rule_documents(copy or settings.folder, setup.secrets.names, known)
+    earlier = {file: built.document for file, built in known.items()}
+    documents, problems = rule_documents(copy or settings.folder, setup.secrets.names, earlier)
     problems += setup.problems
     everything = [setup.document, *documents]
     ground = Ground(settings, _people(everything), _template_files(copy or settings.folder))
@@ -63,7 +65,7 @@ def load(
     RuleSpec.model_rebuild()  # first: a RuleFile would make it ready for itself, and it once more
     for document in documents:
         loading.read(document, known.get(document.source.file))
-    problems += _owner_problems(settings.owner, people, setup.document.at("owner"))
+    problems += owner_problems(settings.owner, people, setup.document.at("owner"))
     return Project(
         settings=replace(settings, secrets=loading.secrets),
         rules=tuple(loading.rules),
@@ -72,15 +74,6 @@ def load(
         problems=in_order(problems),
         reading=Reading(ground, loading.files),
     )
-
-
-def _owner_problems(owner: str | None, people: People, location: Location) -> list[Problem]:
-    if owner is None:
-        return []
-    try:
-        return list(number_problems(people.named(owner), location))
-    except MessageError as error:
-        return [recipient_problem(error, location)]
 
 
 def _people(documents: Iterable[Document]) -> Mapping[tuple[str, str], Any]:
@@ -233,34 +226,3 @@ def _named_hooks(spec: RuleSpec, location: Location) -> Iterator[tuple[WebhookSp
 
 def _added(values: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in values.items() if name not in before}
-
-
-def _rule_documents(
-    folder: Path, secrets: frozenset[str], known: Mapping[str, Built]
-) -> tuple[list[Document], list[Problem]]:
-    """Return the files of rules; of those that are as they were, the documents that are known."""
-    if not folder.is_dir():
-        return [], [Problem(file=_shown(folder), code="WBX101", message="there is no such project folder")]
-    try:
-        names = sorted(path.name for path in (folder / "rules").iterdir())
-    except FileNotFoundError:
-        return [], []
-    except OSError as error:
-        return [], [
-            Problem(
-                file="rules",
-                code="WBX101",
-                message=Wording("this cannot be listed: {reason}", reason=error.strerror),
-            )
-        ]
-    files = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
-    documents = []
-    for name in files:
-        file = f"rules/{_shown(name)}"
-        earlier = known[file].document if file in known else None
-        documents.append(open_document(folder / "rules" / name, file, secrets, earlier))
-    return documents, []
-
-
-def _shown(path: str | Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")

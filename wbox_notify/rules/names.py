@@ -8,7 +8,7 @@ from wbox_notify.config.yaml.document import Location
 from wbox_notify.config.yaml.problems import Problem
 from wbox_notify.model.text import did_you_mean
 from wbox_notify.model.texts import Wording
-from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.models.rules import RuleSpec
 from wbox_notify.rules.models.triggers import TriggerSpec
 from wbox_notify.templates import MOMENT, Expression, Template
 from wbox_notify.triggers.webhook.hooks import may_be_secret

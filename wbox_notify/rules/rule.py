@@ -20,7 +20,7 @@ from wbox_notify.rules.triggers import (
     literal_path,
 )
 from wbox_notify.templates import Expression, Template
-from wbox_notify.triggers.schedule import Schedule
+from wbox_notify.triggers.schedule.schedule import Schedule
 from wbox_notify.triggers.schedule.windows import Window
 
 ForEach = tuple[str, Expression]

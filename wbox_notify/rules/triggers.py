@@ -13,7 +13,7 @@ from wbox_notify.rules.models.triggers import Burst
 from wbox_notify.rules.patterns import Matching, Miss, any_nearly, composed
 from wbox_notify.templates import Expression, Template
 from wbox_notify.triggers.file.rows import Reading
-from wbox_notify.triggers.schedule import Missed, Schedule
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule
 from wbox_notify.triggers.webhook.hooks import Headers
 from wbox_notify.triggers.webhook.presets import Preset
 from wbox_notify.triggers.webhook.signatures import Scheme

@@ -21,7 +21,7 @@ from wbox_notify.config.yaml.problems import errors
 from wbox_notify.model.deliveries import OPEN, STUCK, Circuit, Delivery, NextStep, Plan, State
 from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Answer
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.rules.triggers import ScheduleTrigger
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_address

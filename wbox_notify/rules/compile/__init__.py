@@ -11,7 +11,7 @@ from wbox_notify.model.deliveries import SendOptions
 from wbox_notify.rules.compile import flow
 from wbox_notify.rules.compile.context import BuildContext
 from wbox_notify.rules.compile.triggers import trigger
-from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.models.rules import RuleSpec
 from wbox_notify.rules.models.tests import ExpectSpec, GivenSpec, RuleTestSpec
 from wbox_notify.rules.names import columns, has_links, headers, needs, scope, unseen
 from wbox_notify.rules.rule import Given, Rule, RuleTest, Step

@@ -18,12 +18,12 @@ from wbox_notify.model.phones import is_like_number
 from wbox_notify.model.texts import Wording, worded
 from wbox_notify.rules.compile.context import BuildContext, is_template
 from wbox_notify.rules.compile.triggers import reading, times
-from wbox_notify.rules.exposure import check_lending
-from wbox_notify.rules.models import RuleSpec
+from wbox_notify.rules.lending import check_lending
 from wbox_notify.rules.models.flow import (
     SendSpec,
     StepSpec,
 )
+from wbox_notify.rules.models.rules import RuleSpec
 from wbox_notify.rules.models.triggers import ReadSpec
 from wbox_notify.rules.names import ROWS, Names, Scope, is_free, with_rows
 from wbox_notify.rules.recipients import (

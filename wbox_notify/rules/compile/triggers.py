@@ -34,9 +34,10 @@ from wbox_notify.rules.triggers import (
     WebhookTrigger,
 )
 from wbox_notify.triggers.file.rows import YEAR, Reading
-from wbox_notify.triggers.schedule import Cron, Every, EveryOtherWeek, Pattern, Schedule, Skip, parse_times
-from wbox_notify.triggers.schedule.cron import parse_every
-from wbox_notify.triggers.schedule.dates import FIRST_WEEK
+from wbox_notify.triggers.schedule.cron import Cron, Every, parse_every
+from wbox_notify.triggers.schedule.dates import FIRST_WEEK, EveryOtherWeek, Pattern
+from wbox_notify.triggers.schedule.parse import parse_times
+from wbox_notify.triggers.schedule.schedule import Schedule, Skip
 from wbox_notify.triggers.webhook.presets import PRESETS
 from wbox_notify.triggers.webhook.signatures import Scheme, scheme
 

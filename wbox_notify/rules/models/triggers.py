@@ -4,12 +4,12 @@ import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from wbox_notify.config.fields import Count, Duration, DurationOrNever, Size, SomeStrings, Zone
 from wbox_notify.config.yaml.validation import Refusal, Strict, invalid, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import AND, joined
+from wbox_notify.model.text import AND, did_you_mean, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.rules.models.values import (
     HookPath,
@@ -18,7 +18,6 @@ from wbox_notify.rules.models.values import (
     Origins,
     PageAddress,
     Poll,
-    PresetName,
     SecretNames,
     SomeTexts,
     Texts,
@@ -26,7 +25,8 @@ from wbox_notify.rules.models.values import (
     requires_one,
     shorthand,
 )
-from wbox_notify.triggers.schedule import Missed, Runs, Skip
+from wbox_notify.triggers.schedule.schedule import Missed, Runs, Skip
+from wbox_notify.triggers.webhook.presets import PRESETS
 
 _OF_THE_RULE: Mapping[str, Refusal] = {
     "status": Refusal("WBX210", "a trigger has no `status`", "write it beside `trigger`: it is the rule's")
@@ -56,6 +56,16 @@ def _encoding(text: str) -> str:
         hint = "write it like utf-8, windows-1254 or utf-16"
         raise ConfigError(Wording("`{text}` is not an encoding", text=text), hint=hint) from None
     return text
+
+
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        hint = did_you_mean(name, PRESETS) or Wording("there are {names}", names=", ".join(PRESETS))
+        raise invalid("WBX215", Wording("`{name}` is not known here", name=name), hint)
+    return name
+
+
+PresetName = Annotated[str, AfterValidator(_preset), Field(json_schema_extra={"enum": list(PRESETS)})]
 
 
 class ReadSpec(Strict):

@@ -19,10 +19,9 @@ from pydantic_core import PydanticKnownError
 from wbox_notify.config.fields import Duration, SecretName, matching
 from wbox_notify.config.yaml.validation import Strict, as_list, invalid, not_empty, parsed
 from wbox_notify.errors import ConfigError
-from wbox_notify.model.text import AND, did_you_mean, joined
+from wbox_notify.model.text import AND, joined
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import DATE, plain
-from wbox_notify.triggers.webhook.presets import PRESETS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHORTEST, _LONGEST = 10, 15
@@ -145,13 +144,6 @@ def unless_via(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationI
     raise PydanticKnownError("missing")
 
 
-def _preset(name: str) -> str:
-    if name not in PRESETS:
-        hint = did_you_mean(name, PRESETS) or Wording("there are {names}", names=", ".join(PRESETS))
-        raise invalid("WBX215", Wording("`{name}` is not known here", name=name), hint)
-    return name
-
-
 def _often(seconds: float) -> float:
     if seconds < 1:
         raise invalid("WBX215", "this interval is too short", "write `1s` or more")
@@ -197,8 +189,3 @@ PageAddress = Annotated[
     ),
 ]
 SecretNames = Annotated[list[SecretName], one_or_more(SecretName)]
-PresetName = Annotated[
-    str,
-    AfterValidator(_preset),
-    Field(json_schema_extra={"enum": list(PRESETS)}),
-]

@@ -10,7 +10,7 @@ from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.triggers.health import HealthReporter, StoreHealth
-from wbox_notify.triggers.schedule import Missed, Schedule, nominal_id
+from wbox_notify.triggers.schedule.schedule import Missed, Schedule, nominal_id
 
 LONGEST_PAUSE = 30.0
 """Seconds after which the clock is read again at the latest: it may be set, and the machine may sleep."""

@@ -18,7 +18,7 @@ from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.texts import Wording, problem_of, worded
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.store import rows
 from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Wanted

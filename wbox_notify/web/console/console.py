@@ -25,7 +25,7 @@ from wbox_notify.engine.state import SilenceState
 from wbox_notify.errors import WboxError
 from wbox_notify.model.reasons import circuit as circuit_text
 from wbox_notify.model.texts import LANGUAGES, Wording, problem_of, translated, translation
-from wbox_notify.rules import Live
+from wbox_notify.rules.project import Live
 from wbox_notify.store import Store
 from wbox_notify.web.browsers import is_from_other_site, page_templates, wanted_language
 from wbox_notify.web.console.changes import Changes

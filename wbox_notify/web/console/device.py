@@ -19,7 +19,7 @@ from wbox_notify.model.pace import Pace
 from wbox_notify.model.reasons import circuit as circuit_text
 from wbox_notify.model.reasons import why
 from wbox_notify.model.texts import Wording, problem_of
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.web.console.console import Console
 from wbox_notify.web.console.door import field
 from wbox_notify.web.console.show import iso

@@ -15,7 +15,7 @@ from wbox_notify.engine.ahead import Coming
 from wbox_notify.engine.state import QuietState, SilenceState
 from wbox_notify.model import reasons
 from wbox_notify.model.deliveries import OPEN, STUCK, State
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import shown
 from wbox_notify.store import Store
 from wbox_notify.store.rows import event as event_of

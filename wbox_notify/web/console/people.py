@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wbox_notify.model.phones import masked
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import Contact, OnCall, shown
 from wbox_notify.triggers.schedule.wallclock import moment as moment_of
 from wbox_notify.triggers.schedule.windows import Window

@@ -18,7 +18,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.messages import Message, Notice
 from wbox_notify.model.shown import content, delivery_fields, subject
 from wbox_notify.model.texts import Wording, translation
-from wbox_notify.rules import Project
+from wbox_notify.rules.project import Project
 from wbox_notify.store import Chosen
 from wbox_notify.store.database import Row
 from wbox_notify.web.console.console import Console

@@ -18,8 +18,9 @@ from wbox_notify.engine import ahead
 from wbox_notify.engine.rule_tests import run_all
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.texts import Wording, translated
-from wbox_notify.rules import Project, Rule
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import Contact, OnCall, Outlet, shown
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.summary import words
 from wbox_notify.templates import Template
 from wbox_notify.templates.budget import within

@@ -18,9 +18,10 @@ from wbox_notify.model.reasons import hold
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.shown import content
 from wbox_notify.model.texts import Wording, problem_of, told, translated
-from wbox_notify.rules import Project, Rule
 from wbox_notify.rules.patterns import Miss
+from wbox_notify.rules.project import Project
 from wbox_notify.rules.recipients import shown
+from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, MissingTrigger, Trigger, WebhookTrigger
 from wbox_notify.store import Store
 from wbox_notify.triggers.file.rows import RowFiles, Slice, Wanted
