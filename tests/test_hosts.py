@@ -123,15 +123,17 @@ def test_the_rows_of_a_file_are_read_on_the_machine_that_has_it(here: Store, the
     assert (there.next_memory(), here.next_memory()) == (5.0, 7.0)
 
 
-def test_a_file_that_a_machine_has_left_goes_on_where_that_very_file_is_seen(
+def test_a_file_that_a_machine_has_left_goes_on_where_that_very_file_is_seen_and_watched(
     url: str, here: Store, tmp_path: Path
 ) -> None:
     there = living(url, "there")
+    (tmp_path / "unwatched").mkdir()
     seen, changed, hidden = (a_file(tmp_path, name) for name in ("seen", "changed", "hidden"))
-    for version in (seen, changed, hidden):
+    unwatched = a_file(tmp_path / "unwatched", "a")
+    for version in (seen, changed, hidden, unwatched):
         take_in(there, version)
     wakes: list[str] = []
-    adoption = Adoption(here, lambda: wakes.append("planner"))
+    adoption = Adoption(here, lambda: {str(tmp_path)}, lambda: wakes.append("planner"))
     adoption.step()
     assert waiting(here) == []
     assert here.files.finals(0) == ([], 0)
@@ -147,7 +149,7 @@ def test_a_file_that_a_machine_has_left_goes_on_where_that_very_file_is_seen(
     here.put_plans([Plan(event_id=seen.id)], 2.0).result()
     assert [final.version for final in here.files.finals(0)[0]] == [seen]
     again = living(url, "there")
-    assert waiting(again) == [changed.id]
+    assert waiting(again) == [changed.id, unwatched.id]
     assert again.files.finals(0) == ([], 0)
     again.close()
 

@@ -21,7 +21,7 @@ from wbox_notify.config.settings import Settings
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon import last_good, planner
 from wbox_notify.daemon.adoption import Adoption
-from wbox_notify.daemon.file_intake import FileIntake
+from wbox_notify.daemon.file_intake import FileIntake, watches
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.preview import UnwantedFiles
 from wbox_notify.daemon.watcher import ProjectWatcher
@@ -136,7 +136,7 @@ class Daemon:
             sweep=self._media.sweep,
             clock=self._clock,
         )
-        self._adoption = Adoption(self._store, self._planner.wake)
+        self._adoption = Adoption(self._store, self._watched, self._planner.wake)
         self._watcher = ProjectWatcher(settings.folder, changed=self.reload_and_log, report=log.warning)
         self._files, self._schedules = self._sources()
 
@@ -281,6 +281,9 @@ class Daemon:
             clock=self._clock,
         )
         return files, schedules
+
+    def _watched(self) -> set[str]:
+        return {str(watch.root) for watch in watches(self._live.project)}
 
     def _alarm(self, about: str, problem: str | None) -> None:
         self._fallback.trouble(about, problem, self._clock())
