@@ -28,6 +28,10 @@ from workplace import Workplace, until
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
+from wbox_notify.triggers.webhook.hooks import Hook
+from wbox_notify.triggers.webhook.presets import PRESETS
+from wbox_notify.triggers.webhook.signatures import scheme
 from wbox_notify.web.protocol import Connection
 from wbox_notify.web.requests import FREE_BYTES, BodyMemory, Limits
 
@@ -38,7 +42,8 @@ PROOF = {"Authorization": f"Bearer {SECRET.decode()}"}
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Doorway]:
     limits = Limits(body=100_000, seconds=0.5)
-    with Doorway(tmp_path, [GITHUB, OPEN, BEARER_JSON], limits=limits, protocol=Hasty) as doorway:
+    cron = Hook(path="cron", scheme=scheme("query", [SECRET], {}), preset=PRESETS["json"])
+    with Doorway(tmp_path, [GITHUB, OPEN, BEARER_JSON, cron], limits=limits, protocol=Hasty) as doorway:
         yield doorway
 
 
@@ -73,6 +78,23 @@ def test_a_refused_call_is_in_the_log_and_in_the_store(
     (kept,) = door.refusals()
     assert kept.startswith(f"{path} from 127.0.0.1: {answered}, ")
     assert why in kept
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/hook/push", "401, x-hub-signature-256 başlığı eksik"),
+        ("/hook/cron", "401, adreste token parametresi eksik"),
+        ("/hook/nothing", "401, hiçbir kuralda bu yol yok"),
+    ],
+)
+def test_why_a_call_was_refused_can_be_read_in_turkish(door: Doorway, path: str, told: str) -> None:
+    requests.post(door.url + path, data=b"{}", headers=JSON, timeout=20)
+    until(door.refusals)
+    [event] = door.store.events(most=9)
+    [decision] = door.store.decisions(event["id"])
+    assert isinstance(decision.detail, Wording)
+    assert decision.detail.to("tr") == told
 
 
 HEAD = b"POST /hook/open HTTP/1.1\r\nHost: a\r\n"

@@ -20,7 +20,7 @@ from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import Decision, Plan
 from wbox_notify.model.events import Event
 from wbox_notify.model.redaction import redacted
-from wbox_notify.model.texts import Wording, worded
+from wbox_notify.model.texts import Wording, problem_of, worded
 from wbox_notify.web.requests import RETRY_SOON
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,8 @@ class Refusals:
     def report(self, hook: str, status: int, call: str, reason: str) -> None:
         """Report a call to a hook, such as ``/hook/push from 10.0.0.7``, that was answered with a status."""
         self.report_others()
-        reason = redacted(reason)[:_MAX_REASON]
+        safe = redacted(reason)[:_MAX_REASON]
+        reason = reason if reason == safe else safe
         if self._is_reported(self._lines, hook):
             log.warning("%s is refused with %d: %s", call, status, reason)
         if self._is_reported(self._events, (hook, status)):
@@ -165,7 +166,8 @@ def _reason(error: Exception) -> str:
         return "the sender closed the connection before the whole body had arrived"
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return f"{error.detail}; `limits.body` in the settings sets the limit"
-    return str(error.__cause__ or getattr(error, "detail", error))
+    cause = error.__cause__ or error
+    return problem_of(cause) if isinstance(cause, WboxError) else str(getattr(cause, "detail", cause))
 
 
 def _call(request: Request) -> str:

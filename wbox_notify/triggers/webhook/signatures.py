@@ -62,11 +62,11 @@ class Call:
         except ValueError:
             raise SignatureError("the address has too many parameters") from None
         values = [value for parameter, value in pairs if parameter == name]
-        if len(values) != 1:
+        if not values:
+            raise SignatureError(Wording("the parameter {name} is missing in the address", name=name))
+        if len(values) > 1:
             raise SignatureError(
-                Wording(
-                    "the parameter {name} is in the address {number} times", name=name, number=len(values)
-                )
+                Wording("the parameter {name} came {number} times", name=name, number=len(values))
             )
         return values[0].encode("utf-8", "surrogateescape")
 
