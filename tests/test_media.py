@@ -324,6 +324,13 @@ def test_one_file_for_many_is_copied_once_and_its_links_do_not_show_it(desk: Des
     assert not any(sha256(PNG)[:8] in link for link in links)
 
 
+def test_two_messages_of_one_key_have_one_copy(desk: Desk) -> None:
+    message = Media(phone=PHONE, file=str(desk.put("a.png")))
+    plan = Plan(event_id="e", messages=(PlannedMessage(key="0", rule="a", message=message),) * 2)
+    assert desk.files.keep(plan) == plan
+    assert desk.copies() == {sha256(PNG)}
+
+
 def test_planning_again_after_a_crash_keeps_the_first_copy(desk: Desk) -> None:
     path = desk.put("a.png")
     desk.keep(path)

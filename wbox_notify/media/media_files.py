@@ -110,6 +110,8 @@ class MediaFiles:
         if not self.is_copied(plan):
             self.copy(plan)
         messages = tuple(map(self._with_its_copy, plan.messages))
+        for planned, file in _files(plan):
+            self._kept.pop((planned.key, file), None)
         failures = [
             Decision(rule=after.rule, stage="send", outcome="failed", detail=after.problem)
             for before, after in zip(plan.messages, messages, strict=True)
@@ -121,7 +123,7 @@ class MediaFiles:
         message = planned.message
         if not isinstance(message, Media) or not message.file or planned.problem is not None:
             return planned
-        problem, url = self._kept.pop((planned.key, message.file))
+        problem, url = self._kept[planned.key, message.file]
         if url:
             return replace(planned, message=replace(message, file=None, url=url))
         return replace(planned, problem=problem)
