@@ -391,6 +391,23 @@ def test_a_daemon_prints_and_logs_the_time_of_the_project(place: Workplace, wbox
     assert {time[:2] for time in times} <= {hour, f"{(int(hour) - 1) % 24:02}"}
 
 
+def test_a_daemon_prints_when_an_attempt_ended_and_how_in_the_readers_language(
+    place: Workplace, wbox: Simulator
+) -> None:
+    place.rule("defaults: {lang: tr, tz: UTC}\n", "wbox-notify.yaml")
+    wbox.fault(lost=True)
+    began = datetime.now(UTC).replace(microsecond=0)
+    daemon = place.start("run")
+    until(place.card.exists)
+    (place.drop / "a.txt").write_text("hi")
+    until(lambda: "belirsiz" in place.run("queue", "list").stdout)
+    daemon.terminate()
+    [line] = [line for line in daemon.communicate(timeout=10)[0].splitlines() if "<--" in line]
+    at = datetime.strptime(line[:8], "%H:%M:%S").replace(tzinfo=UTC)
+    assert (at - began).seconds <= (datetime.now(UTC) - began).seconds, "not when the next one is due"
+    assert "yanıt gelmedi: " in line
+
+
 def test_check_tells_what_is_fine_and_shows_what_is_not(place: Workplace) -> None:
     fine = place.run("check")
     assert (fine.returncode, fine.stdout.split()[:2]) == (0, ["ok", "new-file"])
