@@ -1,10 +1,12 @@
 """Decisions in the language of their reader: how they are kept, and how a Turkish reader sees them."""
 
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from html import unescape
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -78,6 +80,15 @@ def test_what_is_no_wording_and_what_an_older_version_kept_stays_as_it_is(tmp_pa
     assert [told(detail, "tr") for detail in details] == details
 
 
+class Flushed(StringIO):
+    """An output that counts how often it is printed to."""
+
+    flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
 def test_the_feed_of_run_is_in_the_language_of_the_project_in_each_of_its_threads(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -90,6 +101,17 @@ def test_the_feed_of_run_is_in_the_language_of_the_project_in_each_of_its_thread
         thread.start()
         thread.join()
     assert f"bekliyor r quiet_hours: {IN_TURKISH}" in unstyle(capsys.readouterr().out)
+
+
+def test_the_feed_of_run_prints_lines_that_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = Flushed()
+    monkeypatch.setattr(sys, "stdout", printed)
+    feed = Feed(as_json=False)
+    for _ in range(50):
+        feed.planned(None, a_plan(HELD))
+    with feed:
+        pass
+    assert (printed.getvalue().count("quiet_hours"), printed.flushes) == (50, 1)
 
 
 RULE = """

@@ -31,10 +31,10 @@ def say(text: str = "") -> None:
 
 def say_json(value: Any) -> None:
     """Print one JSON document on a line."""
-    click.echo(_json(value).encode("utf-8", "backslashreplace"))
+    click.echo(in_json(value).encode("utf-8", "backslashreplace"))
 
 
-def _json(value: Any) -> str:
+def in_json(value: Any) -> str:
     """Return JSON without the characters that change the direction of text on a screen."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -51,7 +51,7 @@ def fail(problem: str, hint: str | None, code: int, *, as_json: bool) -> int:
     """Print an error on stderr and return the exit code; ``hint`` is what to do about it."""
     if as_json:
         problem, hint = redacted(problem), hint and redacted(hint)
-        click.echo(_json({"type": "error", "exit": code, "message": problem, "hint": hint}), err=True)
+        click.echo(in_json({"type": "error", "exit": code, "message": problem, "hint": hint}), err=True)
         return code
     click.echo(click.style(_("error:"), fg="red", bold=True) + f" {_shown(problem)}", err=True)
     if hint:

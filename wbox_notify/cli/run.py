@@ -7,12 +7,11 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Self
 
@@ -22,7 +21,7 @@ from wbox_notify import __version__
 from wbox_notify.cli import stop_on_signals
 from wbox_notify.cli.lines import coloured, decision, target, together
 from wbox_notify.cli.logs import log_to_stderr
-from wbox_notify.cli.output import clock, json_option, lasted, say, say_json, zone
+from wbox_notify.cli.output import clock, in_json, json_option, lasted, say, zone
 from wbox_notify.cli.project import open_project, print_problems, sound
 from wbox_notify.config.yaml.problems import Problem, errors
 from wbox_notify.daemon.daemon import Daemon
@@ -152,6 +151,7 @@ def _introduce(project: Project, daemon: Daemon) -> None:
 
 
 _MOST_UNREAD = 10_000
+_BREATH = 0.02  # seconds in which lines gather
 _LAST_WORDS = 1.0  # seconds, of the five in which the daemon ends
 _IN, _BACK = click.style("-->", fg="cyan"), click.style("<--", fg="green")
 
@@ -167,7 +167,7 @@ class Feed:
         self._as_json = as_json
         self._lang, self._zone = spoken.get(), zone.get()
         self._is_plain = not sys.stdout.isatty()
-        self._lines: Queue[Callable[[], None] | None] = Queue(_MOST_UNREAD)
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._printer = Thread(target=self._print, name="feed", daemon=True)
 
     def __enter__(self) -> Self:
@@ -175,8 +175,7 @@ class Feed:
         return self
 
     def __exit__(self, *_problem: object) -> None:
-        with suppress(Full):
-            self._lines.put(None, timeout=_LAST_WORDS)
+        self._lines.put(None)
         self._printer.join(_LAST_WORDS)
         if self._printer.is_alive():
             sys.stdout = None  # else Python would wait for it once more, and abort
@@ -190,7 +189,7 @@ class Feed:
         if self._as_json:
             decisions = [asdict(step) for step in plan.decisions]
             fields = {"at": iso(at), "event": plan.event_id, "type": kind, "decisions": decisions}
-            self._later(partial(say_json, fields))
+            self._later(in_json(fields))
             return
         steps = together(
             decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in plan.decisions
@@ -199,37 +198,55 @@ class Feed:
         if event:
             lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
         if lines:
-            self._later(partial(self._say, "\n".join(lines)))
+            self._later("\n".join(lines))
 
     def attempted(self, delivery: Delivery, answer: Answer, then: NextStep) -> None:
         """Print the outcome of an attempt and the next state of the delivery."""
         self._speak()
         if self._as_json:
-            self._later(partial(say_json, _attempt_fields(delivery, answer, then)))
+            self._later(in_json(_attempt_fields(delivery, answer, then)))
             return
         line = f"{clock(time.time())}  {_BACK} {delivery.id:>6}   "
         line += f"{target(delivery.message)}  {coloured(then.state)}  "
         line += f"{answer.status or '-'}  {lasted(answer.latency)}  {delivery.rule}"
         if answer.outcome is not Outcome.SENT:
             line += f"    {printable(told(answer.detail).to(spoken.get()))}"
-        self._later(partial(self._say, line))
+        self._later(line)
 
     def _speak(self) -> None:
         """Print in the language and the zone of the project: each thread begins with those of the machine."""
         spoken.set(self._lang)
         zone.set(self._zone)
 
-    def _later(self, line: Callable[[], None]) -> None:
-        with suppress(Full):
-            self._lines.put_nowait(line)
+    def _later(self, line: str) -> None:
+        if self._lines.qsize() < _MOST_UNREAD:
+            self._lines.put(line)
 
     def _print(self) -> None:
-        while line := self._lines.get():
+        is_over = False
+        while not is_over:
+            lines = self._gathered()
+            is_over = None in lines
             with suppress(OSError):
-                line()
+                self._say("\n".join(filter(None, lines)))
+
+    def _gathered(self) -> list[str | None]:
+        """Wait for a line; return it with those that come with it: each by itself would wake us once more."""
+        lines = [self._lines.get()]
+        if lines[0]:
+            time.sleep(_BREATH)
+        with suppress(Empty):
+            while True:
+                lines.append(self._lines.get_nowait())
+        return lines
 
     def _say(self, lines: str) -> None:
         """Print lines; click's own ``echo`` would find out each time whether they may be in colour."""
+        if not lines:
+            return
+        if self._as_json:
+            click.echo(lines.encode("utf-8", "backslashreplace"))
+            return
         try:
             print(click.unstyle(lines) if self._is_plain else lines, flush=True)  # noqa: T201 - it is output
         except UnicodeEncodeError:  # click knows what to do
