@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import apprise  # noqa: F401 - it logs while it is loaded, before any test is about that
 import pytest
 from fault_server import FaultServer, Visit, answer
 from hypothesis import assume, given
