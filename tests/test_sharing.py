@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from test_postgres import an_event, called, office, running, url
 from test_several_writers import at_once
@@ -95,6 +96,24 @@ def test_of_daemons_with_one_name_that_begin_at_once_one_stays(
     assert sum(at_once(stores, joins)) == 1
     for store in stores:
         store.close()
+
+
+def test_who_was_frozen_while_another_one_took_its_name_says_so_and_stays_aside(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(named(url, "one")) as frozen, closing(named(url, "one")) as other:
+        assert isinstance(frozen.leases, leases.SharedLeases)
+        frozen.leases._heart._delay = 1e6
+        with psycopg.connect(url, autocommit=True) as session:
+            late = frozen.leases.join()
+            session.execute("update daemon set until = 0 where id = %s", [late])
+        other.leases.join()
+        assert frozen.leases._beat() == leases._PATIENCE
+        assert "another machine named one uses the store" in caplog.text
+        assert frozen.leases.take(late, ["device:1"]) == {"device:1"}
+        assert other.leases.take(other.leases.join(), ["device:1"]) == {"device:1"}, "it holds nothing"
+        other.leases.close()
+        assert frozen.leases._beat() == leases._EVERY
 
 
 def test_a_daemon_waits_for_the_end_of_the_one_that_it_follows(url: str) -> None:

@@ -291,7 +291,7 @@ class SharedLeases:
             self.renew()
         except (BusyError, StrangerError) as error:
             log.error("%s", error.with_hint)  # noqa: TRY400 - no traceback reaches a user
-            return _AGAIN
+            return _PATIENCE
         except StoreError as error:
             log.debug("%s", error)  # whoever writes now tells it aloud
             return _AGAIN
