@@ -793,7 +793,7 @@ def test_the_commands_list_a_reminder_and_cancel_it_by_its_key(
     due = NOW // DAY * DAY + 9 * DAY
     code, text = command("list", "-n", "1")
     assert code == 0
-    assert f"waits    at {moment(due)}, for {moment(due + DAY)}  appointment  " in text
+    assert f"waits      at {moment(due)}, for {moment(due + DAY)}  appointment  " in text
     assert text.endswith(
         'today.csv (67 B)  ["A"]\n1 of 2: -n 2 shows all; or use --rule, --event, --state, --to\n'
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import pytest
 import requests
 from babel.messages.catalog import Catalog, Message
@@ -17,9 +18,11 @@ from texts import PACKAGE, as_po, paths, used
 from workplace import TEXT_RULE, Workplace, ended, until
 
 from wbox_notify.cli import main
+from wbox_notify.cli.lines import coloured, decision
+from wbox_notify.model.deliveries import State
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import outcome
-from wbox_notify.model.texts import Wording, language_of, translated, translation
+from wbox_notify.model.texts import Wording, language_of, spoken, translated, translation
 from wbox_notify.simulator import Simulator
 
 TEMPLATES = sorted(PACKAGE.rglob("*.html"))
@@ -158,6 +161,15 @@ def test_a_command_prints_no_words_but_those_that_are_translated(module: Path) -
     texts = [text for text in texts if not re.search(r"[/=]|^  (cp|echo) ", text)]
     words = [word for text in texts for word in re.findall("[A-Za-z]{3,}", text)]
     assert {*words} <= NAMES_AND_COMMANDS
+
+
+@pytest.mark.parametrize("lang", ["en", "tr"])
+def test_names_of_states_and_outcomes_take_as_much_room_as_the_longest(lang: str) -> None:
+    before = spoken.set(lang)
+    states = {len(click.unstyle(coloured(state))) for state in State}
+    decisions = [click.unstyle(decision("", each, "")) for each in ("passed", "stopped", "waits", "failed")]
+    spoken.reset(before)
+    assert (len(states), len({line.index(":") for line in decisions})) == (1, 1)
 
 
 @pytest.mark.parametrize("ended", Outcome)

@@ -81,7 +81,7 @@ def test_a_file_that_was_told_shows_each_step_of_each_rule(told: Workplace) -> N
 def test_a_turkish_reader_is_told_outcomes_and_states_in_turkish(told: Workplace) -> None:
     printed = told.run("why", str(told.drop / "A.pdf"), WBOX_LANG="tr").stdout
     lines = [line.strip() for line in printed.splitlines()]
-    assert any(line.startswith("durdu   if: ") for line in lines), printed
+    assert any(line.startswith("durdu     if: ") for line in lines), printed
     assert any("  gönderildi" in line for line in lines), printed
 
 

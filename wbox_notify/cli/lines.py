@@ -1,7 +1,7 @@
 """Events, decisions and deliveries as lines for a person."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 import click
@@ -14,17 +14,23 @@ from wbox_notify.model.shown import content
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, spoken, told
 
-_OUTCOMES = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
-_STATES = {State.SENT: "green", State.DEAD: "red"}
+_OUTCOME_COLOURS = {"passed": "green", "stopped": "yellow", "waits": "yellow", "failed": "red"}
+_STATE_COLOURS = {State.SENT: "green", State.DEAD: "red"}
 
 
-def _names() -> dict[str, str]:
-    """Return what outcomes and states are called; in English as `--state` and JSON call them."""
+def _outcomes() -> dict[str, str]:
+    """Return what outcomes of decisions are called; in English as JSON calls them."""
     return {
         "passed": _("passed"),
         "stopped": _("stopped"),
         "waits": _("waits"),
         "failed": _("failed"),
+    }
+
+
+def _states() -> dict[str, str]:
+    """Return what states are called; in English as `--state` and JSON call them."""
+    return {
         "queued": _("queued"),
         "sending": _("sending"),
         "sent": _("sent"),
@@ -54,13 +60,14 @@ def _parts() -> dict[str, str]:
 
 def named(state: State) -> str:
     """Return what a state is called, in the language of who reads."""
-    return _names()[state.value]
+    return _states()[state.value]
 
 
 def decision(step: str, outcome: str, detail: str) -> str:
     """Return one decision, its outcome in colour; ``step`` names the stage, and the rule before it."""
     detail = printable(told(detail, spoken.get()))
-    return f"{_styled(outcome, spoken.get(), _OUTCOMES.get(outcome))} {step}: {detail}"
+    shown = _in_column(outcome, _outcomes, spoken.get(), _OUTCOME_COLOURS.get(outcome))
+    return f"{shown} {step}: {detail}"
 
 
 def together(decisions: Iterable[str]) -> Iterator[str]:
@@ -92,13 +99,22 @@ def texts(message: Message | None) -> dict[str, str]:
 
 def coloured(state: State) -> str:
     """Return a state in its colour, in the language of who reads."""
-    return _styled(state.value, spoken.get(), _STATES.get(state, "yellow"))
+    return _in_column(state.value, _states, spoken.get(), _STATE_COLOURS.get(state, "yellow"))
+
+
+def waits() -> str:
+    """Return what stands in place of a state where something waits that is no delivery yet."""
+    return click.style(f"{_('waits'):<{_width(_states)}}", fg="yellow")
 
 
 @cache
-def _styled(name: str, _lang: str, colour: str | None) -> str:
-    """Return the name of an outcome or a state in its colour; the language is there for the cache."""
-    return click.style(f"{_names().get(name, name):<7}", fg=colour)
+def _in_column(name: str, names: Callable[[], dict[str, str]], _lang: str, colour: str | None) -> str:
+    """Return a name in its colour, as wide as the widest; the language is there for the cache."""
+    return click.style(f"{names().get(name, name):<{_width(names)}}", fg=colour)
+
+
+def _width(names: Callable[[], dict[str, str]]) -> int:
+    return max(map(len, names().values()))
 
 
 def delivery_line(delivery: Delivery, lang: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import coloured, named, target
+from wbox_notify.cli.lines import coloured, named, target, waits
 from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_queue, open_without_rules, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
@@ -129,7 +129,7 @@ def _reminders(past: Queries, state: str | None, chosen: Chosen) -> list[tuple[M
 def _reminder_line(memory: Memory, state: RemindState, event: Event | None) -> str:
     source = subject(event) if event else memory.event_id
     due = _("at {due}, for {at}", due=moment(memory.due or 0.0), at=moment(state.at))
-    parts = [f"{'-':>6}", moment(state.item.at), click.style(f"{_('waits'):<7}", fg="yellow"), due]
+    parts = [f"{'-':>6}", moment(state.item.at), waits(), due]
     return "  ".join([*parts, memory.rule, source, printable(memory.key)])
 
 
