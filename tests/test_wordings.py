@@ -100,7 +100,7 @@ def test_the_feed_of_run_is_in_the_language_of_the_project_in_each_of_its_thread
         thread = Thread(target=feed.planned, args=(None, a_plan(HELD)))
         thread.start()
         thread.join()
-    assert f"bekliyor r quiet_hours: {IN_TURKISH}" in unstyle(capsys.readouterr().out)
+    assert f"bekliyor  r quiet_hours: {IN_TURKISH}" in unstyle(capsys.readouterr().out)
 
 
 def test_the_feed_of_run_prints_lines_that_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
