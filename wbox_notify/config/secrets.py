@@ -22,6 +22,8 @@ from wbox_notify.model.redaction import learn
 from wbox_notify.model.texts import Wording, problem_of
 
 _MOST_BYTES = 64 * 1024
+_VARIABLE = "WBOX_SECRET_"
+"""What the name of a variable begins with that holds a secret, without an entry in the settings."""
 
 
 class SecretSpec(Strict):
@@ -54,6 +56,9 @@ class Secrets:
         self.problems: list[Problem] = []
         self._broken: set[str] = set()
         self._folder, self._environ = folder, environ
+        for name, value in environ.items():
+            if name.startswith(_VARIABLE):  # a command that reads no rules has to hide it too
+                learn(value)
 
     @property
     def names(self) -> frozenset[str]:
@@ -111,7 +116,7 @@ class Secrets:
         self.values[name] = value
 
     def _undeclared(self, name: str) -> str:
-        variable = f"WBOX_SECRET_{name.upper().replace('-', '_')}"
+        variable = f"{_VARIABLE}{name.upper().replace('-', '_')}"
         value = self._environ.get(variable) or self._credential(name)
         if value:
             return value
