@@ -14,7 +14,7 @@ from bench.load import Answers, Calls, call
 from bench.processes import cpu, cpu_of_all
 from bench.queued import fill
 from bench.rounds import FLOOR, Contender, Figures, Rounds, Row, Size, in_turn
-from bench.sink import Sink, sink
+from bench.sink import Arrivals, Sink, sink
 from databases import Postgres
 
 from wbox_notify.store import open_store
@@ -138,16 +138,21 @@ def _taken(size: Size, office: Office) -> Figures:
 def _called(size: Size, office: Office) -> Figures:
     before = office.cpu()
     answers = office.call(size.calls, size.waits)
-    arrivals = office.out.take(sum(one.accepted for one in answers), size.waits)
+    arrivals = office.out.take(sum(one.accepted for one in answers), size.waits, size.waits)
     began = min(at for one in answers for at in one.began.values())
-    number = len(arrivals.marks)
-    return {"per s": number / (arrivals[-1][0] - began), **office.spent(before, number)}
+    return _arrived(office, arrivals, began, before)
 
 
 def _drained(size: Size, office: Office) -> Figures:
     before = (sum(daemon.ready.cpu for daemon in office.daemons), office.cpu()[1])
     began = time.monotonic()
-    arrivals = office.out.take(size.queue, size.waits)
+    arrivals = office.out.take(size.queue, size.waits, size.waits)
+    return _arrived(office, arrivals, began, before)
+
+
+def _arrived(office: Office, arrivals: Arrivals, began: float, before: tuple[float, float]) -> Figures:
+    if not arrivals:
+        raise SystemExit("nothing arrived in time: this machine is too busy to measure")
     number = len(arrivals.marks)
     return {"per s": number / (arrivals[-1][0] - began), **office.spent(before, number)}
 
