@@ -81,6 +81,18 @@ def test_of_two_daemons_with_one_name_the_second_is_refused_with_the_way_out(
         assert second.leases.join()
 
 
+def test_a_daemon_that_was_killed_is_followed_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "_PATIENCE", 0.0)
+    with closing(named(url, "one")) as killed, closing(named(url, "one")) as second:
+        killed.leases.join()
+        with psycopg.connect(url, autocommit=True) as session:  # as if it had never left
+            session.execute("create table before as select * from daemon")
+            killed.leases.close()
+            session.execute("insert into daemon select * from before")
+        assert second.leases.join()
+        assert len(second.leases.living()) == 2
+
+
 def test_of_daemons_with_one_name_that_begin_at_once_one_stays(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

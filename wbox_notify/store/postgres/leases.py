@@ -21,7 +21,7 @@ from wbox_notify.store.database import Database, Row, Transaction
 from wbox_notify.store.integrity import BusyError
 from wbox_notify.store.leases import TERM, Daemon, LateError, StrangerError, Turn, lives
 from wbox_notify.store.postgres.dialect import Connection, Statements
-from wbox_notify.store.postgres.session import connect, explained
+from wbox_notify.store.postgres.session import BE_KNOWN, connect, explained
 from wbox_notify.store.rows import listed
 
 log = logging.getLogger(__name__)
@@ -50,9 +50,12 @@ _STRANGER = f"""
 select host from daemon d where {_LIVES} and link not in ('', :link) and :link <> '' order by since limit 1
 """
 # What a machine took in is known by its name. A command that sends has no key of links, and takes nothing in.
+# One that was killed has no session any more, though its row lives for some seconds.
+_SESSION = "wbox-notify lives "
 _NAMESAKE = f"""
 select 1 from daemon d
 where {_LIVES} and host = :host and link <> '' and :link <> '' and split_part(id, '.', 1) <> :run
+and exists (select 1 from pg_stat_activity where application_name = '{_SESSION}' || split_part(d.id, '.', 1))
 limit 1
 """
 _LIVING = f"select id, host, version, since from daemon d where {_LIVES} order by id"
@@ -277,6 +280,7 @@ class SharedLeases:
     def _connected(self) -> Connection:
         if self._session is None:
             self._session = connect(self._url)
+            Statements(self._session).execute(BE_KNOWN, {"name": f"{_SESSION}{self._run}"})
             # An answer that comes too late is as good as none, and the next question may have a better way.
             self._session.execute("set statement_timeout = 2000")
         return self._session

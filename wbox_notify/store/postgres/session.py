@@ -86,7 +86,7 @@ def connect(url: str) -> Connection:
     return connection
 
 
-_BE_KNOWN = "select set_config('application_name', :name, false)"
+BE_KNOWN = "select set_config('application_name', :name, false)"
 
 
 class WritingSession:
@@ -112,7 +112,7 @@ class WritingSession:
                 # The database may not know yet that it was cut, and what it did last has to be over.
                 tx.execute(_END_SESSION, self._last)
             self._last = tx.one(_SESSION)
-            tx.execute(_BE_KNOWN, {"name": self._name})
+            tx.execute(BE_KNOWN, {"name": self._name})
             tx.execute(_COMMIT_MEANS_DISK)
             tx.execute(_LONGEST_PAUSE)
         except BaseException:
