@@ -15,6 +15,7 @@ from rulebook import project, whole
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
+from wbox_notify.model.deliveries import Plan
 from wbox_notify.model.events import Event
 from wbox_notify.rules.project import Live
 from wbox_notify.store.leases import PLAN, LateError
@@ -169,6 +170,30 @@ def test_the_turn_goes_on_to_who_has_waited_longest_however_busy_one_is(
         turn = following.leases.begin(PLAN)
     assert turn
     assert turn.number == 4
+
+
+def test_who_queued_for_a_turn_and_has_nothing_left_to_plan_passes_it_on(
+    time: Time, thinker: Callable[[], Thinker]
+) -> None:
+    one, two = thinker(), thinker()
+    one.take_in("first", path="many")
+    one.plan()
+    for _ in range(3):
+        time.go(4.0)
+        one.look()
+        two.look()
+
+    def queue_up(plan: Plan) -> Plan:
+        assert two.planner.step() == 0, "the group is due for both of them"
+        return plan
+
+    one.planner._keep = queue_up
+    one.plan()
+    assert sent(one) == ["1 of a"]
+    two.plan()
+    one.take_in("second")
+    one.plan()
+    assert sent(one) == ["1 of a", "a"]
 
 
 def test_a_turn_whose_planning_fails_goes_to_the_next(thinker: Callable[[], Thinker]) -> None:

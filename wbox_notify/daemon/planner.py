@@ -90,12 +90,12 @@ class Planner(PeriodicThread):
 
     def _plan_in_turn(self) -> int:
         """Plan, where several daemons share the store, when none of the others does."""
-        self._is_kept_waiting = False
-        if not self._is_wanted():
+        # Who has queued for a turn gets it, also when there is nothing left to plan: others wait for it.
+        if not (self._is_wanted() or self._is_kept_waiting):
             return 0
         turn = self._store.leases.begin(PLAN)
+        self._is_kept_waiting = turn is None
         if turn is None:
-            self._is_kept_waiting = True
             return 0
         try:
             self._begin(turn)
