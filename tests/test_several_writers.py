@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from wbox_notify.model.deliveries import Hold, Plan, PlannedMessage, State, Waiting
 from wbox_notify.model.events import Event
+from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.messages import Text
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.pace import UNLIMITED
@@ -85,6 +86,27 @@ def test_an_event_that_several_put_at_once_is_new_for_exactly_one(
     assert sorted(new) == sorted({*new})
     assert {event.id for event in events} <= {*new}
     assert len(new) == many + 5 * len(stores)
+
+
+def test_daemons_that_see_the_same_files_in_different_orders_are_not_in_each_other_s_way(
+    postgres: Postgres,
+) -> None:
+    url = postgres.fresh()
+    stores = [open_store(url, host) for host in ("one", "two", "three")]
+    before = postgres.log.count("deadlock detected")
+    files = [
+        FileVersion(f"/drop/{n}", "/drop", device=1, inode=n, size=1, mtime_ns=n, ctime_ns=n)
+        for n in range(500)
+    ]
+
+    def see(store: Store) -> None:
+        mine = random.Random(id(store)).sample(files, len(files))
+        store.files.see(dict.fromkeys(mine, FileState.SEEN), 1.0).result()
+
+    at_once(stores, see)
+    for store in stores:
+        store.close()
+    assert postgres.log.count("deadlock detected") == before
 
 
 def test_who_reads_on_in_the_queue_while_several_write_it_misses_nothing(stores: list[Store]) -> None:

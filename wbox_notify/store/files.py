@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from posixpath import basename
 from typing import Any, TypeGuard
 
@@ -115,6 +116,8 @@ class Files:
 def see(tx: Transaction, versions: Mapping[FileVersion, FileState], now: float, host: str) -> None:
     """Keep versions, in the transaction of their events."""
     seen = [{**_facts(version), "fate": fate, "now": now, "host": host} for version, fate in versions.items()]
+    if host:  # others that see the same files would wait for these, and these for theirs
+        seen.sort(key=itemgetter("event_id"))
     tx.executemany(statements.SEE_FILE, seen)
 
 
