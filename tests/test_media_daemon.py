@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ import requests
 from workplace import Workplace, until
 
 import wbox_notify.simulator
-from wbox_notify.model.deliveries import State
+from wbox_notify.model.deliveries import Plan, PlannedMessage, State
+from wbox_notify.model.events import Event
+from wbox_notify.model.messages import Media
 from wbox_notify.simulator import Simulator
-from wbox_notify.store import open_history
+from wbox_notify.store import open_history, open_store
 
 PICTURE = Path(wbox_notify.simulator.__file__).with_name("pages") / "sample.png"
 PHONE = "+905551234567"
@@ -197,6 +201,21 @@ def test_a_static_folder_needs_no_daemon(
     assert sent.returncode == 0, sent.stderr
     assert fetched(wbox) == picture(PICTURE.read_bytes())
     assert wbox.messages()[0]["body"]["media_url"].startswith(url)
+
+
+def test_what_is_sent_by_hand_takes_a_picture_along_that_its_rule_could_not_have_copied_yet(
+    studio: Workplace, wbox: Simulator, web_server: tuple[Path, str]
+) -> None:
+    folder, url = web_server
+    studio.rule(f"version: 1\nmedia: {{static: {{folder: {folder}, url: {url}}}}}\n", "wbox-notify.yaml")
+    media = Media(phone=PHONE, file=str(drop(studio, "a.png")))
+    event = Event(id="photo", type="webhook", at=datetime.now(UTC), data={})
+    plan = Plan(event_id="photo", messages=(PlannedMessage(key="photo", rule="photo", message=media),))
+    store = open_store(f"sqlite:///{studio.folder}/data/wbox-notify.db")
+    store.put_message(event, plan, time.time()).result()
+    store.close()
+    assert studio.run("send", "text", PHONE, "hello").returncode == 0
+    assert fetched(wbox, -1) == picture(PICTURE.read_bytes())
 
 
 def test_tests_and_a_dry_run_show_the_file_and_touch_none(studio: Workplace, wbox: Simulator) -> None:

@@ -248,6 +248,7 @@ class OpenStore(NamedTuple):
 
     store: Store
     files: MediaFiles
+    live: Live
 
 
 @contextmanager
@@ -264,9 +265,10 @@ def open_queue(project: Project) -> Iterator[tuple[Queue, OpenStore | None]]:
     if store is None:
         yield Remote(settings.data_dir), None
         return
-    files = MediaFiles(Live(project), store.standings, serving=False, events=store.events_by_id)
+    live = Live(project)
+    files = MediaFiles(live, store.standings, serving=False, events=store.events_by_id)
     with closing(store), closing(files):
-        yield Control(store, keep=files.keep), OpenStore(store, files)
+        yield Control(store, keep=files.keep), OpenStore(store, files, live)
 
 
 def history(project: Project) -> Queries:

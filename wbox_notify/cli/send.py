@@ -13,7 +13,15 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import target
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import OpenStore, daemon_answers, history, open_queue, open_without_rules, usable
+from wbox_notify.cli.project import (
+    OpenStore,
+    daemon_answers,
+    history,
+    open_project,
+    open_queue,
+    open_without_rules,
+    usable,
+)
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import ALL, Dispatcher, connect
 from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
@@ -27,8 +35,8 @@ from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, spoken
 from wbox_notify.rules.lending import check_lending
-from wbox_notify.rules.project import Live, Project
-from wbox_notify.store import Queries
+from wbox_notify.rules.project import Project
+from wbox_notify.store import Chosen, Queries
 
 device_option = click.option("--device", type=int, help="The wbox device; else the first one.")
 wait_option = click.option(
@@ -129,7 +137,7 @@ def _send(
         # Critical: a person waits for it at a keyboard.
         ids = [queue.send(message, critical=True) for message in planned]
         if here is not None:
-            _send_here(project, here, planned)
+            _send_here(config, here, planned)
         past = here.store if here else history(project)
         return max(_report(past, number, **options) for number in ids)
 
@@ -169,16 +177,19 @@ def _check_served(project: Project, planned: list[WhatsAppMessage]) -> None:
         raise ConfigError("the daemon that would serve this file to wbox is not running", hint=hint)
 
 
-def _send_here(project: Project, here: OpenStore, planned: list[WhatsAppMessage]) -> None:
+def _send_here(config: Path | None, here: OpenStore, planned: list[WhatsAppMessage]) -> None:
     """Send the due messages of these phones, unless a daemon that shares the store does."""
     if here.store.leases.living():
         return
-    dispatcher = Dispatcher(here.store, Live(project), publish=here.files.publish)
+    phones = tuple(dict.fromkeys(message.phone for message in planned))
+    if here.store.queue_size(OPEN, Chosen(recipients=phones)) > len(planned):
+        here.live.project = open_project(config)  # what waits may be a file that only its rule may send
+    dispatcher = Dispatcher(here.store, here.live, publish=here.files.publish)
     dispatcher.mind_the_clock()
     dispatcher.recover()
-    with closing(connect(project)) as client:
+    with closing(connect(here.live.project)) as client:
         dispatcher.look_at_circuits(client, math.inf)
-        for phone in dict.fromkeys(message.phone for message in planned):
+        for phone in phones:
             while dispatcher.step(client, phone):
                 pass
     here.files.sweep(time.time())
