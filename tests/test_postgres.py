@@ -241,6 +241,13 @@ def cut(url: str) -> None:
         connection.execute(f"select pg_terminate_backend(pid, 5000) {ours}")
 
 
+def test_statements_are_not_compiled_which_would_take_longer_than_they_do(store: Store) -> None:
+    asked = "select current_setting('jit') as jit"
+    assert store._database.read(asked)[0]["jit"] == "off"
+    written = store._database.write(lambda tx: tx.execute(asked).fetchone()["jit"])
+    assert written.result() == "off"
+
+
 def test_cut_sessions_are_begun_again(url: str, store: Store) -> None:
     for name in "abc":
         store.put_events([an_event(name)], 1.0).result()

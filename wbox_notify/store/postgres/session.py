@@ -75,8 +75,9 @@ def _is_here(host: str) -> bool:
 
 
 # The statements are made for indices, and are joined as SQLite does it, whatever the planner thinks of the
-# number of rows: it may have thought so when there were few.
-SEEKS = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+# number of rows: it may have thought so when there were few. To compile them, as it would by what it
+# counts for that, takes a hundred times as long as to run them.
+SEEKS = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off"
 
 
 def connect(url: str) -> Connection:
