@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import page
 
 from wbox_notify.errors import ConfigError
-from wbox_notify.triggers.webhook.signatures import Call, Scheme, SignatureError, scheme
+from wbox_notify.triggers.webhook.presets import PRESETS
+from wbox_notify.triggers.webhook.signatures import _SCHEMES, Call, Scheme, SignatureError, scheme
 
 FILE = json.loads((Path(__file__).parent / "data" / "signature_vectors.json").read_text(encoding="utf-8"))
 VECTORS = {vector["id"]: vector for vector in FILE["vectors"] if vector["scheme"] != "twilio"}
@@ -403,3 +406,23 @@ def test_a_body_that_names_the_fields_of_the_pattern_is_signed_as_it_is(secret: 
     headers = [(b"webhook-id", b"{body}"), (b"webhook-timestamp", b"%d" % NOW)]
     made.verify(call([*headers, (b"webhook-signature", b"v1," + base64.b64encode(signed))], body), NOW)
     refused(made, call([*headers, (b"webhook-signature", b"v1," + mac)], body), NOW)
+
+
+@pytest.mark.parametrize("kind", _SCHEMES)
+def test_the_page_names_each_header_that_a_scheme_reads(kind: str) -> None:
+    read = {
+        name.decode()
+        for headers in _SCHEMES[kind].headers
+        for name in (headers.code, headers.timestamp, headers.id)
+        if name
+    }
+    scheme_rows = page("docs/webhooks").split("| scheme | header |")[1].splitlines()
+    cells = next(line for line in scheme_rows if line.startswith(f"| `{kind}` |")).split(" | ")
+    assert read <= set(re.findall("`([^`]+)`", cells[1].lower()))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_page_names_the_scheme_of_each_preset(preset: str) -> None:
+    preset_rows = page("docs/webhooks").split("| preset | scheme |")[1].splitlines()
+    cells = next(line for line in preset_rows if f"`{preset}`" in line).split(" | ")
+    assert cells[1].strip(" |") == f"`{PRESETS[preset].scheme}`"
