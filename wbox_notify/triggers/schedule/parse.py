@@ -27,7 +27,11 @@ _CLOCK = (
 )
 _CLOCKS = rf"{_CLOCK}(?:(?: ?, ?| and | ve ){_CLOCK})*"
 _CLAUSE = re.compile(rf"\s*(.*?)\s*(?:\b(?:at|saat)\s+)?({_CLOCKS})\s*(?:,|\band\b|\bve\b|$)")
-_TIMES_FIRST = re.compile(rf"(?:at |saat )?({_CLOCKS}) (?:on |(?=every |each |her |daily))(.+)")
+_TIMES_FIRST = re.compile(
+    rf"(?:at |saat )?({_CLOCKS}) (?:on |(?=every |each |her |daily|weekday|weekend|hafta ?(?:ici|sonu)))(.+)"
+)
+_TURKISH_HOUR = re.compile(r"\b(sabah|aksam|saat)(?: saat)? ([0-9]{1,2})((?:[:.][0-9]{2})?)(?![\w:.])")
+_HOURS_SAID = {"sabah": (range(4, 12), 0), "aksam": (range(4, 12), 12), "saat": (range(24), 0)}
 _TURKISH_ENDING = re.compile(r"(?<=[0-9a-z])'(?:s?[iu](?:nde)?|[dt][ae]|l[ae]ri)\b")
 _UNITS = {
     **dict.fromkeys(("hours", "hour", "hrs", "hr", "h", "saatte", "saat"), "h"),
@@ -132,6 +136,7 @@ def _written(phrase: str, text: str) -> str:
 def _read(words: str, text: str) -> list[Pattern]:
     if step := _interval(words):
         return [step]
+    words = _TURKISH_HOUR.sub(_hour, words)
     explained = re.fullmatch(r"([^()]+) \(.*\)", text)
     if explained and _CRON.fullmatch(explained[1]):
         # Only the explanation that this program gives is read, for it says nothing else than the fields.
@@ -163,6 +168,15 @@ def _interval(words: str) -> Every | None:
     if re.match("every [0-9]", words) and not re.search(f"week|{_CLOCK}", words):
         return parse_every(words.removeprefix("every "))
     return None
+
+
+def _hour(said: re.Match[str]) -> str:
+    """Return ``sabah 9``, ``aksam 6``, ``saat 14`` on the 24-hour clock; any other hour as it is."""
+    hours, later = _HOURS_SAID[said[1]]
+    hour = int(said[2])
+    if hour in hours:
+        return f"{hour + later}{said[3] or ':00'}"
+    return said[0]
 
 
 def _clauses(words: str, text: str) -> Iterator[Pattern]:
