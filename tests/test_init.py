@@ -154,7 +154,8 @@ def test_what_git_ignores_already_stays(new: Workplace, before: str) -> None:
     assert new.run("init").returncode == 0
     after = (new.folder / ".gitignore").read_text()
     assert after.startswith(before)
-    assert sorted(after.splitlines()) == sorted({*before.splitlines(), "/api-key", "/drop/", "/data/"})
+    ours = {"/api-key", "/drop/", "/data/", "/secrets/"}
+    assert sorted(after.splitlines()) == sorted({*before.splitlines(), *ours})
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(new: Workplace) -> None:

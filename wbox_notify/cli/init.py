@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 _KEY_FILE = "api-key"
 _TAKEN = (FILE, "rules", "templates", "schema", _KEY_FILE)
-_IGNORED = (f"/{_KEY_FILE}", "/drop/", "/data/")
+_IGNORED = (f"/{_KEY_FILE}", "/drop/", "/data/", "/secrets/")
 _SCHEMA = "# yaml-language-server: $schema=../schema/rules.json\n"
 _NOBODY = "12025550100"
 """A number that is kept free for examples, so that no stranger gets a message."""
@@ -198,7 +198,7 @@ def _write(folder: Path, files: Mapping[str, str], key: str) -> list[str]:
 
 
 def _ignore(path: Path) -> None:
-    """Keep the key and the data out of git; lines that are there already stay."""
+    """Keep the key, the secrets and the data out of git; lines that are there already stay."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     missing = [line for line in _IGNORED if line not in text.splitlines()]
     if text and not text.endswith("\n"):
