@@ -197,7 +197,8 @@ def test_the_script_of_paperless_tells_of_a_document_and_shows_its_secret_to_nob
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "name"), [("sh -c 'exit 7'", 7, "sh"), ("/bin/true # x", 0, "true")]
+    ("line", "code", "name"),
+    [("sh -c 'exit 7'", 7, "sh"), ("/bin/true # x", 0, "true"), ("A=1 B=* /bin/false", 1, "false")],
 )
 def test_the_shell_of_a_crontab_runs_its_jobs_as_sh_does_and_calls_each_by_its_program(
     tmp_path: Path, line: str, code: int, name: str

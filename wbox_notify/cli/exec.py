@@ -19,9 +19,10 @@ import click
 from wbox_notify.cli.output import fail
 from wbox_notify.cli.project import open_project, open_queue, usable
 from wbox_notify.cli.times import Duration
+from wbox_notify.config.stores import is_on_server
 from wbox_notify.engine.rehearsal import called
 from wbox_notify.errors import WboxError
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, _
 from wbox_notify.triggers.webhook.signatures import Call
 
 _NOT_FOUND, _NOT_EXECUTABLE, _BY_SIGNAL = 127, 126, 128
@@ -169,10 +170,22 @@ def _store(config: Path | None, path: str, facts: dict[str, Any]) -> None:
     for pause in _PAUSES:
         time.sleep(pause)
         try:
-            with open_queue(project) as (queue, _):
+            with open_queue(project) as (queue, unserved):
                 queue.accept(event)
         except WboxError as error:
             if not error.retry or pause == _PAUSES[-1]:
                 raise
         else:
+            if unserved and not is_on_server(project.settings.store):
+                _warn(project.settings.store)
             return
+
+
+def _warn(store: str) -> None:
+    """Say that no daemon reads what was stored: it may be another store than that of the service."""
+    text = _(
+        "wbox-notify: no daemon runs on {store}, so nothing is told of this job yet; "
+        "WBOX_DATA_DIR names the data folder of a daemon elsewhere",
+        store=store,
+    )
+    click.echo(text, err=True)
