@@ -160,6 +160,18 @@ def test_a_file_goes_where_its_messages_went(
         assert why.read_text() == "a, 905551112233: dead, no such number\n"
 
 
+def test_why_a_file_failed_is_told_in_the_language_of_the_project(
+    house: Callable[[str], House],
+) -> None:
+    one = house(RULE)
+    one.project = project(one.folder, {"wbox-notify.yaml": "version: 1\ndefaults: {lang: tr}\n"})
+    one.enter()
+    one.file()
+    one.through(State.DEAD)
+    why = one.drop / "failed" / "a.pdf.why.txt"
+    assert why.read_text().startswith("a, 905551112233: gönderilemedi, ")
+
+
 def test_no_file_goes_before_its_last_message(house: Callable[[str], House]) -> None:
     one = house('trigger: {file: {path: drop, done: done/}}\nto: ["+905551112233", "+905551112244"]')
     one.file()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from workplace import until
 
 from wbox_notify.errors import WboxError
+from wbox_notify.model.texts import problem_of
 from wbox_notify.simulator import Simulator
 
 TEXT = {"phone": "905555555555", "message": "Hello from API!"}
@@ -999,6 +1000,8 @@ def test_a_taken_port_is_a_clear_error(sim: Simulator) -> None:
     with pytest.raises(WboxError, match=f"cannot listen on 127.0.0.1, port {port}: ") as caught:
         Simulator(port=port).start()
     assert caught.value.hint
+    turkish = problem_of(caught.value).to("tr")
+    assert turkish == f"127.0.0.1 adresinde {port} portu dinlenemiyor: orayı başka bir program dinliyor"
 
 
 @pytest.mark.parametrize("wrong", [{"port": 99999}, {"host": "256.1.1.1"}])

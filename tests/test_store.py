@@ -1,5 +1,6 @@
 """The store: what is accepted stays, and each delivery goes one way."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -47,6 +48,7 @@ from wbox_notify.model.messages import Notice, Text
 from wbox_notify.model.outcomes import Answer, Outcome
 from wbox_notify.model.pace import UNLIMITED, Pace
 from wbox_notify.model.reasons import why
+from wbox_notify.model.texts import problem_of
 from wbox_notify.store import BusyError, SchemaError, Store, open_history, open_store
 from wbox_notify.store.migrations import MIGRATIONS, NOTE_VERSION
 from wbox_notify.store.rows import event_row
@@ -358,8 +360,9 @@ def test_names_that_are_not_unicode_and_odd_texts_come_back_as_they_were(store: 
 
 def test_S10_a_second_owner_of_a_file_is_refused_and_told_who_has_the_store(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/wbox-notify.db"
-    with closing(open_store(url)), pytest.raises(BusyError, match=r"in use by process \d+"):
+    with closing(open_store(url)), pytest.raises(BusyError, match=r"in use by process \d+") as refused:
         open_store(url)
+    assert re.search(r"deposunu \d+ numaralı süreç kullanıyor", problem_of(refused.value).to("tr"))
 
 
 def test_many_threads_share_commits_and_all_is_kept(store: Store) -> None:

@@ -33,7 +33,7 @@ from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import circuit, why
 from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording, _, spoken
+from wbox_notify.model.texts import Wording, _, problem_of, spoken
 from wbox_notify.rules.lending import check_lending
 from wbox_notify.rules.project import Project
 from wbox_notify.store import Chosen, Queries
@@ -156,7 +156,7 @@ def _start(project: Project, text: str) -> str:
     try:
         return Locale(project.settings.tz, project.settings.lang).iso(text)
     except ConfigError as error:
-        raise MessageError("start", str(error), hint=error.hint) from None
+        raise MessageError("start", problem_of(error), hint=error.hint) from None
 
 
 def _check_reach(project: Project, message: WhatsAppMessage) -> None:

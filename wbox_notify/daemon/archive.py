@@ -19,7 +19,7 @@ from wbox_notify.model.file_version import FileState, FileVersion
 from wbox_notify.model.log_subject import about
 from wbox_notify.model.loop import PeriodicThread
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, translated
 from wbox_notify.rules.project import Project
 from wbox_notify.rules.rule import Rule
 from wbox_notify.rules.triggers import FileTrigger, Target
@@ -137,8 +137,9 @@ class Archive(PeriodicThread):
         folder = folder_of(self._project, destination, destination.target, final.event)
         path = move(version, folder, self._announce)
         if destination.state is FileState.FAILED:
-            lines = [_failure(delivery, self._project.settings.lang) for delivery in final.failures]
-            lines = lines or ["the rule could not be followed; see `wbox-notify log`"]
+            lang = self._project.settings.lang
+            lines = [_failure(delivery, lang) for delivery in final.failures]
+            lines = lines or [Wording("the rule could not be followed; see `wbox-notify log`").to(lang)]
             text = "".join(f"{printable(line)}\n" for line in lines)
             write(version.root, f"{path}.why.txt", text, self._announce)
         if path == version.path:  # what is known of a file that lies there stays known
@@ -161,7 +162,7 @@ def _failure(delivery: Delivery, lang: str) -> str:
     """Return one line about a message that was not sent; one that could not be made has no recipient."""
     recipient = delivery.message.recipient if delivery.message else ""
     who = ", ".join(filter(None, (delivery.rule, recipient)))
-    return f"{who}: {delivery.state}, {reasons.why(delivery, lang)}"
+    return f"{who}: {translated(delivery.state.value, lang)}, {reasons.why(delivery, lang)}"
 
 
 class Destination(NamedTuple):

@@ -52,7 +52,11 @@ class Owner:
         except BlockingIOError:
             self._file.close()
             raise BusyError(
-                f"the store {path} is in use by process {words[0] if words else 'unknown'}",
+                Wording(
+                    "the store {path} is in use by process {process}",
+                    path=path,
+                    process=words[0] if words else "?",
+                ),
                 hint="one daemon for each store; stop the other one or set WBOX_DATA_DIR",
             ) from None
         self._write(*[_MADE] if _MADE in words else [])
@@ -76,7 +80,7 @@ class Owner:
             fcntl.flock(self._database, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(
-                f"the store {self._path} is in use by another process, under another name",
+                Wording("the store {path} is in use by another process, under another name", path=self._path),
                 hint="the file has two names (a hard link, or a link in its path): use one of them alone",
             ) from None
 
@@ -110,7 +114,11 @@ class Identity:
         """
         if system := remote(path):
             raise UnsoundError(
-                f"the store {path} would stand on a file system of the network ({system})",
+                Wording(
+                    "the store {path} would stand on a file system of the network ({system})",
+                    path=path,
+                    system=system,
+                ),
                 hint="what is written there can be lost; name a folder on a disk of this machine",
             )
         if owner.had_store and not (path.exists() and path.stat().st_size):

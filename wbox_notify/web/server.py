@@ -13,6 +13,7 @@ from typing import Any, cast
 import uvicorn
 
 from wbox_notify.errors import Exit, WboxError
+from wbox_notify.model.texts import Wording
 from wbox_notify.web.protocol import Connection
 
 _STOP_TIMEOUT = 5.0
@@ -31,7 +32,9 @@ class PortError(WboxError):
 
     def __init__(self, host: str, port: int, reason: str, *, taken: bool = False) -> None:
         super().__init__(
-            f"cannot listen on {host or '*'}, port {port}: {reason}",
+            Wording(
+                "cannot listen on {host}, port {port}: {reason}", host=host or "*", port=port, reason=reason
+            ),
             hint="choose another port; 0 takes a free one",
         )
         self.taken = taken
@@ -139,7 +142,7 @@ def _url(host: str, port: int) -> str:
 
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= _MAX_PORT:
-        raise PortError(host, port, "there is no such port")
+        raise PortError(host, port, Wording("there is no such port"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -147,7 +150,7 @@ def _listen(host: str, port: int) -> socket.socket:
         taken = error.errno == errno.EADDRINUSE
         reason = str(error.strerror).partition(" (while ")[0]
         if taken:
-            reason = "another program listens there"
+            reason = Wording("another program listens there")
         raise PortError(host, port, reason, taken=taken) from None
     # Each connection inherits this; without it the second part of an answer waits 40 ms for the client.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
