@@ -78,6 +78,10 @@ rules:
           - {at: 2026-11-23 07:00, missing: true}
         expect: []
         skipped: missing
+      - name: a call that comes in time is known to the rule at once
+        when: {webhook: {body: {}}}
+        expect: []
+        skipped: missing
       - name: a call before the window is too early
         when:
           - {at: "2026-11-23 06:44:59", webhook: {body: {}}}

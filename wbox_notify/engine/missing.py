@@ -58,6 +58,8 @@ def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
     run.remember("", SeenState(at=at, event=event.id))
     state = run.recall(MissingState, "")
     if state is None:
+        detail = Wording("it came at {at} UTC", at=f"{moment(at):%Y-%m-%d %H:%M}")
+        run.decide(MissingState.KIND, "stopped", detail)
         return
     run.forget(MissingState, "")
     detail = Wording("it came late, at {at} UTC", at=f"{event.at:%Y-%m-%d %H:%M}")
