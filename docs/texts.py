@@ -42,6 +42,7 @@ _CLICK = (
     "default: {default}",
     "env var: {var}",
     "Aborted!",
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
 )
 _PLACES = {
     "BodyError": (0,),
@@ -86,9 +87,9 @@ def used() -> Catalog:
     return catalog
 
 
-def _of_commands() -> Iterator[tuple[str, str, None]]:
+def _of_commands() -> Iterator[tuple[str, str | tuple[str, str], None]]:
     """Yield the help of the commands, and the words of click that go with it."""
-    found = [*_CLICK, *(line for _, line in COMMANDS.values()), *helps(group)]
+    found: list[str | tuple[str, str]] = [*_CLICK, *(line for _, line in COMMANDS.values()), *helps(group)]
     for name, (module, _) in COMMANDS.items():
         found += helps(getattr(importlib.import_module(f"wbox_notify.cli.{module}"), name))
     yield from (("cli", text, None) for text in found if text)

@@ -136,6 +136,11 @@ def test_send_takes_contacts_and_groups(place: Workplace, wbox: Simulator) -> No
     assert [message["body"]["phone"] for message in wbox.messages()] == ["905551234567", "905551234568"]
 
 
+def test_an_argument_too_many_is_refused_in_the_language_of_the_shell(place: Workplace) -> None:
+    ran = place.run("status", "a", "b", WBOX_LANG="tr")
+    assert (ran.returncode, "Fazladan argümanlar: a b" in ran.stderr) == (2, True)
+
+
 def test_a_start_that_is_no_time_is_refused_in_the_language_of_the_shell(place: Workplace) -> None:
     ran = place.run("send", "event", PHONE, "x", "--start", "yarın 14:00", WBOX_LANG="tr")
     assert "start: 'yarın 14:00' bir zaman değil" in ran.stderr
