@@ -1,8 +1,10 @@
 """Reloads: whatever is built anew, the old one goes, however often that happens."""
 
 import gc
+import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from workplace import running, settings_for, until
 from wbox_notify.daemon.daemon import Daemon
 from wbox_notify.rules.project import Project
 from wbox_notify.simulator import Simulator
+from wbox_notify.web.server import Server
 
 RULES = """
 version: 1
@@ -100,3 +103,21 @@ def test_S21_two_hundred_reloads_leave_no_file_open_and_no_thread_behind(
     wbox.wait_for(4)
     for name, measure in MEASURES.items():
         until(lambda name=name, measure=measure: measure() < before[name] + MOST_MORE)
+
+
+def test_a_reload_that_is_asked_for_while_the_daemon_starts_follows(
+    folder: Path, wbox: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = Server.start
+    asked: list[Future[requests.Response]] = []
+
+    def start(server: Server) -> None:
+        began(server)
+        card = json.loads((folder / "data" / "daemon.json").read_text())
+        token = {"Authorization": f"Bearer {card['token']}"}
+        asked.append(pool.submit(requests.post, f"{card['url']}/-/reload", headers=token, timeout=30))
+        wait(asked, 0.2)
+
+    monkeypatch.setattr(Server, "start", start)
+    with ThreadPoolExecutor(1) as pool, running(folder, settings_for(wbox, folder / "data")):
+        assert asked[0].result().json() == {"problems": []}

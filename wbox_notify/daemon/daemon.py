@@ -150,7 +150,11 @@ class Daemon:
         return f"{self.url}{self._door.link()}"
 
     def start(self) -> None:
-        """Begin with what is open, then take what comes."""
+        """Begin with what is open, then take what comes; a reload that is asked for meanwhile follows."""
+        with self._reloading:
+            self._start()
+
+    def _start(self) -> None:
         self._store.leases.join()
         self._write_endpoint()
         self._store.follow_others(self._wake)
