@@ -175,6 +175,7 @@ def test_no_message_is_made_for_readers_that_a_rule_does_not_have(tmp_path: Path
 
 MISTAKES = [
     ("for_each: file.json", "WBX215", (5, 15), "gives each item a name", "{row: file.json}"),
+    ("for_each: one in file.json", "WBX215", (5, 15), "gives each item a name", "{one: file.json}"),
     ("for_each: {a: file.json, b: file.json}", "WBX215", (5, 15), "one name and one list", None),
     ("for_each: {file: file.json}", "WBX318", (5, 16), "cannot be called `file`", "`row` or `item`"),
     ("for_each: {a-b: file.json}", "WBX318", (5, 16), "cannot be called `a-b`", None),

@@ -47,10 +47,11 @@ def _named_once(items: dict[str, str]) -> dict[str, str]:
 
 def _named(value: Any) -> Any:
     if isinstance(value, str):
+        name, _in, items = value.rpartition(" in ")
         raise invalid(
             "WBX215",
             "`for_each` gives each item a name",
-            Wording("write `for_each: {{row: {value}}}`", value=value),
+            Wording("write `for_each: {{{name}: {items}}}`", name=name or "row", items=items),
         )
     return value
 
