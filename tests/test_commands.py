@@ -593,6 +593,20 @@ def test_what_a_person_sends_goes_before_what_programs_sent(place: Workplace, wb
     assert [one["body"]["message"] for one in wbox.messages()] == ["from a person", "from a program"]
 
 
+def test_each_message_that_waits_for_its_device_says_why(place: Workplace, wbox: Simulator) -> None:
+    place.start("run")
+    until((place.folder / "data" / "daemon.json").exists)
+    wbox.unlink(1)
+    place.run("send", "text", "+905551234567", "first", "--wait", "20")
+    second = place.json("send", "text", "+905551234567", "second", "--wait", "0")["id"]
+    why = "the phone is not linked; scan the QR code again (wbox-notify pair)"
+    for words in (["queue", "list"], ["show", str(second)], ["why", str(second)]):
+        assert why in place.run(*words).stdout, words
+    assert place.json("show", str(second))["reason"] == why
+    assert [row["reason"] for row in place.json("queue", "list") if row["id"] == second] == [why]
+    assert why in place.run("log").stdout
+
+
 def test_nothing_that_a_command_prints_turns_writing_around(place: Workplace) -> None:
     ran = place.run("send", "text", "a\u202eb\u2066", "hi")
     as_json = place.run("send", "text", "a\u202eb\u2066", "hi", "--json")

@@ -1,15 +1,17 @@
 """Events, decisions and deliveries as lines for a person."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 import click
 
-from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.dispatch.lanes import ALL
+from wbox_notify.model.deliveries import OPEN, Circuit, Delivery, State
 from wbox_notify.model.messages import Message, Notice
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.phones import masked
-from wbox_notify.model.reasons import why
+from wbox_notify.model.reasons import circuit, why
 from wbox_notify.model.shown import content
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import _, spoken, told
@@ -117,10 +119,24 @@ def _width(names: Callable[[], dict[str, str]]) -> int:
     return max(map(len, names().values()))
 
 
-def delivery_line(delivery: Delivery, lang: str) -> str:
+def paused(circuits: Iterable[Circuit]) -> dict[str, Outcome]:
+    """Return why devices cannot send, by their names."""
+    return {opened.device: opened.reason for opened in circuits}
+
+
+def reason(delivery: Delivery, stopped: Mapping[str, Outcome], lang: str) -> str:
+    """Return why a delivery is not sent: for a reason of its own, or as its device cannot send."""
+    own = why(delivery, lang)
+    if own or delivery.state not in OPEN or isinstance(delivery.message, Notice):
+        return own
+    stop = stopped.get(ALL) or stopped.get(delivery.device)
+    return circuit(stop, lang) if stop else ""
+
+
+def delivery_line(delivery: Delivery, stopped: Mapping[str, Outcome], lang: str) -> str:
     """Return a delivery, with the reason where it was not sent."""
     line = f"{delivery.id:>6}  {target(delivery.message)}  {coloured(delivery.state)}  {delivery.rule}"
-    reason = why(delivery, lang)
-    if reason and delivery.state is not State.SENT:
-        line += f"  {printable(reason)}"
+    why_not = reason(delivery, stopped, lang)
+    if why_not and delivery.state is not State.SENT:
+        line += f"  {printable(why_not)}"
     return line

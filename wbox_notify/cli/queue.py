@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import coloured, named, target, waits
+from wbox_notify.cli.lines import coloured, named, paused, reason, target, waits
 from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
 from wbox_notify.cli.project import history, open_queue, open_without_rules, phones, usable
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
@@ -18,7 +18,7 @@ from wbox_notify.engine.state import RemindState
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK, Delivery, Memory, State
 from wbox_notify.model.events import Event
-from wbox_notify.model.reasons import why
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.shown import delivery_fields, iso, subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, plural, spoken
@@ -82,13 +82,16 @@ def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool
     total = past.queue_size(states, chosen) + len(reminders)
     reminders = reminders[:most]
     ids = [delivery.event_id for delivery in deliveries] + [memory.event_id for memory, _ in reminders]
-    events = past.events_by_id(ids)
+    events, stopped = past.events_by_id(ids), paused(past.circuits())
     past.close()
     if as_json:
-        fields = [_fields(delivery, events.get(delivery.event_id)) for delivery in deliveries]
+        fields = [_fields(delivery, events.get(delivery.event_id), stopped) for delivery in deliveries]
         say_json(fields + [_reminder_fields(memory, state) for memory, state in reminders])
     else:
-        lines = [_line(delivery, events.get(delivery.event_id), lang) for delivery in deliveries]
+        lines = [
+            _line(delivery, events.get(delivery.event_id), reason(delivery, stopped, lang))
+            for delivery in deliveries
+        ]
         lines += [_reminder_line(memory, state, events.get(memory.event_id)) for memory, state in reminders]
         _print(lines, total, filtered=bool(state) or any(chosen))
     return 0
@@ -147,17 +150,17 @@ def _reminder_fields(memory: Memory, state: RemindState) -> dict[str, Any]:
     }
 
 
-def _line(delivery: Delivery, event: Event | None, lang: str) -> str:
+def _line(delivery: Delivery, event: Event | None, why: str) -> str:
     parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
     source = subject(event) if event else delivery.event_id
     parts += [target(delivery.message), delivery.rule, source]
-    if reason := why(delivery, lang):
-        parts.append(printable(reason))
+    if why:
+        parts.append(printable(why))
     return "  ".join(parts)
 
 
-def _fields(delivery: Delivery, event: Event | None) -> dict[str, Any]:
-    fields = {**delivery_fields(delivery, "en"), "file": None}
+def _fields(delivery: Delivery, event: Event | None, stopped: Mapping[str, Outcome]) -> dict[str, Any]:
+    fields = {**delivery_fields(delivery, "en"), "reason": reason(delivery, stopped, "en"), "file": None}
     if event and event.type == "file":
         fields["file"] = event.data.get("path")
     return fields

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import target
+from wbox_notify.cli.lines import paused, reason, target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import (
     OpenStore,
@@ -23,14 +23,13 @@ from wbox_notify.cli.project import (
     usable,
 )
 from wbox_notify.config.values import plain
-from wbox_notify.dispatch import ALL, Dispatcher, connect
+from wbox_notify.dispatch import Dispatcher, connect
 from wbox_notify.errors import ConfigError, Exit, MessageError, WboxError
 from wbox_notify.model import messages
 from wbox_notify.model.addresses import check_public
 from wbox_notify.model.deliveries import OPEN, WAITING, Delivery, State
 from wbox_notify.model.messages import WhatsAppMessage
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.reasons import circuit, why
 from wbox_notify.model.shown import delivery_fields
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, problem_of, spoken
@@ -213,26 +212,17 @@ def _report(past: Queries, number: int, *, wait: float, as_json: bool) -> int:
     """Wait for a delivery, print its state, and return the exit code."""
     delivery = _finished(past, number, wait)
     waits = delivery.state in OPEN
-    circuits = {opened.device: opened.reason for opened in past.circuits()}
-    paused = circuits.get(ALL) or circuits.get(delivery.device)
-    reason = _reason(delivery, paused, "en" if as_json else spoken.get())
+    circuits = paused(past.circuits())
+    why = reason(delivery, circuits, "en" if as_json else spoken.get())
     if as_json:
-        say_json({**delivery_fields(delivery, "en"), "reason": reason})
+        say_json({**delivery_fields(delivery, "en"), "reason": why})
     else:
-        _print(delivery, reason, linked=Outcome.NOT_READY not in circuits.values())
+        _print(delivery, why, linked=Outcome.NOT_READY not in circuits.values())
     if waits and "unauthorized" in circuits.values():
         return Exit.KEY_REFUSED
     if waits:
         return Exit.NOT_YET
     return int(delivery.state is not State.SENT)
-
-
-def _reason(delivery: Delivery, paused: Outcome | None, lang: str) -> str:
-    """Return why a delivery is not sent: for a reason of its own, or as its device cannot send."""
-    reason = why(delivery, lang)
-    if delivery.state in OPEN and not reason and paused:
-        return circuit(paused, lang)
-    return reason
 
 
 def _print(delivery: Delivery, reason: str, *, linked: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete, stop_on_signals
-from wbox_notify.cli.lines import decision, delivery_line, named, together
+from wbox_notify.cli.lines import decision, delivery_line, named, paused, reason, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import (
     Remote,
@@ -215,13 +215,17 @@ def _last(events: list[Row]) -> int:
 
 
 def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool) -> None:
+    stopped = paused(past.circuits())
     for row in events:
         event, decisions = rows.event(row), past.decisions(row["id"])
         deliveries = past.deliveries_about(row["id"])
         if as_json:
             fields = event_fields(event, row["received"])
             fields["decisions"] = [decision_fields(step, "en") for step in decisions]
-            fields["deliveries"] = [delivery_fields(delivery, "en") for delivery in deliveries]
+            fields["deliveries"] = [
+                {**delivery_fields(delivery, "en"), "reason": reason(delivery, stopped, "en")}
+                for delivery in deliveries
+            ]
             say_json(fields)
             continue
         say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")
@@ -229,4 +233,4 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
         for line in together(steps):
             say(f"          {line}")
         for delivery in deliveries:
-            say(delivery_line(delivery, lang))
+            say(delivery_line(delivery, stopped, lang))

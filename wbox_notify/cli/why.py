@@ -1,22 +1,22 @@
 """``wbox-notify why``: the whole trail of events, from what set off a rule to what wbox answered."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import coloured, decision, target, texts, together
+from wbox_notify.cli.lines import coloured, decision, paused, reason, target, texts, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
 from wbox_notify.cli.project import history, open_project, phones
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.deliveries import Delivery, State
+from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import answer, kind, outcome
-from wbox_notify.model.reasons import why as reason_of
 from wbox_notify.model.shown import subject
 from wbox_notify.model.text import printable
 from wbox_notify.model.texts import Wording, _, spoken, translated
@@ -42,18 +42,19 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
     """Explain what became of WHAT, and why: each decision, delivery and attempt.
 
     WHAT is an event, the number of a delivery, a file, a rule, a contact or a phone number; without it, the
-    newest events are explained. Of a file that no rule takes it says why. Exits with 3 when nothing is known.
+    newest events are explained. Of a file that no rule takes it says why. Exits with 3 when nothing is known
+    in that time, and with 1 when nothing has that name.
     """
     project = open_project(config)
     past = history(project)
     events, misses = _about(project, past, what, **span)
-    trails = [past.trail(row) for row in events]
+    trails, stopped = [past.trail(row) for row in events], paused(past.circuits())
     past.close()
     lang = spoken.get()
     if as_json:
-        say_json({"events": [trail_fields(trail, "en") for trail in trails], "not_taken": misses})
+        say_json({"events": [_fields(trail, stopped) for trail in trails], "not_taken": misses})
     else:
-        _print(trails, misses, lang)
+        _print(trails, misses, stopped, lang)
     return 0 if trails or misses else Exit.NOTHING
 
 
@@ -65,21 +66,28 @@ def show(config: Path | None, number: int, as_json: bool) -> int:
     """Show the message with a NUMBER of `log` or `queue list`: its text, its event and all attempts."""
     project = open_project(config)
     past = history(project)
-    trail = past.trail(_of_delivery(past, number))
+    trail, stopped = past.trail(_of_delivery(past, number)), paused(past.circuits())
     past.close()
     deliveries = [delivery for delivery in trail.deliveries if delivery.id == number]
     only = trail._replace(decisions=(), deliveries=deliveries, waiting=())
     lang = spoken.get()
     if as_json:
-        say_json(trail_fields(only, "en")["deliveries"][0])
+        say_json(_fields(only, stopped)["deliveries"][0])
     else:
-        _print([only], [], lang)
+        _print([only], [], stopped, lang)
     return 0
 
 
-def _print(trails: Sequence[Trail], misses: Sequence[str], lang: str) -> None:
+def _fields(trail: Trail, stopped: Mapping[str, Outcome]) -> dict[str, Any]:
+    fields = trail_fields(trail, "en")
+    for shown, delivery in zip(fields["deliveries"], trail.deliveries, strict=True):
+        shown["reason"] = reason(delivery, stopped, "en")
+    return fields
+
+
+def _print(trails: Sequence[Trail], misses: Sequence[str], stopped: Mapping[str, Outcome], lang: str) -> None:
     for trail in trails:
-        for line in _lines(trail, lang):
+        for line in _lines(trail, stopped, lang):
             say(line)
     for miss in misses:
         say(miss)
@@ -137,7 +145,7 @@ def _misses(project: Project, path: str, *, exists: bool) -> Iterator[str]:
                 yield f"{rule.id}: {printable(reason)}"
 
 
-def _lines(trail: Trail, lang: str) -> Iterator[str]:
+def _lines(trail: Trail, stopped: Mapping[str, Outcome], lang: str) -> Iterator[str]:
     """Yield the trail of an event, each step below what it follows from."""
     event = trail.event
     yield f"{moment(trail.received)}  {event.type:<6} {subject(event)}  {click.style(event.id, dim=True)}"
@@ -147,7 +155,8 @@ def _lines(trail: Trail, lang: str) -> Iterator[str]:
         yield from _steps(trail, rule)
         for delivery in trail.deliveries:
             if delivery.rule == rule:
-                yield from _delivery_lines(delivery, trail.attempts[delivery.id], lang)
+                why_not = reason(delivery, stopped, lang)
+                yield from _delivery_lines(delivery, trail.attempts[delivery.id], why_not)
     if not rules:
         yield "  " + _("no rule was set off")
 
@@ -163,11 +172,10 @@ def _steps(trail: Trail, rule: str) -> Iterator[str]:
             yield "    " + _("{kind} goes on at {at}", kind=held, at=moment(memory.due or 0.0))
 
 
-def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], lang: str) -> Iterator[str]:
+def _delivery_lines(delivery: Delivery, attempts: Sequence[Row], why_not: str) -> Iterator[str]:
     line = f"    {delivery.id:>6}  {target(delivery.message)}  {coloured(delivery.state)}"
-    reason = reason_of(delivery, lang)
-    if reason and delivery.state is not State.SENT:
-        line += f"  {printable(reason)}"
+    if why_not and delivery.state is not State.SENT:
+        line += f"  {printable(why_not)}"
     yield line
     for name, text in texts(delivery.message).items():
         first, *rest = text.splitlines() or [""]
