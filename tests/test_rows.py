@@ -463,6 +463,16 @@ def test_a_retry_reads_a_row_of_a_file_that_was_put_away_where_it_lies_now(
     assert sorted(place.texts()) == ["order 1", "order 2"]
 
 
+def test_a_corrected_file_tells_only_the_rows_that_had_failed(place: Place) -> None:
+    wrong = "order,phone,status\n1,+905551112233,shipped\n2,nobody,shipped\n"
+    place.drop(wrong)
+    place.plan()
+    assert place.texts() == ["order 1"]
+    place.drop(wrong.replace("nobody", "+905551112244"))
+    place.plan()
+    assert place.texts() == ["order 1", "order 2"]
+
+
 def test_Q04_rows_that_are_not_there_any_more_stand_on_the_list_again(place: Place) -> None:
     place.drop(csv_of([("shipped", ",x"), ("shipped", ""), ("shipped", ",x")]))
     place.plan()
