@@ -607,6 +607,19 @@ def test_each_message_that_waits_for_its_device_says_why(place: Workplace, wbox:
     assert why in place.run("log").stdout
 
 
+def test_a_second_project_is_told_that_the_daemon_serves_the_first(place: Workplace, tmp_path: Path) -> None:
+    place.start("run")
+    until(place.card.exists)
+    other = tmp_path / "other"
+    (other / "rules").mkdir(parents=True)
+    (other / "rules" / "rule.yaml").write_text(TEXT_RULE)
+    (other / "drop").mkdir()
+    served = f"serves {place.folder}, not this project"
+    for words in (["status"], ["send", "text", PHONE, "x"], ["trigger", "new-file"], ["why"]):
+        assert served in place.run("-c", str(other), *words).stderr, words
+        assert served not in place.run(*words).stderr, words
+
+
 def test_nothing_that_a_command_prints_turns_writing_around(place: Workplace) -> None:
     ran = place.run("send", "text", "a\u202eb\u2066", "hi")
     as_json = place.run("send", "text", "a\u202eb\u2066", "hi", "--json")

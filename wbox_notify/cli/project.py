@@ -28,8 +28,8 @@ from wbox_notify.media import MediaFiles
 from wbox_notify.model.events import Event, event_fields
 from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.redaction import redacted
-from wbox_notify.model.text import did_you_mean
-from wbox_notify.model.texts import Wording, known, language_of, spoken
+from wbox_notify.model.text import did_you_mean, printable
+from wbox_notify.model.texts import Wording, _, known, language_of, spoken
 from wbox_notify.rules.folder import without_rules
 from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
@@ -60,9 +60,13 @@ def folder(config: Path | None) -> Path:
         site_config_path("wbox-notify"),
         Path("/etc/wbox-notify"),
     ):
-        if (usual / _SETTINGS).is_file() or (usual / "rules").is_dir():
+        if _has_project(usual):
             return usual
     return Path.cwd()
+
+
+def _has_project(place: Path) -> bool:
+    return (place / _SETTINGS).is_file() or (place / "rules").is_dir()
 
 
 def open_project(config: Path | None) -> Project:
@@ -161,6 +165,7 @@ class Remote:
             card = json.loads(private.read(data_dir / ENDPOINT))
             self._address = urlsplit(str(card["url"]))
             self._token = str(card["token"])
+            self.folder = Path(card.get("folder", ""))
         except private.ForeignError as error:
             raise UnreachableError(
                 Wording("{error}, so the address of the daemon is unknown", error=error),
@@ -241,6 +246,26 @@ def daemon_answers(data_dir: Path) -> bool:
         return Remote(data_dir).alive()
     except UnreachableError:
         return False
+
+
+def warn_of_another(project: Project) -> None:
+    """Say on stderr where the daemon on this data folder serves another project than this one."""
+    here = project.settings.folder
+    try:
+        daemon = Remote(project.settings.data_dir)
+    except UnreachableError:
+        return
+    if (
+        daemon.folder.is_absolute()
+        and _has_project(here)
+        and daemon.folder.resolve() != here.resolve()
+        and daemon.alive()
+    ):
+        text = _(
+            "the daemon that runs serves {folder}, not this project: give each its own WBOX_DATA_DIR",
+            folder=printable(str(daemon.folder)),
+        )
+        click.echo(text, err=True)
 
 
 class OpenStore(NamedTuple):

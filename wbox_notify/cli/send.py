@@ -21,6 +21,7 @@ from wbox_notify.cli.project import (
     open_queue,
     open_without_rules,
     usable,
+    warn_of_another,
 )
 from wbox_notify.config.values import plain
 from wbox_notify.dispatch import Dispatcher, connect
@@ -124,6 +125,7 @@ def _send(
     **options: Any,
 ) -> int:
     project = usable(open_without_rules(config))
+    warn_of_another(project)
     if device is None:
         device = project.settings.device_id
     if fields.get("start"):

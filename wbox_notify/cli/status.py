@@ -20,6 +20,7 @@ from wbox_notify.cli.project import (
     open_without_rules,
     phones,
     usable,
+    warn_of_another,
 )
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.yaml.problems import errors
@@ -55,6 +56,7 @@ def status(config: Path | None, as_json: bool) -> int:
     linked, 77 when the key is refused.
     """
     project = usable(open_project(config))
+    warn_of_another(project)
     running = daemon_answers(project.settings.data_dir)
     device, code = _device(project, running=running)
     queue, daemons = _stored(project)

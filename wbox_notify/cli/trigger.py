@@ -15,7 +15,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import decision
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rule, usable
+from wbox_notify.cli.project import open_project, open_queue, sound, unknown_rule, usable, warn_of_another
 from wbox_notify.clients.wbox import ENDPOINTS
 from wbox_notify.config.values import plain
 from wbox_notify.engine.rehearsal import called, due, rehearse
@@ -58,6 +58,7 @@ def trigger(
     the rule fails, 3 when it sends nothing.
     """
     project = usable(open_project(config))
+    warn_of_another(project)
     rule = project.rule(name)
     if rule is None:
         raise unknown_rule(sound(project), name)  # where a file has errors, those come first

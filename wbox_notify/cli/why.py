@@ -10,7 +10,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, decision, paused, reason, target, texts, together
 from wbox_notify.cli.output import json_option, lasted, moment, say, say_json
-from wbox_notify.cli.project import history, open_project, phones
+from wbox_notify.cli.project import history, open_project, phones, warn_of_another
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.config.values import plain
 from wbox_notify.errors import Exit, WboxError
@@ -46,6 +46,7 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
     in that time, and with 1 when nothing has that name.
     """
     project = open_project(config)
+    warn_of_another(project)
     past = history(project)
     events, misses = _about(project, past, what, **span)
     trails, stopped = [past.trail(row) for row in events], paused(past.circuits())

@@ -372,7 +372,12 @@ class Daemon:
 
     def _write_endpoint(self) -> None:
         """Write down where commands find this daemon, for its own user's eyes only."""
-        endpoint = {"pid": os.getpid(), "url": self.url, "token": self._token}
+        endpoint = {
+            "pid": os.getpid(),
+            "url": self.url,
+            "token": self._token,
+            "folder": str(self._live.project.settings.folder),
+        }
         _write(self._endpoint_file, json.dumps(endpoint).encode("utf-8"))
 
 
