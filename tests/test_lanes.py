@@ -283,6 +283,22 @@ def test_what_is_over_hides_nothing_behind_it() -> None:
     machine.teardown()
 
 
+def test_where_attempts_of_two_devices_end_together_a_doubtful_one_holds_up_no_other() -> None:
+    machine = LanesMachine()
+    machine.begin(pace=UNLIMITED)
+    for device in (None, 2):
+        machine.put(
+            device=device, kind="text", owner="r", phones=PHONES[:1] * 2, terms=SendOptions(), words=""
+        )
+    claimed = machine.turn_over([], 2)
+    machine.outbox._lanes.doubt_device("2")
+    then = NextStep(state=State.SENT, due=machine.now, tries=1, unknowns=0, reason="")
+    sent = Answer(outcome=Outcome.SENT, detail="")
+    again = machine.turn_over([Attempt(delivery, sent, then) for delivery in claimed], 2)
+    assert sorted(delivery.device for delivery in again) == ["", "2"]
+    machine.teardown()
+
+
 class Asked(frozenset[str]):
     """Devices that count how often one of them is looked at."""
 

@@ -109,6 +109,7 @@ class Outbox:
             if any(self._lanes.is_doubtful(attempt.delivery.device) for attempt in ended):
                 # What the store says of them is true only when their end is written.
                 self._write(ended, [], now, pace)
+                self._follow_ends(ended, now)
                 ended = ()
             claimed: list[Delivery] = []
             while not claimed:
@@ -241,6 +242,12 @@ class Outbox:
             self._lanes.end(waiting, None, now)
         if pace.has_turns:
             self._lanes.take_turns(waiting, claimed.turns, now)
+
+    def _follow_ends(self, ended: Sequence[Attempt], now: float) -> None:
+        """Let the lanes follow ends that are written; those of doubtful devices are read anew."""
+        for attempt in ended:
+            if not self._lanes.is_doubtful(attempt.delivery.device):
+                self._end(attempt, now)
 
     def _end(self, attempt: Attempt, now: float) -> None:
         delivery, _, then = attempt
