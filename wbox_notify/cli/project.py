@@ -18,7 +18,7 @@ from wbox_notify.cli import staying
 from wbox_notify.cli.output import zone
 from wbox_notify.config import private
 from wbox_notify.config.own import ENDPOINT
-from wbox_notify.config.settings import Settings
+from wbox_notify.config.settings import FILE, Settings, has_project
 from wbox_notify.config.stores import is_on_server
 from wbox_notify.config.values import plain
 from wbox_notify.config.yaml.problems import Problem, errors, render
@@ -34,8 +34,6 @@ from wbox_notify.rules.folder import without_rules
 from wbox_notify.rules.project import Live, Project
 from wbox_notify.store import BusyError, Queries, Store, open_history, open_store
 
-_SETTINGS = "wbox-notify.yaml"
-
 
 class UnreachableError(WboxError):
     """The daemon has the store open but does not answer."""
@@ -47,7 +45,7 @@ class UnreachableError(WboxError):
 def folder(config: Path | None) -> Path:
     """Return the project folder: the given one, else this one, else the user's, else the machine's."""
     if config is not None:
-        given = config.parent if config.name == _SETTINGS else config
+        given = config.parent if config.name == FILE else config
         if not given.is_dir():
             raise ConfigError(
                 Wording("{given} is not a folder", given=given),
@@ -60,13 +58,9 @@ def folder(config: Path | None) -> Path:
         site_config_path("wbox-notify"),
         Path("/etc/wbox-notify"),
     ):
-        if _has_project(usual):
+        if has_project(usual):
             return usual
     return Path.cwd()
-
-
-def _has_project(place: Path) -> bool:
-    return (place / _SETTINGS).is_file() or (place / "rules").is_dir()
 
 
 def open_project(config: Path | None) -> Project:
@@ -257,7 +251,7 @@ def warn_of_another(project: Project) -> None:
         return
     if (
         daemon.folder.is_absolute()
-        and _has_project(here)
+        and has_project(here)
         and daemon.folder.resolve() != here.resolve()
         and daemon.alive()
     ):

@@ -221,6 +221,11 @@ _SECTIONS = {
 }
 
 
+def has_project(folder: Path) -> bool:
+    """Return whether a folder looks like that of a project, right or wrong."""
+    return (folder / FILE).is_file() or (folder / "rules").is_dir()
+
+
 class _File(_Section):
     refused: ClassVar[Mapping[str, Refusal]] = {
         "pace": Refusal("WBX210", "unknown key `pace`", "it stands under `wbox:`"),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from wbox_notify.clients.apprise import Outlets
 from wbox_notify.clients.wbox import Client
-from wbox_notify.config.settings import FILE
+from wbox_notify.config.settings import has_project
 from wbox_notify.dispatch.circuits import FOR_ALL, Circuits
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.lanes import ALL
@@ -68,7 +68,7 @@ def connect(project: Project, deadline: float = 15.0) -> Client:
 
 def _where_to_put_a_key(project: Project) -> str:
     folder = project.settings.folder
-    if (folder / "rules").is_dir() or (folder / FILE).is_file():
+    if has_project(folder):
         return "set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml"
     return Wording(
         "there is no project in {folder}: go to the folder of yours, or name it by wbox-notify -c FOLDER;"

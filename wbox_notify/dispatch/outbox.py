@@ -113,8 +113,7 @@ class Outbox:
                 ended = ()
             claimed: list[Delivery] = []
             while not claimed:
-                for attempt in ended:
-                    self._end(attempt, now)
+                self._follow_ends(ended, now)
                 claims = self._claims(now, pace, chances, recipient)
                 if not ended and not claims:
                     break
@@ -244,7 +243,7 @@ class Outbox:
             self._lanes.take_turns(waiting, claimed.turns, now)
 
     def _follow_ends(self, ended: Sequence[Attempt], now: float) -> None:
-        """Let the lanes follow ends that are written; those of doubtful devices are read anew."""
+        """Let the lanes follow ends; those of doubtful devices are read anew."""
         for attempt in ended:
             if not self._lanes.is_doubtful(attempt.delivery.device):
                 self._end(attempt, now)
