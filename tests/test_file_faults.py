@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.processes import environment
 from rulebook import project, rule, rule_file
 from test_afterwards import SHM, House
 from test_file_trigger import BOUND, Clock, Inbox, drop, inbox, pdf, running, source_of, watch_of
@@ -436,7 +437,8 @@ def test_F01_a_hundred_thousand_files_at_once_are_each_taken_once(tmp_path: Path
 @pytest.mark.timeout(600)
 def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -> None:
     script = """
-        import os, pathlib, resource, sys
+        import os, pathlib, sys
+        from bench.processes import most_memory
         from wbox_notify.model.file_version import Past
         from wbox_notify.triggers.file.source import FileSource
         from wbox_notify.triggers.file.watch import Want, Watch
@@ -448,12 +450,13 @@ def test_F25_a_folder_with_very_many_files_takes_little_memory(tmp_path: Path) -
             count[0] += len(versions)
             return {version: Past((version,)) for version in versions}
         watch = Watch(pathlib.Path(sys.argv[1]), lambda path: True)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = most_memory()
         FileSource([watch], known=known, emit=lambda *_: None, report=print).sweep()
-        print(count[0], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+        print(count[0], round(most_memory() - before))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        env=environment(),
         capture_output=True,
         text=True,
         check=True,

@@ -95,3 +95,17 @@ def cpu_of_all(pid: int) -> float:
 def memory(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024
+
+
+def most_memory() -> float:
+    """Return the most resident memory that this process has had, in MiB, without that of who started it.
+
+    ``ru_maxrss`` begins with the memory of the process that it was forked from.
+    """
+    return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
+
+
+def forget_most_memory() -> float:
+    """Let ``most_memory`` count from now on; return what there is."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return most_memory()

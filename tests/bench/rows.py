@@ -1,16 +1,17 @@
 """How much memory and time a CSV takes, from the file to its deliveries, in a process of its own.
 
-``python tests/bench/rows.py 1000000`` prints one JSON line; every tenth row is a message.
+``PYTHONPATH=tests python -m bench.rows 1000000`` prints one JSON line; every tenth row is a message.
 """
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from bench.processes import most_memory
 
 from wbox_notify.daemon.planner import Planner
 from wbox_notify.model.events import Event
@@ -56,9 +57,8 @@ def measured(folder: Path, number: int) -> dict[str, float]:
     files.close()
     made = sum(store.counts().values())
     store.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = path.stat().st_size / 1e6
-    return {"rows": number, "file_mb": size, "deliveries": made, "seconds": seconds, "peak_mb": peak}
+    return {"rows": number, "file_mb": size, "deliveries": made, "seconds": seconds, "peak_mb": most_memory()}
 
 
 def a_csv(folder: Path, number: int) -> Path:
