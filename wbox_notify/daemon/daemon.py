@@ -24,6 +24,7 @@ from wbox_notify.daemon.adoption import Adoption
 from wbox_notify.daemon.file_intake import FileIntake, watches
 from wbox_notify.daemon.housekeeping import Housekeeping
 from wbox_notify.daemon.preview import UnwantedFiles
+from wbox_notify.daemon.rush import Rush
 from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.dispatch.devices import Devices
 from wbox_notify.dispatch.fallback import Fallback
@@ -84,7 +85,8 @@ class Daemon:
         self._environ = environ
         self._broken = broken
         self._problems = broken or project.problems
-        self._on_plan, self._on_attempt = on_plan, on_attempt
+        self._on_plan, self._on_attempt, self._on_turn = on_plan, on_attempt, on_turn
+        self._rush = Rush()
         dispatch.connect(project).close()
         self._store = open_store(settings.store, settings.host_name)
         self._token = secrets.token_urlsafe(24)
@@ -116,7 +118,7 @@ class Daemon:
             fallback=self._fallback,
             clock=self._clock,
             observer=self._attempted,
-            turned=partial(on_turn, "dispatch"),
+            turned=partial(self._turned, "dispatch"),
         )
         self._planner = planner.Planner(
             self._live,
@@ -127,7 +129,7 @@ class Daemon:
             keep=self._media.keep,
             clock=self._clock,
             observer=self._planned,
-            turned=partial(on_turn, "planner"),
+            turned=partial(self._turned, "planner"),
         )
         self._housekeeping = Housekeeping(
             self._store,
@@ -338,6 +340,7 @@ class Daemon:
         return self._live.project.hooks.get(path)
 
     def _accept_soon(self, events: Sequence[Event]) -> Future[list[bool]]:
+        self._rush.note(len(events))
         on_disk = self._store.put_events(events, self._clock())
         on_disk.add_done_callback(lambda _done: self._planner.wake())
         return on_disk
@@ -352,6 +355,10 @@ class Daemon:
     def _last(self, rule: str) -> Mark | None:
         mark = self._store.remembered(rule, _MARK, "")
         return Mark(**mark) if mark else None
+
+    def _turned(self, loop: str) -> None:
+        self._on_turn(loop)
+        self._rush.let_pass()
 
     def _planned(self, event: Event | None, plan: Plan) -> None:
         self._metrics.planned(event, plan)

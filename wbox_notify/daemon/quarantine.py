@@ -10,7 +10,8 @@ from wbox_notify.model.events import Event
 from wbox_notify.model.texts import Wording
 from wbox_notify.store import Store
 
-_MOST_AT_ONCE = 200
+_MOST_AT_ONCE = 100
+"""Calls that come while plans are written wait for all of them."""
 _MOST_STARTS = 2
 _TEXT_AT_ONCE = 1 << 20
 """Characters of JSON that are planned together: as values they take up to 25 times that room."""
