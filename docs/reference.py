@@ -22,7 +22,7 @@ _HEAD = """\
 
 All keys of the files in `rules/`. This page is generated from the program.
 
-* **Plain** values are literal: names, durations (`30s`, `15m`, `1h30m`, `2d`), times (`"18:00"`).
+* **Plain** values are literal: names, durations (`30s`, `10 dk`, `1h30m`, `2 days`), times (`"18:00"`).
 * **Expressions** have no braces: `if`, `for_each`, `dedupe`, `throttle.key`, `group.by`, `unless`, `id`.
 * **Templates** have `{{ … }}`: everything under `send`, and `to`.
 

@@ -61,6 +61,20 @@ FORMS = [
     ("her gün akşam saat 6:30'da", ["Mon 2026-11-23 18:30", "Tue 2026-11-24 18:30"]),
     ("her gün saat 14", ["Mon 2026-11-23 14:00", "Tue 2026-11-24 14:00"]),
     ("9:00 hafta içi", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("her gün akşam 18:00", ["Mon 2026-11-23 18:00", "Tue 2026-11-24 18:00"]),
+    ("her sabah 9", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("her gece 03:00", ["Mon 2026-11-23 03:00", "Tue 2026-11-24 03:00"]),
+    ("Cuma akşamı 18.30'da", ["Fri 2026-11-27 18:30", "Fri 2026-12-04 18:30"]),
+    ("öğleden sonra 3", ["Mon 2026-11-23 15:00", "Tue 2026-11-24 15:00"]),
+    ("öğlen 12", ["Mon 2026-11-23 12:00", "Tue 2026-11-24 12:00"]),
+    ("every evening at 6:30", ["Mon 2026-11-23 18:30", "Tue 2026-11-24 18:30"]),
+    ("hafta içi 9", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("hafta içi 9'da", ["Mon 2026-11-23 09:00", "Tue 2026-11-24 09:00"]),
+    ("weekdays at 17", ["Mon 2026-11-23 17:00", "Tue 2026-11-24 17:00"]),
+    ("Mon 9, Fri 17", ["Mon 2026-11-23 09:00", "Fri 2026-11-27 17:00"]),
+    ("her pazartesi ve cuma 9", ["Mon 2026-11-23 09:00", "Fri 2026-11-27 09:00"]),
+    ("ayın ilk pazartesi günü 10", ["Mon 2026-12-07 10:00", "Mon 2027-01-04 10:00"]),
+    ("ayın 15i 9:00", ["Tue 2026-12-15 09:00", "Fri 2027-01-15 09:00"]),
     ("9:00 weekends", ["Sat 2026-11-28 09:00", "Sun 2026-11-29 09:00"]),
     ("HAFTA SONU 10:00", ["Sat 2026-11-28 10:00", "Sun 2026-11-29 10:00"]),
     ("SALI, çarşamba 09:00", ["Tue 2026-11-24 09:00", "Wed 2026-11-25 09:00"]),
@@ -174,15 +188,53 @@ def test_a_form_is_due_when_it_says(written: object, times: list[str]) -> None:
     assert first(written, len(times)) == times
 
 
+PARTS_OF_THE_DAY = {
+    "sabah": range(4, 12),
+    "öğlen": range(11, 15),
+    "öğleden sonra": range(12, 19),
+    "akşam": range(16, 24),
+    "gece": range(20, 24),
+}
+
+
+@given(
+    days=st.sampled_from(["her gün", "hafta içi", "Pzt-Cum", "Salı", "pazartesi ve cuma", "Pazar günleri"]),
+    part=st.sampled_from(list(PARTS_OF_THE_DAY)),
+    minute=st.integers(0, 59),
+    data=st.data(),
+)
+def test_a_part_of_the_day_says_which_half_of_the_clock_is_meant(
+    days: str, part: str, minute: int, data: st.DataObject
+) -> None:
+    hour = data.draw(st.sampled_from(PARTS_OF_THE_DAY[part]))
+    said = data.draw(st.sampled_from([hour, (hour - 1) % 12 + 1]))
+    meant = parse_schedule(f"{days} {hour}:{minute:02}")
+    assert parse_schedule(f"{days} {part} {said}:{minute:02}") == meant
+
+
+@given(day=st.sampled_from(["Mon-Fri", "weekdays", "hafta sonu", "her gün", "Salı"]), hour=st.integers(0, 23))
+def test_a_lone_hour_after_days_counts_where_only_one_half_of_the_clock_can_be_meant(
+    day: str, hour: int
+) -> None:
+    if hour >= 9:
+        assert parse_schedule(f"{day} {hour}") == parse_schedule(f"{day} {hour:02}:00")
+    else:
+        with pytest.raises(ConfigError):
+            parse_schedule(f"{day} {hour}")
+
+
 MISTAKES: list[tuple[object, str, str]] = [
     ("* * * * * *", "six fields", "every: 10s"),
     ("0 9 * * 1 2 3", "is not a schedule", "Mon-Fri 09:00"),
     ("0 9 *", "is not a schedule", "@daily"),
     ("Mon-Fri", "is not a schedule", "Mon-Fri 09:00"),
-    ("hafta içi 9", "is not a schedule", "Mon-Fri 09:00"),
+    ("hafta içi 6", "is not a schedule", "`06:00` or `18:00`"),
     ("her gün akşam 3", "is not a schedule", "Mon-Fri 09:00"),
     ("her gün saat 24", "is not a schedule", "Mon-Fri 09:00"),
-    ("Monday 9", "is not a schedule", "Mon-Fri 09:00"),
+    ("Monday at 8", "is not a schedule", "`06:00` or `18:00`"),
+    ("Cuma gece 2", "is not a schedule", "Mon-Fri 09:00"),
+    ("akşam 14:00", "is not a day of the week", ""),
+    ("15 January 9", "is not a schedule", "Mon-Fri 09:00"),
     ("every Monday", "`every Monday` is not a schedule", "add the time: `every Monday 09:00`"),
     ("every other Monday", "is not a schedule", "add the time: `every other Monday 09:00`"),
     ("ayın 15'i", "is not a schedule", "add the time: `ayın 15'i 09:00`"),
@@ -200,7 +252,7 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("iş günlri 09:00", "`iş` is not a day of the week", ""),
     ("biweekly Monday 09:00", "`biweekly` is not a day of the week", "every other Monday"),
     ("every other day 09:00", "`day` is not a day of the week", "Mon,Wed,Fri"),
-    ("every 3 days", "is not a duration", "Mon,Wed,Fri"),
+    ("every 3 days", "another time of day after the clocks change", "Mon,Wed,Fri"),
     ("3 günde bir 09:00", "is not a day of the week", "Mon,Wed,Fri"),
     ("every 2 weeks", "is not a schedule", "Mon-Fri 09:00"),
     ("every year 09:00", "does not name a day", "every Monday"),

@@ -1,17 +1,21 @@
 """Durations, sizes and windows of time."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from wbox_notify.config.fields import DurationText
 from wbox_notify.config.values import parse_duration, parse_size
 from wbox_notify.errors import ConfigError
 from wbox_notify.triggers.schedule.windows import Window
 
 ISTANBUL, BERLIN = ZoneInfo("Europe/Istanbul"), ZoneInfo("Europe/Berlin")
+DURATION_SCHEMA = TypeAdapter(DurationText).json_schema()["pattern"]
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -58,6 +62,33 @@ def test_units_add_up(days: int, hours: int, minutes: int, seconds: int, thousan
     whole = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=thousandths)
     text = f"{days}d{hours}h{minutes}m{seconds}s{thousandths}ms"
     assert parse_duration(text) == pytest.approx(whole.total_seconds(), abs=1e-6)
+
+
+UNITS = {
+    "w": ["week", "weeks", "hafta"],
+    "d": ["day", "days", "gün", "gun"],
+    "h": ["hr", "hrs", "hour", "hours", "saat", "sa"],
+    "m": ["min", "mins", "minute", "minutes", "dakika", "dk"],
+    "s": ["sec", "secs", "second", "seconds", "saniye", "sn"],
+}
+
+
+@given(
+    words=st.fixed_dictionaries({}, optional={unit: st.sampled_from(words) for unit, words in UNITS.items()}),
+    count=st.integers(0, 99),
+    blank=st.sampled_from(["", " "]),
+)
+def test_a_unit_may_be_written_as_people_say_it(words: dict[str, str], count: int, blank: str) -> None:
+    assume(words)
+    short = "".join(f"{count}{unit}" for unit in UNITS if unit in words)
+    said = blank.join(f"{count}{blank}{words[unit]}" for unit in UNITS if unit in words)
+    assert parse_duration(said) == parse_duration(short)
+    assert re.search(DURATION_SCHEMA, said)
+
+
+@pytest.mark.parametrize("text", ["22.00-07.30", "10pm-7:30am", "10 pm - 7.30 am"])
+def test_a_window_may_have_dots_or_am_and_pm(text: str) -> None:
+    assert Window.parse(text) == Window.parse(NIGHT)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from wbox_notify.config.stores import is_on_server, on_server
-from wbox_notify.config.values import as_path, parse_duration, parse_size
+from wbox_notify.config.values import DURATION, as_path, parse_duration, parse_size
 from wbox_notify.config.yaml.validation import Context, as_list, invalid, not_empty, parse_value, parsed
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.addresses import host_of, is_in_the_clear
@@ -215,12 +215,10 @@ def _outlets(value: Any, info: ValidationInfo) -> Any:
 DurationText = Annotated[
     str,
     Field(
-        pattern="^ *"
-        + "".join(f"([0-9]{{1,9}} *{unit} *)?" for unit in ("w", "d", "h", "m", "s", "ms"))
-        + "$",
+        pattern=f"^ *{DURATION}$",
         min_length=2,
         title="a duration",
-        examples=["30s", "15m", "1h30m", "2d"],
+        examples=["30s", "15m", "1h30m", "2 days"],
     ),
 ]
 SizeText = (

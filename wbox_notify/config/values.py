@@ -13,7 +13,16 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
-_DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}) *{unit} *)?" for unit in _UNITS))
+_SAID = {
+    "w": "w|weeks?|hafta",
+    "d": "d|days?|gün|gun",
+    "h": "h|hrs?|hours?|saat|sa",
+    "m": "m|mins?|minutes?|dakika|dk",
+    "s": "s|secs?|seconds?|saniye|sn",
+    "ms": "ms",
+}
+DURATION = "".join(rf"(?:([0-9]{{1,9}}) *(?:{words}) *)?" for words in _SAID.values())
+"""The pattern of durations; it also fits an empty text."""
 _LONGEST = 3_660 * 86_400
 
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -21,14 +30,14 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGT]?)(?:I?B)?")
 
 
 def parse_duration(text: object) -> float:
-    """Return the seconds of a duration: ``1h30m``, ``90s``, ``2d``, ``500ms``; at most ten years.
+    """Return the seconds of a duration: ``1h30m``, ``90s``, ``2 days``, ``10 dk``; at most ten years.
 
     Raises:
         ConfigError: it is none.
     """
     match = None
     if isinstance(text, str) and text.strip():
-        match = _DURATION.fullmatch(text.strip())
+        match = re.fullmatch(DURATION, text.strip())
     if not match:
         hint = "write it like 90s, 15m, 1h30m, 2d or 500ms, the longest unit first"
         if re.fullmatch("[0-9]{1,9}", str(text)):

@@ -15,7 +15,7 @@ from wbox_notify.triggers.schedule.phrases import (
     split_start,
     weekday_field,
 )
-from wbox_notify.triggers.schedule.wallclock import parse_time, plain
+from wbox_notify.triggers.schedule.wallclock import WEEKDAY, parse_time, plain
 
 _FORMS = Wording(
     "write it like `Mon-Fri 09:00`, `1st 08:00`, `last weekday 17:00`, `@daily` or `0 9 * * 1-5`"
@@ -30,9 +30,32 @@ _CLAUSE = re.compile(rf"\s*(.*?)\s*(?:\b(?:at|saat)\s+)?({_CLOCKS})\s*(?:,|\band
 _TIMES_FIRST = re.compile(
     rf"(?:at |saat )?({_CLOCKS}) (?:on |(?=every |each |her |daily|weekday|weekend|hafta ?(?:ici|sonu)))(.+)"
 )
-_TURKISH_HOUR = re.compile(r"\b(sabah|aksam|saat)(?: saat)? ([0-9]{1,2})((?:[:.][0-9]{2})?)(?![\w:.])")
-_HOURS_SAID = {"sabah": (range(4, 12), 0), "aksam": (range(4, 12), 12), "saat": (range(24), 0)}
-_TURKISH_ENDING = re.compile(r"(?<=[0-9a-z])'(?:s?[iu](?:nde)?|[dt][ae]|l[ae]ri)\b")
+_MORNING = {hour: hour for hour in range(4, 12)}
+_NOON = {hour: (hour - 10) % 12 + 10 for hour in (11, 12, 13, 14, 1, 2)}
+_AFTERNOON = {hour: hour % 12 + 12 for hour in (*range(1, 7), *range(12, 19))}
+_EVENING = {hour: hour % 12 + 12 for hour in (*range(4, 12), *range(16, 24))}
+_NIGHT = {hour: hour % 12 + 12 for hour in (*range(8, 12), *range(20, 24))}
+_PARTS = {
+    **dict.fromkeys(("sabah", "sabahi", "sabahlari", "morning"), _MORNING),
+    **dict.fromkeys(("ogle", "oglen", "ogleyin"), _NOON),
+    **dict.fromkeys(("ogleden sonra", "afternoon"), _AFTERNOON),
+    **dict.fromkeys(("aksam", "aksami", "aksamlari", "evening"), _EVENING),
+    **dict.fromkeys(("gece", "geceleri", "night"), _NIGHT),
+}
+_HOURS_SAID = {
+    **_PARTS,
+    **{f"{each} {part}": hours for part, hours in _PARTS.items() for each in ("her", "every", "each")},
+    # The small hours of a named day would leave open whether they begin or follow it.
+    **dict.fromkeys(("her gece", "every night", "each night"), _NIGHT | {hour: hour for hour in range(6)}),
+    "saat": {hour: hour for hour in range(24)},
+}
+_HOUR_SAID = re.compile(
+    rf"\b({'|'.join(_HOURS_SAID)})(?: saat| at)? ([0-9]{{1,2}})((?:[:.][0-5][0-9])?)(?![\w:.])"
+)
+_HOUR_OF_DAYS = re.compile(
+    rf"\b({WEEKDAY}|gunu|gunleri) (?:at )?(9|1[0-9]|2[0-3])(?= ?(?:,|\band\b|\bve\b|$))"
+)
+_TURKISH_ENDING = re.compile(r"(?:(?<=[0-9])'?|(?<=[a-z])')(?:s?[iu](?:nde)?|[dt][ae]|l[ae]ri)\b")
 _UNITS = {
     **dict.fromkeys(("hours", "hour", "hrs", "hr", "h", "saatte", "saat"), "h"),
     **dict.fromkeys(("minutes", "minute", "mins", "min", "m", "dakikada", "dakika", "dk"), "m"),
@@ -85,6 +108,10 @@ _BETTER_HINTS = (
         re.compile("biweekly|fortnight"),
         Wording("write it like `every other Monday 09:00 from 2026-12-07`"),
     ),
+    (
+        re.compile(rf"\b(?:{WEEKDAY}) (?:at )?0?[0-8]$"),
+        Wording("write the hour with minutes, on the 24-hour clock: `06:00` or `18:00`"),
+    ),
     (re.compile("quarterly"), Wording("write cron: `0 9 1 1,4,7,10 *`")),
 )
 
@@ -136,7 +163,8 @@ def _written(phrase: str, text: str) -> str:
 def _read(words: str, text: str) -> list[Pattern]:
     if step := _interval(words):
         return [step]
-    words = _TURKISH_HOUR.sub(_hour, words)
+    words = _HOUR_SAID.sub(_hour, words)
+    words = _HOUR_OF_DAYS.sub(r"\1 \2:00", words)
     explained = re.fullmatch(r"([^()]+) \(.*\)", text)
     if explained and _CRON.fullmatch(explained[1]):
         # Only the explanation that this program gives is read, for it says nothing else than the fields.
@@ -172,11 +200,8 @@ def _interval(words: str) -> Every | None:
 
 def _hour(said: re.Match[str]) -> str:
     """Return ``sabah 9``, ``aksam 6``, ``saat 14`` on the 24-hour clock; any other hour as it is."""
-    hours, later = _HOURS_SAID[said[1]]
-    hour = int(said[2])
-    if hour in hours:
-        return f"{hour + later}{said[3] or ':00'}"
-    return said[0]
+    hour = _HOURS_SAID[said[1]].get(int(said[2]))
+    return said[0] if hour is None else f"{hour}{said[3] or ':00'}"
 
 
 def _clauses(words: str, text: str) -> Iterator[Pattern]:

@@ -110,6 +110,8 @@ _GROUPS = {
     **dict.fromkeys(("weekends", "weekend", "hafta sonu", "haftasonu"), frozenset({6, 7})),
     **dict.fromkeys(("daily", "every day", "each day", "her gun", "gunde bir"), WEEK),
 }
+WEEKDAY = "|".join([*_NUMBERS, *_GROUPS])
+"""The pattern of days of the week and groups of them, in plain words."""
 
 
 def _number(name: str) -> int:

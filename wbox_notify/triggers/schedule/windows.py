@@ -10,7 +10,8 @@ from wbox_notify.errors import ConfigError
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.schedule.wallclock import WEEK, moment, moments, parse_days, parse_time
 
-_WINDOW = re.compile(r"(.*?)\s*([0-9]{1,2}:[0-9]{2})\s*[-\u2013]\s*([0-9]{1,2}:[0-9]{2})")
+_CLOCK = r"([0-9]{1,2}(?:[:.][0-9]{2}(?: ?[ap]m)?| ?[ap]m))"
+_WINDOW = re.compile(rf"(.*?)\s*{_CLOCK}\s*[-\u2013]\s*{_CLOCK}")
 _LONGEST_TEXT = 200
 _FORM = Wording("write it like 22:00-07:30 or Mon-Fri 09:00-18:00; several windows are a list")
 _DAY = 24 * 60
@@ -100,7 +101,7 @@ def _span(text: str) -> Span:
         return Span(parse_days(text), 0, _DAY)
     days = parse_days(window[1]) if window[1] else WEEK
     start = parse_time(window[2])
-    end = _DAY if window[3] == "24:00" else parse_time(window[3])
+    end = _DAY if window[3] in {"24:00", "24.00"} else parse_time(window[3])
     if end < start:
         end += _DAY
     return Span(days, start, end)
