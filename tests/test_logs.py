@@ -15,7 +15,9 @@ from wbox_notify.cli.logs import log_to_stderr
 from wbox_notify.config.reading import read
 from wbox_notify.errors import ConfigError
 from wbox_notify.model.log_subject import about
+from wbox_notify.model.reasons import notice
 from wbox_notify.model.redaction import learn
+from wbox_notify.model.texts import Wording, spoken
 from wbox_notify.simulator import Simulator
 
 RULES = """
@@ -80,6 +82,32 @@ def test_text_names_the_same_at_the_end_of_a_line(capsys: pytest.CaptureFixture[
     first, second = capsys.readouterr().err.splitlines()
     assert first[8:] == "  WARNING  refused  (event=webhook:1 delivery=3)"
     assert second[8:] == "  WARNING  over"
+
+
+def test_text_tells_wordings_in_the_language_of_the_project_and_json_in_english(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given_up = notice("given up", rule="siparis", many=1, why=Wording("not sent in time"))
+    spoken.set("tr")
+    for form in ("text", "json"):
+        log_to_stderr(form)
+        logging.getLogger("a").warning("%s", given_up)
+    spoken.set("en")
+    text, in_json = capsys.readouterr().err.splitlines()
+    assert "siparis kuralının gönderilemeyen mesajları: 1 (zamanında gönderilemedi)" in text
+    assert "Messages of rule siparis that could not be sent: 1 (not sent in time)" in in_json
+
+
+def test_rules_that_were_read_anew_are_no_warning_and_are_seen_by_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WBOX_LOG_LEVEL")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "all.yaml").write_text(RULES)
+    log_to_stderr("text")
+    with Simulator() as wbox, running(tmp_path, settings_for(wbox, tmp_path / "data")) as daemon:
+        daemon.reload_and_log()
+    assert "INFO  reloaded 2 rules" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -80,6 +80,23 @@ def test_a_message_that_did_not_come_says_what_stopped_it(tmp_path: Path) -> Non
     assert complaint.endswith("(2026-01-05 09:00 is none of its times; the next is never)")
 
 
+def test_a_complaint_has_times_as_the_clocks_of_the_project_show_them(tmp_path: Path) -> None:
+    rule = rule_file(
+        f"{OFFICE}\ntests:\n  - name: x\n    when: {{at: 2026-11-23 09:00, schedule: true}}\n"
+        "    expect: [{at: 2026-11-23 10:00}, {at: 2026-11-24 09:00}]\n"
+        "    next_runs_from: 2026-11-23 09:00\n    next_runs: [2026-11-24 10:00]\n"
+    )
+    found = project(
+        tmp_path, {"rules/a.yaml": rule, "wbox-notify.yaml": "version: 1\ndefaults: {tz: Europe/Istanbul}\n"}
+    )
+    [result] = run_all(found, found.rules)
+    assert result.complaints[1:] == (
+        "  expected at 2026-11-23 10:00:00",
+        "message 2 did not come: at: 2026-11-24 09:00:00 (nothing stopped it)",
+        "next run: expected 2026-11-24 10:00, got 2026-11-24 09:00",
+    )
+
+
 def test_inputs_have_to_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
     test = "when: [{at: 2026-11-23 09:00, wait: 1h}, {at: 2026-11-23 09:30, schedule: true}]\nexpect: []"
     assert complaints(tmp_path, OFFICE, test) == (

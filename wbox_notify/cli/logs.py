@@ -13,7 +13,7 @@ from wbox_notify.model.log_subject import subject
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.shown import iso
 from wbox_notify.model.text import printable
-from wbox_notify.model.texts import Wording
+from wbox_notify.model.texts import Wording, spoken, told
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def log_to_stderr(form: str = "text") -> None:
     stream.setFormatter(_Json() if form == "json" else _Text())
     stream.addFilter(_Once())
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
+    if level == "warning":  # who has saved a rule waits to read that it was taken
+        logging.getLogger("wbox_notify.daemon").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_ended
 
@@ -66,18 +68,26 @@ class _Once(logging.Filter):
 
 
 class _Text(logging.Formatter):
-    """A record on one line for people, with what it is about at its end, and no traceback."""
+    """A record on one line for people, with what it is about at its end, and no traceback.
+
+    What is a wording is told in the language of the project, as it is in messages and commands.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._zone = zone.get()
+        self._zone, self._lang = zone.get(), spoken.get()
 
     def format(self, record: logging.LogRecord) -> str:
         zone.set(self._zone)  # each thread begins with that of the machine
         at = clock(record.created)
-        line = f"{at}  {record.levelname}  {record.getMessage()}"
+        line = f"{at}  {record.levelname}  {self._message(record)}"
         about = " ".join(f"{kind}={name}" for kind, name in subject().items())
         return printable(redacted(f"{line}  ({about})" if about else line))
+
+    def _message(self, record: logging.LogRecord) -> str:
+        if not record.args or not isinstance(record.args, tuple):
+            return record.getMessage()
+        return str(record.msg) % tuple(told(fact, self._lang) for fact in record.args)
 
 
 class _Json(logging.Formatter):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from wbox_notify.cli import complete
-from wbox_notify.cli.lines import paused, reason, target
+from wbox_notify.cli.lines import named, paused, reason, target
 from wbox_notify.cli.output import json_option, say, say_json
 from wbox_notify.cli.project import (
     OpenStore,
@@ -244,4 +244,4 @@ def _print(delivery: Delivery, reason: str, *, linked: bool) -> None:
         say("  " + _("help:") + f" {hint}")
     else:
         name = _("delivery {number}", number=delivery.id)
-        say(f"{delivery.state.value}: {printable(reason)} ({name})")
+        say(f"{named(delivery.state)}: {printable(reason)} ({name})")

@@ -220,7 +220,7 @@ class Daemon:
             message = problem.message.rstrip(".")
             log.error("%s: %s; keeping the previous version", place, message)
         if not broken:
-            log.warning("reloaded %d rules", len(self._live.project.rules))
+            log.info("reloaded %d rules", len(self._live.project.rules))
 
     def _follow_files(self) -> Sequence[Problem]:
         """Follow the files as far as they are right; return what is wrong in them."""

@@ -69,7 +69,7 @@ def connect(project: Project, deadline: float = 15.0) -> Client:
 def _where_to_put_a_key(project: Project) -> str:
     folder = project.settings.folder
     if has_project(folder):
-        return "set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml"
+        return Wording("set WBOX_API_KEY or WBOX_API_KEY_FILE, or wbox.api_key_file in wbox-notify.yaml")
     return Wording(
         "there is no project in {folder}: go to the folder of yours, or name it by wbox-notify -c FOLDER;"
         " without a project, set WBOX_API_KEY",

@@ -96,7 +96,7 @@ class Fallback:
         return Plan(event_id=delivery.event_id, messages=tuple(notices))
 
     def _give_up(self, group: GivenUp, now: float) -> bool:
-        rule, why = group.last.rule, reasons.why(group.last, self._lang)
+        rule, why = group.last.rule, reasons.why_wording(group.last)
         text = reasons.notice("given up", many=group.many, rule=rule, why=why)
         # What cannot be sent to the owner must not become another message to the owner.
         return self._say(f"given up:{rule}:{group.hour}", text, now, to_owner=rule != _OWN)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from wbox_notify.engine import group, told
-from wbox_notify.engine.item import Item, moment
+from wbox_notify.engine.item import Item
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import MissingState, SeenState
 from wbox_notify.model.events import Event
@@ -31,7 +31,7 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
     seen = run.recall(SeenState, "")
     by = datetime.fromisoformat(event.data["at"])
     if seen and seen.at >= by.timestamp() - trigger.window:
-        detail = Wording("it came at {at} UTC", at=f"{moment(seen.at):%Y-%m-%d %H:%M}")
+        detail = Wording("it came at {at}", at=run.clock(seen.at))
         run.decide(MissingState.KIND, "stopped", detail)
         return
     state = run.recall(MissingState, "")
@@ -46,7 +46,7 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
         run.remember("", state)
     item = _item(state, event.id)
     if state.told and told.is_heard(run, item):
-        detail = Wording("told already that it did not come by {by}", by=state.facts["by"])
+        detail = Wording("told already that it did not come by {by}", by=run.clock(item.at))
         run.decide(MissingState.KIND, "stopped", detail)
     else:
         yield item
@@ -58,11 +58,11 @@ def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
     run.remember("", SeenState(at=at, event=event.id))
     state = run.recall(MissingState, "")
     if state is None:
-        detail = Wording("it came at {at} UTC", at=f"{moment(at):%Y-%m-%d %H:%M}")
+        detail = Wording("it came at {at}", at=run.clock(at))
         run.decide(MissingState.KIND, "stopped", detail)
         return
     run.forget(MissingState, "")
-    detail = Wording("it came late, at {at} UTC", at=f"{event.at:%Y-%m-%d %H:%M}")
+    detail = Wording("it came late, at {at}", at=run.clock(event.at.timestamp()))
     run.decide(MissingState.KIND, "passed", detail)
     data = {"missing": {**state.facts, "last_seen": at, "resolved": True}}
     if event.type == "file":

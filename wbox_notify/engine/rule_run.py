@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from wbox_notify.engine.item import Item, context, key_of, short
+from wbox_notify.engine.item import Item, context, key_of, moment, short
 from wbox_notify.engine.state import Retry, State, state_of
 from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model import reasons
@@ -108,6 +108,10 @@ class RuleRun:
         self._overlay = overlay
         self._undo: list[dict[_Place, Change | None]] = []
         """What stood in ``changes`` before each work that is guarded now: a failure undoes its own alone."""
+
+    def clock(self, seconds: float) -> str:
+        """Return a time as the clocks of the project show it."""
+        return f"{moment(seconds).astimezone(self.project.settings.tz):%Y-%m-%d %H:%M}"
 
     @property
     def memories(self) -> tuple[Memory, ...]:

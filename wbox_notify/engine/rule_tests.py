@@ -235,8 +235,9 @@ def _differences(
 ) -> Iterator[str]:
     parts = dict(expected)
     when, to, via = parts.pop("at", None), parts.pop("to", None), parts.pop("via", None)
-    if when is not None and _local(when, store.project.settings.tz) != at.replace(microsecond=0):
-        yield Wording("expected at {when}", when=when)
+    zone = store.project.settings.tz
+    if when is not None and _local(when, zone) != at.replace(microsecond=0):
+        yield Wording("expected at {when}", when=_written(_local(when, zone).astimezone(zone)))
     if to is not None:
         phones = [contact.phone for contact in store.project.recipients(str(to), at)]
         if message.recipient not in phones:
@@ -300,7 +301,8 @@ def _runs(rule: Rule, test: RuleTest, zone: tzinfo) -> Iterator[str]:
     for expected in test.next_runs:
         due = _due_from(schedules, now + timedelta(microseconds=1))
         if due is None or due != _local(expected, zone):
-            yield Wording("next run: expected {expected}, got {due}", expected=expected, due=_said(due, zone))
+            said = _said(_local(expected, zone), zone)
+            yield Wording("next run: expected {expected}, got {due}", expected=said, due=_said(due, zone))
             return
         now = due
 
@@ -330,4 +332,8 @@ def _shown(store: ReplayStore, at: datetime, message: Message) -> str:
 
 
 def _plain(parts: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{name}: {value!r}" for name, value in (parts or {}).items())
+    return ", ".join(f"{name}: {_written(value)}" for name, value in (parts or {}).items())
+
+
+def _written(value: Any) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else repr(value)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from wbox_notify.engine import told
-from wbox_notify.engine.item import moment
 from wbox_notify.engine.rule_run import RuleRun
 from wbox_notify.engine.state import Notification, SilenceState
 from wbox_notify.model.texts import Wording
@@ -14,7 +13,7 @@ def begin(run: RuleRun, until: float) -> None:
     """Be silent until a time, in seconds since the epoch; a time that has been ends a silence."""
     if until > run.time:
         run.remember("", SilenceState(), until)
-        run.decide(SilenceState.KIND, "passed", Wording("silent until {until}", until=_clock(run, until)))
+        run.decide(SilenceState.KIND, "passed", Wording("silent until {until}", until=run.clock(until)))
     else:
         run.forget(SilenceState, "")
         run.decide(SilenceState.KIND, "passed", Wording("not silent any more"))
@@ -35,7 +34,3 @@ def is_on(run: RuleRun) -> bool:
         return False
     run.decide(SilenceState.KIND, "stopped", Wording("the rule is silent: wbox-notify silence"))
     return True
-
-
-def _clock(run: RuleRun, until: float) -> str:
-    return f"{moment(until).astimezone(run.project.settings.tz):%Y-%m-%d %H:%M}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wbox_notify.engine import escalate, told
-from wbox_notify.engine.item import Item, key_of, moment
+from wbox_notify.engine.item import Item, key_of
 from wbox_notify.engine.rule_run import RuleRun, values_of, with_values
 from wbox_notify.engine.state import StatusState
 from wbox_notify.model.texts import Wording
@@ -40,7 +40,7 @@ def follow(run: RuleRun, item: Item) -> Item | None:
     if before is None or _goes_on(run, item):
         run.decide(StatusState.KIND, "passed", with_values(how.firing, context))
         return item
-    detail = Wording("firing since {since} UTC, as before", since=f"{moment(state.since):%Y-%m-%d %H:%M}")
+    detail = Wording("firing since {since}, as before", since=run.clock(state.since))
     if item.is_resolved:
         detail = Wording("resolved before anybody was told of it")
     run.decide(StatusState.KIND, "stopped", detail)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from wbox_notify.model.deliveries import Delivery, Facts, Hold, LeftOut, State
 from wbox_notify.model.outcomes import Outcome
-from wbox_notify.model.texts import Wording, patterns, recognised, translation
+from wbox_notify.model.text import joined
+from wbox_notify.model.texts import Wording, patterns, recognised, worded
 
+_COLON = Wording("{some}: {last}")
 _UNKNOWN = Wording("may have been sent")
 _UNKNOWN_IN = Wording("may have been sent in delivery {delivery}")
 _HOLDS: Mapping[Hold, Wording] = {
@@ -96,16 +98,23 @@ _NOTICES: Mapping[str, Wording] = {
 
 def why(delivery: Delivery, lang: str = "en") -> str:
     """Return why a delivery is not sent, or not sent yet; empty where nothing is known."""
-    parts: list[str] = []
+    return why_wording(delivery).to(lang)
+
+
+def why_wording(delivery: Delivery) -> Wording:
+    """Return why a delivery is not sent, or not sent yet, for any language."""
+    parts: list[Wording] = []
     if delivery.state is State.EXPIRED:
-        parts.append(translation(lang).gettext("not sent in time"))
+        parts.append(Wording("not sent in time"))
     if delivery.state is State.UNKNOWN or (delivery.state is State.EXPIRED and delivery.unknowns):
-        parts.append(_UNKNOWN.to(lang))
+        parts.append(_UNKNOWN)
     if delivery.hold:
-        parts.append(hold(delivery.hold, delivery.facts).to(lang))
+        parts.append(hold(delivery.hold, delivery.facts))
     if delivery.left_out:
-        parts.append(left_out(delivery.left_out, delivery.facts).to(lang))
-    return ": ".join(filter(None, (*parts, answer(delivery.reason).to(lang))))
+        parts.append(left_out(delivery.left_out, delivery.facts))
+    if delivery.reason:
+        parts.append(answer(delivery.reason))
+    return worded(joined(parts or [Wording("")], _COLON))
 
 
 def answer(detail: str) -> Wording:
