@@ -365,3 +365,17 @@ def test_a_room_holds_what_is_beyond_the_first_part_of_each_body() -> None:
         assert (cancelled, one.evicted, one.grow(FREE_BYTES + 1)) == ([True], True, False)
         assert memory.held == 60
     assert memory.held == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("tr-TR,tr;q=0.9", "Bu kabul edilmedi"), ("", "This was not")]
+)
+def test_who_sends_a_form_is_refused_by_a_page_in_their_language(
+    door: Doorway, language: str, title: str
+) -> None:
+    headers = {"Accept": "text/html,*/*", "Accept-Language": language, "Content-Encoding": "gzip"}
+    answer = requests.post(f"{door.url}/hook/open", data=b"x", headers=headers, timeout=20)
+    assert answer.status_code == 415
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert title in answer.text
+    assert "Content-Encoding" in answer.text

@@ -13,6 +13,7 @@ from wbox_notify.cli.project import history, open_project
 from wbox_notify.errors import WboxError
 from wbox_notify.model.deliveries import OPEN, STUCK
 from wbox_notify.model.shown import subject
+from wbox_notify.model.texts import spoken
 from wbox_notify.rules.project import Project
 from wbox_notify.store import rows
 
@@ -51,7 +52,7 @@ def _people(project: Project) -> Iterator[Offer]:
 def _events(project: Project) -> Iterator[Offer]:
     with closing(history(project)) as past:
         for row in reversed(past.events(most=_MOST)):
-            yield row["id"], f"{moment(row['received'])} {subject(rows.event(row))}"
+            yield row["id"], f"{moment(row['received'])} {subject(rows.event(row), spoken.get())}"
 
 
 def _unsent(project: Project) -> Iterator[Offer]:

@@ -130,7 +130,7 @@ def _reminders(past: Queries, state: str | None, chosen: Chosen) -> list[tuple[M
 
 
 def _reminder_line(memory: Memory, state: RemindState, event: Event | None) -> str:
-    source = subject(event) if event else memory.event_id
+    source = subject(event, spoken.get()) if event else memory.event_id
     due = _("at {due}, for {at}", due=moment(memory.due or 0.0), at=moment(state.at))
     parts = [f"{'-':>6}", moment(state.item.at), waits(), due]
     return "  ".join([*parts, memory.rule, source, printable(memory.key)])
@@ -152,7 +152,7 @@ def _reminder_fields(memory: Memory, state: RemindState) -> dict[str, Any]:
 
 def _line(delivery: Delivery, event: Event | None, why: str) -> str:
     parts = [f"{delivery.id:>6}", moment(delivery.created), coloured(delivery.state)]
-    source = subject(event) if event else delivery.event_id
+    source = subject(event, spoken.get()) if event else delivery.event_id
     parts += [target(delivery.message), delivery.rule, source]
     if why:
         parts.append(printable(why))

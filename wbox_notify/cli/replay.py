@@ -14,7 +14,7 @@ from wbox_notify.dispatch.queue import REPLAYED, once_more
 from wbox_notify.errors import Exit, WboxError
 from wbox_notify.model.events import Event
 from wbox_notify.model.shown import subject
-from wbox_notify.model.texts import Wording, _, plural
+from wbox_notify.model.texts import Wording, _, plural, spoken
 from wbox_notify.store import Queries, rows
 from wbox_notify.store.database import Row
 
@@ -78,7 +78,7 @@ def _print(events: Sequence[Event], done: int) -> None:
         return
     for event in events:
         at, name = moment(event.at.timestamp()), click.style(event.id, dim=True)
-        say(f"{at}  {event.type:<8} {subject(event)}  {name}")
+        say(f"{at}  {event.type:<8} {subject(event, spoken.get())}  {name}")
     number = plural("{number} event", "{number} events", done)
     say(_("{events}: wbox-notify log shows what becomes of them", events=number))
 

@@ -196,7 +196,7 @@ class Feed:
         )
         lines = [f"{clock(at)}      {step}" for step in steps]
         if event:
-            lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event)}")
+            lines.insert(0, f"{clock(at)}  {_IN} {event.type:<8} {subject(event, spoken.get())}")
         if lines:
             self._later("\n".join(lines))
 

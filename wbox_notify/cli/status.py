@@ -230,7 +230,7 @@ def _print_events(past: Queries, events: list[Row], lang: str, *, as_json: bool)
             ]
             say_json(fields)
             continue
-        say(f"{moment(row['received'])}  {event.type:<6} {subject(event)}")
+        say(f"{moment(row['received'])}  {event.type:<6} {subject(event, spoken.get())}")
         steps = (decision(f"{step.rule} {step.stage}", step.outcome, step.detail) for step in decisions)
         for line in together(steps):
             say(f"          {line}")

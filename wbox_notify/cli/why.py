@@ -149,7 +149,8 @@ def _misses(project: Project, path: str, *, exists: bool) -> Iterator[str]:
 def _lines(trail: Trail, stopped: Mapping[str, Outcome], lang: str) -> Iterator[str]:
     """Yield the trail of an event, each step below what it follows from."""
     event = trail.event
-    yield f"{moment(trail.received)}  {event.type:<6} {subject(event)}  {click.style(event.id, dim=True)}"
+    name = click.style(event.id, dim=True)
+    yield f"{moment(trail.received)}  {event.type:<6} {subject(event, lang)}  {name}"
     rules = [step.rule for step in trail.decisions] + [delivery.rule for delivery in trail.deliveries]
     for rule in dict.fromkeys(rules):
         yield f"  {rule}"

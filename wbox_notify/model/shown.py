@@ -9,7 +9,9 @@ from wbox_notify.model.messages import Message, dump
 from wbox_notify.model.reasons import why
 from wbox_notify.model.redaction import redacted
 from wbox_notify.model.text import printable
+from wbox_notify.model.texts import Wording, patterns, recognised
 
+_CALLS = patterns(Wording("{path} from {address}"))
 _ADDRESS = {"kind", "phone", "device_id", "outlet"}
 
 
@@ -18,7 +20,7 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat()
 
 
-def subject(event: Event) -> str:
+def subject(event: Event, lang: str = "en") -> str:
     """Return what an event is about, such as the file's path and size."""
     match event.type:
         case "file":
@@ -26,7 +28,7 @@ def subject(event: Event) -> str:
         case "webhook":
             return f"/hook/{printable(event.data['path'])}"
         case "refused":
-            return printable(str(event.data["call"]))
+            return printable(recognised(str(event.data["call"]), _CALLS).to(lang))
         case "send":
             return printable(str(event.data["kind"]))
         case "alarm":

@@ -165,9 +165,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ClientDisconnect):
         return "the sender closed the connection before the whole body had arrived"
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return f"{error.detail}; `limits.body` in the settings sets the limit"
+        return Wording("{problem}; `limits.body` in the settings sets the limit", problem=error.detail)
     cause = error.__cause__ or error
-    return problem_of(cause) if isinstance(cause, WboxError) else str(getattr(cause, "detail", cause))
+    return problem_of(cause) if isinstance(cause, WboxError) else getattr(cause, "detail", str(cause))
 
 
 def _call(request: Request) -> str:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 
 from wbox_notify.errors import StoreError
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording
 
 Accept = Callable[[Sequence[Event]], Future[list[bool]]]
 """Stores events: once the future is done they are on disk; False marks one that was known before."""
@@ -29,7 +30,7 @@ WHOLE = "wbox_notify.whole"
 STORE_TIMEOUT = 10.0
 """Seconds for which a caller waits for the store."""
 
-NOT_STORED = "the event could not be stored; try again"
+NOT_STORED = Wording("the event could not be stored; try again")
 """What any caller may read."""
 
 UNSTORED = (StoreError, TimeoutError, asyncio.CancelledError)
@@ -141,7 +142,9 @@ async def read_shared(
     except TimeoutError:
         if reservation.evicted:
             raise _no_memory() from None
-        raise HTTPException(408, f"the body took longer than {limits.seconds:g} s") from None
+        raise HTTPException(
+            408, Wording("the body took longer than {seconds:g} s", seconds=limits.seconds)
+        ) from None
     finally:
         reservation.cancel_read = None
 
@@ -164,17 +167,20 @@ async def _read(scope: Scope, receive: Receive, limit: int, reservation: Reserva
             body += part
         is_complete = not message.get("more_body", False)
     if announced not in {None, size}:
-        raise HTTPException(400, f"the body has {size} bytes and not the {announced} announced")
+        problem = Wording(
+            "the body has {size} bytes and not the {announced} announced", size=size, announced=announced
+        )
+        raise HTTPException(400, problem)
     return bytes(body)
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise HTTPException(413, f"the body is larger than {limit // 1024} KiB")
+        raise HTTPException(413, Wording("the body is larger than {limit} KiB", limit=limit // 1024))
 
 
 def _no_memory() -> HTTPException:
-    return HTTPException(503, "there are too many large bodies at once", RETRY_SOON)
+    return HTTPException(503, Wording("there are too many large bodies at once"), RETRY_SOON)
 
 
 async def commit(accept: Accept, events: Sequence[Event]) -> list[bool]:

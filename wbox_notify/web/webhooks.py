@@ -7,24 +7,27 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from jinja2 import Template
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from wbox_notify.errors import StoreError, WboxError
 from wbox_notify.model.events import Event
+from wbox_notify.model.texts import Wording, problem_of
 from wbox_notify.triggers.webhook.bodies import KindError
 from wbox_notify.triggers.webhook.hooks import Hook, verified
 from wbox_notify.triggers.webhook.presets import is_ping
 from wbox_notify.triggers.webhook.signatures import Call, SignatureError
-from wbox_notify.web.browsers import PageHosts, is_from_other_site
+from wbox_notify.web.browsers import PageHosts, is_from_other_site, page_templates, wanted_language
 from wbox_notify.web.refusals import REFUSED, Refusals
 from wbox_notify.web.requests import (
     NOT_STORED,
@@ -38,6 +41,7 @@ from wbox_notify.web.requests import (
     reason,
 )
 
+_PAGES = Path(__file__).with_name("pages")
 _BODIES = 4
 _PARSED_AT_ONCE = 1 << 20
 _THREADS = 8
@@ -50,9 +54,12 @@ _ORIGIN = re.compile(r"[\w.:*-]{1,255}", re.ASCII)
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="wbox_notify", charset="UTF-8"'}
 """Asks for a password, which Amazon SNS, wget and others send only when they are asked for it."""
 
-_OF_OTHERS = (
+_OF_OTHERS = Wording(
     "this hook does not accept calls from pages of other web sites, unless its rule names them in `cors`"
 )
+
+_UNPROVEN = Wording("the call is not authorised")
+_NOT_THIS_WAY = Wording("Method Not Allowed")
 
 HookOf = Callable[[str], Hook | None]
 """Returns the hook that is served now at exactly this path."""
@@ -90,6 +97,8 @@ class Hooks:
             response = await self._answer(hook, headers, scope, receive)
         except REFUSED as error:
             response = self._refusals.refuse(Request(scope), error)
+            if "text/html" in headers.get("accept", ""):
+                response = _refusal_page(headers.get("accept-language", ""), error, response)
         if hook and hook.origins:
             response.headers.update(_sharing(hook, headers))
         await response(scope, receive, send)
@@ -251,6 +260,19 @@ def _answer_to_caller(hook: Hook | None, call: Call) -> Response | None:
     return None
 
 
+def _refusal_page(accept_language: str, error: Exception, refusal: Response) -> Response:
+    """Return a refusal for a browser, which shows it to the visitor of a form in place of the next page."""
+    reason = error.detail if isinstance(error, HTTPException) else str(error)
+    page = _page(wanted_language(accept_language)).render(reason=reason)
+    headers = {name: value for name, value in refusal.headers.items() if not name.startswith("content-")}
+    return HTMLResponse(page, refusal.status_code, {**headers, "vary": "accept, accept-language"})
+
+
+@cache
+def _page(lang: str) -> Template:
+    return page_templates(_PAGES, lang).get_template("refused.html")
+
+
 def _handshake(headers: Headers) -> Response:
     """Allow a sender to call, as CloudEvents asks before it does; the calls must prove themselves."""
     allowed = {"WebHook-Allowed-Origin": headers["webhook-request-origin"], "WebHook-Allowed-Rate": "*"}
@@ -267,7 +289,7 @@ def _head(scope: Scope) -> Call:
         body=b"",
     )
     if any(one.strip().lower() not in {b"identity", b""} for one in head.values(b"content-encoding")):
-        raise HTTPException(415, "send the body without Content-Encoding")
+        raise HTTPException(415, Wording("send the body without Content-Encoding"))
     return head
 
 
@@ -282,11 +304,11 @@ def _event(hook: Hook | None, call: Call) -> Event | Response:
             return Response(status_code=200)
         event = hook.event(call)
     except SignatureError as error:  # its text is for our log alone
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the call is not authorised", _CHALLENGE) from error
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, _UNPROVEN, _CHALLENGE) from error
     except KindError as error:
-        raise HTTPException(415, str(error)) from None
+        raise HTTPException(415, problem_of(error)) from None
     except WboxError as error:
-        raise HTTPException(400, str(error)) from None
+        raise HTTPException(400, problem_of(error)) from None
     if isinstance(event, Event):
         return event
     return JSONResponse(event)
@@ -296,4 +318,4 @@ def _check_method(hook: Hook, method: str) -> None:
     """Refuse a method that the rule of a hook does not name; only who may call it is told so."""
     methods = [*hook.methods, *(["HEAD"] if "GET" in hook.methods else [])]
     if method not in methods:
-        raise HTTPException(405, headers={"Allow": ", ".join(methods)})
+        raise HTTPException(405, _NOT_THIS_WAY, headers={"Allow": ", ".join(methods)})
