@@ -405,6 +405,13 @@ def test_only_success_is_success_and_neither_key_nor_text_is_logged(
     assert PHONE not in " ".join(r.getMessage() for r in caplog.records if "was not sent" in r.getMessage())
 
 
+def test_a_server_that_speaks_no_tls_is_a_failure_that_says_how_to_speak_to_it(
+    wbox: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not tell(at(wbox.url, tls="yes"))
+    assert "(SSLError): for a server without TLS, write ?tls=no" in caplog.text
+
+
 def test_nobody_there_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
     with FaultServer(OK) as server:
         gone = server.url

@@ -741,6 +741,8 @@ class _Call:
             problem = _reason(answer.status_code, self._server) or self._read(answer)
         except requests.TooManyRedirects:
             problem = "it is redirected elsewhere, which is not followed: check the host"
+        except requests.exceptions.SSLError:
+            problem = f"{self._server.absent} (SSLError){self._without_tls()}"
         except requests.RequestException as error:
             # Its text may contain the server's answer.
             problem = f"{self._server.absent} ({type(error).__name__})"
@@ -748,6 +750,11 @@ class _Call:
             problem = f"the request or its answer is unusable ({type(error).__name__})"
         if not self._over.is_set():
             self._problem = problem
+
+    def _without_tls(self) -> str:
+        if self._url.startswith(f"https://{_CLOUD}/"):
+            return ""
+        return ": for a server without TLS, write ?tls=no"
 
     def _read(self, answer: Any) -> str | None:
         """Return why an answer with a good status is no success."""
