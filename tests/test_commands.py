@@ -615,7 +615,12 @@ def test_a_second_project_is_told_that_the_daemon_serves_the_first(place: Workpl
     (other / "rules" / "rule.yaml").write_text(TEXT_RULE)
     (other / "drop").mkdir()
     served = f"serves {place.folder}, not this project"
-    for words in (["status"], ["send", "text", PHONE, "x"], ["trigger", "new-file"], ["why"]):
+    for words in (
+        *(["status"], ["send", "text", PHONE, "x"], ["trigger", "new-file"], ["why"], ["show", "1"], ["log"]),
+        *(["queue", "list"], ["queue", "counts"], ["queue", "drop", "--all", "--yes"]),
+        *(["queue", "cancel", "new-file", "1"], ["replay", "--failed", "--yes"], ["ack", "new-file"]),
+        *(["silence", "new-file", "1h"], ["exec", "true"]),
+    ):
         assert served in place.run("-c", str(other), *words).stderr, words
         assert served not in place.run(*words).stderr, words
 

@@ -6,7 +6,7 @@ import click
 
 from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, say, say_json
-from wbox_notify.cli.project import history, open_project, open_queue, unknown_rule, usable
+from wbox_notify.cli.project import history, open_project, open_queue, unknown_rule, usable, warn_of_another
 from wbox_notify.dispatch.queue import acknowledgement
 from wbox_notify.engine import escalate
 from wbox_notify.engine.state import EscalationState
@@ -26,6 +26,7 @@ def ack(config: Path | None, rule: str, as_json: bool) -> int:
     Exits with 3 when nothing is open.
     """
     project = usable(open_project(config))
+    warn_of_another(project)
     past = history(project)
     ahead = past.memories_ahead([EscalationState.KIND], _MOST)
     past.close()

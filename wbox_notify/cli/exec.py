@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 import click
 
 from wbox_notify.cli.output import fail
-from wbox_notify.cli.project import open_project, open_queue, usable
+from wbox_notify.cli.project import open_project, open_queue, usable, warn_of_another
 from wbox_notify.cli.times import Duration
 from wbox_notify.config.stores import is_on_server
 from wbox_notify.engine.rehearsal import called
@@ -156,6 +156,7 @@ def _tell(config: Path | None, path: str, facts: dict[str, Any]) -> None:
 
 def _store(config: Path | None, path: str, facts: dict[str, Any]) -> None:
     project = usable(open_project(config))
+    warn_of_another(project)
     hook = project.hooks.get(path)
     if hook is None:
         raise WboxError(

@@ -11,7 +11,7 @@ import click
 from wbox_notify.cli import complete
 from wbox_notify.cli.lines import coloured, named, paused, reason, target, waits
 from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
-from wbox_notify.cli.project import history, open_queue, open_without_rules, phones, usable
+from wbox_notify.cli.project import history, open_queue, open_without_rules, phones, usable, warn_of_another
 from wbox_notify.dispatch.queue import Action, cancellation, in_slices
 from wbox_notify.engine import remind
 from wbox_notify.engine.state import RemindState
@@ -75,6 +75,7 @@ def list_(config: Path | None, /, most: int, *, state: str | None, as_json: bool
     """
     states = [State(state)] if state else [*OPEN, *STUCK]
     project = open_without_rules(config)
+    warn_of_another(project)
     past, lang = history(project), spoken.get()
     chosen = _chosen(project, **filters)
     deliveries = past.queue(states, most, chosen)
@@ -171,7 +172,9 @@ def _fields(delivery: Delivery, event: Event | None, stopped: Mapping[str, Outco
 @click.pass_obj
 def counts(config: Path | None, *, as_json: bool) -> int:
     """Count the deliveries that wait, are held or could not be sent, by state and by rule."""
-    past = history(open_without_rules(config))
+    project = open_without_rules(config)
+    warn_of_another(project)
+    past = history(project)
     by_rule, oldest = past.queue_by_rule([*OPEN, *STUCK]), past.oldest_waiting()
     past.close()
     states = sum((Counter(of_rule) for of_rule in by_rule.values()), Counter[State]())
@@ -204,6 +207,7 @@ def cancel(config: Path | None, rule: str, key: str, *, as_json: bool) -> int:
     It comes again if its date is changed later. Exits with 3 when there is none.
     """
     project = usable(open_without_rules(config))
+    warn_of_another(project)
     past = history(project)
     reminders = remind.waiting(past.memories(remind.KINDS))
     past.close()
@@ -252,6 +256,7 @@ def _add_command(action: Action, text: str) -> None:
                 _("give the numbers that `queue list` shows; or --rule, --event, --state, --to; or --all")
             )
         project = usable(open_without_rules(config))
+        warn_of_another(project)
         past, chosen = history(project), _chosen(project, **filters)
         numbers = _checked(past, ids) if ids else _matching(past, action, state, chosen)
         past.close()

@@ -8,7 +8,7 @@ import click
 
 from wbox_notify.cli import complete
 from wbox_notify.cli.output import confirm, json_option, moment, say, say_json
-from wbox_notify.cli.project import Queue, history, open_project, open_queue, usable
+from wbox_notify.cli.project import Queue, history, open_project, open_queue, usable, warn_of_another
 from wbox_notify.cli.times import since_option, until_option
 from wbox_notify.dispatch.queue import REPLAYED, once_more
 from wbox_notify.errors import Exit, WboxError
@@ -44,6 +44,7 @@ def replay(
     if bool(ids) == any(chosen.values()):
         raise click.UsageError(_("give events; or --since, --until, --rule, --failed"))
     project = usable(open_project(config))
+    warn_of_another(project)
     past = history(project)
     stored = _named(past, ids) or past.events_where(**chosen, most=_MOST)
     past.close()

@@ -7,7 +7,7 @@ import click
 
 from wbox_notify.cli import complete
 from wbox_notify.cli.output import json_option, moment, say, say_json
-from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable
+from wbox_notify.cli.project import open_project, open_queue, unknown_rule, usable, warn_of_another
 from wbox_notify.cli.times import Duration
 from wbox_notify.dispatch.queue import silencing
 from wbox_notify.model.shown import iso
@@ -25,6 +25,7 @@ def silence(config: Path | None, rule: str, duration: float, as_json: bool) -> i
     Events are still stored and decided on. The end of a trouble is told to whoever heard of its beginning.
     """
     project = usable(open_project(config))
+    warn_of_another(project)
     if project.rule(rule) is None:
         raise unknown_rule(project, rule)
     until = time.time() + duration

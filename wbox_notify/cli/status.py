@@ -179,6 +179,7 @@ def _say(name: str, text: str) -> None:
 def log(config: Path | None, /, *, most: int, follow: bool, to: str, as_json: bool, **chosen: Any) -> int:
     """List the newest events, with the decisions of each rule and the state of the messages."""
     project = open_without_rules(config)
+    warn_of_another(project)
     past, lang = history(project), spoken.get()
     look = past.events
     if to or any(chosen.values()):

@@ -66,6 +66,7 @@ def why(config: Path | None, /, what: str | None, *, as_json: bool, **span: Any)
 def show(config: Path | None, number: int, as_json: bool) -> int:
     """Show the message with a NUMBER of `log` or `queue list`: its text, its event and all attempts."""
     project = open_project(config)
+    warn_of_another(project)
     past = history(project)
     trail, stopped = past.trail(_of_delivery(past, number)), paused(past.circuits())
     past.close()
