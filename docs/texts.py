@@ -38,6 +38,7 @@ _CLICK = (
     "Invalid value for {param_hint}: {message}",
     "Invalid value: {message}",
     "{name} {filename!r} does not exist.",
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
     "{value} is not in the range {range}.",
     "default: {default}",
     "env var: {var}",

@@ -107,7 +107,7 @@ def test_rules_that_were_read_anew_are_no_warning_and_are_seen_by_default(
     log_to_stderr("text")
     with Simulator() as wbox, running(tmp_path, settings_for(wbox, tmp_path / "data")) as daemon:
         daemon.reload_and_log()
-    assert "INFO  reloaded 2 rules" in capsys.readouterr().err
+    assert "INFO  rules reloaded: 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -21,7 +21,7 @@ from wbox_notify.config.fields import as_zone
 from wbox_notify.config.reading import checked_key
 from wbox_notify.config.settings import FILE
 from wbox_notify.config.values import plain, system_zone
-from wbox_notify.errors import WboxError
+from wbox_notify.errors import MessageError, WboxError
 from wbox_notify.model.phones import normalise, region_of
 from wbox_notify.model.texts import LANGUAGES, Wording, _, problem_of, spoken
 from wbox_notify.rules.json_schema import rule_schema, settings_schema
@@ -145,7 +145,8 @@ def _ask(question: str, read: Callable[[str], T], *, default: str | None = None,
         try:
             return read(answer)
         except WboxError as error:
-            fail(problem_of(error), error.hint, error.exit_code, as_json=False)
+            problem = error.problem if isinstance(error, MessageError) else problem_of(error)
+            fail(problem, error.hint, error.exit_code, as_json=False)
 
 
 def _files(answers: _Answers, rules: Mapping[str, str]) -> dict[str, str]:

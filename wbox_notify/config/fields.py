@@ -145,8 +145,15 @@ def as_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        hint = did_you_mean(text, available_timezones()) or "write it as Europe/Istanbul"
+        hint = did_you_mean(_of_city(text), available_timezones()) or "write it as Europe/Istanbul"
         raise ConfigError(Wording("there is no time zone {text}", text=text), hint=hint) from None
+
+
+def _of_city(text: str) -> str:
+    """Return the zone of a city that is written without its continent; else the text itself."""
+    city = text.rpartition("/")[2].replace(" ", "_").casefold()
+    zones = [name for name in available_timezones() if name.rpartition("/")[2].casefold() == city]
+    return max(zones, default=text)  # of Asia/Istanbul and Europe/Istanbul the second is the usual one
 
 
 def _flag(text: str) -> bool:

@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 _STOP_WITHIN = 4.0
 _LEAST_FOR_SENDING = 0.5
 _LISTED_WITHIN = 10.0
+_KEPT = Wording("{place}: {problem}; keeping the previous version")
 _MARK = "schedule"
 _PROJECT = "rules"
 _KEY_BYTES = 32
@@ -217,10 +218,9 @@ class Daemon:
         broken = errors(self.reload())
         for problem in broken:
             place = f"{problem.file}:{problem.line}:{problem.column}"
-            message = problem.message.rstrip(".")
-            log.error("%s: %s; keeping the previous version", place, message)
+            log.error("%s", _KEPT.about(place=place, problem=problem.message))
         if not broken:
-            log.info("reloaded %d rules", len(self._live.project.rules))
+            log.info("%s", Wording("rules reloaded: {number}", number=len(self._live.project.rules)))
 
     def _follow_files(self) -> Sequence[Problem]:
         """Follow the files as far as they are right; return what is wrong in them."""
