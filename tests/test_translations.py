@@ -79,7 +79,8 @@ def test_a_translation_has_the_facts_of_its_text(path: Path) -> None:
     for message in catalogue(path):
         originals = [message.id] if isinstance(message.id, str) else message.id
         for original, text in zip(originals, texts(message), strict=True) if message.id else ():
-            assert facts(text) == facts(original), text
+            # A language may name the number where English says "a week".
+            assert facts(text) in (facts(original), set().union(*map(facts, originals))), text
 
 
 def test_the_file_that_the_program_reads_is_in_step_with_that_of_the_translators(path: Path) -> None:
