@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from workplace import TEXT_RULE, Workplace, ended, until
 from wbox_notify.cli import main
 from wbox_notify.cli.lines import coloured, decision
 from wbox_notify.model.deliveries import State
+from wbox_notify.model.events import Event
 from wbox_notify.model.outcomes import Outcome
 from wbox_notify.model.reasons import outcome
+from wbox_notify.model.shown import subject
 from wbox_notify.model.texts import Wording, language_of, spoken, translated, translation
 from wbox_notify.simulator import Simulator
 
@@ -289,6 +292,16 @@ def test_what_a_reader_of_turkish_would_be_told_in_english_is_found_wherever_it_
     assert english_parts(Wording("{problem}; {hint}", problem=told, hint=Wording("nor {x}", x=1))) == [
         "nor {x}"
     ]
+
+
+def test_a_refused_call_and_what_was_done_to_a_message_are_told_in_turkish(
+    place: Workplace, wbox: Simulator
+) -> None:
+    refused = Event(id="a", type="refused", at=datetime.now(UTC), data={"call": "/hook/x from 127.0.0.1"})
+    assert subject(refused, "tr") == "/hook/x, gönderen: 127.0.0.1"
+    wbox.unlink()
+    queued = place.json("send", "text", "+905551234567", "x", "--wait", "0")["id"]
+    assert place.run("queue", "drop", str(queued), WBOX_LANG="tr").stdout == f"silindi: {queued}\n"
 
 
 def test_one_and_many_have_their_own_form_where_the_language_has_it() -> None:

@@ -269,7 +269,7 @@ def _add_command(action: Action, text: str) -> None:
         if as_json:
             say_json({"ids": [*done], "count": len(done)})
         else:
-            say(f"{action.value}: {_summary([*done])}")
+            say(_said(action, _summary([*done])))
         return 0 if done else Exit.NOTHING
 
 
@@ -297,6 +297,15 @@ def _confirm(number: int) -> None:
             number,
         )
         confirm(question, refusal)
+
+
+def _said(action: Action, ids: str) -> str:
+    texts = {
+        Action.RETRY: _("retry: {ids}", ids=ids),
+        Action.RELEASE: _("release: {ids}", ids=ids),
+        Action.DROP: _("drop: {ids}", ids=ids),
+    }
+    return texts[action]
 
 
 def _summary(ids: Sequence[int]) -> str:

@@ -11,12 +11,12 @@ from wbox_notify.store.database import Row
 from wbox_notify.store.queries import Trail
 
 
-def event_fields(event: Event, received: float) -> dict[str, Any]:
+def event_fields(event: Event, received: float, lang: str = "en") -> dict[str, Any]:
     """Return what an event is, and when it was stored."""
     return {
         "event": event.id,
         "type": event.type,
-        "about": subject(event),
+        "about": subject(event, lang),
         "at": iso(event.at.timestamp()),
         "received": iso(received),
     }
@@ -35,7 +35,7 @@ def decision_fields(decision: Decision, lang: str) -> dict[str, Any]:
 def trail_fields(trail: Trail, lang: str) -> dict[str, Any]:
     """Return all that is known of an event."""
     return {
-        **event_fields(trail.event, trail.received),
+        **event_fields(trail.event, trail.received, lang),
         "decisions": [decision_fields(decision, lang) for decision in trail.decisions],
         "waiting": [
             {"rule": memory.rule, "stage": memory.kind, "due": iso(memory.due or 0.0)}

@@ -171,7 +171,7 @@ def _summaries(console: Console, found: Sequence[Row], lang: str) -> list[dict[s
     outcomes = console.store.outcomes([row["id"] for row in found])
     return [
         {
-            **event_fields(rows.event(row), row["received"]),
+            **event_fields(rows.event(row), row["received"], lang),
             "href": address(row["id"]),
             "seq": row["seq"],
             "rules": [

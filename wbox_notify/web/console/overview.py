@@ -65,7 +65,7 @@ def model(console: Console, lang: str) -> dict[str, Any]:
         "on_duty": _on_duty(project, moment),
         "holding": _coming(project, [step for step in held if step.what != SilenceState.KIND], lang),
         "schedules": _coming(project, sorted(ahead.scheduled(project, moment)), lang),
-        "latest": _events(store),
+        "latest": _events(store, lang),
     }
 
 
@@ -92,13 +92,13 @@ def _coming(project: Project, steps: Sequence[Coming], lang: str) -> list[dict[s
     ]
 
 
-def _events(store: Store) -> list[dict[str, Any]]:
+def _events(store: Store, lang: str) -> list[dict[str, Any]]:
     """Return the latest events, each with its rules, and how many messages it made in each state."""
     latest = store.events(most=_LATEST)[::-1]
     outcomes = store.outcomes([row["id"] for row in latest])
     return [
         {
-            **event_fields(event_of(row), row["received"]),
+            **event_fields(event_of(row), row["received"], lang),
             "rules": [made.rule for made in outcomes[row["id"]]],
             "deliveries": sum((Counter(made.states) for made in outcomes[row["id"]]), Counter[State]()),
             "outcomes": [

@@ -134,7 +134,7 @@ def _fields(delivery: Delivery, event: Event | None, names: Mapping[str, str], l
     return {
         **delivery_fields(delivery, lang),
         "name": _name(delivery.message, names),
-        "about": subject(event) if event else "",
+        "about": subject(event, lang) if event else "",
         "message": content(delivery.message),
         "actions": _actions(delivery.state),
     }
