@@ -106,6 +106,8 @@ wbox-notify init shop --from new-order --from low-stock
 wbox-notify test
 ```
 
+A project in Turkish gets them in Turkish, from the folders `tr`.
+
 In a project that is there, copy the file into `rules/`. All send to `me`; change names, times and texts as
 you like. The pictures show what the first test of a rule sends. This page is generated from the files."""
 _KINDS = {

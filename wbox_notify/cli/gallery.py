@@ -20,8 +20,8 @@ def names() -> dict[str, Path]:
     return {path.stem: path for path in sorted((gallery() / "examples" / "gallery").glob("*/*.yaml"))}
 
 
-def rule_file(name: str) -> str:
-    """Return the text of such a file.
+def rule_file(name: str, lang: str) -> str:
+    """Return the text of such a file in a language, in English where there is none in it.
 
     Raises:
         WboxError: there is none of that name.
@@ -30,4 +30,6 @@ def rule_file(name: str) -> str:
     if name not in known:
         hint = did_you_mean(name, known) or Wording("there are {rules}", rules=", ".join(known))
         raise WboxError(Wording("the gallery has no {name!r}", name=name), hint=hint)
-    return known[name].read_text(encoding="utf-8")
+    path = known[name]
+    own = path.parent / lang / path.name
+    return (own if own.is_file() else path).read_text(encoding="utf-8")

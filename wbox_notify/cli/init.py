@@ -71,10 +71,11 @@ def init(
     """
     folder = plain(folder or config or Path())
     _refuse_project(folder)
-    rules = {f"rules/{name}.yaml": _SCHEMA + rule_file(name) for name in chosen}
     answers = _Answers(spoken.get(), str(system_zone(os.environ)))
+    rules = _rules(chosen, answers.lang)  # a name that is unknown is told before anything is asked
     if sys.stdin.isatty() and not yes and not as_json:
         answers = _asked(answers)
+        rules = _rules(chosen, answers.lang)
     try:
         written = _write(folder, _files(answers, rules), answers.key)
     except OSError as error:
@@ -85,6 +86,11 @@ def init(
     else:
         _explain(folder, written, answers, steps)
     return 0
+
+
+def _rules(chosen: Sequence[str], lang: str) -> dict[str, str]:
+    """Return the files of the chosen rules of the gallery by their paths."""
+    return {f"rules/{name}.yaml": _SCHEMA + rule_file(name, lang) for name in chosen}
 
 
 def _refuse_project(folder: Path) -> None:
