@@ -12,6 +12,7 @@ from workplace import until
 
 from wbox_notify.dispatch.queue import Action
 from wbox_notify.model.deliveries import State
+from wbox_notify.model.messages import Text
 from wbox_notify.web.console import charts
 
 RULES = """
@@ -112,6 +113,15 @@ def test_the_overview_tells_what_was_sent_waits_is_held_and_failed(house: House,
     assert shown["delays"]["p95"] >= shown["delays"]["p50"] >= 0
     page = visitor.get("/", headers={"accept-language": "tr"}).text
     assert "sessiz saatler" in page
+
+
+def test_a_message_of_a_rule_that_is_not_there_leads_to_no_page_of_it(house: House, visitor: Visitor) -> None:
+    house.daemon.control.queue(Action.DROP, None)
+    house.wbox.fault(status=400, count=1)
+    house.daemon.control.send(Text(phone="905551234567", message="by hand"))
+    until(lambda: "send" in [delivery["rule"] for delivery in queue(visitor)["deliveries"]])
+    assert 'href="/rules/send"' not in visitor.get("/queue").text
+    house.daemon.control.queue(Action.DROP, None)
 
 
 def test_the_queue_is_read_in_parts_and_filtered(storm: str, visitor: Visitor) -> None:

@@ -269,7 +269,7 @@ def _add_command(action: Action, text: str) -> None:
         if as_json:
             say_json({"ids": [*done], "count": len(done)})
         else:
-            say(_said(action, _summary([*done])))
+            say(_said(action, [*done]))
         return 0 if done else Exit.NOTHING
 
 
@@ -299,19 +299,19 @@ def _confirm(number: int) -> None:
         confirm(question, refusal)
 
 
-def _said(action: Action, ids: str) -> str:
+def _said(action: Action, done: Sequence[int]) -> str:
+    """Return what was done to deliveries; of many only how many there are."""
+    if not done:
+        return _("no matching deliveries")
+    ids = ", ".join(map(str, done))
+    if len(done) > _MOST_IDS:
+        ids = plural("{number} message", "{number} messages", len(done))
     texts = {
         Action.RETRY: _("retry: {ids}", ids=ids),
         Action.RELEASE: _("release: {ids}", ids=ids),
         Action.DROP: _("drop: {ids}", ids=ids),
     }
     return texts[action]
-
-
-def _summary(ids: Sequence[int]) -> str:
-    if len(ids) > _MOST_IDS:
-        return plural("{number} message", "{number} messages", len(ids))
-    return ", ".join(map(str, ids)) or _("no matching deliveries")
 
 
 _add_command(Action.RETRY, "Try deliveries again now, also those that are dead, held or expired.")

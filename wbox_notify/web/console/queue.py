@@ -115,7 +115,11 @@ def model(console: Console, query: str, lang: str) -> dict[str, Any]:
         "problem": problem,
         "total": total,
         "deliveries": [
-            _fields(delivery, events.get(delivery.event_id), names, lang) for delivery in deliveries
+            {
+                **_fields(delivery, events.get(delivery.event_id), names, lang),
+                "known": project.rule(delivery.rule) is not None,
+            }
+            for delivery in deliveries
         ],
         "next": deliveries[-1].id if len(found) > _AT_ONCE else None,
     }
