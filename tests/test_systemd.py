@@ -130,7 +130,7 @@ def test_the_unit_starts_this_interpreter_on_the_project_and_hands_it_the_key(pl
         assert values(text, "ExecStart") == [command]
         assert values(text, "LoadCredential") == ["wbox_api_key:/etc/keys/wbox"]
         assert values(text, "RestartPreventExitStatus") == ["78"]
-        assert values(text, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+        assert values(text, "ExecReload") == ['/bin/sh -c "kill -HUP $MAINPID"'], "no procps"
         assert values(text, "Type") == ["notify"]
         assert float(values(text, "WatchdogSec")[0]) > 2 * 30 + 15, "a loop may rest so long"
         assert "sk_" not in text
@@ -176,10 +176,23 @@ def test_folders_that_files_are_put_away_from_and_to_are_written(place: Workplac
     )
     place.rule(TEXT_RULE.replace("path: drop", "path: /home/c").replace("new-file", "c"), "rules/c.yaml")
     text = unit(place, "--system")
-    assert set(values(text, "BindPaths")) == {f"-{inside}", f"-{inside}/done", "-/home/shop/twice"}
+    assert set(values(text, "BindPaths")) == {f"-{inside}", "-/home/shop/twice"}
     assert set(values(text, "ReadWritePaths")) == {"-/srv/bad", f"-{outside}", f"-{outside}/ok"}
     assert "-/home/c" in values(text, "BindReadOnlyPaths")
     assert not [path for path in values(text, "BindReadOnlyPaths") if str(inside) in path]
+
+
+def test_a_folder_below_a_writable_one_is_a_mount_only_where_one_between_them_is_read_only(
+    place: Workplace,
+) -> None:
+    outer, inner = "path: /home/shop, done: ok", "path: /home/shop/a/b, done: delete"
+    place.rule(TEXT_RULE.replace("path: drop", outer))
+    place.rule(TEXT_RULE.replace("path: drop", inner).replace("new-file", "b"), "rules/b.yaml")
+    assert "-/home/shop/a/b" not in values(unit(place, "--system"), "BindPaths")
+    place.rule(TEXT_RULE.replace("path: drop", "path: /home/shop/a").replace("new-file", "c"), "rules/c.yaml")
+    text = unit(place, "--system")
+    assert {"-/home/shop", "-/home/shop/a/b"} <= set(values(text, "BindPaths"))
+    assert "-/home/shop/a" in values(text, "BindReadOnlyPaths")
 
 
 def test_where_files_are_deleted_their_folder_is_written(place: Workplace) -> None:

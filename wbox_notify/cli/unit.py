@@ -4,7 +4,7 @@ import grp
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ Type=notify
 NotifyAccess=main
 WatchdogSec=120
 ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 Restart=on-failure
 RestartSec=2
 RestartPreventExitStatus=78
@@ -163,7 +163,8 @@ class Unit:
         required = _hidden((*self.needed, self.folder, *self.written))
         writable = _hidden((*self.written, *self.moved))
         lines = []
-        for path in dict.fromkeys((*required, *_hidden(self.watched), *writable)):
+        paths = dict.fromkeys((*required, *_hidden(self.watched), *writable))
+        for path in _mounts(paths, writable):
             key = "BindPaths" if path in writable else "BindReadOnlyPaths"
             lines.append(f"{key}={_path(path, optional=path not in required, unsafe=':')}\n")
         lines += [
@@ -255,6 +256,17 @@ def _hidden(paths: Iterable[Path]) -> list[Path]:
     """Return the paths that the unit would hide, under each name that leads to them."""
     names = dict.fromkeys(name for path in paths for name in (path, Path(os.path.realpath(path))))
     return [name for name in names if any(name.is_relative_to(hidden) for hidden in _HIDDEN)]
+
+
+def _mounts(paths: Collection[Path], writable: Collection[Path]) -> Iterator[Path]:
+    """Yield the paths without the writable ones that a writable one above them brings.
+
+    Between two mounts a file is copied, not renamed: the copy has another owner.
+    """
+    for path in paths:
+        above = next((parent for parent in path.parents if parent in paths), None)
+        if not (path in writable and above in writable):
+            yield path
 
 
 def _open_to_all(path: Path, mode: int) -> bool:
