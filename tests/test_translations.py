@@ -14,7 +14,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
-from rulebook import english_parts
+from rulebook import english_parts, project, rule_file
 from texts import PACKAGE, as_po, paths, used
 from workplace import TEXT_RULE, Workplace, ended, until
 
@@ -292,6 +292,13 @@ def test_what_a_reader_of_turkish_would_be_told_in_english_is_found_wherever_it_
     assert english_parts(Wording("{problem}; {hint}", problem=told, hint=Wording("nor {x}", x=1))) == [
         "nor {x}"
     ]
+
+
+@pytest.mark.parametrize("condition", ["1h", "a b", "a.", "~", "a ~", "#", "f(", "[1, 2"])
+def test_what_is_wrong_with_an_expression_is_told_in_turkish(tmp_path: Path, condition: str) -> None:
+    rules = rule_file(f"if: {condition!r}\ntrigger: {{webhook: {{path: x, open: true}}}}")
+    (problem,) = project(tmp_path, {"rules/a.yaml": rules}).problems
+    assert problem.code == "WBX306"
 
 
 def test_a_refused_call_and_what_was_done_to_a_message_are_told_in_turkish(

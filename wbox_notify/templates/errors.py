@@ -119,6 +119,7 @@ _OF_JINJA = patterns(
     Wording("unexpected char {sign} at {place}"),
     Wording("unexpected {sign}, expected {expected}"),
     Wording("unexpected {sign}"),
+    Wording("{sign} is not expected here"),  # from our parser of expressions
     Wording("missing end of comment tag"),
     Wording("missing end of raw directive"),
     Wording("tag name expected"),
