@@ -254,6 +254,8 @@ def service(config: Path | None, /, *, place: str | None, **options: Any) -> int
     The unit may read the folders that rules watch and write its own state, and little else. Write it again
     when rules watch other folders.
     """
+    if sys.platform == "darwin":
+        raise WboxError("macOS has no systemd", hint="docs/install.md has an agent of launchd")
     system = place == "system" or (place is None and os.geteuid() == 0)
     target = (options["to"] or _unit_folder(system=system)) / _UNIT
     if options["remove"]:

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from wbox_notify.daemon.watcher import ProjectWatcher
 from wbox_notify.dispatch.devices import Devices
 from wbox_notify.dispatch.fallback import Fallback
 from wbox_notify.dispatch.queue import Control
-from wbox_notify.errors import ConfigError, StoreError
+from wbox_notify.errors import StoreError
 from wbox_notify.media import MediaFiles
 from wbox_notify.model import reasons, signed_links
 from wbox_notify.model.deliveries import Delivery, Memory, NextStep, Plan
@@ -79,9 +78,6 @@ class Daemon:
         on_attempt: dispatch.Observer | None = None,
         on_turn: Callable[[str], None] = lambda _loop: None,
     ) -> None:
-        if sys.platform != "linux":
-            problem = "the daemon needs Linux, which tells of files that are still being written"
-            raise ConfigError(problem, hint="run it in a container; other commands work here")
         settings = project.settings
         self._environ = environ
         self._broken = broken

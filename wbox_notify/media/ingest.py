@@ -1,8 +1,10 @@
 """Ingest of a file into the spool: opened without following links or blocking, checked, copied."""
 
 import errno
+import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,9 @@ _WHAT = {
     "audio": Wording("a sound"),
     "document": Wording("a document"),
 }
+_LOOKING = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)
+_LONGEST_PATH = 1024
+_OPEN_FILES = Path("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd")
 _UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
 
 
@@ -67,15 +72,15 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
     """
     try:
         # Checked before it is opened: opening a device or a pipe may act on it, or wait for its other end.
-        handle = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, _LOOKING | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise MediaError(
             Wording("{path} cannot be opened: {reason}", path=path, reason=_reason(error)),
             retry=passes(error),
         ) from None
     try:
-        _check(path, os.fstat(handle), Path(f"/proc/self/fd/{handle}").readlink(), roots, own)
-        descriptor = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        _check(path, os.fstat(handle), _place(handle), roots, own)
+        descriptor = os.open(_OPEN_FILES / str(handle), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MediaError(
             Wording("{path} cannot be read: {reason}", path=path, reason=_reason(error)), retry=passes(error)
@@ -86,6 +91,13 @@ def opened(path: Path, roots: Iterable[Path] | None, own: Own) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _place(handle: int) -> Path:
+    """Return where an open file is."""
+    if hasattr(fcntl, "F_GETPATH"):  # on macOS
+        return Path(os.fsdecode(fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(_LONGEST_PATH)).rstrip(b"\0")))
+    return (_OPEN_FILES / str(handle)).readlink()
 
 
 def _check(path: Path, status: os.stat_result, real: Path, roots: Iterable[Path] | None, own: Own) -> None:

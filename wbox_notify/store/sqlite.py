@@ -279,6 +279,7 @@ def _open_for_writing(path: Path, *, look: bool) -> _Writing:
     connection.row_factory = sqlite3.Row
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma fullfsync = on")  # without it macOS leaves a commit in the disk's own memory
     connection.execute("pragma busy_timeout = 5000")
     connection.execute(f"pragma wal_autocheckpoint = {_most_of_a_log(path)}")
     if look:

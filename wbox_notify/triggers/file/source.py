@@ -65,6 +65,8 @@ class FileSource(PeriodicThread):
             from wbox_notify.triggers.file.inotify import Inotify  # noqa: PLC0415 - commands work without it
 
             self._scanner.hints = Inotify(self._news)
+        except ImportError:
+            self._without_hints("only Linux has it")
         except OSError as error:
             self._without_hints(str(error.strerror))
         super().start()
