@@ -1,6 +1,7 @@
 """``wbox-notify queue list|counts|retry|release|drop|cancel``."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -259,6 +260,7 @@ def _add_command(action: Action, text: str) -> None:
         warn_of_another(project)
         past, chosen = history(project), _chosen(project, **filters)
         numbers = _checked(past, ids) if ids else _matching(past, action, state, chosen)
+        renumbered = _without_message(past, ids) if action is Action.RETRY else []
         past.close()
         if action is Action.DROP and not ids and not yes:
             _confirm(len(numbers))
@@ -270,6 +272,15 @@ def _add_command(action: Action, text: str) -> None:
             say_json({"ids": [*done], "count": len(done)})
         else:
             say(_said(action, [*done]))
+            for delivery in renumbered:
+                command = f"wbox-notify why {shlex.quote(delivery.event_id)}"
+                say(
+                    _(
+                        "{number} is made anew, with a new number: {command}",
+                        number=delivery.id,
+                        command=command,
+                    )
+                )
         return 0 if done else Exit.NOTHING
 
 
@@ -280,6 +291,12 @@ def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
                 Wording("there is no delivery {number}", number=number), hint="wbox-notify queue list"
             )
     return ids
+
+
+def _without_message(past: Queries, ids: Sequence[int]) -> list[Delivery]:
+    """Return the deliveries for which no message could be made: to retry them is to plan them once more."""
+    found = (past.delivery(number) for number in ids)
+    return [delivery for delivery in found if delivery and delivery.message is None]
 
 
 def _matching(past: Queries, action: Action, state: str | None, chosen: Chosen) -> Sequence[int]:
