@@ -260,7 +260,7 @@ def _add_command(action: Action, text: str) -> None:
         warn_of_another(project)
         past, chosen = history(project), _chosen(project, **filters)
         numbers = _checked(past, ids) if ids else _matching(past, action, state, chosen)
-        renumbered = _without_message(past, ids) if action is Action.RETRY else []
+        anew = _without_message(past, ids)
         past.close()
         if action is Action.DROP and not ids and not yes:
             _confirm(len(numbers))
@@ -272,15 +272,7 @@ def _add_command(action: Action, text: str) -> None:
             say_json({"ids": [*done], "count": len(done)})
         else:
             say(_said(action, [*done]))
-            for delivery in renumbered:
-                command = f"wbox-notify why {shlex.quote(delivery.event_id)}"
-                say(
-                    _(
-                        "{number} is made anew, with a new number: {command}",
-                        number=delivery.id,
-                        command=command,
-                    )
-                )
+            _say_how_to_follow(action, anew)
         return 0 if done else Exit.NOTHING
 
 
@@ -291,6 +283,13 @@ def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
                 Wording("there is no delivery {number}", number=number), hint="wbox-notify queue list"
             )
     return ids
+
+
+def _say_how_to_follow(action: Action, anew: Sequence[Delivery]) -> None:
+    """Say where deliveries are found that a retry plans once more."""
+    for delivery in anew if action is Action.RETRY else ():
+        command = f"wbox-notify why {shlex.quote(delivery.event_id)}"
+        say(_("{number} is made anew, with a new number: {command}", number=delivery.id, command=command))
 
 
 def _without_message(past: Queries, ids: Sequence[int]) -> list[Delivery]:
