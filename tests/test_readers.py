@@ -177,7 +177,7 @@ def test_lines_above_the_names_are_skipped_and_rows_keep_their_numbers() -> None
 @pytest.mark.parametrize(
     ("header", "hint"),
     [
-        ("ad;Phone", "did you mean `Phone`?"),
+        ("ad;Phone", "did you mean `Phone` by `phone`?"),
         ("isim;tutar", "if the names stand further down, set `skip` to the number of rows above them"),
         ("Liste", "if the names stand further down, set `skip` to the number of rows above them"),
     ],

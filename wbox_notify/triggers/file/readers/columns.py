@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from wbox_notify.errors import WboxError
-from wbox_notify.model.text import did_you_mean
+from wbox_notify.model.text import nearest
 from wbox_notify.model.texts import Wording
 from wbox_notify.triggers.file.readers.text import Row, odd_byte
 
@@ -100,7 +100,8 @@ def _check_uses(names: Sequence[str], uses: frozenset[str]) -> None:
     """Raise WboxError where a rule uses columns, and the table is another one."""
     if not uses or uses & {*names}:
         return
-    hints = filter(None, (did_you_mean(name, names) for name in sorted(uses)))
+    near = ((name, nearest(name, names)) for name in sorted(uses))
+    hints = (Wording("did you mean `{known}` by `{used}`?", known=one, used=name) for name, one in near if one)
     hint = next(hints, "if the names stand further down, set `skip` to the number of rows above them")
     used, known = ", ".join(sorted(uses)), ", ".join(names)
     raise WboxError(
