@@ -101,7 +101,9 @@ def _check_uses(names: Sequence[str], uses: frozenset[str]) -> None:
     if not uses or uses & {*names}:
         return
     near = ((name, nearest(name, names)) for name in sorted(uses))
-    hints = (Wording("did you mean `{known}` by `{used}`?", known=one, used=name) for name, one in near if one)
+    hints = (
+        Wording("did you mean `{known}` by `{used}`?", known=one, used=name) for name, one in near if one
+    )
     hint = next(hints, "if the names stand further down, set `skip` to the number of rows above them")
     used, known = ", ".join(sorted(uses)), ", ".join(names)
     raise WboxError(
