@@ -89,6 +89,43 @@ rules:
         until: 1m
         expect: [{text: "False 07:00"}]
 
+  - id: backup
+    trigger:
+      missing: {of: {webhook: {path: backup, open: true}}, if: body.exit == 0, by: "07:00", window: 12h}
+    to: me
+    send: {text: no backup}
+    tests:
+      - name: a call that a condition holds for counts
+        when:
+          - {at: 2026-11-23 03:00, webhook: {body: {exit: 0}}}
+          - {at: 2026-11-23 07:00, missing: true}
+        expect: []
+        skipped: missing
+      - name: another does not, neither in time nor late, so that it is one trouble still
+        when:
+          - {at: 2026-11-23 03:00, webhook: {body: {exit: 3}}}
+          - {at: 2026-11-23 07:00, missing: true}
+          - {at: 2026-11-23 07:10, webhook: {body: {exit: 3}}}
+          - {at: 2026-11-24 07:00, missing: true}
+        expect: [{at: 2026-11-23 07:00, text: no backup}]
+
+  - id: dump
+    trigger:
+      missing: {of: {file: {path: in}}, if: [file.size > 9, '"ok" in file.text'], by: "07:00", window: 12h}
+    to: me
+    send: {text: gone}
+    tests:
+      - name: a file counts where all conditions hold
+        when:
+          - {at: 2026-11-23 03:00, file: {name: a, text: all is ok now}}
+          - {at: 2026-11-23 07:00, missing: true}
+        expect: []
+      - name: and does not where one does not
+        when:
+          - {at: 2026-11-23 03:00, file: {name: a, text: nothing is right}}
+          - {at: 2026-11-23 07:00, missing: true}
+        expect: [{text: gone}]
+
   - id: silent-end
     trigger: {missing: {of: {webhook: {path: silent, open: true}}, by: "07:00", window: 12h}}
     to: me
@@ -373,3 +410,12 @@ def test_after_a_clock_that_was_ahead_it_is_told_again_no_later_than_the_rule_sa
     early = world.now.timestamp() - 30 * DAY
     kept = reset(the_project(), memory, Overlay(world), Step(now=early, jump=0.0, lag=0.0, first=True))
     assert kept.due == early + 4 * HOUR
+
+
+def test_what_a_condition_for_the_awaited_looks_at_is_read_and_kept(tmp_path: Path) -> None:
+    awaits = 'trigger: {{missing: {{of: {of}, if: {condition}, by: "07:00", window: 1h}}}}'
+    file = rule(tmp_path, awaits.format(of="{file: {path: /srv}}", condition="file.json.ok"))
+    assert file.needs == {"text", "json"}
+    hook = "{webhook: {path: a, open: true}}"
+    call = rule(tmp_path, awaits.format(of=hook, condition="headers.Exit == '0'"))
+    assert "exit" in call.headers

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from wbox_notify.engine import group, told
 from wbox_notify.engine.item import Item
-from wbox_notify.engine.rule_run import RuleRun
+from wbox_notify.engine.rule_run import RuleRun, with_values
 from wbox_notify.engine.state import MissingState, SeenState
 from wbox_notify.model.events import Event
 from wbox_notify.model.texts import Wording
@@ -22,7 +22,7 @@ def items(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[Item]
     """Yield what an event means for what the rule awaits: that it did not come, or came late."""
     if event.type == "missing":
         yield from _overdue(run, trigger, event)
-    elif run.rule in run.project.awaiting(event):
+    elif run.rule in run.project.awaiting(event) and _counts(run, trigger, event):
         yield from _arrived(run, trigger, event)
 
 
@@ -50,6 +50,18 @@ def _overdue(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[It
         run.decide(MissingState.KIND, "stopped", detail)
     else:
         yield item
+
+
+def _counts(run: RuleRun, trigger: MissingTrigger, event: Event) -> bool:
+    """Return whether what came is what the rule awaits: a job that failed may not be."""
+    data = event.data if event.type == "webhook" else {event.type: event.data}
+    item = Item(event_id=event.id, type=event.type, at=event.at.timestamp(), data=data)
+    context = run.context(item)
+    for number, condition in enumerate(trigger.conditions):
+        if not condition.truth(context):
+            run.decide(MissingState.KIND, "stopped", f"if[{number}] {with_values(condition, context)}")
+            return False
+    return True
 
 
 def _arrived(run: RuleRun, trigger: MissingTrigger, event: Event) -> Iterator[Item]:

@@ -43,6 +43,9 @@ OF_TRIGGERS: Mapping[str, Names] = {
 MOVED: Names = {**FIRST, "file": _FACTS, **LAST}
 """The names for the target of a file; ``now`` is the time at which it was taken."""
 
+AWAITED: Mapping[str, Names] = {kind: {**FIRST, **OF_TRIGGERS[kind], **LAST} for kind in ("file", "webhook")}
+"""The names of each kind of thing that a rule awaits, for the ``if`` of ``missing``."""
+
 STATED: Names = {"alert": frozenset({"status", "since"})}
 GROUPED: Names = {"group": frozenset({"key", "firing", "resolved", "items", "since"})}
 DIGESTED: Names = {"events": _ANY}

@@ -180,6 +180,7 @@ class MissingTrigger:
 
     Attributes:
         of: The expected file or call.
+        conditions: Expressions about it that must all hold; else it does not count.
         by: The deadline.
         window: Seconds before the deadline in which it may come.
         repeat: Seconds after which the rule runs again while it has not come; None: never.
@@ -188,6 +189,7 @@ class MissingTrigger:
     """
 
     of: FileTrigger | WebhookTrigger
+    conditions: tuple[Expression, ...] = ()
     by: Schedule
     window: float
     repeat: float | None = None

@@ -93,7 +93,7 @@ def _completed(context: BuildContext, spec: RuleSpec, rule: Rule) -> Rule:
 
 def parts(rule: Rule) -> Iterator[Expression | Template]:
     """Yield the expressions and templates of a rule, but for the list of ``for_each``."""
-    yield from rule.conditions
+    yield from _conditions(rule)
     if rule.status:
         yield from filter(None, (rule.status.firing, rule.status.resolved, *rule.status.key))
     if rule.remind:
@@ -112,6 +112,14 @@ def parts(rule: Rule) -> Iterator[Expression | Template]:
     for step in rule.escalate:
         yield from filter(None, (step.unless, step.condition))
         yield from _message_parts(step)
+
+
+def _conditions(rule: Rule) -> Iterator[Expression]:
+    """Yield the conditions of a rule, and those of what it awaits."""
+    yield from rule.conditions
+    for awaited in rule.triggers:
+        if isinstance(awaited, MissingTrigger):
+            yield from awaited.conditions
 
 
 def _message_parts(part: Rule | Step) -> Iterator[Template]:

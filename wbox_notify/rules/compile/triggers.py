@@ -21,7 +21,7 @@ from wbox_notify.rules.models.triggers import (
     TriggerSpec,
     WebhookSpec,
 )
-from wbox_notify.rules.names import CALL, MOVED
+from wbox_notify.rules.names import AWAITED, CALL, MOVED
 from wbox_notify.rules.patterns import ignore_pattern, path_pattern
 from wbox_notify.rules.triggers import (
     MARKED,
@@ -305,6 +305,7 @@ def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> Mi
         if name in given:
             message = Wording("`{name}` has no effect here: this rule does not take the file", name=name)
             context.report_key(location.at("of", "file", name), "WBX210", message)
+    conditions = context.expressions(spec.conditions, AWAITED[spec.of.kind], location.at("if"))
     by = times(context, spec.by, location.at("by"))
     if awaited is None or by is None:
         return None
@@ -312,6 +313,7 @@ def _missing(context: BuildContext, spec: MissingSpec, location: Location) -> Mi
         awaited = replace(awaited, min_size=1)
     return MissingTrigger(
         of=awaited,
+        conditions=conditions,
         by=by,
         window=spec.window,
         repeat=spec.repeat,

@@ -313,6 +313,11 @@ class MissingSpec(Strict):
     of: AwaitedSpec = Field(
         description="the expected file or call; an empty file does not count unless `min_size: 0` is set"
     )
+    conditions: SomeTexts = Field(
+        default=[],
+        alias="if",
+        description="an expression about the file or call, or a list: it counts only where all of them hold",
+    )
     by: Times = Field(description="the deadline, as in `schedule`")
     window: Duration = Field(description="how long before the deadline it may come, such as `12h`")
     repeat: DurationOrNever = Field(
