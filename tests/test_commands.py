@@ -142,6 +142,14 @@ def test_an_argument_too_many_is_refused_in_the_language_of_the_shell(place: Wor
     assert (ran.returncode, "Fazladan argümanlar: a b" in ran.stderr) == (2, True)
 
 
+def test_an_event_without_a_start_is_refused_before_anything_is_sent(
+    place: Workplace, wbox: Simulator
+) -> None:
+    ran = place.run("send", "event", PHONE, "x", WBOX_LANG="tr")
+    assert (ran.returncode, "'--start'" in ran.stderr) == (2, True), ran.stderr
+    assert wbox.messages() == []
+
+
 def test_a_start_that_is_no_time_is_refused_in_the_language_of_the_shell(place: Workplace) -> None:
     ran = place.run("send", "event", PHONE, "x", "--start", "yarın 14:00", WBOX_LANG="tr")
     assert "start: 'yarın 14:00' bir zaman değil" in ran.stderr
@@ -155,7 +163,8 @@ def test_a_start_that_is_no_time_is_refused_in_the_language_of_the_shell(place: 
         (["text", PHONE, " "], "message"),
         (["media", PHONE, "/tmp/a.jpg"], "url"),
         (["poll", PHONE, "?", "-o", "a"], "at least 2"),
-        (["event", PHONE, ""], "title"),
+        (["event", PHONE, "", "--start", "2026-12-01"], "title"),
+        (["event", PHONE, "x", "--start", ""], "start: "),
         (["event", PHONE, "x", "--start", "tomorrow"], "start: 'tomorrow' is not a time"),
         (["event", PHONE, "x", "--start", "2026-13-45"], "start: '2026-13-45' is not a time"),
     ],

@@ -95,10 +95,10 @@ def media(
 @click.argument("to", shell_complete=complete.people)
 @click.argument("title")
 @click.option("--description", help="Further text.")
-@click.option("--start", help="Start, such as 2026-10-15T14:00 or 15.10.2026 14:00.")
+@click.option("--start", required=True, help="Start, such as 2026-10-15T14:00 or 15.10.2026 14:00.")
 @_shared
 def event(
-    config: Path | None, to: str, title: str, description: str | None, start: str | None, **options: Any
+    config: Path | None, to: str, title: str, description: str | None, start: str, **options: Any
 ) -> int:
     """Send a calendar invitation."""
     fields = {"title": title, "description": description, "start": start}
@@ -128,7 +128,7 @@ def _send(
     warn_of_another(project)
     if device is None:
         device = project.settings.device_id
-    if fields.get("start"):
+    if "start" in fields:
         fields["start"] = _start(project, fields["start"])
     planned = [kind(phone=contact.phone, device_id=device, **fields) for contact in project.recipients(to)]
     _check_all(project, planned)
