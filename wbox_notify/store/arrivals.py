@@ -8,7 +8,7 @@ from wbox_notify.model.events import Event
 from wbox_notify.store import rows
 from wbox_notify.store.database import Row
 
-_MOST_TEXT = 4 << 20
+_MOST_TEXT = 1 << 20
 """Characters of JSON that are kept; where more waits, the store alone knows it."""
 
 
