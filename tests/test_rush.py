@@ -27,26 +27,26 @@ def rush(time: Time) -> Rush:
 
 def test_a_few_calls_hold_nothing_up(rush: Rush, time: Time) -> None:
     rush.let_pass()
-    rush.note(31)
+    rush.note(63)
     rush.let_pass()
     assert time.now == 1000
 
 
-def test_many_calls_hold_other_work_up_for_a_tenth_of_a_second_at_each_turn(rush: Rush, time: Time) -> None:
-    rush.note(20)
-    rush.note(12)
-    rush.let_pass()
-    assert time.now == pytest.approx(1000.1)
-    rush.note(500)
+def test_many_calls_hold_other_work_up_for_a_fifth_of_a_second_at_each_turn(rush: Rush, time: Time) -> None:
+    rush.note(40)
+    rush.note(24)
     rush.let_pass()
     assert time.now == pytest.approx(1000.2)
+    rush.note(500)
+    rush.let_pass()
+    assert time.now == pytest.approx(1000.4)
 
 
 def test_a_rush_is_over_when_no_more_calls_come(rush: Rush, time: Time) -> None:
-    rush.note(32)
+    rush.note(64)
     rush.let_pass()
     rush.let_pass()
-    assert time.now == pytest.approx(1000.1)
+    assert time.now == pytest.approx(1000.2)
 
 
 def test_calls_one_after_the_other_hold_nothing_up(rush: Rush, time: Time) -> None:

@@ -4,8 +4,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-_MANY = 32
-_SPELL = 0.1
+_MANY = 64
+_SPELL = 0.2
 """Seconds. A rush is when so many calls come within a spell."""
 
 
