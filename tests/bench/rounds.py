@@ -26,7 +26,7 @@ class Size:
     waits: float = 30.0
     history: int = 1_000_000
     rules: int = 10_000
-    events: int = 100_000
+    events: int = 40_000
     idle: float = 20.0
     line: float = 75.0
     """After these seconds no further round of a line is begun."""

@@ -79,10 +79,10 @@ def idle(size: Size) -> Iterator[Row]:
 
 
 def growth(size: Size) -> Iterator[Row]:
-    """Measure the memory after events with messages: as many as fit into the time of a line."""
+    """Measure the memory after events with messages: as many as come out in the time of a line."""
     with sink() as out, place(out.url) as project, project.running() as daemon:
-        calls = Calls(port=daemon.port, path="/hook/in", number=size.events, seconds=size.line - size.waits)
+        calls = Calls(port=daemon.port, path="/hook/in", number=size.events)
         accepted = call(calls).accepted
-        number = len(out.take(accepted, size.waits))
+        number = len(out.take(accepted, size.line))
         resident = memory(daemon.pid)
     yield amount(f"memory after {number:,} events with messages", resident, 64, "MiB")
