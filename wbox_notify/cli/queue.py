@@ -272,7 +272,7 @@ def _add_command(action: Action, text: str) -> None:
             say_json({"ids": [*done], "count": len(done)})
         else:
             say(_said(action, [*done]))
-            _say_how_to_follow(action, anew)
+            _say_how_to_follow(action, [delivery for delivery in anew if delivery.id in done])
         return 0 if done else Exit.NOTHING
 
 
