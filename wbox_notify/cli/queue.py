@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +272,7 @@ def _add_command(action: Action, text: str) -> None:
             say_json({"ids": [*done], "count": len(done)})
         else:
             say(_said(action, [*done]))
-            _say_how_to_follow(action, [delivery for delivery in anew if delivery.id in done])
+            _say_how_to_follow(action, anew, done)
         return 0 if done else Exit.NOTHING
 
 
@@ -285,9 +285,11 @@ def _checked(past: Queries, ids: Sequence[int]) -> Sequence[int]:
     return ids
 
 
-def _say_how_to_follow(action: Action, anew: Sequence[Delivery]) -> None:
+def _say_how_to_follow(action: Action, anew: Sequence[Delivery], done: Collection[int]) -> None:
     """Say where deliveries are found that a retry plans once more."""
-    for delivery in anew if action is Action.RETRY else ():
+    for delivery in anew:
+        if action is not Action.RETRY or delivery.id not in done:
+            continue
         command = f"wbox-notify why {shlex.quote(delivery.event_id)}"
         say(_("{number} is made anew, with a new number: {command}", number=delivery.id, command=command))
 
